@@ -1,0 +1,4 @@
+// The agent's core, as its loop, adapters and the simulator see it.
+export type * from './model.ts';
+export type * from './commands.ts';
+export type * from './effects.ts';

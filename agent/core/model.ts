@@ -1,0 +1,78 @@
+// The nouns of the agent: a lease as it came from the scheduler, and an attempt as it stands here.
+
+export interface BlobRef {
+  readonly sha256: string;
+  readonly sizeBytes: number;
+}
+
+export interface BlobGrant extends BlobRef {
+  /** Bearer token that allows GET of this blob. */
+  readonly capability: string;
+}
+
+export interface Lease {
+  readonly leaseId: number;
+  readonly jobId: string;
+  readonly jobName: string;
+  readonly researcher: string;
+  readonly taskIndex: number;
+  readonly command: readonly string[];
+  readonly environment: Readonly<Record<string, string>>;
+  readonly bundle: BlobGrant;
+  readonly isRootFileSystem: boolean;
+  readonly inputs: readonly (BlobGrant & { readonly path: string })[];
+  readonly outputs: readonly string[];
+  readonly timeoutMs: number;
+  readonly memoryBytes: number;
+  readonly diskBytes: number;
+  readonly uploadCapability: string;
+}
+
+export type EndCode =
+  | 'succeeded'
+  | 'exited'
+  | 'signalled'
+  | 'timeout'
+  | 'out_of_memory'
+  | 'out_of_disk'
+  | 'bad_output'
+  | 'not_started'
+  | 'lost'
+  | 'owner'
+  | 'cancelled'
+  | 'given_back';
+
+/** How a task's process ended; `succeeded` still needs its outputs collected. */
+export interface Exit {
+  readonly code: EndCode;
+  readonly exitCode: number;
+  readonly cpuMs: number;
+  readonly wallMs: number;
+  /** For people. */
+  readonly detail: string;
+}
+
+export type Direction = 'down' | 'up';
+
+/**
+ * Where an attempt stands.
+ * fetching: inputs wait for a transfer grant or are on the way; ready: waits for a slot;
+ * starting: the sandbox was asked; running; collecting: outputs are hashed; sending: the result
+ * waits for a transfer grant or is on the way; ended: waits for the acknowledgement.
+ */
+export type AttemptPhase =
+  | 'fetching'
+  | 'ready'
+  | 'starting'
+  | 'running'
+  | 'collecting'
+  | 'sending'
+  | 'ended';
+
+/** What the owner's limits and the machine allow now; computed at the edge, told to the core. */
+export interface Allowance {
+  /** Slots that may run tasks now; 0 while paused or too hot. */
+  readonly slots: number;
+  readonly isAccepting: boolean;
+  readonly notAccepting: { readonly code: string; readonly reason: string } | null;
+}

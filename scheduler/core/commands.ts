@@ -1,0 +1,163 @@
+// All that can come into the scheduler's core, and what it answers. Ids, hashes and sizes were made
+// and checked at the edge; time is given to `decide` beside the command.
+
+import type { Instant, JobId, LeaseId, NodeId, SiteId, TokenId } from './model/ids.ts';
+import type { BlobRef, EndCode, JobTemplate } from './model/job.ts';
+import type { Inventory, NodeStatus } from './model/node.ts';
+import type { Token, TokenRole } from './model/token.ts';
+
+export interface SubmitJob {
+  readonly kind: 'submitJob';
+  /** Made by the edge; used only if the request is new. */
+  readonly jobId: JobId;
+  readonly researcher: string;
+  readonly requestId: string;
+  readonly template: JobTemplate;
+}
+
+export interface CancelJob {
+  readonly kind: 'cancelJob';
+  readonly jobId: JobId;
+}
+
+export interface SetSite {
+  readonly kind: 'setSite';
+  readonly siteId: SiteId;
+  /** null: unchanged, or guessed for a new site. */
+  readonly downBps: number | null;
+  readonly upBps: number | null;
+  readonly share: number | null;
+}
+
+export interface CreateToken {
+  readonly kind: 'createToken';
+  readonly tokenId: TokenId;
+  readonly hash: string;
+  readonly role: TokenRole;
+  readonly name: string;
+  readonly siteId: SiteId | null;
+  readonly expiresAt: Instant;
+  readonly uses: number | null;
+}
+
+export interface RevokeToken {
+  readonly kind: 'revokeToken';
+  readonly tokenId: TokenId;
+}
+
+export interface EnrolNode {
+  readonly kind: 'enrolNode';
+  readonly tokenHash: string;
+  readonly requestId: string;
+  /** Made by the edge; used only if the request is new. */
+  readonly nodeId: NodeId;
+  readonly name: string;
+  readonly natsPublicKey: string;
+  readonly inventory: Inventory;
+}
+
+export interface RevokeNode {
+  readonly kind: 'revokeNode';
+  readonly nodeId: NodeId;
+}
+
+export interface AttemptEnd {
+  readonly leaseId: LeaseId;
+  readonly code: EndCode;
+  readonly exitCode: number;
+  readonly cpuMs: number;
+  readonly wallMs: number;
+  readonly result: BlobRef | null;
+  /** Whether the blob store has `result`; true when there is none. */
+  readonly isResultPresent: boolean;
+}
+
+export type Direction = 'down' | 'up';
+
+export interface TransferWanted {
+  readonly leaseId: LeaseId;
+  readonly direction: Direction;
+  readonly sizeBytes: number;
+  readonly isSlotIdle: boolean;
+}
+
+export interface TransferDone {
+  readonly leaseId: LeaseId;
+  readonly direction: Direction;
+}
+
+/** One message of a node; its identity was proved by NATS. */
+export interface NodeSpoke {
+  readonly kind: 'nodeSpoke';
+  readonly nodeId: NodeId;
+  readonly instanceNumber: number;
+  readonly instanceId: string;
+  readonly sequence: number;
+  readonly status: NodeStatus | null;
+  readonly inventory: Inventory | null;
+  /** All leases that the node holds; null when the message has no report. */
+  readonly held: readonly LeaseId[] | null;
+  readonly started: readonly LeaseId[];
+  readonly exited: readonly LeaseId[];
+  readonly ended: readonly AttemptEnd[];
+  readonly transfersWanted: readonly TransferWanted[];
+  readonly transfersDone: readonly TransferDone[];
+}
+
+/** The bus saw the node's connection close. */
+export interface NodeDisconnected {
+  readonly kind: 'nodeDisconnected';
+  readonly nodeId: NodeId;
+}
+
+/** Deadlines that have passed are acted on. */
+export interface Tick {
+  readonly kind: 'tick';
+}
+
+/** Free slots are filled. The loop gives it after each batch. */
+export interface Place {
+  readonly kind: 'place';
+}
+
+export type Command =
+  | SubmitJob
+  | CancelJob
+  | SetSite
+  | CreateToken
+  | RevokeToken
+  | EnrolNode
+  | RevokeNode
+  | NodeSpoke
+  | NodeDisconnected
+  | Tick
+  | Place;
+
+/** A "no" to a command: nothing has changed. */
+export interface CommandRefusal {
+  readonly kind: 'refused';
+  readonly code: RefusalCode;
+  /** For people: what was wanted, what was found, what to do. */
+  readonly reason: string;
+  /** Of the request, in its own field names; empty when no one field is at fault. */
+  readonly field: string;
+}
+
+export type RefusalCode =
+  | 'not_found'
+  | 'already_exists'
+  | 'invalid'
+  | 'failed_precondition'
+  | 'exhausted'
+  | 'token_unknown'
+  | 'token_expired'
+  | 'token_used_up'
+  | 'token_revoked'
+  | 'token_wrong_role';
+
+export type Answer =
+  | { readonly kind: 'done' }
+  | { readonly kind: 'job'; readonly jobId: JobId; readonly isNew: boolean }
+  | { readonly kind: 'node'; readonly nodeId: NodeId; readonly siteId: SiteId }
+  | { readonly kind: 'token'; readonly token: Token }
+  | CommandRefusal;

@@ -1,0 +1,34 @@
+// What the core asks of the world. Each may be carried out twice without harm, and each that is
+// lost is asked for again: grants and acknowledgements when the node reports, revocations at start.
+
+import type { Direction } from './commands.ts';
+import type { JobId, LeaseId, NodeId } from './model/ids.ts';
+
+export type Effect =
+  | {
+      readonly kind: 'grant';
+      readonly nodeId: NodeId;
+      readonly leaseId: LeaseId;
+      readonly jobId: JobId;
+      readonly taskIndex: number;
+    }
+  /** End this lease now. */
+  | { readonly kind: 'cancel'; readonly nodeId: NodeId; readonly leaseId: LeaseId }
+  /** The end of this lease is on disk, or nobody needs it: the node forgets the lease. */
+  | { readonly kind: 'acknowledge'; readonly nodeId: NodeId; readonly leaseId: LeaseId }
+  /** The node may move the bytes of this lease now. */
+  | {
+      readonly kind: 'transfer';
+      readonly nodeId: NodeId;
+      readonly leaseId: LeaseId;
+      readonly direction: Direction;
+    }
+  /** The result's blob is not here: send it again. */
+  | { readonly kind: 'blobMissing'; readonly nodeId: NodeId; readonly leaseId: LeaseId }
+  | { readonly kind: 'askReport'; readonly nodeId: NodeId }
+  /** Two agents speak with one identity: all of them stop. */
+  | { readonly kind: 'quarantine'; readonly nodeId: NodeId }
+  /** Its credentials must not work any more. */
+  | { readonly kind: 'revokeCredentials'; readonly nodeId: NodeId; readonly natsPublicKey: string }
+  /** For watchers. */
+  | { readonly kind: 'jobChanged'; readonly jobId: JobId };

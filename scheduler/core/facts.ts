@@ -1,0 +1,144 @@
+// All that the core can decide. Durable facts are journalled before anything else happens; their
+// JSON form is the journal's format, so a published field never changes its meaning. Soft facts
+// change state too, but are told again by the agents after a restart.
+//
+// Grants and ends come in bulk, as rows of numbers, because a finished task must cost less than 150
+// bytes on disk.
+
+import type { Direction } from './commands.ts';
+import type { Instant, JobId, LeaseId, NodeId, Sha256, SiteId, TokenId } from './model/ids.ts';
+import type { JobTemplate, LeasePhase } from './model/job.ts';
+import type { Inventory, NodeHealth, NodeStatus } from './model/node.ts';
+import type { Token } from './model/token.ts';
+
+/** Version of the facts below; a journal of every version stays readable. */
+export const factsVersion = 1;
+
+export type DurableFact =
+  | {
+      readonly kind: 'jobSubmitted';
+      readonly at: Instant;
+      readonly jobNumber: number;
+      readonly jobId: JobId;
+      readonly researcher: string;
+      readonly requestId: string;
+      readonly template: JobTemplate;
+    }
+  | { readonly kind: 'jobCancelled'; readonly at: Instant; readonly jobNumber: number }
+  | {
+      readonly kind: 'jobEnded';
+      readonly at: Instant;
+      readonly jobNumber: number;
+      readonly state: 'succeeded' | 'failed';
+    }
+  /** It leaves the core: its tasks are not listed any more. */
+  | { readonly kind: 'jobForgotten'; readonly at: Instant; readonly jobNumber: number }
+  /** Rows of `leasedRowLength` numbers; see `leased-row.ts`. Lease ids count up from the first. */
+  | {
+      readonly kind: 'tasksLeased';
+      readonly at: Instant;
+      readonly firstLeaseId: LeaseId;
+      readonly rows: readonly number[];
+    }
+  /** Rows of `endedRowLength` numbers, and for each row the result's blob, or null. */
+  | {
+      readonly kind: 'tasksEnded';
+      readonly at: Instant;
+      readonly rows: readonly number[];
+      readonly results: readonly (Sha256 | null)[];
+    }
+  /** The leases are not in force any more; rows of [lease id, next state of its task]. */
+  | {
+      readonly kind: 'leasesVoided';
+      readonly at: Instant;
+      readonly why: 'node_lost' | 'node_revoked' | 'node_quarantined' | 'given_back' | 'superseded';
+      readonly rows: readonly number[];
+    }
+  /** A node that was thought lost still holds the task, and nobody else does. */
+  | { readonly kind: 'leaseRevived'; readonly at: Instant; readonly leaseId: LeaseId }
+  | {
+      readonly kind: 'siteSet';
+      readonly at: Instant;
+      readonly siteNumber: number;
+      readonly siteId: SiteId;
+      readonly downBps: number;
+      readonly upBps: number;
+      readonly source: 'guessed' | 'declared' | 'measured';
+      readonly share: number;
+    }
+  | {
+      readonly kind: 'nodeEnrolled';
+      readonly at: Instant;
+      readonly nodeNumber: number;
+      readonly nodeId: NodeId;
+      readonly name: string;
+      readonly siteNumber: number;
+      readonly natsPublicKey: string;
+      readonly inventory: Inventory;
+      readonly requestId: string;
+      readonly tokenId: TokenId;
+    }
+  | {
+      readonly kind: 'nodeInventoryChanged';
+      readonly at: Instant;
+      readonly nodeNumber: number;
+      readonly inventory: Inventory;
+    }
+  | {
+      readonly kind: 'nodeInstanceChanged';
+      readonly at: Instant;
+      readonly nodeNumber: number;
+      readonly instanceNumber: number;
+      readonly instanceId: string;
+    }
+  | {
+      readonly kind: 'nodeHealthChanged';
+      readonly at: Instant;
+      readonly nodeNumber: number;
+      readonly health: NodeHealth;
+    }
+  | { readonly kind: 'tokenCreated'; readonly at: Instant; readonly token: Token }
+  | { readonly kind: 'tokenUsed'; readonly at: Instant; readonly tokenId: TokenId }
+  | { readonly kind: 'tokenRevoked'; readonly at: Instant; readonly tokenId: TokenId };
+
+export type SoftFact =
+  | {
+      readonly kind: 'nodeHeard';
+      readonly at: Instant;
+      readonly nodeNumber: number;
+      readonly sequence: number;
+      readonly status: NodeStatus | null;
+    }
+  /** A message of an instance that has been replaced: a clone speaks, if it goes on. */
+  | { readonly kind: 'staleInstanceHeard'; readonly nodeNumber: number }
+  | {
+      readonly kind: 'leasePhase';
+      readonly at: Instant;
+      readonly leaseId: LeaseId;
+      readonly phase: LeasePhase;
+    }
+  | { readonly kind: 'leaseResent'; readonly at: Instant; readonly leaseId: LeaseId }
+  | {
+      readonly kind: 'transferQueued';
+      readonly leaseId: LeaseId;
+      readonly direction: Direction;
+      readonly sizeBytes: number;
+      readonly isSlotIdle: boolean;
+    }
+  | {
+      readonly kind: 'transferGranted';
+      readonly leaseId: LeaseId;
+      readonly direction: Direction;
+      readonly deadline: Instant;
+    }
+  | { readonly kind: 'transferEnded'; readonly leaseId: LeaseId; readonly direction: Direction }
+  /** The deadline of a node was looked at; the next is then. */
+  | {
+      readonly kind: 'deadlineSet';
+      readonly nodeNumber: number;
+      readonly deadline: Instant;
+    }
+  /** Nothing more can be placed until something changes. */
+  | { readonly kind: 'placementSettled' };
+
+export type Fact = DurableFact | SoftFact;

@@ -1,0 +1,11 @@
+// The scheduler's core, as its loop, adapters, API and the simulator see it.
+export * from './model/ids.ts';
+export * from './model/architecture.ts';
+export * from './model/job.ts';
+export * from './model/node.ts';
+export * from './model/token.ts';
+export type * from './commands.ts';
+export type * from './effects.ts';
+export * from './facts.ts';
+export type * from './image.ts';
+export type * from './view.ts';

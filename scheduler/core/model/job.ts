@@ -1,0 +1,77 @@
+// What a researcher submitted, validated: the template that all tasks of a job share.
+
+import type { Architecture } from './architecture.ts';
+import type { Sha256 } from './ids.ts';
+
+export interface BlobRef {
+  readonly sha256: Sha256;
+  readonly sizeBytes: number;
+}
+
+export interface Bundle extends BlobRef {
+  readonly architecture: Architecture;
+  readonly isRootFileSystem: boolean;
+}
+
+export interface InputFile extends BlobRef {
+  /** Relative path in the work folder. */
+  readonly path: string;
+}
+
+/** What one task costs. null: unknown, until finished tasks have shown it. */
+export interface Profile {
+  readonly workGhzSeconds: number | null;
+  readonly outputBytes: number | null;
+}
+
+export interface JobTemplate {
+  readonly name: string;
+  /** At most one for each architecture. */
+  readonly bundles: readonly Bundle[];
+  readonly command: readonly string[];
+  readonly environment: Readonly<Record<string, string>>;
+  readonly sharedInputs: readonly InputFile[];
+  readonly outputs: readonly string[];
+  readonly taskCount: number;
+  /** The blob with each task's own input; null when tasks have none. */
+  readonly manifest: BlobRef | null;
+  /** Bytes of each task's own input, in the order of the tasks; empty when tasks have none. */
+  readonly taskInputBytes: readonly number[];
+  readonly profile: Profile;
+  readonly timeoutMs: number;
+  readonly memoryBytes: number;
+  readonly diskBytes: number;
+  readonly retries: number;
+  readonly lostAfterMs: number;
+}
+
+export const jobStates = ['active', 'succeeded', 'failed', 'cancelled'] as const;
+export type JobState = (typeof jobStates)[number];
+
+/**
+ * The durable states of a task. What a leased task does (staging, running, sending) is soft: the
+ * agents tell it again after a restart.
+ */
+export const taskStates = ['waiting', 'leased', 'succeeded', 'failed', 'cancelled'] as const;
+export type TaskState = (typeof taskStates)[number];
+
+/** What a lease is doing, as far as its node has told. */
+export const leasePhases = ['granted', 'held', 'running', 'sending'] as const;
+export type LeasePhase = (typeof leasePhases)[number];
+
+/** How an attempt ended; the order is that of `punnet.v1.EndCode`, from 1. */
+export const endCodes = [
+  'succeeded',
+  'exited',
+  'signalled',
+  'timeout',
+  'out_of_memory',
+  'out_of_disk',
+  'bad_output',
+  'not_started',
+  'lost',
+  'owner',
+  'cancelled',
+  'given_back',
+] as const;
+export type EndCode = (typeof endCodes)[number];

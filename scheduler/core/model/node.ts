@@ -1,0 +1,45 @@
+// What a node is (measured at enrolment) and what it does (told in each report).
+
+import type { Architecture } from './architecture.ts';
+
+export interface Inventory {
+  readonly architecture: Architecture;
+  readonly userland: string;
+  readonly model: string;
+  readonly slots: number;
+  /** GHz of Cortex-A53 of one slot. */
+  readonly speedGhz: number;
+  readonly memoryBytes: number;
+  readonly diskBytes: number;
+  readonly agentVersion: string;
+  readonly nodeVersion: string;
+  /** What the sandbox enforces: cgroup-v2, cgroup-v1, rlimit or none. */
+  readonly sandbox: string;
+}
+
+export const rateSources = ['guessed', 'declared', 'measured'] as const;
+export type RateSource = (typeof rateSources)[number];
+
+export interface UplinkRate {
+  readonly downBps: number;
+  readonly upBps: number;
+  readonly source: RateSource;
+  readonly ageMs: number;
+  readonly spread: number;
+}
+
+export interface NodeStatus {
+  readonly load: number;
+  readonly memoryAvailableBytes: number;
+  readonly diskAvailableBytes: number;
+  readonly temperatureC: number;
+  readonly uplink: UplinkRate | null;
+  readonly isAccepting: boolean;
+  /** Why not; null while it accepts. */
+  readonly notAccepting: { readonly code: string; readonly reason: string } | null;
+  /** Slots that the owner's limits leave. */
+  readonly slots: number;
+}
+
+export const nodeHealths = ['new', 'healthy', 'suspect', 'lost', 'quarantined', 'revoked'] as const;
+export type NodeHealth = (typeof nodeHealths)[number];

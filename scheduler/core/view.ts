@@ -1,0 +1,141 @@
+// What everybody outside the core may read. Nothing here changes state.
+
+import type { Instant, JobId, LeaseId, NodeId, Sha256, SiteId, TokenId } from './model/ids.ts';
+import type { EndCode, JobState, JobTemplate } from './model/job.ts';
+import type { Inventory, NodeHealth, NodeStatus, UplinkRate } from './model/node.ts';
+import type { Token } from './model/token.ts';
+
+/** The durable state of a task, and what its lease is doing. */
+export type TaskPhase =
+  | 'waiting'
+  | 'staging'
+  | 'running'
+  | 'sending'
+  | 'succeeded'
+  | 'failed'
+  | 'cancelled';
+
+export type TaskCounts = Readonly<Record<TaskPhase, number>> & { readonly total: number };
+
+export interface JobSummary {
+  readonly jobId: JobId;
+  readonly researcher: string;
+  readonly template: JobTemplate;
+  readonly state: JobState;
+  readonly submittedAt: Instant;
+  /** null while the job is active. */
+  readonly endedAt: Instant | null;
+  readonly counts: TaskCounts;
+  /** Mean work of the finished tasks; null before the first. */
+  readonly measuredWorkGhzSeconds: number | null;
+}
+
+export interface TaskSummary {
+  readonly jobId: JobId;
+  readonly index: number;
+  readonly phase: TaskPhase;
+  readonly failures: number;
+  readonly losses: number;
+  /** Of the attempt that holds the task or ended it; null before the first. */
+  readonly nodeId: NodeId | null;
+  readonly nodeName: string;
+  readonly siteId: SiteId | null;
+  /** Why it is there, a sentence; empty before the first placement. */
+  readonly placement: string;
+  readonly leasedAt: Instant | null;
+  readonly endedAt: Instant | null;
+  readonly cpuMs: number;
+  /** Of the last attempt that ended; null before. */
+  readonly endCode: EndCode | null;
+  readonly exitCode: number;
+  /** Blob with the AttemptResult of the last attempt that ended and left one. */
+  readonly result: Sha256 | null;
+}
+
+export interface NodeSummary {
+  readonly nodeId: NodeId;
+  readonly name: string;
+  readonly siteId: SiteId;
+  readonly natsPublicKey: string;
+  readonly health: NodeHealth;
+  readonly inventory: Inventory;
+  readonly status: NodeStatus | null;
+  readonly enrolledAt: Instant;
+  readonly lastHeardAt: Instant | null;
+  readonly leases: number;
+  readonly tasksSucceeded: number;
+  readonly tasksFailed: number;
+}
+
+export interface SiteSummary {
+  readonly siteId: SiteId;
+  readonly uplink: UplinkRate;
+  /** The part of the uplink that is ours to spend. */
+  readonly share: number;
+  readonly nodes: number;
+  readonly slots: number;
+  readonly cpuGhz: number;
+  /** Gbit/s per GHz of the shared part; null without CPUs. */
+  readonly downRatio: number | null;
+  readonly upRatio: number | null;
+}
+
+export interface RefusalCount {
+  readonly code: string;
+  readonly reason: string;
+  readonly remedy: string;
+  /** Nodes that say so. */
+  readonly count: number;
+}
+
+export interface SiteBacklog {
+  readonly siteId: SiteId;
+  readonly nodes: number;
+  readonly freeSlots: number;
+  readonly cpuSeconds: number;
+  readonly downSeconds: number;
+  readonly upSeconds: number;
+  readonly binding: 'cpu' | 'uplink down' | 'uplink up';
+}
+
+export interface Explanation {
+  readonly summary: string;
+  readonly refusals: readonly RefusalCount[];
+  readonly sites: readonly SiteBacklog[];
+}
+
+export interface LeaseSummary {
+  readonly leaseId: LeaseId;
+  readonly jobId: JobId;
+  readonly taskIndex: number;
+  readonly nodeId: NodeId;
+}
+
+export interface View {
+  job(jobId: JobId): JobSummary | undefined;
+  /** Newest first; those before `before` (a job of the list) when it is given. */
+  jobs(options: {
+    readonly researcher: string | null;
+    readonly state: JobState | null;
+    readonly before: JobId | null;
+    readonly limit: number;
+  }): readonly JobSummary[];
+  task(jobId: JobId, index: number): TaskSummary | undefined;
+  /** In the order of their index, from `from` on. */
+  tasks(options: {
+    readonly jobId: JobId;
+    readonly phase: TaskPhase | null;
+    readonly from: number;
+    readonly limit: number;
+  }): readonly TaskSummary[];
+  node(nodeId: NodeId): NodeSummary | undefined;
+  nodes(): readonly NodeSummary[];
+  site(siteId: SiteId): SiteSummary | undefined;
+  sites(): readonly SiteSummary[];
+  lease(leaseId: LeaseId): LeaseSummary | undefined;
+  tokens(): readonly Token[];
+  token(tokenId: TokenId): Token | undefined;
+  tokenByHash(hash: string): Token | undefined;
+  /** What holds the waiting tasks of a job and what would free them. */
+  explain(jobId: JobId): Explanation | undefined;
+}
