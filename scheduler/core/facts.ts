@@ -132,12 +132,10 @@ export type SoftFact =
       readonly deadline: Instant;
     }
   | { readonly kind: 'transferEnded'; readonly leaseId: LeaseId; readonly direction: Direction }
-  /** The deadline of a node was looked at; the next is then. */
-  | {
-      readonly kind: 'deadlineSet';
-      readonly nodeNumber: number;
-      readonly deadline: Instant;
-    }
+  /** From now on the node's silence counts. */
+  | { readonly kind: 'watchStarted'; readonly at: Instant; readonly nodeNumber: number }
+  /** Its rest is over: it may be given tasks again. */
+  | { readonly kind: 'nodeRested'; readonly nodeNumber: number }
   /** Nothing more can be placed until something changes. */
   | { readonly kind: 'placementSettled' };
 

@@ -1,0 +1,213 @@
+// Commands of researchers and operators, and enrolment: what is let in, and what is refused.
+
+import type {
+  CancelJob,
+  CreateToken,
+  EnrolNode,
+  RevokeToken,
+  SetSite,
+  SubmitJob,
+} from './commands.ts';
+import type { Decision } from './decision.ts';
+import { nothing, refuse } from './decision.ts';
+import type { Effect } from './effects.ts';
+import type { Fact } from './facts.ts';
+import * as limits from './limits.ts';
+import { bestBundle } from './model/architecture.ts';
+import type { Instant } from './model/ids.ts';
+import { siteId } from './model/ids.ts';
+import type { Token } from './model/token.ts';
+import type { State } from './state.ts';
+import { mustHave, requestKey } from './state.ts';
+
+export function submitJob(state: State, command: SubmitJob, now: Instant): Decision {
+  const { template, researcher, requestId } = command;
+  const before = state.jobByRequest.get(requestKey(researcher, requestId));
+  if (before !== undefined) {
+    return { ...nothing, answer: { kind: 'job', jobId: before.jobId, isNew: false } };
+  }
+  if (template.taskCount > limits.tasksPerJob) {
+    const reason = `A job has at most ${limits.tasksPerJob} tasks, this one ${template.taskCount}: split it.`;
+    return refuse('exhausted', reason, 'tasks');
+  }
+  const isFull =
+    state.taskCount + template.taskCount > limits.tasksInCore ||
+    state.jobs.size >= limits.jobsInCore;
+  if (isFull) {
+    const reason = `The scheduler holds ${state.jobs.size} jobs with ${state.taskCount} tasks and takes at most ${limits.jobsInCore} with ${limits.tasksInCore}: submit again when some have ended.`;
+    return refuse('exhausted', reason);
+  }
+  const refusal = refuseArchitecture(state, command);
+  if (refusal !== null) return refusal;
+  const jobNumber = state.nextJobNumber;
+  return {
+    facts: [
+      {
+        kind: 'jobSubmitted',
+        at: now,
+        jobNumber,
+        jobId: command.jobId,
+        researcher,
+        requestId,
+        template,
+      },
+    ],
+    effects: [{ kind: 'jobChanged', jobId: command.jobId }],
+    answer: { kind: 'job', jobId: command.jobId, isNew: true },
+  };
+}
+
+/** A federation without nodes takes any job; later nodes may run it. */
+function refuseArchitecture(state: State, command: SubmitJob): Decision | null {
+  const present = new Set<string>();
+  for (const node of state.nodes) {
+    if (node.health === 'revoked') continue;
+    if (bestBundle(node.inventory.architecture, command.template.bundles) !== undefined) return null;
+    present.add(node.inventory.architecture);
+  }
+  if (present.size === 0) return null;
+  const wanted = command.template.bundles.map((bundle) => bundle.architecture).join(', ');
+  const found = [...present].sort().join(', ');
+  const reason = `No node runs a bundle for ${wanted}; the federation has ${found}: add a bundle for one of these.`;
+  return refuse('failed_precondition', reason, 'bundles');
+}
+
+export function cancelJob(state: State, command: CancelJob, now: Instant): Decision {
+  const job = state.jobById.get(command.jobId);
+  if (job === undefined) return refuse('not_found', `There is no job ${command.jobId}.`, 'job_id');
+  const answer = { kind: 'job', jobId: job.jobId, isNew: false } as const;
+  if (job.state !== 'active') return { ...nothing, answer };
+  const effects: Effect[] = [{ kind: 'jobChanged', jobId: job.jobId }];
+  for (const lease of state.leases.values()) {
+    if (lease.jobNumber !== job.number) continue;
+    const node = mustHave(state.nodes[lease.nodeNumber], `node ${lease.nodeNumber}`);
+    effects.push({ kind: 'cancel', nodeId: node.nodeId, leaseId: lease.leaseId });
+  }
+  return { facts: [{ kind: 'jobCancelled', at: now, jobNumber: job.number }], effects, answer };
+}
+
+export function setSite(state: State, command: SetSite, now: Instant): Decision {
+  const known = state.siteById.get(command.siteId);
+  if (known === undefined && state.sites.length >= limits.sites) {
+    return refuse('exhausted', `The federation has ${limits.sites} sites, the most it can have.`);
+  }
+  const isDeclared = command.downBps !== null || command.upBps !== null;
+  const fact: Fact = {
+    kind: 'siteSet',
+    at: now,
+    siteNumber: known?.number ?? state.sites.length,
+    siteId: command.siteId,
+    downBps: command.downBps ?? known?.downBps ?? limits.guessedDownBps,
+    upBps: command.upBps ?? known?.upBps ?? limits.guessedUpBps,
+    source: isDeclared ? 'declared' : (known?.source ?? 'guessed'),
+    share: command.share ?? known?.share ?? limits.defaultShare,
+  };
+  return { ...nothing, facts: [fact] };
+}
+
+export function createToken(state: State, command: CreateToken, now: Instant): Decision {
+  if (state.tokens.size >= limits.tokens) {
+    return refuse('exhausted', `There are ${limits.tokens} tokens, the most there can be.`);
+  }
+  if (command.siteId !== null && !state.siteById.has(command.siteId)) {
+    const reason = `There is no site ${command.siteId}: make it first (punnet site set ${command.siteId}).`;
+    return refuse('not_found', reason, 'site_id');
+  }
+  const token: Token = {
+    tokenId: command.tokenId,
+    hash: command.hash,
+    role: command.role,
+    name: command.name,
+    siteId: command.siteId,
+    createdAt: now,
+    expiresAt: command.expiresAt,
+    usesLeft: command.uses,
+    isRevoked: false,
+  };
+  return {
+    facts: [{ kind: 'tokenCreated', at: now, token }],
+    effects: [],
+    answer: { kind: 'token', token },
+  };
+}
+
+export function revokeToken(state: State, command: RevokeToken, now: Instant): Decision {
+  const token = state.tokens.get(command.tokenId);
+  if (token === undefined) {
+    return refuse('not_found', `There is no token ${command.tokenId}.`, 'token_id');
+  }
+  const answer = { kind: 'token', token: { ...token, isRevoked: true } } as const;
+  if (token.isRevoked) return { ...nothing, answer };
+  return {
+    facts: [{ kind: 'tokenRevoked', at: now, tokenId: token.tokenId }],
+    effects: [],
+    answer,
+  };
+}
+
+export function enrolNode(state: State, command: EnrolNode, now: Instant): Decision {
+  const again = findEnrolled(state, command);
+  if (again !== null) return again;
+  const tokenId = state.tokenByHash.get(command.tokenHash);
+  const token = tokenId === undefined ? undefined : state.tokens.get(tokenId);
+  if (token === undefined) {
+    return refuse('token_unknown', 'This federation did not issue this token.', 'token');
+  }
+  const refusal = refuseToken(token, now);
+  if (refusal !== null) return refusal;
+  if (state.nodes.length >= limits.nodes) {
+    return refuse('exhausted', `The federation has ${limits.nodes} nodes, the most it can have.`);
+  }
+  const siteName = token.siteId ?? siteId(`home-${command.nodeId}`);
+  const site = state.siteById.get(siteName);
+  const siteNumber = site?.number ?? state.sites.length;
+  const facts: Fact[] = [{ kind: 'tokenUsed', at: now, tokenId: token.tokenId }];
+  if (site === undefined) {
+    const fresh = { kind: 'setSite', siteId: siteName, downBps: null, upBps: null, share: null };
+    facts.push(...setSite(state, fresh as SetSite, now).facts);
+  }
+  facts.push({
+    kind: 'nodeEnrolled',
+    at: now,
+    nodeNumber: state.nodes.length,
+    nodeId: command.nodeId,
+    name: command.name,
+    siteNumber,
+    natsPublicKey: command.natsPublicKey,
+    inventory: command.inventory,
+    requestId: command.requestId,
+    tokenId: token.tokenId,
+  });
+  const answer = { kind: 'node', nodeId: command.nodeId, siteId: siteName } as const;
+  return { facts, effects: [], answer };
+}
+
+/** The same node asks again because the answer was lost: it gets the same answer. */
+function findEnrolled(state: State, command: EnrolNode): Decision | null {
+  for (const node of state.nodes) {
+    if (node.natsPublicKey !== command.natsPublicKey) continue;
+    if (node.requestId !== command.requestId || node.health === 'revoked') {
+      return refuse('already_exists', 'This key is enrolled already.', 'nats_public_key');
+    }
+    const site = mustHave(state.sites[node.siteNumber], `site ${node.siteNumber}`);
+    return { ...nothing, answer: { kind: 'node', nodeId: node.nodeId, siteId: site.siteId } };
+  }
+  return null;
+}
+
+function refuseToken(token: Token, now: Instant): Decision | null {
+  const ask = 'ask the operator for a new one (punnet token create --node)';
+  if (token.role !== 'node') {
+    const reason = `This is a ${token.role}'s token; enrolment wants a node's token: ${ask}.`;
+    return refuse('token_wrong_role', reason, 'token');
+  }
+  if (token.isRevoked) return refuse('token_revoked', `This token was revoked: ${ask}.`, 'token');
+  if (token.expiresAt <= now) {
+    const when = `${Math.round((now - token.expiresAt) / 60_000)} minutes ago`;
+    return refuse('token_expired', `This token expired ${when}: ${ask}.`, 'token');
+  }
+  if (token.usesLeft !== null && token.usesLeft <= 0) {
+    return refuse('token_used_up', `This token has been used up: ${ask}.`, 'token');
+  }
+  return null;
+}

@@ -1,0 +1,102 @@
+// How facts about jobs change the state.
+
+import { makeTaskColumns, stateCode } from './columns.ts';
+import type { DurableFact } from './facts.ts';
+import { dropLease, lookAtOpenNodes } from './leases.ts';
+import type { JobRecord, State } from './state.ts';
+import { mustHave, requestKey } from './state.ts';
+
+type JobFact = Extract<
+  DurableFact,
+  { readonly kind: 'jobSubmitted' | 'jobCancelled' | 'jobEnded' | 'jobForgotten' }
+>;
+
+export function applyJobFact(state: State, fact: JobFact): void {
+  if (fact.kind === 'jobSubmitted') return submit(state, fact);
+  const job = mustHave(state.jobs.get(fact.jobNumber), `job ${fact.jobNumber}`);
+  switch (fact.kind) {
+    case 'jobCancelled':
+      cancelOpenTasks(job);
+      return end(state, job, 'cancelled', fact);
+    case 'jobEnded':
+      return end(state, job, fact.state, fact);
+    case 'jobForgotten':
+      return forget(state, job);
+  }
+}
+
+function submit(state: State, fact: Extract<JobFact, { kind: 'jobSubmitted' }>): void {
+  const count = fact.template.taskCount;
+  const job: JobRecord = {
+    number: fact.jobNumber,
+    jobId: fact.jobId,
+    researcher: fact.researcher,
+    requestId: fact.requestId,
+    template: fact.template,
+    submittedAt: fact.at,
+    state: 'active',
+    endedAt: null,
+    tasks: makeTaskColumns(count),
+    waiting: count,
+    leased: 0,
+    succeeded: 0,
+    failed: 0,
+    cancelled: 0,
+    running: 0,
+    sending: 0,
+    cursor: 0,
+    workSumGhzSeconds: 0,
+    workCount: 0,
+  };
+  addJob(state, job);
+  lookAtOpenNodes(state);
+}
+
+/** Puts a job, new or from a snapshot, into the state's indexes. */
+export function addJob(state: State, job: JobRecord): void {
+  state.jobs.set(job.number, job);
+  state.jobById.set(job.jobId, job);
+  state.jobByRequest.set(requestKey(job.researcher, job.requestId), job);
+  state.nextJobNumber = Math.max(state.nextJobNumber, job.number + 1);
+  state.taskCount += job.template.taskCount;
+  if (job.waiting > 0) state.waitingJobs.add(job.number);
+  if (job.state !== 'active') state.endedJobs.add(job.number);
+}
+
+function cancelOpenTasks(job: JobRecord): void {
+  const waiting = stateCode('waiting');
+  const leased = stateCode('leased');
+  const cancelled = stateCode('cancelled');
+  for (let index = 0; index < job.template.taskCount; index += 1) {
+    const code = job.tasks.state[index];
+    if (code === waiting || code === leased) job.tasks.state[index] = cancelled;
+  }
+  job.cancelled += job.waiting + job.leased;
+  job.waiting = 0;
+  job.leased = 0;
+}
+
+/** Results that come later find no lease, and are acknowledged as superseded. */
+function end(
+  state: State,
+  job: JobRecord,
+  jobState: 'succeeded' | 'failed' | 'cancelled',
+  fact: { readonly at: JobRecord['submittedAt'] },
+): void {
+  job.state = jobState;
+  job.endedAt = fact.at;
+  state.waitingJobs.delete(job.number);
+  state.endedJobs.add(job.number);
+  for (const lease of state.leases.values()) {
+    if (lease.jobNumber === job.number) dropLease(state, lease);
+  }
+}
+
+function forget(state: State, job: JobRecord): void {
+  state.jobs.delete(job.number);
+  state.jobById.delete(job.jobId);
+  state.jobByRequest.delete(requestKey(job.researcher, job.requestId));
+  state.endedJobs.delete(job.number);
+  state.taskCount -= job.template.taskCount;
+  for (const node of state.nodes) node.jobsSeen.delete(job.number);
+}

@@ -1,0 +1,261 @@
+// How facts about leases, their ends and their transfers change the state.
+
+import { stateCode, writeResult } from './columns.ts';
+import type { Fact } from './facts.ts';
+import {
+  addLease,
+  dropLease,
+  enterForce,
+  enterPhaseCounts,
+  leaveForce,
+  lookAtOpenNodes,
+  lookAtSite,
+  nodeOf,
+  remaining,
+  siteOf,
+} from './leases.ts';
+import {
+  failuresBeforeRest,
+  longestRestMs,
+  restAfterFailuresMs,
+  restAfterGivingBackMs,
+} from './limits.ts';
+import type { Instant, Sha256 } from './model/ids.ts';
+import { instant, leaseId } from './model/ids.ts';
+import { endCodes, taskStates } from './model/job.ts';
+import type { EndCode, TaskState } from './model/job.ts';
+import { endedRowLength, leasedRowLength, rowsOf, voidedRowLength } from './rows.ts';
+import type { JobRecord, LeaseRecord, NodeRecord, State } from './state.ts';
+import { mustHave } from './state.ts';
+
+type LeaseFact = Extract<
+  Fact,
+  {
+    readonly kind:
+      | 'tasksLeased'
+      | 'tasksEnded'
+      | 'leasesVoided'
+      | 'leaseRevived'
+      | 'leasePhase'
+      | 'leaseResent'
+      | 'transferQueued'
+      | 'transferGranted'
+      | 'transferEnded';
+  }
+>;
+
+export function applyLeaseFact(state: State, fact: LeaseFact): void {
+  switch (fact.kind) {
+    case 'tasksLeased':
+      return grant(state, fact);
+    case 'tasksEnded': {
+      let row = 0;
+      for (const values of rowsOf(fact.rows, endedRowLength)) {
+        endAttempt(state, fact.at, values, fact.results[row] ?? null);
+        row += 1;
+      }
+      return;
+    }
+    case 'leasesVoided':
+      for (const [id, next] of rowsOf(fact.rows, voidedRowLength)) voidLease(state, fact, id, next);
+      return;
+    case 'leaseRevived':
+      return revive(state, leaseOf(state, fact.leaseId));
+    case 'leasePhase':
+      return enterPhase(state, leaseOf(state, fact.leaseId), fact.phase);
+    case 'leaseResent': {
+      const lease = leaseOf(state, fact.leaseId);
+      lease.sentAt = fact.at;
+      return;
+    }
+    default:
+      return applyTransferFact(state, fact);
+  }
+}
+
+function leaseOf(state: State, id: number | undefined): LeaseRecord {
+  return mustHave(state.leases.get(leaseId(id ?? 0)), `lease ${id}`);
+}
+
+function grant(state: State, fact: Extract<LeaseFact, { kind: 'tasksLeased' }>): void {
+  let id: number = fact.firstLeaseId;
+  for (const row of rowsOf(fact.rows, leasedRowLength)) {
+    const [jobNumber = -1, taskIndex = -1, nodeNumber = -1, reason = 0, cpu = 0, link = 0] = row;
+    const job = mustHave(state.jobs.get(jobNumber), `job ${jobNumber}`);
+    addLease(state, job, { leaseId: leaseId(id), taskIndex, nodeNumber, at: fact.at });
+    setTaskState(state, job, taskIndex, 'leased');
+    job.tasks.node[taskIndex] = nodeNumber;
+    job.tasks.lease[taskIndex] = id;
+    job.tasks.leasedAt[taskIndex] = fact.at;
+    job.tasks.reason[taskIndex] = reason;
+    job.tasks.reasonCpuSeconds[taskIndex] = cpu;
+    job.tasks.reasonLinkSeconds[taskIndex] = link;
+    id += 1;
+  }
+  state.nextLeaseId = Math.max(state.nextLeaseId, id);
+}
+
+function endAttempt(
+  state: State,
+  at: Instant,
+  [id, code = 0, exitCode = 0, cpuMs = 0, next = 0]: readonly number[],
+  result: Sha256 | null,
+): void {
+  const lease = leaseOf(state, id);
+  const job = mustHave(state.jobs.get(lease.jobNumber), `job ${lease.jobNumber}`);
+  const node = nodeOf(state, lease);
+  const endCode = mustHave(endCodes[code], `end code ${code}`);
+  const index = lease.taskIndex;
+  const rival = state.leases.get(leaseId(job.tasks.lease[index] ?? 0));
+  if (rival !== undefined && rival !== lease) dropLease(state, rival);
+  dropLease(state, lease);
+  const nextState = mustHave(taskStates[next], `task state ${next}`);
+  setTaskState(state, job, index, nextState);
+  job.tasks.node[index] = node.number;
+  job.tasks.lease[index] = lease.leaseId;
+  job.tasks.endedAt[index] = at;
+  job.tasks.cpuMs[index] = cpuMs;
+  job.tasks.endCode[index] = code + 1;
+  job.tasks.exitCode[index] = exitCode;
+  writeResult(job.tasks, index, result);
+  countAttempt(job, node, index, endCode, cpuMs);
+  restNode(node, endCode, at);
+  state.jobsToCheck.add(job.number);
+}
+
+/** Ends that say nothing against the task: its node went, or gave it back. */
+const losses: ReadonlySet<EndCode> = new Set(['lost', 'owner', 'cancelled', 'given_back']);
+
+export function isLoss(code: EndCode): boolean {
+  return losses.has(code);
+}
+
+function countAttempt(
+  job: JobRecord,
+  node: NodeRecord,
+  index: number,
+  code: EndCode,
+  cpuMs: number,
+): void {
+  if (code === 'succeeded') {
+    node.tasksSucceeded += 1;
+    job.workSumGhzSeconds += (cpuMs / 1000) * node.inventory.speedGhz;
+    job.workCount += 1;
+  } else if (isLoss(code)) {
+    job.tasks.losses[index] = Math.min(255, (job.tasks.losses[index] ?? 0) + 1);
+  } else {
+    node.tasksFailed += 1;
+    job.tasks.failures[index] = Math.min(255, (job.tasks.failures[index] ?? 0) + 1);
+  }
+}
+
+function restNode(node: NodeRecord, code: EndCode, at: Instant): void {
+  if (code === 'succeeded') {
+    node.consecutiveFailures = 0;
+    return;
+  }
+  node.consecutiveFailures += 1;
+  const beyond = node.consecutiveFailures - failuresBeforeRest;
+  const failing = beyond < 0 ? 0 : Math.min(longestRestMs, restAfterFailuresMs * 2 ** beyond);
+  const rest = isLoss(code) ? Math.max(failing, restAfterGivingBackMs) : failing;
+  node.restsUntil = instant(Math.max(node.restsUntil, at + rest));
+}
+
+function voidLease(
+  state: State,
+  fact: { readonly at: Instant },
+  id: number | undefined,
+  next: number | undefined,
+): void {
+  const lease = leaseOf(state, id);
+  const job = mustHave(state.jobs.get(lease.jobNumber), `job ${lease.jobNumber}`);
+  leaveForce(state, lease);
+  const nextState = mustHave(taskStates[next ?? -1], `task state ${next}`);
+  setTaskState(state, job, lease.taskIndex, nextState);
+  job.tasks.losses[lease.taskIndex] = Math.min(255, (job.tasks.losses[lease.taskIndex] ?? 0) + 1);
+  if (nextState === 'failed') job.tasks.endedAt[lease.taskIndex] = fact.at;
+  state.jobsToCheck.add(job.number);
+}
+
+function revive(state: State, lease: LeaseRecord): void {
+  const job = mustHave(state.jobs.get(lease.jobNumber), `job ${lease.jobNumber}`);
+  lease.phase = 'held';
+  enterForce(state, job, nodeOf(state, lease), lease);
+  setTaskState(state, job, lease.taskIndex, 'leased');
+  job.tasks.node[lease.taskIndex] = lease.nodeNumber;
+  job.tasks.lease[lease.taskIndex] = lease.leaseId;
+}
+
+/** Moves a task between the job's counts, and the job in and out of the waiting ones. */
+function setTaskState(state: State, job: JobRecord, index: number, next: TaskState): void {
+  const before = mustHave(taskStates[job.tasks.state[index] ?? -1], `task ${index}`);
+  if (before === next) return;
+  job[before] -= 1;
+  job[next] += 1;
+  job.tasks.state[index] = stateCode(next);
+  if (next === 'waiting') {
+    job.cursor = Math.min(job.cursor, index);
+    const isNews = !state.waitingJobs.has(job.number);
+    state.waitingJobs.add(job.number);
+    if (isNews) lookAtOpenNodes(state);
+  } else if (before === 'waiting') {
+    if (index === job.cursor) job.cursor += 1;
+    if (job.waiting === 0) state.waitingJobs.delete(job.number);
+  }
+}
+
+function enterPhase(state: State, lease: LeaseRecord, phase: LeaseRecord['phase']): void {
+  const node = nodeOf(state, lease);
+  const site = siteOf(state, node);
+  enterPhaseCounts(state, lease, -1);
+  if (!lease.isVoid) {
+    if (lease.phase !== 'sending' && phase === 'sending') node.sending += 1;
+    if (lease.phase === 'sending' && phase !== 'sending') node.sending -= 1;
+  }
+  lease.phase = phase;
+  enterPhaseCounts(state, lease, 1);
+  if (phase === 'running' || phase === 'sending') {
+    site.pendingDownBytes = remaining(site.pendingDownBytes, lease.downBytes);
+    lease.downBytes = 0;
+  }
+  if (phase === 'sending') {
+    site.pendingWorkGhzSeconds = remaining(site.pendingWorkGhzSeconds, lease.workGhzSeconds);
+    lease.workGhzSeconds = 0;
+    state.nodesToPlace.add(node.number);
+  }
+}
+
+function applyTransferFact(
+  state: State,
+  fact: Extract<
+    LeaseFact,
+    { kind: 'transferQueued' | 'transferGranted' | 'transferEnded' }
+  >,
+): void {
+  const lease = state.leases.get(fact.leaseId);
+  if (lease === undefined) return;
+  const site = siteOf(state, nodeOf(state, lease));
+  const lane = site.lanes[fact.direction];
+  state.sitesToGrant.add(site.number);
+  switch (fact.kind) {
+    case 'transferQueued':
+      lane.queue.set(fact.leaseId, {
+        leaseId: fact.leaseId,
+        sizeBytes: fact.sizeBytes,
+        isSlotIdle: fact.isSlotIdle,
+      });
+      return;
+    case 'transferGranted':
+      lane.queue.delete(fact.leaseId);
+      lane.active.set(fact.leaseId, fact.deadline);
+      return;
+    case 'transferEnded':
+      lane.active.delete(fact.leaseId);
+      if (fact.direction === 'down') {
+        site.pendingDownBytes = remaining(site.pendingDownBytes, lease.downBytes);
+        lease.downBytes = 0;
+        lookAtSite(state, site);
+      }
+      return;
+  }
+}

@@ -1,0 +1,141 @@
+// How facts about sites and nodes change the state.
+
+import type { Fact } from './facts.ts';
+import { isOpen, lookAtSite, siteOf } from './leases.ts';
+import { instant } from './model/ids.ts';
+import type { NodeRecord, SiteRecord, State } from './state.ts';
+import { mustHave } from './state.ts';
+
+type NodeFact = Extract<
+  Fact,
+  {
+    readonly kind:
+      | 'siteSet'
+      | 'nodeEnrolled'
+      | 'nodeInventoryChanged'
+      | 'nodeInstanceChanged'
+      | 'nodeHealthChanged'
+      | 'nodeHeard'
+      | 'staleInstanceHeard'
+      | 'watchStarted'
+      | 'nodeRested';
+  }
+>;
+
+export function applyNodeFact(state: State, fact: NodeFact): void {
+  if (fact.kind === 'siteSet') return setSite(state, fact);
+  if (fact.kind === 'nodeEnrolled') return enrol(state, fact);
+  const node = mustHave(state.nodes[fact.nodeNumber], `node ${fact.nodeNumber}`);
+  switch (fact.kind) {
+    case 'nodeInventoryChanged':
+      node.inventory = fact.inventory;
+      sumCpu(state, siteOf(state, node));
+      break;
+    case 'nodeInstanceChanged':
+      node.instanceNumber = fact.instanceNumber;
+      node.instanceId = fact.instanceId;
+      node.sequence = 0;
+      node.staleMessages = 0;
+      break;
+    case 'nodeHealthChanged':
+      node.health = fact.health;
+      sumCpu(state, siteOf(state, node));
+      break;
+    case 'nodeHeard':
+      node.lastHeardAt = instant(Math.max(node.lastHeardAt ?? 0, fact.at));
+      node.sequence = Math.max(node.sequence, fact.sequence);
+      if (fact.status !== null) node.status = fact.status;
+      break;
+    case 'staleInstanceHeard':
+      node.staleMessages += 1;
+      return;
+    case 'watchStarted':
+      node.watchedSince = fact.at;
+      return;
+    case 'nodeRested':
+      node.restsUntil = instant(0);
+      break;
+  }
+  if (isOpen(node)) state.nodesToPlace.add(node.number);
+}
+
+function setSite(state: State, fact: Extract<NodeFact, { kind: 'siteSet' }>): void {
+  const known = state.sites[fact.siteNumber];
+  if (known !== undefined) {
+    known.downBps = fact.downBps;
+    known.upBps = fact.upBps;
+    known.source = fact.source;
+    known.share = fact.share;
+    known.setAt = fact.at;
+    lookAtSite(state, known);
+    return;
+  }
+  const site: SiteRecord = {
+    number: fact.siteNumber,
+    siteId: fact.siteId,
+    downBps: fact.downBps,
+    upBps: fact.upBps,
+    source: fact.source,
+    share: fact.share,
+    setAt: fact.at,
+    nodeNumbers: [],
+    cpuGhz: 0,
+    pendingWorkGhzSeconds: 0,
+    pendingDownBytes: 0,
+    pendingUpBytes: 0,
+    lanes: {
+      down: { queue: new Map(), active: new Map() },
+      up: { queue: new Map(), active: new Map() },
+    },
+  };
+  state.sites[site.number] = site;
+  state.siteById.set(site.siteId, site);
+}
+
+function enrol(state: State, fact: Extract<NodeFact, { kind: 'nodeEnrolled' }>): void {
+  const node: NodeRecord = {
+    number: fact.nodeNumber,
+    nodeId: fact.nodeId,
+    name: fact.name,
+    siteNumber: fact.siteNumber,
+    natsPublicKey: fact.natsPublicKey,
+    requestId: fact.requestId,
+    tokenId: fact.tokenId,
+    enrolledAt: fact.at,
+    inventory: fact.inventory,
+    health: 'new',
+    instanceNumber: 0,
+    instanceId: '',
+    tasksSucceeded: 0,
+    tasksFailed: 0,
+    sequence: 0,
+    staleMessages: 0,
+    lastHeardAt: null,
+    watchedSince: instant(0),
+    status: null,
+    leases: new Set(),
+    sending: 0,
+    consecutiveFailures: 0,
+    restsUntil: instant(0),
+    jobsSeen: new Set(),
+  };
+  addNode(state, node);
+}
+
+/** Puts a node, new or from a snapshot, into the state's indexes. */
+export function addNode(state: State, node: NodeRecord): void {
+  state.nodes[node.number] = node;
+  state.nodeById.set(node.nodeId, node);
+  const site = siteOf(state, node);
+  site.nodeNumbers.push(node.number);
+  sumCpu(state, site);
+}
+
+function sumCpu(state: State, site: SiteRecord): void {
+  site.cpuGhz = 0;
+  for (const number of site.nodeNumbers) {
+    const node = mustHave(state.nodes[number], `node ${number}`);
+    if (node.health !== 'healthy' && node.health !== 'suspect') continue;
+    site.cpuGhz += node.inventory.slots * node.inventory.speedGhz;
+  }
+}

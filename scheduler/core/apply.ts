@@ -1,0 +1,61 @@
+// The only writer of the state. A fact was judged before: nothing here decides or refuses.
+
+import { applyJobFact } from './apply-jobs.ts';
+import { applyLeaseFact } from './apply-leases.ts';
+import { applyNodeFact } from './apply-nodes.ts';
+import type { Fact } from './facts.ts';
+import { instant } from './model/ids.ts';
+import type { State } from './state.ts';
+import { mustHave } from './state.ts';
+
+/** Takes one fact into the state. */
+export function apply(state: State, fact: Fact): void {
+  if ('at' in fact) state.latest = instant(Math.max(state.latest, fact.at));
+  switch (fact.kind) {
+    case 'jobSubmitted':
+    case 'jobCancelled':
+    case 'jobEnded':
+    case 'jobForgotten':
+      return applyJobFact(state, fact);
+    case 'tasksLeased':
+    case 'tasksEnded':
+    case 'leasesVoided':
+    case 'leaseRevived':
+    case 'leasePhase':
+    case 'leaseResent':
+    case 'transferQueued':
+    case 'transferGranted':
+    case 'transferEnded':
+      return applyLeaseFact(state, fact);
+    case 'siteSet':
+    case 'nodeEnrolled':
+    case 'nodeInventoryChanged':
+    case 'nodeInstanceChanged':
+    case 'nodeHealthChanged':
+    case 'nodeHeard':
+    case 'staleInstanceHeard':
+    case 'watchStarted':
+    case 'nodeRested':
+      return applyNodeFact(state, fact);
+    case 'tokenCreated':
+      state.tokens.set(fact.token.tokenId, fact.token);
+      state.tokenByHash.set(fact.token.hash, fact.token.tokenId);
+      return;
+    case 'tokenUsed': {
+      const token = mustHave(state.tokens.get(fact.tokenId), `token ${fact.tokenId}`);
+      const usesLeft = token.usesLeft === null ? null : token.usesLeft - 1;
+      state.tokens.set(fact.tokenId, { ...token, usesLeft });
+      return;
+    }
+    case 'tokenRevoked': {
+      const token = mustHave(state.tokens.get(fact.tokenId), `token ${fact.tokenId}`);
+      state.tokens.set(fact.tokenId, { ...token, isRevoked: true });
+      return;
+    }
+    case 'placementSettled':
+      state.nodesToPlace.clear();
+      state.sitesToGrant.clear();
+      state.jobsToCheck.clear();
+      return;
+  }
+}

@@ -1,0 +1,42 @@
+// The scheduler's judgement: a command comes in, what is decided goes out. Nothing is changed here.
+
+import { cancelJob, createToken, enrolNode, revokeToken, setSite, submitJob } from './admission.ts';
+import type { Command } from './commands.ts';
+import type { Decision } from './decision.ts';
+import { disconnect, revokeNode, sweep } from './liveness/sweep.ts';
+import { hear } from './liveness/hear.ts';
+import type { Instant } from './model/ids.ts';
+import { place } from './placement/place.ts';
+import type { State } from './state.ts';
+
+/**
+ * Judges one command against the state.
+ *
+ * @param now milliseconds since the epoch; it never goes back from one call to the next.
+ */
+export function decide(state: State, command: Command, now: Instant): Decision {
+  switch (command.kind) {
+    case 'submitJob':
+      return submitJob(state, command, now);
+    case 'cancelJob':
+      return cancelJob(state, command, now);
+    case 'setSite':
+      return setSite(state, command, now);
+    case 'createToken':
+      return createToken(state, command, now);
+    case 'revokeToken':
+      return revokeToken(state, command, now);
+    case 'enrolNode':
+      return enrolNode(state, command, now);
+    case 'revokeNode':
+      return revokeNode(state, command.nodeId, now);
+    case 'nodeSpoke':
+      return hear(state, command, now);
+    case 'nodeDisconnected':
+      return disconnect(state, command.nodeId, now);
+    case 'tick':
+      return sweep(state, now);
+    case 'place':
+      return place(state, now);
+  }
+}

@@ -1,0 +1,136 @@
+// The bookkeeping of leases that `apply` shares between its parts: backlogs of sites, places in the
+// transfer lanes, slots of nodes. Called by apply only.
+
+import { leasesPerSlot } from './limits.ts';
+import type { Instant, LeaseId } from './model/ids.ts';
+import { downBytesOf, upBytesOf, workOf } from './placement/estimate.ts';
+import type { JobRecord, LeaseRecord, NodeRecord, SiteRecord, State } from './state.ts';
+import { mustHave } from './state.ts';
+
+export function siteOf(state: State, node: NodeRecord): SiteRecord {
+  return mustHave(state.sites[node.siteNumber], `site ${node.siteNumber}`);
+}
+
+export function nodeOf(state: State, lease: LeaseRecord): NodeRecord {
+  return mustHave(state.nodes[lease.nodeNumber], `node ${lease.nodeNumber}`);
+}
+
+/** Slots that the node's owner leaves now. */
+export function slotsOf(node: NodeRecord): number {
+  return Math.min(node.inventory.slots, node.status?.slots ?? node.inventory.slots);
+}
+
+/** Leases that hold or will need a slot. */
+export function slotLeases(node: NodeRecord): number {
+  return node.leases.size - node.sending;
+}
+
+/** Whether the node may be given another lease at all. */
+export function isOpen(node: NodeRecord): boolean {
+  return node.health === 'healthy' && slotLeases(node) < leasesPerSlot * slotsOf(node);
+}
+
+/** Something changed for everybody: each node with a place is looked at again. */
+export function lookAtOpenNodes(state: State): void {
+  for (const node of state.nodes) if (isOpen(node)) state.nodesToPlace.add(node.number);
+}
+
+export function lookAtSite(state: State, site: SiteRecord): void {
+  for (const number of site.nodeNumbers) state.nodesToPlace.add(number);
+}
+
+/** Makes a lease in force: node, site and job count it. */
+export function addLease(
+  state: State,
+  job: JobRecord,
+  options: {
+    readonly leaseId: LeaseId;
+    readonly taskIndex: number;
+    readonly nodeNumber: number;
+    readonly at: Instant;
+  },
+): LeaseRecord {
+  const node = mustHave(state.nodes[options.nodeNumber], `node ${options.nodeNumber}`);
+  const lease: LeaseRecord = {
+    leaseId: options.leaseId,
+    jobNumber: job.number,
+    taskIndex: options.taskIndex,
+    nodeNumber: options.nodeNumber,
+    grantedAt: options.at,
+    isVoid: false,
+    phase: 'granted',
+    sentAt: options.at,
+    workGhzSeconds: 0,
+    downBytes: 0,
+    upBytes: 0,
+  };
+  state.leases.set(lease.leaseId, lease);
+  enterForce(state, job, node, lease);
+  return lease;
+}
+
+/** Adds the lease's backlog to its site and its place to its node. */
+export function enterForce(
+  state: State,
+  job: JobRecord,
+  node: NodeRecord,
+  lease: LeaseRecord,
+): void {
+  const site = siteOf(state, node);
+  lease.isVoid = false;
+  lease.workGhzSeconds = workOf(job);
+  lease.downBytes = downBytesOf(job, lease.taskIndex, node);
+  lease.upBytes = upBytesOf(job);
+  site.pendingWorkGhzSeconds += lease.workGhzSeconds;
+  site.pendingDownBytes += lease.downBytes;
+  site.pendingUpBytes += lease.upBytes;
+  node.leases.add(lease.leaseId);
+  node.jobsSeen.add(job.number);
+}
+
+/** The lease is not in force any more: its backlog, transfers and slot are free. */
+export function leaveForce(state: State, lease: LeaseRecord): void {
+  const node = nodeOf(state, lease);
+  const site = siteOf(state, node);
+  enterPhaseCounts(state, lease, -1);
+  if (!lease.isVoid && lease.phase === 'sending') node.sending -= 1;
+  site.pendingWorkGhzSeconds = remaining(site.pendingWorkGhzSeconds, lease.workGhzSeconds);
+  site.pendingDownBytes = remaining(site.pendingDownBytes, lease.downBytes);
+  site.pendingUpBytes = remaining(site.pendingUpBytes, lease.upBytes);
+  if (lease.downBytes + lease.upBytes > 0) lookAtSite(state, site);
+  lease.workGhzSeconds = 0;
+  lease.downBytes = 0;
+  lease.upBytes = 0;
+  node.leases.delete(lease.leaseId);
+  freeLanes(state, site, lease.leaseId);
+  lease.isVoid = true;
+  state.nodesToPlace.add(node.number);
+}
+
+/** Removes the lease altogether: a result of it is superseded from now on. */
+export function dropLease(state: State, lease: LeaseRecord): void {
+  if (!lease.isVoid) leaveForce(state, lease);
+  else freeLanes(state, siteOf(state, nodeOf(state, lease)), lease.leaseId);
+  state.leases.delete(lease.leaseId);
+}
+
+function freeLanes(state: State, site: SiteRecord, leaseId: LeaseId): void {
+  for (const lane of [site.lanes.down, site.lanes.up]) {
+    lane.queue.delete(leaseId);
+    if (lane.active.delete(leaseId)) state.sitesToGrant.add(site.number);
+  }
+}
+
+/** Counts the lease in its job's soft phase counts, or out of them. */
+export function enterPhaseCounts(state: State, lease: LeaseRecord, sign: 1 | -1): void {
+  if (lease.isVoid) return;
+  const job = state.jobs.get(lease.jobNumber);
+  if (job === undefined) return;
+  if (lease.phase === 'running') job.running += sign;
+  if (lease.phase === 'sending') job.sending += sign;
+}
+
+/** Floating point sums leave crumbs: never below nothing. */
+export function remaining(total: number, part: number): number {
+  return total - part < 1e-6 ? 0 : total - part;
+}

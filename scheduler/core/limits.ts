@@ -1,0 +1,56 @@
+// Every bound of the scheduler's core, each with its reason. `defaults.md` of the design has the
+// same figures; a change here is a change there.
+
+/** A report of an idle node is due this often; it adds jitter of its own. */
+export const idleReportMs = 180_000;
+/** Two idle reports and their jitter missed: the node is suspect. */
+export const suspectAfterMs = 2.4 * idleReportMs;
+/** A suspect node keeps its tasks this long, unless the job says otherwise: homes come back. */
+export const defaultLostAfterMs = 15 * 60_000;
+/** A grant that its node has not confirmed is sent again. */
+export const grantResendMs = 15_000;
+/** Grants sent again in one sweep: a restart with 100,000 leases must not flood the bus. */
+export const resendsPerSweep = 1_000;
+/** Leases a slot may hold: one runs, one is staged (a longer queue made the tail worse). */
+export const leasesPerSlot = 2;
+/** Transfers at a time for each site and direction: more only starves CPUs (measured). */
+export const transfersAtATime = 2;
+/** A granted transfer that takes longer than so many times its fair time has lost its place. */
+export const transferPatience = 4;
+/** Added to it: connection, hashing and unpacking on a Pi 1. */
+export const transferGraceMs = 60_000;
+/** Over this backlog of the uplink a site takes no task that adds more link than CPU time. */
+export const linkWindowSeconds = 30;
+/** Waiting jobs that one free slot chooses among, the oldest first. */
+export const candidateJobs = 64;
+/** Work of a task whose profile nobody knows yet. */
+export const unknownWorkGhzSeconds = 60;
+/** Finished tasks before their mean replaces that figure. */
+export const pilotTasks = 3;
+/** Messages of a replaced instance before it counts as a clone: what a dying process had in
+ * flight is fewer. */
+export const staleMessagesOfInstance = 10;
+/** A node that gave a task back is left alone this long, so that the two do not spin. */
+export const restAfterGivingBackMs = 30_000;
+/** A node whose tasks fail one after another rests, twice as long each time: one broken node must
+ * not eat a whole queue. */
+export const failuresBeforeRest = 3;
+export const restAfterFailuresMs = 5_000;
+export const longestRestMs = 10 * 60_000;
+/** Attempts of one task that may be lost with their nodes before it counts as failed: a task that
+ * kills its nodes must end. */
+export const lossesPerTask = 30;
+export const tasksPerJob = 1_000_000;
+/** About 70 bytes each: 280 MB. */
+export const tasksInCore = 4_000_000;
+export const jobsInCore = 10_000;
+/** Ended jobs beyond this number, the oldest first, leave the core. */
+export const endedJobsKept = 2_000;
+export const nodes = 1_000_000;
+export const sites = 100_000;
+export const tokens = 100_000;
+/** The part of an uplink that is ours unless its owner says more. */
+export const defaultShare = 0.25;
+/** A careful first value for a line nobody has described. */
+export const guessedDownBps = 2_000_000;
+export const guessedUpBps = 500_000;

@@ -1,0 +1,273 @@
+// One message of a node: who speaks, what it holds, what has started, what has ended, which bytes
+// want to move. Every part may come twice, late or out of order.
+
+import { stateCode, taskState } from '../columns.ts';
+import type { AttemptEnd, NodeSpoke } from '../commands.ts';
+import type { Decision } from '../decision.ts';
+import { nothing } from '../decision.ts';
+import type { Effect } from '../effects.ts';
+import type { Fact } from '../facts.ts';
+import { isLoss } from '../apply-leases.ts';
+import { grantResendMs, lossesPerTask, staleMessagesOfInstance } from '../limits.ts';
+import type { Instant, LeaseId, Sha256 } from '../model/ids.ts';
+import type { LeasePhase, TaskState } from '../model/job.ts';
+import { endCodes, leasePhases } from '../model/job.ts';
+import type { JobRecord, LeaseRecord, NodeRecord, State } from '../state.ts';
+import { mustHave } from '../state.ts';
+import { grantOf } from './sweep.ts';
+import { jobsOf, leasesOfNode, voidLeases } from './void-leases.ts';
+
+/** Judges one message of a node. */
+export function hear(state: State, command: NodeSpoke, now: Instant): Decision {
+  const node = state.nodeById.get(command.nodeId);
+  if (node === undefined || node.health === 'revoked') return nothing;
+  if (node.health === 'quarantined') {
+    return { ...nothing, effects: [{ kind: 'quarantine', nodeId: node.nodeId }] };
+  }
+  const instance = judgeInstance(state, node, command, now);
+  if (!instance.isCurrent) return instance.decision;
+  const facts: Fact[] = [...instance.decision.facts];
+  const effects: Effect[] = [];
+  const isFresh = facts.length > 0 || command.sequence > node.sequence;
+  if (node.health !== 'healthy') {
+    facts.push({ kind: 'nodeHealthChanged', at: now, nodeNumber: node.number, health: 'healthy' });
+  }
+  if (command.inventory !== null && !sameInventory(node, command)) {
+    facts.push({
+      kind: 'nodeInventoryChanged',
+      at: now,
+      nodeNumber: node.number,
+      inventory: command.inventory,
+    });
+  }
+  facts.push({
+    kind: 'nodeHeard',
+    at: now,
+    nodeNumber: node.number,
+    sequence: command.sequence,
+    status: isFresh ? command.status : null,
+  });
+  const talk = new Conversation(state, node, now, facts, effects);
+  talk.ended(command.ended);
+  for (const leaseId of command.started) talk.advance(leaseId, 'running');
+  for (const leaseId of command.exited) talk.advance(leaseId, 'sending');
+  if (command.held !== null && isFresh) talk.reconcile(command.held);
+  talk.transfers(command);
+  return { facts, effects, answer: { kind: 'done' } };
+}
+
+type Judgement =
+  | { readonly isCurrent: true; readonly decision: Decision }
+  | { readonly isCurrent: false; readonly decision: Decision };
+
+/** A newer instance replaces an older one; two that alternate, or share a number, are clones. */
+function judgeInstance(
+  state: State,
+  node: NodeRecord,
+  command: NodeSpoke,
+  now: Instant,
+): Judgement {
+  if (command.instanceNumber > node.instanceNumber) {
+    const changed: Fact = {
+      kind: 'nodeInstanceChanged',
+      at: now,
+      nodeNumber: node.number,
+      instanceNumber: command.instanceNumber,
+      instanceId: command.instanceId,
+    };
+    return { isCurrent: true, decision: { ...nothing, facts: [changed] } };
+  }
+  if (command.instanceId === node.instanceId) return { isCurrent: true, decision: nothing };
+  const isTwin = command.instanceNumber === node.instanceNumber;
+  if (!isTwin && node.staleMessages < staleMessagesOfInstance) {
+    const heard: Fact = { kind: 'staleInstanceHeard', nodeNumber: node.number };
+    return { isCurrent: false, decision: { ...nothing, facts: [heard] } };
+  }
+  const held = leasesOfNode(state, node);
+  const facts: Fact[] = [
+    { kind: 'nodeHealthChanged', at: now, nodeNumber: node.number, health: 'quarantined' },
+    ...voidLeases(state, held, { at: now, why: 'node_quarantined' }),
+  ];
+  const effects: Effect[] = [
+    { kind: 'quarantine', nodeId: node.nodeId },
+    ...jobsOf(state, held),
+  ];
+  return { isCurrent: false, decision: { ...nothing, facts, effects } };
+}
+
+function sameInventory(node: NodeRecord, command: NodeSpoke): boolean {
+  return JSON.stringify(node.inventory) === JSON.stringify(command.inventory);
+}
+
+/** The parts of one message that speak of leases; collects what follows from them. */
+class Conversation {
+  readonly #state: State;
+  readonly #node: NodeRecord;
+  readonly #now: Instant;
+  readonly #facts: Fact[];
+  readonly #effects: Effect[];
+  /** Leases and tasks that this message has ended. */
+  readonly #endedLeases = new Set<LeaseId>();
+  readonly #endedTasks = new Set<string>();
+
+  constructor(state: State, node: NodeRecord, now: Instant, facts: Fact[], effects: Effect[]) {
+    this.#state = state;
+    this.#node = node;
+    this.#now = now;
+    this.#facts = facts;
+    this.#effects = effects;
+  }
+
+  ended(ends: readonly AttemptEnd[]): void {
+    const rows: number[] = [];
+    const results: (Sha256 | null)[] = [];
+    const jobs = new Set<JobRecord>();
+    for (const end of ends) {
+      const lease = this.#state.leases.get(end.leaseId);
+      if (lease === undefined || this.#endedLeases.has(end.leaseId)) {
+        this.#acknowledge(end.leaseId);
+        continue;
+      }
+      // A foreign lease: the node has no business with it.
+      if (lease.nodeNumber !== this.#node.number) continue;
+      const job = mustHave(this.#state.jobs.get(lease.jobNumber), `job ${lease.jobNumber}`);
+      const next = this.#judgeEnd(job, lease, end);
+      if (next === 'superseded') {
+        this.#acknowledge(end.leaseId);
+        continue;
+      }
+      if (!end.isResultPresent) {
+        this.#effects.push({
+          kind: 'blobMissing',
+          nodeId: this.#node.nodeId,
+          leaseId: end.leaseId,
+        });
+        continue;
+      }
+      rows.push(
+        lease.leaseId,
+        endCodes.indexOf(end.code),
+        end.exitCode,
+        end.cpuMs,
+        stateCode(next),
+      );
+      results.push(end.result?.sha256 ?? null);
+      jobs.add(job);
+      this.#endedLeases.add(end.leaseId);
+      this.#endedTasks.add(`${lease.jobNumber} ${lease.taskIndex}`);
+      this.#cancelRival(job, lease);
+      this.#acknowledge(end.leaseId);
+    }
+    if (rows.length > 0) this.#facts.push({ kind: 'tasksEnded', at: this.#now, rows, results });
+    for (const job of jobs) this.#effects.push({ kind: 'jobChanged', jobId: job.jobId });
+  }
+
+  /** What becomes of the task; `superseded`: this end changes nothing. */
+  #judgeEnd(job: JobRecord, lease: LeaseRecord, end: AttemptEnd): TaskState | 'superseded' {
+    const index = lease.taskIndex;
+    const now = taskState(job.tasks, index);
+    if (now !== 'waiting' && now !== 'leased') return 'superseded';
+    if (this.#endedTasks.has(`${lease.jobNumber} ${index}`)) return 'superseded';
+    if (end.code === 'succeeded') return 'succeeded';
+    if (lease.isVoid) return 'superseded';
+    if (isLoss(end.code)) {
+      return (job.tasks.losses[index] ?? 0) + 1 > lossesPerTask ? 'failed' : 'waiting';
+    }
+    return (job.tasks.failures[index] ?? 0) + 1 > job.template.retries ? 'failed' : 'waiting';
+  }
+
+  /** The first valid result wins: another attempt of the same task stops. */
+  #cancelRival(job: JobRecord, lease: LeaseRecord): void {
+    const rival = this.#state.leases.get(
+      (job.tasks.lease[lease.taskIndex] ?? 0) as LeaseId, // the column holds lease ids only
+    );
+    if (rival === undefined || rival === lease || rival.isVoid) return;
+    const node = mustHave(this.#state.nodes[rival.nodeNumber], `node ${rival.nodeNumber}`);
+    this.#effects.push({ kind: 'cancel', nodeId: node.nodeId, leaseId: rival.leaseId });
+  }
+
+  #acknowledge(leaseId: LeaseId): void {
+    this.#effects.push({ kind: 'acknowledge', nodeId: this.#node.nodeId, leaseId });
+  }
+
+  /** Phases only go forward: a late message can't take one back. */
+  advance(leaseId: LeaseId, phase: LeasePhase): void {
+    const lease = this.#state.leases.get(leaseId);
+    if (lease === undefined || lease.nodeNumber !== this.#node.number) return;
+    if (this.#endedLeases.has(leaseId) || lease.isVoid) return;
+    if (leasePhases.indexOf(phase) <= leasePhases.indexOf(lease.phase)) return;
+    this.#facts.push({ kind: 'leasePhase', at: this.#now, leaseId, phase });
+    const job = this.#state.jobs.get(lease.jobNumber);
+    if (job !== undefined) this.#effects.push({ kind: 'jobChanged', jobId: job.jobId });
+  }
+
+  /** Holds what the node has against what it should have. */
+  reconcile(held: readonly LeaseId[]): void {
+    const nodeId = this.#node.nodeId;
+    const present = new Set(held);
+    for (const leaseId of present) {
+      if (this.#endedLeases.has(leaseId)) continue;
+      const lease = this.#state.leases.get(leaseId);
+      if (lease === undefined) {
+        // Nobody needs it any more: it ends, and its result is acknowledged when it comes.
+        this.#effects.push({ kind: 'cancel', nodeId, leaseId });
+        continue;
+      }
+      if (lease.nodeNumber !== this.#node.number) continue;
+      if (lease.isVoid) this.#reconcileVoid(lease);
+      else this.advance(leaseId, 'held');
+    }
+    for (const lease of leasesOfNode(this.#state, this.#node)) {
+      if (present.has(lease.leaseId) || this.#endedLeases.has(lease.leaseId)) continue;
+      // The grant may still be on its way; one that is old was lost, or its node forgot it.
+      if (this.#now - lease.sentAt < grantResendMs) continue;
+      this.#facts.push({ kind: 'leaseResent', at: this.#now, leaseId: lease.leaseId });
+      this.#effects.push(grantOf(this.#state, this.#node, lease));
+    }
+  }
+
+  /** The node came back with a task that was taken from it. */
+  #reconcileVoid(lease: LeaseRecord): void {
+    const job = mustHave(this.#state.jobs.get(lease.jobNumber), `job ${lease.jobNumber}`);
+    const key = `${lease.jobNumber} ${lease.taskIndex}`;
+    const isWaiting = taskState(job.tasks, lease.taskIndex) === 'waiting';
+    if (isWaiting && !this.#endedTasks.has(key)) {
+      this.#facts.push({ kind: 'leaseRevived', at: this.#now, leaseId: lease.leaseId });
+      this.#endedTasks.add(key);
+      return;
+    }
+    this.#effects.push({
+      kind: 'cancel',
+      nodeId: this.#node.nodeId,
+      leaseId: lease.leaseId,
+    });
+  }
+
+  transfers(command: NodeSpoke): void {
+    for (const { leaseId, direction } of command.transfersDone) {
+      if (this.#isOwn(leaseId)) this.#facts.push({ kind: 'transferEnded', leaseId, direction });
+    }
+    const site = mustHave(this.#state.sites[this.#node.siteNumber], 'site');
+    for (const { leaseId, direction, sizeBytes, isSlotIdle } of command.transfersWanted) {
+      if (!this.#isOwn(leaseId)) {
+        if (!this.#state.leases.has(leaseId)) {
+          this.#effects.push({ kind: 'cancel', nodeId: this.#node.nodeId, leaseId });
+          if (direction === 'up') this.#acknowledge(leaseId);
+        }
+        continue;
+      }
+      if (site.lanes[direction].active.has(leaseId)) {
+        // The grant was lost.
+        this.#effects.push({ kind: 'transfer', nodeId: this.#node.nodeId, leaseId, direction });
+        continue;
+      }
+      this.#facts.push({ kind: 'transferQueued', leaseId, direction, sizeBytes, isSlotIdle });
+    }
+  }
+
+  #isOwn(leaseId: LeaseId): boolean {
+    const lease = this.#state.leases.get(leaseId);
+    if (lease === undefined || this.#endedLeases.has(leaseId)) return false;
+    return lease.nodeNumber === this.#node.number;
+  }
+}

@@ -1,0 +1,146 @@
+// Deadlines that have passed: silent nodes, lost grants, stuck transfers. A sweep looks at every
+// node, which at 10,000 of them is well under a millisecond of each second.
+
+import type { Decision } from '../decision.ts';
+import { nothing, refuse } from '../decision.ts';
+import type { Effect } from '../effects.ts';
+import type { Fact } from '../facts.ts';
+import { defaultLostAfterMs, grantResendMs, resendsPerSweep, suspectAfterMs } from '../limits.ts';
+import type { Instant, NodeId } from '../model/ids.ts';
+import type { LeaseRecord, NodeRecord, State } from '../state.ts';
+import { mustHave } from '../state.ts';
+import { jobsOf, leasesOfNode, voidLeases } from './void-leases.ts';
+
+/** Acts on every deadline that has passed. */
+export function sweep(state: State, now: Instant): Decision {
+  const facts: Fact[] = [];
+  const effects: Effect[] = [];
+  for (const node of state.nodes) sweepNode(state, node, now, facts, effects);
+  resendGrants(state, now, facts, effects);
+  expireTransfers(state, now, facts);
+  return { facts, effects, answer: { kind: 'done' } };
+}
+
+function sweepNode(
+  state: State,
+  node: NodeRecord,
+  now: Instant,
+  facts: Fact[],
+  effects: Effect[],
+): void {
+  const nodeNumber = node.number;
+  if (node.restsUntil > 0 && node.restsUntil <= now) facts.push({ kind: 'nodeRested', nodeNumber });
+  if (node.health !== 'healthy' && node.health !== 'suspect') return;
+  // First sweep after a start: everybody gets the full time again.
+  if (node.watchedSince === 0) {
+    facts.push({ kind: 'watchStarted', at: now, nodeNumber });
+    return;
+  }
+  if (node.health === 'suspect') {
+    loseTasks(state, node, now, facts, effects);
+    return;
+  }
+  const silentMs = now - Math.max(node.lastHeardAt ?? 0, node.watchedSince);
+  if (silentMs < suspectAfterMs) return;
+  facts.push(
+    { kind: 'nodeHealthChanged', at: now, nodeNumber, health: 'suspect' },
+    { kind: 'watchStarted', at: now, nodeNumber },
+  );
+  effects.push({ kind: 'askReport', nodeId: node.nodeId });
+}
+
+/** Takes the tasks of a suspect node whose jobs' patience is over, and then the node's health. */
+function loseTasks(
+  state: State,
+  node: NodeRecord,
+  now: Instant,
+  facts: Fact[],
+  effects: Effect[],
+): void {
+  const suspectMs = now - node.watchedSince;
+  const held = leasesOfNode(state, node);
+  const overdue = held.filter((lease) => suspectMs >= patienceOf(state, lease));
+  facts.push(...voidLeases(state, overdue, { at: now, why: 'node_lost' }));
+  effects.push(...jobsOf(state, overdue));
+  if (suspectMs < defaultLostAfterMs || overdue.length < held.length) return;
+  facts.push({ kind: 'nodeHealthChanged', at: now, nodeNumber: node.number, health: 'lost' });
+}
+
+function patienceOf(state: State, lease: LeaseRecord): number {
+  return state.jobs.get(lease.jobNumber)?.template.lostAfterMs ?? defaultLostAfterMs;
+}
+
+/** Grants that were never confirmed, after a lost message or a restart. */
+function resendGrants(state: State, now: Instant, facts: Fact[], effects: Effect[]): void {
+  let sent = 0;
+  for (const lease of state.leases.values()) {
+    if (sent >= resendsPerSweep) return;
+    if (lease.isVoid || lease.phase !== 'granted') continue;
+    if (now - lease.sentAt < grantResendMs) continue;
+    const node = mustHave(state.nodes[lease.nodeNumber], `node ${lease.nodeNumber}`);
+    if (node.health !== 'healthy') continue;
+    facts.push({ kind: 'leaseResent', at: now, leaseId: lease.leaseId });
+    effects.push(grantOf(state, node, lease));
+    sent += 1;
+  }
+}
+
+/** The grant of a lease in force, to be sent (again). */
+export function grantOf(state: State, node: NodeRecord, lease: LeaseRecord): Effect {
+  const job = mustHave(state.jobs.get(lease.jobNumber), `job ${lease.jobNumber}`);
+  return {
+    kind: 'grant',
+    nodeId: node.nodeId,
+    leaseId: lease.leaseId,
+    jobId: job.jobId,
+    taskIndex: lease.taskIndex,
+  };
+}
+
+/** A node that died in the middle of a transfer must not block its site's lane. */
+function expireTransfers(state: State, now: Instant, facts: Fact[]): void {
+  for (const site of state.sites) {
+    for (const direction of ['down', 'up'] as const) {
+      for (const [leaseId, deadline] of site.lanes[direction].active) {
+        if (deadline <= now) facts.push({ kind: 'transferEnded', leaseId, direction });
+      }
+    }
+  }
+}
+
+/** The bus saw the connection close: the node is suspect at once. */
+export function disconnect(state: State, nodeId: NodeId, now: Instant): Decision {
+  const node = state.nodeById.get(nodeId);
+  if (node === undefined || node.health !== 'healthy') return nothing;
+  return {
+    ...nothing,
+    facts: [
+      { kind: 'nodeHealthChanged', at: now, nodeNumber: node.number, health: 'suspect' },
+      { kind: 'watchStarted', at: now, nodeNumber: node.number },
+    ],
+  };
+}
+
+/** Its credentials die, its leases are void, its tasks wait again. */
+export function revokeNode(state: State, nodeId: NodeId, now: Instant): Decision {
+  const node = state.nodeById.get(nodeId);
+  if (node === undefined) return refuse('not_found', `There is no node ${nodeId}.`, 'node_id');
+  const held = leasesOfNode(state, node);
+  const isNews = node.health !== 'revoked';
+  const changed: Fact = {
+    kind: 'nodeHealthChanged',
+    at: now,
+    nodeNumber: node.number,
+    health: 'revoked',
+  };
+  return {
+    facts: isNews
+      ? [changed, ...voidLeases(state, held, { at: now, why: 'node_revoked' })]
+      : [],
+    effects: [
+      { kind: 'revokeCredentials', nodeId, natsPublicKey: node.natsPublicKey },
+      ...jobsOf(state, held),
+    ],
+    answer: { kind: 'done' },
+  };
+}

@@ -1,0 +1,46 @@
+// Takes leases away from nodes that are gone: their tasks wait again.
+
+import { stateCode } from '../columns.ts';
+import type { Effect } from '../effects.ts';
+import type { DurableFact } from '../facts.ts';
+import { lossesPerTask } from '../limits.ts';
+import type { Instant } from '../model/ids.ts';
+import type { LeaseRecord, State } from '../state.ts';
+import { mustHave } from '../state.ts';
+
+type Voided = Extract<DurableFact, { kind: 'leasesVoided' }>;
+
+/** One fact for all the leases, or none. */
+export function voidLeases(
+  state: State,
+  leases: Iterable<LeaseRecord>,
+  options: { readonly at: Instant; readonly why: Voided['why'] },
+): readonly DurableFact[] {
+  const rows: number[] = [];
+  for (const lease of leases) {
+    if (lease.isVoid) continue;
+    const job = mustHave(state.jobs.get(lease.jobNumber), `job ${lease.jobNumber}`);
+    const losses = (job.tasks.losses[lease.taskIndex] ?? 0) + 1;
+    rows.push(lease.leaseId, stateCode(losses > lossesPerTask ? 'failed' : 'waiting'));
+  }
+  if (rows.length === 0) return [];
+  return [{ kind: 'leasesVoided', at: options.at, why: options.why, rows }];
+}
+
+/** For watchers of the jobs that these leases belong to. */
+export function jobsOf(state: State, leases: Iterable<LeaseRecord>): readonly Effect[] {
+  const numbers = new Set<number>();
+  for (const lease of leases) numbers.add(lease.jobNumber);
+  const effects: Effect[] = [];
+  for (const number of numbers) {
+    const job = state.jobs.get(number);
+    if (job !== undefined) effects.push({ kind: 'jobChanged', jobId: job.jobId });
+  }
+  return effects;
+}
+
+export function leasesOfNode(state: State, node: { readonly leases: Iterable<LeaseRecord['leaseId']> }) {
+  const found: LeaseRecord[] = [];
+  for (const id of node.leases) found.push(mustHave(state.leases.get(id), `lease ${id}`));
+  return found;
+}

@@ -1,0 +1,87 @@
+// Whether a node can run a task of a job at all. Each "no" is data: a code, a reason a researcher
+// can act on, and what would turn it into a yes.
+
+import { bestBundle } from '../model/architecture.ts';
+import type { Instant } from '../model/ids.ts';
+import type { JobRecord, NodeRecord } from '../state.ts';
+
+export interface Refusal {
+  readonly code: string;
+  readonly reason: string;
+  readonly remedy: string;
+}
+
+/** null: it fits, as far as the node is concerned; free slots are not looked at here. */
+export function refuseNode(job: JobRecord, node: NodeRecord, now: Instant): Refusal | null {
+  return refuseHealth(node) ?? refuseFit(job, node) ?? refuseNow(node, now);
+}
+
+function refuseHealth(node: NodeRecord): Refusal | null {
+  if (node.health === 'healthy') return null;
+  return {
+    code: `node_${node.health}`,
+    reason: healthReasons[node.health] ?? node.health,
+    remedy: 'wait, or look at the node (punnet node ID)',
+  };
+}
+
+const healthReasons: Readonly<Record<string, string>> = {
+  new: 'the node is enrolled and has never reported',
+  suspect: 'the node is silent or disconnected',
+  lost: 'the node has been silent too long',
+  quarantined: 'two agents speak with the identity of the node',
+  revoked: 'the node was revoked',
+};
+
+/** What no waiting changes: architecture, memory, disk. */
+export function refuseFit(job: JobRecord, node: NodeRecord): Refusal | null {
+  const { template } = job;
+  const { inventory } = node;
+  if (bestBundle(inventory.architecture, template.bundles) === undefined) {
+    const wanted = template.bundles.map((bundle) => bundle.architecture).join(', ');
+    return {
+      code: 'architecture',
+      reason: `the node is ${inventory.architecture}, the bundles are for ${wanted}`,
+      remedy: `add a bundle for ${inventory.architecture}`,
+    };
+  }
+  if (template.memoryBytes > inventory.memoryBytes) {
+    return {
+      code: 'memory',
+      reason: `a task asks for ${megabytes(template.memoryBytes)} of memory, the node has less`,
+      remedy: 'ask for less memory, or wait for larger nodes',
+    };
+  }
+  const disk = node.status?.diskAvailableBytes ?? inventory.diskBytes;
+  if (template.diskBytes > disk) {
+    return {
+      code: 'disk',
+      reason: `a task asks for ${megabytes(template.diskBytes)} of disk, the node has less free`,
+      remedy: 'ask for less disk, or wait until space is free',
+    };
+  }
+  return null;
+}
+
+function refuseNow(node: NodeRecord, now: Instant): Refusal | null {
+  if (node.status !== null && !node.status.isAccepting) {
+    const why = node.status.notAccepting;
+    return {
+      code: why?.code ?? 'not_accepting',
+      reason: why?.reason ?? 'its owner lets no task start now',
+      remedy: "wait: the owner's limits are law",
+    };
+  }
+  if (node.restsUntil > now) {
+    return {
+      code: 'resting',
+      reason: 'its last tasks failed or were given back, so that it rests for a while',
+      remedy: 'wait; if tasks fail everywhere, look at their logs (punnet logs)',
+    };
+  }
+  return null;
+}
+
+function megabytes(bytes: number): string {
+  return `${Math.ceil(bytes / 1e6)} MB`;
+}

@@ -1,0 +1,200 @@
+// Fills free slots. Only nodes where something changed are looked at; each takes one task in turn,
+// idle slots of all of them before a second lease for any slot that is busy.
+
+import { taskState } from '../columns.ts';
+import type { Decision } from '../decision.ts';
+import type { Effect } from '../effects.ts';
+import type { Fact } from '../facts.ts';
+import { isOpen, siteOf, slotLeases, slotsOf } from '../leases.ts';
+import { candidateJobs, endedJobsKept, leasesPerSlot } from '../limits.ts';
+import type { Instant } from '../model/ids.ts';
+import { leaseId } from '../model/ids.ts';
+import type { JobRecord, NodeRecord, SiteRecord, State } from '../state.ts';
+import { mustHave } from '../state.ts';
+import { grantTransfers } from '../transfers/grant.ts';
+import type { Balance } from './balance.ts';
+import { balanceWith } from './balance.ts';
+import { downBytesOf, upBytesOf, workOf } from './estimate.ts';
+import { refuseNode } from './filter.ts';
+import { reasonCodes } from './reasons.ts';
+
+/** Grants leases and transfers for all that changed, and ends jobs whose tasks all have. */
+export function place(state: State, now: Instant): Decision {
+  const ended = endJobs(state, now);
+  const transfers = grantTransfers(state, now);
+  const leases = new Placement(state, now).run();
+  const facts = [...ended.facts, ...leases.facts, ...transfers.facts];
+  const isQuiet =
+    state.nodesToPlace.size + state.sitesToGrant.size + state.jobsToCheck.size === 0;
+  if (!isQuiet) facts.push({ kind: 'placementSettled' });
+  const effects = [...ended.effects, ...leases.effects, ...transfers.effects];
+  return { facts, effects, answer: { kind: 'done' } };
+}
+
+interface Part {
+  readonly facts: readonly Fact[];
+  readonly effects: readonly Effect[];
+}
+
+function endJobs(state: State, now: Instant): Part {
+  const facts: Fact[] = [];
+  const effects: Effect[] = [];
+  for (const jobNumber of state.jobsToCheck) {
+    const job = state.jobs.get(jobNumber);
+    if (job === undefined || job.state !== 'active' || job.waiting + job.leased > 0) continue;
+    const end = job.failed > 0 ? 'failed' : 'succeeded';
+    facts.push({ kind: 'jobEnded', at: now, jobNumber, state: end });
+    effects.push({ kind: 'jobChanged', jobId: job.jobId });
+  }
+  let surplus = state.endedJobs.size - endedJobsKept;
+  for (const jobNumber of state.endedJobs) {
+    if (surplus <= 0) break;
+    facts.push({ kind: 'jobForgotten', at: now, jobNumber });
+    surplus -= 1;
+  }
+  return { facts, effects };
+}
+
+/** One round of filling free slots; remembers what it has given away, since nothing is applied yet. */
+class Placement {
+  readonly #state: State;
+  readonly #now: Instant;
+  readonly #rows: number[] = [];
+  readonly #effects: Effect[] = [];
+  readonly #added = new Map<number, number>();
+  readonly #loads = new Map<number, { work: number; down: number; up: number }>();
+  readonly #cursors = new Map<number, number>();
+  readonly #taken = new Map<number, number>();
+  readonly #jobsOnNode = new Set<string>();
+
+  constructor(state: State, now: Instant) {
+    this.#state = state;
+    this.#now = now;
+  }
+
+  run(): Part {
+    const state = this.#state;
+    if (state.waitingJobs.size === 0 || state.nodesToPlace.size === 0) {
+      return { facts: [], effects: [] };
+    }
+    const nodes: NodeRecord[] = [];
+    for (const number of state.nodesToPlace) {
+      const node = mustHave(state.nodes[number], `node ${number}`);
+      if (isOpen(node)) nodes.push(node);
+    }
+    for (let perSlot = 1; perSlot <= leasesPerSlot; perSlot += 1) this.#fill(nodes, perSlot);
+    if (this.#rows.length === 0) return { facts: [], effects: [] };
+    const firstLeaseId = leaseId(state.nextLeaseId);
+    const fact: Fact = { kind: 'tasksLeased', at: this.#now, firstLeaseId, rows: this.#rows };
+    return { facts: [fact], effects: this.#effects };
+  }
+
+  /** Rounds over the nodes, one task each, until nobody takes another. */
+  #fill(nodes: readonly NodeRecord[], perSlot: number): void {
+    let round = nodes;
+    while (round.length > 0) {
+      const willing: NodeRecord[] = [];
+      for (const node of round) {
+        const held = slotLeases(node) + (this.#added.get(node.number) ?? 0);
+        if (held < perSlot * slotsOf(node) && this.#placeOn(node)) willing.push(node);
+      }
+      round = willing;
+    }
+  }
+
+  #placeOn(node: NodeRecord): boolean {
+    const site = siteOf(this.#state, node);
+    let best: { job: JobRecord; taskIndex: number; balance: Balance } | undefined;
+    let kinds = 0;
+    let looked = 0;
+    for (const jobNumber of this.#state.waitingJobs) {
+      looked += 1;
+      if (looked > candidateJobs) break;
+      const job = mustHave(this.#state.jobs.get(jobNumber), `job ${jobNumber}`);
+      const taskIndex = this.#nextTask(job);
+      if (taskIndex === null || refuseNode(job, node, this.#now) !== null) continue;
+      const balance = this.#balance(site, node, job, taskIndex);
+      if (balance === null) continue;
+      kinds += 1;
+      if (best === undefined || balance.imbalance < best.balance.imbalance) {
+        best = { job, taskIndex, balance };
+      }
+    }
+    if (best === undefined) return false;
+    this.#give(node, site, { ...best, isOnly: kinds === 1 });
+    return true;
+  }
+
+  #balance(
+    site: SiteRecord,
+    node: NodeRecord,
+    job: JobRecord,
+    taskIndex: number,
+  ): Balance | null {
+    const load = this.#loads.get(site.number);
+    return balanceWith(
+      {
+        workGhzSeconds: site.pendingWorkGhzSeconds + (load?.work ?? 0),
+        downBits: 8 * (site.pendingDownBytes + (load?.down ?? 0)),
+        upBits: 8 * (site.pendingUpBytes + (load?.up ?? 0)),
+        cpuGhz: site.cpuGhz,
+        downBps: site.share * site.downBps,
+        upBps: site.share * site.upBps,
+      },
+      {
+        workGhzSeconds: workOf(job),
+        downBits: 8 * this.#downBytes(job, taskIndex, node),
+        upBits: 8 * upBytesOf(job),
+      },
+    );
+  }
+
+  /** The job's shared blobs count once for each node, in this round too. */
+  #downBytes(job: JobRecord, taskIndex: number, node: NodeRecord): number {
+    const isSeen = this.#jobsOnNode.has(`${job.number} ${node.number}`);
+    if (isSeen) return job.template.taskInputBytes[taskIndex] ?? 0;
+    return downBytesOf(job, taskIndex, node);
+  }
+
+  #give(
+    node: NodeRecord,
+    site: SiteRecord,
+    choice: { job: JobRecord; taskIndex: number; balance: Balance; isOnly: boolean },
+  ): void {
+    const { job, taskIndex, balance } = choice;
+    const load = this.#loads.get(site.number) ?? { work: 0, down: 0, up: 0 };
+    load.work += workOf(job);
+    load.down += this.#downBytes(job, taskIndex, node);
+    load.up += upBytesOf(job);
+    this.#loads.set(site.number, load);
+    this.#jobsOnNode.add(`${job.number} ${node.number}`);
+    const id = leaseId(this.#state.nextLeaseId + this.#effects.length);
+    this.#rows.push(
+      job.number,
+      taskIndex,
+      node.number,
+      choice.isOnly ? reasonCodes.onlyKind : reasonCodes.balance,
+      rounded(balance.cpuSeconds),
+      rounded(balance.linkSeconds),
+    );
+    const { nodeId } = node;
+    this.#effects.push({ kind: 'grant', nodeId, leaseId: id, jobId: job.jobId, taskIndex });
+    this.#added.set(node.number, (this.#added.get(node.number) ?? 0) + 1);
+    this.#cursors.set(job.number, taskIndex + 1);
+    this.#taken.set(job.number, (this.#taken.get(job.number) ?? 0) + 1);
+  }
+
+  /** The job's first waiting task that this round has not given away. */
+  #nextTask(job: JobRecord): number | null {
+    if ((this.#taken.get(job.number) ?? 0) >= job.waiting) return null;
+    let index = this.#cursors.get(job.number) ?? job.cursor;
+    while (index < job.template.taskCount && taskState(job.tasks, index) !== 'waiting') index += 1;
+    this.#cursors.set(job.number, index);
+    return index < job.template.taskCount ? index : null;
+  }
+}
+
+/** Two digits after the point are enough for a reason, and short in the journal. */
+function rounded(seconds: number): number {
+  return Math.round(100 * seconds) / 100;
+}

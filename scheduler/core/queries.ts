@@ -1,0 +1,217 @@
+// The read-only view of the state: what the API, the page and the metrics show.
+
+import { readResult, taskState } from './columns.ts';
+import { explainJob } from './placement/explain.ts';
+import { reasonText } from './placement/reasons.ts';
+import type { Instant, JobId, LeaseId, NodeId, SiteId, TokenId } from './model/ids.ts';
+import { instant } from './model/ids.ts';
+import { endCodes } from './model/job.ts';
+import type { JobState } from './model/job.ts';
+import type { Token } from './model/token.ts';
+import { siteOf } from './leases.ts';
+import type { JobRecord, NodeRecord, SiteRecord, State } from './state.ts';
+import { mustHave } from './state.ts';
+import type {
+  Explanation,
+  JobSummary,
+  LeaseSummary,
+  NodeSummary,
+  SiteSummary,
+  TaskPhase,
+  TaskSummary,
+  View,
+} from './view.ts';
+
+export class StateView implements View {
+  readonly #state: State;
+  readonly #now: () => Instant;
+
+  constructor(state: State, now: () => Instant) {
+    this.#state = state;
+    this.#now = now;
+  }
+
+  job(jobId: JobId): JobSummary | undefined {
+    const job = this.#state.jobById.get(jobId);
+    return job === undefined ? undefined : summarizeJob(job);
+  }
+
+  jobs(options: {
+    readonly researcher: string | null;
+    readonly state: JobState | null;
+    readonly before: JobId | null;
+    readonly limit: number;
+  }): readonly JobSummary[] {
+    const found: JobSummary[] = [];
+    const before = options.before === null ? undefined : this.#state.jobById.get(options.before);
+    for (const job of [...this.#state.jobs.values()].reverse()) {
+      if (found.length >= options.limit) break;
+      if (before !== undefined && job.number >= before.number) continue;
+      if (options.researcher !== null && job.researcher !== options.researcher) continue;
+      if (options.state !== null && job.state !== options.state) continue;
+      found.push(summarizeJob(job));
+    }
+    return found;
+  }
+
+  task(jobId: JobId, index: number): TaskSummary | undefined {
+    const job = this.#state.jobById.get(jobId);
+    if (job === undefined || index < 0 || index >= job.template.taskCount) return undefined;
+    return this.#summarizeTask(job, index);
+  }
+
+  tasks(options: {
+    readonly jobId: JobId;
+    readonly phase: TaskPhase | null;
+    readonly from: number;
+    readonly limit: number;
+  }): readonly TaskSummary[] {
+    const job = this.#state.jobById.get(options.jobId);
+    if (job === undefined) return [];
+    const found: TaskSummary[] = [];
+    for (let index = options.from; index < job.template.taskCount; index += 1) {
+      if (found.length >= options.limit) break;
+      if (options.phase !== null && this.#phaseOf(job, index) !== options.phase) continue;
+      found.push(this.#summarizeTask(job, index));
+    }
+    return found;
+  }
+
+  node(nodeId: NodeId): NodeSummary | undefined {
+    const node = this.#state.nodeById.get(nodeId);
+    return node === undefined ? undefined : this.#summarizeNode(node);
+  }
+
+  nodes(): readonly NodeSummary[] {
+    return this.#state.nodes.map((node) => this.#summarizeNode(node));
+  }
+
+  site(siteId: SiteId): SiteSummary | undefined {
+    const site = this.#state.siteById.get(siteId);
+    return site === undefined ? undefined : this.#summarizeSite(site);
+  }
+
+  sites(): readonly SiteSummary[] {
+    return this.#state.sites.map((site) => this.#summarizeSite(site));
+  }
+
+  lease(leaseId: LeaseId): LeaseSummary | undefined {
+    const lease = this.#state.leases.get(leaseId);
+    if (lease === undefined) return undefined;
+    const job = mustHave(this.#state.jobs.get(lease.jobNumber), `job ${lease.jobNumber}`);
+    const node = mustHave(this.#state.nodes[lease.nodeNumber], `node ${lease.nodeNumber}`);
+    return { leaseId, jobId: job.jobId, taskIndex: lease.taskIndex, nodeId: node.nodeId };
+  }
+
+  tokens(): readonly Token[] {
+    return [...this.#state.tokens.values()];
+  }
+
+  token(tokenId: TokenId): Token | undefined {
+    return this.#state.tokens.get(tokenId);
+  }
+
+  tokenByHash(hash: string): Token | undefined {
+    const tokenId = this.#state.tokenByHash.get(hash);
+    return tokenId === undefined ? undefined : this.#state.tokens.get(tokenId);
+  }
+
+  explain(jobId: JobId): Explanation | undefined {
+    const job = this.#state.jobById.get(jobId);
+    return job === undefined ? undefined : explainJob(this.#state, job, this.#now());
+  }
+
+  #phaseOf(job: JobRecord, index: number): TaskPhase {
+    const state = taskState(job.tasks, index);
+    if (state !== 'leased') return state;
+    // The column holds lease ids only.
+    const lease = this.#state.leases.get((job.tasks.lease[index] ?? 0) as LeaseId);
+    if (lease?.phase === 'running' || lease?.phase === 'sending') return lease.phase;
+    return 'staging';
+  }
+
+  #summarizeTask(job: JobRecord, index: number): TaskSummary {
+    const { tasks } = job;
+    const node = this.#state.nodes[tasks.node[index] ?? -1];
+    const code = tasks.endCode[index] ?? 0;
+    return {
+      jobId: job.jobId,
+      index,
+      phase: this.#phaseOf(job, index),
+      failures: tasks.failures[index] ?? 0,
+      losses: tasks.losses[index] ?? 0,
+      nodeId: node?.nodeId ?? null,
+      nodeName: node?.name ?? '',
+      siteId: node === undefined ? null : siteOf(this.#state, node).siteId,
+      placement: reasonText(
+        tasks.reason[index] ?? 0,
+        tasks.reasonCpuSeconds[index] ?? 0,
+        tasks.reasonLinkSeconds[index] ?? 0,
+      ),
+      leasedAt: orNull(tasks.leasedAt[index]),
+      endedAt: orNull(tasks.endedAt[index]),
+      cpuMs: tasks.cpuMs[index] ?? 0,
+      endCode: code === 0 ? null : mustHave(endCodes[code - 1], `end code ${code}`),
+      exitCode: tasks.exitCode[index] ?? 0,
+      result: readResult(tasks, index),
+    };
+  }
+
+  #summarizeNode(node: NodeRecord): NodeSummary {
+    const { nodeId, name, natsPublicKey, health, inventory, status } = node;
+    return {
+      ...{ nodeId, name, natsPublicKey, health, inventory, status },
+      siteId: siteOf(this.#state, node).siteId,
+      enrolledAt: node.enrolledAt,
+      lastHeardAt: node.lastHeardAt,
+      leases: node.leases.size,
+      tasksSucceeded: node.tasksSucceeded,
+      tasksFailed: node.tasksFailed,
+    };
+  }
+
+  #summarizeSite(site: SiteRecord): SiteSummary {
+    let slots = 0;
+    for (const number of site.nodeNumbers) slots += this.#state.nodes[number]?.inventory.slots ?? 0;
+    const ratio = (bps: number): number | null =>
+      site.cpuGhz === 0 ? null : (site.share * bps) / 1e9 / site.cpuGhz;
+    return {
+      siteId: site.siteId,
+      uplink: {
+        downBps: site.downBps,
+        upBps: site.upBps,
+        source: site.source,
+        ageMs: Math.max(0, this.#now() - site.setAt),
+        spread: 0,
+      },
+      share: site.share,
+      nodes: site.nodeNumbers.length,
+      slots,
+      cpuGhz: site.cpuGhz,
+      downRatio: ratio(site.downBps),
+      upRatio: ratio(site.upBps),
+    };
+  }
+}
+
+function orNull(at: number | undefined): Instant | null {
+  return at === undefined || at === 0 ? null : instant(at);
+}
+
+function summarizeJob(job: JobRecord): JobSummary {
+  const { jobId, researcher, template, state, submittedAt, endedAt } = job;
+  return {
+    ...{ jobId, researcher, template, state, submittedAt, endedAt },
+    counts: {
+      total: template.taskCount,
+      waiting: job.waiting,
+      staging: job.leased - job.running - job.sending,
+      running: job.running,
+      sending: job.sending,
+      succeeded: job.succeeded,
+      failed: job.failed,
+      cancelled: job.cancelled,
+    },
+    measuredWorkGhzSeconds: job.workCount === 0 ? null : job.workSumGhzSeconds / job.workCount,
+  };
+}

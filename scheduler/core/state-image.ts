@@ -1,0 +1,191 @@
+// The state as a snapshot: durable parts only. What is soft (phases, backlogs, transfers, reports)
+// is told again by the agents.
+
+import { addJob } from './apply-jobs.ts';
+import { addNode, applyNodeFact } from './apply-nodes.ts';
+import type { TaskColumns } from './columns.ts';
+import { makeTaskColumns, stateCode } from './columns.ts';
+import { factsVersion } from './facts.ts';
+import type { Column, Json, StateImage } from './image.ts';
+import { addLease, leaveForce } from './leases.ts';
+import type { Instant, LeaseId } from './model/ids.ts';
+import { instant, leaseId } from './model/ids.ts';
+import type { Token } from './model/token.ts';
+import type { JobRecord, NodeRecord, SiteRecord } from './state.ts';
+import { State, mustHave } from './state.ts';
+
+const columnNames = [
+  'state',
+  'failures',
+  'losses',
+  'node',
+  'lease',
+  'leasedAt',
+  'endedAt',
+  'reason',
+  'reasonCpuSeconds',
+  'reasonLinkSeconds',
+  'cpuMs',
+  'endCode',
+  'exitCode',
+  'hasResult',
+  'result',
+] as const satisfies readonly (keyof TaskColumns)[];
+
+type SavedJob = Omit<JobRecord, 'tasks' | 'running' | 'sending'>;
+type SavedNode = Omit<
+  NodeRecord,
+  | 'sequence'
+  | 'staleMessages'
+  | 'lastHeardAt'
+  | 'watchedSince'
+  | 'status'
+  | 'leases'
+  | 'sending'
+  | 'consecutiveFailures'
+  | 'restsUntil'
+  | 'jobsSeen'
+>;
+type SavedSite = Pick<
+  SiteRecord,
+  'number' | 'siteId' | 'downBps' | 'upBps' | 'source' | 'share' | 'setAt'
+>;
+
+interface Document {
+  readonly nextLeaseId: number;
+  readonly nextJobNumber: number;
+  readonly latest: Instant;
+  readonly sites: readonly SavedSite[];
+  readonly nodes: readonly SavedNode[];
+  readonly jobs: readonly SavedJob[];
+  /** [lease id, job number, task index, node number, granted at] */
+  readonly voidLeases: readonly (readonly number[])[];
+  readonly tokens: readonly Token[];
+}
+
+/** Copies the state: between batches, and quick. */
+export function imageOf(state: State): StateImage {
+  const columns: Record<string, Column> = {};
+  for (const job of state.jobs.values()) {
+    for (const name of columnNames) columns[`${job.number}.${name}`] = job.tasks[name].slice();
+  }
+  const voidLeases: number[][] = [];
+  for (const lease of state.leases.values()) {
+    if (!lease.isVoid) continue;
+    const { jobNumber, taskIndex, nodeNumber, grantedAt } = lease;
+    voidLeases.push([lease.leaseId, jobNumber, taskIndex, nodeNumber, grantedAt]);
+  }
+  const document: Document = {
+    nextLeaseId: state.nextLeaseId,
+    nextJobNumber: state.nextJobNumber,
+    latest: state.latest,
+    sites: state.sites.map(saveSite),
+    nodes: state.nodes.map(saveNode),
+    jobs: [...state.jobs.values()].map(saveJob),
+    voidLeases,
+    tokens: [...state.tokens.values()],
+  };
+  // A Document is made of plain values only; TypeScript does not see that an interface is JSON.
+  return { version: factsVersion, document: document as unknown as Json, columns };
+}
+
+function saveSite(site: SiteRecord): SavedSite {
+  const { number, siteId, downBps, upBps, source, share, setAt } = site;
+  return { number, siteId, downBps, upBps, source, share, setAt };
+}
+
+function saveNode(node: NodeRecord): SavedNode {
+  const { number, nodeId, name, siteNumber, natsPublicKey, requestId, tokenId } = node;
+  const { enrolledAt, inventory, health, instanceNumber, instanceId } = node;
+  const { tasksSucceeded, tasksFailed } = node;
+  return {
+    ...{ number, nodeId, name, siteNumber, natsPublicKey, requestId, tokenId },
+    ...{ enrolledAt, inventory, health, instanceNumber, instanceId, tasksSucceeded, tasksFailed },
+  };
+}
+
+function saveJob({ tasks: _tasks, running: _running, sending: _sending, ...saved }: JobRecord): SavedJob {
+  return saved;
+}
+
+/** The state of a snapshot. Throws when the image is not one that `imageOf` made. */
+export function stateOf(image: StateImage): State {
+  if (image.version !== factsVersion) {
+    throw new Error(
+      `the snapshot has version ${image.version}, this scheduler reads ${factsVersion}`,
+    );
+  }
+  // Its checksum was right and its version is ours: it is what imageOf wrote.
+  const document = image.document as unknown as Document;
+  const state = new State();
+  state.nextLeaseId = document.nextLeaseId;
+  state.latest = document.latest;
+  for (const { setAt, number, ...site } of document.sites) {
+    // A guessed, declared or measured rate all come back as they were.
+    applyNodeFact(state, { kind: 'siteSet', at: setAt, siteNumber: number, ...site });
+  }
+  for (const saved of document.nodes) addNode(state, wakeNode(saved));
+  for (const saved of document.jobs) {
+    const tasks = columnsOf(image, saved);
+    addJob(state, { ...saved, tasks, running: 0, sending: 0 });
+  }
+  state.nextJobNumber = document.nextJobNumber;
+  for (const token of document.tokens) {
+    state.tokens.set(token.tokenId, token);
+    state.tokenByHash.set(token.hash, token.tokenId);
+  }
+  for (const job of state.jobs.values()) restoreLeases(state, job);
+  for (const row of document.voidLeases) restoreVoidLease(state, row);
+  for (const job of state.jobs.values()) if (job.state === 'active') state.jobsToCheck.add(job.number);
+  return state;
+}
+
+function wakeNode(saved: SavedNode): NodeRecord {
+  return {
+    ...saved,
+    sequence: 0,
+    staleMessages: 0,
+    lastHeardAt: null,
+    watchedSince: instant(0),
+    status: null,
+    leases: new Set<LeaseId>(),
+    sending: 0,
+    consecutiveFailures: 0,
+    restsUntil: instant(0),
+    jobsSeen: new Set<number>(),
+  };
+}
+
+function columnsOf(image: StateImage, job: SavedJob): TaskColumns {
+  const blank = makeTaskColumns(job.template.taskCount);
+  for (const name of columnNames) {
+    const stored = mustHave(image.columns[`${job.number}.${name}`], `column ${name} of ${job.jobId}`);
+    const target = blank[name];
+    if (stored.length !== target.length) {
+      throw new Error(`column ${name} of job ${job.jobId} has ${stored.length} values`);
+    }
+    target.set(stored);
+  }
+  return blank;
+}
+
+function restoreLeases(state: State, job: JobRecord): void {
+  const leased = stateCode('leased');
+  for (let taskIndex = 0; taskIndex < job.template.taskCount; taskIndex += 1) {
+    if (job.tasks.state[taskIndex] !== leased) continue;
+    addLease(state, job, {
+      leaseId: leaseId(job.tasks.lease[taskIndex] ?? 0),
+      taskIndex,
+      nodeNumber: job.tasks.node[taskIndex] ?? -1,
+      at: instant(job.tasks.leasedAt[taskIndex] ?? 0),
+    });
+  }
+}
+
+function restoreVoidLease(state: State, row: readonly number[]): void {
+  const [id = 0, jobNumber = -1, taskIndex = -1, nodeNumber = -1, grantedAt = 0] = row;
+  const job = state.jobs.get(jobNumber);
+  if (job === undefined) return;
+  const at = instant(grantedAt);
+  leaveForce(state, addLease(state, job, { leaseId: leaseId(id), taskIndex, nodeNumber, at }));
+}

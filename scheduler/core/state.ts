@@ -1,0 +1,149 @@
+// All that the scheduler knows. Only `apply` changes it; everybody else reads. Tasks are columns;
+// nodes, sites, jobs and leases in force are records.
+
+import type { Direction } from './commands.ts';
+import type { TaskColumns } from './columns.ts';
+import type { Instant, JobId, LeaseId, NodeId, SiteId, TokenId } from './model/ids.ts';
+import { instant } from './model/ids.ts';
+import type { JobState, JobTemplate, LeasePhase } from './model/job.ts';
+import type { Inventory, NodeHealth, NodeStatus, RateSource } from './model/node.ts';
+import type { Token } from './model/token.ts';
+
+export interface NodeRecord {
+  readonly number: number;
+  readonly nodeId: NodeId;
+  readonly name: string;
+  readonly siteNumber: number;
+  readonly natsPublicKey: string;
+  readonly requestId: string;
+  readonly tokenId: TokenId;
+  readonly enrolledAt: Instant;
+  inventory: Inventory;
+  health: NodeHealth;
+  instanceNumber: number;
+  instanceId: string;
+  tasksSucceeded: number;
+  tasksFailed: number;
+  // What follows is soft: the node tells it again.
+  sequence: number;
+  staleMessages: number;
+  lastHeardAt: Instant | null;
+  /** Since when its silence counts: the start, or when it became suspect; 0: not yet. */
+  watchedSince: Instant;
+  status: NodeStatus | null;
+  readonly leases: Set<LeaseId>;
+  /** Leases whose process has ended: they hold no slot. */
+  sending: number;
+  consecutiveFailures: number;
+  restsUntil: Instant;
+  /** Jobs whose shared blobs it has fetched. */
+  readonly jobsSeen: Set<number>;
+}
+
+export interface QueuedTransfer {
+  readonly leaseId: LeaseId;
+  readonly sizeBytes: number;
+  readonly isSlotIdle: boolean;
+}
+
+export interface Lane {
+  readonly queue: Map<LeaseId, QueuedTransfer>;
+  /** Deadline of each transfer under way. */
+  readonly active: Map<LeaseId, Instant>;
+}
+
+export interface SiteRecord {
+  readonly number: number;
+  readonly siteId: SiteId;
+  downBps: number;
+  upBps: number;
+  source: RateSource;
+  share: number;
+  setAt: Instant;
+  readonly nodeNumbers: number[];
+  /** Sum of the speeds of its healthy nodes' slots, GHz. */
+  cpuGhz: number;
+  // Backlogs of the leases in force.
+  pendingWorkGhzSeconds: number;
+  pendingDownBytes: number;
+  pendingUpBytes: number;
+  readonly lanes: Readonly<Record<Direction, Lane>>;
+}
+
+export interface JobRecord {
+  readonly number: number;
+  readonly jobId: JobId;
+  readonly researcher: string;
+  readonly requestId: string;
+  readonly template: JobTemplate;
+  readonly submittedAt: Instant;
+  state: JobState;
+  endedAt: Instant | null;
+  readonly tasks: TaskColumns;
+  waiting: number;
+  leased: number;
+  succeeded: number;
+  failed: number;
+  cancelled: number;
+  /** Of the leased ones; soft. */
+  running: number;
+  sending: number;
+  /** No task before it waits. */
+  cursor: number;
+  workSumGhzSeconds: number;
+  workCount: number;
+}
+
+export interface LeaseRecord {
+  readonly leaseId: LeaseId;
+  readonly jobNumber: number;
+  readonly taskIndex: number;
+  readonly nodeNumber: number;
+  readonly grantedAt: Instant;
+  /** Not in force any more, but a result of it may still come. */
+  isVoid: boolean;
+  phase: LeasePhase;
+  sentAt: Instant;
+  // What it still adds to its site's backlogs.
+  workGhzSeconds: number;
+  downBytes: number;
+  upBytes: number;
+}
+
+export class State {
+  nextLeaseId = 1;
+  /** The newest instant of any fact. */
+  latest: Instant = instant(0);
+  readonly nodes: NodeRecord[] = [];
+  readonly nodeById = new Map<NodeId, NodeRecord>();
+  readonly sites: SiteRecord[] = [];
+  readonly siteById = new Map<SiteId, SiteRecord>();
+  /** By number; in the order of submission. */
+  readonly jobs = new Map<number, JobRecord>();
+  readonly jobById = new Map<JobId, JobRecord>();
+  readonly jobByRequest = new Map<string, JobRecord>();
+  nextJobNumber = 0;
+  /** Jobs with waiting tasks, in the order of submission. */
+  readonly waitingJobs = new Set<number>();
+  readonly endedJobs = new Set<number>();
+  /** Jobs that may have ended with the last batch. */
+  readonly jobsToCheck = new Set<number>();
+  readonly leases = new Map<LeaseId, LeaseRecord>();
+  readonly tokens = new Map<TokenId, Token>();
+  readonly tokenByHash = new Map<string, TokenId>();
+  taskCount = 0;
+  /** Nodes to look at when free slots are filled; soft. */
+  readonly nodesToPlace = new Set<number>();
+  /** Sites whose transfers may have a free place; soft. */
+  readonly sitesToGrant = new Set<number>();
+}
+
+export function requestKey(researcher: string, requestId: string): string {
+  return `${researcher}\n${requestId}`;
+}
+
+/** A record that must exist: a missing one is our bug. */
+export function mustHave<T>(found: T | undefined, what: string): T {
+  if (found === undefined) throw new Error(`the state has no ${what}`);
+  return found;
+}

@@ -1,0 +1,50 @@
+// Which bytes go next on each uplink: few at a time, those that an idle slot waits for first. The
+// sites' budgets are the core's to spend; an adapter only paces the bytes.
+
+import type { Direction } from '../commands.ts';
+import type { Effect } from '../effects.ts';
+import type { Fact } from '../facts.ts';
+import { transferGraceMs, transferPatience, transfersAtATime } from '../limits.ts';
+import type { Instant } from '../model/ids.ts';
+import { instant } from '../model/ids.ts';
+import type { Lane, QueuedTransfer, SiteRecord, State } from '../state.ts';
+import { mustHave } from '../state.ts';
+
+/** Fills the free places in the lanes of sites where something changed. */
+export function grantTransfers(
+  state: State,
+  now: Instant,
+): { readonly facts: readonly Fact[]; readonly effects: readonly Effect[] } {
+  const facts: Fact[] = [];
+  const effects: Effect[] = [];
+  for (const siteNumber of state.sitesToGrant) {
+    const site = mustHave(state.sites[siteNumber], `site ${siteNumber}`);
+    for (const direction of ['down', 'up'] as const) {
+      const lane = site.lanes[direction];
+      for (const next of nextInLane(lane, transfersAtATime - lane.active.size)) {
+        const lease = mustHave(state.leases.get(next.leaseId), `lease ${next.leaseId}`);
+        const node = mustHave(state.nodes[lease.nodeNumber], `node ${lease.nodeNumber}`);
+        const { leaseId } = next;
+        const deadline = instant(now + patienceMs(site, direction, next.sizeBytes));
+        facts.push({ kind: 'transferGranted', leaseId, direction, deadline });
+        effects.push({ kind: 'transfer', nodeId: node.nodeId, leaseId, direction });
+      }
+    }
+  }
+  return { facts, effects };
+}
+
+/** Idle slots first, then first come, first served. */
+function nextInLane(lane: Lane, places: number): readonly QueuedTransfer[] {
+  if (places <= 0 || lane.queue.size === 0) return [];
+  const urgent: QueuedTransfer[] = [];
+  const others: QueuedTransfer[] = [];
+  for (const transfer of lane.queue.values()) (transfer.isSlotIdle ? urgent : others).push(transfer);
+  return [...urgent, ...others].slice(0, places);
+}
+
+function patienceMs(site: SiteRecord, direction: Direction, sizeBytes: number): number {
+  const bps = site.share * (direction === 'down' ? site.downBps : site.upBps);
+  const fairMs = (1000 * 8 * sizeBytes * transfersAtATime) / bps;
+  return Math.ceil(transferPatience * fairMs + transferGraceMs);
+}

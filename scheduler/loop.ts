@@ -1,0 +1,186 @@
+// Drives the core and decides nothing: takes commands in batches, applies what is decided, puts the
+// facts on disk with one sync, and only then lets effects and answers go.
+
+import type { Answer, Command, Decision, Effect, View } from './core/index.ts';
+import {
+  State,
+  StateView,
+  apply,
+  decide,
+  imageOf,
+  instant,
+  stateOf,
+  toJournal,
+} from './core/index.ts';
+import type { Clock, EffectSink, Journal } from './ports.ts';
+
+/** Commands decided in one batch; more wait for the next. */
+const batchSize = 4_096;
+/** Deadlines are looked at this often. */
+const tickMs = 1_000;
+
+interface Entry {
+  readonly command: Command;
+  readonly resolve: ((answer: Answer) => void) | undefined;
+  readonly reject: ((error: Error) => void) | undefined;
+}
+
+export interface LoopOptions {
+  readonly journal: Journal;
+  readonly clock: Clock;
+  readonly sink: EffectSink;
+  /** The journal failed, or the core is wrong: nothing may be promised any more. */
+  readonly onFatal: (error: Error) => void;
+}
+
+export class Loop {
+  readonly #options: LoopOptions;
+  readonly #state: State;
+  readonly #view: View;
+  #sequence: number;
+  #inbox: Entry[] = [];
+  #isRunning = false;
+  #isStopped = false;
+  #cancelTick: () => void = () => undefined;
+  #idle: (() => void)[] = [];
+  #snapshot: Promise<void> | undefined;
+  /** How long the last snapshot's copy stopped everything, in milliseconds. */
+  lastSnapshotPauseMs = 0;
+
+  private constructor(options: LoopOptions, state: State, sequence: number) {
+    this.#options = options;
+    this.#state = state;
+    this.#sequence = sequence;
+    this.#view = new StateView(state, () => options.clock.now());
+  }
+
+  /**
+   * Reads the journal and starts.
+   *
+   * @throws whatever the journal throws when it can't be read; nothing has been changed then.
+   */
+  static async start(options: LoopOptions): Promise<Loop> {
+    const recovery = await options.journal.recover();
+    const state = recovery.image === undefined ? new State() : stateOf(recovery.image);
+    for await (const facts of recovery.batches) for (const fact of facts) apply(state, fact);
+    const loop = new Loop(options, state, recovery.lastSequence());
+    loop.#scheduleTick();
+    return loop;
+  }
+
+  get view(): View {
+    return this.#view;
+  }
+
+  /** Number of batches on disk. */
+  get sequence(): number {
+    return this.#sequence;
+  }
+
+  /** Gives a command and waits for its answer; what it decided is on disk then. */
+  submit(command: Command): Promise<Answer> {
+    return new Promise((resolve, reject) => {
+      this.#push({ command, resolve, reject });
+    });
+  }
+
+  /** Gives a command whose answer nobody waits for. */
+  post(command: Command): void {
+    this.#push({ command, resolve: undefined, reject: undefined });
+  }
+
+  /** Finishes the batch under way; later commands are refused. */
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    this.#cancelTick();
+    for (const entry of this.#inbox.splice(0)) entry.reject?.(stopped());
+    if (this.#isRunning) await new Promise<void>((resolve) => this.#idle.push(resolve));
+    await this.#snapshot;
+    await this.#options.journal.close();
+  }
+
+  #push(entry: Entry): void {
+    if (this.#isStopped) {
+      entry.reject?.(stopped());
+      return;
+    }
+    this.#inbox.push(entry);
+    if (this.#isRunning) return;
+    this.#isRunning = true;
+    queueMicrotask(() => void this.#drain());
+  }
+
+  async #drain(): Promise<void> {
+    try {
+      while (this.#inbox.length > 0 && !this.#isStopped) {
+        await this.#runBatch(this.#inbox.splice(0, batchSize));
+        this.#maybeSnapshot();
+      }
+    } catch (error) {
+      this.#isStopped = true;
+      this.#cancelTick();
+      this.#options.onFatal(error instanceof Error ? error : new Error(String(error)));
+    } finally {
+      this.#isRunning = false;
+      for (const resolve of this.#idle.splice(0)) resolve();
+    }
+  }
+
+  async #runBatch(entries: readonly Entry[]): Promise<void> {
+    // A wall clock that was set back must not take time back.
+    const now = instant(Math.max(this.#options.clock.now(), this.#state.latest));
+    const decisions: Decision[] = [];
+    for (const { command } of [...entries, { command: { kind: 'place' } as const }]) {
+      const decision = decide(this.#state, command, now);
+      for (const fact of decision.facts) apply(this.#state, fact);
+      decisions.push(decision);
+    }
+    const facts = toJournal(decisions.flatMap((decision) => decision.facts));
+    if (facts.length > 0) {
+      try {
+        await this.#options.journal.append(facts, this.#sequence);
+      } catch (error) {
+        const failure = error instanceof Error ? error : new Error(String(error));
+        for (const entry of entries) entry.reject?.(failure);
+        throw failure;
+      }
+      this.#sequence += 1;
+    }
+    const effects: Effect[] = decisions.flatMap((decision) => [...decision.effects]);
+    if (effects.length > 0) this.#options.sink.carryOut(effects);
+    entries.forEach((entry, index) => {
+      const decision = decisions[index];
+      if (decision !== undefined) entry.resolve?.(decision.answer);
+    });
+  }
+
+  #scheduleTick(): void {
+    const { clock } = this.#options;
+    const due = instant(clock.now() + tickMs);
+    this.#cancelTick = clock.callAt(due, () => {
+      if (this.#isStopped) return;
+      this.post({ kind: 'tick' });
+      this.#scheduleTick();
+    });
+  }
+
+  /** Between batches: the copy stops everything for a moment, the writing does not. */
+  #maybeSnapshot(): void {
+    if (this.#snapshot !== undefined || !this.#options.journal.wantsSnapshot()) return;
+    const start = performance.now();
+    const image = imageOf(this.#state);
+    this.lastSnapshotPauseMs = performance.now() - start;
+    this.#snapshot = this.#options.journal
+      .snapshot(image, this.#sequence)
+      .catch((error: unknown) => {
+        this.#options.onFatal(error instanceof Error ? error : new Error(String(error)));
+      })
+      .finally(() => {
+        this.#snapshot = undefined;
+      });
+  }
+}
+
+function stopped(): Error {
+  return new Error('the scheduler is stopping: try again when it is back');
+}
