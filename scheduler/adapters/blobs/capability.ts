@@ -1,0 +1,83 @@
+// Capabilities: short texts, signed with HMAC-SHA256, that let one node read one blob or send the
+// results of one lease until they expire. They say nothing about what is in the store.
+
+import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+
+export type Capability =
+  | {
+      readonly kind: 'get';
+      readonly nodeId: string;
+      readonly sha256: string;
+      readonly expiresUnixMs: number;
+    }
+  | {
+      readonly kind: 'put';
+      readonly nodeId: string;
+      readonly leaseId: number;
+      readonly maxBytes: number;
+      readonly expiresUnixMs: number;
+    };
+
+/** Reads the key in the data folder, or makes it (32 bytes, mode 0600). */
+export function loadCapabilityKey(dataFolder: string): Buffer {
+  const file = path.join(dataFolder, 'capability.key');
+  mkdirSync(dataFolder, { recursive: true });
+  try {
+    writeFileSync(file, randomBytes(32), { mode: 0o600, flag: 'wx', flush: true });
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+  }
+  const key = readFileSync(file);
+  if (key.length === 32) return key;
+  throw new Error(`${file}: want a key of 32 bytes, found ${key.length}; remove it, then restart`);
+}
+
+/** Signs and checks capabilities with one key. */
+export class CapabilitySigner {
+  readonly #key: Buffer;
+
+  constructor(key: Buffer) {
+    this.#key = key;
+  }
+
+  sign(capability: Capability): string {
+    const c = capability;
+    const scope = c.kind === 'get' ? ['get', c.sha256] : ['put', c.leaseId, c.maxBytes];
+    const text = JSON.stringify([c.nodeId, c.expiresUnixMs, ...scope]);
+    const payload = Buffer.from(text).toString('base64url');
+    return `${payload}.${this.#mac(payload).toString('base64url')}`;
+  }
+
+  /** The capability, or undefined when it was not signed here or has expired at `nowUnixMs`. */
+  verify(text: string, nowUnixMs: number): Capability | undefined {
+    if (text.length > 1024) return undefined;
+    const [payload, mac, ...rest] = text.split('.');
+    if (payload === undefined || mac === undefined || rest.length > 0) return undefined;
+    const found = Buffer.from(mac, 'base64url');
+    const wanted = this.#mac(payload);
+    if (found.length !== wanted.length || !timingSafeEqual(found, wanted)) return undefined;
+    // The signature says that `sign` made it, so its shape is known.
+    const fields: unknown = JSON.parse(Buffer.from(payload, 'base64url').toString());
+    const capability = Array.isArray(fields) ? read(fields) : undefined;
+    if (capability === undefined || capability.expiresUnixMs <= nowUnixMs) return undefined;
+    return capability;
+  }
+
+  #mac(payload: string): Buffer {
+    return createHmac('sha256', this.#key).update(payload).digest();
+  }
+}
+
+function read(fields: readonly unknown[]): Capability | undefined {
+  const [nodeId, expiresUnixMs, kind, scope, maxBytes] = fields;
+  if (typeof nodeId !== 'string' || typeof expiresUnixMs !== 'number') return undefined;
+  if (kind === 'get' && typeof scope === 'string') {
+    return { kind, nodeId, sha256: scope, expiresUnixMs };
+  }
+  if (kind === 'put' && typeof scope === 'number' && typeof maxBytes === 'number') {
+    return { kind, nodeId, leaseId: scope, maxBytes, expiresUnixMs };
+  }
+  return undefined;
+}
