@@ -8,13 +8,7 @@ import path from 'node:path';
 import { Readable } from 'node:stream';
 
 export type BlobErrorCode =
-  | 'wrong_hash'
-  | 'too_short'
-  | 'too_long'
-  | 'disk_full'
-  | 'not_found'
-  | 'invalid'
-  | 'io';
+  'wrong_hash' | 'too_short' | 'too_long' | 'disk_full' | 'not_found' | 'invalid' | 'io';
 
 export class BlobError extends Error {
   readonly code: BlobErrorCode;
@@ -165,7 +159,10 @@ async function writeChecked(
     }
     const found = hash.digest('hex');
     if (found !== sha256) {
-      throw new BlobError('wrong_hash', `blob ${sha256}: the bytes hash to ${found}; send it again`);
+      throw new BlobError(
+        'wrong_hash',
+        `blob ${sha256}: the bytes hash to ${found}; send it again`,
+      );
     }
     await handle.sync();
   } finally {

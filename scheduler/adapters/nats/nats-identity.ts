@@ -1,0 +1,138 @@
+// Who may speak on the bus: an operator, a system account and Punnet's account with a scoped key,
+// made at first start in `<data>/nats` (0600). A node's user is a JWT; its seed never comes here.
+
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { encodeAccount, encodeOperator, encodeUser, fmtCreds } from '@nats-io/jwt';
+import { newScopedSigner } from '@nats-io/jwt';
+import { createAccount, createOperator, createUser, fromSeed } from '@nats-io/nkeys';
+import type { KeyPair } from '@nats-io/nkeys';
+import { z } from 'zod';
+import { isSubjectToken } from '../../../proto/subjects.ts';
+
+const stored = z.object({
+  operator: z.string(),
+  system: z.string(),
+  account: z.string(),
+  nodeRole: z.string(),
+  scheduler: z.string(),
+  systemUser: z.string(),
+  /** Public key of a user → Unix seconds: what was issued before that is void. */
+  revocations: z.record(z.string(), z.number()),
+});
+type Stored = z.infer<typeof stored>;
+
+const unlimited = {
+  conn: -1,
+  leaf: -1,
+  subs: -1,
+  data: -1,
+  payload: -1,
+  imports: -1,
+  exports: -1,
+  wildcards: true,
+};
+
+export class NatsIdentity {
+  readonly #file: string;
+  #stored: Stored;
+
+  private constructor(file: string, found: Stored) {
+    this.#file = file;
+    this.#stored = found;
+  }
+
+  /** Reads the keys in the data folder, or makes them. */
+  static open(dataFolder: string): NatsIdentity {
+    const folder = path.join(dataFolder, 'nats');
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    const file = path.join(folder, 'identity.json');
+    if (existsSync(file)) {
+      return new NatsIdentity(file, stored.parse(JSON.parse(readFileSync(file, 'utf8'))));
+    }
+    const seed = (make: () => KeyPair): string => new TextDecoder().decode(make().getSeed());
+    const identity = new NatsIdentity(file, {
+      operator: seed(createOperator),
+      system: seed(createAccount),
+      account: seed(createAccount),
+      nodeRole: seed(createAccount),
+      scheduler: seed(createUser),
+      systemUser: seed(createUser),
+      revocations: {},
+    });
+    identity.#save();
+    return identity;
+  }
+
+  get systemPublicKey(): string {
+    return this.#key('system').getPublicKey();
+  }
+
+  get accountPublicKey(): string {
+    return this.#key('account').getPublicKey();
+  }
+
+  operatorJwt(): Promise<string> {
+    const options = { system_account: this.systemPublicKey };
+    return encodeOperator('punnet', this.#key('operator'), options);
+  }
+
+  systemJwt(): Promise<string> {
+    const account = { limits: unlimited };
+    return encodeAccount('SYS', this.#key('system'), account, { signer: this.#key('operator') });
+  }
+
+  /** The account with its template for nodes and all revocations so far. */
+  accountJwt(): Promise<string> {
+    const role = newScopedSigner(this.#key('nodeRole'), 'node', {
+      pub: { allow: ['punnet.v1.node.{{name()}}.>'] },
+      sub: { allow: ['punnet.v1.to.{{name()}}', '_INBOX.{{name()}}.>'] },
+    });
+    const { revocations } = this.#stored;
+    return encodeAccount(
+      'PUNNET',
+      this.#key('account'),
+      { limits: unlimited, signing_keys: [role], revocations },
+      { signer: this.#key('operator') },
+    );
+  }
+
+  /** A node's user JWT. Throws a RangeError for an id or a key that cannot be one. */
+  issueNodeJwt(nodeId: string, publicKey: string): Promise<string> {
+    if (!isSubjectToken(nodeId) || !/^U[A-Z2-7]{55}$/.test(publicKey)) {
+      throw new RangeError(`node ${nodeId}: want a plain id and a public user nkey ("U…")`);
+    }
+    const options = { signer: this.#key('nodeRole'), scopedUser: true };
+    return encodeUser(nodeId, publicKey, this.#key('account'), {}, options);
+  }
+
+  schedulerCredentials(): Promise<Uint8Array> {
+    return this.#credentials('scheduler', 'account');
+  }
+
+  systemCredentials(): Promise<Uint8Array> {
+    return this.#credentials('systemUser', 'system');
+  }
+
+  /** Remembers on disk that what was issued for this key up to now is void. */
+  revoke(publicKey: string, nowUnixMs: number): void {
+    const revocations = { ...this.#stored.revocations, [publicKey]: Math.ceil(nowUnixMs / 1000) };
+    this.#stored = { ...this.#stored, revocations };
+    this.#save();
+  }
+
+  async #credentials(user: 'scheduler' | 'systemUser', account: 'account' | 'system') {
+    const key = this.#key(user);
+    return fmtCreds(await encodeUser(user, key, this.#key(account), {}, {}), key);
+  }
+
+  #key(name: Exclude<keyof Stored, 'revocations'>): KeyPair {
+    return fromSeed(new TextEncoder().encode(this.#stored[name]));
+  }
+
+  #save(): void {
+    const text = JSON.stringify(this.#stored);
+    writeFileSync(`${this.#file}.new`, text, { mode: 0o600, flush: true });
+    renameSync(`${this.#file}.new`, this.#file);
+  }
+}

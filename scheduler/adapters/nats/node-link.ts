@@ -1,0 +1,198 @@
+// The scheduler's end of the bus: what nodes say becomes commands, effects become messages.
+
+import { connect, credsAuthenticator } from 'nats';
+import type { NatsConnection } from 'nats';
+import { z } from 'zod';
+import type { LeaseGrant } from '../../../proto/gen/punnet/v1/agent.ts';
+import { allNodesUp, parseFromNodeSubject, toNodeSubject } from '../../../proto/subjects.ts';
+import { nodeId } from '../../core/index.ts';
+import type { BlobRef, Effect, NodeDisconnected, NodeId, NodeSpoke } from '../../core/index.ts';
+import type { EffectSink } from '../../ports.ts';
+import { decodeFromNode, emptyOutgoing, encodeToNode } from './wire.ts';
+import type { Outgoing } from './wire.ts';
+
+export type GrantEffect = Extract<Effect, { kind: 'grant' }>;
+
+export interface NodeLinkOptions {
+  readonly url: string;
+  readonly caPem: string;
+  readonly credentials: Uint8Array;
+  /** In the system account, for disconnections; its owner closes it. */
+  readonly system: NatsConnection;
+  readonly accountPublicKey: string;
+  readonly submit: (command: NodeSpoke | NodeDisconnected) => void;
+  readonly hasBlob: (ref: BlobRef) => Promise<boolean>;
+  readonly composeLease: (effect: GrantEffect) => LeaseGrant | Promise<LeaseGrant | undefined>;
+  readonly revokeUser: (publicKey: string) => Promise<void>;
+  readonly log: (event: string, fields: Record<string, unknown>) => void;
+}
+
+const disconnection = z.object({ client: z.object({ name_tag: z.string() }) });
+const logEveryMs = 60_000;
+
+export class NodeLink implements EffectSink {
+  readonly #options: NodeLinkOptions;
+  readonly #instances = new Map<NodeId, string>();
+  readonly #loggedAt = new Map<NodeId, number>();
+  #connection: NatsConnection | undefined;
+  #dropped = 0;
+
+  constructor(options: NodeLinkOptions) {
+    this.#options = options;
+  }
+
+  /** Messages dropped since start. */
+  get droppedMessages(): number {
+    return this.#dropped;
+  }
+
+  async start(): Promise<void> {
+    const { url, caPem, credentials, system, accountPublicKey, submit } = this.#options;
+    const connection = await connect({
+      servers: url,
+      name: 'punnet-scheduler',
+      authenticator: credsAuthenticator(credentials),
+      tls: { ca: caPem },
+      maxReconnectAttempts: -1,
+    });
+    this.#connection = connection;
+    connection.subscribe(allNodesUp, {
+      callback: (error, message) => {
+        const id = parseFromNodeSubject(message.subject);
+        if (error === null && id !== undefined) void this.#hear(nodeId(id), message.data);
+      },
+    });
+    system.subscribe(`$SYS.ACCOUNT.${accountPublicKey}.DISCONNECT`, {
+      callback: (error, message) => {
+        const id = error === null ? nodeOf(message.string()) : undefined;
+        if (id !== undefined) submit({ kind: 'nodeDisconnected', nodeId: nodeId(id) });
+      },
+    });
+    await Promise.all([connection.flush(), system.flush()]);
+  }
+
+  async stop(): Promise<void> {
+    await this.#connection?.close();
+  }
+
+  carryOut(effects: readonly Effect[]): void {
+    const outgoing = new Map<NodeId, Outgoing>();
+    const of = (id: NodeId): Outgoing => {
+      const found = outgoing.get(id) ?? emptyOutgoing();
+      outgoing.set(id, found);
+      return found;
+    };
+    for (const effect of effects) {
+      if (effect.kind === 'jobChanged') continue;
+      if (effect.kind === 'revokeCredentials') void this.#revoke(effect.natsPublicKey);
+      else if (effect.kind === 'grant') this.#grant(effect, of);
+      else add(of(effect.nodeId), effect);
+    }
+    for (const [id, message] of outgoing) this.#send(id, message);
+  }
+
+  #grant(effect: GrantEffect, of: (id: NodeId) => Outgoing): void {
+    const failed = (error: unknown): void =>
+      this.#options.log('lease not composed', { ...effect, error: String(error) });
+    try {
+      const lease = this.#options.composeLease(effect);
+      if (!(lease instanceof Promise)) {
+        of(effect.nodeId).grants.push(lease);
+        return;
+      }
+      lease
+        .then((grant) => {
+          if (grant !== undefined)
+            this.#send(effect.nodeId, { ...emptyOutgoing(), grants: [grant] });
+        })
+        .catch(failed);
+    } catch (error) {
+      failed(error);
+    }
+  }
+
+  #send(id: NodeId, outgoing: Outgoing): void {
+    const { messages, tooLarge } = encodeToNode(this.#instances.get(id) ?? '', outgoing);
+    if (tooLarge.length > 0) this.#options.log('lease over 64 KiB', { node: id, tooLarge });
+    if (this.#connection === undefined || this.#connection.isClosed()) return;
+    for (const bytes of messages) this.#connection.publish(toNodeSubject(id), bytes);
+  }
+
+  async #hear(id: NodeId, bytes: Uint8Array): Promise<void> {
+    const decoded = decodeFromNode(id, bytes);
+    if (decoded.kind === 'dropped') {
+      this.#drop(id, decoded.reason);
+      return;
+    }
+    const { command } = decoded;
+    this.#instances.set(id, command.instanceId);
+    if (command.ended.length === 0) {
+      this.#options.submit(command);
+      return;
+    }
+    try {
+      const ended = await Promise.all(
+        command.ended.map(async (end) => ({
+          ...end,
+          isResultPresent: end.result === null || (await this.#options.hasBlob(end.result)),
+        })),
+      );
+      this.#options.submit({ ...command, ended });
+    } catch (error) {
+      this.#drop(id, `blob store: ${String(error)}`);
+    }
+  }
+
+  #drop(id: NodeId, reason: string): void {
+    this.#dropped += 1;
+    const now = performance.now();
+    if (now - (this.#loggedAt.get(id) ?? -logEveryMs) < logEveryMs) return;
+    this.#loggedAt.set(id, now);
+    this.#options.log('message dropped', { node: id, reason, dropped: this.#dropped });
+  }
+
+  async #revoke(publicKey: string): Promise<void> {
+    try {
+      await this.#options.revokeUser(publicKey);
+    } catch (error) {
+      this.#options.log('revocation failed; it stands after a restart', { error: String(error) });
+    }
+  }
+}
+
+type Told = Exclude<Effect, { kind: 'grant' | 'revokeCredentials' | 'jobChanged' }>;
+
+function add(to: Outgoing, effect: Told): void {
+  switch (effect.kind) {
+    case 'cancel':
+      to.cancels.push(effect.leaseId);
+      break;
+    case 'acknowledge':
+      to.acknowledged.push(effect.leaseId);
+      break;
+    case 'transfer':
+      to.transfers.push({
+        leaseId: effect.leaseId,
+        direction: effect.direction === 'down' ? 1 : 2,
+      });
+      break;
+    case 'blobMissing':
+      to.blobsMissing.push(effect.leaseId);
+      break;
+    case 'askReport':
+      to.wantsReport = true;
+      break;
+    case 'quarantine':
+      to.isQuarantined = true;
+      break;
+  }
+}
+
+function nodeOf(json: string): string | undefined {
+  try {
+    const tag = disconnection.safeParse(JSON.parse(json)).data?.client.name_tag;
+    return tag === 'scheduler' ? undefined : tag;
+  } catch {
+    return undefined;
+  }
+}

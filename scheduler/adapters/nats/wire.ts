@@ -1,0 +1,234 @@
+// From a node's bytes to the core's command, and from effects to messages of bounded size. Pure.
+// What a node sends is never trusted: a bad message is named and dropped, nothing here throws.
+
+import { FromNode, ToNode } from '../../../proto/gen/punnet/v1/agent.ts';
+import type { LeaseGrant } from '../../../proto/gen/punnet/v1/agent.ts';
+import type * as proto from '../../../proto/gen/punnet/v1/node_service.ts';
+import type { UplinkRate as ProtoRate } from '../../../proto/gen/punnet/v1/common.ts';
+import { maxMessageBytes } from '../../../proto/subjects.ts';
+import { endCodes, isArchitecture, leaseId, rateSources, sha256 } from '../../core/index.ts';
+import type { AttemptEnd, Direction, Inventory, LeaseId } from '../../core/index.ts';
+import type { NodeId, NodeSpoke, NodeStatus, UplinkRate } from '../../core/index.ts';
+
+/** More leases than any node holds. */
+export const maxItems = 512;
+export const maxGrantsPerMessage = 256;
+
+export type Decoded =
+  | { readonly kind: 'spoke'; readonly command: NodeSpoke }
+  | { readonly kind: 'dropped'; readonly reason: string };
+
+class Malformed extends Error {}
+
+/** Checks and translates one message. `isResultPresent` is false where there is a result: the
+ * caller asks the blob store. */
+export function decodeFromNode(nodeId: NodeId, bytes: Uint8Array): Decoded {
+  if (bytes.length > maxMessageBytes) return { kind: 'dropped', reason: 'message too long' };
+  try {
+    return { kind: 'spoke', command: toCommand(nodeId, FromNode.decode(bytes)) };
+  } catch (error) {
+    return { kind: 'dropped', reason: error instanceof Malformed ? error.message : 'not protobuf' };
+  }
+}
+
+function toCommand(nodeId: NodeId, message: FromNode): NodeSpoke {
+  const { report } = message;
+  return {
+    kind: 'nodeSpoke',
+    nodeId,
+    instanceNumber: whole(message.instanceNumber, 'instance_number'),
+    instanceId: text(message.instanceId, 'instance_id'),
+    sequence: whole(message.sequence, 'sequence'),
+    status: report?.status === undefined ? null : toStatus(report.status),
+    inventory: report?.inventory === undefined ? null : toInventory(report.inventory),
+    held: report === undefined ? null : leases(report.held, 'held'),
+    started: leases(message.started, 'started'),
+    exited: leases(message.exited, 'exited'),
+    ended: few(message.ended, 'ended').map(toEnd),
+    transfersWanted: few(message.transfersWanted, 'transfers_wanted').map((wanted) => ({
+      leaseId: lease(wanted.leaseId, 'transfers_wanted'),
+      direction: toDirection(wanted.direction),
+      sizeBytes: whole(wanted.sizeBytes, 'size_bytes'),
+      isSlotIdle: wanted.isSlotIdle,
+    })),
+    transfersDone: few(message.transfersDone, 'transfers_done').map((done) => ({
+      leaseId: lease(done.leaseId, 'transfers_done'),
+      direction: toDirection(done.direction),
+    })),
+  };
+}
+
+function toEnd(end: FromNode['ended'][number]): AttemptEnd {
+  const code = endCodes[end.code - 1];
+  if (code === undefined) throw new Malformed('unknown end code');
+  const { result } = end;
+  if (result !== undefined && !/^[0-9a-f]{64}$/.test(result.sha256)) {
+    throw new Malformed('result: not a SHA-256');
+  }
+  return {
+    leaseId: lease(end.leaseId, 'ended'),
+    code,
+    exitCode: end.exitCode,
+    cpuMs: whole(end.cpuMs, 'cpu_ms'),
+    wallMs: whole(end.wallMs, 'wall_ms'),
+    result:
+      result === undefined
+        ? null
+        : { sha256: sha256(result.sha256), sizeBytes: whole(result.sizeBytes, 'result') },
+    isResultPresent: result === undefined,
+  };
+}
+
+/** Also for enrolment. Throws an Error that names the field. */
+export function toInventory(inventory: proto.Inventory): Inventory {
+  const { architecture } = inventory;
+  if (!isArchitecture(architecture)) throw new Malformed('unknown architecture');
+  const speedGhz = amount(inventory.speedGhz, 'speed_ghz');
+  if (speedGhz > 1000) throw new Malformed('speed_ghz: want up to 1000');
+  return {
+    architecture,
+    speedGhz,
+    userland: text(inventory.userland, 'userland'),
+    model: text(inventory.model, 'model'),
+    slots: slots(inventory.slots),
+    memoryBytes: whole(inventory.memoryBytes, 'memory_bytes'),
+    diskBytes: whole(inventory.diskBytes, 'disk_bytes'),
+    agentVersion: text(inventory.agentVersion, 'agent_version'),
+    nodeVersion: text(inventory.nodeVersion, 'node_version'),
+    sandbox: text(inventory.sandbox, 'sandbox'),
+  };
+}
+
+function toStatus(status: proto.NodeStatus): NodeStatus {
+  const { notAccepting, temperatureC } = status;
+  if (!(Math.abs(temperatureC) <= 300)) throw new Malformed('temperature_c: out of range');
+  return {
+    load: amount(status.load, 'load'),
+    memoryAvailableBytes: whole(status.memoryAvailableBytes, 'memory_available_bytes'),
+    diskAvailableBytes: whole(status.diskAvailableBytes, 'disk_available_bytes'),
+    temperatureC,
+    uplink: status.uplink === undefined ? null : toRate(status.uplink),
+    isAccepting: status.isAccepting,
+    notAccepting:
+      status.isAccepting || notAccepting === undefined
+        ? null
+        : { code: text(notAccepting.code, 'code'), reason: text(notAccepting.reason, 'reason') },
+    slots: slots(status.slots),
+  };
+}
+
+function toRate(rate: ProtoRate): UplinkRate {
+  const source = rateSources[rate.source - 1];
+  if (source === undefined) throw new Malformed('unknown rate source');
+  return {
+    downBps: amount(rate.downBps, 'down_bps'),
+    upBps: amount(rate.upBps, 'up_bps'),
+    source,
+    ageMs: whole(rate.ageMs, 'age_ms'),
+    spread: amount(rate.spread, 'spread'),
+  };
+}
+
+function toDirection(number: number): Direction {
+  if (number === 1) return 'down';
+  if (number === 2) return 'up';
+  throw new Malformed('unknown direction');
+}
+
+function slots(count: number): number {
+  if (count > maxItems) throw new Malformed(`slots: want up to ${maxItems}`);
+  return whole(count, 'slots');
+}
+
+function leases(ids: readonly number[], field: string): readonly LeaseId[] {
+  return few(ids, field).map((id) => lease(id, field));
+}
+
+function lease(id: number, field: string): LeaseId {
+  return leaseId(whole(id, field));
+}
+
+function few<T>(items: readonly T[], field: string): readonly T[] {
+  if (items.length > maxItems) throw new Malformed(`${field}: want up to ${maxItems} items`);
+  return items;
+}
+
+function text(value: string, field: string): string {
+  if (value.length > 256) throw new Malformed(`${field}: want up to 256 characters`);
+  return value;
+}
+
+function whole(value: number, field: string): number {
+  if (Number.isSafeInteger(value) && value >= 0) return value;
+  throw new Malformed(`${field}: want a whole number, not negative`);
+}
+
+function amount(value: number, field: string): number {
+  if (Number.isFinite(value) && value >= 0) return value;
+  throw new Malformed(`${field}: want a number, not negative`);
+}
+
+/** What one node is told, before it is cut into messages. */
+export interface Outgoing {
+  grants: LeaseGrant[];
+  cancels: number[];
+  acknowledged: number[];
+  transfers: ToNode['transfers'];
+  wantsReport: boolean;
+  isQuarantined: boolean;
+  blobsMissing: number[];
+}
+
+export function emptyOutgoing(): Outgoing {
+  return ToNode.create();
+}
+
+export interface Encoded {
+  readonly messages: readonly Uint8Array[];
+  /** Leases whose grant alone is larger than a message. */
+  readonly tooLarge: readonly number[];
+}
+
+/** Cuts into messages of at most 64 KiB and 256 items of a kind. */
+export function encodeToNode(instanceId: string, outgoing: Outgoing): Encoded {
+  const messages: Uint8Array[] = [];
+  const tooLarge: number[] = [];
+  const { grants, wantsReport, isQuarantined } = outgoing;
+  const small = [
+    outgoing.cancels,
+    outgoing.acknowledged,
+    outgoing.transfers,
+    outgoing.blobsMissing,
+  ];
+  const rounds = Math.ceil(Math.max(0, ...small.map((list) => list.length)) / maxGrantsPerMessage);
+  for (let round = 0; round < Math.max(rounds, wantsReport || isQuarantined ? 1 : 0); round += 1) {
+    const from = round * maxGrantsPerMessage;
+    const to = from + maxGrantsPerMessage;
+    messages.push(
+      ToNode.encode(
+        ToNode.create({
+          instanceId,
+          cancels: outgoing.cancels.slice(from, to),
+          acknowledged: outgoing.acknowledged.slice(from, to),
+          transfers: outgoing.transfers.slice(from, to),
+          blobsMissing: outgoing.blobsMissing.slice(from, to),
+          wantsReport: wantsReport && round === 0,
+          isQuarantined,
+        }),
+      ).finish(),
+    );
+  }
+  const send = (part: readonly LeaseGrant[]): void => {
+    const bytes = ToNode.encode(ToNode.create({ instanceId, grants: [...part] })).finish();
+    if (bytes.length <= maxMessageBytes) messages.push(bytes);
+    else if (part.length === 1) tooLarge.push(...part.map((grant) => grant.leaseId));
+    else {
+      send(part.slice(0, part.length >> 1));
+      send(part.slice(part.length >> 1));
+    }
+  };
+  for (let at = 0; at < grants.length; at += maxGrantsPerMessage) {
+    send(grants.slice(at, at + maxGrantsPerMessage));
+  }
+  return { messages, tooLarge };
+}

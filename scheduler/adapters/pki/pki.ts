@@ -1,0 +1,101 @@
+// The federation's own certificate authority (P-256), made at first start in `<data>/pki` (0600),
+// and the server's certificate. Enrolment tokens pin the CA by its fingerprint.
+
+import { createHash, webcrypto } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { isIP } from 'node:net';
+import { hostname } from 'node:os';
+import path from 'node:path';
+import * as x509 from '@peculiar/x509';
+
+const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
+const dayMs = 24 * 3600 * 1000;
+
+export interface Pki {
+  readonly caPem: string;
+  /** SHA-256 of the CA certificate's DER, 64 hexadecimal digits. */
+  readonly caFingerprint: string;
+  readonly certificateFile: string;
+  readonly keyFile: string;
+  readonly certificatePem: string;
+  readonly keyPem: string;
+}
+
+/** Reads the CA or makes it, and makes a new server certificate for this start. */
+export async function openPki(dataFolder: string, extraNames: readonly string[]): Promise<Pki> {
+  const folder = path.join(dataFolder, 'pki');
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const ca = await openCa(folder);
+  const keys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
+  const names = new Set(['localhost', hostname(), '127.0.0.1', '::1', ...extraNames]);
+  const certificate = await x509.X509CertificateGenerator.create({
+    subject: 'CN=punnet scheduler',
+    issuer: ca.certificate.subject,
+    ...validFor(825),
+    publicKey: keys.publicKey,
+    signingKey: ca.key,
+    signingAlgorithm: algorithm,
+    extensions: [
+      new x509.SubjectAlternativeNameExtension(
+        [...names].map((value) => ({ type: isIP(value) === 0 ? 'dns' : 'ip', value })),
+      ),
+      new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth]),
+      new x509.BasicConstraintsExtension(false, undefined, true),
+    ],
+  });
+  const certificateFile = path.join(folder, 'server.crt');
+  const keyFile = path.join(folder, 'server.key');
+  const [certificatePem, keyPem] = [certificate.toString('pem'), await keyToPem(keys.privateKey)];
+  write(keyFile, keyPem);
+  write(certificateFile, certificatePem);
+  const caFingerprint = createHash('sha256')
+    .update(new Uint8Array(ca.certificate.rawData))
+    .digest('hex');
+  const caPem = ca.certificate.toString('pem');
+  return { caPem, caFingerprint, certificateFile, keyFile, certificatePem, keyPem };
+}
+
+async function openCa(folder: string) {
+  const file = path.join(folder, 'ca.pem');
+  if (existsSync(file)) {
+    // Key and certificate are one file, so that a crash never leaves one without the other.
+    const [key, certificate] = x509.PemConverter.decode(readFileSync(file, 'utf8'));
+    if (key === undefined || certificate === undefined) {
+      throw new Error(`${file}: want a key and a certificate; restore it from a backup`);
+    }
+    return {
+      certificate: new x509.X509Certificate(certificate),
+      key: await webcrypto.subtle.importKey('pkcs8', key, algorithm, true, ['sign']),
+    };
+  }
+  const keys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
+  const certificate = await x509.X509CertificateGenerator.createSelfSigned({
+    name: 'CN=punnet CA',
+    ...validFor(20 * 365),
+    keys,
+    signingAlgorithm: algorithm,
+    extensions: [
+      new x509.BasicConstraintsExtension(true, 0, true),
+      new x509.KeyUsagesExtension(
+        x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign,
+        true,
+      ),
+    ],
+  });
+  write(file, `${await keyToPem(keys.privateKey)}\n${certificate.toString('pem')}\n`);
+  return { certificate, key: keys.privateKey };
+}
+
+function validFor(days: number) {
+  // A Pi without a clock of its own may be a little behind.
+  return { notBefore: new Date(Date.now() - dayMs), notAfter: new Date(Date.now() + days * dayMs) };
+}
+
+async function keyToPem(key: webcrypto.CryptoKey): Promise<string> {
+  return x509.PemConverter.encode(await webcrypto.subtle.exportKey('pkcs8', key), 'PRIVATE KEY');
+}
+
+function write(file: string, text: string): void {
+  writeFileSync(`${file}.new`, text, { mode: 0o600, flush: true });
+  renameSync(`${file}.new`, file);
+}
