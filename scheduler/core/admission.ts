@@ -62,7 +62,8 @@ function refuseArchitecture(state: State, command: SubmitJob): Decision | null {
   const present = new Set<string>();
   for (const node of state.nodes) {
     if (node.health === 'revoked') continue;
-    if (bestBundle(node.inventory.architecture, command.template.bundles) !== undefined) return null;
+    if (bestBundle(node.inventory.architecture, command.template.bundles) !== undefined)
+      return null;
     present.add(node.inventory.architecture);
   }
   if (present.size === 0) return null;

@@ -227,10 +227,7 @@ function enterPhase(state: State, lease: LeaseRecord, phase: LeaseRecord['phase'
 
 function applyTransferFact(
   state: State,
-  fact: Extract<
-    LeaseFact,
-    { kind: 'transferQueued' | 'transferGranted' | 'transferEnded' }
-  >,
+  fact: Extract<LeaseFact, { kind: 'transferQueued' | 'transferGranted' | 'transferEnded' }>,
 ): void {
   const lease = state.leases.get(fact.leaseId);
   if (lease === undefined) return;

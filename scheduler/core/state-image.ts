@@ -104,7 +104,12 @@ function saveNode(node: NodeRecord): SavedNode {
   };
 }
 
-function saveJob({ tasks: _tasks, running: _running, sending: _sending, ...saved }: JobRecord): SavedJob {
+function saveJob({
+  tasks: _tasks,
+  running: _running,
+  sending: _sending,
+  ...saved
+}: JobRecord): SavedJob {
   return saved;
 }
 
@@ -136,7 +141,8 @@ export function stateOf(image: StateImage): State {
   }
   for (const job of state.jobs.values()) restoreLeases(state, job);
   for (const row of document.voidLeases) restoreVoidLease(state, row);
-  for (const job of state.jobs.values()) if (job.state === 'active') state.jobsToCheck.add(job.number);
+  for (const job of state.jobs.values())
+    if (job.state === 'active') state.jobsToCheck.add(job.number);
   return state;
 }
 
@@ -159,7 +165,10 @@ function wakeNode(saved: SavedNode): NodeRecord {
 function columnsOf(image: StateImage, job: SavedJob): TaskColumns {
   const blank = makeTaskColumns(job.template.taskCount);
   for (const name of columnNames) {
-    const stored = mustHave(image.columns[`${job.number}.${name}`], `column ${name} of ${job.jobId}`);
+    const stored = mustHave(
+      image.columns[`${job.number}.${name}`],
+      `column ${name} of ${job.jobId}`,
+    );
     const target = blank[name];
     if (stored.length !== target.length) {
       throw new Error(`column ${name} of job ${job.jobId} has ${stored.length} values`);

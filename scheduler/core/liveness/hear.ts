@@ -88,10 +88,7 @@ function judgeInstance(
     { kind: 'nodeHealthChanged', at: now, nodeNumber: node.number, health: 'quarantined' },
     ...voidLeases(state, held, { at: now, why: 'node_quarantined' }),
   ];
-  const effects: Effect[] = [
-    { kind: 'quarantine', nodeId: node.nodeId },
-    ...jobsOf(state, held),
-  ];
+  const effects: Effect[] = [{ kind: 'quarantine', nodeId: node.nodeId }, ...jobsOf(state, held)];
   return { isCurrent: false, decision: { ...nothing, facts, effects } };
 }
 

@@ -134,9 +134,7 @@ export function revokeNode(state: State, nodeId: NodeId, now: Instant): Decision
     health: 'revoked',
   };
   return {
-    facts: isNews
-      ? [changed, ...voidLeases(state, held, { at: now, why: 'node_revoked' })]
-      : [],
+    facts: isNews ? [changed, ...voidLeases(state, held, { at: now, why: 'node_revoked' })] : [],
     effects: [
       { kind: 'revokeCredentials', nodeId, natsPublicKey: node.natsPublicKey },
       ...jobsOf(state, held),

@@ -63,7 +63,8 @@ function backlogOf(state: State, site: SiteRecord): SiteBacklog {
 function summarize(state: State, job: JobRecord, refusals: readonly RefusalCount[]): string {
   const ended = job.template.taskCount - job.waiting - job.leased;
   if (job.state !== 'active') return `The job has ended: ${job.state}.`;
-  if (job.waiting === 0) return `Nothing waits: ${job.leased} tasks are on nodes, ${ended} have ended.`;
+  if (job.waiting === 0)
+    return `Nothing waits: ${job.leased} tasks are on nodes, ${ended} have ended.`;
   const waits = `${job.waiting} of ${job.template.taskCount} tasks wait`;
   if (state.nodes.length === 0) return `${waits}: the federation has no nodes. Enrol one.`;
   const first = refusals[0];

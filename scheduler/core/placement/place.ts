@@ -24,8 +24,7 @@ export function place(state: State, now: Instant): Decision {
   const transfers = grantTransfers(state, now);
   const leases = new Placement(state, now).run();
   const facts = [...ended.facts, ...leases.facts, ...transfers.facts];
-  const isQuiet =
-    state.nodesToPlace.size + state.sitesToGrant.size + state.jobsToCheck.size === 0;
+  const isQuiet = state.nodesToPlace.size + state.sitesToGrant.size + state.jobsToCheck.size === 0;
   if (!isQuiet) facts.push({ kind: 'placementSettled' });
   const effects = [...ended.effects, ...leases.effects, ...transfers.effects];
   return { facts, effects, answer: { kind: 'done' } };
@@ -125,12 +124,7 @@ class Placement {
     return true;
   }
 
-  #balance(
-    site: SiteRecord,
-    node: NodeRecord,
-    job: JobRecord,
-    taskIndex: number,
-  ): Balance | null {
+  #balance(site: SiteRecord, node: NodeRecord, job: JobRecord, taskIndex: number): Balance | null {
     const load = this.#loads.get(site.number);
     return balanceWith(
       {

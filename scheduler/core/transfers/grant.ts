@@ -39,7 +39,8 @@ function nextInLane(lane: Lane, places: number): readonly QueuedTransfer[] {
   if (places <= 0 || lane.queue.size === 0) return [];
   const urgent: QueuedTransfer[] = [];
   const others: QueuedTransfer[] = [];
-  for (const transfer of lane.queue.values()) (transfer.isSlotIdle ? urgent : others).push(transfer);
+  for (const transfer of lane.queue.values())
+    (transfer.isSlotIdle ? urgent : others).push(transfer);
   return [...urgent, ...others].slice(0, places);
 }
 

@@ -1,0 +1,46 @@
+import { describe, expect, it } from 'vitest';
+import { jobId } from '../../../scheduler/core/index.ts';
+import { CoreHarness } from './harness.ts';
+
+describe('the balance rule', () => {
+  it('sends data-heavy tasks to the fat line and CPU-heavy ones to the thin line', () => {
+    const core = new CoreHarness();
+    core.setSite('thin', 1e6);
+    core.setSite('fat', 100e6);
+    for (const site of ['thin', 'fat']) core.node(`pi at ${site}`, site);
+    const bytes = new Array<number>(64).fill(5_000_000);
+    core.submit('data', { taskCount: 64, taskInputBytes: bytes });
+    core.submit('cpu', { taskCount: 64, profile: { workGhzSeconds: 100, outputBytes: 0 } });
+    for (let round = 0; round < 64; round += 1) {
+      core.wait(1_000);
+      for (const grant of core.take('grant')) core.end(grant.nodeId, grant.leaseId, 'succeeded');
+    }
+    const at = (job: string, site: string) =>
+      core.view
+        .tasks({ jobId: jobId(job), phase: null, from: 0, limit: 100 })
+        .filter((task) => task.siteId === site).length;
+    expect(at('data', 'fat')).toBeGreaterThan(3 * at('data', 'thin'));
+    expect(at('cpu', 'thin')).toBeGreaterThan(at('data', 'thin'));
+  });
+
+  it('lets an idle line take even what it is bad at', () => {
+    const core = new CoreHarness();
+    core.setSite('thin', 1e5);
+    core.node('pi', 'thin');
+    core.submit('data', { taskCount: 3, taskInputBytes: [1e9, 1e9, 1e9] });
+    expect(core.take('grant')).toHaveLength(1);
+  });
+
+  it('explains what holds the tasks that wait', () => {
+    const core = new CoreHarness();
+    core.setSite('thin', 1e5);
+    core.node('pi', 'thin');
+    core.submit('data', { taskCount: 3, taskInputBytes: [1e9, 1e9, 1e9] });
+    const explanation = core.view.explain(jobId('data'));
+    expect(explanation?.summary).toBe(
+      "2 of 3 tasks wait: at 1 of 1 nodes it has a place, and its site's uplink has over 30 s to carry for others. Wait, or declare a faster uplink (punnet site set).",
+    );
+    expect(explanation?.sites[0]).toMatchObject({ siteId: 'thin', binding: 'uplink down' });
+    expect(core.view.task(jobId('data'), 0)?.placement).toMatch(/^only kind that fits here/);
+  });
+});
