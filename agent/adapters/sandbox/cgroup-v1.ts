@@ -1,0 +1,145 @@
+// Limits by cgroup v1 controllers, as on kernels and CI machines whose v2 has no memory controller.
+// One group an attempt below /sys/fs/cgroup/<controller>/punnet/.
+
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmdirSync,
+  writeFileSync,
+} from "node:fs";
+
+const controllers = ["memory", "pids", "cpu", "cpuacct"] as const;
+const base = "/sys/fs/cgroup";
+
+export interface CgroupLimits {
+  readonly memoryBytes: number;
+  readonly maxProcesses: number;
+  readonly cpuPercent?: number;
+}
+
+/** The groups of one attempt. Also a v2 driver would have these methods. */
+export class CgroupV1 {
+  readonly #name: string;
+
+  constructor(name: string) {
+    this.#name = name;
+  }
+
+  /** True when this process may make groups in every controller that limits need. */
+  static isUsable(): boolean {
+    const probe = new CgroupV1(`probe-${process.pid}`);
+    try {
+      probe.create({ memoryBytes: 64 << 20, maxProcesses: 16 });
+      return true;
+    } catch {
+      return false;
+    } finally {
+      probe.remove();
+    }
+  }
+
+  /** Makes the groups and sets their limits; throws what the kernel refused. */
+  create(limits: CgroupLimits): void {
+    for (const controller of controllers) {
+      if (!existsSync(`${base}/${controller}/cgroup.procs`)) {
+        throw new Error(
+          `cgroup v1 controller ${controller}: not mounted at ${base}`,
+        );
+      }
+      mkdirSync(this.#folder(controller), { recursive: true });
+    }
+    this.#write("memory", "memory.limit_in_bytes", limits.memoryBytes);
+    try {
+      this.#write("memory", "memory.memsw.limit_in_bytes", limits.memoryBytes);
+    } catch {
+      // Kernels without swap accounting: the task can swap, its memory is still bounded.
+    }
+    this.#write("pids", "pids.max", limits.maxProcesses);
+    this.#write("cpu", "cpu.shares", 2);
+    if (limits.cpuPercent !== undefined) {
+      this.#write("cpu", "cpu.cfs_period_us", 100_000);
+      this.#write(
+        "cpu",
+        "cpu.cfs_quota_us",
+        Math.max(1000, Math.round(limits.cpuPercent * 1000)),
+      );
+    }
+  }
+
+  /** Files into which a process writes its pid to enter. */
+  entryFiles(): readonly string[] {
+    return controllers.map(
+      (controller) => `${this.#folder(controller)}/cgroup.procs`,
+    );
+  }
+
+  pids(): readonly number[] {
+    const text = this.#read("pids", "cgroup.procs") ?? "";
+    return text.split("\n").filter(Boolean).map(Number);
+  }
+
+  /** Processes the kernel ended here because memory ran out. */
+  oomKills(): number {
+    return Number(
+      /oom_kill (\d+)/.exec(
+        this.#read("memory", "memory.oom_control") ?? "",
+      )?.[1] ?? 0,
+    );
+  }
+
+  /** Times a fork was refused by pids.max. */
+  refusedForks(): number {
+    return Number(
+      /max (\d+)/.exec(this.#read("pids", "pids.events") ?? "")?.[1] ?? 0,
+    );
+  }
+
+  /** CPU time of everything that ran here, in milliseconds; null when it can't be read. */
+  cpuMs(): number | null {
+    const text = this.#read("cpuacct", "cpuacct.usage");
+    return text === null ? null : Math.round(Number(text) / 1e6);
+  }
+
+  /** SIGKILL to every process inside; true when none is left. */
+  kill(): boolean {
+    const pids = this.pids();
+    for (const pid of pids) {
+      try {
+        process.kill(pid, "SIGKILL");
+      } catch {
+        // Ended in between.
+      }
+    }
+    return pids.length === 0;
+  }
+
+  /** Removes the groups; true when all are gone. Processes must have ended before. */
+  remove(): boolean {
+    let isGone = true;
+    for (const controller of controllers) {
+      try {
+        rmdirSync(this.#folder(controller));
+      } catch {
+        isGone &&= !existsSync(this.#folder(controller));
+      }
+    }
+    return isGone;
+  }
+
+  #folder(controller: string): string {
+    return `${base}/${controller}/punnet/${this.#name}`;
+  }
+
+  #write(controller: string, file: string, value: number): void {
+    writeFileSync(`${this.#folder(controller)}/${file}`, String(value));
+  }
+
+  #read(controller: string, file: string): string | null {
+    try {
+      return readFileSync(`${this.#folder(controller)}/${file}`, "latin1");
+    } catch {
+      return null;
+    }
+  }
+}

@@ -1,0 +1,184 @@
+// The command line that leads from the shim to the task:
+// sh (enters the cgroups) → setpriv (task user) → nice → prlimit → bwrap → the task.
+
+import { existsSync, lstatSync, readlinkSync } from "node:fs";
+import { join, normalize } from "node:path";
+import type { AttemptSpec } from "./attempt-spec.ts";
+import { attemptFiles, attemptMark, taskUid } from "./attempt-spec.ts";
+
+export interface RunChain {
+  readonly file: string;
+  readonly args: readonly string[];
+}
+
+const tmpfsBytes = 16 << 20;
+const variableName = /^[A-Za-z_][A-Za-z0-9_]*$/;
+/** Changes the user before bwrap: bwrap started as root keeps root's eyes and escapes nproc. */
+export const isRoot = process.getuid?.() === 0;
+
+/**
+ * The chain for an attempt. A first word that is a relative path existing in the bundle
+ * (`bin/tool`) becomes `/bundle/bin/tool`; a plain name is looked up in PATH, which starts
+ * with /bundle/bin and /bundle.
+ */
+export function runChain(
+  spec: AttemptSpec,
+  attemptFolder: string,
+  entryFiles: readonly string[],
+): RunChain {
+  const uid = String(taskUid(attemptFolder));
+  const enter = entryFiles.map((file) => `echo $$ > ${file} && `).join("");
+  const user = isRoot
+    ? ["setpriv", "--reuid", uid, "--regid", uid, "--clear-groups"]
+    : [];
+  const inner =
+    spec.backend === "bare"
+      ? bareWords(spec, attemptFolder)
+      : bwrapWords(spec, attemptFolder);
+  return {
+    file: "/bin/sh",
+    // One pipe for both streams keeps their order.
+    args: [
+      "-c",
+      `${enter}exec "$@" 2>&1`,
+      "sh",
+      ...user,
+      ...["nice", "-n", "19", "prlimit", ...limitWords(spec), "--"],
+      ...inner,
+    ],
+  };
+}
+
+function limitWords(spec: AttemptSpec): string[] {
+  const words = [
+    "--core=0",
+    "--nofile=1024",
+    `--fsize=${spec.diskBytes}`,
+    `--nproc=${spec.maxProcesses}`,
+    `--memlock=0`,
+  ];
+  const hasCgroup =
+    spec.backend === "cgroup-v1" || spec.backend === "cgroup-v2";
+  return hasCgroup ? words : [...words, `--as=${spec.memoryBytes}`];
+}
+
+function bwrapWords(spec: AttemptSpec, attemptFolder: string): string[] {
+  return [
+    ...[
+      "bwrap",
+      "--unshare-all",
+      "--unshare-user",
+      "--disable-userns",
+      "--new-session",
+      "--die-with-parent",
+    ],
+    ...["--clearenv", "--cap-drop", "ALL", "--hostname", "task"],
+    ...(spec.isRootFileSystem
+      ? ["--ro-bind", spec.bundlePath, "/"]
+      : systemWords(attemptFolder)),
+    ...["--proc", "/proc", "--dev", "/dev"],
+    ...[
+      "--size",
+      String(tmpfsBytes),
+      "--tmpfs",
+      "/dev/shm",
+      "--remount-ro",
+      "/dev",
+    ],
+    ...["--size", String(tmpfsBytes), "--tmpfs", "/tmp"],
+    ...(spec.isRootFileSystem ? [] : ["--ro-bind", spec.bundlePath, "/bundle"]),
+    ...[
+      "--bind",
+      spec.workPath,
+      "/work",
+      "--chdir",
+      "/work",
+      "--remount-ro",
+      "/",
+    ],
+    ...Object.entries(
+      environmentOf(spec, attemptFolder, "/bundle", "/work"),
+    ).flatMap(([name, value]) => ["--setenv", name, value]),
+    "--",
+    ...commandIn(spec, "/bundle"),
+  ];
+}
+
+/** /usr and the few files of /etc that programs need; never the host's root. */
+function systemWords(attemptFolder: string): string[] {
+  const words = ["--ro-bind", "/usr", "/usr"];
+  for (const name of ["/bin", "/sbin", "/lib", "/lib32", "/lib64"]) {
+    if (!existsSync(name)) continue;
+    if (lstatSync(name).isSymbolicLink())
+      words.push("--symlink", readlinkSync(name), name);
+    else words.push("--ro-bind", name, name);
+  }
+  for (const name of [
+    "/etc/ld.so.cache",
+    "/etc/alternatives",
+    "/etc/localtime",
+  ]) {
+    words.push("--ro-bind-try", name, name);
+  }
+  for (const name of [attemptFiles.passwd, attemptFiles.group]) {
+    words.push("--ro-bind-try", join(attemptFolder, name), `/etc/${name}`);
+  }
+  return words;
+}
+
+/** Without namespaces: the host's own paths stand for /bundle and /work. */
+function bareWords(spec: AttemptSpec, attemptFolder: string): string[] {
+  const variables = environmentOf(
+    spec,
+    attemptFolder,
+    spec.bundlePath,
+    spec.workPath,
+  );
+  return [
+    ...[
+      "env",
+      "-i",
+      ...Object.entries(variables).map(([name, value]) => `${name}=${value}`),
+    ],
+    ...commandIn(spec, spec.bundlePath),
+  ];
+}
+
+function environmentOf(
+  spec: AttemptSpec,
+  attemptFolder: string,
+  bundle: string,
+  work: string,
+): Record<string, string> {
+  const given = Object.entries(spec.environment).filter(([name]) =>
+    variableName.test(name),
+  );
+  const prefix = spec.isRootFileSystem
+    ? "/usr/local/bin"
+    : `${bundle}/bin:${bundle}`;
+  return {
+    PATH: `${prefix}:/usr/bin:/bin`,
+    HOME: work,
+    TMPDIR: "/tmp",
+    LANG: "C.UTF-8",
+    ...Object.fromEntries(given),
+    PUNNET_LEASE_ID: String(spec.leaseId),
+    PUNNET_ATTEMPT: attemptMark(attemptFolder),
+    PUNNET_BUNDLE: bundle,
+    PUNNET_WORK: work,
+  };
+}
+
+function commandIn(spec: AttemptSpec, bundle: string): string[] {
+  const [first = "", ...rest] = spec.command;
+  if (spec.isRootFileSystem) return [first, ...rest];
+  if (first.startsWith("/bundle/"))
+    return [`${bundle}${first.slice("/bundle".length)}`, ...rest];
+  const path = normalize(first);
+  const isInside =
+    path.includes("/") && !path.startsWith("/") && !path.startsWith("..");
+  if (isInside && existsSync(join(spec.bundlePath, path))) {
+    return [`${bundle}/${path}`, ...rest];
+  }
+  return [first, ...rest];
+}
