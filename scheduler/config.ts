@@ -1,0 +1,53 @@
+// What an operator may set: flags of `punnet-scheduler`, checked once.
+
+import { Command, InvalidArgumentError } from 'commander';
+
+export interface Config {
+  /** Folder of all that must survive. */
+  readonly dataFolder: string;
+  /** Address to listen on. */
+  readonly host: string;
+  /** What clients and agents are told to connect to. */
+  readonly publicName: string;
+  /** 0: a free one, chosen at first start and kept. */
+  readonly grpcPort: number;
+  readonly httpsPort: number;
+  readonly federation: string;
+}
+
+/** Reads the flags. A mistake is told and ends the process with 2. */
+export function readConfig(words: readonly string[]): Config {
+  const program = new Command('punnet-scheduler')
+    .description('The scheduler of a federation, with its own nats-server.')
+    .requiredOption('--data <folder>', 'where everything that must survive is kept')
+    .option('--listen <address>', 'address to listen on', '127.0.0.1')
+    .option('--name <host>', 'name that agents and the CLI reach it by', 'localhost')
+    .option('--grpc-port <port>', 'port of the gRPC API; 0: a free one', port, 7443)
+    .option('--https-port <port>', 'port of enrolment and blobs; 0: a free one', port, 8443)
+    .option('--federation <name>', 'what the federation is called', 'punnet')
+    .addHelpText('after', '\nExample:\n  punnet-scheduler --data ./state\n')
+    .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))
+    .parse(words, { from: 'user' });
+  const flags = program.opts<{
+    data: string;
+    listen: string;
+    name: string;
+    grpcPort: number;
+    httpsPort: number;
+    federation: string;
+  }>();
+  return {
+    dataFolder: flags.data,
+    host: flags.listen,
+    publicName: flags.name,
+    grpcPort: flags.grpcPort,
+    httpsPort: flags.httpsPort,
+    federation: flags.federation,
+  };
+}
+
+function port(text: string): number {
+  const number = Number(text);
+  if (Number.isInteger(number) && number >= 0 && number <= 65_535) return number;
+  throw new InvalidArgumentError('wanted a port, 0 to 65535.');
+}
