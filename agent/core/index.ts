@@ -2,3 +2,5 @@
 export type * from './model.ts';
 export type * from './commands.ts';
 export type * from './effects.ts';
+export { take } from './decide.ts';
+export { AgentState, busySlots, nextDeadlineMs } from './state.ts';

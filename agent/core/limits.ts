@@ -1,0 +1,16 @@
+// Every bound of the agent's core, each with its reason.
+
+/** Leases in all phases: a Pi has four slots, each with one task staged, and results that wait. */
+export const maxAttempts = 256;
+/** Bytes that move without a grant: they are as small as the asking. */
+export const freeTransferBytes = 16 * 1024;
+/** A want or a result is said again after so long, twice as long each time. */
+export const firstRetryMs = 5_000;
+export const longestWantRetryMs = 60_000;
+export const longestEndRetryMs = 300_000;
+/** Tries to fetch the inputs of one lease before it is given back. */
+export const maxFetchTries = 8;
+/** Lease ids remembered after they were acknowledged, so that a late grant is not run again. */
+export const forgottenKept = 4_096;
+export const idleReportMs = 180_000;
+export const busyReportMs = 30_000;
