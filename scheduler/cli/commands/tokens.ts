@@ -1,0 +1,118 @@
+// punnet token: how nodes enrol, and how researchers and operators get a context file.
+import { InvalidArgumentError, Option, type Command } from 'commander';
+import {
+  CreateTokenRequest,
+  CreateTokenResponse,
+  ListTokensResponse,
+  Token,
+  TokenRole,
+} from '../../../proto/gen/punnet/v1/token_service.ts';
+import { allPages } from '../connection.ts';
+import { writeContextFile } from '../context.ts';
+import { badInput } from '../errors.ts';
+import { tokensText } from '../print-nodes.ts';
+import type { Session } from '../session.ts';
+
+interface CreateOptions {
+  readonly node?: boolean;
+  readonly researcher?: string;
+  readonly operator?: string;
+  readonly site?: string;
+  readonly uses?: number;
+  readonly expires?: string;
+  readonly to?: string;
+}
+
+/** Adds the `token` commands. */
+export function addTokenCommands(program: Command, session: Session): void {
+  const token = program.command('token').description('operators: who may enrol and who may ask');
+  token
+    .command('create')
+    .description('make a token; its secret is shown once')
+    .addOption(new Option('--node', 'a node may enrol').conflicts(['researcher', 'operator', 'to']))
+    .addOption(new Option('--researcher <name>', 'may submit jobs').conflicts(['operator']))
+    .option('--operator <name>', 'may do everything')
+    .option('--site <id>', 'the site of the nodes (default: one of its own for each)')
+    .option('--uses <count>', 'how many nodes may enrol with it (default 1)', wholeNumber)
+    .option('--expires <span>', 'such as "30 days" (default 7 days)')
+    .option('--to <file>', 'write a context file for "punnet context add"')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  punnet token create --node --site attic --uses 4\n' +
+        '  punnet token create --researcher alice --to alice.context',
+    )
+    .action(async (options: CreateOptions) => create(session, options));
+  token
+    .command('list')
+    .description('the tokens, without their secrets')
+    .addHelpText('after', '\nExample:\n  punnet token list')
+    .action(async () => {
+      await session.connected(async (connection) => {
+        const method = connection.tokens.listTokens.bind(connection.tokens);
+        const tokens = await allPages(
+          (pageToken) => connection.call(method, { pageSize: 1000, pageToken }),
+          (response) => response.tokens,
+        );
+        session.show('ListTokensResponse', ListTokensResponse, { tokens, nextPageToken: '' }, () =>
+          tokensText(session.io, tokens),
+        );
+      });
+    });
+  token
+    .command('revoke <id>')
+    .description('end a token; what was enrolled or submitted with it stays')
+    .addHelpText('after', '\nExample:\n  punnet token revoke t3')
+    .action(async (tokenId: string) => {
+      await session.connected(async (connection) => {
+        const method = connection.tokens.revokeToken.bind(connection.tokens);
+        const revoked = (await connection.call(method, { tokenId })).token;
+        const shown = revoked ?? Token.fromPartial({ tokenId });
+        session.show('Token', Token, shown, () => `revoked token ${shown.tokenId}\n`);
+      });
+    });
+}
+
+async function create(session: Session, options: CreateOptions): Promise<void> {
+  const request = requestOf(options);
+  await session.connected(async (connection) => {
+    const method = connection.tokens.createToken.bind(connection.tokens);
+    const response = await connection.call(method, request);
+    const { secret, caPem } = response;
+    if (options.to !== undefined) {
+      // An address may come as a URL; a context keeps host:port.
+      const named = response.url.replace(/^[a-z+]+:\/\//, '').replace(/\/.*$/, '');
+      const endpoint = named === '' ? connection.endpoint : named;
+      const context = { name: request.name, endpoint, caPem, token: secret };
+      await writeContextFile(options.to, context);
+      session.showValue({ file: options.to, name: request.name, endpoint }, () => {
+        return `wrote ${options.to}: give it to ${request.name} for "punnet context add"\n`;
+      });
+      return;
+    }
+    session.show('CreateTokenResponse', CreateTokenResponse, response, () => `${secret}\n`);
+    if (options.node === true && !session.isJson && response.url !== '') {
+      session.io.err(`nodes enrol with it at ${response.url}; it is not shown again\n`);
+    }
+  });
+}
+
+function requestOf(options: CreateOptions): CreateTokenRequest {
+  const shared = { expiresIn: options.expires ?? '', siteId: options.site ?? '' };
+  const uses = options.uses ?? 0;
+  if (options.node === true) return { ...shared, role: TokenRole.NODE, name: '', uses };
+  const name = options.researcher ?? options.operator;
+  if (name === undefined) {
+    throw badInput('wanted one of --node, --researcher NAME or --operator NAME, found none');
+  }
+  if (options.site !== undefined || uses !== 0) {
+    throw badInput('--site and --uses are for --node only');
+  }
+  const isOperator = options.operator !== undefined;
+  const role = isOperator ? TokenRole.OPERATOR : TokenRole.RESEARCHER;
+  return { ...shared, role, name, uses };
+}
+
+function wholeNumber(text: string): number {
+  if (/^[1-9]\d{0,3}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError('wanted a whole number from 1.');
+}

@@ -1,0 +1,139 @@
+// The gRPC clients of one context, over TLS with the context's CA and its token in each call.
+import {
+  credentials,
+  Metadata,
+  status,
+  type CallOptions,
+  type ClientOptions,
+  type ServiceError,
+} from '@grpc/grpc-js';
+import { ByteStreamClient } from '../../proto/gen/google/bytestream/bytestream.ts';
+import { BlobServiceClient } from '../../proto/gen/punnet/v1/blob_service.ts';
+import type { Job } from '../../proto/gen/punnet/v1/job.ts';
+import { JobServiceClient } from '../../proto/gen/punnet/v1/job_service.ts';
+import { NodeServiceClient, SiteServiceClient } from '../../proto/gen/punnet/v1/node_service.ts';
+import { TokenServiceClient } from '../../proto/gen/punnet/v1/token_service.ts';
+import type { Context } from './context.ts';
+import { CliError, exitCodes, fromServiceError, isServiceError } from './errors.ts';
+
+// A submit of 100,000 tasks takes about a second; a minute is a scheduler in trouble.
+const callTimeoutMs = 60_000;
+// A page of 1,000 jobs with long specifications.
+const messageMaxBytes = 64 * 1024 * 1024;
+// Names are looked for among so many of the newest jobs.
+const nameSearchPagesMax = 20;
+
+type Unary<Q, R> = (
+  request: Q,
+  metadata: Metadata,
+  options: Partial<CallOptions>,
+  callback: (error: ServiceError | null, response: R) => void,
+) => unknown;
+
+/** One scheduler as one user sees it. Close it when the command is done. */
+export class Connection {
+  readonly endpoint: string;
+  readonly metadata = new Metadata();
+  readonly jobs: JobServiceClient;
+  readonly blobs: BlobServiceClient;
+  readonly bytes: ByteStreamClient;
+  readonly nodes: NodeServiceClient;
+  readonly sites: SiteServiceClient;
+  readonly tokens: TokenServiceClient;
+
+  constructor(context: Context) {
+    this.endpoint = context.endpoint;
+    this.metadata.set('authorization', `Bearer ${context.token}`);
+    const channel = credentials.createSsl(Buffer.from(context.caPem));
+    const options: Partial<ClientOptions> = {
+      'grpc.max_receive_message_length': messageMaxBytes,
+      'grpc.keepalive_time_ms': 30_000,
+    };
+    this.jobs = new JobServiceClient(context.endpoint, channel, options);
+    this.blobs = new BlobServiceClient(context.endpoint, channel, options);
+    this.bytes = new ByteStreamClient(context.endpoint, channel, options);
+    this.nodes = new NodeServiceClient(context.endpoint, channel, options);
+    this.sites = new SiteServiceClient(context.endpoint, channel, options);
+    this.tokens = new TokenServiceClient(context.endpoint, channel, options);
+  }
+
+  close(): void {
+    const { jobs, blobs, bytes, nodes, sites, tokens } = this;
+    for (const client of [jobs, blobs, bytes, nodes, sites, tokens]) client.close();
+  }
+
+  /** Calls `method`, bound to its client. Throws the ServiceError as it came. */
+  async raw<Q, R>(method: Unary<Q, R>, request: Q): Promise<R> {
+    return new Promise((resolve, reject) => {
+      const options = { deadline: Date.now() + callTimeoutMs };
+      method(request, this.metadata, options, (error, response) => {
+        if (error === null) resolve(response);
+        else reject(error);
+      });
+    });
+  }
+
+  /** Calls `method`, bound to its client. Throws a CliError in plain words. */
+  async call<Q, R>(method: Unary<Q, R>, request: Q): Promise<R> {
+    try {
+      return await this.raw(method, request);
+    } catch (error) {
+      throw this.explain(error);
+    }
+  }
+
+  /** A gRPC error in plain words; any other error as it is. */
+  explain(error: unknown): unknown {
+    return isServiceError(error) ? fromServiceError(error, this.endpoint) : error;
+  }
+
+  /** The job with this id, or else the newest job of that name. Throws when there is neither. */
+  async findJob(idOrName: string): Promise<Job> {
+    try {
+      const method = this.jobs.getJob.bind(this.jobs);
+      const { job } = await this.raw(method, { jobId: idOrName });
+      if (job !== undefined) return job;
+    } catch (error) {
+      const isOther = isServiceError(error) && !isNoSuchId(error.code);
+      if (!isServiceError(error) || isOther) throw this.explain(error);
+    }
+    const named = await this.#findByName(idOrName);
+    if (named !== undefined) return named;
+    throw new CliError(
+      `no job of yours has the id or the name "${idOrName}": see "punnet jobs"`,
+      exitCodes.notFound,
+    );
+  }
+
+  async #findByName(name: string): Promise<Job | undefined> {
+    let pageToken = '';
+    for (let page = 0; page < nameSearchPagesMax; page += 1) {
+      const request = { pageSize: 1000, pageToken, state: 0 } as const;
+      const response = await this.call(this.jobs.listJobs.bind(this.jobs), request);
+      const found = response.jobs.find((job) => job.spec?.name === name);
+      if (found !== undefined) return found;
+      pageToken = response.nextPageToken;
+      if (pageToken === '') return undefined;
+    }
+    return undefined;
+  }
+}
+
+/** All items of a paged list, in order. */
+export async function allPages<R extends { readonly nextPageToken: string }, T>(
+  page: (pageToken: string) => Promise<R>,
+  items: (response: R) => readonly T[],
+): Promise<T[]> {
+  const all: T[] = [];
+  let pageToken = '';
+  do {
+    const response = await page(pageToken);
+    for (const item of items(response)) all.push(item);
+    pageToken = response.nextPageToken;
+  } while (pageToken !== '');
+  return all;
+}
+
+function isNoSuchId(code: number): boolean {
+  return code === status.NOT_FOUND || code === status.INVALID_ARGUMENT;
+}

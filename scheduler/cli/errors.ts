@@ -1,0 +1,116 @@
+// What can go wrong for a user, as one error type with an exit code, and how gRPC errors become it.
+import { status, type ServiceError } from '@grpc/grpc-js';
+import { BadRequest } from '../../proto/gen/google/rpc/error_details.ts';
+import { Status } from '../../proto/gen/google/rpc/status.ts';
+
+/** Exit codes for scripts. */
+export const exitCodes = {
+  ok: 0,
+  failed: 1,
+  badInput: 2,
+  notFound: 3,
+  denied: 4,
+  unreachable: 5,
+  interrupted: 130,
+} as const;
+
+/** A mistake or an outside failure that is told in plain words, without a stack trace. */
+export class CliError extends Error {
+  readonly exitCode: number;
+
+  constructor(message: string, exitCode: number, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'CliError';
+    this.exitCode = exitCode;
+  }
+}
+
+/** Bad input: wrong usage, a bad file, a bad value. */
+export function badInput(message: string, cause?: unknown): CliError {
+  return new CliError(message, exitCodes.badInput, { cause });
+}
+
+/** True for an error that a gRPC call ended with. */
+export function isServiceError(error: unknown): error is ServiceError {
+  return error instanceof Error && 'code' in error && 'details' in error && 'metadata' in error;
+}
+
+/** One field that the scheduler refused; `field` is a path of camelCase JSON names. */
+export interface FieldViolation {
+  readonly field: string;
+  readonly description: string;
+}
+
+/** The google.rpc.BadRequest violations in an error's details; empty when there are none. */
+export function fieldViolations(error: ServiceError): readonly FieldViolation[] {
+  const violations: FieldViolation[] = [];
+  for (const value of error.metadata.get('grpc-status-details-bin')) {
+    if (typeof value === 'string') continue;
+    for (const detail of Status.decode(value).details) {
+      if (!detail.typeUrl.endsWith('/google.rpc.BadRequest')) continue;
+      violations.push(...BadRequest.decode(detail.value).fieldViolations);
+    }
+  }
+  return violations;
+}
+
+/** The plain-word form of a gRPC error: what was asked of which endpoint, and what to do. */
+export function fromServiceError(error: ServiceError, endpoint: string): CliError {
+  const exitCode = exitCodeOf(error.code);
+  return new CliError(messageOf(error, endpoint), exitCode, { cause: error });
+}
+
+function messageOf(error: ServiceError, endpoint: string): string {
+  switch (error.code) {
+    case status.UNAVAILABLE:
+      return unavailableMessage(error.details, endpoint);
+    case status.DEADLINE_EXCEEDED:
+      return `the scheduler at ${endpoint} did not answer in time: try again, or check its load`;
+    case status.UNAUTHENTICATED:
+      return (
+        `${endpoint} does not accept this context's token (${error.details}): ` +
+        'ask an operator for a new context file, then "punnet context add FILE"'
+      );
+    case status.UNIMPLEMENTED:
+      return `${endpoint} does not know this request: is it a Punnet scheduler of this version?`;
+    default: {
+      const violations = fieldViolations(error);
+      if (violations.length === 0) return error.details;
+      return violations.map((v) => `${v.field}: ${v.description}`).join('\n');
+    }
+  }
+}
+
+function unavailableMessage(details: string, endpoint: string): string {
+  if (/certificate|altnames|self.signed|issuer/i.test(details)) {
+    return (
+      `${endpoint} shows a certificate that this context's CA did not sign (${details}): ` +
+      'is it the right scheduler? If its data folder is new, add its new context file'
+    );
+  }
+  return (
+    `cannot reach the scheduler at ${endpoint} (${details}): check that it runs, ` +
+    'and the address with "punnet context show"'
+  );
+}
+
+function exitCodeOf(code: number): number {
+  switch (code) {
+    case status.NOT_FOUND:
+      return exitCodes.notFound;
+    case status.UNAUTHENTICATED:
+    case status.PERMISSION_DENIED:
+      return exitCodes.denied;
+    case status.UNAVAILABLE:
+    case status.DEADLINE_EXCEEDED:
+      return exitCodes.unreachable;
+    case status.INVALID_ARGUMENT:
+    case status.FAILED_PRECONDITION:
+    case status.ALREADY_EXISTS:
+    case status.OUT_OF_RANGE:
+    case status.RESOURCE_EXHAUSTED:
+      return exitCodes.badInput;
+    default:
+      return exitCodes.failed;
+  }
+}

@@ -1,0 +1,119 @@
+// How nodes, sites and tokens look.
+import type { UplinkRate } from '../../proto/gen/punnet/v1/common.ts';
+import { RateSource } from '../../proto/gen/punnet/v1/common.ts';
+import { NodeHealth, type Node, type Site } from '../../proto/gen/punnet/v1/node_service.ts';
+import { TokenRole, type Token } from '../../proto/gen/punnet/v1/token_service.ts';
+import type { CliIo } from './io.ts';
+import { stateText } from './print-jobs.ts';
+import { bytesText, enumText, facts, rateText, safeText, spanText, table } from './print.ts';
+import { timeText } from './print.ts';
+
+/** A line a node. */
+export function nodesText(io: CliIo, nodes: readonly Node[]): string {
+  if (nodes.length === 0) return 'no nodes: "punnet token create --node" lets one enrol\n';
+  const rows = nodes.map((node) => [
+    node.nodeId,
+    safeText(node.name),
+    node.siteId,
+    stateText(io, enumText(NodeHealth, node.health)),
+    node.inventory?.architecture ?? '',
+    `${node.leases}/${node.status?.slots ?? node.inventory?.slots ?? 0}`,
+    node.inventory === undefined ? '' : `${node.inventory.speedGhz.toFixed(2)} GHz`,
+    node.status === undefined ? '' : node.status.load.toFixed(2),
+    ageText(io, node.lastHeardUnixMs),
+  ]);
+  const head = ['node', 'name', 'site', 'health', 'arch', 'busy', 'slot speed', 'load', 'heard'];
+  return table(io, head, rows);
+}
+
+/** One node in full. */
+export function nodeText(io: CliIo, node: Node): string {
+  const { inventory, status } = node;
+  const refusal = status?.notAccepting;
+  const isRefusing = status !== undefined && !status.isAccepting;
+  return facts(io, [
+    ['node', node.nodeId],
+    ['name', safeText(node.name)],
+    ['site', node.siteId],
+    ['health', stateText(io, enumText(NodeHealth, node.health))],
+    ['not accepting', isRefusing ? safeText(refusal?.reason ?? 'no reason given') : ''],
+    ['what would help', isRefusing ? safeText(refusal?.remedy ?? '') : ''],
+    ['model', safeText(inventory?.model ?? '')],
+    ['architecture', inventory === undefined ? '' : archText(inventory)],
+    ['slots', inventory === undefined ? '' : `${status?.slots ?? inventory.slots}`],
+    ['slot speed', inventory === undefined ? '' : `${inventory.speedGhz.toFixed(2)} GHz`],
+    ['memory', inventory === undefined ? '' : bytesText(inventory.memoryBytes)],
+    ['sandbox', inventory?.sandbox ?? ''],
+    ['load', status === undefined ? '' : status.load.toFixed(2)],
+    ['uplink', uplinkText(status?.uplink)],
+    ['leases', String(node.leases)],
+    ['tasks', `${node.tasksSucceeded} succeeded, ${node.tasksFailed} failed`],
+    ['agent', safeText(inventory?.agentVersion ?? '')],
+    ['enrolled', timeText(node.enrolledUnixMs)],
+    ['last heard', ageText(io, node.lastHeardUnixMs)],
+  ]);
+}
+
+/** A line a site. */
+export function sitesText(io: CliIo, sites: readonly Site[]): string {
+  if (sites.length === 0) return 'no sites yet: each node brings one, or "punnet site set ID"\n';
+  const rows = sites.map((site) => [
+    site.siteId,
+    String(site.nodes),
+    String(site.slots),
+    `${site.cpuGhz.toFixed(1)} GHz`,
+    rateText(site.uplink?.downBps ?? 0),
+    rateText(site.uplink?.upBps ?? 0),
+    enumText(RateSource, site.uplink?.source ?? 0),
+    percent(site.share),
+  ]);
+  return table(io, ['site', 'nodes', 'slots', 'cpu', 'down', 'up', 'source', 'share'], rows);
+}
+
+/** One site in full. */
+export function siteText(io: CliIo, site: Site): string {
+  return facts(io, [
+    ['site', site.siteId],
+    ['uplink', uplinkText(site.uplink)],
+    ['share', `${percent(site.share)} of it is ours`],
+    ['nodes', `${site.nodes} with ${site.slots} slots, ${site.cpuGhz.toFixed(1)} GHz`],
+    ['down ratio', `${site.downRatio.toPrecision(3)} Gbit/s per GHz`],
+    ['up ratio', `${site.upRatio.toPrecision(3)} Gbit/s per GHz`],
+    ['carried', `${bytesText(site.bytesDown)} down, ${bytesText(site.bytesUp)} up`],
+  ]);
+}
+
+/** A line a token; secrets are not known any more. */
+export function tokensText(io: CliIo, tokens: readonly Token[]): string {
+  if (tokens.length === 0) return 'no tokens: "punnet token create --node"\n';
+  const rows = tokens.map((token) => [
+    token.tokenId,
+    enumText(TokenRole, token.role),
+    safeText(token.name),
+    token.siteId,
+    token.usesLeft === 0 ? 'any' : String(token.usesLeft),
+    timeText(token.expiresUnixMs),
+    token.isRevoked ? stateText(io, 'revoked') : '',
+  ]);
+  return table(io, ['token', 'role', 'name', 'site', 'uses left', 'expires', 'state'], rows);
+}
+
+function uplinkText(uplink: UplinkRate | undefined): string {
+  if (uplink === undefined) return '';
+  const rates = `${rateText(uplink.downBps)} down, ${rateText(uplink.upBps)} up`;
+  const spread = uplink.spread === 0 ? '' : ` ±${percent(uplink.spread)}`;
+  const age = uplink.ageMs === 0 ? '' : ` ${spanText(uplink.ageMs)} ago`;
+  return `${rates}${spread} (${enumText(RateSource, uplink.source)}${age})`;
+}
+
+function archText(inventory: { readonly architecture: string; readonly userland: string }): string {
+  return `${inventory.architecture} (userland ${inventory.userland})`;
+}
+
+function ageText(io: CliIo, unixMs: number): string {
+  return unixMs === 0 ? 'never' : `${spanText(io.now() - unixMs)} ago`;
+}
+
+function percent(part: number): string {
+  return `${Math.round(part * 1000) / 10}%`;
+}

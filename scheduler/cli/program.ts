@@ -1,0 +1,62 @@
+// The whole command line: options, commands, and the one place where errors become words.
+import { Command, CommanderError, Option } from 'commander';
+import { addContextCommands } from './commands/context.ts';
+import { addJobCommands } from './commands/jobs.ts';
+import { addNodeCommands } from './commands/nodes.ts';
+import { addTokenCommands } from './commands/tokens.ts';
+import { CliError, exitCodes } from './errors.ts';
+import type { CliIo } from './io.ts';
+import { Session } from './session.ts';
+
+const helpEnd = `
+Examples:
+  punnet context add operator.context
+  punnet token create --node --site attic
+  punnet submit job.yaml --watch
+  punnet fetch primes --to results
+
+Exit codes: 0 well, 1 the job failed or was cancelled, 2 bad input or usage, 3 not found,
+4 not allowed, 5 the scheduler cannot be reached.
+Environment: PUNNET_CONTEXT_FILE, XDG_CONFIG_HOME, NO_COLOR, PUNNET_DEBUG=1 (stack traces).`;
+
+/** Runs one command; `args` are without node and script. Returns the exit code, never throws. */
+export async function runProgram(args: readonly string[], io: CliIo): Promise<number> {
+  const program = new Command('punnet');
+  const session = new Session(io, program);
+  configure(program, io);
+  addJobCommands(program, session);
+  addNodeCommands(program, session);
+  addTokenCommands(program, session);
+  addContextCommands(program, session);
+  try {
+    await program.parseAsync([...args], { from: 'user' });
+    return session.exitCode;
+  } catch (error) {
+    return tell(error, io);
+  }
+}
+
+function configure(program: Command, io: CliIo): void {
+  program
+    .description('Runs jobs on a federation of donated Raspberry Pis.')
+    .addOption(
+      new Option('--output <form>', 'how to print').choices(['table', 'json']).default('table'),
+    )
+    .option('--context <file|name>', 'the context to use instead of the current one')
+    .configureOutput({ writeOut: io.out, writeErr: io.err })
+    .exitOverride()
+    .showSuggestionAfterError()
+    .addHelpText('after', helpEnd);
+}
+
+function tell(error: unknown, io: CliIo): number {
+  if (error instanceof CommanderError) {
+    return error.exitCode === 0 ? exitCodes.ok : exitCodes.badInput;
+  }
+  const isDebug = io.env['PUNNET_DEBUG'] === '1';
+  if (error instanceof Error) {
+    io.err(`${isDebug ? (error.stack ?? error.message) : error.message}\n`);
+    if (isDebug && error.cause !== undefined) io.err(`caused by: ${String(error.cause)}\n`);
+  } else io.err(`${String(error)}\n`);
+  return error instanceof CliError ? error.exitCode : exitCodes.failed;
+}

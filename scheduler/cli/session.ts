@@ -1,0 +1,50 @@
+// What every command shares: the process, the chosen output, and a connection that is closed.
+import type { Command } from 'commander';
+import type { JsonValue } from '@bufbuild/protobuf';
+import { Connection } from './connection.ts';
+import { findContext } from './context.ts';
+import { messageToJson, type Codec } from './descriptors.ts';
+import type { CliIo } from './io.ts';
+import { json } from './print.ts';
+
+/** One run of the program. Commands set `exitCode` when it is not 0. */
+export class Session {
+  readonly io: CliIo;
+  readonly #program: Command;
+  exitCode = 0;
+
+  constructor(io: CliIo, program: Command) {
+    this.io = io;
+    this.#program = program;
+  }
+
+  get isJson(): boolean {
+    return this.#program.opts()['output'] === 'json';
+  }
+
+  /** The value of --context. */
+  get contextOption(): string | undefined {
+    const value: unknown = this.#program.opts()['context'];
+    return typeof value === 'string' ? value : undefined;
+  }
+
+  /** Runs `work` with a connection of the chosen context. */
+  async connected(work: (connection: Connection) => Promise<void>): Promise<void> {
+    const connection = new Connection(await findContext(this.io.env, this.contextOption));
+    try {
+      await work(connection);
+    } finally {
+      connection.close();
+    }
+  }
+
+  /** Prints a message as JSON, or what `text` makes of it. */
+  show<T>(name: string, codec: Codec<T>, message: T, text: () => string): void {
+    this.io.out(this.isJson ? json(messageToJson(name, codec, message)) : text());
+  }
+
+  /** Prints plain JSON, or what `text` makes. */
+  showValue(value: JsonValue, text: () => string): void {
+    this.io.out(this.isJson ? json(value) : text());
+  }
+}

@@ -1,0 +1,104 @@
+// Submitting: check the file here, let the scheduler check the specification, upload, submit. A
+// request id kept on disk makes it harmless to do it again after Ctrl-C or a lost answer.
+import { createHash, randomUUID } from 'node:crypto';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { JobSpec, type Job } from '../../proto/gen/punnet/v1/job.ts';
+import type { Connection } from './connection.ts';
+import { configFolder } from './context.ts';
+import { badInput, fieldViolations, isServiceError } from './errors.ts';
+import type { CliIo } from './io.ts';
+import { parseJobFile, refuseProblems, type JobFile } from './job-file.ts';
+import { findNamedFiles, replaceFiles } from './job-inputs.ts';
+import { bytesText } from './print.ts';
+import { uploadMissing } from './upload.ts';
+
+const progressIntervalMs = 2000;
+
+/** Submits a job file; returns the job. Throws a CliError that tells every mistake at its place. */
+export async function submitFile(
+  connection: Connection,
+  io: CliIo,
+  options: { readonly file: string; readonly requestId: string | undefined },
+): Promise<Job> {
+  const { file } = options;
+  const text = await readFile(file, 'utf8').catch((cause: unknown) => {
+    throw badInput(`${file}: cannot read this job file: is the path right?`, cause);
+  });
+  const jobFile = parseJobFile(file, text);
+  const folder = path.dirname(path.resolve(file));
+  const { problems, inputs } = await findNamedFiles(jobFile, folder);
+  refuseProblems(jobFile, problems);
+  if (jobFile.spec === undefined) throw badInput(`${file}: wanted a job, found an empty file`);
+  await send(connection, jobFile, { spec: jobFile.spec, requestId: '', validateOnly: true });
+
+  const scratch = await mkdtemp(path.join(tmpdir(), 'punnet-submit-'));
+  try {
+    const where = { folder, scratch, inputs };
+    const { spec, blobs } = await replaceFiles(jobFile.spec, where);
+    await uploadMissing(connection, blobs, uploadProgress(io));
+    const pending = await pendingRequest(io, connection.endpoint, spec);
+    const requestId = options.requestId ?? pending.requestId;
+    const job = await send(connection, jobFile, { spec, requestId, validateOnly: false });
+    await rm(pending.file, { force: true });
+    return job;
+  } finally {
+    await rm(scratch, { recursive: true, force: true });
+  }
+}
+
+async function send(
+  connection: Connection,
+  file: JobFile,
+  request: { spec: JobSpec; requestId: string; validateOnly: boolean },
+): Promise<Job> {
+  try {
+    const method = connection.jobs.submitJob.bind(connection.jobs);
+    const { job } = await connection.raw(method, request);
+    if (job === undefined) throw new Error('the scheduler answered without a job');
+    return job;
+  } catch (error) {
+    const violations = isServiceError(error) ? fieldViolations(error) : [];
+    if (violations.length === 0) throw connection.explain(error);
+    const problems = violations.map(({ field, description }) => ({
+      offset: file.offsetOf(field),
+      field: field.replace(/^spec\./, ''),
+      message: description,
+    }));
+    throw badInput(file.tell(problems), error);
+  }
+}
+
+// One file for each specification that was sent and not acknowledged yet.
+async function pendingRequest(
+  io: CliIo,
+  endpoint: string,
+  spec: JobSpec,
+): Promise<{ readonly file: string; readonly requestId: string }> {
+  const hash = createHash('sha256').update(endpoint).update('\0');
+  hash.update(JobSpec.encode(spec).finish());
+  const folder = path.join(configFolder(io.env), 'submitting');
+  const file = path.join(folder, hash.digest('hex'));
+  const kept = await readFile(file, 'utf8').catch(() => '');
+  if (kept !== '') return { file, requestId: kept };
+  const requestId = randomUUID();
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  await writeFile(file, requestId, { mode: 0o600 });
+  return { file, requestId };
+}
+
+function uploadProgress(io: CliIo): (sentBytes: number, totalBytes: number) => void {
+  const startMs = io.now();
+  let shownMs = Number.NEGATIVE_INFINITY;
+  return (sentBytes, totalBytes) => {
+    const isEnd = sentBytes >= totalBytes;
+    const intervalMs = io.isTty ? 100 : progressIntervalMs;
+    if (!isEnd && io.now() - shownMs < intervalMs) return;
+    shownMs = io.now();
+    const perSecond = sentBytes / Math.max(0.001, (shownMs - startMs) / 1000);
+    const text = `uploaded ${bytesText(sentBytes)} of ${bytesText(totalBytes)}`;
+    const rate = isEnd ? '' : `, ${bytesText(Math.round(perSecond))}/s`;
+    io.err(io.isTty && !isEnd ? `\r${text}${rate} ` : `${io.isTty ? '\r' : ''}${text}${rate}\n`);
+  };
+}
