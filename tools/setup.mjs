@@ -1,0 +1,73 @@
+// Installs what is missing, says what and why, and builds. Plain JavaScript with nothing but Node's
+// own modules, since it runs before anything is installed.
+
+import { execFileSync, spawnSync } from 'node:child_process';
+import { existsSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+
+/** Debian packages: a file that proves each, and what it is for. */
+const packages = [
+  { name: 'nats-server', file: '/usr/bin/nats-server', why: 'the message bus', for: 'run' },
+  { name: 'bubblewrap', file: '/usr/bin/bwrap', why: 'the sandbox of tasks', for: 'run' },
+  { name: 'util-linux', file: '/usr/bin/setpriv', why: 'limits of tasks', for: 'run' },
+  { name: 'procps', file: '/usr/bin/pgrep', why: 'tests that look for processes', for: 'test' },
+  { name: 'povray', file: '/usr/bin/povray', why: 'the picture of the demo', for: 'demo' },
+];
+
+function main() {
+  const at = process.argv.indexOf('--for');
+  const purpose = at < 0 ? 'run' : process.argv[at + 1];
+  const wanted = packages.filter((each) => each.for === 'run' || each.for === purpose);
+  installPackages(wanted.filter((each) => !existsSync(each.file)));
+  installModules();
+  say('Building.');
+  run('npm', ['run', '--silent', 'build']);
+}
+
+function say(line) {
+  process.stdout.write(`setup: ${line}\n`);
+}
+
+function run(program, words, environment = {}) {
+  const env = { ...process.env, ...environment };
+  const { status, error } = spawnSync(program, words, { cwd: root, stdio: 'inherit', env });
+  if (error) fail(`${program} could not be started: ${error.message}`);
+  if (status !== 0) fail(`${program} ${words.join(' ')} failed (${status}); its words are above.`);
+}
+
+function fail(why) {
+  process.stderr.write(`setup: ${why}\n`);
+  process.exit(1);
+}
+
+function installPackages(missing) {
+  if (missing.length === 0) return;
+  for (const { name, why } of missing) say(`${name} is missing: ${why}.`);
+  const names = missing.map((each) => each.name);
+  if (process.getuid() !== 0) {
+    fail(`I may not install packages. Do it, then run this again:
+  sudo apt-get install --no-install-recommends ${names.join(' ')}`);
+  }
+  try {
+    execFileSync('apt-get', ['--version'], { stdio: 'ignore' });
+  } catch {
+    fail(`there is no apt-get here: install ${names.join(', ')} by hand, then run this again.`);
+  }
+  say(`Installing ${names.join(', ')} by apt-get.`);
+  const quiet = { DEBIAN_FRONTEND: 'noninteractive' };
+  run('apt-get', ['update', '-qq'], quiet);
+  run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...names], quiet);
+}
+
+function installModules() {
+  const lock = join(root, 'package-lock.json');
+  const stamp = join(root, 'node_modules/.package-lock.json');
+  if (existsSync(stamp) && statSync(stamp).mtimeMs >= statSync(lock).mtimeMs) return;
+  say('Installing the npm packages of package-lock.json.');
+  run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error']);
+}
+
+main();
