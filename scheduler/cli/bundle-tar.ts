@@ -30,7 +30,7 @@ async function addEntry(tar: Pack, folder: string, name: string): Promise<void> 
   const full = path.join(folder, name);
   const found = await lstat(full);
   const mode = (found.mode & 0o111) === 0 ? 0o644 : 0o755;
-  const header: Header = { name, mode, mtime: new Date(0), uid: 0, gid: 0 };
+  const header = { name, mode, mtime: new Date(0), uid: 0, gid: 0 };
   if (found.isDirectory()) await addSmall(tar, { ...header, type: 'directory', mode: 0o755 });
   else if (found.isSymbolicLink()) {
     await addSmall(tar, { ...header, type: 'symlink', linkname: await readlink(full) });
@@ -39,7 +39,7 @@ async function addEntry(tar: Pack, folder: string, name: string): Promise<void> 
   } else throw badInput(`${full}: a bundle holds files, folders and symlinks only`);
 }
 
-async function addSmall(tar: Pack, header: Header): Promise<void> {
+async function addSmall(tar: Pack, header: Partial<Header> & { name: string }): Promise<void> {
   return new Promise((resolve, reject) => {
     tar.entry(header, '', (error) => (error ? reject(error) : resolve()));
   });

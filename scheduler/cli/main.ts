@@ -3,6 +3,9 @@
 import process from 'node:process';
 import { runProgram } from './program.ts';
 
+// grpc-js names an IP endpoint in TLS, which Node calls deprecated: no news for a researcher.
+process.noDeprecation = process.env['PUNNET_DEBUG'] !== '1';
+
 const interrupt = new AbortController();
 process.once('SIGINT', () => {
   interrupt.abort();
