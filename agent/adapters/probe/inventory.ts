@@ -1,19 +1,13 @@
 // What a node is: told once at enrolment. systeminformation starts many children and is asked here
 // only; reports use status.ts.
 
-import {
-  closeSync,
-  openSync,
-  readFileSync,
-  readSync,
-  statfsSync,
-} from "node:fs";
-import { arch, availableParallelism, cpus, machine, release } from "node:os";
-import { system } from "systeminformation";
-import { memoryBytes } from "./status.ts";
+import { closeSync, openSync, readFileSync, readSync, statfsSync } from 'node:fs';
+import { arch, availableParallelism, cpus, machine, release } from 'node:os';
+import { system } from 'systeminformation';
+import { memoryBytes } from './status.ts';
 
-export type Architecture = "armv6l" | "armv7l" | "aarch64" | "x86_64";
-export type UserlandAbi = "armel" | "armhf" | "arm64" | "amd64";
+export type Architecture = 'armv6l' | 'armv7l' | 'aarch64' | 'x86_64';
+export type UserlandAbi = 'armel' | 'armhf' | 'arm64' | 'amd64';
 
 export interface Inventory {
   readonly model: string;
@@ -37,19 +31,13 @@ const memoryReserveBytes = 128 << 20;
 export async function takeInventory(diskPath: string): Promise<Inventory> {
   const board = await system();
   const disk = statfsSync(diskPath);
-  const totalBytes = memoryBytes("MemTotal");
+  const totalBytes = memoryBytes('MemTotal');
   const coreCount = countCores();
   const abi = userlandAbi(readHead(process.execPath));
   return {
-    model:
-      boardModel() ??
-      ([board.manufacturer, board.model].join(" ").trim() || "unknown"),
-    serial: board.serial === "-" ? "" : board.serial,
-    architecture: architectureOf(
-      machineName(),
-      abi,
-      readFileSync("/proc/cpuinfo", "latin1"),
-    ),
+    model: boardModel() ?? ([board.manufacturer, board.model].join(' ').trim() || 'unknown'),
+    serial: board.serial === '-' ? '' : board.serial,
+    architecture: architectureOf(machineName(), abi, readFileSync('/proc/cpuinfo', 'latin1')),
     abi,
     kernel: release(),
     memoryBytes: totalBytes,
@@ -61,9 +49,7 @@ export async function takeInventory(diskPath: string): Promise<Inventory> {
 
 /** At least one slot, at most one a core. */
 export function slotsFor(coreCount: number, totalBytes: number): number {
-  const fitting = Math.floor(
-    (totalBytes - memoryReserveBytes) / memoryOfSlotBytes,
-  );
+  const fitting = Math.floor((totalBytes - memoryReserveBytes) / memoryOfSlotBytes);
   return Math.max(1, Math.min(coreCount, fitting));
 }
 
@@ -76,10 +62,10 @@ export function architectureOf(
   abi: UserlandAbi,
   cpuinfo: string,
 ): Architecture {
-  if (abi === "amd64") return "x86_64";
-  if (abi === "arm64") return "aarch64";
-  const isArmv6 = kernelMachine === "armv6l" || /ARMv6/.test(cpuinfo);
-  return isArmv6 ? "armv6l" : "armv7l";
+  if (abi === 'amd64') return 'x86_64';
+  if (abi === 'arm64') return 'aarch64';
+  const isArmv6 = kernelMachine === 'armv6l' || /ARMv6/.test(cpuinfo);
+  return isArmv6 ? 'armv6l' : 'armv7l';
 }
 
 /**
@@ -89,19 +75,18 @@ export function architectureOf(
 export function userlandAbi(header: Buffer): UserlandAbi {
   const isElf = header.length >= 52 && header.readUInt32BE(0) === 0x7f454c46;
   const elfMachine = isElf ? header.readUInt16LE(18) : -1;
-  if (elfMachine === 62) return "amd64";
-  if (elfMachine === 183) return "arm64";
+  if (elfMachine === 62) return 'amd64';
+  if (elfMachine === 183) return 'arm64';
   // e_flags of ARM: EF_ARM_ABI_FLOAT_HARD.
-  if (elfMachine === 40)
-    return (header.readUInt32LE(36) & 0x400) !== 0 ? "armhf" : "armel";
+  if (elfMachine === 40) return (header.readUInt32LE(36) & 0x400) !== 0 ? 'armhf' : 'armel';
   throw new Error(
     `userland: wanted ELF for arm, arm64 or amd64, found machine ${elfMachine} (${arch()}); ` +
-      "this board is not supported",
+      'this board is not supported',
   );
 }
 
 function readHead(path: string): Buffer {
-  const file = openSync(path, "r");
+  const file = openSync(path, 'r');
   try {
     const head = Buffer.alloc(64);
     readSync(file, head, 0, 64, 0);
@@ -113,21 +98,17 @@ function readHead(path: string): Buffer {
 
 function boardModel(): string | null {
   try {
-    return readFileSync("/proc/device-tree/model", "utf8")
-      .replace(/\0/g, "")
-      .trim();
+    return readFileSync('/proc/device-tree/model', 'utf8').replace(/\0/g, '').trim();
   } catch {
     return null;
   }
 }
 
 function machineName(): string {
-  return typeof machine === "function" ? machine() : arch();
+  return typeof machine === 'function' ? machine() : arch();
 }
 
 /** Node 18.0 to 18.13 has no availableParallelism. */
 function countCores(): number {
-  return typeof availableParallelism === "function"
-    ? availableParallelism()
-    : cpus().length;
+  return typeof availableParallelism === 'function' ? availableParallelism() : cpus().length;
 }

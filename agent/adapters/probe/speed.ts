@@ -1,9 +1,9 @@
 // How fast a core of this node is: six small kernels by CPU time, best of three, under 2 s.
 // The figure is provisional: its reference rates are estimates, not yet taken on a real board.
 
-import { createCipheriv, createHash } from "node:crypto";
-import { performance } from "node:perf_hooks";
-import { deflateRawSync } from "node:zlib";
+import { createCipheriv, createHash } from 'node:crypto';
+import { performance } from 'node:perf_hooks';
+import { deflateRawSync } from 'node:zlib';
 
 export interface Kernel {
   readonly name: string;
@@ -41,9 +41,7 @@ export function measureSpeed(): Speed {
     name,
     rate: rateOf(work, run),
   }));
-  const logs = kernels.map(({ name, rate }) =>
-    Math.log(rate / (referenceRates[name] ?? 1)),
-  );
+  const logs = kernels.map(({ name, rate }) => Math.log(rate / (referenceRates[name] ?? 1)));
   const mean = logs.reduce((sum, value) => sum + value, 0) / logs.length;
   return {
     gigahertz: Number(Math.exp(mean).toPrecision(3)),
@@ -69,14 +67,8 @@ function rateOf(work: number, run: () => void): number {
       run();
       count += 1;
       // The wall bounds a slice on a busy machine.
-    } while (
-      cpuUs() - startedUs < sliceMs * 1000 &&
-      performance.now() - startedMs < sliceMs * 1.4
-    );
-    best = Math.max(
-      best,
-      (count * work) / (Math.max(1, cpuUs() - startedUs) / 1e6),
-    );
+    } while (cpuUs() - startedUs < sliceMs * 1000 && performance.now() - startedMs < sliceMs * 1.4);
+    best = Math.max(best, (count * work) / (Math.max(1, cpuUs() - startedUs) / 1e6));
   }
   return Number(best.toPrecision(4));
 }
@@ -87,14 +79,9 @@ function cpuUs(): number {
 }
 
 function allKernels(): readonly Work[] {
-  const block = Buffer.from(
-    Array.from({ length: 16_384 }, (_, index) => (index * 40_503) >>> 8),
-  );
-  const line = (index: number): string =>
-    `line ${index % 97} value ${(index * 7919) % 1009}\n`;
-  const lines = Array.from({ length: 2048 }, (_, index) => line(index)).join(
-    "",
-  );
+  const block = Buffer.from(Array.from({ length: 16_384 }, (_, index) => (index * 40_503) >>> 8));
+  const line = (index: number): string => `line ${index % 97} value ${(index * 7919) % 1009}\n`;
+  const lines = Array.from({ length: 2048 }, (_, index) => line(index)).join('');
   const text = Buffer.from(lines.slice(0, 32_768));
   const key = Buffer.alloc(32, 1);
   const vector = Buffer.alloc(16, 2);
@@ -103,24 +90,24 @@ function allKernels(): readonly Work[] {
   const megabytes = (buffer: Buffer): number => buffer.length / 1e6;
   return [
     {
-      name: "sha256",
+      name: 'sha256',
       work: megabytes(block),
-      run: () => void createHash("sha256").update(block).digest(),
+      run: () => void createHash('sha256').update(block).digest(),
     },
     {
-      name: "aes256cbc",
+      name: 'aes256cbc',
       work: megabytes(block),
-      run: () => void createCipheriv("aes-256-cbc", key, vector).update(block),
+      run: () => void createCipheriv('aes-256-cbc', key, vector).update(block),
     },
     {
-      name: "deflate",
+      name: 'deflate',
       work: megabytes(text),
       run: () => void deflateRawSync(text, { level: 6 }),
     },
-    { name: "integer", work: (50_000 * 7) / 1e6, run: integerLoop },
-    { name: "matrix", work: (2 * 24 ** 3) / 1e6, run: matrixProduct() },
+    { name: 'integer', work: (50_000 * 7) / 1e6, run: integerLoop },
+    { name: 'matrix', work: (2 * 24 ** 3) / 1e6, run: matrixProduct() },
     {
-      name: "memory",
+      name: 'memory',
       work: megabytes(source),
       run: () => void source.copy(target),
     },
@@ -151,8 +138,7 @@ function matrixProduct(): () => void {
       for (let column = 0; column < size; column += 1) {
         let sum = 0;
         for (let step = 0; step < size; step += 1) {
-          sum +=
-            (left[row * size + step] ?? 0) * (right[step * size + column] ?? 0);
+          sum += (left[row * size + step] ?? 0) * (right[step * size + column] ?? 0);
         }
         product[row * size + column] = sum;
       }

@@ -1,21 +1,14 @@
 // What the agent and an attempt's shim tell each other: the files of one attempt folder.
 // attempt.json (agent to shim), shim.json (who watches it), exit.json (how it ended), stop, log.
 
-import { createHash } from "node:crypto";
-import {
-  closeSync,
-  fsyncSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  writeSync,
-} from "node:fs";
-import { basename, dirname, join } from "node:path";
-import type { EndCode, Exit } from "../../core/index.ts";
+import { createHash } from 'node:crypto';
+import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import type { EndCode, Exit } from '../../core/index.ts';
 
 /** What holds a task: `bare` is rlimits alone, without namespaces, and is no wall. */
-export type Backend = "cgroup-v2" | "cgroup-v1" | "rlimit" | "bare";
-export type StopReason = "cancelled" | "owner";
+export type Backend = 'cgroup-v2' | 'cgroup-v1' | 'rlimit' | 'bare';
+export type StopReason = 'cancelled' | 'owner';
 
 export interface AttemptSpec {
   readonly leaseId: number;
@@ -42,45 +35,42 @@ export interface ProcessMark {
 }
 
 export const attemptFiles = {
-  spec: "attempt.json",
-  shim: "shim.json",
-  exit: "exit.json",
-  stop: "stop",
-  log: "log",
-  passwd: "passwd",
-  group: "group",
+  spec: 'attempt.json',
+  shim: 'shim.json',
+  exit: 'exit.json',
+  stop: 'stop',
+  log: 'log',
+  passwd: 'passwd',
+  group: 'group',
 } as const;
 
 export class SandboxError extends Error {
   readonly code: string;
   constructor(code: string, message: string, options?: ErrorOptions) {
     super(message, options);
-    this.name = "SandboxError";
+    this.name = 'SandboxError';
     this.code = code;
   }
 }
 
 /** Name for cgroups and leftovers, unique on the machine although several agents share lease ids. */
 export function attemptMark(attemptFolder: string): string {
-  const hash = createHash("sha256")
-    .update(attemptFolder)
-    .digest("hex")
-    .slice(0, 8);
+  const hash = createHash('sha256').update(attemptFolder).digest('hex').slice(0, 8);
   return `${basename(attemptFolder)}-${hash}`;
 }
 
+export const lowestTaskUid = 65_100;
+export const taskUidCount = 400;
+
 /** Unprivileged uid (and gid) of a task: 65100 to 65499, above people and below nobody. */
 export function taskUid(attemptFolder: string): number {
-  return (
-    65_100 +
-    (createHash("sha256").update(attemptFolder).digest().readUInt32BE(0) % 400)
-  );
+  return 65_100 + (createHash('sha256').update(attemptFolder).digest().readUInt32BE(0) % 400);
 }
 
 /** Writes by temporary name, fsync and rename, so that a reader sees all or nothing. */
 export function writeJsonDurably(path: string, value: unknown): void {
   const temporary = `${path}.${process.pid}.tmp`;
-  const file = openSync(temporary, "w", 0o600);
+  const file = openSync(temporary, 'w', 0o600);
   try {
     writeSync(file, JSON.stringify(value));
     fsyncSync(file);
@@ -88,7 +78,7 @@ export function writeJsonDurably(path: string, value: unknown): void {
     closeSync(file);
   }
   renameSync(temporary, path);
-  const folder = openSync(dirname(path), "r");
+  const folder = openSync(dirname(path), 'r');
   try {
     fsyncSync(folder);
   } finally {
@@ -99,16 +89,12 @@ export function writeJsonDurably(path: string, value: unknown): void {
 /** The attempt of a folder; throws SandboxError `bad_attempt` when it can't be read. */
 export function readSpec(attemptFolder: string): AttemptSpec {
   const value = readJson(join(attemptFolder, attemptFiles.spec));
-  const command = value?.["command"];
-  if (
-    value === null ||
-    typeof value["leaseId"] !== "number" ||
-    !Array.isArray(command)
-  ) {
+  const command = value?.['command'];
+  if (value === null || typeof value['leaseId'] !== 'number' || !Array.isArray(command)) {
     throw new SandboxError(
-      "bad_attempt",
+      'bad_attempt',
       `attempt ${attemptFolder}: wanted attempt.json with leaseId and command, found neither; ` +
-        "the folder can be removed",
+        'the folder can be removed',
     );
   }
   // Written by writeJsonDurably of this same program: whole or absent.
@@ -118,27 +104,24 @@ export function readSpec(attemptFolder: string): AttemptSpec {
 /** How the attempt ended, or null while it has not (or never will: its shim vanished). */
 export function readExit(attemptFolder: string): Exit | null {
   const value = readJson(join(attemptFolder, attemptFiles.exit));
-  if (value === null || typeof value["code"] !== "string") return null;
+  if (value === null || typeof value['code'] !== 'string') return null;
   return {
-    code: value["code"] as EndCode, // Written by writeJsonDurably from an Exit.
-    exitCode: Number(value["exitCode"]),
-    cpuMs: Number(value["cpuMs"]),
-    wallMs: Number(value["wallMs"]),
-    detail: String(value["detail"]),
+    code: value['code'] as EndCode, // Written by writeJsonDurably from an Exit.
+    exitCode: Number(value['exitCode']),
+    cpuMs: Number(value['cpuMs']),
+    wallMs: Number(value['wallMs']),
+    detail: String(value['detail']),
   };
 }
 
 /** Identity of a running process, or null when there is none. */
 export function markProcess(pid: number): ProcessMark | null {
   try {
-    const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
-    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    if (fields[0] === "Z" || fields[0] === "X") return null;
-    const bootId = readFileSync(
-      "/proc/sys/kernel/random/boot_id",
-      "latin1",
-    ).trim();
-    return { pid, startTicks: fields[19] ?? "", bootId };
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    if (fields[0] === 'Z' || fields[0] === 'X') return null;
+    const bootId = readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
+    return { pid, startTicks: fields[19] ?? '', bootId };
   } catch {
     return null;
   }
@@ -148,17 +131,16 @@ export function markProcess(pid: number): ProcessMark | null {
 export function findShim(attemptFolder: string): ProcessMark | null {
   const value = readJson(join(attemptFolder, attemptFiles.shim));
   if (value === null) return null;
-  const now = markProcess(Number(value["pid"]));
+  const now = markProcess(Number(value['pid']));
   if (now === null) return null;
-  const isSame =
-    now.startTicks === value["startTicks"] && now.bootId === value["bootId"];
+  const isSame = now.startTicks === value['startTicks'] && now.bootId === value['bootId'];
   return isSame ? now : null;
 }
 
 function readJson(path: string): Record<string, unknown> | null {
   try {
-    const value: unknown = JSON.parse(readFileSync(path, "utf8"));
-    if (typeof value !== "object" || value === null) return null;
+    const value: unknown = JSON.parse(readFileSync(path, 'utf8'));
+    if (typeof value !== 'object' || value === null) return null;
     return value as Record<string, unknown>; // Checked: an object.
   } catch {
     return null;

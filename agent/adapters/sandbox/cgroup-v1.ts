@@ -1,16 +1,10 @@
 // Limits by cgroup v1 controllers, as on kernels and CI machines whose v2 has no memory controller.
 // One group an attempt below /sys/fs/cgroup/<controller>/punnet/.
 
-import {
-  existsSync,
-  mkdirSync,
-  readFileSync,
-  rmdirSync,
-  writeFileSync,
-} from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 
-const controllers = ["memory", "pids", "cpu", "cpuacct"] as const;
-const base = "/sys/fs/cgroup";
+const controllers = ['memory', 'pids', 'cpu', 'cpuacct'] as const;
+const base = '/sys/fs/cgroup';
 
 export interface CgroupLimits {
   readonly memoryBytes: number;
@@ -43,61 +37,49 @@ export class CgroupV1 {
   create(limits: CgroupLimits): void {
     for (const controller of controllers) {
       if (!existsSync(`${base}/${controller}/cgroup.procs`)) {
-        throw new Error(
-          `cgroup v1 controller ${controller}: not mounted at ${base}`,
-        );
+        throw new Error(`cgroup v1 controller ${controller}: not mounted at ${base}`);
       }
       mkdirSync(this.#folder(controller), { recursive: true });
     }
-    this.#write("memory", "memory.limit_in_bytes", limits.memoryBytes);
+    this.#write('memory', 'memory.limit_in_bytes', limits.memoryBytes);
     try {
-      this.#write("memory", "memory.memsw.limit_in_bytes", limits.memoryBytes);
+      this.#write('memory', 'memory.memsw.limit_in_bytes', limits.memoryBytes);
     } catch {
       // Kernels without swap accounting: the task can swap, its memory is still bounded.
     }
-    this.#write("pids", "pids.max", limits.maxProcesses);
-    this.#write("cpu", "cpu.shares", 2);
+    this.#write('pids', 'pids.max', limits.maxProcesses);
+    this.#write('cpu', 'cpu.shares', 2);
     if (limits.cpuPercent !== undefined) {
-      this.#write("cpu", "cpu.cfs_period_us", 100_000);
-      this.#write(
-        "cpu",
-        "cpu.cfs_quota_us",
-        Math.max(1000, Math.round(limits.cpuPercent * 1000)),
-      );
+      this.#write('cpu', 'cpu.cfs_period_us', 100_000);
+      this.#write('cpu', 'cpu.cfs_quota_us', Math.max(1000, Math.round(limits.cpuPercent * 1000)));
     }
   }
 
   /** Files into which a process writes its pid to enter. */
   entryFiles(): readonly string[] {
-    return controllers.map(
-      (controller) => `${this.#folder(controller)}/cgroup.procs`,
-    );
+    return controllers.map((controller) => `${this.#folder(controller)}/cgroup.procs`);
   }
 
   pids(): readonly number[] {
-    const text = this.#read("pids", "cgroup.procs") ?? "";
-    return text.split("\n").filter(Boolean).map(Number);
+    const text = this.#read('pids', 'cgroup.procs') ?? '';
+    return text.split('\n').filter(Boolean).map(Number);
   }
 
   /** Processes the kernel ended here because memory ran out. */
   oomKills(): number {
     return Number(
-      /oom_kill (\d+)/.exec(
-        this.#read("memory", "memory.oom_control") ?? "",
-      )?.[1] ?? 0,
+      /oom_kill (\d+)/.exec(this.#read('memory', 'memory.oom_control') ?? '')?.[1] ?? 0,
     );
   }
 
   /** Times a fork was refused by pids.max. */
   refusedForks(): number {
-    return Number(
-      /max (\d+)/.exec(this.#read("pids", "pids.events") ?? "")?.[1] ?? 0,
-    );
+    return Number(/max (\d+)/.exec(this.#read('pids', 'pids.events') ?? '')?.[1] ?? 0);
   }
 
   /** CPU time of everything that ran here, in milliseconds; null when it can't be read. */
   cpuMs(): number | null {
-    const text = this.#read("cpuacct", "cpuacct.usage");
+    const text = this.#read('cpuacct', 'cpuacct.usage');
     return text === null ? null : Math.round(Number(text) / 1e6);
   }
 
@@ -106,7 +88,7 @@ export class CgroupV1 {
     const pids = this.pids();
     for (const pid of pids) {
       try {
-        process.kill(pid, "SIGKILL");
+        process.kill(pid, 'SIGKILL');
       } catch {
         // Ended in between.
       }
@@ -137,7 +119,7 @@ export class CgroupV1 {
 
   #read(controller: string, file: string): string | null {
     try {
-      return readFileSync(`${this.#folder(controller)}/${file}`, "latin1");
+      return readFileSync(`${this.#folder(controller)}/${file}`, 'latin1');
     } catch {
       return null;
     }

@@ -1,7 +1,7 @@
 // How much disk a folder takes, by blocks: a sparse file counts for what it really holds.
 
-import { lstatSync, readdirSync, statfsSync, type Stats } from "node:fs";
-import { join } from "node:path";
+import { lstatSync, readdirSync, statfsSync, type Stats } from 'node:fs';
+import { join } from 'node:path';
 
 /** Entries after which counting stops; a folder with more is over any limit. */
 export const maxEntries = 100_000;

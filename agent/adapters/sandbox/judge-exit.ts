@@ -1,7 +1,7 @@
 // From what was seen of a task's end to its Exit: one code, and a reason a researcher can act on.
 
-import type { EndCode, Exit } from "../../core/index.ts";
-import type { AttemptSpec } from "./attempt-spec.ts";
+import type { EndCode, Exit } from '../../core/index.ts';
+import type { AttemptSpec } from './attempt-spec.ts';
 
 export interface Ending {
   readonly code: EndCode;
@@ -28,8 +28,7 @@ export interface Evidence {
 
 const sigxfsz = 25;
 const chainError = /^(sh|setpriv|nice|prlimit|bwrap|env): (.*)$/m;
-const memoryWords =
-  /MemoryError|bad_alloc|Cannot allocate memory|[Oo]ut of memory|ENOMEM/;
+const memoryWords = /MemoryError|bad_alloc|Cannot allocate memory|[Oo]ut of memory|ENOMEM/;
 
 export function judgeExit(evidence: Evidence): Exit {
   const { code, detail } = judge(evidence);
@@ -44,42 +43,33 @@ export function judgeExit(evidence: Evidence): Exit {
 
 function judge(evidence: Evidence): Ending {
   const { spec, ended, ending } = evidence;
-  const hasCgroup =
-    spec.backend === "cgroup-v1" || spec.backend === "cgroup-v2";
-  if (ending !== null && ending.code !== "out_of_memory") return ending;
+  const hasCgroup = spec.backend === 'cgroup-v1' || spec.backend === 'cgroup-v2';
+  if (ending !== null && ending.code !== 'out_of_memory') return ending;
   if (evidence.oomKills > 0) {
     return {
-      code: "out_of_memory",
+      code: 'out_of_memory',
       detail: `needed over ${spec.memoryBytes} bytes of memory; ask for more`,
     };
   }
-  if (ended.error !== null) return { code: "not_started", detail: ended.error };
+  if (ended.error !== null) return { code: 'not_started', detail: ended.error };
   const signal = ended.signal ?? signalOf(ended.status);
   const isOverFile = signal === sigxfsz;
-  if (
-    evidence.usedBytes > spec.diskBytes ||
-    isOverFile ||
-    isAtDiskLimit(evidence)
-  ) {
+  if (evidence.usedBytes > spec.diskBytes || isOverFile || isAtDiskLimit(evidence)) {
     const detail = `work folder took ${evidence.usedBytes} of ${spec.diskBytes} bytes; ask for more`;
-    return { code: "out_of_disk", detail };
+    return { code: 'out_of_disk', detail };
   }
-  if (ended.status === 0) return { code: "succeeded", detail: "" };
+  if (ended.status === 0) return { code: 'succeeded', detail: '' };
   const refused = notStarted(evidence);
   if (refused !== null) return refused;
   if (!hasCgroup && memoryWords.test(evidence.logTail)) {
     const detail = `an allocation over ${spec.memoryBytes} bytes of address space was refused`;
-    return { code: "out_of_memory", detail };
+    return { code: 'out_of_memory', detail };
   }
   const forks = evidence.refusedForks;
-  const hint =
-    forks > 0
-      ? `; ${forks} forks were refused over ${spec.maxProcesses} processes`
-      : "";
-  if (signal !== null)
-    return { code: "signalled", detail: `ended by signal ${signal}${hint}` };
+  const hint = forks > 0 ? `; ${forks} forks were refused over ${spec.maxProcesses} processes` : '';
+  if (signal !== null) return { code: 'signalled', detail: `ended by signal ${signal}${hint}` };
   return {
-    code: "exited",
+    code: 'exited',
     detail: `exited with status ${ended.status}${hint}`,
   };
 }
@@ -97,15 +87,14 @@ function isAtDiskLimit({ usedBytes, ended, spec }: Evidence): boolean {
  * it only spoils its own result.
  */
 function notStarted({ spec, ended, logTail }: Evidence): Ending | null {
-  if (ended.status !== 1 && ended.status !== 126 && ended.status !== 127)
-    return null;
+  if (ended.status !== 1 && ended.status !== 126 && ended.status !== 127) return null;
   const match = chainError.exec(logTail);
   if (match === null) return null;
   const [line, program] = match;
-  if (program === "sh" && spec.backend !== "bare") return null;
-  const command = spec.command[0] ?? "";
+  if (program === 'sh' && spec.backend !== 'bare') return null;
+  const command = spec.command[0] ?? '';
   return {
-    code: "not_started",
+    code: 'not_started',
     detail: `command '${command}' could not be started (${line}); looked in the bundle and in PATH`,
   };
 }

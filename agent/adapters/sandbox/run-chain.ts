@@ -1,10 +1,10 @@
 // The command line that leads from the shim to the task:
 // sh (enters the cgroups) → setpriv (task user) → nice → prlimit → bwrap → the task.
 
-import { existsSync, lstatSync, readlinkSync } from "node:fs";
-import { join, normalize } from "node:path";
-import type { AttemptSpec } from "./attempt-spec.ts";
-import { attemptFiles, attemptMark, taskUid } from "./attempt-spec.ts";
+import { existsSync, lstatSync, readFileSync, readlinkSync } from 'node:fs';
+import { join, normalize } from 'node:path';
+import type { AttemptSpec } from './attempt-spec.ts';
+import { attemptFiles, attemptMark, lowestTaskUid, taskUid, taskUidCount } from './attempt-spec.ts';
 
 export interface RunChain {
   readonly file: string;
@@ -13,8 +13,12 @@ export interface RunChain {
 
 const tmpfsBytes = 16 << 20;
 const variableName = /^[A-Za-z_][A-Za-z0-9_]*$/;
-/** Changes the user before bwrap: bwrap started as root keeps root's eyes and escapes nproc. */
-export const isRoot = process.getuid?.() === 0;
+/**
+ * Whether the chain can change to a task user: root, and task uids exist in our user namespace (in
+ * a rootless container they do not). It changes before bwrap, which started as root keeps root's
+ * eyes and escapes nproc.
+ */
+export const canChangeUser = process.getuid?.() === 0 && hasTaskUids();
 
 /**
  * The chain for an attempt. A first word that is a relative path existing in the bundle
@@ -27,23 +31,19 @@ export function runChain(
   entryFiles: readonly string[],
 ): RunChain {
   const uid = String(taskUid(attemptFolder));
-  const enter = entryFiles.map((file) => `echo $$ > ${file} && `).join("");
-  const user = isRoot
-    ? ["setpriv", "--reuid", uid, "--regid", uid, "--clear-groups"]
-    : [];
+  const enter = entryFiles.map((file) => `echo $$ > ${file} && `).join('');
+  const user = canChangeUser ? ['setpriv', '--reuid', uid, '--regid', uid, '--clear-groups'] : [];
   const inner =
-    spec.backend === "bare"
-      ? bareWords(spec, attemptFolder)
-      : bwrapWords(spec, attemptFolder);
+    spec.backend === 'bare' ? bareWords(spec, attemptFolder) : bwrapWords(spec, attemptFolder);
   return {
-    file: "/bin/sh",
+    file: '/bin/sh',
     // One pipe for both streams keeps their order.
     args: [
-      "-c",
+      '-c',
       `${enter}exec "$@" 2>&1`,
-      "sh",
+      'sh',
       ...user,
-      ...["nice", "-n", "19", "prlimit", ...limitWords(spec), "--"],
+      ...['nice', '-n', '19', 'prlimit', ...limitWords(spec), '--'],
       ...inner,
     ],
   };
@@ -51,95 +51,63 @@ export function runChain(
 
 function limitWords(spec: AttemptSpec): string[] {
   const words = [
-    "--core=0",
-    "--nofile=1024",
+    '--core=0',
+    '--nofile=1024',
     `--fsize=${spec.diskBytes}`,
     `--nproc=${spec.maxProcesses}`,
     `--memlock=0`,
   ];
-  const hasCgroup =
-    spec.backend === "cgroup-v1" || spec.backend === "cgroup-v2";
+  const hasCgroup = spec.backend === 'cgroup-v1' || spec.backend === 'cgroup-v2';
   return hasCgroup ? words : [...words, `--as=${spec.memoryBytes}`];
 }
 
 function bwrapWords(spec: AttemptSpec, attemptFolder: string): string[] {
   return [
     ...[
-      "bwrap",
-      "--unshare-all",
-      "--unshare-user",
-      "--disable-userns",
-      "--new-session",
-      "--die-with-parent",
+      'bwrap',
+      '--unshare-all',
+      '--unshare-user',
+      '--disable-userns',
+      '--new-session',
+      '--die-with-parent',
     ],
-    ...["--clearenv", "--cap-drop", "ALL", "--hostname", "task"],
-    ...(spec.isRootFileSystem
-      ? ["--ro-bind", spec.bundlePath, "/"]
-      : systemWords(attemptFolder)),
-    ...["--proc", "/proc", "--dev", "/dev"],
-    ...[
-      "--size",
-      String(tmpfsBytes),
-      "--tmpfs",
-      "/dev/shm",
-      "--remount-ro",
-      "/dev",
-    ],
-    ...["--size", String(tmpfsBytes), "--tmpfs", "/tmp"],
-    ...(spec.isRootFileSystem ? [] : ["--ro-bind", spec.bundlePath, "/bundle"]),
-    ...[
-      "--bind",
-      spec.workPath,
-      "/work",
-      "--chdir",
-      "/work",
-      "--remount-ro",
-      "/",
-    ],
-    ...Object.entries(
-      environmentOf(spec, attemptFolder, "/bundle", "/work"),
-    ).flatMap(([name, value]) => ["--setenv", name, value]),
-    "--",
-    ...commandIn(spec, "/bundle"),
+    ...['--clearenv', '--cap-drop', 'ALL', '--hostname', 'task'],
+    ...(spec.isRootFileSystem ? ['--ro-bind', spec.bundlePath, '/'] : systemWords(attemptFolder)),
+    ...['--proc', '/proc', '--dev', '/dev'],
+    ...['--size', String(tmpfsBytes), '--tmpfs', '/dev/shm', '--remount-ro', '/dev'],
+    ...['--size', String(tmpfsBytes), '--tmpfs', '/tmp'],
+    ...(spec.isRootFileSystem ? [] : ['--ro-bind', spec.bundlePath, '/bundle']),
+    ...['--bind', spec.workPath, '/work', '--chdir', '/work', '--remount-ro', '/'],
+    ...Object.entries(environmentOf(spec, attemptFolder, '/bundle', '/work')).flatMap(
+      ([name, value]) => ['--setenv', name, value],
+    ),
+    '--',
+    ...commandIn(spec, '/bundle'),
   ];
 }
 
 /** /usr and the few files of /etc that programs need; never the host's root. */
 function systemWords(attemptFolder: string): string[] {
-  const words = ["--ro-bind", "/usr", "/usr"];
-  for (const name of ["/bin", "/sbin", "/lib", "/lib32", "/lib64"]) {
+  const words = ['--ro-bind', '/usr', '/usr'];
+  for (const name of ['/bin', '/sbin', '/lib', '/lib32', '/lib64']) {
     if (!existsSync(name)) continue;
-    if (lstatSync(name).isSymbolicLink())
-      words.push("--symlink", readlinkSync(name), name);
-    else words.push("--ro-bind", name, name);
+    if (lstatSync(name).isSymbolicLink()) words.push('--symlink', readlinkSync(name), name);
+    else words.push('--ro-bind', name, name);
   }
-  for (const name of [
-    "/etc/ld.so.cache",
-    "/etc/alternatives",
-    "/etc/localtime",
-  ]) {
-    words.push("--ro-bind-try", name, name);
+  for (const name of ['/etc/ld.so.cache', '/etc/alternatives', '/etc/localtime']) {
+    words.push('--ro-bind-try', name, name);
   }
   for (const name of [attemptFiles.passwd, attemptFiles.group]) {
-    words.push("--ro-bind-try", join(attemptFolder, name), `/etc/${name}`);
+    words.push('--ro-bind-try', join(attemptFolder, name), `/etc/${name}`);
   }
   return words;
 }
 
 /** Without namespaces: the host's own paths stand for /bundle and /work. */
 function bareWords(spec: AttemptSpec, attemptFolder: string): string[] {
-  const variables = environmentOf(
-    spec,
-    attemptFolder,
-    spec.bundlePath,
-    spec.workPath,
-  );
+  const variables = environmentOf(spec, attemptFolder, spec.bundlePath, spec.workPath);
   return [
-    ...[
-      "env",
-      "-i",
-      ...Object.entries(variables).map(([name, value]) => `${name}=${value}`),
-    ],
+    ...['env', '-i', ...Object.entries(variables).map(([name, value]) => `${name}=${value}`)],
     ...commandIn(spec, spec.bundlePath),
   ];
 }
@@ -150,17 +118,13 @@ function environmentOf(
   bundle: string,
   work: string,
 ): Record<string, string> {
-  const given = Object.entries(spec.environment).filter(([name]) =>
-    variableName.test(name),
-  );
-  const prefix = spec.isRootFileSystem
-    ? "/usr/local/bin"
-    : `${bundle}/bin:${bundle}`;
+  const given = Object.entries(spec.environment).filter(([name]) => variableName.test(name));
+  const prefix = spec.isRootFileSystem ? '/usr/local/bin' : `${bundle}/bin:${bundle}`;
   return {
     PATH: `${prefix}:/usr/bin:/bin`,
     HOME: work,
-    TMPDIR: "/tmp",
-    LANG: "C.UTF-8",
+    TMPDIR: '/tmp',
+    LANG: 'C.UTF-8',
     ...Object.fromEntries(given),
     PUNNET_LEASE_ID: String(spec.leaseId),
     PUNNET_ATTEMPT: attemptMark(attemptFolder),
@@ -170,15 +134,21 @@ function environmentOf(
 }
 
 function commandIn(spec: AttemptSpec, bundle: string): string[] {
-  const [first = "", ...rest] = spec.command;
+  const [first = '', ...rest] = spec.command;
   if (spec.isRootFileSystem) return [first, ...rest];
-  if (first.startsWith("/bundle/"))
-    return [`${bundle}${first.slice("/bundle".length)}`, ...rest];
+  if (first.startsWith('/bundle/')) return [`${bundle}${first.slice('/bundle'.length)}`, ...rest];
   const path = normalize(first);
-  const isInside =
-    path.includes("/") && !path.startsWith("/") && !path.startsWith("..");
+  const isInside = path.includes('/') && !path.startsWith('/') && !path.startsWith('..');
   if (isInside && existsSync(join(spec.bundlePath, path))) {
     return [`${bundle}/${path}`, ...rest];
   }
   return [first, ...rest];
+}
+
+function hasTaskUids(): boolean {
+  const lines = readFileSync('/proc/self/uid_map', 'latin1').trim().split('\n');
+  return lines.some((line) => {
+    const [first = 0, , count = 0] = line.trim().split(/\s+/).map(Number);
+    return first <= lowestTaskUid && first + count >= lowestTaskUid + taskUidCount;
+  });
 }

@@ -1,24 +1,11 @@
 // Starts, stops and adopts the attempts of a node. Decides nothing: it is asked, and tells ends.
 // The state folder must be reachable (o+x) for task users; secrets in it have mode 0600.
 
-import { spawn, type ChildProcess } from "node:child_process";
-import {
-  chmodSync,
-  chownSync,
-  existsSync,
-  lchownSync,
-  mkdirSync,
-} from "node:fs";
-import {
-  openSync,
-  closeSync,
-  readdirSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
-import { join, resolve } from "node:path";
-import type { Exit } from "../../core/index.ts";
+import { spawn, type ChildProcess } from 'node:child_process';
+import { chmodSync, chownSync, existsSync, lchownSync, mkdirSync } from 'node:fs';
+import { openSync, closeSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import type { Exit } from '../../core/index.ts';
 import {
   attemptFiles,
   attemptMark,
@@ -29,19 +16,19 @@ import {
   writeJsonDurably,
   type AttemptSpec,
   type StopReason,
-} from "./attempt-spec.ts";
-import { CgroupV1 } from "./cgroup-v1.ts";
-import { isRoot } from "./run-chain.ts";
-import { testAbilities, type Abilities } from "./self-test.ts";
-import { readLogTail } from "./task-log.ts";
-import { pidsMarked, signalAll } from "./task-processes.ts";
+} from './attempt-spec.ts';
+import { CgroupV1 } from './cgroup-v1.ts';
+import { canChangeUser } from './run-chain.ts';
+import { testAbilities, type Abilities } from './self-test.ts';
+import { readLogTail } from './task-log.ts';
+import { pidsMarked, signalAll } from './task-processes.ts';
 
 /** What a caller asks for; the back end is the sandbox's own finding. */
-export type StartRequest = Omit<AttemptSpec, "backend">;
+export type StartRequest = Omit<AttemptSpec, 'backend'>;
 
 export interface Adopted {
   readonly leaseId: number;
-  readonly state: "running" | "exited";
+  readonly state: 'running' | 'exited';
   readonly exit?: Exit;
 }
 
@@ -66,13 +53,13 @@ export class Sandbox {
 
   constructor(options: SandboxOptions) {
     const state = resolve(options.stateFolder);
-    this.#attempts = join(state, "attempts");
+    this.#attempts = join(state, 'attempts');
     this.#allowUnsandboxed = options.allowUnsandboxed ?? false;
     this.#shimCommand = options.shimCommand ?? [
       process.execPath,
-      "--max-old-space-size=24",
-      process.argv[1] ?? "",
-      "shim",
+      '--max-old-space-size=24',
+      process.argv[1] ?? '',
+      'shim',
     ];
     mkdirSync(this.#attempts, { recursive: true });
     for (const folder of [state, this.#attempts]) {
@@ -102,20 +89,17 @@ export class Sandbox {
    */
   async start(request: StartRequest): Promise<void> {
     const { backend, problems } = await this.selfTest();
-    if (backend === "bare" && !this.#allowUnsandboxed) {
+    if (backend === 'bare' && !this.#allowUnsandboxed) {
       throw new SandboxError(
-        "unsandboxed",
-        `lease ${request.leaseId}: wanted a sandbox, this machine has none (${problems.join("; ")});` +
-          " install bubblewrap and allow user namespaces, or allow tasks without a sandbox",
+        'unsandboxed',
+        `lease ${request.leaseId}: wanted a sandbox, this machine has none (${problems.join('; ')});` +
+          ' install bubblewrap and allow user namespaces, or allow tasks without a sandbox',
       );
     }
     const folder = this.folderOf(request.leaseId);
     const isUsed = existsSync(join(folder, attemptFiles.shim));
     if (isUsed || readExit(folder) !== null) {
-      throw new SandboxError(
-        "started_before",
-        `lease ${request.leaseId}: was started before`,
-      );
+      throw new SandboxError('started_before', `lease ${request.leaseId}: was started before`);
     }
     prepareFolder(folder, request);
     writeJsonDurably(join(folder, attemptFiles.spec), { ...request, backend });
@@ -128,7 +112,7 @@ export class Sandbox {
     const shim = findShim(folder);
     if (shim === null) return;
     writeFileSync(join(folder, attemptFiles.stop), reason, { mode: 0o600 });
-    signalAll([shim.pid], "SIGTERM");
+    signalAll([shim.pid], 'SIGTERM');
   }
 
   /** What an earlier agent left: running attempts are watched, vanished ones become `lost`. */
@@ -142,9 +126,9 @@ export class Sandbox {
       const isRunning = findShim(folder) !== null && readExit(folder) === null;
       if (isRunning) {
         this.#watchAdopted(leaseId, folder);
-        found.push({ leaseId, state: "running" });
+        found.push({ leaseId, state: 'running' });
       } else {
-        found.push({ leaseId, state: "exited", exit: settle(folder) });
+        found.push({ leaseId, state: 'exited', exit: settle(folder) });
       }
     }
     return Promise.resolve(found);
@@ -168,10 +152,10 @@ export class Sandbox {
   }
 
   async #spawnShim(leaseId: number, folder: string): Promise<void> {
-    const [file = "", ...args] = this.#shimCommand;
-    const errors = openSync(join(folder, "shim.err"), "w", 0o600);
+    const [file = '', ...args] = this.#shimCommand;
+    const errors = openSync(join(folder, 'shim.err'), 'w', 0o600);
     const shim = spawn(file, [...args, folder], {
-      stdio: ["ignore", "pipe", errors],
+      stdio: ['ignore', 'pipe', errors],
       detached: true,
     });
     closeSync(errors);
@@ -182,14 +166,13 @@ export class Sandbox {
     if (!isStarted && readExit(folder) === null) {
       settle(folder);
       throw new SandboxError(
-        "no_shim",
-        `lease ${leaseId}: shim '${file} ${args.join(" ")}' did not start; see ${folder}/shim.err`,
+        'no_shim',
+        `lease ${leaseId}: shim '${file} ${args.join(' ')}' did not start; see ${folder}/shim.err`,
       );
     }
     const finish = (): void => this.#tell(leaseId, settle(folder));
-    if (shim.exitCode !== null || shim.signalCode !== null)
-      setImmediate(finish);
-    else shim.once("exit", finish);
+    if (shim.exitCode !== null || shim.signalCode !== null) setImmediate(finish);
+    else shim.once('exit', finish);
   }
 
   #watchAdopted(leaseId: number, folder: string): void {
@@ -211,14 +194,13 @@ function settle(folder: string): Exit {
   const cgroup = new CgroupV1(mark);
   for (let round = 0; round < 50; round += 1) {
     const left = pidsMarked(mark);
-    signalAll(left, "SIGKILL");
+    signalAll(left, 'SIGKILL');
     if (cgroup.kill() && left.length === 0 && cgroup.remove()) break;
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10);
   }
-  const detail =
-    "the process that watched the task vanished (killed, or the node lost power)";
+  const detail = 'the process that watched the task vanished (killed, or the node lost power)';
   const lost: Exit = {
-    code: "lost",
+    code: 'lost',
     exitCode: -1,
     cpuMs: 0,
     wallMs: 0,
@@ -237,17 +219,14 @@ function prepareFolder(folder: string, request: StartRequest): void {
     join(folder, attemptFiles.passwd),
     `root:x:0:0:root:/:/bin/false\ntask:x:${uid}:${uid}:task:/work:/bin/sh\n`,
   );
-  writeFileSync(
-    join(folder, attemptFiles.group),
-    `root:x:0:\ntask:x:${uid}:\n`,
-  );
+  writeFileSync(join(folder, attemptFiles.group), `root:x:0:\ntask:x:${uid}:\n`);
   if (request.isRootFileSystem) {
-    for (const name of ["proc", "dev", "tmp", "work"]) {
+    for (const name of ['proc', 'dev', 'tmp', 'work']) {
       mkdirSync(join(request.bundlePath, name), { recursive: true });
     }
   }
   chmodSync(request.workPath, 0o700);
-  if (isRoot) giveTo(request.workPath, uid);
+  if (canChangeUser) giveTo(request.workPath, uid);
 }
 
 function giveTo(path: string, uid: number): void {
@@ -264,7 +243,7 @@ function assertRequest(request: StartRequest): void {
   const isBounded = request.timeoutMs > 0 && request.timeoutMs < 2 ** 31;
   if (!isBounded || request.command.length === 0) {
     throw new SandboxError(
-      "bad_attempt",
+      'bad_attempt',
       `lease ${request.leaseId}: wanted a command and a timeout of 1 to 2147483647 ms, ` +
         `found ${request.command.length} words and ${request.timeoutMs} ms`,
     );
@@ -275,15 +254,15 @@ function assertRequest(request: StartRequest): void {
 function waitForStart(shim: ChildProcess): Promise<boolean> {
   return new Promise((resolve) => {
     const timer = setTimeout(() => {
-      shim.kill("SIGKILL");
+      shim.kill('SIGKILL');
       resolve(false);
     }, startWaitMs);
     const settleWith = (isStarted: boolean): void => {
       clearTimeout(timer);
       resolve(isStarted);
     };
-    shim.stdout?.once("data", () => settleWith(true));
-    shim.once("error", () => settleWith(false));
-    shim.once("exit", () => settleWith(false));
+    shim.stdout?.once('data', () => settleWith(true));
+    shim.once('error', () => settleWith(false));
+    shim.once('exit', () => settleWith(false));
   });
 }

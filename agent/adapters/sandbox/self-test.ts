@@ -1,24 +1,24 @@
 // Finds what this machine can enforce, by really running a small hostile script in the chain.
 
-import { execFile } from "node:child_process";
-import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
-import { join } from "node:path";
-import { performance } from "node:perf_hooks";
+import { execFile } from 'node:child_process';
+import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { performance } from 'node:perf_hooks';
 import {
   attemptMark,
   SandboxError,
   taskUid,
   type AttemptSpec,
   type Backend,
-} from "./attempt-spec.ts";
-import { CgroupV1 } from "./cgroup-v1.ts";
-import { isRoot, runChain } from "./run-chain.ts";
+} from './attempt-spec.ts';
+import { CgroupV1 } from './cgroup-v1.ts';
+import { canChangeUser, runChain } from './run-chain.ts';
 
 /** What this node can hold a task to. */
 export interface Abilities {
   readonly backend: Backend;
   readonly hasNamespaces: boolean;
-  readonly memoryLimit: "cgroup" | "address-space";
+  readonly memoryLimit: 'cgroup' | 'address-space';
   readonly hasProcessLimit: boolean;
   readonly hasCpuLimit: boolean;
   /** From spawn of the chain to the end of the check, in milliseconds. */
@@ -29,68 +29,55 @@ export interface Abilities {
 
 /** Each line is one escape; the script says `held` when all of them failed. */
 const hostileScript = [
-  "head -c1 /etc/shadow >/dev/null 2>&1 && exit 11",
-  "(echo x > /usr/punnet-escape) 2>/dev/null && exit 12",
-  "(echo x > /punnet-escape) 2>/dev/null && exit 13",
+  'head -c1 /etc/shadow >/dev/null 2>&1 && exit 11',
+  '(echo x > /usr/punnet-escape) 2>/dev/null && exit 12',
+  '(echo x > /punnet-escape) 2>/dev/null && exit 13',
   '[ "$(ls -d /proc/[0-9]* | wc -l)" -gt 8 ] && exit 14',
   '[ "$(grep -c : /proc/net/dev)" -gt 1 ] && exit 15',
-  "[ -e /home ] && exit 16",
-  "echo x > /work/probe || exit 17",
-  "echo held",
-].join("\n");
+  '[ -e /home ] && exit 16',
+  'echo x > /work/probe || exit 17',
+  'echo held',
+].join('\n');
 
 /** Tries the strongest back end first. Throws SandboxError `unusable` when not even rlimits work. */
 export async function testAbilities(folder: string): Promise<Abilities> {
   const problems: string[] = [];
-  const hasCgroup = isRoot && CgroupV1.isUsable();
+  const hasCgroup = canChangeUser && CgroupV1.isUsable();
   if (!hasCgroup) {
     problems.push(
-      "no memory cgroup: memory is held by address space only; on Raspberry Pi OS add " +
-        "cgroup_enable=memory to /boot/firmware/cmdline.txt",
+      'no memory cgroup: memory is held by address space only; on Raspberry Pi OS add ' +
+        'cgroup_enable=memory to /boot/firmware/cmdline.txt',
     );
   }
-  const candidates: Backend[] = hasCgroup
-    ? ["cgroup-v1", "rlimit", "bare"]
-    : ["rlimit", "bare"];
+  const candidates: Backend[] = hasCgroup ? ['cgroup-v1', 'rlimit', 'bare'] : ['rlimit', 'bare'];
   for (const backend of candidates) {
     const startedMs = performance.now();
     const outcome = await tryBackend(folder, backend);
     if (outcome === null) {
       return {
         backend,
-        hasNamespaces: backend !== "bare",
-        memoryLimit: backend === "cgroup-v1" ? "cgroup" : "address-space",
+        hasNamespaces: backend !== 'bare',
+        memoryLimit: backend === 'cgroup-v1' ? 'cgroup' : 'address-space',
         hasProcessLimit: true,
-        hasCpuLimit: backend === "cgroup-v1",
+        hasCpuLimit: backend === 'cgroup-v1',
         startMs: Math.round(performance.now() - startedMs),
         problems,
       };
     }
     problems.push(`${backend}: ${outcome}`);
   }
-  throw new SandboxError(
-    "unusable",
-    `sandbox: no back end works here: ${problems.join("; ")}`,
-  );
+  throw new SandboxError('unusable', `sandbox: no back end works here: ${problems.join('; ')}`);
 }
 
 /** Null when the back end held, else what went wrong. */
-async function tryBackend(
-  parent: string,
-  backend: Backend,
-): Promise<string | null> {
-  const folder = mkdtempSync(join(parent, "self-test-"));
-  const bundlePath = join(folder, "bundle");
-  const workPath = join(folder, "work");
-  const cgroup =
-    backend === "cgroup-v1" ? new CgroupV1(attemptMark(folder)) : null;
+async function tryBackend(parent: string, backend: Backend): Promise<string | null> {
+  const folder = mkdtempSync(join(parent, 'self-test-'));
+  const bundlePath = join(folder, 'bundle');
+  const workPath = join(folder, 'work');
+  const cgroup = backend === 'cgroup-v1' ? new CgroupV1(attemptMark(folder)) : null;
   const spec: AttemptSpec = {
     leaseId: 0,
-    command: [
-      "/bin/sh",
-      "-c",
-      backend === "bare" ? "echo held" : hostileScript,
-    ],
+    command: ['/bin/sh', '-c', backend === 'bare' ? 'echo held' : hostileScript],
     environment: {},
     bundlePath,
     isRootFileSystem: false,
@@ -105,7 +92,7 @@ async function tryBackend(
     chmodSync(folder, 0o711);
     mkdirSync(bundlePath);
     mkdirSync(workPath);
-    if (isRoot) chownSync(workPath, taskUid(folder), taskUid(folder));
+    if (canChangeUser) chownSync(workPath, taskUid(folder), taskUid(folder));
     cgroup?.create(spec);
     const chain = runChain(spec, folder, cgroup?.entryFiles() ?? []);
     return await runCheck(chain.file, chain.args, workPath);
@@ -118,19 +105,13 @@ async function tryBackend(
   }
 }
 
-function runCheck(
-  file: string,
-  args: readonly string[],
-  cwd: string,
-): Promise<string | null> {
+function runCheck(file: string, args: readonly string[], cwd: string): Promise<string | null> {
   return new Promise((resolve) => {
-    const env = { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", LANG: "C.UTF-8" };
+    const env = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LANG: 'C.UTF-8' };
     execFile(file, args, { cwd, env, timeout: 10_000 }, (error, stdout) => {
-      if (stdout.trim() === "held") return resolve(null);
+      if (stdout.trim() === 'held') return resolve(null);
       const status = error === null ? 0 : (error.code ?? error.signal);
-      resolve(
-        `check ended with ${String(status)}: ${stdout.trim().slice(0, 200)}`,
-      );
+      resolve(`check ended with ${String(status)}: ${stdout.trim().slice(0, 200)}`);
     });
   });
 }

@@ -1,9 +1,9 @@
 // What a task prints: the first part goes to disk, the rest only to a ring of its last bytes, so
 // that a chatty task wears no SD card. finish() appends the ring.
 
-import { closeSync, fstatSync, openSync, readSync, writeSync } from "node:fs";
-import { join } from "node:path";
-import { attemptFiles } from "./attempt-spec.ts";
+import { closeSync, fstatSync, openSync, readSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { attemptFiles } from './attempt-spec.ts';
 
 /** Together 1 MiB for an attempt. */
 export const logTailBytes = 16 << 10;
@@ -16,7 +16,7 @@ export class TaskLog {
   #tail = Buffer.alloc(0);
 
   constructor(attemptFolder: string) {
-    this.#file = openSync(join(attemptFolder, attemptFiles.log), "w", 0o600);
+    this.#file = openSync(join(attemptFolder, attemptFiles.log), 'w', 0o600);
   }
 
   append(bytes: Buffer): void {
@@ -49,21 +49,18 @@ export class TaskLog {
 }
 
 /** The last bytes of an attempt's log, as text; empty when there is none. */
-export function readLogTail(
-  attemptFolder: string,
-  maxBytes = logTailBytes,
-): string {
+export function readLogTail(attemptFolder: string, maxBytes = logTailBytes): string {
   try {
-    const file = openSync(join(attemptFolder, attemptFiles.log), "r");
+    const file = openSync(join(attemptFolder, attemptFiles.log), 'r');
     try {
       const size = fstatSync(file).size;
       const buffer = Buffer.alloc(Math.min(maxBytes, size));
       readSync(file, buffer, 0, buffer.length, size - buffer.length);
-      return buffer.toString("utf8");
+      return buffer.toString('utf8');
     } finally {
       closeSync(file);
     }
   } catch {
-    return "";
+    return '';
   }
 }

@@ -1,6 +1,6 @@
 // Finds and ends the processes of one attempt through /proc, where no cgroup lists them.
 
-import { readFileSync, readdirSync } from "node:fs";
+import { readFileSync, readdirSync } from 'node:fs';
 
 /** All living descendants of a process, nearest first. */
 export function descendantsOf(rootPid: number): readonly number[] {
@@ -26,9 +26,7 @@ export function pidsMarked(mark: string): readonly number[] {
   return allPids().filter((pid) => {
     if (pid === process.pid) return false;
     try {
-      const variables = readFileSync(`/proc/${pid}/environ`, "latin1").split(
-        "\0",
-      );
+      const variables = readFileSync(`/proc/${pid}/environ`, 'latin1').split('\0');
       return variables.includes(`PUNNET_ATTEMPT=${mark}`);
     } catch {
       return false;
@@ -37,10 +35,7 @@ export function pidsMarked(mark: string): readonly number[] {
 }
 
 /** Sends a signal to each; those that ended in between are no error. */
-export function signalAll(
-  pids: readonly number[],
-  signal: NodeJS.Signals,
-): void {
+export function signalAll(pids: readonly number[], signal: NodeJS.Signals): void {
   for (const pid of pids) {
     try {
       process.kill(pid, signal);
@@ -51,16 +46,16 @@ export function signalAll(
 }
 
 function allPids(): number[] {
-  return readdirSync("/proc")
+  return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
     .map(Number);
 }
 
 function parentOf(pid: number): number | null {
   try {
-    const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
-    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    return fields[0] === "Z" ? null : Number(fields[1]);
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return fields[0] === 'Z' ? null : Number(fields[1]);
   } catch {
     return null;
   }

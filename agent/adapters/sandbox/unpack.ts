@@ -1,23 +1,15 @@
 // Unpacks a bundle (.tar or .tar.gz) into a folder that attempts share read-only. Names and links
 // that lead outside, devices and bombs are refused; the folder appears whole or not at all.
 
-import { createReadStream, createWriteStream, existsSync } from "node:fs";
-import {
-  chmod,
-  link,
-  lstat,
-  mkdir,
-  open,
-  realpath,
-  rename,
-  rm,
-  symlink,
-} from "node:fs/promises";
-import { dirname, join, normalize, posix, sep } from "node:path";
-import { pipeline } from "node:stream/promises";
-import { createGunzip } from "node:zlib";
-import { extract, type Entry } from "tar-stream";
-import { SandboxError } from "./attempt-spec.ts";
+import { createReadStream, createWriteStream, existsSync } from 'node:fs';
+import { chmod, link, lstat, mkdir, open, realpath, rename, rm, symlink } from 'node:fs/promises';
+import { dirname, join, normalize, posix, sep } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { createGunzip } from 'node:zlib';
+import { extract, type ExtractEvents } from 'tar-stream';
+import { SandboxError } from './attempt-spec.ts';
+
+type Entry = ExtractEvents['entry'][1];
 
 export interface UnpackLimits {
   readonly maxBytes: number;
@@ -47,36 +39,25 @@ export async function unpackBundle(
       if (error instanceof SandboxError) throw error;
       return; // Another attempt of the same bundle was faster.
     }
-    throw new SandboxError(
-      "bad_bundle",
-      `bundle: could not be unpacked: ${String(error)}`,
-      {
-        cause: error,
-      },
-    );
+    throw new SandboxError('bad_bundle', `bundle: could not be unpacked: ${String(error)}`, {
+      cause: error,
+    });
   }
 }
 
-async function unpackInto(
-  archivePath: string,
-  root: string,
-  limits: UnpackLimits,
-): Promise<void> {
+async function unpackInto(archivePath: string, root: string, limits: UnpackLimits): Promise<void> {
   const tar = extract();
   const isPacked = await isGzip(archivePath);
   const source = createReadStream(archivePath);
-  const fed = isPacked
-    ? pipeline(source, createGunzip(), tar)
-    : pipeline(source, tar);
+  const fed = isPacked ? pipeline(source, createGunzip(), tar) : pipeline(source, tar);
   const drained = (async () => {
     let leftBytes = limits.maxBytes;
     let entryCount = 0;
     for await (const entry of tar) {
       entryCount += 1;
-      if (entryCount > limits.maxEntries)
-        refuse("", `has over ${limits.maxEntries} entries`);
+      if (entryCount > limits.maxEntries) refuse('', `has over ${limits.maxEntries} entries`);
       leftBytes -= entry.header.size ?? 0;
-      if (leftBytes < 0) refuse("", `unpacks to over ${limits.maxBytes} bytes`);
+      if (leftBytes < 0) refuse('', `unpacks to over ${limits.maxBytes} bytes`);
       await place(entry, root);
     }
   })();
@@ -86,63 +67,50 @@ async function unpackInto(
 async function place(entry: Entry, root: string): Promise<void> {
   const { header } = entry;
   const name = safeName(header.name);
-  if (name === ".") return drain(entry);
+  if (name === '.') return drain(entry);
   const path = join(root, name);
   await mkdir(dirname(path), { recursive: true, mode: 0o755 });
   const parent = await realpath(dirname(path));
-  if (parent !== root && !parent.startsWith(root + sep))
-    refuse(name, "lies behind a link");
+  if (parent !== root && !parent.startsWith(root + sep)) refuse(name, 'lies behind a link');
   const isExecutable = ((header.mode ?? 0) & 0o111) !== 0;
   switch (header.type) {
-    case "directory":
+    case 'directory':
       await mkdir(path, { recursive: true, mode: 0o755 });
       return drain(entry);
-    case "file":
-    case "contiguous-file":
+    case 'file':
+    case 'contiguous-file':
       await rm(path, { force: true });
-      await pipeline(
-        entry,
-        createWriteStream(path, { flags: "wx", mode: 0o644 }),
-      );
+      await pipeline(entry, createWriteStream(path, { flags: 'wx', mode: 0o644 }));
       return chmod(path, isExecutable ? 0o755 : 0o644);
-    case "symlink":
-      await symlink(safeLink(name, header.linkname ?? ""), path);
+    case 'symlink':
+      await symlink(safeLink(name, header.linkname ?? ''), path);
       return drain(entry);
-    case "link":
-      await placeHardLink(root, name, safeName(header.linkname ?? ""));
+    case 'link':
+      await placeHardLink(root, name, safeName(header.linkname ?? ''));
       return drain(entry);
     default:
-      return refuse(
-        name,
-        `is a ${String(header.type)}; wanted files, folders and links`,
-      );
+      return refuse(name, `is a ${String(header.type)}; wanted files, folders and links`);
   }
 }
 
-async function placeHardLink(
-  root: string,
-  name: string,
-  target: string,
-): Promise<void> {
+async function placeHardLink(root: string, name: string, target: string): Promise<void> {
   const source = await realpath(join(root, target));
-  if (!source.startsWith(root + sep)) refuse(name, "is a hard link to outside");
-  if (!(await lstat(source)).isFile())
-    refuse(name, "is a hard link to something else than a file");
+  if (!source.startsWith(root + sep)) refuse(name, 'is a hard link to outside');
+  if (!(await lstat(source)).isFile()) refuse(name, 'is a hard link to something else than a file');
   await link(source, join(root, name));
 }
 
 /** A name inside the bundle, without `..`; throws otherwise. */
 function safeName(name: string): string {
-  if (name.startsWith("/")) refuse(name, "is absolute");
-  if (name.includes("\0") || name.split("/").includes(".."))
-    refuse(name, "leads outside");
-  return normalize(name).replace(/\/$/, "") || ".";
+  if (name.startsWith('/')) refuse(name, 'is absolute');
+  if (name.includes('\0') || name.split('/').includes('..')) refuse(name, 'leads outside');
+  return normalize(name).replace(/\/$/, '') || '.';
 }
 
 /** Absolute links are read against the bundle's own root: they count as outside. */
 function safeLink(name: string, target: string): string {
   const reached = posix.normalize(posix.join(posix.dirname(name), target));
-  if (target.startsWith("/") || reached === ".." || reached.startsWith("../")) {
+  if (target.startsWith('/') || reached === '..' || reached.startsWith('../')) {
     refuse(name, `is a link to '${target}' outside of the bundle`);
   }
   return target;
@@ -150,13 +118,13 @@ function safeLink(name: string, target: string): string {
 
 function drain(entry: Entry): Promise<void> {
   return new Promise((resolve, reject) => {
-    entry.on("end", resolve).on("error", reject);
+    entry.on('end', resolve).on('error', reject);
     entry.resume();
   });
 }
 
 async function isGzip(path: string): Promise<boolean> {
-  const file = await open(path, "r");
+  const file = await open(path, 'r');
   try {
     const { buffer, bytesRead } = await file.read(Buffer.alloc(2), 0, 2, 0);
     return bytesRead === 2 && buffer.readUInt16BE(0) === 0x1f8b;
@@ -166,8 +134,5 @@ async function isGzip(path: string): Promise<boolean> {
 }
 
 function refuse(name: string, why: string): never {
-  throw new SandboxError(
-    "bad_bundle",
-    `bundle: entry '${name}' ${why}; pack it anew`,
-  );
+  throw new SandboxError('bad_bundle', `bundle: entry '${name}' ${why}; pack it anew`);
 }

@@ -1,80 +1,65 @@
 // Bundles: whole ones appear with their modes, hostile ones are refused and leave nothing.
 
-import {
-  existsSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-} from "node:fs";
-import { writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { buffer } from "node:stream/consumers";
-import { gzipSync } from "node:zlib";
-import { pack, type Headers } from "tar-stream";
-import { afterEach, beforeEach, expect, test } from "vitest";
-import { unpackBundle } from "../../../agent/adapters/sandbox/unpack.ts";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { buffer } from 'node:stream/consumers';
+import { gzipSync } from 'node:zlib';
+import { pack, type Header } from 'tar-stream';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { unpackBundle } from '../../../agent/adapters/sandbox/unpack.ts';
+
+type Entry = Partial<Header> & Pick<Header, 'name'>;
 
 const limits = { maxBytes: 1000, maxEntries: 4 };
-let folder = "";
+let folder = '';
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), "punnet-unpack-"));
+  folder = mkdtempSync(join(tmpdir(), 'punnet-unpack-'));
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-async function unpack(
-  entries: readonly Headers[],
-  isPacked = false,
-): Promise<string> {
+async function unpack(entries: readonly Entry[], isPacked = false): Promise<string> {
   const tar = pack();
   for (const entry of entries) {
-    if ((entry.type ?? "file") === "file")
-      tar.entry(entry, "x".repeat(entry.size ?? 3));
+    if ((entry.type ?? 'file') === 'file') tar.entry(entry, 'x'.repeat(entry.size ?? 3));
     else tar.entry(entry);
   }
   tar.finalize();
   const bytes = await buffer(tar);
-  const archive = join(folder, "bundle.tar");
+  const archive = join(folder, 'bundle.tar');
   await writeFile(archive, isPacked ? gzipSync(bytes) : bytes);
-  const target = join(folder, "target");
+  const target = join(folder, 'target');
   await unpackBundle(archive, target, limits);
   return target;
 }
 
-test.each([false, true])(
-  "files, modes and inner links are kept (gzip: %s)",
-  async (isPacked) => {
-    const entries: Headers[] = [
-      { name: "bin/tool", mode: 0o755 },
-      { name: "bin/alias", type: "symlink", linkname: "tool" },
-      { name: "hard", type: "link", linkname: "bin/tool" },
-    ];
-    const target = await unpack(entries, isPacked);
-    expect(statSync(join(target, "bin/tool")).mode & 0o777).toBe(0o755);
-    expect(readFileSync(join(target, "bin/alias"), "utf8")).toBe("xxx");
-    expect(readFileSync(join(target, "hard"), "utf8")).toBe("xxx");
-  },
-);
+test.each([false, true])('files, modes and inner links are kept (gzip: %s)', async (isPacked) => {
+  const entries: Entry[] = [
+    { name: 'bin/tool', mode: 0o755 },
+    { name: 'bin/alias', type: 'symlink', linkname: 'tool' },
+    { name: 'hard', type: 'link', linkname: 'bin/tool' },
+  ];
+  const target = await unpack(entries, isPacked);
+  expect(statSync(join(target, 'bin/tool')).mode & 0o777).toBe(0o755);
+  expect(readFileSync(join(target, 'bin/alias'), 'utf8')).toBe('xxx');
+  expect(readFileSync(join(target, 'hard'), 'utf8')).toBe('xxx');
+});
 
-const hostile: readonly (readonly [string, readonly Headers[]])[] = [
-  ["a name with ..", [{ name: "../x" }]],
-  ["an absolute name", [{ name: "/tmp/punnet-x" }]],
-  ["a symlink out", [{ name: "a", type: "symlink", linkname: "../../x" }]],
-  ["an absolute symlink", [{ name: "a", type: "symlink", linkname: "/etc" }]],
-  ["a hard link out", [{ name: "a", type: "link", linkname: "../secret" }]],
-  ["a device", [{ name: "a", type: "block-device" }]],
-  ["a pipe", [{ name: "a", type: "fifo" }]],
-  ["too many bytes", [{ name: "a", size: 1001 }]],
-  ["too many entries", ["a", "b", "c", "d", "e"].map((name) => ({ name }))],
+const hostile: readonly (readonly [string, readonly Entry[]])[] = [
+  ['a name with ..', [{ name: '../x' }]],
+  ['an absolute name', [{ name: '/tmp/punnet-x' }]],
+  ['a symlink out', [{ name: 'a', type: 'symlink', linkname: '../../x' }]],
+  ['an absolute symlink', [{ name: 'a', type: 'symlink', linkname: '/etc' }]],
+  ['a hard link out', [{ name: 'a', type: 'link', linkname: '../secret' }]],
+  ['a device', [{ name: 'a', type: 'block-device' }]],
+  ['a pipe', [{ name: 'a', type: 'fifo' }]],
+  ['too many bytes', [{ name: 'a', size: 1001 }]],
+  ['too many entries', ['a', 'b', 'c', 'd', 'e'].map((name) => ({ name }))],
 ];
 
-test.each(hostile)(
-  "%s is refused and nothing is left",
-  async (_name, entries) => {
-    await expect(unpack(entries)).rejects.toMatchObject({ code: "bad_bundle" });
-    expect(existsSync(join(folder, "target"))).toBe(false);
-    expect(readdirSync(folder)).toEqual(["bundle.tar"]);
-  },
-);
+test.each(hostile)('%s is refused and nothing is left', async (_name, entries) => {
+  await expect(unpack(entries)).rejects.toMatchObject({ code: 'bad_bundle' });
+  expect(existsSync(join(folder, 'target'))).toBe(false);
+  expect(readdirSync(folder)).toEqual(['bundle.tar']);
+});

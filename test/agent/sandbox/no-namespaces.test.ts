@@ -1,0 +1,66 @@
+// A machine that refuses namespaces, made by dropping capabilities: the self test says so, tasks
+// are refused, and run with rlimits alone only where that was allowed.
+
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { afterAll, expect, test } from 'vitest';
+import { attemptMark } from '../../../agent/adapters/sandbox/attempt-spec.ts';
+import { pidsMarked } from '../../../agent/adapters/sandbox/task-processes.ts';
+import { bundleInto, SandboxRig } from './sandbox-rig.ts';
+
+const rig = new SandboxRig();
+afterAll(() => rig.close());
+const isRoot = process.getuid?.() === 0;
+if (!isRoot) console.log('skipped: only root can drop capabilities from the bounding set');
+
+const source = `import { Sandbox } from './agent/adapters/sandbox/sandbox.ts';
+  const [stateFolder, shimCommand, request, allow] = process.argv.slice(2);
+  const sandbox = new Sandbox({ stateFolder, shimCommand: JSON.parse(shimCommand),
+    allowUnsandboxed: allow === 'allow' });
+  const { backend, hasNamespaces, problems } = await sandbox.selfTest();
+  const told = { backend, hasNamespaces, problems: problems.length };
+  sandbox.onExit((_, exit) => { console.log(JSON.stringify({ ...told, exit })); process.exit(0); });
+  await sandbox.start(JSON.parse(request)).catch((error) => {
+    console.log(JSON.stringify({ ...told, refused: error.code })); process.exit(0); });
+  setInterval(() => undefined, 1000);`;
+
+async function runWithout(leaseId: number, script: string, allow: string): Promise<unknown> {
+  const program = bundleInto(rig.folder, 'agent.mjs', source);
+  const request = JSON.stringify(rig.request(leaseId, script));
+  const shim = JSON.stringify(rig.shimCommand);
+  // A user namespace that may not be made (limit 0 in one of our own) refuses bwrap for certain.
+  const { stdout } = await promisify(execFile)('unshare', [
+    ...['--user', '--map-root-user', '--', 'sh', '-c'],
+    'echo 0 > /proc/sys/user/max_user_namespaces && exec setpriv --bounding-set=-sys_admin "$@"',
+    ...['sh', process.execPath, program, rig.folder, shim, request, allow],
+  ]);
+  const value: unknown = JSON.parse(stdout);
+  return value;
+}
+
+const namespaces = isRoot ? await canNest() : false;
+if (!namespaces) console.log('skipped: this machine makes no user namespaces');
+
+async function canNest(): Promise<boolean> {
+  return promisify(execFile)('unshare', ['--user', '--map-root-user', 'true']).then(
+    () => true,
+    () => false,
+  );
+}
+
+test.skipIf(!namespaces)('tasks are refused', { timeout: 20_000 }, async () => {
+  expect(await runWithout(1, 'echo x', 'refuse')).toMatchObject({
+    backend: 'bare',
+    hasNamespaces: false,
+    refused: 'unsandboxed',
+  });
+});
+
+test.skipIf(!namespaces)('allowed, they run and leave no daemon', { timeout: 20_000 }, async () => {
+  const script = 'setsid sleep 300 & echo done > out';
+  expect(await runWithout(2, script, 'allow')).toMatchObject({
+    backend: 'bare',
+    exit: { code: 'succeeded' },
+  });
+  expect(pidsMarked(attemptMark(rig.sandbox.folderOf(2)))).toEqual([]);
+});
