@@ -1,0 +1,143 @@
+// Messages to and from the agent's core, for NATS: protobuf on one side, commands on the other.
+
+import type { FromNode, LeaseGrant } from '../../../proto/gen/punnet/v1/agent.ts';
+import { Direction as ProtoDirection, ToNode } from '../../../proto/gen/punnet/v1/agent.ts';
+import { EndCode as ProtoEndCode } from '../../../proto/gen/punnet/v1/job.ts';
+import type { Inventory, NodeStatus } from '../../../proto/gen/punnet/v1/node_service.ts';
+import type { BlobGrant, Command, Direction, EndCode, Lease, SayPart } from '../../core/index.ts';
+
+const maxItems = 1_024;
+
+const endCodes: Readonly<Record<EndCode, ProtoEndCode>> = {
+  succeeded: ProtoEndCode.SUCCEEDED,
+  exited: ProtoEndCode.EXITED,
+  signalled: ProtoEndCode.SIGNALLED,
+  timeout: ProtoEndCode.TIMEOUT,
+  out_of_memory: ProtoEndCode.OUT_OF_MEMORY,
+  out_of_disk: ProtoEndCode.OUT_OF_DISK,
+  bad_output: ProtoEndCode.BAD_OUTPUT,
+  not_started: ProtoEndCode.NOT_STARTED,
+  lost: ProtoEndCode.LOST,
+  owner: ProtoEndCode.OWNER,
+  cancelled: ProtoEndCode.CANCELLED,
+  given_back: ProtoEndCode.GIVEN_BACK,
+};
+
+const toProto = (direction: Direction): ProtoDirection =>
+  direction === 'down' ? ProtoDirection.DOWN : ProtoDirection.UP;
+
+export interface Speaker {
+  readonly instanceNumber: number;
+  readonly instanceId: string;
+  readonly sequence: number;
+  readonly status: NodeStatus;
+  /** Sent with a report when the scheduler has not seen it from this instance. */
+  readonly inventory: Inventory | undefined;
+}
+
+/** One message with all the parts of a batch. */
+export function toMessage(parts: readonly SayPart[], speaker: Speaker): FromNode {
+  const of = <K extends SayPart['kind']>(kind: K) =>
+    parts.filter((part): part is Extract<SayPart, { kind: K }> => part.kind === kind);
+  const report = of('report').slice(-1)[0];
+  const { status, inventory } = speaker;
+  return {
+    instanceNumber: speaker.instanceNumber,
+    instanceId: speaker.instanceId,
+    sequence: speaker.sequence,
+    report: report === undefined ? undefined : { status, inventory, held: [...report.held] },
+    started: of('started').map((part) => part.leaseId),
+    exited: of('exited').map((part) => part.leaseId),
+    ended: of('ended').map(({ leaseId, exit, result }) => ({
+      leaseId,
+      code: endCodes[exit.code],
+      exitCode: exit.exitCode,
+      cpuMs: Math.max(0, Math.round(exit.cpuMs)),
+      wallMs: Math.max(0, Math.round(exit.wallMs)),
+      result: result === null ? undefined : { ...result },
+    })),
+    transfersWanted: of('transferWanted').map((part) => ({
+      leaseId: part.leaseId,
+      direction: toProto(part.direction),
+      sizeBytes: part.sizeBytes,
+      isSlotIdle: part.isSlotIdle,
+    })),
+    transfersDone: of('transferDone').map((part) => ({
+      leaseId: part.leaseId,
+      direction: toProto(part.direction),
+    })),
+  };
+}
+
+type Spoke = Extract<Command, { kind: 'schedulerSpoke' }>;
+
+/**
+ * The command in a message's bytes; a string says why it was dropped. Never throws: these bytes
+ * come from outside.
+ */
+export function fromBytes(bytes: Uint8Array, instanceId: string): Spoke | string {
+  let message: ToNode;
+  try {
+    message = ToNode.decode(bytes);
+  } catch (error) {
+    return `no ToNode message (${String(error)})`;
+  }
+  if (message.instanceId !== '' && message.instanceId !== instanceId) return 'for another instance';
+  const lists = [message.grants, message.cancels, message.acknowledged, message.transfers];
+  if (lists.some((list) => list.length > maxItems)) return `a list of over ${maxItems} items`;
+  const grants: Lease[] = [];
+  for (const grant of message.grants) {
+    const lease = toLease(grant);
+    if (lease === null) return `a grant of lease ${grant.leaseId} that lacks something`;
+    grants.push(lease);
+  }
+  return {
+    kind: 'schedulerSpoke',
+    grants,
+    cancels: message.cancels,
+    acknowledged: message.acknowledged,
+    transfers: message.transfers
+      .filter((transfer) => transfer.direction !== ProtoDirection.UNSPECIFIED)
+      .map(({ leaseId, direction }) => ({
+        leaseId,
+        direction: direction === ProtoDirection.DOWN ? ('down' as const) : ('up' as const),
+      })),
+    blobsMissing: message.blobsMissing,
+    wantsReport: message.wantsReport,
+    isQuarantined: message.isQuarantined,
+    reportIntervalMs: message.reportIntervalMs > 0 ? message.reportIntervalMs : 0,
+  };
+}
+
+function toLease(grant: LeaseGrant): Lease | null {
+  const bundle = toBlob(grant.bundle);
+  const inputs = grant.inputs.map(({ path, blob }) => ({ path, blob: toBlob(blob) }));
+  if (bundle === null || grant.command.length === 0 || grant.leaseId <= 0) return null;
+  const whole: (BlobGrant & { readonly path: string })[] = [];
+  for (const { path, blob } of inputs) {
+    if (blob === null || !isInside(path)) return null;
+    whole.push({ ...blob, path });
+  }
+  const { leaseId, jobId, jobName, researcher, taskIndex, command, environment } = grant;
+  return {
+    ...{ leaseId, jobId, jobName, researcher, taskIndex, command, environment, bundle },
+    isRootFileSystem: grant.isRootFileSystem,
+    inputs: whole,
+    outputs: grant.outputs,
+    timeoutMs: grant.timeoutMs,
+    memoryBytes: grant.memoryBytes,
+    diskBytes: grant.diskBytes,
+    uploadCapability: grant.uploadCapability,
+  };
+}
+
+function toBlob(grant: LeaseGrant['bundle']): BlobGrant | null {
+  const blob = grant?.blob;
+  if (grant === undefined || blob === undefined || !/^[0-9a-f]{64}$/.test(blob.sha256)) return null;
+  return { sha256: blob.sha256, sizeBytes: blob.sizeBytes, capability: grant.capability };
+}
+
+/** A relative path that stays where it is put. */
+function isInside(path: string): boolean {
+  return path !== '' && !path.startsWith('/') && !path.split('/').includes('..');
+}

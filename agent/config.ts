@@ -1,0 +1,55 @@
+// The agent's flags. `node:util` reads them: a Pi needs no library for that.
+
+import { parseArgs } from 'node:util';
+import { AgentError } from './adapters/state/state-folder.ts';
+
+export const version = '0.1.0';
+
+export const usage = `punnet-agent: runs tasks of a Punnet federation on this node.
+
+  punnet-agent enrol URL TOKEN [--state DIR] [--name NAME]   join a federation
+  punnet-agent run [--state DIR]                             run tasks until stopped
+  punnet-agent status [--state DIR]                          what it is and what it holds
+  punnet-agent pause | resume [--state DIR]                  stop taking tasks, and go on
+  punnet-agent limits [--state DIR]                          the limits in force, and their file
+
+  --state DIR            where everything is kept (default /var/lib/punnet-agent)
+  --allow-unsandboxed    run tasks where the kernel refuses namespaces: for demos only
+  --version, --help
+`;
+
+export interface Flags {
+  readonly words: readonly string[];
+  readonly stateFolder: string;
+  readonly name: string | undefined;
+  readonly isUnsandboxedAllowed: boolean;
+  readonly wantsHelp: boolean;
+  readonly wantsVersion: boolean;
+}
+
+/** Reads the words after the program's name. Throws AgentError for what it doesn't know. */
+export function readFlags(args: readonly string[]): Flags {
+  try {
+    const { values, positionals } = parseArgs({
+      args: [...args],
+      allowPositionals: true,
+      options: {
+        state: { type: 'string', default: '/var/lib/punnet-agent' },
+        name: { type: 'string' },
+        'allow-unsandboxed': { type: 'boolean', default: false },
+        help: { type: 'boolean', default: false },
+        version: { type: 'boolean', default: false },
+      },
+    });
+    return {
+      words: positionals,
+      stateFolder: values.state,
+      name: values.name,
+      isUnsandboxedAllowed: values['allow-unsandboxed'],
+      wantsHelp: values.help,
+      wantsVersion: values.version,
+    };
+  } catch (error) {
+    throw new AgentError(`${(error as Error).message}\n\n${usage}`);
+  }
+}
