@@ -1,5 +1,6 @@
 // From what was seen of a task's end to its Exit: one code, and a reason a researcher can act on.
 
+import { constants } from 'node:os';
 import type { EndCode, Exit } from '../../core/index.ts';
 import type { AttemptSpec } from './attempt-spec.ts';
 
@@ -52,7 +53,7 @@ function judge(evidence: Evidence): Ending {
     };
   }
   if (ended.error !== null) return { code: 'not_started', detail: ended.error };
-  const signal = ended.signal ?? signalOf(ended.status);
+  const signal = signalOf(ended);
   const isOverFile = signal === sigxfsz;
   if (evidence.usedBytes > spec.diskBytes || isOverFile || isAtDiskLimit(evidence)) {
     const detail = `work folder took ${evidence.usedBytes} of ${spec.diskBytes} bytes; ask for more`;
@@ -67,14 +68,22 @@ function judge(evidence: Evidence): Ending {
   }
   const forks = evidence.refusedForks;
   const hint = forks > 0 ? `; ${forks} forks were refused over ${spec.maxProcesses} processes` : '';
-  if (signal !== null) return { code: 'signalled', detail: `ended by signal ${signal}${hint}` };
+  if (signal !== null) {
+    // A refused allocation often shows only as a crash.
+    const isCrash = !hasCgroup && [6, 7, 11].includes(signal);
+    const memory = isCrash ? `; may have needed over ${spec.memoryBytes} bytes of memory` : '';
+    return { code: 'signalled', detail: `ended by signal ${signal}${hint}${memory}` };
+  }
   return {
     code: 'exited',
     detail: `exited with status ${ended.status}${hint}`,
   };
 }
 
-function signalOf(status: number): number | null {
+/** Of the outermost process itself, or what bwrap tells as 128 + signal. */
+function signalOf({ status, signal }: Evidence['ended']): number | null {
+  if (signal !== null)
+    return Object.entries(constants.signals).find(([name]) => name === signal)?.[1] ?? 0;
   return status > 128 && status <= 192 ? status - 128 : null;
 }
 

@@ -99,8 +99,11 @@ async function tryBackend(parent: string, backend: Backend): Promise<string | nu
   } catch (error) {
     return String(error);
   } finally {
-    cgroup?.kill();
-    cgroup?.remove();
+    for (let round = 0; cgroup !== null && round < 50; round += 1) {
+      // Killed processes leave their group a moment later.
+      if (cgroup.kill() && cgroup.remove()) break;
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
     rmSync(folder, { recursive: true, force: true });
   }
 }

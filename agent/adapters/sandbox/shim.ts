@@ -19,7 +19,7 @@ import { diskFree, diskUse } from './disk-use.ts';
 import { judgeExit, type Ending } from './judge-exit.ts';
 import { runChain } from './run-chain.ts';
 import { readLogTail, TaskLog } from './task-log.ts';
-import { descendantsOf, pidsMarked, signalAll } from './task-processes.ts';
+import { cpuMsOf, descendantsOf, pidsMarked, signalAll } from './task-processes.ts';
 
 const watchIntervalMs = 1000;
 const graceMs = 2000;
@@ -41,6 +41,8 @@ class Shim {
   readonly #log: TaskLog;
   readonly #startedMs = performance.now();
   #child: ChildProcess | null = null;
+  /** CPU time seen in living processes: nobody waits for those that SIGKILL ends with bwrap. */
+  #seenCpuMs = 0;
   #ending: Ending | null = null;
 
   constructor(spec: AttemptSpec, attemptFolder: string) {
@@ -73,7 +75,7 @@ class Shim {
       oomKills: this.#cgroup?.oomKills() ?? 0,
       refusedForks: this.#cgroup?.refusedForks() ?? 0,
       logTail: readLogTail(this.#folder, 4096),
-      cpuMs: this.#cgroup?.cpuMs() ?? childrenCpuMs(),
+      cpuMs: this.#cgroup?.cpuMs() ?? Math.max(childrenCpuMs(), this.#seenCpuMs),
       wallMs: Math.round(performance.now() - this.#startedMs),
     });
     this.#cgroup?.remove();
@@ -123,6 +125,7 @@ class Shim {
   }
 
   #watch(): void {
+    this.#seeCpu();
     const used = diskUse(this.#spec.workPath);
     if (used > this.#spec.diskBytes) {
       const detail = `work folder took ${used} of ${this.#spec.diskBytes} bytes`;
@@ -151,6 +154,7 @@ class Shim {
     const pid = this.#child?.pid;
     if (pid === undefined || this.#child?.exitCode !== null) return;
     if (signal === 'SIGKILL') {
+      this.#seeCpu();
       // bwrap's end takes its PID namespace along.
       signalAll([...descendantsOf(pid), pid], 'SIGKILL');
       this.#cgroup?.kill();
@@ -161,6 +165,14 @@ class Shim {
     // Still on its way into the sandbox: no task yet that could clean up.
     if (this.#spec.backend !== 'bare' && inside.length < 2) return this.#signalTask('SIGKILL');
     signalAll(this.#spec.backend === 'bare' ? [pid, ...inside] : inside.slice(1), 'SIGTERM');
+  }
+
+  #seeCpu(): void {
+    const pid = this.#child?.pid;
+    if (pid === undefined || this.#cgroup !== null) return;
+    const pids = [pid, ...descendantsOf(pid)];
+    const sum = pids.reduce((total, each) => total + cpuMsOf(String(each), 'all'), 0);
+    this.#seenCpuMs = Math.max(this.#seenCpuMs, sum);
   }
 
   /** Ends what the task left behind, outside of a PID namespace too; bounded to two seconds. */
@@ -202,11 +214,8 @@ function sayStarted(): void {
   }
 }
 
-/** CPU time of ended children; user and system ticks of 10 ms. */
 function childrenCpuMs(): number {
-  const stat = readFileSync('/proc/self/stat', 'latin1');
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return (Number(fields[13]) + Number(fields[14])) * 10;
+  return cpuMsOf('self', 'children');
 }
 
 function pause(spanMs: number): Promise<void> {

@@ -45,6 +45,21 @@ export function signalAll(pids: readonly number[], signal: NodeJS.Signals): void
   }
 }
 
+/**
+ * CPU time in milliseconds, in steps of 10: a process's ended and waited-for children, or those and
+ * its own. 0 when it is gone.
+ */
+export function cpuMsOf(pid: string, whose: 'children' | 'all'): number {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    const ticks = fields.slice(whose === 'all' ? 11 : 13, 15).map(Number);
+    return ticks.reduce((sum, each) => sum + each, 0) * 10;
+  } catch {
+    return 0;
+  }
+}
+
 function allPids(): number[] {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))

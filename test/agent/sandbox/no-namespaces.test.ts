@@ -30,9 +30,19 @@ async function runWithout(leaseId: number, script: string, allow: string): Promi
   const shim = JSON.stringify(rig.shimCommand);
   // A user namespace that may not be made (limit 0 in one of our own) refuses bwrap for certain.
   const { stdout } = await promisify(execFile)('unshare', [
-    ...['--user', '--map-root-user', '--', 'sh', '-c'],
+    '--user',
+    '--map-root-user',
+    '--',
+    'sh',
+    '-c',
     'echo 0 > /proc/sys/user/max_user_namespaces && exec setpriv --bounding-set=-sys_admin "$@"',
-    ...['sh', process.execPath, program, rig.folder, shim, request, allow],
+    'sh',
+    process.execPath,
+    program,
+    rig.folder,
+    shim,
+    request,
+    allow,
   ]);
   const value: unknown = JSON.parse(stdout);
   return value;

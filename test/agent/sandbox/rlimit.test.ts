@@ -44,10 +44,13 @@ async function runByRlimits(
 }
 
 describe.skipIf(!hasNamespaces)('by rlimits', () => {
-  const eater = 'x=aaaaaaaaaaaaaaaa; while :; do x=$x$x; done';
+  const eater = 'dd if=/dev/zero of=/dev/null bs=900M; awk \'BEGIN{x="aaaaaaaa";while(1)x=x x}\'';
+  // dash overruns its stack where an allocation is refused.
+  const crash = 'x=aaaaaaaaaaaaaaaa; while :; do x=$x$x; done';
   const bomb = 'i=0; while [ $i -lt 60 ]; do sleep 5 & i=$((i+1)); done; exit 3';
   test.each([
     ['memory', eater, 'out_of_memory', {}],
+    ['memory crash', crash, 'signalled', {}],
     ['processes', bomb, 'exited', {}],
     ['disk', 'cat /dev/zero > big', 'out_of_disk', {}],
     ['wall time', 'trap "" TERM; while :; do :; done', 'timeout', { timeoutMs: 500 }],
@@ -56,6 +59,7 @@ describe.skipIf(!hasNamespaces)('by rlimits', () => {
     const exit = await runByRlimits(leaseId, script, more);
     expect(exit, rig.sandbox.logTail(leaseId)).toMatchObject({ code });
     if (name === 'processes') expect(rig.sandbox.logTail(leaseId)).toMatch(/fork/);
+    if (name === 'memory crash') expect(exit?.detail).toMatch(/memory/);
     if (name === 'wall time') expect(exit?.cpuMs).toBeGreaterThan(300);
   });
 
