@@ -68,14 +68,12 @@ function limitWords(spec: AttemptSpec): string[] {
 
 function bwrapWords(spec: AttemptSpec, attemptFolder: string): string[] {
   return [
-    ...[
-      'bwrap',
-      '--unshare-all',
-      '--unshare-user',
-      '--disable-userns',
-      '--new-session',
-      '--die-with-parent',
-    ],
+    'bwrap',
+    '--unshare-all',
+    '--unshare-user',
+    '--disable-userns',
+    '--new-session',
+    '--die-with-parent',
     '--clearenv',
     '--cap-drop',
     'ALL',
