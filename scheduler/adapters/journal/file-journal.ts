@@ -156,7 +156,7 @@ export class FileJournal implements Journal {
 
   /** A write may take less than it was given, on a disk that is nearly full. */
   async #write(frame: Buffer): Promise<void> {
-    for (let written = 0; written < frame.length; ) {
+    for (let written = 0; written < frame.length;) {
       const result = await this.#segment?.write(frame, written);
       written += result?.bytesWritten ?? 0;
     }

@@ -16,7 +16,7 @@ const { image, sequence, file } = workerData as {
 const bytes = encodeSnapshot(image, sequence);
 const temporary = `${file}.new`;
 const handle = openSync(temporary, 'w', 0o600);
-for (let written = 0; written < bytes.length; ) written += writeSync(handle, bytes, written);
+for (let written = 0; written < bytes.length;) written += writeSync(handle, bytes, written);
 fsyncSync(handle);
 closeSync(handle);
 if (decodeSnapshot(readFileSync(temporary)) === undefined) {

@@ -1,0 +1,245 @@
+// The scheduler's HTTPS port: enrolment, and blobs for nodes that hold a capability.
+
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createServer } from 'node:https';
+import type { Server } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { pipeline } from 'node:stream/promises';
+import { EnrolRequest, EnrolResponse } from '../../../proto/gen/punnet/v1/agent.ts';
+import type { BlobStore } from '../blobs/blob-store.ts';
+import { BlobError } from '../blobs/blob-store.ts';
+import type { Capability, CapabilitySigner } from '../blobs/capability.ts';
+import type { SiteRate } from './pacer.ts';
+import { Pacer } from './pacer.ts';
+
+export type Enrolment =
+  | { readonly kind: 'enrolled'; readonly response: EnrolResponse }
+  | { readonly kind: 'refused'; readonly code: string; readonly reason: string; readonly field: string };
+
+export interface HttpsOptions {
+  readonly host: string;
+  /** 0: a free one. */
+  readonly port: number;
+  readonly keyPem: string;
+  readonly certificatePem: string;
+  /** Shown to agents beside the server's certificate: their token names it. */
+  readonly caPem: string;
+  readonly blobs: BlobStore;
+  readonly signer: CapabilitySigner;
+  readonly now: () => number;
+  readonly enrol: (request: EnrolRequest) => Promise<Enrolment>;
+  readonly isNodeAdmitted: (nodeId: string) => boolean;
+  readonly siteRate: (nodeId: string) => SiteRate | undefined;
+}
+
+const maxEnrolBytes = 64 * 1024;
+/** Refused enrolments of one address in a minute, after which it must wait. */
+const refusalsAMinute = 20;
+const minuteMs = 60_000;
+
+/** An answer other than success: status, and what went wrong. */
+class HttpError extends Error {
+  readonly status: number;
+  readonly code: string;
+  readonly field: string;
+
+  constructor(status: number, code: string, reason: string, field = '') {
+    super(reason);
+    this.status = status;
+    this.code = code;
+    this.field = field;
+  }
+}
+
+export class HttpsServer {
+  readonly #options: HttpsOptions;
+  readonly #server: Server;
+  readonly #refusals = new Map<string, number>();
+  #refusalsSinceMs = 0;
+  readonly #pacer = new Pacer({
+    nowMs: () => performance.now(),
+    callAfter: (spanMs, callback) => void setTimeout(callback, spanMs),
+  });
+
+  constructor(options: HttpsOptions) {
+    this.#options = options;
+    const { keyPem, certificatePem, caPem } = options;
+    const tls = { key: keyPem, cert: `${certificatePem.trimEnd()}\n${caPem}` };
+    this.#server = createServer(tls, (request, response) => void this.#answer(request, response));
+    this.#server.requestTimeout = 0; // A thin line takes hours for a large result.
+  }
+
+  async start(): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once('error', reject);
+      this.#server.listen(this.#options.port, this.#options.host, resolve);
+    });
+  }
+
+  /** The port it listens on. */
+  get port(): number {
+    // A server that listens on TCP has an address with a port.
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  /** Bytes over a site's uplink since the start. */
+  bytes(siteId: string, direction: 'down' | 'up'): number {
+    return this.#pacer.bytes(siteId, direction);
+  }
+
+  async stop(): Promise<void> {
+    this.#server.closeAllConnections();
+    await new Promise((resolve) => this.#server.close(resolve));
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    try {
+      await this.#route(request, response);
+    } catch (error) {
+      if (response.headersSent) {
+        response.destroy();
+        return;
+      }
+      const { status, code, message, field } = asHttpError(error);
+      response.writeHead(status, { 'content-type': 'application/json', connection: 'close' });
+      response.end(JSON.stringify({ code, reason: message, field }));
+    }
+  }
+
+  #route(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { method, url = '' } = request;
+    if (url === '/healthz') {
+      response.end('ok\n');
+      return Promise.resolve();
+    }
+    if (url === '/v1/enrol' && method === 'POST') return this.#enrol(request, response);
+    const sha256 = /^\/v1\/blob\/([0-9a-f]{64})$/.exec(url)?.[1];
+    if (sha256 === undefined) throw new HttpError(404, 'not_found', `There is no ${url}.`);
+    if (method === 'GET' || method === 'HEAD') return this.#get(sha256, request, response);
+    if (method === 'PUT') return this.#put(sha256, request, response);
+    throw new HttpError(405, 'method', `${method} can't be used on a blob: GET, HEAD or PUT.`);
+  }
+
+  async #enrol(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const address = request.socket.remoteAddress ?? '';
+    this.#checkRefusals(address);
+    const parts: Buffer[] = [];
+    let size = 0;
+    for await (const part of request) {
+      size += (part as Buffer).length;
+      if (size > maxEnrolBytes) {
+        throw new HttpError(413, 'too_long', `Enrolment takes at most ${maxEnrolBytes} bytes.`);
+      }
+      parts.push(part as Buffer);
+    }
+    let message: EnrolRequest;
+    try {
+      message = EnrolRequest.decode(Buffer.concat(parts));
+    } catch {
+      throw new HttpError(400, 'invalid', 'These bytes are no EnrolRequest.');
+    }
+    const answer = await this.#options.enrol(message);
+    if (answer.kind === 'refused') {
+      this.#refusals.set(address, (this.#refusals.get(address) ?? 0) + 1);
+      throw new HttpError(403, answer.code, answer.reason, answer.field);
+    }
+    response.writeHead(200, { 'content-type': 'application/x-protobuf' });
+    response.end(EnrolResponse.encode(answer.response).finish());
+  }
+
+  /** Guessing tokens is hopeless, and must not cost us much either. */
+  #checkRefusals(address: string): void {
+    const now = this.#options.now();
+    if (now - this.#refusalsSinceMs >= minuteMs) {
+      this.#refusals.clear();
+      this.#refusalsSinceMs = now;
+    }
+    if ((this.#refusals.get(address) ?? 0) < refusalsAMinute) return;
+    throw new HttpError(429, 'too_often', 'Too many refused enrolments: wait a minute.');
+  }
+
+  #capability(request: IncomingMessage): Capability {
+    const text = /^Bearer (.+)$/.exec(request.headers.authorization ?? '')?.[1] ?? '';
+    const capability = this.#options.signer.verify(text, this.#options.now());
+    if (capability === undefined) {
+      throw new HttpError(401, 'capability', 'The capability is missing, forged or expired.');
+    }
+    if (!this.#options.isNodeAdmitted(capability.nodeId)) {
+      throw new HttpError(403, 'node', 'This node was revoked or is quarantined.');
+    }
+    return capability;
+  }
+
+  async #get(sha256: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const capability = this.#capability(request);
+    if (capability.kind !== 'get' || capability.sha256 !== sha256) {
+      throw new HttpError(403, 'capability', 'The capability is for something else.');
+    }
+    const size = await this.#options.blobs.size(sha256);
+    if (size === undefined) throw new HttpError(404, 'not_found', `There is no blob ${sha256}.`);
+    const start = startOf(request.headers.range, size);
+    const headers = {
+      'content-type': 'application/octet-stream',
+      'content-length': size - (start ?? 0),
+      'accept-ranges': 'bytes',
+      ...(start === null ? {} : { 'content-range': `bytes ${start}-${size - 1}/${size}` }),
+    };
+    response.writeHead(start === null ? 200 : 206, headers);
+    if (request.method === 'HEAD') {
+      response.end();
+      return;
+    }
+    const pace = this.#pacer.stream(() => this.#options.siteRate(capability.nodeId), 'down');
+    const source = this.#options.blobs.read(sha256, { offset: start ?? 0 });
+    await pipeline(source, pace, response);
+  }
+
+  async #put(sha256: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const capability = this.#capability(request);
+    const size = Number(request.headers['content-length']);
+    if (capability.kind !== 'put') {
+      throw new HttpError(403, 'capability', 'The capability is for reading.');
+    }
+    if (!Number.isSafeInteger(size) || size < 0) {
+      throw new HttpError(411, 'length', 'A blob is sent with its content-length.');
+    }
+    if (size > capability.maxBytes) {
+      const reason = `This lease may send blobs of at most ${capability.maxBytes} bytes, not ${size}.`;
+      throw new HttpError(413, 'too_long', reason);
+    }
+    if ((await this.#options.blobs.size(sha256)) === size) {
+      request.resume();
+    } else {
+      const pace = this.#pacer.stream(() => this.#options.siteRate(capability.nodeId), 'up');
+      const pacing = pipeline(request, pace);
+      await Promise.all([this.#options.blobs.put(pace, sha256, size), pacing]);
+    }
+    response.writeHead(201);
+    response.end();
+  }
+}
+
+/** Where a Range asks to start; null: no range. Only `bytes=N-` is of use for resuming. */
+function startOf(range: string | undefined, size: number): number | null {
+  if (range === undefined) return null;
+  const start = Number(/^bytes=(\d+)-$/.exec(range)?.[1] ?? Number.NaN);
+  if (Number.isInteger(start) && start < size) return start;
+  throw new HttpError(416, 'range', `Wanted bytes=N- with N under ${size}, found ${range}.`);
+}
+
+const blobStatuses: Readonly<Record<string, number>> = {
+  not_found: 404,
+  invalid: 400,
+  wrong_hash: 422,
+  too_long: 422,
+  too_short: 422,
+  disk_full: 507,
+};
+
+function asHttpError(error: unknown): HttpError {
+  if (error instanceof HttpError) return error;
+  if (error instanceof BlobError) {
+    return new HttpError(blobStatuses[error.code] ?? 500, error.code, error.message);
+  }
+  return new HttpError(500, 'internal', error instanceof Error ? error.message : String(error));
+}
