@@ -31,6 +31,8 @@ export interface LoopOptions {
   readonly sink: EffectSink;
   /** The journal failed, or the core is wrong: nothing may be promised any more. */
   readonly onFatal: (error: Error) => void;
+  /** What the journal had to mend when it was read. */
+  readonly onWarning: (warning: string) => void;
 }
 
 export class Loop {
@@ -63,6 +65,7 @@ export class Loop {
     const recovery = await options.journal.recover();
     const state = recovery.image === undefined ? new State() : stateOf(recovery.image);
     for await (const facts of recovery.batches) for (const fact of facts) apply(state, fact);
+    for (const warning of recovery.warnings) options.onWarning(warning);
     const loop = new Loop(options, state, recovery.lastSequence());
     loop.#scheduleTick();
     return loop;

@@ -82,7 +82,10 @@ export class LeaseComposer {
     }
     const { path } = entry;
     // The manifest was checked when the job was submitted.
-    return { path, with: (grant: (ref: BlobRef) => BlobGrant) => ({ path, blob: grant(blob as BlobRef) }) };
+    return {
+      path,
+      with: (grant: (ref: BlobRef) => BlobGrant) => ({ path, blob: grant(blob as BlobRef) }),
+    };
   }
 
   #manifest(ref: BlobRef): Promise<readonly TaskEntry[]> {
@@ -94,7 +97,8 @@ export class LeaseComposer {
     reading.catch(() => this.#manifests.delete(ref.sha256));
     this.#manifests.set(ref.sha256, reading);
     const [oldest] = this.#manifests.keys();
-    if (this.#manifests.size > manifestsKept && oldest !== undefined) this.#manifests.delete(oldest);
+    if (this.#manifests.size > manifestsKept && oldest !== undefined)
+      this.#manifests.delete(oldest);
     return reading;
   }
 }

@@ -14,7 +14,12 @@ import { Pacer } from './pacer.ts';
 
 export type Enrolment =
   | { readonly kind: 'enrolled'; readonly response: EnrolResponse }
-  | { readonly kind: 'refused'; readonly code: string; readonly reason: string; readonly field: string };
+  | {
+      readonly kind: 'refused';
+      readonly code: string;
+      readonly reason: string;
+      readonly field: string;
+    };
 
 export interface HttpsOptions {
   readonly host: string;

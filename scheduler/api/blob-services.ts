@@ -1,0 +1,201 @@
+// google.bytestream.ByteStream and punnet.v1.BlobService: bytes up, and results down.
+
+import type { ServerReadableStream, ServerWritableStream, sendUnaryData } from '@grpc/grpc-js';
+import { status } from '@grpc/grpc-js';
+import type {
+  ByteStreamServer,
+  ReadRequest,
+  ReadResponse,
+  WriteRequest,
+  WriteResponse,
+} from '../../proto/gen/google/bytestream/bytestream.ts';
+import type { BlobServiceServer } from '../../proto/gen/punnet/v1/blob_service.ts';
+import type { Principal } from './auth.ts';
+import { authenticate } from './auth.ts';
+import { unary } from './calls.ts';
+import type { ApiDeps } from './deps.ts';
+import { ApiError, invalid, notFound, toServiceError } from './errors.ts';
+import { ownTask, readResult } from './job-service.ts';
+
+const maxBlobs = 10_000;
+const maxBlobBytes = 1e12;
+const chunkBytes = 256 * 1024;
+
+export function blobService(deps: ApiDeps): BlobServiceServer {
+  return {
+    findMissingBlobs: unary(deps, async ({ blobs }, caller) => {
+      if (blobs.length > maxBlobs) {
+        const description = `wanted at most ${maxBlobs}, found ${blobs.length}`;
+        throw invalid([{ field: 'blobs', description }]);
+      }
+      const missing = [];
+      for (const blob of blobs) {
+        const isOwned =
+          isSha256(blob.sha256) && (await deps.blobs.isOwned(caller.name, blob.sha256));
+        if (!isOwned || (await deps.blobs.size(blob.sha256)) !== blob.sizeBytes) missing.push(blob);
+      }
+      return { missing };
+    }),
+  };
+}
+
+export function byteStream(deps: ApiDeps): ByteStreamServer {
+  return {
+    read: (call) => void read(deps, call),
+    write: (call, callback) => void write(deps, call, callback),
+    queryWriteStatus: unary(deps, async (request, caller) => {
+      const { sha256, size } = uploadName(request.resourceName);
+      const isHere =
+        (await deps.blobs.isOwned(caller.name, sha256)) && (await deps.blobs.size(sha256)) === size;
+      return { committedSize: isHere ? size : 0, complete: isHere };
+    }),
+  };
+}
+
+function isSha256(text: string): boolean {
+  return /^[0-9a-f]{64}$/.test(text);
+}
+
+function uploadName(name: string): { readonly sha256: string; readonly size: number } {
+  const match = /^uploads\/[0-9A-Za-z-]{1,63}\/blobs\/([0-9a-f]{64})\/(\d{1,13})$/.exec(name);
+  const size = Number(match?.[2]);
+  if (match?.[1] !== undefined && size <= maxBlobBytes) return { sha256: match[1], size };
+  const description = `wanted uploads/{uuid}/blobs/{sha256}/{size}, found "${name}"`;
+  throw invalid([{ field: 'resourceName', description }]);
+}
+
+async function write(
+  deps: ApiDeps,
+  call: ServerReadableStream<WriteRequest, WriteResponse>,
+  callback: sendUnaryData<WriteResponse>,
+): Promise<void> {
+  try {
+    const caller = authenticate(deps, call.metadata);
+    const upload = new Upload(call);
+    const { sha256, size } = uploadName(await upload.name());
+    try {
+      await deps.blobs.put(upload.bytes(), sha256, size);
+    } catch (error) {
+      throw asApiError(error);
+    }
+    await deps.blobs.markOwned(caller.name, sha256);
+    callback(null, { committedSize: size });
+  } catch (error) {
+    // Not read to its end: whatever still comes is of no use.
+    call.resume();
+    callback(toServiceError(error));
+  }
+}
+
+const blobCodes: Readonly<Record<string, status>> = {
+  wrong_hash: status.INVALID_ARGUMENT,
+  too_short: status.INVALID_ARGUMENT,
+  too_long: status.INVALID_ARGUMENT,
+  invalid: status.INVALID_ARGUMENT,
+  not_found: status.NOT_FOUND,
+  disk_full: status.RESOURCE_EXHAUSTED,
+};
+
+/** Errors of the blob store carry a code. */
+function asApiError(error: unknown): unknown {
+  if (error instanceof ApiError || !(error instanceof Error) || !('code' in error)) return error;
+  const code = blobCodes[String(error.code)];
+  if (code === undefined) return error;
+  return new ApiError(code, error.message, { reason: String(error.code).toUpperCase() });
+}
+
+/** The requests of one upload: the first names the blob, all carry bytes in order. */
+class Upload {
+  readonly #requests: AsyncIterator<WriteRequest>;
+  #first: WriteRequest | undefined;
+
+  constructor(call: ServerReadableStream<WriteRequest, WriteResponse>) {
+    this.#requests = call[Symbol.asyncIterator]() as AsyncIterator<WriteRequest>;
+  }
+
+  async name(): Promise<string> {
+    const next = await this.#requests.next();
+    if (next.done === true) {
+      throw invalid([{ field: 'resourceName', description: 'wanted an upload, found no message' }]);
+    }
+    this.#first = next.value;
+    return next.value.resourceName;
+  }
+
+  async *bytes(): AsyncGenerator<Uint8Array> {
+    let offset = 0;
+    let request = this.#first;
+    while (request !== undefined) {
+      if (request.writeOffset !== offset) {
+        const description = `wanted ${offset}, where the last bytes ended, found ${request.writeOffset}`;
+        throw invalid([{ field: 'writeOffset', description }]);
+      }
+      offset += request.data.length;
+      yield request.data;
+      if (request.finishWrite) return;
+      const next: IteratorResult<WriteRequest> = await this.#requests.next();
+      request = next.done === true ? undefined : next.value;
+    }
+  }
+}
+
+async function read(
+  deps: ApiDeps,
+  call: ServerWritableStream<ReadRequest, ReadResponse>,
+): Promise<void> {
+  try {
+    const caller = authenticate(deps, call.metadata);
+    const { readOffset, readLimit } = call.request;
+    const { sha256, size } = await outputOf(deps, call.request.resourceName, caller);
+    if (readOffset < 0 || readOffset > size || readLimit < 0) {
+      const description = `wanted an offset of 0 to ${size}, found ${readOffset}`;
+      throw new ApiError(status.OUT_OF_RANGE, description, { reason: 'OUT_OF_RANGE' });
+    }
+    const length = readLimit === 0 ? size - readOffset : Math.min(readLimit, size - readOffset);
+    for await (const part of deps.blobs.read(sha256, { offset: readOffset, length })) {
+      // What a read stream yields without an encoding.
+      const bytes = part as Buffer;
+      for (let at = 0; at < bytes.length; at += chunkBytes) {
+        const data = bytes.subarray(at, at + chunkBytes);
+        if (!call.write({ data })) await drained(call);
+        if (call.cancelled) return;
+      }
+    }
+    call.end();
+  } catch (error) {
+    call.emit('error', toServiceError(error));
+  }
+}
+
+function drained(call: ServerWritableStream<ReadRequest, ReadResponse>): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      call.off('drain', done);
+      call.off('cancelled', done);
+      call.off('close', done);
+      resolve();
+    };
+    call.once('drain', done);
+    call.once('cancelled', done);
+    call.once('close', done);
+  });
+}
+
+/** The blob of an output; only whoever owns the job may read it. */
+async function outputOf(
+  deps: ApiDeps,
+  name: string,
+  caller: Principal,
+): Promise<{ readonly sha256: string; readonly size: number }> {
+  const match = /^jobs\/([^/]+)\/tasks\/(\d{1,7})\/outputs\/(.+)$/.exec(name);
+  if (match === null) {
+    const description = `wanted jobs/{job}/tasks/{index}/outputs/{path}, found "${name}"`;
+    throw invalid([{ field: 'resourceName', description }]);
+  }
+  const [, job = '', index = '', path = ''] = match;
+  const task = ownTask(deps, { jobId: job, index: Number(index) }, caller);
+  const result = await readResult(deps, task);
+  const blob = result?.outputs.find((output) => output.path === path)?.blob;
+  if (blob === undefined) throw notFound(`output ${path} of task ${index} in job ${job}`);
+  return { sha256: blob.sha256, size: blob.sizeBytes };
+}

@@ -1,0 +1,31 @@
+// What the services need of the rest; given once, by main.
+
+import type { Readable } from 'node:stream';
+import type { Answer, Command, Instant, View } from '../core/index.ts';
+
+export interface Blobs {
+  has(sha256: string): Promise<boolean>;
+  size(sha256: string): Promise<number | undefined>;
+  /** Fails, and leaves nothing, when the bytes are not the blob. */
+  put(stream: AsyncIterable<Uint8Array>, sha256: string, sizeBytes: number): Promise<void>;
+  read(sha256: string, range: { readonly offset?: number; readonly length?: number }): Readable;
+  readBytes(sha256: string, maxBytes: number): Promise<Buffer>;
+  markOwned(principal: string, sha256: string): Promise<void>;
+  isOwned(principal: string, sha256: string): Promise<boolean>;
+}
+
+export interface ApiDeps {
+  readonly view: () => View;
+  readonly submit: (command: Command) => Promise<Answer>;
+  readonly now: () => Instant;
+  readonly blobs: Blobs;
+  readonly hashToken: (token: string) => string;
+  readonly makeToken: () => string;
+  readonly caPem: string;
+  /** Where nodes enrol. */
+  readonly enrolUrl: string;
+  /** host:port of this API, as clients reach it. */
+  readonly endpoint: string;
+  /** Bytes over a site's uplink since the start. */
+  readonly bytesOf: (siteId: string, direction: 'down' | 'up') => number;
+}

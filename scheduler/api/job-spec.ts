@@ -1,0 +1,282 @@
+// A JobSpec as a researcher wrote it ⇄ the template that the core runs. All mistakes are told at
+// once, each with its field, what was wanted and what was found.
+
+import type { Bundle as ProtoBundle, InputFile, JobSpec } from '../../proto/gen/punnet/v1/job.ts';
+import type { BlobRef as ProtoBlobRef } from '../../proto/gen/punnet/v1/common.ts';
+import type { BlobRef, JobTemplate } from '../core/index.ts';
+import { architectures, findUnknownPlaceholders, isArchitecture, sha256 } from '../core/index.ts';
+import type { Violation } from './errors.ts';
+import type { Unit } from './quantities.ts';
+import { bytes, formatQuantity, parseQuantity, span, work } from './quantities.ts';
+
+const limits = {
+  words: 256,
+  wordChars: 4_096,
+  outputs: 64,
+  inputs: 256,
+  variables: 64,
+  retries: 100,
+  /** A lease must fit one message of 64 KiB. */
+  specChars: 24_000,
+} as const;
+
+export interface CheckedSpec {
+  /** Without the tasks' own inputs: these are in the manifest. */
+  readonly template: JobTemplate;
+  /** All blobs that the specification names, with the field that names each. */
+  readonly blobs: readonly { readonly field: string; readonly blob: BlobRef }[];
+}
+
+/**
+ * Checks a specification.
+ *
+ * @param isDraft `file` and `inputs` may still stand where blobs will.
+ */
+export function checkSpec(
+  spec: JobSpec,
+  isDraft: boolean,
+): { readonly violations: readonly Violation[]; readonly checked: CheckedSpec } {
+  const check = new SpecCheck(isDraft);
+  const checked = check.run(spec);
+  return { violations: check.violations, checked };
+}
+
+class SpecCheck {
+  readonly violations: Violation[] = [];
+  readonly #blobs: { readonly field: string; readonly blob: BlobRef }[] = [];
+  readonly #isDraft: boolean;
+
+  constructor(isDraft: boolean) {
+    this.#isDraft = isDraft;
+  }
+
+  run(spec: JobSpec): CheckedSpec {
+    this.#size(spec);
+    if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/.test(spec.name)) {
+      this.#no('name', `wanted 1 to 63 letters, digits, ".", "_" or "-", found "${spec.name}"`);
+    }
+    const template: JobTemplate = {
+      name: spec.name,
+      bundles: this.#bundles(spec),
+      command: this.#command(spec.command),
+      environment: this.#environment(spec.environment),
+      sharedInputs: this.#sharedInputs(spec.sharedInputs),
+      outputs: this.#outputs(spec.outputs),
+      taskCount: this.#taskCount(spec),
+      manifest: this.#manifest(spec),
+      taskInputBytes: [],
+      profile: {
+        workGhzSeconds: this.#quantity('profile.work', spec.profile?.work ?? '', work, null),
+        outputBytes: this.#quantity('profile.output', spec.profile?.output ?? '', bytes, null),
+      },
+      timeoutMs: this.#between('timeout', spec.timeout, span, [3.6e6, 1e3, 30 * 8.64e7]),
+      memoryBytes: this.#between('memory', spec.memory, bytes, [64e6, 1e6, 1e12]),
+      diskBytes: this.#between('disk', spec.disk, bytes, [100e6, 1e5, 1e12]),
+      retries: this.#retries(spec.retries),
+      lostAfterMs: this.#between('lostAfter', spec.lostAfter, span, [9e5, 6e4, 8.64e7]),
+    };
+    return { template, blobs: this.#blobs };
+  }
+
+  #no(field: string, description: string): void {
+    this.violations.push({ field, description });
+  }
+
+  #size(spec: JobSpec): void {
+    const texts = [spec.command, Object.entries(spec.environment), spec.outputs];
+    if (JSON.stringify([texts, spec.sharedInputs]).length <= limits.specChars) return;
+    const what = 'command, environment, outputs and sharedInputs';
+    this.#no('', `wanted ${what} of at most ${limits.specChars} characters together`);
+  }
+
+  #bundles(spec: JobSpec): JobTemplate['bundles'] {
+    const entries = Object.entries(spec.bundles);
+    if (entries.length === 0) {
+      this.#no('bundles', 'wanted a bundle for one architecture at least, found none');
+    }
+    const bundles: JobTemplate['bundles'][number][] = [];
+    for (const [name, bundle] of entries) {
+      const field = `bundles["${name}"]`;
+      if (!isArchitecture(name)) {
+        this.#no(field, `wanted one of ${architectures.join(', ')}, found "${name}"`);
+        continue;
+      }
+      const blob = this.#source(field, bundle);
+      bundles.push({ ...blob, architecture: name, isRootFileSystem: bundle.rootFileSystem });
+    }
+    return bundles;
+  }
+
+  #source(field: string, { source }: ProtoBundle | InputFile): BlobRef {
+    if (source?.$case === 'blob') return this.#blob(`${field}.blob`, source.value);
+    if (source?.$case === 'file' && source.value !== '') {
+      if (!this.#isDraft)
+        this.#no(`${field}.file`, 'wanted a blob: upload it first, as punnet submit does');
+    } else {
+      this.#no(field, 'wanted a file (or a blob), found neither');
+    }
+    return { sha256: sha256(''), sizeBytes: 0 };
+  }
+
+  #blob(field: string, blob: ProtoBlobRef): BlobRef {
+    const isRight = /^[0-9a-f]{64}$/.test(blob.sha256) && blob.sizeBytes >= 0;
+    if (!isRight) this.#no(field, 'wanted a sha256 of 64 hexadecimal digits and a size');
+    const ref = { sha256: sha256(blob.sha256), sizeBytes: blob.sizeBytes };
+    if (isRight) this.#blobs.push({ field, blob: ref });
+    return ref;
+  }
+
+  #command(words: readonly string[]): readonly string[] {
+    if (words.length === 0 || words[0] === '') this.#no('command', 'wanted a program, found none');
+    if (words.length > limits.words) {
+      this.#no('command', `wanted at most ${limits.words} words, found ${words.length}`);
+    }
+    for (const [at, word] of words.entries()) this.#text(`command[${at}]`, word);
+    return words;
+  }
+
+  #text(field: string, text: string): void {
+    if (text.length > limits.wordChars || text.includes('\0')) {
+      this.#no(field, `wanted at most ${limits.wordChars} characters, none of them NUL`);
+    }
+    for (const name of findUnknownPlaceholders(text)) {
+      const known = '{index}, {input}, {input.name}, {input.stem}, and {{ for a brace';
+      this.#no(field, `there is no placeholder {${name}}; there are ${known}`);
+    }
+  }
+
+  #environment(variables: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+    const names = Object.keys(variables);
+    if (names.length > limits.variables) {
+      this.#no('environment', `wanted at most ${limits.variables}, found ${names.length}`);
+    }
+    for (const name of names) {
+      if (/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) continue;
+      this.#no(`environment["${name}"]`, 'wanted a name of letters, digits and "_"');
+    }
+    return variables;
+  }
+
+  #sharedInputs(inputs: readonly InputFile[]): JobTemplate['sharedInputs'] {
+    if (inputs.length > limits.inputs) {
+      this.#no('sharedInputs', `wanted at most ${limits.inputs}, found ${inputs.length}`);
+    }
+    const seen = new Set<string>();
+    return inputs.map((input, at) => {
+      const field = `sharedInputs[${at}]`;
+      const named = input.source?.$case === 'file' ? input.source.value.split('/').pop() : '';
+      const path = input.path === '' ? (named ?? '') : input.path;
+      this.#path(`${field}.path`, path);
+      if (seen.has(path)) this.#no(`${field}.path`, `"${path}" is there twice`);
+      seen.add(path);
+      return { ...this.#source(field, input), path };
+    });
+  }
+
+  /** A path that stays in the work folder. */
+  #path(field: string, path: string): void {
+    const parts = path.split('/');
+    const isInside = path !== '' && !parts.some((part) => ['', '.', '..'].includes(part));
+    if (!isInside) this.#no(field, `wanted a path in the work folder, found "${path}"`);
+  }
+
+  #outputs(paths: readonly string[]): readonly string[] {
+    if (paths.length > limits.outputs) {
+      this.#no('outputs', `wanted at most ${limits.outputs}, found ${paths.length}`);
+    }
+    for (const [at, path] of paths.entries()) {
+      this.#path(`outputs[${at}]`, path);
+      this.#text(`outputs[${at}]`, path);
+      if (paths.indexOf(path) < at) this.#no(`outputs[${at}]`, `"${path}" is there twice`);
+    }
+    return paths;
+  }
+
+  #taskCount(spec: JobSpec): number {
+    const { count = 0, inputs = [], manifest } = spec.tasks ?? {};
+    const given = [count > 0, inputs.length > 0, manifest !== undefined].filter(Boolean).length;
+    if (given === 1 && inputs.length > 0 && !this.#isDraft) {
+      this.#no('tasks.inputs', 'wanted a manifest: upload it first, as punnet submit does');
+    }
+    if (given !== 1) {
+      this.#no(
+        'tasks',
+        `wanted either a count or inputs, found ${given === 0 ? 'neither' : 'both'}`,
+      );
+    }
+    return count;
+  }
+
+  #manifest(spec: JobSpec): BlobRef | null {
+    const manifest = spec.tasks?.manifest;
+    return manifest === undefined ? null : this.#blob('tasks.manifest', manifest);
+  }
+
+  #retries(retries: number | undefined): number {
+    if ((retries ?? 0) > limits.retries) {
+      this.#no('retries', `wanted at most ${limits.retries}, found ${retries}`);
+    }
+    return retries ?? 3;
+  }
+
+  #quantity<T>(field: string, text: string, unit: Unit, otherwise: T): number | T {
+    if (text === '') return otherwise;
+    const value = parseQuantity(text, unit);
+    if (value === null || !(value >= 0)) {
+      this.#no(field, `wanted ${unit.wanted}, found "${text}"`);
+      return otherwise;
+    }
+    return value;
+  }
+
+  #between(
+    field: string,
+    text: string,
+    unit: Unit,
+    [otherwise, least, most]: readonly [number, number, number],
+  ): number {
+    const value = this.#quantity(field, text, unit, otherwise);
+    if (value < least || value > most) {
+      const range = `${formatQuantity(least, unit)} to ${formatQuantity(most, unit)}`;
+      this.#no(field, `wanted ${range}, found "${text}"`);
+    }
+    return Math.round(value);
+  }
+}
+
+/** The specification again, for showing a job. */
+export function toSpec(template: JobTemplate): JobSpec {
+  const { profile, manifest } = template;
+  const bundles: Record<string, ProtoBundle> = {};
+  for (const { architecture, sha256: hash, sizeBytes, isRootFileSystem } of template.bundles) {
+    bundles[architecture] = {
+      source: { $case: 'blob', value: { sha256: hash, sizeBytes } },
+      rootFileSystem: isRootFileSystem,
+    };
+  }
+  return {
+    name: template.name,
+    bundles,
+    command: [...template.command],
+    tasks: {
+      count: manifest === null ? template.taskCount : 0,
+      inputs: [],
+      manifest: manifest === null ? undefined : { ...manifest },
+    },
+    sharedInputs: template.sharedInputs.map(({ path, sha256: hash, sizeBytes }) => ({
+      path,
+      source: { $case: 'blob', value: { sha256: hash, sizeBytes } },
+    })),
+    outputs: [...template.outputs],
+    profile: {
+      work: profile.workGhzSeconds === null ? '' : formatQuantity(profile.workGhzSeconds, work),
+      output: profile.outputBytes === null ? '' : formatQuantity(profile.outputBytes, bytes),
+    },
+    timeout: formatQuantity(template.timeoutMs, span),
+    memory: formatQuantity(template.memoryBytes, bytes),
+    disk: formatQuantity(template.diskBytes, bytes),
+    retries: template.retries,
+    environment: { ...template.environment },
+    lostAfter: formatQuantity(template.lostAfterMs, span),
+  };
+}

@@ -1,0 +1,69 @@
+// The gRPC server: the services over TLS, with health and reflection, so that ordinary tools work.
+
+import { readFileSync } from 'node:fs';
+import { Server, ServerCredentials } from '@grpc/grpc-js';
+import { loadFileDescriptorSetFromBuffer } from '@grpc/proto-loader';
+import { ReflectionService } from '@grpc/reflection';
+import { HealthImplementation } from 'grpc-health-check';
+import { ByteStreamService } from '../../proto/gen/google/bytestream/bytestream.ts';
+import { BlobServiceService } from '../../proto/gen/punnet/v1/blob_service.ts';
+import { JobServiceService } from '../../proto/gen/punnet/v1/job_service.ts';
+import { NodeServiceService, SiteServiceService } from '../../proto/gen/punnet/v1/node_service.ts';
+import { TokenServiceService } from '../../proto/gen/punnet/v1/token_service.ts';
+import { blobService, byteStream } from './blob-services.ts';
+import type { ApiDeps } from './deps.ts';
+import { nodeService, siteService, tokenService } from './federation-services.ts';
+import { jobService } from './job-service.ts';
+import { Watchers } from './watch.ts';
+
+const maxMessageBytes = 4 * 1024 * 1024;
+const descriptors = new URL('../../proto/gen/descriptors.binpb', import.meta.url);
+
+export class ApiServer {
+  readonly #server: Server;
+  readonly #watchers = new Watchers();
+  readonly #health = new HealthImplementation({ '': 'SERVING' });
+
+  constructor(deps: ApiDeps) {
+    this.#server = new Server({ 'grpc.max_receive_message_length': maxMessageBytes });
+    this.#server.addService(JobServiceService, jobService(deps, this.#watchers));
+    this.#server.addService(NodeServiceService, nodeService(deps));
+    this.#server.addService(SiteServiceService, siteService(deps));
+    this.#server.addService(TokenServiceService, tokenService(deps));
+    this.#server.addService(BlobServiceService, blobService(deps));
+    this.#server.addService(ByteStreamService, byteStream(deps));
+    this.#health.addToServer(this.#server);
+    const definition = loadFileDescriptorSetFromBuffer(readFileSync(descriptors));
+    new ReflectionService(definition).addToServer(this.#server);
+  }
+
+  /** Listens; resolves with the port. Rejects when the port is in use. */
+  async start(options: {
+    readonly host: string;
+    readonly port: number;
+    readonly keyPem: string;
+    readonly certificatePem: string;
+  }): Promise<number> {
+    const pair = {
+      private_key: Buffer.from(options.keyPem),
+      cert_chain: Buffer.from(options.certificatePem),
+    };
+    const credentials = ServerCredentials.createSsl(null, [pair]);
+    const host = options.host.includes(':') ? `[${options.host}]` : options.host;
+    return new Promise((resolve, reject) => {
+      this.#server.bindAsync(`${host}:${options.port}`, credentials, (error, port) =>
+        error === null ? resolve(port) : reject(error),
+      );
+    });
+  }
+
+  /** Watchers of the job are told. */
+  jobChanged(jobId: string): void {
+    this.#watchers.changed(jobId);
+  }
+
+  stop(): void {
+    this.#health.setStatus('', 'NOT_SERVING');
+    this.#server.forceShutdown();
+  }
+}
