@@ -5,15 +5,14 @@ import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import type { Inventory } from '../proto/gen/punnet/v1/node_service.ts';
 import { Inventory as InventoryMessage } from '../proto/gen/punnet/v1/node_service.ts';
-import { enrol } from './adapters/enrol/enrol.ts';
 import { readLimits } from './adapters/owner/limits.ts';
-import { runShim } from './adapters/sandbox/shim.ts';
 import { AgentError, StateFolder, writeDurably } from './adapters/state/state-folder.ts';
 import { readFlags, usage, version } from './config.ts';
-import { run } from './run.ts';
 
 async function main(args: readonly string[]): Promise<number> {
   if (args[0] === 'shim' && args[1] !== undefined) {
+    // Loaded alone: a task's start waits for it.
+    const { runShim } = await import('./adapters/sandbox/shim.ts');
     await runShim(args[1]);
     return 0;
   }
@@ -30,10 +29,13 @@ async function main(args: readonly string[]): Promise<number> {
       }
       const name = flags.name ?? hostname();
       const inventory = (): Promise<Inventory> => takeStock(state);
+      const { enrol } = await import('./adapters/enrol/enrol.ts');
       return print(await enrol({ url, token, name, state, inventory }));
     }
-    case 'run':
+    case 'run': {
+      const { run } = await import('./run.ts');
       return run(state, readStock(state), flags.isUnsandboxedAllowed);
+    }
     case 'status':
       return print(statusOf(state));
     case 'pause':
@@ -111,7 +113,8 @@ function setPaused(state: StateFolder, isPaused: boolean): number {
 main(process.argv.slice(2))
   .then((code) => {
     process.exitCode = code;
-    if (code !== 0 || process.argv[2] === 'run') process.exit();
+    // What a library keeps open must not keep a shim or a stopped agent alive.
+    if (process.argv[2] === 'shim' || process.argv[2] === 'run') process.exit();
   })
   .catch((error: unknown) => {
     const isMistake = error instanceof AgentError || (error as Error).name === 'LimitsError';

@@ -101,7 +101,8 @@ export async function run(
 
 function sandboxProblem(abilities: Abilities, isUnsandboxedAllowed: boolean): string | null {
   if (abilities.backend !== 'bare' || isUnsandboxedAllowed) return null;
-  return `it has no sandbox: ${abilities.problems.join('; ')}`;
+  // The scheduler takes reasons of at most 256 characters.
+  return `it has no sandbox: ${abilities.problems.join('; ')}`.slice(0, 250);
 }
 
 const systemClock = {
@@ -132,7 +133,7 @@ class Owner {
     try {
       this.limits = readLimits(this.#state.file('limits.json'));
     } catch (error) {
-      limitsProblem = error instanceof Error ? error.message : String(error);
+      limitsProblem = (error instanceof Error ? error.message : String(error)).slice(0, 250);
     }
     const { diskAvailableBytes, temperatureCelsius } = readStatus(this.#state.path);
     const now = new Date();

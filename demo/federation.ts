@@ -3,7 +3,7 @@
 
 import type { ChildProcess } from 'node:child_process';
 import { execFile, spawn } from 'node:child_process';
-import { createWriteStream, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createWriteStream, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
@@ -42,7 +42,10 @@ export async function startFederation(
   };
   const data = join(folder, 'scheduler');
   mkdirSync(data, { recursive: true });
-  const scheduler = start('scheduler', [join(dist, 'scheduler/main.js'), '--data', data]);
+  const scheduler = start('scheduler', [
+    join(dist, 'scheduler/main.js'),
+    ...['--data', data, '--grpc-port', '0', '--https-port', '0'],
+  ]);
   const stop = async (): Promise<void> => {
     for (const child of children.reverse()) await stopChild(child);
   };
@@ -52,14 +55,14 @@ export async function startFederation(
     return (await run(process.execPath, [cli, ...words], options)).stdout;
   };
   try {
-    await waitFor(scheduler, join(data, 'ready'), join(folder, 'scheduler.log'));
+    await untilReady(scheduler, join(folder, 'scheduler.log'));
     await punnet('context', 'add', join(data, 'operator.context'));
   } catch (error) {
     await stop();
     throw error;
   }
   const addNode = async (name: string, url: string, token: string): Promise<void> => {
-    const agent = join(dist, 'punnet-agent.js');
+    const agent = join(dist, 'punnet-agent.cjs');
     const state = join(folder, name);
     await run(process.execPath, [agent, 'enrol', url, token, '--state', state, '--name', name]);
     writeFileSync(join(state, 'limits.json'), `${JSON.stringify({ slots: 1 })}\n`);
@@ -69,14 +72,18 @@ export async function startFederation(
   return { punnet, addNode, environment, stop };
 }
 
-/** Waits until a program says that it is ready by writing a file, or has ended. */
-async function waitFor(child: ChildProcess, file: string, log: string): Promise<void> {
-  while (!existsSync(file)) {
-    if (child.exitCode !== null) {
-      throw new Error(`the scheduler ended while it started:\n${readFileSync(log, 'utf8')}`);
-    }
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
+/** Waits until the scheduler says that it is ready, or has ended. */
+function untilReady(child: ChildProcess, log: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let text = '';
+    child.stdout?.on('data', (part: Buffer) => {
+      text = (text + part.toString()).slice(-10_000);
+      if (text.includes('"msg":"ready"')) resolve();
+    });
+    child.once('exit', () => {
+      reject(new Error(`the scheduler ended while it started:\n${readFileSync(log, 'utf8')}`));
+    });
+  });
 }
 
 async function stopChild(child: ChildProcess): Promise<void> {

@@ -2,7 +2,15 @@
 // `npm run demo` installs what is missing and then runs this.
 
 import { spawn, spawnSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Table from 'cli-table3';
@@ -26,6 +34,8 @@ const sites = [
 async function main(): Promise<void> {
   const started = Date.now();
   const folder = mkdtempSync(join(tmpdir(), 'punnet-demo-'));
+  // Tasks run as a user of their own, who must be able to reach their work folders.
+  chmodSync(folder, 0o711);
   const isUnsandboxed = !hasNamespaces();
   if (isUnsandboxed) {
     say('!! This machine refuses namespaces (unshare fails): tasks run WITHOUT a sandbox, with');

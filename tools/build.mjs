@@ -21,6 +21,10 @@ await build({
   format: 'cjs',
   logLevel: 'warning',
 });
-for (const file of ['dist/scheduler/main.js', 'dist/scheduler/cli/main.js', 'dist/punnet-agent.cjs']) {
+for (const file of [
+  'dist/scheduler/main.js',
+  'dist/scheduler/cli/main.js',
+  'dist/punnet-agent.cjs',
+]) {
   chmodSync(file, 0o755);
 }

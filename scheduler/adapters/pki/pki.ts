@@ -1,6 +1,7 @@
 // The federation's own certificate authority (P-256), made at first start in `<data>/pki` (0600),
 // and the server's certificate. Enrolment tokens pin the CA by its fingerprint.
 
+import 'reflect-metadata';
 import { createHash, webcrypto } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { isIP } from 'node:net';
