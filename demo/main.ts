@@ -113,7 +113,7 @@ async function submitJobs(federation: Federation, folder: string): Promise<reado
     tasks: { count: picture.strips },
     sharedInputs: [{ file: 'scene.pov' }],
     outputs: ['strip.rgb.gz'],
-    profile: { work: '4 GHz*s', output: '60 kB' },
+    profile: { work: '6 GHz*s', output: '60 kB' },
     memory: '512 MB',
     timeout: '5 min',
   };
@@ -123,7 +123,7 @@ async function submitJobs(federation: Federation, folder: string): Promise<reado
     command: ['/bundle/bin/count.sh', '{input}'],
     tasks: { inputs: ['shards/*.txt'] },
     outputs: ['counts.txt'],
-    profile: { work: '2 GHz*s', output: '100 kB' },
+    profile: { work: '12 GHz*s', output: '100 kB' },
     memory: '256 MB',
     timeout: '5 min',
   };
@@ -210,7 +210,7 @@ async function showPlacements(federation: Federation, jobs: readonly DemoJob[]):
   const examples: string[] = [];
   for (const [column, job] of jobs.entries()) {
     const listed = await federation.punnet('tasks', job.jobId, '--output', 'json');
-    const tasks = JSON.parse(listed) as readonly TaskRow[];
+    const { tasks } = JSON.parse(listed) as { tasks: readonly TaskRow[] };
     for (const { site } of sites) {
       const there = tasks.filter((task) => task.siteId === site);
       const why = there.at(-1)?.placement;

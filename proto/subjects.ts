@@ -28,11 +28,6 @@ export function parseFromNodeSubject(subject: string): string | undefined {
   return /^punnet\.v1\.node\.([A-Za-z0-9_-]{1,64})\.up$/.exec(subject)?.[1];
 }
 
-/** The id of the node that is spoken to, or undefined when the subject is not one of those. */
-export function parseToNodeSubject(subject: string): string | undefined {
-  return /^punnet\.v1\.to\.([A-Za-z0-9_-]{1,64})$/.exec(subject)?.[1];
-}
-
 function token(nodeId: string): string {
   if (isSubjectToken(nodeId)) return nodeId;
   throw new RangeError(

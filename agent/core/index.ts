@@ -3,4 +3,4 @@ export type * from './model.ts';
 export type * from './commands.ts';
 export type * from './effects.ts';
 export { take } from './decide.ts';
-export { AgentState, busySlots, nextDeadlineMs } from './state.ts';
+export { AgentState, nextDeadlineMs } from './state.ts';

@@ -246,7 +246,7 @@ function describe(node: unknown): string {
   return typeof node.value === 'string' ? JSON.stringify(node.value) : String(node.value);
 }
 
-function keyOf(pair: Pair | YAMLMap['items'][number]): string {
+function keyOf(pair: YAMLMap['items'][number]): string {
   return isScalar(pair.key) ? String(pair.key.value) : String(pair.key);
 }
 

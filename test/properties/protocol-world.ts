@@ -228,7 +228,9 @@ class WorldNode {
     this.#sequence = 0;
     this.#state = new AgentState();
     const attempts = [...this.#disk.values()].map(({ lease, exit }) =>
-      exit === null ? ({ lease, phase: 'running' } as const) : ({ lease, phase: 'exited', exit } as const),
+      exit === null
+        ? ({ lease, phase: 'running' } as const)
+        : ({ lease, phase: 'exited', exit } as const),
     );
     const allowance = { slots: 2, isAccepting: true, notAccepting: null };
     this.#give({ kind: 'allowanceChanged', allowance });
@@ -252,7 +254,8 @@ class WorldNode {
     if (effect.kind === 'grant') {
       this.#give({ ...blank, grants: [leaseOf(effect.leaseId, effect.taskIndex)] });
     } else if (effect.kind === 'cancel') this.#give({ ...blank, cancels: [effect.leaseId] });
-    else if (effect.kind === 'acknowledge') this.#give({ ...blank, acknowledged: [effect.leaseId] });
+    else if (effect.kind === 'acknowledge')
+      this.#give({ ...blank, acknowledged: [effect.leaseId] });
     else if (effect.kind === 'transfer') this.#give({ ...blank, transfers: [effect] });
     else this.#give(blank);
   }
@@ -353,7 +356,10 @@ class WorldNode {
         ...part,
         leaseId: leaseId(part.leaseId),
       })),
-      transfersDone: of('transferDone').map((part) => ({ ...part, leaseId: leaseId(part.leaseId) })),
+      transfersDone: of('transferDone').map((part) => ({
+        ...part,
+        leaseId: leaseId(part.leaseId),
+      })),
     };
     this.#world.send(() => this.#world.hear(command));
   }
