@@ -8,23 +8,29 @@ import { fileURLToPath } from 'node:url';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 
-/** Debian packages: a file that proves each, and what it is for. */
+/** Debian packages: a program of each, and what it is for. */
 const packages = [
-  { name: 'nats-server', file: '/usr/bin/nats-server', why: 'the message bus', for: 'run' },
-  { name: 'bubblewrap', file: '/usr/bin/bwrap', why: 'the sandbox of tasks', for: 'run' },
-  { name: 'util-linux', file: '/usr/bin/setpriv', why: 'limits of tasks', for: 'run' },
-  { name: 'procps', file: '/usr/bin/pgrep', why: 'tests that look for processes', for: 'test' },
-  { name: 'povray', file: '/usr/bin/povray', why: 'the picture of the demo', for: 'demo' },
+  { name: 'nats-server', program: 'nats-server', why: 'the message bus', for: 'run' },
+  { name: 'bubblewrap', program: 'bwrap', why: 'the sandbox of tasks', for: 'run' },
+  { name: 'util-linux', program: 'setpriv', why: 'limits of tasks', for: 'run' },
+  { name: 'procps', program: 'pgrep', why: 'tests that look for processes', for: 'test' },
+  { name: 'povray', program: 'povray', why: 'the picture of the demo', for: 'demo' },
 ];
 
 function main() {
   const at = process.argv.indexOf('--for');
   const purpose = at < 0 ? 'run' : process.argv[at + 1];
   const wanted = packages.filter((each) => each.for === 'run' || each.for === purpose);
-  installPackages(wanted.filter((each) => !existsSync(each.file)));
+  installPackages(wanted.filter((each) => !isInstalled(each.program)));
   installModules();
   say('Building.');
   run('npm', ['run', '--silent', 'build']);
+}
+
+/** Looks beyond PATH too: Debian 12 puts nats-server in /usr/sbin, which a user's PATH leaves out. */
+function isInstalled(program) {
+  const folders = [...(process.env.PATH ?? '').split(':'), '/usr/bin', '/usr/sbin'];
+  return folders.some((folder) => existsSync(join(folder, program)));
 }
 
 function say(line) {
