@@ -3,8 +3,8 @@
 
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
-import type { Inventory } from '../proto/gen/punnet/v1/node_service.ts';
-import { Inventory as InventoryMessage } from '../proto/gen/punnet/v1/node_service.ts';
+import type { Inventory } from '../proto/gen/punnet/v1/node.ts';
+import { Inventory as InventoryMessage } from '../proto/gen/punnet/v1/node.ts';
 import { readLimits } from './adapters/owner/limits.ts';
 import { AgentError, StateFolder, writeDurably } from './adapters/state/state-folder.ts';
 import { readFlags, usage, version } from './config.ts';

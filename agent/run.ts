@@ -1,7 +1,7 @@
 // `punnet-agent run`: puts core, adapters and world together, and stops them in the reverse order.
 
 import { randomUUID } from 'node:crypto';
-import type { Inventory, NodeStatus } from '../proto/gen/punnet/v1/node_service.ts';
+import type { Inventory, NodeStatus } from '../proto/gen/punnet/v1/node.ts';
 import { RateSource } from '../proto/gen/punnet/v1/common.ts';
 import { BlobClient } from './adapters/blobs/blob-client.ts';
 import { NodeBus } from './adapters/bus/node-bus.ts';

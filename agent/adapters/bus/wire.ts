@@ -3,7 +3,7 @@
 import type { FromNode, LeaseGrant } from '../../../proto/gen/punnet/v1/agent.ts';
 import { Direction as ProtoDirection, ToNode } from '../../../proto/gen/punnet/v1/agent.ts';
 import { EndCode as ProtoEndCode } from '../../../proto/gen/punnet/v1/job.ts';
-import type { Inventory, NodeStatus } from '../../../proto/gen/punnet/v1/node_service.ts';
+import type { Inventory, NodeStatus } from '../../../proto/gen/punnet/v1/node.ts';
 import type { BlobGrant, Command, Direction, EndCode, Lease, SayPart } from '../../core/index.ts';
 
 const maxItems = 1_024;

@@ -5,7 +5,7 @@ import { request } from 'node:https';
 import { connect } from 'node:tls';
 import type { PeerCertificate } from 'node:tls';
 import { createUser } from '@nats-io/nkeys';
-import type { Inventory } from '../../../proto/gen/punnet/v1/node_service.ts';
+import type { Inventory } from '../../../proto/gen/punnet/v1/node.ts';
 import { EnrolRequest, EnrolResponse } from '../../../proto/gen/punnet/v1/agent.ts';
 import type { StateFolder } from '../state/state-folder.ts';
 import { AgentError } from '../state/state-folder.ts';

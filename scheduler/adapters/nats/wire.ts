@@ -3,7 +3,7 @@
 
 import { FromNode, ToNode } from '../../../proto/gen/punnet/v1/agent.ts';
 import type { LeaseGrant } from '../../../proto/gen/punnet/v1/agent.ts';
-import type * as proto from '../../../proto/gen/punnet/v1/node_service.ts';
+import type * as proto from '../../../proto/gen/punnet/v1/node.ts';
 import type { UplinkRate as ProtoRate } from '../../../proto/gen/punnet/v1/common.ts';
 import { maxMessageBytes } from '../../../proto/subjects.ts';
 import { endCodes, isArchitecture, leaseId, rateSources, sha256 } from '../../core/index.ts';

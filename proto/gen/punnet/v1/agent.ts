@@ -5,7 +5,7 @@
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { BlobRef } from "./common.ts";
 import { EndCode } from "./job.ts";
-import { Inventory, NodeStatus } from "./node_service.ts";
+import { Inventory, NodeStatus } from "./node.ts";
 
 export const protobufPackage = "punnet.v1";
 
