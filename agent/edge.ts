@@ -11,19 +11,18 @@ import type { BlobClient } from './adapters/blobs/blob-client.ts';
 import { BlobClientError } from './adapters/blobs/blob-client.ts';
 import { writeJsonDurably } from './adapters/sandbox/attempt-spec.ts';
 import { collectOutputs } from './adapters/sandbox/collect.ts';
+import type { Bundles } from './adapters/sandbox/bundles.ts';
 import type { Sandbox } from './adapters/sandbox/sandbox.ts';
-import { unpackBundle } from './adapters/sandbox/unpack.ts';
 import type { AdoptedAttempt, Command, Effect, Exit, Lease, SayPart } from './core/index.ts';
 import type { EffectSink } from './ports.ts';
 
 /** Processes of one task. */
 const maxProcesses = 64;
-const unpackLimits = { maxBytes: 2_000_000_000, maxEntries: 50_000 };
 
 export interface EdgeOptions {
   readonly sandbox: Sandbox;
   readonly blobs: BlobClient;
-  readonly bundlesFolder: string;
+  readonly bundles: Bundles;
   readonly post: (command: Command) => void;
   readonly say: (parts: readonly SayPart[]) => void;
   readonly onQuarantined: () => void;
@@ -86,12 +85,10 @@ export class Edge implements EffectSink {
   }
 
   async #fetch(lease: Lease): Promise<void> {
-    const { blobs, post } = this.#options;
+    const { blobs, bundles, post } = this.#options;
     const { leaseId } = lease;
     try {
-      const bundle = await blobs.fetch(lease.bundle);
-      await mkdir(this.#options.bundlesFolder, { recursive: true, mode: 0o711 });
-      await unpackBundle(bundle, this.#bundleOf(lease), unpackLimits);
+      await bundles.unpack(await blobs.fetch(lease.bundle), lease.bundle.sha256);
       for (const input of lease.inputs) await blobs.fetch(input);
       await this.#prepare(lease);
       post({ kind: 'fetched', leaseId });
@@ -100,10 +97,6 @@ export class Edge implements EffectSink {
       const detail = error instanceof Error ? error.message : String(error);
       post({ kind: 'fetchFailed', leaseId, detail, isFinal });
     }
-  }
-
-  #bundleOf(lease: Lease): string {
-    return join(this.#options.bundlesFolder, lease.bundle.sha256);
   }
 
   /** Fills the work folder: copies, since a task may write to what it finds there. */
@@ -126,7 +119,7 @@ export class Edge implements EffectSink {
       writeJsonDurably(join(folder, 'lease.json'), lease);
       await sandbox.start({
         ...{ leaseId, command, environment, isRootFileSystem, maxProcesses },
-        bundlePath: this.#bundleOf(lease),
+        bundlePath: this.#options.bundles.folderOf(lease.bundle.sha256),
         workPath: join(folder, 'work'),
         timeoutMs: lease.timeoutMs,
         memoryBytes: lease.memoryBytes,

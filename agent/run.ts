@@ -9,6 +9,7 @@ import { allow } from './adapters/owner/allowance.ts';
 import type { Limits } from './adapters/owner/limits.ts';
 import { defaultLimits, readLimits } from './adapters/owner/limits.ts';
 import { readStatus } from './adapters/probe/status.ts';
+import { Bundles } from './adapters/sandbox/bundles.ts';
 import type { Abilities } from './adapters/sandbox/self-test.ts';
 import { Sandbox } from './adapters/sandbox/sandbox.ts';
 import type { StateFolder } from './adapters/state/state-folder.ts';
@@ -50,6 +51,8 @@ export async function run(
     ca: identity.caPem,
   });
   await blobs.start();
+  const bundles = new Bundles(state.file('bundles'));
+  await bundles.start();
   const instance = { instanceNumber: state.countStart(), instanceId: randomUUID() };
   let ended: (code: number) => void = () => undefined;
   const end = new Promise<number>((resolve) => (ended = resolve));
@@ -71,8 +74,7 @@ export async function run(
     bus.say(parts, { ...instance, sequence, status, inventory: isNews ? told : undefined });
   };
   const edge = new Edge({
-    ...{ sandbox, blobs, post, say, log },
-    bundlesFolder: state.file('bundles'),
+    ...{ sandbox, blobs, bundles, post, say, log },
     onQuarantined: () => ended(3),
   });
   const loop = new AgentLoop({ clock: systemClock, sink: edge });

@@ -17,8 +17,8 @@ export interface UnpackLimits {
 }
 
 /**
- * Unpacks `archivePath` to `targetPath`, which must not exist (if it does, it is kept: same hash,
- * same content). Throws SandboxError `bad_bundle` with what was wrong; nothing is left then.
+ * Unpacks `archivePath` to `targetPath` unless it exists (same hash, same content). One call at a
+ * time for each target. Throws SandboxError `bad_bundle` with what was wrong; nothing is left then.
  */
 export async function unpackBundle(
   archivePath: string,
@@ -26,7 +26,7 @@ export async function unpackBundle(
   limits: UnpackLimits,
 ): Promise<void> {
   if (existsSync(targetPath)) return;
-  const temporary = `${targetPath}.${process.pid}.tmp`;
+  const temporary = `${targetPath}.tmp`;
   await rm(temporary, { recursive: true, force: true });
   await mkdir(temporary, { recursive: true, mode: 0o755 });
   try {
@@ -35,10 +35,7 @@ export async function unpackBundle(
     await rename(temporary, targetPath);
   } catch (error) {
     await rm(temporary, { recursive: true, force: true });
-    if (error instanceof SandboxError || existsSync(targetPath)) {
-      if (error instanceof SandboxError) throw error;
-      return; // Another attempt of the same bundle was faster.
-    }
+    if (error instanceof SandboxError) throw error;
     throw new SandboxError('bad_bundle', `bundle: could not be unpacked: ${String(error)}`, {
       cause: error,
     });
