@@ -1,7 +1,7 @@
-import { defineConfig } from 'vitest/config';
+// How the tests run, here and in CI.
 
-// CI names a file for the summary that its closing line is made of.
-const summary = process.env['VITEST_JSON'];
+import { defineConfig } from 'vitest/config';
+import { SummaryReporter } from './test/summary-reporter.ts';
 
 export default defineConfig({
   test: {
@@ -9,7 +9,6 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     maxWorkers: 2,
-    reporters: summary === undefined ? ['default'] : ['default', 'json'],
-    ...(summary === undefined ? {} : { outputFile: { json: summary } }),
+    reporters: ['default', new SummaryReporter(process.env['PUNNET_TEST_COUNTS'])],
   },
 });

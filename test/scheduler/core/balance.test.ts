@@ -1,3 +1,5 @@
+// The balance rule: backlogs of CPU and uplink, and when a slot had better stay idle.
+
 import { describe, expect, it } from 'vitest';
 import { jobId } from '../../../scheduler/core/index.ts';
 import { CoreHarness } from './harness.ts';

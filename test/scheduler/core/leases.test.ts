@@ -1,3 +1,5 @@
+// The life of a lease in the scheduler's core: granted, held, started, ended, lost, refused.
+
 import { describe, expect, it } from 'vitest';
 import { instant, jobId, leaseId } from '../../../scheduler/core/index.ts';
 import { imageOf, stateOf } from '../../../scheduler/core/index.ts';

@@ -1,0 +1,47 @@
+// Holds "who may import whom" of the architecture against the imports that are there.
+
+import { expect, test } from 'vitest';
+import { importsOf, sourceFiles } from './sources.ts';
+
+// Packages and node:*; a file of the project has an extension.
+const npm = /^[^.]+$/;
+const cores = /^(scheduler|agent)\/core\/index\.ts$/;
+const ports = /^(scheduler|agent)\/(ports|loop)\.ts$/;
+
+/** Files, and what they may import; the first row that fits a file is its own. */
+const rows: readonly (readonly [file: RegExp, may: readonly RegExp[]])[] = [
+  [/^proto\//, []],
+  [/^scheduler\/core\//, [/^scheduler\/core\//]],
+  [/^agent\/core\//, [/^agent\/core\//]],
+  [/^scheduler\/(ports|loop)\.ts$/, [/^scheduler\/(ports\.ts|core\/index\.ts)$/]],
+  [/^agent\/(ports|loop)\.ts$/, [/^agent\/(ports\.ts|core\/index\.ts)$/]],
+  [/^scheduler\/adapters\//, [edgeOf('scheduler/adapters'), /^proto\//, npm]],
+  [/^scheduler\/api\//, [edgeOf('scheduler/api'), /^proto\//, npm]],
+  [/^scheduler\/web\//, [edgeOf('scheduler/web'), /^proto\//, npm]],
+  // A client knows the contract only.
+  [/^scheduler\/cli\//, [/^scheduler\/cli\//, /^proto\//, npm]],
+  [/^agent\/(adapters|install)\//, [edgeOf('agent/(adapters|install)'), /^proto\//, npm]],
+  // main.ts puts its program together; config.ts and run.ts are parts of it.
+  [/^scheduler\/(main|config)\.ts$/, [/^scheduler\/(?!core\/(?!index\.ts))/, /^proto\//, npm]],
+  [/^agent\/(main|config|run|edge)\.ts$/, [/^agent\/(?!core\/(?!index\.ts))/, /^proto\//, npm]],
+  [/^sim\//, [/^sim\//, cores, ports, /^scheduler\/adapters\/journal\/codec\.ts$/, npm]],
+  // The demo types what a person would type: it starts programs and imports none of them.
+  [/^demo\//, [/^demo\//, npm]],
+  [/^tools\//, [npm]],
+  [/^(benchmarks|test)\/|^vitest\.config\.ts$/, [/./]],
+];
+
+function edgeOf(folder: string): RegExp {
+  const program = folder.startsWith('agent') ? 'agent' : 'scheduler';
+  return new RegExp(`^(${folder}/|${program}/(core/index|ports)\\.ts$)`);
+}
+
+test('each file imports only what its folder may import', () => {
+  const broken = sourceFiles().flatMap((file) => {
+    const row = rows.find(([files]) => files.test(file));
+    if (row === undefined) return [`${file}: its folder has no row in the table of layers`];
+    const wrong = importsOf(file).filter((name) => !row[1].some((may) => may.test(name)));
+    return wrong.map((name) => `${file} imports ${name}`);
+  });
+  expect(broken).toEqual([]);
+});

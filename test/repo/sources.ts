@@ -1,0 +1,35 @@
+// The project's own source files, for the tests that hold them to the project's rules.
+
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, normalize } from 'node:path';
+
+export const root = join(import.meta.dirname, '../..');
+
+/** All TypeScript and build scripts under version control that people write, sorted. */
+export function sourceFiles(): readonly string[] {
+  const folders = readdirSync(root, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory() && !isGenerated(entry.name))
+    .map((entry) => entry.name);
+  const found = folders.flatMap((folder) =>
+    readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).map((name) =>
+      join(folder, name),
+    ),
+  );
+  found.push('vitest.config.ts');
+  return found.filter((file) => /\.(ts|mjs)$/.test(file) && !isGenerated(file)).sort();
+}
+
+function isGenerated(file: string): boolean {
+  return /^(node_modules|dist|coverage|proto\/gen|\.)/.test(file);
+}
+
+export function textOf(file: string): string {
+  return readFileSync(join(root, file), 'utf8');
+}
+
+/** What a file imports: project files as paths from the root, all else by its name. */
+export function importsOf(file: string): readonly string[] {
+  const statements = /(?:\bfrom|\bimport)\s*\(?\s*'([^']+)'/g;
+  const names = [...textOf(file).matchAll(statements)].map((match) => match[1] ?? '');
+  return names.map((name) => (name.startsWith('.') ? normalize(join(dirname(file), name)) : name));
+}
