@@ -102,6 +102,7 @@ async function start(
     system: await nats.connectAsSystem(),
     accountPublicKey: identity.accountPublicKey,
     submit: (command) => loop.post(command),
+    instanceOf: (id) => loop.view.instanceOf(id),
     hasBlob: async (ref) => (await blobs.size(ref.sha256)) === ref.sizeBytes,
     composeLease: (effect) => composer.compose(effect),
     revokeUser: (publicKey) => nats.revokeUser(publicKey),

@@ -16,7 +16,6 @@ type NodeFact = Extract<
       | 'nodeInstanceChanged'
       | 'nodeHealthChanged'
       | 'nodeHeard'
-      | 'staleInstanceHeard'
       | 'watchStarted'
       | 'nodeRested';
   }
@@ -35,7 +34,7 @@ export function applyNodeFact(state: State, fact: NodeFact): void {
       node.instanceNumber = fact.instanceNumber;
       node.instanceId = fact.instanceId;
       node.sequence = 0;
-      node.staleMessages = 0;
+      node.instanceSince = fact.at;
       break;
     case 'nodeHealthChanged':
       node.health = fact.health;
@@ -46,9 +45,6 @@ export function applyNodeFact(state: State, fact: NodeFact): void {
       node.sequence = Math.max(node.sequence, fact.sequence);
       if (fact.status !== null) node.status = fact.status;
       break;
-    case 'staleInstanceHeard':
-      node.staleMessages += 1;
-      return;
     case 'watchStarted':
       node.watchedSince = fact.at;
       return;
@@ -106,10 +102,10 @@ function enrol(state: State, fact: Extract<NodeFact, { kind: 'nodeEnrolled' }>):
     health: 'new',
     instanceNumber: 0,
     instanceId: '',
+    instanceSince: instant(0),
     tasksSucceeded: 0,
     tasksFailed: 0,
     sequence: 0,
-    staleMessages: 0,
     lastHeardAt: null,
     watchedSince: instant(0),
     status: null,

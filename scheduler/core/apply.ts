@@ -33,7 +33,6 @@ export function apply(state: State, fact: Fact): void {
     case 'nodeInstanceChanged':
     case 'nodeHealthChanged':
     case 'nodeHeard':
-    case 'staleInstanceHeard':
     case 'watchStarted':
     case 'nodeRested':
       return applyNodeFact(state, fact);

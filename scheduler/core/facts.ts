@@ -109,8 +109,6 @@ export type SoftFact =
       readonly sequence: number;
       readonly status: NodeStatus | null;
     }
-  /** A message of an instance that has been replaced: a clone speaks, if it goes on. */
-  | { readonly kind: 'staleInstanceHeard'; readonly nodeNumber: number }
   | {
       readonly kind: 'leasePhase';
       readonly at: Instant;

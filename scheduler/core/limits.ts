@@ -27,9 +27,9 @@ export const candidateJobs = 64;
 export const unknownWorkGhzSeconds = 60;
 /** Finished tasks before their mean replaces that figure. */
 export const pilotTasks = 3;
-/** Messages of a replaced instance before it counts as a clone: what a dying process had in
- * flight is fewer. */
-export const staleMessagesOfInstance = 10;
+/** What a dead process had in flight arrives within this; a replaced instance that is heard later
+ * is alive: a clone. */
+export const lateMessagesMs = 120_000;
 /** A node that gave a task back is left alone this long, so that the two do not spin. */
 export const restAfterGivingBackMs = 30_000;
 /** A node whose tasks fail one after another rests, twice as long each time: one broken node must

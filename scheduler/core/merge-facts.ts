@@ -4,7 +4,6 @@ import type { DurableFact, Fact, SoftFact } from './facts.ts';
 
 const softKinds: ReadonlySet<string> = new Set<SoftFact['kind']>([
   'nodeHeard',
-  'staleInstanceHeard',
   'leasePhase',
   'leaseResent',
   'transferQueued',

@@ -82,6 +82,10 @@ export class StateView implements View {
     return node === undefined ? undefined : this.#summarizeNode(node);
   }
 
+  instanceOf(nodeId: NodeId): string {
+    return this.#state.nodeById.get(nodeId)?.instanceId ?? '';
+  }
+
   nodes(): readonly NodeSummary[] {
     return this.#state.nodes.map((node) => this.#summarizeNode(node));
   }

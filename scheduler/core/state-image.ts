@@ -36,7 +36,6 @@ type SavedJob = Omit<JobRecord, 'tasks' | 'running' | 'sending'>;
 type SavedNode = Omit<
   NodeRecord,
   | 'sequence'
-  | 'staleMessages'
   | 'lastHeardAt'
   | 'watchedSince'
   | 'status'
@@ -97,10 +96,11 @@ function saveSite(site: SiteRecord): SavedSite {
 function saveNode(node: NodeRecord): SavedNode {
   const { number, nodeId, name, siteNumber, natsPublicKey, requestId, tokenId } = node;
   const { enrolledAt, inventory, health, instanceNumber, instanceId } = node;
-  const { tasksSucceeded, tasksFailed } = node;
+  const { instanceSince, tasksSucceeded, tasksFailed } = node;
   return {
     ...{ number, nodeId, name, siteNumber, natsPublicKey, requestId, tokenId },
-    ...{ enrolledAt, inventory, health, instanceNumber, instanceId, tasksSucceeded, tasksFailed },
+    ...{ enrolledAt, inventory, health, instanceNumber, instanceId, instanceSince },
+    ...{ tasksSucceeded, tasksFailed },
   };
 }
 
@@ -150,7 +150,6 @@ function wakeNode(saved: SavedNode): NodeRecord {
   return {
     ...saved,
     sequence: 0,
-    staleMessages: 0,
     lastHeardAt: null,
     watchedSince: instant(0),
     status: null,

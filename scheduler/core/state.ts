@@ -22,11 +22,12 @@ export interface NodeRecord {
   health: NodeHealth;
   instanceNumber: number;
   instanceId: string;
+  /** When this instance was first heard. */
+  instanceSince: Instant;
   tasksSucceeded: number;
   tasksFailed: number;
   // What follows is soft: the node tells it again.
   sequence: number;
-  staleMessages: number;
   lastHeardAt: Instant | null;
   /** Since when its silence counts: the start, or when it became suspect; 0: not yet. */
   watchedSince: Instant;

@@ -123,6 +123,8 @@ export interface View {
     readonly limit: number;
   }): readonly TaskSummary[];
   node(nodeId: NodeId): NodeSummary | undefined;
+  /** The agent's present instance, '' before it was heard: what it is told names it. */
+  instanceOf(nodeId: NodeId): string;
   nodes(): readonly NodeSummary[];
   site(siteId: SiteId): SiteSummary | undefined;
   sites(): readonly SiteSummary[];

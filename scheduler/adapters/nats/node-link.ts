@@ -21,6 +21,7 @@ export interface NodeLinkOptions {
   readonly system: NatsConnection;
   readonly accountPublicKey: string;
   readonly submit: (command: NodeSpoke | NodeDisconnected) => void;
+  readonly instanceOf: (nodeId: NodeId) => string;
   readonly hasBlob: (ref: BlobRef) => Promise<boolean>;
   readonly composeLease: (effect: GrantEffect) => LeaseGrant | Promise<LeaseGrant | undefined>;
   readonly revokeUser: (publicKey: string) => Promise<void>;
@@ -32,7 +33,6 @@ const logEveryMs = 60_000;
 
 export class NodeLink implements EffectSink {
   readonly #options: NodeLinkOptions;
-  readonly #instances = new Map<NodeId, string>();
   readonly #loggedAt = new Map<NodeId, number>();
   #connection: NatsConnection | undefined;
   #dropped = 0;
@@ -112,7 +112,7 @@ export class NodeLink implements EffectSink {
   }
 
   #send(id: NodeId, outgoing: Outgoing): void {
-    const { messages, tooLarge } = encodeToNode(this.#instances.get(id) ?? '', outgoing);
+    const { messages, tooLarge } = encodeToNode(this.#options.instanceOf(id), outgoing);
     if (tooLarge.length > 0) this.#options.log('lease over 64 KiB', { node: id, tooLarge });
     if (this.#connection === undefined || this.#connection.isClosed()) return;
     for (const bytes of messages) this.#connection.publish(toNodeSubject(id), bytes);
@@ -125,7 +125,6 @@ export class NodeLink implements EffectSink {
       return;
     }
     const { command } = decoded;
-    this.#instances.set(id, command.instanceId);
     if (command.ended.length === 0) {
       this.#options.submit(command);
       return;

@@ -190,7 +190,9 @@ export interface Encoded {
 }
 
 /** Cuts into messages of at most 64 KiB and 256 items of a kind. */
-export function encodeToNode(instanceId: string, outgoing: Outgoing): Encoded {
+export function encodeToNode(instance: string, outgoing: Outgoing): Encoded {
+  // A quarantine is for all that speak with this identity.
+  const instanceId = outgoing.isQuarantined ? '' : instance;
   const messages: Uint8Array[] = [];
   const tooLarge: number[] = [];
   const { grants, wantsReport, isQuarantined } = outgoing;

@@ -8,7 +8,7 @@ import { nothing } from '../decision.ts';
 import type { Effect } from '../effects.ts';
 import type { Fact } from '../facts.ts';
 import { isLoss } from '../apply-leases.ts';
-import { grantResendMs, lossesPerTask, staleMessagesOfInstance } from '../limits.ts';
+import { grantResendMs, lateMessagesMs, lossesPerTask } from '../limits.ts';
 import type { Instant, LeaseId, Sha256 } from '../model/ids.ts';
 import type { LeasePhase, TaskState } from '../model/job.ts';
 import { endCodes, leasePhases } from '../model/job.ts';
@@ -79,10 +79,8 @@ function judgeInstance(
   }
   if (command.instanceId === node.instanceId) return { isCurrent: true, decision: nothing };
   const isTwin = command.instanceNumber === node.instanceNumber;
-  if (!isTwin && node.staleMessages < staleMessagesOfInstance) {
-    const heard: Fact = { kind: 'staleInstanceHeard', nodeNumber: node.number };
-    return { isCurrent: false, decision: { ...nothing, facts: [heard] } };
-  }
+  const isLate = now - node.instanceSince < lateMessagesMs;
+  if (!isTwin && isLate) return { isCurrent: false, decision: nothing };
   const held = leasesOfNode(state, node);
   const facts: Fact[] = [
     { kind: 'nodeHealthChanged', at: now, nodeNumber: node.number, health: 'quarantined' },

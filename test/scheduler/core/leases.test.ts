@@ -1,7 +1,7 @@
 // The life of a lease in the scheduler's core: granted, held, started, ended, lost, refused.
 
 import { describe, expect, it } from 'vitest';
-import { instant, jobId, leaseId } from '../../../scheduler/core/index.ts';
+import { instant, jobId, leaseId, nodeId } from '../../../scheduler/core/index.ts';
 import { imageOf, stateOf } from '../../../scheduler/core/index.ts';
 import { CoreHarness, pi3 } from './harness.ts';
 
@@ -176,8 +176,18 @@ describe('identities', () => {
   it('quarantines two that alternate', () => {
     const core = withNode();
     core.speak('pi', { instanceNumber: 2, instanceId: 'second', held: [] });
-    for (let message = 0; message < 11; message += 1) core.speak('pi', { held: [] });
+    core.wait(120_000);
+    core.speak('pi', { held: [] });
     expect(core.view.nodes()[0]?.health).toBe('quarantined');
+  });
+
+  it('takes what a dead process had in flight for what it is, however much it was', () => {
+    const core = withNode();
+    core.speak('pi', { instanceNumber: 2, instanceId: 'second', held: [] });
+    core.wait(119_000);
+    for (let message = 0; message < 50; message += 1) core.speak('pi', { held: [] });
+    expect(core.view.nodes()[0]?.health).toBe('healthy');
+    expect(core.view.instanceOf(nodeId('pi'))).toBe('second');
   });
 
   it('voids the leases of a revoked node and kills its credentials', () => {
