@@ -32,7 +32,7 @@ export class FileJournal implements Journal {
   #segmentBytes = 0;
   #sequence = 0;
   #closedSegments = 0;
-  #failure: Error | undefined;
+  #failure: Error | undefined = new JournalError('Read the journal first: call recover().');
   #isWriting = false;
 
   private constructor(folder: string, options: JournalOptions) {
@@ -127,6 +127,7 @@ export class FileJournal implements Journal {
     }
     const last = segments.at(-1);
     if (last !== undefined) await this.#openSegment(last);
+    this.#failure = undefined;
   }
 
   async append(facts: readonly DurableFact[], expectedSequence: number): Promise<void> {
@@ -207,7 +208,7 @@ export class FileJournal implements Journal {
   async close(): Promise<void> {
     await this.#segment?.close();
     this.#segment = undefined;
-    this.#failure ??= new JournalError('The journal is closed.');
+    this.#failure = new JournalError('The journal is closed.');
   }
 
   /** Names with this ending, oldest first. */
@@ -233,15 +234,23 @@ function runWorker(data: {
   readonly sequence: number;
   readonly file: string;
 }): Promise<void> {
-  // From source (tests) the worker needs a loader for TypeScript; built, it is plain JavaScript.
-  const ending = extname(import.meta.url);
-  const worker = new Worker(new URL(`./snapshot-worker${ending}`, import.meta.url), {
+  const { href, pathname } = new URL(
+    `./snapshot-worker${extname(import.meta.url)}`,
+    import.meta.url,
+  );
+  // Node can't start a thread from TypeScript: run from source (tests), a line of JavaScript loads it.
+  const isSource = pathname.endsWith('.ts');
+  const load = `import('tsx/esm/api').then((tsx) => tsx.tsImport('${href}', '${href}'))`;
+  const worker = new Worker(isSource ? load : new URL(href), {
+    eval: isSource,
     workerData: data,
     transferList: Object.values(data.image.columns).map((column) => column.buffer as ArrayBuffer),
-    ...(ending === '.ts' ? { execArgv: ['--import', 'tsx'] } : {}),
   });
   return new Promise((resolve, reject) => {
     worker.once('message', () => resolve());
     worker.once('error', reject);
+    worker.once('exit', (code) =>
+      reject(new JournalError(`The snapshot's thread ended (${code}).`)),
+    );
   });
 }
