@@ -24,7 +24,10 @@ const rows: readonly (readonly [file: RegExp, may: readonly RegExp[]])[] = [
   // main.ts puts its program together; config.ts and run.ts are parts of it.
   [/^scheduler\/(main|config)\.ts$/, [/^scheduler\/(?!core\/(?!index\.ts))/, /^proto\//, npm]],
   [/^agent\/(main|config|run|edge)\.ts$/, [/^agent\/(?!core\/(?!index\.ts))/, /^proto\//, npm]],
-  [/^sim\//, [/^sim\//, cores, ports, /^scheduler\/adapters\/journal\/codec\.ts$/, npm]],
+  [
+    /^sim\//,
+    [/^sim\//, cores, ports, /^scheduler\/adapters\/journal\/(snapshot-)?codec\.ts$/, npm],
+  ],
   // The demo types what a person would type: it starts programs and imports none of them.
   [/^demo\//, [/^demo\//, npm]],
   [/^tools\//, [npm]],
