@@ -2,25 +2,28 @@
 // `punnet-scheduler`: puts core, loop, adapters and API together, and stops them in reverse order.
 
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import pino from 'pino';
 import { BlobStore } from './adapters/blobs/blob-store.ts';
 import { CapabilitySigner, loadCapabilityKey } from './adapters/blobs/capability.ts';
 import { LeaseComposer } from './adapters/blobs/lease-composer.ts';
+import { DataFolderError } from './adapters/durable-file.ts';
 import { Enroller } from './adapters/enroller.ts';
 import { HttpsServer } from './adapters/https/https-server.ts';
 import { DataLockedError, lockData } from './adapters/journal/data-lock.ts';
 import { FileJournal, JournalError } from './adapters/journal/file-journal.ts';
+import { KeptPorts } from './adapters/kept-ports.ts';
 import { NatsIdentity } from './adapters/nats/nats-identity.ts';
 import { EmbeddedNats, NatsServerError } from './adapters/nats/nats-server.ts';
 import { NodeLink } from './adapters/nats/node-link.ts';
+import { keepOperatorContext } from './adapters/operator-context.ts';
 import { hashToken, makeToken } from './adapters/pki/node-token.ts';
-import { openPki } from './adapters/pki/pki.ts';
 import type { Pki } from './adapters/pki/pki.ts';
+import { openPki } from './adapters/pki/pki.ts';
+import { portOwner } from './adapters/port-owner.ts';
 import { SystemClock } from './adapters/system-clock.ts';
+import { urlHost } from './adapters/url-host.ts';
 import { ApiServer } from './api/server.ts';
 import type { Config } from './config.ts';
 import { readConfig } from './config.ts';
@@ -34,10 +37,13 @@ const operatorTokenMs = 400 * 24 * 3_600_000;
 /** A start that failed for a reason that its user can mend. */
 class StartError extends Error {}
 
+/** What is done at the end, the last first. */
+type Stops = (() => Promise<void> | void)[];
+
 async function main(): Promise<void> {
   const config = readConfig(process.argv.slice(2));
   const log = pino({ base: null });
-  const stops: (() => Promise<void> | void)[] = [];
+  const stops: Stops = [];
   const stop = async (): Promise<void> => {
     for (const each of stops.splice(0).reverse()) await each();
   };
@@ -58,33 +64,127 @@ async function main(): Promise<void> {
   process.once('SIGINT', end);
 }
 
-async function start(
-  config: Config,
-  log: pino.Logger,
-  stops: (() => Promise<void> | void)[],
-): Promise<void> {
-  const { dataFolder, host, publicName } = config;
+/** What was read from the data folder, or made there at the first start. */
+interface Folder {
+  readonly pki: Pki;
+  readonly blobs: BlobStore;
+  readonly signer: CapabilitySigner;
+  readonly identity: NatsIdentity;
+  readonly ports: { readonly grpc: number; readonly https: number; readonly nats: number };
+}
+
+async function start(config: Config, log: pino.Logger, stops: Stops): Promise<void> {
+  const folder = await openFolder(config, stops);
+  const { pki, blobs, signer, ports } = folder;
+  const clock = new SystemClock();
+  const urls = {
+    endpoint: `${urlHost(config.publicName)}:${ports.grpc}`,
+    https: `https://${urlHost(config.publicName)}:${ports.https}`,
+    nats: `tls://${urlHost(config.publicName)}:${ports.nats}`,
+  };
+  // The loop and what surrounds it need each other: they are made first, and listen last.
+  const submit: Loop['submit'] = (command) => loop.submit(command);
+  const view = (): Loop['view'] => loop.view;
+  const nats = await startNats(config, folder, { log, stops });
+  const composer = new LeaseComposer({ blobs, signer, view, now: () => clock.now() });
+  const link = await NodeLink.connect({
+    ...{ url: nats.url, caPem: pki.caPem },
+    credentials: await folder.identity.schedulerCredentials(),
+    system: nats.system,
+    accountPublicKey: folder.identity.accountPublicKey,
+    submit: (command) => loop.post(command),
+    instanceOf: (id) => loop.view.instanceOf(id),
+    hasBlob: async (ref) => (await blobs.size(ref.sha256)) === ref.sizeBytes,
+    composeLease: (effect) => composer.compose(effect),
+    revokeUser: (publicKey) => nats.revokeUsers([publicKey]),
+    log: (event, fields) => log.info(fields, event),
+  });
+  stops.push(() => link.stop());
+  const https = new HttpsServer({
+    ...{ host: config.host, port: ports.https, blobs, signer },
+    ...{ keyPem: pki.keyPem, certificatePem: pki.certificatePem, caPem: pki.caPem },
+    now: () => clock.now(),
+    ...enrolment(config, folder, { submit, urls }),
+    ...nodeRules(view),
+  });
+  const api = new ApiServer({
+    ...{ view, submit, blobs, hashToken, caPem: pki.caPem },
+    now: () => clock.now(),
+    makeToken: () => makeToken(pki.caFingerprint),
+    enrolUrl: urls.https,
+    endpoint: urls.endpoint,
+    bytesOf: (siteId, direction) => https.bytes(siteId, direction),
+  });
+  const loop = await startLoop(config, {
+    ...{ clock, log, stops },
+    carryOut: (effects) => {
+      link.carryOut(effects);
+      for (const effect of effects) if (effect.kind === 'jobChanged') api.jobChanged(effect.jobId);
+    },
+  });
+  await repeatRevocations(loop, folder.identity, nats);
+  await link.listen();
+  await listening('--https-port', ports.https, () => https.start());
+  stops.push(() => https.stop());
+  const { keyPem, certificatePem } = pki;
+  await listening('--grpc-port', ports.grpc, () =>
+    api.start({ host: config.host, port: ports.grpc, keyPem, certificatePem }),
+  );
+  stops.push(() => api.stop());
+  await letOperatorIn(config, loop, { pki, endpoint: urls.endpoint });
+  const { dataFolder, federation } = config;
+  log.info({ ...urls, dataFolder, federation }, 'ready');
+}
+
+async function openFolder(config: Config, stops: Stops): Promise<Folder> {
+  const { dataFolder, host } = config;
   mkdirSync(dataFolder, { recursive: true, mode: 0o700 });
   stops.push(await lockData(dataFolder));
-  const report = (event: string, fields: Record<string, unknown>): void => log.info(fields, event);
-  const clock = new SystemClock();
-  const pki = await openPki(dataFolder, [publicName, host]);
-  const blobs = await BlobStore.open(dataFolder);
-  const signer = new CapabilitySigner(loadCapabilityKey(dataFolder));
-  const identity = NatsIdentity.open(dataFolder);
-  const { certificateFile, keyFile, caPem } = pki;
+  const kept = new KeptPorts(dataFolder);
+  const port = (name: string, wanted: number): Promise<number> =>
+    wanted === 0 ? kept.port(name, host) : Promise.resolve(wanted);
+  return {
+    pki: await openPki(dataFolder, [config.publicName, host]),
+    blobs: await BlobStore.open(dataFolder),
+    signer: new CapabilitySigner(loadCapabilityKey(dataFolder)),
+    identity: NatsIdentity.open(dataFolder),
+    ports: {
+      grpc: await port('grpc', config.grpcPort),
+      https: await port('https', config.httpsPort),
+      nats: await port('nats', 0),
+    },
+  };
+}
+
+async function startNats(
+  config: Config,
+  { pki, identity, ports }: Folder,
+  { log, stops }: { readonly log: pino.Logger; readonly stops: Stops },
+): Promise<EmbeddedNats> {
   const nats = new EmbeddedNats({
-    ...{ dataFolder, identity, certificateFile, keyFile, caPem, host },
-    log: report,
+    ...{ dataFolder: config.dataFolder, host: config.host, port: ports.nats, identity },
+    ...{ certificateFile: pki.certificateFile, keyFile: pki.keyFile, caPem: pki.caPem },
+    log: (event, fields) => log.info(fields, event),
   });
   stops.push(() => nats.stop());
   await nats.start();
-  // The loop and what it feeds need each other: effects find their way once all have started.
-  const sinks: ((effects: readonly Effect[]) => void)[] = [];
+  return nats;
+}
+
+async function startLoop(
+  config: Config,
+  other: {
+    readonly clock: SystemClock;
+    readonly log: pino.Logger;
+    readonly stops: Stops;
+    readonly carryOut: (effects: readonly Effect[]) => void;
+  },
+): Promise<Loop> {
+  const { clock, log, stops, carryOut } = other;
   const loop = await Loop.start({
-    journal: FileJournal.open(join(dataFolder, 'journal')),
+    journal: FileJournal.open(join(config.dataFolder, 'journal')),
     clock,
-    sink: { carryOut: (effects) => sinks.forEach((sink) => sink(effects)) },
+    sink: { carryOut },
     onFatal: (error) => {
       // Nothing may be promised any more; the supervisor starts it again from the journal.
       log.fatal(error, 'stopped: the journal or the core failed');
@@ -93,163 +193,95 @@ async function start(
     onWarning: (warning) => log.warn(warning),
   });
   stops.push(() => loop.stop());
-  const view = () => loop.view;
-  const composer = new LeaseComposer({ blobs, signer, view, now: () => clock.now() });
-  const link = new NodeLink({
-    url: nats.url,
-    caPem,
-    credentials: await identity.schedulerCredentials(),
-    system: await nats.connectAsSystem(),
-    accountPublicKey: identity.accountPublicKey,
-    submit: (command) => loop.post(command),
-    instanceOf: (id) => loop.view.instanceOf(id),
-    hasBlob: async (ref) => (await blobs.size(ref.sha256)) === ref.sizeBytes,
-    composeLease: (effect) => composer.compose(effect),
-    revokeUser: (publicKey) => nats.revokeUser(publicKey),
-    log: report,
-  });
-  await link.start();
-  stops.push(() => link.stop());
-  sinks.push((effects) => link.carryOut(effects));
-  await repeatRevocations(loop, nats);
+  return loop;
+}
 
-  const ports = await choosePorts(config);
-  const urls = {
-    endpoint: `${publicName}:${ports.grpc}`,
-    https: `https://${publicName}:${ports.https}`,
-    nats: nats.url.replace('localhost', publicName),
-  };
+function enrolment(
+  config: Config,
+  { pki, identity }: Folder,
+  other: { readonly submit: Loop['submit']; readonly urls: { nats: string; https: string } },
+): Pick<ConstructorParameters<typeof HttpsServer>[0], 'enrol'> {
   const enroller = new Enroller({
-    submit: (command) => loop.submit(command),
+    submit: other.submit,
     issueNodeJwt: (node, key) => identity.issueNodeJwt(node, key),
-    ...{ hashToken, caPem, federation: config.federation },
-    natsUrl: urls.nats,
-    httpsUrl: urls.https,
+    ...{ hashToken, caPem: pki.caPem, federation: config.federation },
+    natsUrl: other.urls.nats,
+    httpsUrl: other.urls.https,
   });
-  const https = new HttpsServer({
-    ...{ host, port: ports.https, blobs, signer, caPem },
-    keyPem: pki.keyPem,
-    certificatePem: pki.certificatePem,
-    now: () => clock.now(),
-    enrol: (request) => enroller.enrol(request),
-    isNodeAdmitted: (id) => {
-      const health = loop.view.node(nodeId(id))?.health;
+  return { enrol: (request) => enroller.enrol(request) };
+}
+
+/** What the blobs' port must know of a node. */
+function nodeRules(view: () => Loop['view']) {
+  return {
+    isNodeAdmitted: (id: string) => {
+      const health = view().node(nodeId(id))?.health;
       return health !== undefined && health !== 'revoked' && health !== 'quarantined';
     },
-    siteRate: (id) => {
-      const node = loop.view.node(nodeId(id));
-      const site = node === undefined ? undefined : loop.view.site(node.siteId);
+    siteRate: (id: string) => {
+      const node = view().node(nodeId(id));
+      const site = node === undefined ? undefined : view().site(node.siteId);
       if (site === undefined) return undefined;
       const { siteId, share, uplink } = site;
       return { siteId, downBps: share * uplink.downBps, upBps: share * uplink.upBps };
     },
-  });
-  await listening('enrolment and blobs', ports.https, () => https.start());
-  stops.push(() => https.stop());
-
-  const api = new ApiServer({
-    view,
-    submit: (command) => loop.submit(command),
-    now: () => clock.now(),
-    blobs,
-    hashToken,
-    makeToken: () => makeToken(pki.caFingerprint),
-    caPem,
-    enrolUrl: urls.https,
-    endpoint: urls.endpoint,
-    bytesOf: (siteId, direction) => https.bytes(siteId, direction),
-  });
-  await listening('the gRPC API', ports.grpc, () =>
-    api.start({ host, port: ports.grpc, keyPem: pki.keyPem, certificatePem: pki.certificatePem }),
-  );
-  stops.push(() => api.stop());
-  sinks.push((effects) => {
-    for (const effect of effects) if (effect.kind === 'jobChanged') api.jobChanged(effect.jobId);
-  });
-  await writeOperatorContext(config, loop, pki, urls.endpoint);
-  log.info({ ...urls, dataFolder, federation: config.federation }, 'ready');
-}
-
-/** A crash may have come between a revocation on disk and its effect: all are repeated. */
-async function repeatRevocations(loop: Loop, nats: EmbeddedNats): Promise<void> {
-  for (const node of loop.view.nodes()) {
-    if (node.health === 'revoked') await nats.revokeUser(node.natsPublicKey);
-  }
-}
-
-/** Ports given as 0 are chosen once and kept, so that agents find the scheduler again. */
-async function choosePorts(config: Config): Promise<{ grpc: number; https: number }> {
-  const file = join(config.dataFolder, 'ports.json');
-  // Written below, by this program only.
-  const kept = existsSync(file)
-    ? (JSON.parse(readFileSync(file, 'utf8')) as { grpc: number; https: number })
-    : { grpc: 0, https: 0 };
-  const pick = async (wanted: number, before: number): Promise<number> => {
-    if (wanted !== 0) return wanted;
-    return before === 0 ? freePort(config.host) : before;
   };
-  const ports = {
-    grpc: await pick(config.grpcPort, kept.grpc),
-    https: await pick(config.httpsPort, kept.https),
-  };
-  writeFileSync(file, JSON.stringify(ports), { mode: 0o600 });
-  return ports;
 }
 
-async function freePort(host: string): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(0, host, resolve);
-  });
-  // A server that listens on TCP has an address with a port.
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
+/** A crash may have come between a revocation on disk and its effect. */
+async function repeatRevocations(
+  loop: Loop,
+  identity: NatsIdentity,
+  nats: EmbeddedNats,
+): Promise<void> {
+  const revoked = loop.view.nodes().filter((node) => node.health === 'revoked');
+  const missing = revoked
+    .map((node) => node.natsPublicKey)
+    .filter((key) => !identity.isRevoked(key));
+  if (missing.length > 0) await nats.revokeUsers(missing);
 }
 
-async function listening(what: string, port: number, begin: () => Promise<unknown>): Promise<void> {
+async function listening(
+  flag: '--grpc-port' | '--https-port',
+  port: number,
+  begin: () => Promise<unknown>,
+): Promise<void> {
   try {
     await begin();
   } catch (error) {
-    const isBusy = String(error).includes('EADDRINUSE');
-    if (!isBusy) throw error;
+    if (!String(error).includes('EADDRINUSE')) throw error;
+    const what = flag === '--grpc-port' ? 'the gRPC API' : 'enrolment and blobs';
     throw new StartError(
-      `Port ${port}, for ${what}, is in use: end the program that has it (ss -ltnp 'sport = :${port}' names it), or choose another (--grpc-port, --https-port).`,
+      `Port ${port}, for ${what}, is taken by ${portOwner(port)}: end that, or choose another port (${flag}).`,
     );
   }
 }
 
-/** At first start: a file that gives whoever can read it the operator's rights. */
-async function writeOperatorContext(
+function letOperatorIn(
   config: Config,
   loop: Loop,
-  pki: Pki,
-  endpoint: string,
+  { pki, endpoint }: { readonly pki: Pki; readonly endpoint: string },
 ): Promise<void> {
-  const file = join(config.dataFolder, 'operator.context');
-  if (existsSync(file)) return;
-  const token = makeToken(pki.caFingerprint);
-  await loop.submit({
-    kind: 'createToken',
-    tokenId: tokenId(`t${randomBytes(5).toString('hex')}`),
-    hash: hashToken(token),
-    role: 'operator',
-    name: 'operator',
-    siteId: null,
-    expiresAt: instant(Date.now() + operatorTokenMs),
-    uses: null,
+  return keepOperatorContext({
+    ...{ dataFolder: config.dataFolder, name: config.federation, endpoint, caPem: pki.caPem },
+    makeToken: () => makeToken(pki.caFingerprint),
+    isKnown: (token) => loop.view.tokenByHash(hashToken(token)) !== undefined,
+    addToken: async (token) => {
+      await loop.submit({
+        kind: 'createToken',
+        tokenId: tokenId(`t${randomBytes(5).toString('hex')}`),
+        hash: hashToken(token),
+        ...{ role: 'operator', name: 'operator', siteId: null, uses: null },
+        expiresAt: instant(Date.now() + operatorTokenMs),
+      });
+    },
   });
-  const context = { name: config.federation, endpoint, caPem: pki.caPem, token };
-  writeFileSync(file, `${JSON.stringify(context, null, 1)}\n`, { mode: 0o600, flush: true });
 }
 
+const mistakes = [StartError, DataFolderError, DataLockedError, JournalError, NatsServerError];
+
 function fail(error: unknown): never {
-  const isMistake =
-    error instanceof StartError ||
-    error instanceof DataLockedError ||
-    error instanceof JournalError ||
-    error instanceof NatsServerError;
+  const isMistake = mistakes.some((kind) => error instanceof kind);
   const text = error instanceof Error ? error : new Error(String(error));
   process.stderr.write(
     `punnet-scheduler: ${isMistake ? text.message : (text.stack ?? text.message)}\n`,

@@ -2,8 +2,9 @@
 // results of one lease until they expire. They say nothing about what is in the store.
 
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
+import { DataFolderError, writeDurably } from '../durable-file.ts';
 
 export type Capability =
   | {
@@ -23,15 +24,12 @@ export type Capability =
 /** Reads the key in the data folder, or makes it (32 bytes, mode 0600). */
 export function loadCapabilityKey(dataFolder: string): Buffer {
   const file = path.join(dataFolder, 'capability.key');
-  mkdirSync(dataFolder, { recursive: true });
-  try {
-    writeFileSync(file, randomBytes(32), { mode: 0o600, flag: 'wx', flush: true });
-  } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
-  }
+  if (!existsSync(file)) writeDurably(file, randomBytes(32));
   const key = readFileSync(file);
   if (key.length === 32) return key;
-  throw new Error(`${file}: want a key of 32 bytes, found ${key.length}; remove it, then restart`);
+  throw new DataFolderError(
+    `${file}: want a key of 32 bytes, found ${key.length}: remove it, then start again`,
+  );
 }
 
 /** Signs and checks capabilities with one key. */

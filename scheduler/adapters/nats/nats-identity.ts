@@ -1,7 +1,7 @@
 // Who may speak on the bus: an operator, a system account and Punnet's account with a scoped key,
 // made at first start in `<data>/nats` (0600). A node's user is a JWT; its seed never comes here.
 
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { encodeAccount, encodeOperator, encodeUser, fmtCreds } from '@nats-io/jwt';
 import { newScopedSigner } from '@nats-io/jwt';
@@ -9,6 +9,7 @@ import { createAccount, createOperator, createUser, fromSeed } from '@nats-io/nk
 import type { KeyPair } from '@nats-io/nkeys';
 import { z } from 'zod';
 import { isSubjectToken } from '../../../proto/subjects.ts';
+import { DataFolderError, readIfThere, writeDurably } from '../durable-file.ts';
 
 const stored = z.object({
   operator: z.string(),
@@ -47,9 +48,8 @@ export class NatsIdentity {
     const folder = path.join(dataFolder, 'nats');
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     const file = path.join(folder, 'identity.json');
-    if (existsSync(file)) {
-      return new NatsIdentity(file, stored.parse(JSON.parse(readFileSync(file, 'utf8'))));
-    }
+    const text = readIfThere(file);
+    if (text !== null) return new NatsIdentity(file, parse(file, text));
     const seed = (make: () => KeyPair): string => new TextDecoder().decode(make().getSeed());
     const identity = new NatsIdentity(file, {
       operator: seed(createOperator),
@@ -114,11 +114,17 @@ export class NatsIdentity {
     return this.#credentials('systemUser', 'system');
   }
 
-  /** Remembers on disk that what was issued for this key up to now is void. */
-  revoke(publicKey: string, nowUnixMs: number): void {
-    const revocations = { ...this.#stored.revocations, [publicKey]: Math.ceil(nowUnixMs / 1000) };
+  /** Remembers on disk that what was issued for these keys up to now is void. */
+  revoke(publicKeys: readonly string[], nowUnixMs: number): void {
+    const atUnixS = Math.ceil(nowUnixMs / 1000);
+    const fresh = Object.fromEntries(publicKeys.map((key) => [key, atUnixS]));
+    const revocations = { ...this.#stored.revocations, ...fresh };
     this.#stored = { ...this.#stored, revocations };
     this.#save();
+  }
+
+  isRevoked(publicKey: string): boolean {
+    return publicKey in this.#stored.revocations;
   }
 
   async #credentials(user: 'scheduler' | 'systemUser', account: 'account' | 'system') {
@@ -131,8 +137,16 @@ export class NatsIdentity {
   }
 
   #save(): void {
-    const text = JSON.stringify(this.#stored);
-    writeFileSync(`${this.#file}.new`, text, { mode: 0o600, flush: true });
-    renameSync(`${this.#file}.new`, this.#file);
+    writeDurably(this.#file, JSON.stringify(this.#stored));
+  }
+}
+
+function parse(file: string, text: string): Stored {
+  try {
+    return stored.parse(JSON.parse(text));
+  } catch {
+    throw new DataFolderError(
+      `${file} is damaged: restore it from a backup; without these keys every node must enrol again`,
+    );
   }
 }

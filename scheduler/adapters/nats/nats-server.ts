@@ -3,71 +3,73 @@
 
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { connect as dial, createServer } from 'node:net';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { connect as dial } from 'node:net';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect, credsAuthenticator } from 'nats';
 import type { NatsConnection } from 'nats';
-import { z } from 'zod';
+import { readIfThere, writeDurably } from '../durable-file.ts';
+import { isFree } from '../kept-ports.ts';
+import { portOwner } from '../port-owner.ts';
+import { localHost, urlHost } from '../url-host.ts';
 import type { NatsIdentity } from './nats-identity.ts';
 
 export interface EmbeddedNatsOptions {
   readonly dataFolder: string;
+  /** Address to listen on. */
+  readonly host: string;
+  readonly port: number;
   readonly identity: NatsIdentity;
   readonly certificateFile: string;
   readonly keyFile: string;
   readonly caPem: string;
-  /** Address to listen on; all by default. */
-  readonly host?: string;
-  readonly log?: (event: string, fields: Record<string, unknown>) => void;
+  readonly log: (event: string, fields: Record<string, unknown>) => void;
 }
 
 export class NatsServerError extends Error {}
 
 const readyWithinMs = 10_000;
+const orphanEndsWithinMs = 5_000;
 const longestBackoffMs = 10_000;
+
+interface Exit {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
 
 export class EmbeddedNats {
   readonly #options: EmbeddedNatsOptions;
   readonly #folder: string;
-  #port = 0;
+  readonly #stopping = new AbortController();
   #child: ChildProcess | undefined;
-  #stopping = new AbortController();
   #lastLine = '';
   #system: NatsConnection | undefined;
+  #updated: Promise<void> = Promise.resolve();
 
   constructor(options: EmbeddedNatsOptions) {
     this.#options = options;
-    this.#folder = path.join(options.dataFolder, 'nats');
-  }
-
-  get port(): number {
-    return this.#port;
+    this.#folder = path.resolve(options.dataFolder, 'nats');
   }
 
   /** For clients on this machine. */
   get url(): string {
-    return `tls://localhost:${this.#port}`;
+    return `tls://${urlHost(this.#localHost)}:${this.#options.port}`;
   }
 
-  get pid(): number | undefined {
-    return this.#child?.pid;
+  /** A connection in the system account: events of clients, and account updates. */
+  get system(): NatsConnection {
+    if (this.#system === undefined) throw new Error('nats-server has not been started');
+    return this.#system;
   }
 
   /** Resolves when clients can connect. Throws a NatsServerError that says what to do. */
   async start(): Promise<void> {
-    this.#stopping = new AbortController();
-    this.#port = await this.#choosePort();
+    await this.#freePort();
     await this.#writeConfiguration();
     await this.#launch(0);
-    this.#system = await this.connectAsSystem();
-  }
-
-  /** A connection in the system account: events of clients, and account updates. */
-  async connectAsSystem(): Promise<NatsConnection> {
-    return await connect({
-      servers: `localhost:${this.#port}`,
+    this.#system = await connect({
+      servers: this.url,
       name: 'punnet-system',
       authenticator: credsAuthenticator(await this.#options.identity.systemCredentials()),
       tls: { ca: this.#options.caPem },
@@ -76,16 +78,24 @@ export class EmbeddedNats {
     });
   }
 
-  /** Drops this user and keeps it out, after restarts too. Others stay connected. */
-  async revokeUser(publicKey: string): Promise<void> {
+  /**
+   * Drops these users and keeps them out, after restarts too. Others stay connected. Rejects when
+   * nats-server is away: it learns of it at its next start then.
+   */
+  revokeUsers(publicKeys: readonly string[]): Promise<void> {
+    this.#options.identity.revoke(publicKeys, Date.now());
+    // One after another, so that an older account never overwrites a newer one.
+    const updated = this.#updated.then(() => this.#updateAccount());
+    this.#updated = updated.catch(() => undefined);
+    return updated;
+  }
+
+  async #updateAccount(): Promise<void> {
     const { identity } = this.#options;
-    identity.revoke(publicKey, Date.now());
     const account = await identity.accountJwt();
     this.#writeAccount(identity.accountPublicKey, account);
-    const answer = await this.#system?.request('$SYS.REQ.CLAIMS.UPDATE', account, {
-      timeout: 5000,
-    });
-    if (answer !== undefined && !answer.string().includes('"code":200')) {
+    const answer = await this.system.request('$SYS.REQ.CLAIMS.UPDATE', account, { timeout: 5000 });
+    if (!answer.string().includes('"code":200')) {
       throw new NatsServerError(`nats-server refused the revocation: ${answer.string()}`);
     }
   }
@@ -102,46 +112,68 @@ export class EmbeddedNats {
     clearTimeout(timer);
   }
 
-  async #choosePort(): Promise<number> {
-    const file = path.join(this.#folder, 'ports.json');
-    if (existsSync(file)) {
-      const { client } = z
-        .object({ client: z.int() })
-        .parse(JSON.parse(readFileSync(file, 'utf8')));
-      await checkFree(client);
-      return client;
+  get #localHost(): string {
+    return localHost(this.#options.host);
+  }
+
+  /** The kernel ends nats-server with its scheduler; one that is left all the same is ended here. */
+  async #freePort(): Promise<void> {
+    const { host, port, log } = this.#options;
+    if (await isFree(port, host)) return;
+    const pid = Number(readIfThere(this.#pidFile()) ?? 0);
+    if (pid > 0 && this.#isOurs(pid)) {
+      log('ended a nats-server that an earlier scheduler left', { pid });
+      process.kill(pid, 'SIGKILL');
+      const deadline = performance.now() + orphanEndsWithinMs;
+      while (performance.now() < deadline) {
+        if (await isFree(port, host)) return;
+        await sleep(20);
+      }
     }
-    const client = await checkFree(0);
-    writeFileSync(file, JSON.stringify({ client }), { mode: 0o600, flush: true });
-    return client;
+    throw new NatsServerError(
+      `Port ${port}, for nats-server, is taken by ${portOwner(port)}: end that, then start again (the nodes know this port; it is kept in ports.json).`,
+    );
+  }
+
+  /** The scheduler holds the lock of this folder, so that nobody else may use its configuration. */
+  #isOurs(pid: number): boolean {
+    try {
+      return readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes(this.#configurationFile());
+    } catch {
+      return false;
+    }
   }
 
   async #writeConfiguration(): Promise<void> {
-    const { identity, certificateFile, keyFile, host } = this.#options;
+    const { identity, certificateFile, keyFile, host, port } = this.#options;
     const quote = JSON.stringify;
     mkdirSync(path.join(this.#folder, 'jwt'), { recursive: true, mode: 0o700 });
     this.#writeAccount(identity.systemPublicKey, await identity.systemJwt());
     this.#writeAccount(identity.accountPublicKey, await identity.accountJwt());
     const lines = [
-      `listen: ${quote(`${host ?? '[::]'}:${this.#port}`)}`,
+      `listen: ${quote(`${urlHost(host)}:${port}`)}`,
+      `pid_file: ${quote(this.#pidFile())}`,
       'max_payload: 65536',
       'ping_interval: "20m"',
       `tls { cert_file: ${quote(path.resolve(certificateFile))},`,
       `  key_file: ${quote(path.resolve(keyFile))}, timeout: 10 }`,
       `operator: ${quote(await identity.operatorJwt())}`,
       `system_account: ${identity.systemPublicKey}`,
-      `resolver: { type: full, dir: ${quote(path.resolve(this.#folder, 'jwt'))} }`,
+      `resolver: { type: full, dir: ${quote(path.join(this.#folder, 'jwt'))} }`,
     ];
-    writeFileSync(this.#configurationFile(), `${lines.join('\n')}\n`, { mode: 0o600 });
+    writeDurably(this.#configurationFile(), `${lines.join('\n')}\n`);
   }
 
   #writeAccount(publicKey: string, jwt: string): void {
-    const file = path.join(this.#folder, 'jwt', `${publicKey}.jwt`);
-    writeFileSync(file, jwt, { mode: 0o600, flush: true });
+    writeDurably(path.join(this.#folder, 'jwt', `${publicKey}.jwt`), jwt);
   }
 
   #configurationFile(): string {
     return path.join(this.#folder, 'nats-server.conf');
+  }
+
+  #pidFile(): string {
+    return path.join(this.#folder, 'nats-server.pid');
   }
 
   async #launch(failures: number): Promise<void> {
@@ -162,11 +194,14 @@ export class EmbeddedNats {
     child.on('error', (error) => {
       this.#lastLine = error.message;
     });
+    const exit = new Promise<Exit>((resolve) => {
+      child.once('exit', (code, signal) => resolve({ code, signal }));
+    });
     await this.#untilReady(child);
-    child.once('exit', (code, signal) => {
+    void exit.then(({ code, signal }) => {
       if (this.#stopping.signal.aborted) return;
       const again = performance.now() - startedAt > 60_000 ? 0 : failures + 1;
-      this.#options.log?.('nats-server died', { code, signal, last: this.#lastLine });
+      this.#options.log('nats-server died', { code, signal, last: this.#lastLine });
       void this.#restart(again);
     });
   }
@@ -176,22 +211,24 @@ export class EmbeddedNats {
       const { signal } = this.#stopping;
       await sleep(Math.min(longestBackoffMs, 100 * 2 ** failures), undefined, { signal });
       await this.#launch(failures);
+      this.#options.log('nats-server runs again', { pid: this.#child?.pid });
     } catch (error) {
       if (this.#stopping.signal.aborted) return;
-      this.#options.log?.('nats-server did not start', { error: String(error) });
+      this.#options.log('nats-server did not start', { error: String(error) });
       void this.#restart(failures + 1);
     }
   }
 
   async #untilReady(child: ChildProcess): Promise<void> {
+    const { port } = this.#options;
     const deadline = performance.now() + readyWithinMs;
     while (child.exitCode === null && child.signalCode === null) {
-      if (await answers(this.#port)) return;
+      if (await answers(port, this.#localHost)) return;
       if (performance.now() > deadline) child.kill('SIGKILL');
       await sleep(20);
     }
     throw new NatsServerError(
-      `nats-server: want it ready on port ${this.#port}, it ended: ${this.#lastLine}`,
+      `nats-server: want it ready on port ${port}, it ended: ${this.#lastLine}`,
     );
   }
 }
@@ -201,25 +238,10 @@ function find(program: string): string | undefined {
   return folders.map((folder) => path.join(folder, program)).find((file) => existsSync(file));
 }
 
-/** The port, or a free one for 0. */
-function checkFree(port: number): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', (cause) => {
-      const text = `port ${port} for nats-server is busy: stop what uses it, or remove ports.json`;
-      reject(new NatsServerError(text, { cause }));
-    });
-    server.listen(port, () => {
-      const address = server.address();
-      const found = typeof address === 'object' && address !== null ? address.port : port;
-      server.close(() => resolve(found));
-    });
-  });
-}
-
-function answers(port: number): Promise<boolean> {
+/** nats-server greets whoever connects. */
+function answers(port: number, host: string): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = dial({ port, host: 'localhost' });
+    const socket = dial({ port, host });
     socket.once('data', () => {
       socket.destroy();
       resolve(true);

@@ -34,11 +34,25 @@ const logEveryMs = 60_000;
 export class NodeLink implements EffectSink {
   readonly #options: NodeLinkOptions;
   readonly #loggedAt = new Map<NodeId, number>();
-  #connection: NatsConnection | undefined;
+  readonly #connection: NatsConnection;
   #dropped = 0;
 
-  constructor(options: NodeLinkOptions) {
+  private constructor(options: NodeLinkOptions, connection: NatsConnection) {
     this.#options = options;
+    this.#connection = connection;
+  }
+
+  /** Connected, and able to speak; it hears nobody before `listen`. */
+  static async connect(options: NodeLinkOptions): Promise<NodeLink> {
+    const connection = await connect({
+      servers: options.url,
+      name: 'punnet-scheduler',
+      authenticator: credsAuthenticator(options.credentials),
+      tls: { ca: options.caPem },
+      maxReconnectAttempts: -1,
+      reconnectTimeWait: 250,
+    });
+    return new NodeLink(options, connection);
   }
 
   /** Messages dropped since start. */
@@ -46,16 +60,10 @@ export class NodeLink implements EffectSink {
     return this.#dropped;
   }
 
-  async start(): Promise<void> {
-    const { url, caPem, credentials, system, accountPublicKey, submit } = this.#options;
-    const connection = await connect({
-      servers: url,
-      name: 'punnet-scheduler',
-      authenticator: credsAuthenticator(credentials),
-      tls: { ca: caPem },
-      maxReconnectAttempts: -1,
-    });
-    this.#connection = connection;
+  /** From now on what nodes say becomes commands. */
+  async listen(): Promise<void> {
+    const { system, accountPublicKey, submit } = this.#options;
+    const connection = this.#connection;
     connection.subscribe(allNodesUp, {
       callback: (error, message) => {
         const id = parseFromNodeSubject(message.subject);
@@ -72,7 +80,7 @@ export class NodeLink implements EffectSink {
   }
 
   async stop(): Promise<void> {
-    await this.#connection?.close();
+    await this.#connection.close();
   }
 
   carryOut(effects: readonly Effect[]): void {
@@ -114,7 +122,7 @@ export class NodeLink implements EffectSink {
   #send(id: NodeId, outgoing: Outgoing): void {
     const { messages, tooLarge } = encodeToNode(this.#options.instanceOf(id), outgoing);
     if (tooLarge.length > 0) this.#options.log('lease over 64 KiB', { node: id, tooLarge });
-    if (this.#connection === undefined || this.#connection.isClosed()) return;
+    if (this.#connection.isClosed()) return;
     for (const bytes of messages) this.#connection.publish(toNodeSubject(id), bytes);
   }
 

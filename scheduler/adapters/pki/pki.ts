@@ -3,11 +3,12 @@
 
 import 'reflect-metadata';
 import { createHash, webcrypto } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { hostname } from 'node:os';
 import path from 'node:path';
 import * as x509 from '@peculiar/x509';
+import { DataFolderError, readIfThere, writeDurably } from '../durable-file.ts';
 
 const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
 const dayMs = 24 * 3600 * 1000;
@@ -47,8 +48,8 @@ export async function openPki(dataFolder: string, extraNames: readonly string[])
   const certificateFile = path.join(folder, 'server.crt');
   const keyFile = path.join(folder, 'server.key');
   const [certificatePem, keyPem] = [certificate.toString('pem'), await keyToPem(keys.privateKey)];
-  write(keyFile, keyPem);
-  write(certificateFile, certificatePem);
+  writeDurably(keyFile, keyPem);
+  writeDurably(certificateFile, certificatePem);
   const caFingerprint = createHash('sha256')
     .update(new Uint8Array(ca.certificate.rawData))
     .digest('hex');
@@ -58,17 +59,8 @@ export async function openPki(dataFolder: string, extraNames: readonly string[])
 
 async function openCa(folder: string) {
   const file = path.join(folder, 'ca.pem');
-  if (existsSync(file)) {
-    // Key and certificate are one file, so that a crash never leaves one without the other.
-    const [key, certificate] = x509.PemConverter.decode(readFileSync(file, 'utf8'));
-    if (key === undefined || certificate === undefined) {
-      throw new Error(`${file}: want a key and a certificate; restore it from a backup`);
-    }
-    return {
-      certificate: new x509.X509Certificate(certificate),
-      key: await webcrypto.subtle.importKey('pkcs8', key, algorithm, true, ['sign']),
-    };
-  }
+  const text = readIfThere(file);
+  if (text !== null) return readCa(file, text);
   const keys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
   const certificate = await x509.X509CertificateGenerator.createSelfSigned({
     name: 'CN=punnet CA',
@@ -83,8 +75,24 @@ async function openCa(folder: string) {
       ),
     ],
   });
-  write(file, `${await keyToPem(keys.privateKey)}\n${certificate.toString('pem')}\n`);
+  // Key and certificate are one file, so that a crash never leaves one without the other.
+  writeDurably(file, `${await keyToPem(keys.privateKey)}\n${certificate.toString('pem')}\n`);
   return { certificate, key: keys.privateKey };
+}
+
+async function readCa(file: string, text: string) {
+  try {
+    const [key, certificate] = x509.PemConverter.decode(text);
+    if (key === undefined || certificate === undefined) throw new Error('one of them is missing');
+    return {
+      certificate: new x509.X509Certificate(certificate),
+      key: await webcrypto.subtle.importKey('pkcs8', key, algorithm, true, ['sign']),
+    };
+  } catch {
+    throw new DataFolderError(
+      `${file} is damaged (wanted a key and a certificate): restore it from a backup; without it every node and context must be made again`,
+    );
+  }
 }
 
 function validFor(days: number) {
@@ -94,9 +102,4 @@ function validFor(days: number) {
 
 async function keyToPem(key: webcrypto.CryptoKey): Promise<string> {
   return x509.PemConverter.encode(await webcrypto.subtle.exportKey('pkcs8', key), 'PRIVATE KEY');
-}
-
-function write(file: string, text: string): void {
-  writeFileSync(`${file}.new`, text, { mode: 0o600, flush: true });
-  renameSync(`${file}.new`, file);
 }

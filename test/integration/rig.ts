@@ -1,0 +1,282 @@
+// A federation of real processes for tests: the built scheduler with its nats-server, real agents,
+// the real CLI. Everything it starts is stopped by its pid; its folder is removed.
+
+import { execFile } from 'node:child_process';
+import type { ExecFileException } from 'node:child_process';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { status } from '@grpc/grpc-js';
+import { stringify } from 'yaml';
+import type { Job, Task } from '../../proto/gen/punnet/v1/job.ts';
+import { JobState } from '../../proto/gen/punnet/v1/job.ts';
+import type { Node } from '../../proto/gen/punnet/v1/node_service.ts';
+import { Connection, allPages } from '../../scheduler/cli/connection.ts';
+import { readContextFile } from '../../scheduler/cli/context.ts';
+import { isServiceError } from '../../scheduler/cli/errors.ts';
+import { submitFile } from '../../scheduler/cli/submit.ts';
+import { Program, patienceMs } from './program.ts';
+
+export const root = join(import.meta.dirname, '../..');
+const dist = join(root, 'dist');
+
+export interface Ran {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+export interface RigNode {
+  readonly name: string;
+  readonly id: string;
+  readonly state: string;
+  agent: Program;
+}
+
+export class Rig {
+  /** Reachable for task users, as an agent's state folder must be. */
+  readonly folder = mkdtempSync(join(tmpdir(), 'punnet-test-'));
+  readonly data = join(this.folder, 'scheduler');
+  readonly env = { ...process.env, XDG_CONFIG_HOME: join(this.folder, 'config') };
+  readonly nodes: RigNode[] = [];
+  readonly #programs: Program[] = [];
+  #scheduler: Program | undefined;
+  #connection: Connection | undefined;
+  #jobs = 0;
+
+  /** A scheduler on free ports, ready, and the CLI with the operator's context. */
+  static async start(): Promise<Rig> {
+    checkBuild();
+    const rig = new Rig();
+    chmodSync(rig.folder, 0o711);
+    try {
+      await rig.startScheduler();
+      const added = await rig.punnet('context', 'add', join(rig.data, 'operator.context'));
+      if (added.code !== 0) throw new Error(`context add: ${added.err}`);
+      return rig;
+    } catch (error) {
+      await rig.stop();
+      throw error;
+    }
+  }
+
+  get scheduler(): Program {
+    if (this.#scheduler === undefined) throw new Error('the scheduler was not started');
+    return this.#scheduler;
+  }
+
+  /** As the operator. A new one after each start of the scheduler. */
+  get connection(): Connection {
+    if (this.#connection === undefined) throw new Error('the scheduler was not started');
+    return this.#connection;
+  }
+
+  /** Starts one of the built programs. */
+  run(name: string, ...words: readonly string[]): Program {
+    const [program = '', ...rest] = words;
+    const started = new Program(name, [join(dist, program), ...rest], this.env);
+    this.#programs.push(started);
+    return started;
+  }
+
+  /** Runs one of the built programs to its end. */
+  call(program: string, ...words: readonly string[]): Promise<Ran> {
+    const options = { env: this.env, timeout: patienceMs };
+    return new Promise((resolve) => {
+      const done = (error: ExecFileException | null, out: string, err: string): void =>
+        resolve({ code: error === null ? 0 : Number(error.code ?? -1), out, err });
+      execFile(process.execPath, [join(dist, program), ...words], options, done);
+    });
+  }
+
+  /** The real CLI. */
+  punnet(...words: readonly string[]): Promise<Ran> {
+    return this.call('scheduler/cli/main.js', ...words);
+  }
+
+  schedulerProgram(data = this.data): Program {
+    const ports = ['--grpc-port', '0', '--https-port', '0'];
+    return this.run('scheduler', 'scheduler/main.js', '--data', data, ...ports);
+  }
+
+  async startScheduler(): Promise<void> {
+    this.#scheduler = this.schedulerProgram();
+    await this.#scheduler.said('"msg":"ready"');
+    this.#connection?.close();
+    this.#connection = new Connection(await readContextFile(join(this.data, 'operator.context')));
+  }
+
+  natsPid(): number {
+    return Number(readFileSync(join(this.data, 'nats/nats-server.pid'), 'utf8'));
+  }
+
+  /** A secret for so many nodes of a site, which is made. */
+  async nodeToken(options: { site?: string; uses?: number; rate?: string } = {}) {
+    const { site = 'here', uses = 1, rate = '1 Gbit/s' } = options;
+    const { sites, tokens } = this.connection;
+    const set = { siteId: site, down: rate, up: rate, share: 1 };
+    await this.connection.call(sites.setSite.bind(sites), set);
+    return this.connection.call(tokens.createToken.bind(tokens), {
+      role: 1,
+      name: '',
+      siteId: site,
+      expiresIn: '',
+      uses,
+    });
+  }
+
+  /** Enrols real agents at one site, and starts them; they are healthy when this resolves. */
+  async addNodes(
+    names: readonly string[],
+    options: { readonly site?: string; readonly rate?: string; readonly slots?: number } = {},
+  ): Promise<void> {
+    const { secret, url } = await this.nodeToken({ ...options, uses: names.length });
+    await Promise.all(
+      names.map(async (name) => {
+        const state = join(this.folder, name);
+        const words = ['enrol', url, secret, '--state', state, '--name', name];
+        const enrolling = this.run(`${name} (enrol)`, 'punnet-agent.cjs', ...words);
+        const { code } = await enrolling.ended;
+        if (code !== 0) throw new Error(`${name} was not enrolled:\n${enrolling.tail()}`);
+        writeFileSync(join(state, 'limits.json'), JSON.stringify({ slots: options.slots ?? 1 }));
+        const id = /Enrolled as (\S+) of/.exec(enrolling.tail())?.[1] ?? '';
+        this.nodes.push({ name, id, state, agent: this.agent(name) });
+      }),
+    );
+    await Promise.all(names.map((name) => this.untilNode(name, (node) => node.health === 2)));
+  }
+
+  /** A new agent on the state folder of this name. */
+  agent(name: string): Program {
+    return this.run(name, 'punnet-agent.cjs', 'run', '--state', join(this.folder, name));
+  }
+
+  node(name: string): RigNode {
+    const found = this.nodes.find((node) => node.name === name);
+    if (found === undefined) throw new Error(`there is no node ${name}`);
+    return found;
+  }
+
+  async listNodes(): Promise<readonly Node[]> {
+    const { nodes } = this.connection;
+    const method = nodes.listNodes.bind(nodes);
+    return allPages(
+      (pageToken) => this.connection.call(method, { pageSize: 0, pageToken, siteId: '' }),
+      (response) => response.nodes,
+    );
+  }
+
+  /** Asks until the node is so. There is no watching of nodes yet: this polls, and never guesses. */
+  async untilNode(name: string, isSo: (node: Node) => boolean): Promise<Node> {
+    const deadline = performance.now() + patienceMs;
+    for (;;) {
+      const node = (await this.listNodes()).find((each) => each.name === name);
+      if (node !== undefined && isSo(node)) return node;
+      if (performance.now() > deadline) throw new Error(`node ${name}: ${JSON.stringify(node)}`);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+
+  /** Writes a job file with a program of one shell script. Returns the file. */
+  jobFile(script: string, spec: Readonly<Record<string, unknown>>): string {
+    this.#jobs += 1;
+    const name = `job${this.#jobs}`;
+    const folder = join(this.folder, name);
+    mkdirSync(join(folder, 'program'), { recursive: true });
+    writeFileSync(join(folder, 'program/run.sh'), `#!/bin/sh\nset -eu\n${script}\n`, {
+      mode: 0o755,
+    });
+    const file = join(folder, 'job.yaml');
+    const whole = {
+      name,
+      bundles: { x86_64: { file: 'program' }, aarch64: { file: 'program' } },
+      command: ['/bundle/run.sh', '{index}'],
+      profile: { work: '1 GHz*s', output: '1 kB' },
+      ...spec,
+    };
+    writeFileSync(file, stringify(whole));
+    return file;
+  }
+
+  /** Submits by the CLI's own code, in this process. */
+  async submit(file: string, requestId?: string): Promise<Job> {
+    const io = {
+      ...{ out: () => undefined, err: () => undefined, isTty: false, env: this.env },
+      signal: new AbortController().signal,
+      now: () => Date.now(),
+    };
+    return submitFile(this.connection, io, { file, requestId });
+  }
+
+  /** Watches the job until it is so; over restarts of the scheduler, too. */
+  async untilJob(jobId: string, isSo: (job: Job) => boolean): Promise<Job> {
+    const deadline = Date.now() + patienceMs;
+    for (;;) {
+      try {
+        return await this.#firstSuch(jobId, { isSo, deadline });
+      } catch (error) {
+        const lost: readonly unknown[] = [status.UNAVAILABLE, status.CANCELLED];
+        if (!isServiceError(error) || !lost.includes(error.code)) throw error;
+      }
+    }
+  }
+
+  async #firstSuch(
+    jobId: string,
+    { isSo, deadline }: { readonly isSo: (job: Job) => boolean; readonly deadline: number },
+  ): Promise<Job> {
+    const { jobs } = this.connection;
+    const metadata = this.connection.metadata.clone();
+    metadata.setOptions({ waitForReady: true });
+    const stream: AsyncIterable<{ readonly job: Job | undefined }> = jobs.watchJob(
+      { jobId },
+      metadata,
+      { deadline },
+    );
+    let last: Job | undefined;
+    for await (const { job } of stream) {
+      last = job;
+      if (job !== undefined && isSo(job)) return job;
+    }
+    throw new Error(`job ${jobId} ended otherwise: ${JSON.stringify(last)}`);
+  }
+
+  untilSucceeded(jobId: string): Promise<Job> {
+    return this.untilJob(jobId, (job) => job.state === JobState.SUCCEEDED);
+  }
+
+  async tasks(jobId: string): Promise<readonly Task[]> {
+    const { jobs } = this.connection;
+    const method = jobs.listTasks.bind(jobs);
+    return allPages(
+      (pageToken) => this.connection.call(method, { jobId, pageSize: 0, pageToken, state: 0 }),
+      (response) => response.tasks,
+    );
+  }
+
+  /** Ends all that was started, and removes the folder. */
+  async stop(): Promise<void> {
+    this.#connection?.close();
+    for (const program of this.#programs.toReversed()) await program.kill('SIGTERM');
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  /** The ends of all logs, for a test that failed. */
+  logs(): string {
+    const running = this.#programs.filter((program) => program.lines.length > 0);
+    return running.map((program) => `--- ${program.name}\n${program.tail()}`).join('\n');
+  }
+}
+
+/** The tests run what users run: a build older than its sources would show nothing. */
+export function checkBuild(): void {
+  const builtMs = statSync(join(dist, 'punnet-agent.cjs'), { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  for (const folder of ['scheduler', 'agent', 'proto']) {
+    for (const entry of readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })) {
+      const file = join(root, folder, entry);
+      if (!file.endsWith('.ts') || statSync(file).mtimeMs <= builtMs) continue;
+      throw new Error(`dist/ is older than ${folder}/${entry}: npm run build, then test again`);
+    }
+  }
+}
