@@ -1,7 +1,7 @@
 // How facts about sites and nodes change the state.
 
 import type { Fact } from './facts.ts';
-import { isOpen, lookAtSite, siteOf } from './leases.ts';
+import { isOpen, lookAtSite, siteOf, slotsOf } from './leases.ts';
 import { instant } from './model/ids.ts';
 import type { NodeRecord, SiteRecord, State } from './state.ts';
 import { mustHave } from './state.ts';
@@ -43,7 +43,11 @@ export function applyNodeFact(state: State, fact: NodeFact): void {
     case 'nodeHeard':
       node.lastHeardAt = instant(Math.max(node.lastHeardAt ?? 0, fact.at));
       node.sequence = Math.max(node.sequence, fact.sequence);
-      if (fact.status !== null) node.status = fact.status;
+      if (fact.status !== null) {
+        const slots = slotsOf(node);
+        node.status = fact.status;
+        if (slotsOf(node) !== slots) sumCpu(state, siteOf(state, node));
+      }
       break;
     case 'watchStarted':
       node.watchedSince = fact.at;
@@ -132,6 +136,6 @@ function sumCpu(state: State, site: SiteRecord): void {
   for (const number of site.nodeNumbers) {
     const node = mustHave(state.nodes[number], `node ${number}`);
     if (node.health !== 'healthy' && node.health !== 'suspect') continue;
-    site.cpuGhz += node.inventory.slots * node.inventory.speedGhz;
+    site.cpuGhz += slotsOf(node) * node.inventory.speedGhz;
   }
 }

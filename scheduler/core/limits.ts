@@ -20,7 +20,7 @@ export const transferPatience = 4;
 /** Added to it: connection, hashing and unpacking on a Pi 1. */
 export const transferGraceMs = 60_000;
 /** Over this backlog of the uplink a site takes no task that adds more link than CPU time. */
-export const linkWindowSeconds = 30;
+export const linkWindowSeconds = 10;
 /** Waiting jobs that one free slot chooses among, the oldest first. */
 export const candidateJobs = 64;
 /** Work of a task whose profile nobody knows yet. */

@@ -8,7 +8,7 @@ import { instant } from './model/ids.ts';
 import { endCodes } from './model/job.ts';
 import type { JobState } from './model/job.ts';
 import type { Token } from './model/token.ts';
-import { siteOf } from './leases.ts';
+import { siteOf, slotsOf } from './leases.ts';
 import type { JobRecord, NodeRecord, SiteRecord, State } from './state.ts';
 import { mustHave } from './state.ts';
 import type {
@@ -176,7 +176,9 @@ export class StateView implements View {
 
   #summarizeSite(site: SiteRecord): SiteSummary {
     let slots = 0;
-    for (const number of site.nodeNumbers) slots += this.#state.nodes[number]?.inventory.slots ?? 0;
+    for (const number of site.nodeNumbers) {
+      slots += slotsOf(mustHave(this.#state.nodes[number], `node ${number}`));
+    }
     const ratio = (bps: number): number | null =>
       site.cpuGhz === 0 ? null : (site.share * bps) / 1e9 / site.cpuGhz;
     return {

@@ -25,7 +25,7 @@ export interface TaskCost {
 export interface Balance {
   readonly cpuSeconds: number;
   readonly linkSeconds: number;
-  /** Less is better. */
+  /** 0: both last as long as each other; 1: one of them has nothing. Less is better. */
   readonly imbalance: number;
 }
 
@@ -42,5 +42,11 @@ export function balanceWith(load: SiteLoad, cost: TaskCost): Balance | null {
   // A thin line that has enough to do takes no more of what it is bad at; an idle one always may,
   // or a task that fits nowhere better would wait for ever.
   if (linkBefore > 0 && linkSeconds > linkWindowSeconds && addsLink > addsCpu) return null;
-  return { cpuSeconds, linkSeconds, imbalance: Math.abs(cpuSeconds - linkSeconds) };
+  return { cpuSeconds, linkSeconds, imbalance: imbalanceOf(cpuSeconds, linkSeconds) };
+}
+
+/** Relative: in seconds, a site short of CPU would like small tasks best, whatever they are made of. */
+function imbalanceOf(cpuSeconds: number, linkSeconds: number): number {
+  const longer = Math.max(cpuSeconds, linkSeconds);
+  return longer === 0 ? 0 : 1 - Math.min(cpuSeconds, linkSeconds) / longer;
 }

@@ -4,9 +4,10 @@ export const reasonCodes = { none: 0, balance: 1, onlyKind: 2 } as const;
 
 /** The sentence of a journalled reason; empty without one. */
 export function reasonText(code: number, cpuSeconds: number, linkSeconds: number): string {
-  const hands = `with it the site's CPUs have ${seconds(cpuSeconds)} of work in hand, its uplink ${seconds(linkSeconds)}`;
-  if (code === reasonCodes.balance) return `balance: of the kinds that fit it evens best; ${hands}`;
-  if (code === reasonCodes.onlyKind) return `only kind that fits here; ${hands}`;
+  const backlogs = `with it the site has ${seconds(cpuSeconds)} of work for its CPUs and ${seconds(linkSeconds)} of bytes for its uplink`;
+  if (code === reasonCodes.balance)
+    return `of the jobs that waited, its tasks even the site's backlogs best: ${backlogs}`;
+  if (code === reasonCodes.onlyKind) return `only this job waited and fitted: ${backlogs}`;
   return '';
 }
 

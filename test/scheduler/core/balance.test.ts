@@ -25,6 +25,21 @@ describe('the balance rule', () => {
     expect(at('cpu', 'thin')).toBeGreaterThan(at('data', 'thin'));
   });
 
+  it('is relative: sites that are both short of CPU still share out by their lines', () => {
+    const core = new CoreHarness();
+    core.setSite('thin', 0.5e6);
+    core.setSite('fat', 200e6);
+    const profile = (workGhzSeconds: number) => ({ workGhzSeconds, outputBytes: 0 });
+    const bytes = new Array<number>(40).fill(1_000_000);
+    core.submit('cpu', { taskCount: 40, profile: profile(6) });
+    core.submit('data', { taskCount: 40, taskInputBytes: bytes, profile: profile(12) });
+    for (const site of ['thin', 'fat']) core.node(`pi at ${site}`, site);
+    const placed = core.take('grant').map((grant) => `${grant.jobId} ${grant.nodeId}`);
+    const count = (what: string): number => placed.filter((each) => each === what).length;
+    expect(count('data pi at fat')).toBeGreaterThan(count('data pi at thin'));
+    expect(count('cpu pi at thin')).toBeGreaterThan(count('cpu pi at fat'));
+  });
+
   it('lets an idle line take even what it is bad at', () => {
     const core = new CoreHarness();
     core.setSite('thin', 1e5);
@@ -40,9 +55,11 @@ describe('the balance rule', () => {
     core.submit('data', { taskCount: 3, taskInputBytes: [1e9, 1e9, 1e9] });
     const explanation = core.view.explain(jobId('data'));
     expect(explanation?.summary).toBe(
-      "2 of 3 tasks wait: at 1 of 1 nodes it has a place, and its site's uplink has over 30 s to carry for others. Wait, or declare a faster uplink (punnet site set).",
+      "2 of 3 tasks wait: at 1 of 1 nodes it has a place, and its site's uplink has over 10 s to carry for others. Wait, or declare a faster uplink (punnet site set).",
     );
     expect(explanation?.sites[0]).toMatchObject({ siteId: 'thin', binding: 'uplink down' });
-    expect(core.view.task(jobId('data'), 0)?.placement).toMatch(/^only kind that fits here/);
+    expect(core.view.task(jobId('data'), 0)?.placement).toMatch(
+      /^only this job waited and fitted: with it the site has/,
+    );
   });
 });
