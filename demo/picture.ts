@@ -1,68 +1,82 @@
-// The CPU-heavy job: a picture ray-traced in strips by POV-Ray. Makes its bundle, puts the strips
-// together into a PNG, and renders the same picture on this machine to compare.
+// The CPU-heavy job: a picture ray-traced in strips by Tachyon. Makes its bundle and inputs, renders
+// the same strips on this machine to compare, and puts them together into a PNG.
 
-import { execFileSync } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { basename, join } from 'node:path';
-import { crc32, deflateSync, gunzipSync } from 'node:zlib';
+import { promisify } from 'node:util';
+import { gunzipSync } from 'node:zlib';
+import PQueue from 'p-queue';
+import { PNG } from 'pngjs';
+import { cameraText, objectsText } from './scene.ts';
 
-export const width = 960;
-export const height = 720;
-export const strips = 24;
+const run = promisify(execFile);
 
-/** Puts POV-Ray, the libraries it loads and their loader into a folder. */
-export function makePovrayBundle(source: string, folder: string): void {
+const width = 960;
+const height = 720;
+export const stripCount = 24;
+const stripHeight = height / stripCount;
+const stripBytes = 3 * width * stripHeight;
+const tachyon = '/usr/bin/tachyon-nox';
+
+/** Puts Tachyon and the libraries it needs beside the C library into a folder. */
+export function makePictureBundle(source: string, folder: string): void {
   mkdirSync(join(folder, 'bin'), { recursive: true });
   mkdirSync(join(folder, 'lib'), { recursive: true });
-  copyFileSync('/usr/bin/povray', join(folder, 'bin/povray'));
+  copyFileSync(tachyon, join(folder, 'bin/tachyon'));
   copyFileSync(join(source, 'render.sh'), join(folder, 'bin/render.sh'));
-  for (const line of execFileSync('ldd', ['/usr/bin/povray'], { encoding: 'utf8' }).split('\n')) {
-    const library = /(?:=> )?(\/\S+) \(/.exec(line)?.[1];
-    if (library === undefined) continue;
-    const isLoader = basename(library).startsWith('ld-linux');
-    const name = isLoader ? 'loader' : basename(library);
-    copyFileSync(realpathSync(library), join(folder, 'lib', name));
+  for (const line of execFileSync('ldd', [tachyon], { encoding: 'utf8' }).split('\n')) {
+    const library = /=> (\/\S+) \(/.exec(line)?.[1];
+    // What belongs to the C library is on every node.
+    if (library === undefined || /^lib(c|m|mvec|pthread|z)\.so/.test(basename(library))) continue;
+    copyFileSync(realpathSync(library), join(folder, 'lib', basename(library)));
   }
 }
 
-/** The pixels of the strips, in order, as 8-bit RGB. */
+/** Writes the scene, which all strips share, and a camera for each strip, the top one first. */
+export function makePictureInputs(folder: string): void {
+  writeFileSync(join(folder, 'objects.scene'), objectsText());
+  const strips = join(folder, 'strips');
+  mkdirSync(strips);
+  for (let strip = 0; strip < stripCount; strip += 1) {
+    const top = 1 - strip / stripCount;
+    const camera = { width, height: stripHeight, bottom: top - 1 / stripCount, top };
+    writeFileSync(join(strips, `${String(strip).padStart(2, '0')}.camera`), cameraText(camera));
+  }
+}
+
+/** The pixels of the strips that the tasks left, in order, as 8-bit RGB. */
 export function joinStrips(files: readonly string[]): Buffer {
   return Buffer.concat(files.map((file) => gunzipSync(readFileSync(file))));
 }
 
-/** The same picture in one piece, rendered here. */
-export function renderDirectly(source: string, folder: string): Buffer {
-  const target = join(folder, 'direct.ppm');
-  const size = [`+W${width}`, `+H${height}`];
-  execFileSync(
-    'povray',
-    [`+I${join(source, 'scene.pov')}`, `+O${target}`, '+FP', ...size, '-D', '-GA', '-A'],
-    { stdio: 'ignore' },
-  );
-  return readFileSync(target).subarray(-3 * width * height);
+/** The same strips rendered here, by the installed Tachyon and without Punnet. */
+export async function renderDirectly(inputs: string, folder: string): Promise<Buffer> {
+  const target = join(folder, 'direct');
+  mkdirSync(target);
+  const objects = readFileSync(join(inputs, 'objects.scene'));
+  const queue = new PQueue({ concurrency: availableParallelism() });
+  const strips = Array.from({ length: stripCount }, (_, strip) => {
+    const name = String(strip).padStart(2, '0');
+    const camera = readFileSync(join(inputs, 'strips', `${name}.camera`));
+    const scene = join(target, `${name}.scene`);
+    const image = join(target, `${name}.ppm`);
+    writeFileSync(scene, Buffer.concat([camera, objects]));
+    return queue.add(async () => {
+      await run(tachyon, [scene, '-numthreads', '1', '-format', 'PPM', '-o', image]);
+      return readFileSync(image).subarray(-stripBytes);
+    });
+  });
+  return Buffer.concat(await Promise.all(strips));
 }
 
-/** Writes 8-bit RGB pixels as a PNG (RFC 2083). */
+/** Writes 8-bit RGB pixels as a PNG. */
 export function writePng(file: string, pixels: Buffer): void {
-  const rows: Buffer[] = [];
-  for (let y = 0; y < height; y += 1) {
-    rows.push(Buffer.from([0]), pixels.subarray(3 * width * y, 3 * width * (y + 1)));
+  const png = new PNG({ width, height });
+  for (let pixel = 0; pixel < width * height; pixel += 1) {
+    pixels.copy(png.data, 4 * pixel, 3 * pixel, 3 * pixel + 3);
+    png.data[4 * pixel + 3] = 255;
   }
-  const header = Buffer.alloc(13);
-  header.writeUInt32BE(width, 0);
-  header.writeUInt32BE(height, 4);
-  header.set([8, 2, 0, 0, 0], 8);
-  const signature = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
-  const data = deflateSync(Buffer.concat(rows));
-  const parts = [chunk('IHDR', header), chunk('IDAT', data), chunk('IEND', Buffer.alloc(0))];
-  writeFileSync(file, Buffer.concat([signature, ...parts]));
-}
-
-function chunk(name: string, data: Buffer): Buffer {
-  const body = Buffer.concat([Buffer.from(name, 'latin1'), data]);
-  const frame = Buffer.alloc(body.length + 8);
-  frame.writeUInt32BE(data.length, 0);
-  body.copy(frame, 4);
-  frame.writeUInt32BE(crc32(body), body.length + 4);
-  return frame;
+  writeFileSync(file, PNG.sync.write(png));
 }

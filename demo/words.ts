@@ -3,9 +3,10 @@
 
 import { copyFileSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
 
-export const shards = 24;
-export const shardBytes = 1_500_000;
+const shards = 24;
+const shardBytes = 1_500_000;
 
 /** Writes the shards, in a stable order of files; they end at line ends. */
 export function makeShards(sources: string, folder: string): void {
@@ -45,7 +46,7 @@ export type Counts = ReadonlyMap<string, number>;
 export function addCounts(files: readonly string[]): Counts {
   const total = new Map<string, number>();
   for (const file of files) {
-    for (const line of readFileSync(file, 'utf8').split('\n')) {
+    for (const line of gunzipSync(readFileSync(file)).toString().split('\n')) {
       const [count, word] = line.split(' ');
       if (word !== undefined) total.set(word, (total.get(word) ?? 0) + Number(count));
     }

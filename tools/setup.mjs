@@ -14,7 +14,12 @@ const packages = [
   { name: 'bubblewrap', program: 'bwrap', why: 'the sandbox of tasks', for: 'run' },
   { name: 'util-linux', program: 'setpriv', why: 'limits of tasks', for: 'run' },
   { name: 'procps', program: 'pgrep', why: 'tests that look for processes', for: 'test' },
-  { name: 'povray', program: 'povray', why: 'the picture of the demo', for: 'demo' },
+  {
+    name: 'tachyon-bin-nox',
+    program: 'tachyon-nox',
+    why: 'the ray tracer of the demo',
+    for: 'demo',
+  },
 ];
 
 function main() {

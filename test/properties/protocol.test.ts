@@ -46,7 +46,7 @@ describe('the protocol over a bad bus, with crashes', () => {
           expect(site).toMatchObject({ pendingWorkGhzSeconds: 0, pendingDownBytes: 0 });
         },
       ),
-      { numRuns: 150 },
+      { numRuns: Number(process.env['PUNNET_PROPERTY_RUNS'] ?? 150) },
     );
   });
 
