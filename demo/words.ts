@@ -1,7 +1,7 @@
 // The data-heavy job: word counts over this machine's own files (the sources of the npm packages
 // that are installed anyway), in shards. Makes the shards, and counts the same here to compare.
 
-import { copyFileSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 
@@ -33,11 +33,6 @@ function* textsUnder(folder: string): Generator<string> {
       yield readFileSync(path, 'utf8');
     }
   }
-}
-
-export function makeWordsBundle(source: string, folder: string): void {
-  mkdirSync(join(folder, 'bin'), { recursive: true });
-  copyFileSync(join(source, 'count.sh'), join(folder, 'bin/count.sh'));
 }
 
 export type Counts = ReadonlyMap<string, number>;
