@@ -52,20 +52,20 @@ export class Edge implements EffectSink {
     const { sandbox, log } = this.#options;
     switch (effect.kind) {
       case 'measureInputs':
-        return this.#run(effect.lease, () => this.#measure(effect.lease));
+        return this.#run(effect.lease.leaseId, () => this.#measure(effect.lease));
       case 'fetch':
-        return this.#run(effect.lease, () => this.#fetch(effect.lease));
+        return this.#run(effect.lease.leaseId, () => this.#fetch(effect.lease));
       case 'start':
-        return this.#run(effect.lease, () => this.#start(effect.lease));
+        return this.#run(effect.lease.leaseId, () => this.#start(effect.lease));
       case 'stop':
         return sandbox.stop(effect.leaseId, effect.code);
       case 'collect':
-        return this.#run(effect.lease, () => this.#collect(effect.lease, effect.exit));
+        return this.#run(effect.lease.leaseId, () => this.#collect(effect.lease, effect.exit));
       case 'upload':
-        return this.#run(effect.lease, () => this.#upload(effect.lease));
+        return this.#run(effect.lease.leaseId, () => this.#upload(effect.lease));
       case 'forget':
         this.#results.delete(effect.leaseId);
-        return sandbox.remove(effect.leaseId);
+        return this.#run(effect.leaseId, () => sandbox.remove(effect.leaseId));
       case 'quarantined':
         log('quarantined', { reason: 'two agents have this identity: enrol this node again' });
         return this.#options.onQuarantined();
@@ -73,9 +73,9 @@ export class Edge implements EffectSink {
   }
 
   /** The one place where an unexpected failure of a step is told; the core's back-off goes on. */
-  #run(lease: Lease, step: () => Promise<void>): void {
+  #run(leaseId: number, step: () => Promise<void>): void {
     step().catch((error: unknown) => {
-      this.#options.log('step failed', { lease: lease.leaseId, error: String(error) });
+      this.#options.log('step failed', { lease: leaseId, error: String(error) });
     });
   }
 
@@ -101,30 +101,31 @@ export class Edge implements EffectSink {
 
   /** Fills the work folder: copies, since a task may write to what it finds there. */
   async #prepare(lease: Lease): Promise<void> {
-    const folder = this.#options.sandbox.folderOf(lease.leaseId);
-    const work = join(folder, 'work');
-    await mkdir(work, { recursive: true });
+    const { sandbox, blobs, bundles } = this.#options;
+    const { leaseId, command, environment, isRootFileSystem } = lease;
+    const folder = sandbox.folderOf(leaseId);
+    const workPath = join(folder, 'work');
+    await mkdir(workPath, { recursive: true });
     for (const input of lease.inputs) {
-      const target = join(work, input.path);
+      const target = join(workPath, input.path);
       await mkdir(dirname(target), { recursive: true });
-      await copyFile(this.#options.blobs.fileOf(input.sha256), target);
+      await copyFile(blobs.fileOf(input.sha256), target);
     }
+    writeJsonDurably(join(folder, 'lease.json'), lease);
+    await sandbox.stage({
+      ...{ leaseId, command, environment, isRootFileSystem, maxProcesses, workPath },
+      bundlePath: bundles.folderOf(lease.bundle.sha256),
+      timeoutMs: lease.timeoutMs,
+      memoryBytes: lease.memoryBytes,
+      diskBytes: lease.diskBytes,
+    });
   }
 
   async #start(lease: Lease): Promise<void> {
     const { sandbox, post } = this.#options;
-    const { leaseId, command, environment, isRootFileSystem } = lease;
-    const folder = sandbox.folderOf(leaseId);
+    const { leaseId } = lease;
     try {
-      writeJsonDurably(join(folder, 'lease.json'), lease);
-      await sandbox.start({
-        ...{ leaseId, command, environment, isRootFileSystem, maxProcesses },
-        bundlePath: this.#options.bundles.folderOf(lease.bundle.sha256),
-        workPath: join(folder, 'work'),
-        timeoutMs: lease.timeoutMs,
-        memoryBytes: lease.memoryBytes,
-        diskBytes: lease.diskBytes,
-      });
+      await sandbox.start(leaseId);
       post({ kind: 'started', leaseId });
     } catch (error) {
       const detail = error instanceof Error ? error.message : String(error);

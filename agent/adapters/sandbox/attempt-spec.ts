@@ -2,7 +2,7 @@
 // attempt.json (agent to shim), shim.json (who watches it), exit.json (how it ended), stop, log.
 
 import { createHash } from 'node:crypto';
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import type { EndCode, Exit } from '../../core/index.ts';
 
@@ -44,6 +44,9 @@ export const attemptFiles = {
   group: 'group',
 } as const;
 
+/** What a shim says to the agent that started it, a line each. */
+export const shimWords = { started: 'started', ended: 'ended' } as const;
+
 export class SandboxError extends Error {
   readonly code: string;
   constructor(code: string, message: string, options?: ErrorOptions) {
@@ -59,26 +62,38 @@ export function attemptMark(attemptFolder: string): string {
   return `${basename(attemptFolder)}-${hash}`;
 }
 
-export const lowestTaskUid = 65_100;
-export const taskUidCount = 400;
-
-/** Unprivileged uid (and gid) of a task: 65100 to 65499, above people and below nobody. */
-export function taskUid(attemptFolder: string): number {
-  return 65_100 + (createHash('sha256').update(attemptFolder).digest().readUInt32BE(0) % 400);
-}
-
 /** Writes by temporary name, fsync and rename, so that a reader sees all or nothing. */
 export function writeJsonDurably(path: string, value: unknown): void {
   const temporary = `${path}.${process.pid}.tmp`;
   const file = openSync(temporary, 'w', 0o600);
   try {
-    writeSync(file, JSON.stringify(value));
+    writeFileSync(file, JSON.stringify(value));
     fsyncSync(file);
   } finally {
     closeSync(file);
   }
   renameSync(temporary, path);
-  const folder = openSync(dirname(path), 'r');
+  syncFolder(dirname(path));
+}
+
+/**
+ * Writes so that readers see it at once, all or nothing; on disk it is when the function that this
+ * returns was called. Without that call only a loss of power can undo it.
+ */
+export function writeJsonAtOnce(path: string, value: unknown): () => void {
+  const temporary = `${path}.${process.pid}.tmp`;
+  const file = openSync(temporary, 'w', 0o600);
+  writeFileSync(file, JSON.stringify(value));
+  renameSync(temporary, path);
+  return () => {
+    fsyncSync(file);
+    closeSync(file);
+    syncFolder(dirname(path));
+  };
+}
+
+function syncFolder(path: string): void {
+  const folder = openSync(path, 'r');
   try {
     fsyncSync(folder);
   } finally {

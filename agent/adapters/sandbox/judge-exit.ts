@@ -9,14 +9,17 @@ export interface Ending {
   readonly detail: string;
 }
 
+/** The end of the outermost process; bwrap hands on 128 + signal as its status. */
+export interface Ended {
+  readonly status: number;
+  readonly signal: string | null;
+  /** Why it never began. */
+  readonly error: string | null;
+}
+
 export interface Evidence {
   readonly spec: AttemptSpec;
-  /** Status of the outermost process; bwrap hands on 128 + signal. */
-  readonly ended: {
-    status: number;
-    signal: string | null;
-    error: string | null;
-  };
+  readonly ended: Ended;
   /** Why the shim itself ended the task, if it did. */
   readonly ending: Ending | null;
   readonly usedBytes: number;
@@ -45,12 +48,10 @@ export function judgeExit(evidence: Evidence): Exit {
 function judge(evidence: Evidence): Ending {
   const { spec, ended, ending } = evidence;
   const hasCgroup = spec.backend === 'cgroup-v1' || spec.backend === 'cgroup-v2';
-  if (ending !== null && ending.code !== 'out_of_memory') return ending;
+  if (ending !== null) return ending;
   if (evidence.oomKills > 0) {
-    return {
-      code: 'out_of_memory',
-      detail: `needed over ${spec.memoryBytes} bytes of memory; ask for more`,
-    };
+    const detail = `needed over ${spec.memoryBytes} bytes of memory; ask for more`;
+    return { code: 'out_of_memory', detail };
   }
   if (ended.error !== null) return { code: 'not_started', detail: ended.error };
   const signal = signalOf(ended);
@@ -81,7 +82,7 @@ function judge(evidence: Evidence): Ending {
 }
 
 /** Of the outermost process itself, or what bwrap tells as 128 + signal. */
-function signalOf({ status, signal }: Evidence['ended']): number | null {
+function signalOf({ status, signal }: Ended): number | null {
   if (signal !== null)
     return Object.entries(constants.signals).find(([name]) => name === signal)?.[1] ?? 0;
   return status > 128 && status <= 192 ? status - 128 : null;

@@ -1,10 +1,12 @@
 // The command line that leads from the shim to the task:
 // sh (enters the cgroups) → setpriv (task user) → nice → prlimit → bwrap → the task.
 
-import { existsSync, lstatSync, readFileSync, readlinkSync } from 'node:fs';
+import { existsSync, lstatSync, readlinkSync } from 'node:fs';
 import { join, normalize } from 'node:path';
 import type { AttemptSpec } from './attempt-spec.ts';
-import { attemptFiles, attemptMark, lowestTaskUid, taskUid, taskUidCount } from './attempt-spec.ts';
+import { attemptFiles, attemptMark } from './attempt-spec.ts';
+import { countOf } from './task-processes.ts';
+import { canChangeUser, taskUid } from './task-user.ts';
 
 export interface RunChain {
   readonly file: string;
@@ -13,12 +15,6 @@ export interface RunChain {
 
 const tmpfsBytes = 16 << 20;
 const variableName = /^[A-Za-z_][A-Za-z0-9_]*$/;
-/**
- * Whether the chain can change to a task user: root, and task uids exist in our user namespace (in
- * a rootless container they do not). It changes before bwrap, which started as root keeps root's
- * eyes and escapes nproc.
- */
-export const canChangeUser = process.getuid?.() === 0 && hasTaskUids();
 
 /**
  * The chain for an attempt. A first word that is a relative path existing in the bundle
@@ -37,10 +33,11 @@ export function runChain(
     spec.backend === 'bare' ? bareWords(spec, attemptFolder) : bwrapWords(spec, attemptFolder);
   return {
     file: '/bin/sh',
-    // One pipe for both streams keeps their order.
+    // One pipe for both streams keeps their order. Where the whole node runs out of memory, the
+    // kernel takes the task first.
     args: [
       '-c',
-      `${enter}exec "$@" 2>&1`,
+      `${enter}{ echo 1000 > /proc/self/oom_score_adj; } 2>/dev/null; exec "$@" 2>&1`,
       'sh',
       ...user,
       'nice',
@@ -55,15 +52,26 @@ export function runChain(
 }
 
 function limitWords(spec: AttemptSpec): string[] {
-  const words = [
-    '--core=0',
-    '--nofile=1024',
-    `--fsize=${spec.diskBytes}`,
-    `--nproc=${spec.maxProcesses}`,
-    `--memlock=0`,
-  ];
+  const words = ['--core=0', '--nofile=1024', `--fsize=${spec.diskBytes}`, '--memlock=0'];
   const hasCgroup = spec.backend === 'cgroup-v1' || spec.backend === 'cgroup-v2';
-  return hasCgroup ? words : [...words, `--as=${spec.memoryBytes}`];
+  if (!hasCgroup) words.push(`--as=${spec.memoryBytes}`);
+  if (!isCountedInside(spec)) words.push(`--nproc=${spec.maxProcesses + processesBeside()}`);
+  return words;
+}
+
+/**
+ * The kernel counts the processes of a user. Where the task has one of its own that is what we
+ * want; else only the sandbox's user namespace counts apart, so that the limit is set in there (by
+ * the host's prlimit, which a root file system does not have).
+ */
+function isCountedInside(spec: AttemptSpec): boolean {
+  return !canChangeUser && spec.backend !== 'bare' && !spec.isRootFileSystem;
+}
+
+/** What the task's user has beside it. */
+function processesBeside(): number {
+  const uid = process.getuid?.();
+  return canChangeUser || uid === undefined ? 0 : countOf(uid);
 }
 
 function bwrapWords(spec: AttemptSpec, attemptFolder: string): string[] {
@@ -106,6 +114,7 @@ function bwrapWords(spec: AttemptSpec, attemptFolder: string): string[] {
       ([name, value]) => ['--setenv', name, value],
     ),
     '--',
+    ...(isCountedInside(spec) ? ['prlimit', `--nproc=${spec.maxProcesses}`, '--'] : []),
     ...commandIn(spec, '/bundle'),
   ];
 }
@@ -169,12 +178,4 @@ function commandIn(spec: AttemptSpec, bundle: string): string[] {
     return [`${bundle}/${path}`, ...rest];
   }
   return [first, ...rest];
-}
-
-function hasTaskUids(): boolean {
-  const lines = readFileSync('/proc/self/uid_map', 'latin1').trim().split('\n');
-  return lines.some((line) => {
-    const [first = 0, , count = 0] = line.trim().split(/\s+/).map(Number);
-    return first <= lowestTaskUid && first + count >= lowestTaskUid + taskUidCount;
-  });
 }

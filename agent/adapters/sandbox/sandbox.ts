@@ -1,30 +1,26 @@
-// Starts, stops and adopts the attempts of a node. Decides nothing: it is asked, and tells ends.
-// The state folder must be reachable (o+x) for task users; secrets in it have mode 0600.
+// Stages, starts, stops and adopts the attempts of a node. Decides nothing: it is asked, and tells
+// ends. The state folder must be reachable (o+x) for task users; secrets in it have mode 0600.
 
 import { spawn, type ChildProcess } from 'node:child_process';
-import { chmodSync, chownSync, existsSync, lchownSync, mkdirSync } from 'node:fs';
-import { openSync, closeSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync } from 'node:fs';
+import { openSync, closeSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import type { Socket } from 'node:net';
 import { join, resolve } from 'node:path';
 import type { Exit } from '../../core/index.ts';
 import {
   attemptFiles,
-  attemptMark,
   findShim,
   readExit,
   SandboxError,
-  taskUid,
-  writeJsonDurably,
-  type AttemptSpec,
+  shimWords,
   type StopReason,
 } from './attempt-spec.ts';
-import { CgroupV1 } from './cgroup-v1.ts';
-import { canChangeUser } from './run-chain.ts';
 import { testAbilities, type Abilities } from './self-test.ts';
+import { discard, settle } from './settle.ts';
+import { stageAttempt, type StartRequest } from './stage.ts';
 import { readLogTail } from './task-log.ts';
-import { pidsMarked, signalAll } from './task-processes.ts';
-
-/** What a caller asks for; the back end is the sandbox's own finding. */
-export type StartRequest = Omit<AttemptSpec, 'backend'>;
+import { signalAll } from './task-processes.ts';
 
 export interface Adopted {
   readonly leaseId: number;
@@ -78,16 +74,16 @@ export class Sandbox {
     this.#tell = callback;
   }
 
-  /** Folder of an attempt; its `work/` may be filled with inputs before start(). */
+  /** Folder of an attempt; its `work/` may be filled with inputs before stage(). */
   folderOf(leaseId: number): string {
     return join(this.#attempts, String(leaseId));
   }
 
   /**
-   * Resolves when the task's process was spawned. Throws SandboxError `unsandboxed` where there
-   * are no namespaces and that was not allowed, `no_shim` when the shim could not run.
+   * Puts on disk what start() needs; may be repeated. Throws SandboxError `unsandboxed` where there
+   * are no namespaces and that was not allowed.
    */
-  async start(request: StartRequest): Promise<void> {
+  async stage(request: StartRequest): Promise<void> {
     const { backend, problems } = await this.selfTest();
     if (backend === 'bare' && !this.#allowUnsandboxed) {
       throw new SandboxError(
@@ -97,41 +93,81 @@ export class Sandbox {
       );
     }
     const folder = this.folderOf(request.leaseId);
-    const isUsed = existsSync(join(folder, attemptFiles.shim));
-    if (isUsed || readExit(folder) !== null) {
-      throw new SandboxError('started_before', `lease ${request.leaseId}: was started before`);
-    }
-    prepareFolder(folder, request);
-    writeJsonDurably(join(folder, attemptFiles.spec), { ...request, backend });
-    await this.#spawnShim(request.leaseId, folder);
+    this.#assertUnstarted(request.leaseId);
+    stageAttempt(folder, request, backend);
+  }
+
+  /**
+   * Starts a staged attempt; resolves when the task's process was spawned. Throws SandboxError
+   * `no_shim` when the shim could not run.
+   */
+  async start(leaseId: number): Promise<void> {
+    this.#assertUnstarted(leaseId);
+    const folder = this.folderOf(leaseId);
+    const shim = this.#spawnShim(folder);
+    const finish = once(() => {
+      settle(folder).then(
+        (exit) => this.#tell(leaseId, exit),
+        // Its folder was removed under it: nobody waits for this end.
+        () => undefined,
+      );
+    });
+    const isStarted = await new Promise<boolean>((resolve) => {
+      const timer = setTimeout(() => shim.kill('SIGKILL'), startWaitMs);
+      const settleWith = (isUp: boolean): void => {
+        clearTimeout(timer);
+        resolve(isUp);
+      };
+      onWords(shim, (word) => {
+        settleWith(true);
+        // After the caller's `started`.
+        if (word === shimWords.ended) setImmediate(finish);
+      });
+      shim.once('error', () => settleWith(false));
+      shim.once('exit', () => {
+        settleWith(false);
+        setImmediate(finish);
+      });
+    });
+    if (isStarted || readExit(folder) !== null) return;
+    const command = this.#shimCommand.join(' ');
+    const message = `lease ${leaseId}: shim '${command}' did not start; see ${folder}/shim.err`;
+    throw new SandboxError('no_shim', message);
   }
 
   /** Asks the shim to end the task; its end is told through onExit as ever. */
   stop(leaseId: number, reason: StopReason): void {
     const folder = this.folderOf(leaseId);
+    if (!existsSync(folder)) return;
+    // A shim that is not up yet finds the file.
+    writeFileSync(join(folder, attemptFiles.stop), reason);
     const shim = findShim(folder);
-    if (shim === null) return;
-    writeFileSync(join(folder, attemptFiles.stop), reason, { mode: 0o600 });
-    signalAll([shim.pid], 'SIGTERM');
+    if (shim !== null) signalAll([shim.pid], 'SIGTERM');
   }
 
-  /** What an earlier agent left: running attempts are watched, vanished ones become `lost`. */
+  /**
+   * What an earlier agent left: running attempts are watched, vanished ones become `lost`, those
+   * that never started are removed.
+   */
   async adopt(): Promise<readonly Adopted[]> {
     const found: Adopted[] = [];
     for (const name of readdirSync(this.#attempts)) {
-      if (!/^\d+$/.test(name)) continue;
+      if (!/^\d+$/.test(name)) {
+        await rm(join(this.#attempts, name), { recursive: true, force: true });
+        continue;
+      }
       const leaseId = Number(name);
       const folder = this.folderOf(leaseId);
-      if (!existsSync(join(folder, attemptFiles.spec))) continue; // Never started.
-      const isRunning = findShim(folder) !== null && readExit(folder) === null;
-      if (isRunning) {
+      const wasStarted = existsSync(join(folder, attemptFiles.shim)) || readExit(folder) !== null;
+      if (!wasStarted && (await discard(folder))) continue;
+      if (findShim(folder) !== null && readExit(folder) === null) {
         this.#watchAdopted(leaseId, folder);
         found.push({ leaseId, state: 'running' });
       } else {
-        found.push({ leaseId, state: 'exited', exit: settle(folder) });
+        found.push({ leaseId, state: 'exited', exit: await settle(folder) });
       }
     }
-    return Promise.resolve(found);
+    return found;
   }
 
   /** Last bytes of what the task printed. */
@@ -139,9 +175,9 @@ export class Sandbox {
     return readLogTail(this.folderOf(leaseId));
   }
 
-  /** Deletes the folder of an attempt that ended and whose result is acknowledged. */
-  remove(leaseId: number): void {
-    rmSync(this.folderOf(leaseId), { recursive: true, force: true });
+  /** Deletes the folder of an attempt that nobody waits for any more. */
+  async remove(leaseId: number): Promise<void> {
+    await rm(this.folderOf(leaseId), { recursive: true, force: true, maxRetries: 3 });
   }
 
   /** Stops watching; the shims and their tasks run on. */
@@ -151,7 +187,13 @@ export class Sandbox {
     this.#tell = () => undefined;
   }
 
-  async #spawnShim(leaseId: number, folder: string): Promise<void> {
+  #assertUnstarted(leaseId: number): void {
+    const folder = this.folderOf(leaseId);
+    if (!existsSync(join(folder, attemptFiles.shim)) && readExit(folder) === null) return;
+    throw new SandboxError('started_before', `lease ${leaseId}: was started before`);
+  }
+
+  #spawnShim(folder: string): ChildProcess {
     const [file = '', ...args] = this.#shimCommand;
     const errors = openSync(join(folder, 'shim.err'), 'w', 0o600);
     const shim = spawn(file, [...args, folder], {
@@ -161,108 +203,33 @@ export class Sandbox {
     closeSync(errors);
     // The shim must not keep a stopping agent alive, nor the reverse.
     shim.unref();
-    const isStarted = await waitForStart(shim);
-    shim.stdout?.destroy();
-    if (!isStarted && readExit(folder) === null) {
-      settle(folder);
-      throw new SandboxError(
-        'no_shim',
-        `lease ${leaseId}: shim '${file} ${args.join(' ')}' did not start; see ${folder}/shim.err`,
-      );
-    }
-    const finish = (): void => this.#tell(leaseId, settle(folder));
-    if (shim.exitCode !== null || shim.signalCode !== null) setImmediate(finish);
-    else shim.once('exit', finish);
+    return shim;
   }
 
   #watchAdopted(leaseId: number, folder: string): void {
     const timer = setInterval(() => {
-      if (findShim(folder) !== null) return;
+      if (readExit(folder) === null && findShim(folder) !== null) return;
       clearInterval(timer);
       this.#adopted.delete(leaseId);
-      this.#tell(leaseId, settle(folder));
+      void settle(folder).then((exit) => this.#tell(leaseId, exit));
     }, adoptedPollMs);
     this.#adopted.set(leaseId, timer);
   }
 }
 
-/** The end of an attempt whose shim is gone; without exit.json its remains are ended as `lost`. */
-function settle(folder: string): Exit {
-  const exit = readExit(folder);
-  if (exit !== null) return exit;
-  const mark = attemptMark(folder);
-  const cgroup = new CgroupV1(mark);
-  for (let round = 0; round < 50; round += 1) {
-    const left = pidsMarked(mark);
-    signalAll(left, 'SIGKILL');
-    if (cgroup.kill() && left.length === 0 && cgroup.remove()) break;
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10);
-  }
-  const detail = 'the process that watched the task vanished (killed, or the node lost power)';
-  const lost: Exit = {
-    code: 'lost',
-    exitCode: -1,
-    cpuMs: 0,
-    wallMs: 0,
-    detail,
+function once(act: () => void): () => void {
+  let isDone = false;
+  return () => {
+    if (!isDone) act();
+    isDone = true;
   };
-  writeJsonDurably(join(folder, attemptFiles.exit), lost);
-  return lost;
 }
 
-function prepareFolder(folder: string, request: StartRequest): void {
-  assertRequest(request);
-  mkdirSync(request.workPath, { recursive: true });
-  chmodSync(folder, 0o711);
-  const uid = taskUid(folder);
-  writeFileSync(
-    join(folder, attemptFiles.passwd),
-    `root:x:0:0:root:/:/bin/false\ntask:x:${uid}:${uid}:task:/work:/bin/sh\n`,
-  );
-  writeFileSync(join(folder, attemptFiles.group), `root:x:0:\ntask:x:${uid}:\n`);
-  if (request.isRootFileSystem) {
-    for (const name of ['proc', 'dev', 'tmp', 'work']) {
-      mkdirSync(join(request.bundlePath, name), { recursive: true });
-    }
-  }
-  chmodSync(request.workPath, 0o700);
-  if (canChangeUser) giveTo(request.workPath, uid);
-}
-
-function giveTo(path: string, uid: number): void {
-  chownSync(path, uid, uid);
-  for (const entry of readdirSync(path, { withFileTypes: true })) {
-    const full = join(path, entry.name);
-    if (entry.isDirectory()) giveTo(full, uid);
-    else lchownSync(full, uid, uid);
-  }
-}
-
-/** Our own bug if it fails: the edge validated the lease. */
-function assertRequest(request: StartRequest): void {
-  const isBounded = request.timeoutMs > 0 && request.timeoutMs < 2 ** 31;
-  if (!isBounded || request.command.length === 0) {
-    throw new SandboxError(
-      'bad_attempt',
-      `lease ${request.leaseId}: wanted a command and a timeout of 1 to 2147483647 ms, ` +
-        `found ${request.command.length} words and ${request.timeoutMs} ms`,
-    );
-  }
-}
-
-/** True at the shim's first word, false when it ended or said nothing in time. */
-function waitForStart(shim: ChildProcess): Promise<boolean> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(() => {
-      shim.kill('SIGKILL');
-      resolve(false);
-    }, startWaitMs);
-    const settleWith = (isStarted: boolean): void => {
-      clearTimeout(timer);
-      resolve(isStarted);
-    };
-    shim.stdout?.once('data', () => settleWith(true));
-    shim.once('error', () => settleWith(false));
-    shim.once('exit', () => settleWith(false));
+/** The lines that a shim says; both may come at once. */
+function onWords(shim: ChildProcess, hear: (word: string) => void): void {
+  shim.stdout?.on('data', (bytes: Buffer) => {
+    for (const word of bytes.toString().split('\n')) if (word !== '') hear(word);
   });
+  // A pipe is a socket to Node; types don't say so.
+  (shim.stdout as Socket | null)?.unref();
 }

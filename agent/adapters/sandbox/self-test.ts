@@ -4,15 +4,10 @@ import { execFile } from 'node:child_process';
 import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
-import {
-  attemptMark,
-  SandboxError,
-  taskUid,
-  type AttemptSpec,
-  type Backend,
-} from './attempt-spec.ts';
+import { attemptMark, SandboxError, type AttemptSpec, type Backend } from './attempt-spec.ts';
 import { CgroupV1 } from './cgroup-v1.ts';
-import { canChangeUser, runChain } from './run-chain.ts';
+import { runChain } from './run-chain.ts';
+import { canChangeUser, taskUid } from './task-user.ts';
 
 /** What this node can hold a task to. */
 export interface Abilities {

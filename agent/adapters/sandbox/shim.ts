@@ -1,8 +1,9 @@
-// The process that stands beside one task: starts it, keeps its wall time, disk and memory, and
-// writes exit.json. It outlives the agent, so that a restarted agent can collect the result.
+// The process that stands beside one task: starts it, keeps its wall time, disk, memory and CPU
+// share, and writes exit.json. It outlives the agent, so that a restarted one collects the result.
 
 import { spawn, type ChildProcess } from 'node:child_process';
-import { readFileSync, writeSync } from 'node:fs';
+import { existsSync, readFileSync, writeSync } from 'node:fs';
+import { setPriority } from 'node:os';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import type { Exit } from '../../core/index.ts';
@@ -11,27 +12,47 @@ import {
   attemptFiles,
   attemptMark,
   markProcess,
+  readExit,
   readSpec,
-  writeJsonDurably,
+  shimWords,
+  writeJsonAtOnce,
 } from './attempt-spec.ts';
 import { CgroupV1 } from './cgroup-v1.ts';
+import { CpuBrake } from './cpu-brake.ts';
 import { diskFree, diskUse } from './disk-use.ts';
-import { judgeExit, type Ending } from './judge-exit.ts';
+import { judgeExit, type Ended, type Ending } from './judge-exit.ts';
 import { runChain } from './run-chain.ts';
 import { readLogTail, TaskLog } from './task-log.ts';
-import { cpuMsOf, descendantsOf, pidsMarked, signalAll } from './task-processes.ts';
+import { cpuMsOf, descendantsOf, leftoversOf, memoryOf, signalAll } from './task-processes.ts';
 
 const watchIntervalMs = 1000;
+/** Looking must not cost more than a twentieth of a core: a work folder may hold 100,000 files. */
+const watchCostFactor = 20;
 const graceMs = 2000;
 /** A task is ended when the disk has less left: the node needs room to report at all. */
 const diskReserveBytes = 64 << 20;
+/** Below what people run on the node, above the task. */
+const shimNiceness = 10;
 
 /** Runs the attempt of a folder to its end. Resolves after exit.json is on disk. */
 export async function runShim(attemptFolder: string): Promise<void> {
-  const spec = readSpec(attemptFolder);
-  writeJsonDurably(join(attemptFolder, attemptFiles.shim), markProcess(process.pid));
-  const exit = await new Shim(spec, attemptFolder).run();
-  writeJsonDurably(join(attemptFolder, attemptFiles.exit), exit);
+  const shim = new Shim(readSpec(attemptFolder), attemptFolder);
+  process.stdout.on('error', () => undefined);
+  process.on('SIGHUP', () => undefined);
+  process.on('SIGTERM', () => shim.endAsAsked());
+  setPriority(shimNiceness);
+  writeJsonAtOnce(join(attemptFolder, attemptFiles.shim), markProcess(process.pid));
+  // An agent that found no shim has told the attempt's end already, or removed the attempt.
+  if (readExit(attemptFolder) !== null) return;
+  if (existsSync(join(attemptFolder, attemptFiles.stop))) shim.endAsAsked();
+  const exit = await shim.run();
+  const sync = writeJsonAtOnce(join(attemptFolder, attemptFiles.exit), exit);
+  say(shimWords.ended);
+  try {
+    sync();
+  } catch {
+    // The agent has taken the end, and removed the folder.
+  }
 }
 
 class Shim {
@@ -41,6 +62,7 @@ class Shim {
   readonly #log: TaskLog;
   readonly #startedMs = performance.now();
   #child: ChildProcess | null = null;
+  #watchTimer: NodeJS.Timeout | undefined;
   /** CPU time seen in living processes: nobody waits for those that SIGKILL ends with bwrap. */
   #seenCpuMs = 0;
   #ending: Ending | null = null;
@@ -53,40 +75,37 @@ class Shim {
   }
 
   async run(): Promise<Exit> {
-    // A broken pipe to a dead agent must not end the shim.
-    process.stdout.on('error', () => undefined);
-    process.on('SIGHUP', () => undefined);
-    process.on('SIGTERM', () => this.#end(this.#askedEnding()));
+    // Asked to end before there was a task.
+    if (this.#ending !== null) return this.#notRun(this.#ending);
     try {
       this.#cgroup?.create(this.#spec);
     } catch (error) {
       this.#cgroup?.remove();
-      return this.#notStarted(`cgroup refused: ${String(error)}`);
+      return this.#notRun({ code: 'not_started', detail: `cgroup refused: ${String(error)}` });
     }
     const ended = await this.#runTask();
-    await this.#clearLeftovers();
     this.#log.finish();
-    const usedBytes = diskUse(this.#spec.workPath);
     const exit = judgeExit({
       spec: this.#spec,
       ended,
       ending: this.#ending,
-      usedBytes,
+      usedBytes: diskUse(this.#spec.workPath),
       oomKills: this.#cgroup?.oomKills() ?? 0,
       refusedForks: this.#cgroup?.refusedForks() ?? 0,
       logTail: readLogTail(this.#folder, 4096),
-      cpuMs: this.#cgroup?.cpuMs() ?? Math.max(childrenCpuMs(), this.#seenCpuMs),
+      cpuMs: this.#cgroup?.cpuMs() ?? Math.max(cpuMsOf('self', 'children'), this.#seenCpuMs),
       wallMs: Math.round(performance.now() - this.#startedMs),
     });
     this.#cgroup?.remove();
     return exit;
   }
 
-  async #runTask(): Promise<{
-    status: number;
-    signal: string | null;
-    error: string | null;
-  }> {
+  /** Ends the task for the reason in the folder's stop file. */
+  endAsAsked(): void {
+    this.#end(this.#askedEnding());
+  }
+
+  async #runTask(): Promise<Ended> {
     const chain = runChain(this.#spec, this.#folder, this.#cgroup?.entryFiles() ?? []);
     const child = spawn(chain.file, chain.args, {
       cwd: this.#spec.workPath,
@@ -97,31 +116,41 @@ class Shim {
     this.#child = child;
     child.stdout.on('data', (bytes: Buffer) => this.#log.append(bytes));
     const closed = new Promise<void>((resolve) => child.stdout.once('close', resolve));
-    child.once('spawn', () => sayStarted());
-    if (this.#ending !== null) this.#signalTask('SIGKILL');
+    child.once('spawn', () => say(shimWords.started));
     const timeout = setTimeout(() => {
-      this.#end({
-        code: 'timeout',
-        detail: `ran over its ${this.#spec.timeoutMs} ms`,
-      });
+      this.#end({ code: 'timeout', detail: `ran over its ${this.#spec.timeoutMs} ms` });
     }, this.#spec.timeoutMs);
-    const watch = setInterval(() => this.#watch(), watchIntervalMs);
-    const ended = await new Promise<{
-      status: number;
-      signal: string | null;
-      error: string | null;
-    }>((resolve) => {
+    this.#watchAfter(watchIntervalMs);
+    const brake = this.#brake();
+    const ended = await new Promise<Ended>((resolve) => {
       child.once('exit', (status, signal) =>
         resolve({ status: status ?? -1, signal, error: null }),
       );
       child.once('error', (error) => resolve({ status: -1, signal: null, error: error.message }));
     });
+    brake?.stop();
     clearTimeout(timeout);
-    clearInterval(watch);
+    clearTimeout(this.#watchTimer);
     await this.#clearLeftovers();
     await Promise.race([closed, pause(500)]);
     child.stdout.destroy();
     return ended;
+  }
+
+  /** Where no cgroup holds the task to its CPU share. */
+  #brake(): CpuBrake | null {
+    const { cpuPercent } = this.#spec;
+    if (cpuPercent === undefined || this.#cgroup !== null) return null;
+    return new CpuBrake(() => this.#taskPids(), cpuPercent);
+  }
+
+  #watchAfter(spanMs: number): void {
+    this.#watchTimer = setTimeout(() => {
+      const startedMs = performance.now();
+      this.#watch();
+      const tookMs = performance.now() - startedMs;
+      this.#watchAfter(Math.max(watchIntervalMs, watchCostFactor * tookMs));
+    }, spanMs);
   }
 
   #watch(): void {
@@ -133,10 +162,17 @@ class Shim {
     } else if (diskFree(this.#spec.workPath) < diskReserveBytes) {
       const detail = `the node's disk has less than ${diskReserveBytes} bytes left`;
       this.#end({ code: 'out_of_disk', detail });
-    } else if ((this.#cgroup?.oomKills() ?? 0) > 0) {
-      // As memory.oom.group of v2: a task that lost one process ends as a whole.
-      this.#end({ code: 'out_of_memory', detail: '' });
+    } else if (this.#isOverMemory()) {
+      const detail = `needed over ${this.#spec.memoryBytes} bytes of memory; ask for more`;
+      this.#end({ code: 'out_of_memory', detail });
     }
+  }
+
+  /** As memory.oom.group of v2: a task that lost one process ends as a whole. */
+  #isOverMemory(): boolean {
+    if (this.#cgroup !== null) return this.#cgroup.oomKills() > 0;
+    // The rlimit holds each process; together they are held here.
+    return memoryOf(this.#taskPids()) > this.#spec.memoryBytes;
   }
 
   /** SIGTERM to the task, SIGKILL after the grace; only the first reason counts. */
@@ -167,11 +203,14 @@ class Shim {
     signalAll(this.#spec.backend === 'bare' ? [pid, ...inside] : inside.slice(1), 'SIGTERM');
   }
 
-  #seeCpu(): void {
+  #taskPids(): readonly number[] {
     const pid = this.#child?.pid;
-    if (pid === undefined || this.#cgroup !== null) return;
-    const pids = [pid, ...descendantsOf(pid)];
-    const sum = pids.reduce((total, each) => total + cpuMsOf(String(each), 'all'), 0);
+    return pid === undefined ? [] : [pid, ...descendantsOf(pid)];
+  }
+
+  #seeCpu(): void {
+    if (this.#cgroup !== null) return;
+    const sum = this.#taskPids().reduce((total, pid) => total + cpuMsOf(String(pid), 'all'), 0);
     this.#seenCpuMs = Math.max(this.#seenCpuMs, sum);
   }
 
@@ -180,12 +219,13 @@ class Shim {
     for (let round = 0; round < 100; round += 1) {
       let isClear = this.#cgroup?.kill() ?? true;
       if (this.#spec.backend === 'bare') {
-        const left = pidsMarked(attemptMark(this.#folder));
+        const left = leftoversOf(this.#folder);
         signalAll(left, 'SIGKILL');
         isClear &&= left.length === 0;
       }
       if (isClear) return;
-      await pause(20);
+      // The next task waits for this slot: what was killed is mostly gone at once.
+      await pause(Math.min(20, 1 + round));
     }
   }
 
@@ -199,23 +239,19 @@ class Shim {
     return { code: 'owner', detail: 'ended by the owner of the node' };
   }
 
-  #notStarted(detail: string): Exit {
+  #notRun({ code, detail }: Ending): Exit {
     this.#log.finish();
-    return { code: 'not_started', exitCode: -1, cpuMs: 0, wallMs: 0, detail };
+    return { code, exitCode: -1, cpuMs: 0, wallMs: 0, detail };
   }
 }
 
-/** Tells the agent, if it still listens, that the task's process exists. */
-function sayStarted(): void {
+/** Tells the agent, if it still listens. */
+function say(word: string): void {
   try {
-    writeSync(1, 'started\n');
+    writeSync(1, `${word}\n`);
   } catch {
     // Nobody listens.
   }
-}
-
-function childrenCpuMs(): number {
-  return cpuMsOf('self', 'children');
 }
 
 function pause(spanMs: number): Promise<void> {

@@ -1,6 +1,8 @@
 // Finds and ends the processes of one attempt through /proc, where no cgroup lists them.
 
 import { readFileSync, readdirSync } from 'node:fs';
+import { attemptMark } from './attempt-spec.ts';
+import { isUserOwn, taskUid } from './task-user.ts';
 
 /** All living descendants of a process, nearest first. */
 export function descendantsOf(rootPid: number): readonly number[] {
@@ -21,17 +23,49 @@ export function descendantsOf(rootPid: number): readonly number[] {
   return found;
 }
 
-/** Processes that carry the attempt's mark in their environment: leftovers outside a namespace. */
-export function pidsMarked(mark: string): readonly number[] {
+/**
+ * Processes that an attempt left behind outside of a PID namespace: those of its own user, and
+ * those that still carry its mark in their environment.
+ */
+export function leftoversOf(attemptFolder: string): readonly number[] {
+  const mark = `PUNNET_ATTEMPT=${attemptMark(attemptFolder)}`;
+  const uid = taskUid(attemptFolder);
   return allPids().filter((pid) => {
     if (pid === process.pid) return false;
+    if (isUserOwn && isOf(uid, pid)) return true;
     try {
-      const variables = readFileSync(`/proc/${pid}/environ`, 'latin1').split('\0');
-      return variables.includes(`PUNNET_ATTEMPT=${mark}`);
+      return readFileSync(`/proc/${pid}/environ`, 'latin1').split('\0').includes(mark);
     } catch {
       return false;
     }
   });
+}
+
+/** How many processes a user has. */
+export function countOf(uid: number): number {
+  return allPids().filter((pid) => isOf(uid, pid)).length;
+}
+
+function isOf(uid: number, pid: number): boolean {
+  // Its real user: the first of four.
+  return valueOf(pid, 'status', 'Uid') === uid;
+}
+
+/** Memory of these processes, in bytes; what they share, as a fork does with its parent, once. */
+export function memoryOf(pids: readonly number[]): number {
+  const kilobytes = (pid: number, name: string): number => valueOf(pid, 'smaps_rollup', name) || 0;
+  const own = (pid: number): number => kilobytes(pid, 'Pss_Anon') + kilobytes(pid, 'Pss_Shmem');
+  return 1024 * pids.reduce((sum, pid) => sum + own(pid), 0);
+}
+
+/** The first number of a line in a file of /proc/<pid>; 0 where there is none. */
+function valueOf(pid: number, file: 'status' | 'smaps_rollup', name: string): number {
+  try {
+    const text = readFileSync(`/proc/${pid}/${file}`, 'latin1');
+    return Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(text)?.[1] ?? 0);
+  } catch {
+    return 0;
+  }
 }
 
 /** Sends a signal to each; those that ended in between are no error. */

@@ -1,9 +1,13 @@
 // An agent killed with SIGKILL loses no task: the next one adopts what ran on, and what vanished.
 
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, describe, expect, test } from 'vitest';
-import { findShim } from '../../../agent/adapters/sandbox/attempt-spec.ts';
+import { findShim, markProcess, readExit } from '../../../agent/adapters/sandbox/attempt-spec.ts';
+import { leftoversOf } from '../../../agent/adapters/sandbox/task-processes.ts';
 import { bundleInto, SandboxRig } from './sandbox-rig.ts';
 
 const rig = new SandboxRig();
@@ -14,7 +18,8 @@ if (!hasNamespaces) console.log(`skipped: ${problems.join('; ')}`);
 const agentSource = `import { Sandbox } from './agent/adapters/sandbox/sandbox.ts';
   const [stateFolder, shimCommand, request] = process.argv.slice(2);
   const sandbox = new Sandbox({ stateFolder, shimCommand: JSON.parse(shimCommand) });
-  await sandbox.start(JSON.parse(request));
+  await sandbox.stage(JSON.parse(request));
+  await sandbox.start(JSON.parse(request).leaseId);
   console.log('started');
   setInterval(() => undefined, 1000);`;
 
@@ -39,7 +44,7 @@ describe.skipIf(!hasNamespaces)('after kill -9 of the agent', () => {
     expect(await rig.sandbox.adopt()).toMatchObject([
       { leaseId: 1, state: 'exited', exit: { code: 'succeeded' } },
     ]);
-    rig.sandbox.remove(1);
+    await rig.sandbox.remove(1);
   });
 
   test('a task whose shim was killed too is lost', { timeout: 30_000 }, async () => {
@@ -50,6 +55,49 @@ describe.skipIf(!hasNamespaces)('after kill -9 of the agent', () => {
     await rig.sandbox.adopt();
     if (shim !== null) process.kill(shim.pid, 'SIGKILL');
     expect(await ended).toMatchObject({ code: 'lost' });
-    rig.sandbox.remove(2);
+    await rig.sandbox.remove(2);
+  });
+
+  test('a task of before a reboot is lost', { timeout: 30_000 }, async () => {
+    await startAndKillAgent(3, 'sleep 100');
+    const folder = rig.sandbox.folderOf(3);
+    const shim = findShim(folder);
+    if (shim !== null) process.kill(shim.pid, 'SIGKILL');
+    // After a reboot the same number is some other process.
+    const mark = { ...markProcess(process.pid), bootId: 'another boot' };
+    writeFileSync(join(folder, 'shim.json'), JSON.stringify(mark));
+    const adopted = await rig.sandbox.adopt();
+    expect(adopted).toMatchObject([{ leaseId: 3, state: 'exited', exit: { code: 'lost' } }]);
+    expect(leftoversOf(folder)).toEqual([]);
+    await rig.sandbox.remove(3);
+  });
+
+  test('an attempt that was staged and not started is removed', async () => {
+    await rig.stage(4, 'echo x');
+    expect(await rig.sandbox.adopt()).toEqual([]);
+    expect(existsSync(rig.sandbox.folderOf(4))).toBe(false);
+  });
+
+  test('what the state was torn to is no attempt, and stops nothing', async () => {
+    const folder = rig.sandbox.folderOf(5);
+    mkdirSync(folder);
+    writeFileSync(join(folder, 'attempt.json'), '{"leaseId": 5, "comm');
+    expect(await rig.sandbox.adopt()).toEqual([]);
+    await rig.stage(6, 'sleep 100');
+    writeFileSync(join(rig.sandbox.folderOf(6), 'shim.json'), '');
+    writeFileSync(join(rig.sandbox.folderOf(6), 'exit.json'), '{"code": "succ');
+    expect(await rig.sandbox.adopt()).toMatchObject([{ leaseId: 6, exit: { code: 'lost' } }]);
+    await rig.sandbox.remove(6);
+  });
+
+  test('a shim whose attempt was told as lost runs nothing', { timeout: 30_000 }, async () => {
+    await rig.stage(7, 'echo ran > ran');
+    const folder = rig.sandbox.folderOf(7);
+    const lost = { code: 'lost', exitCode: -1, cpuMs: 0, wallMs: 0, detail: 'vanished' };
+    writeFileSync(join(folder, 'exit.json'), JSON.stringify(lost));
+    const [file = '', ...words] = rig.shimCommand;
+    await promisify(execFile)(file, [...words, folder]);
+    expect(existsSync(join(folder, 'work/ran'))).toBe(false);
+    expect(readExit(folder)).toEqual(lost);
   });
 });

@@ -4,8 +4,7 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { afterAll, expect, test } from 'vitest';
-import { attemptMark } from '../../../agent/adapters/sandbox/attempt-spec.ts';
-import { pidsMarked } from '../../../agent/adapters/sandbox/task-processes.ts';
+import { leftoversOf } from '../../../agent/adapters/sandbox/task-processes.ts';
 import { bundleInto, SandboxRig } from './sandbox-rig.ts';
 
 const rig = new SandboxRig();
@@ -20,8 +19,9 @@ const source = `import { Sandbox } from './agent/adapters/sandbox/sandbox.ts';
   const { backend, hasNamespaces, problems } = await sandbox.selfTest();
   const told = { backend, hasNamespaces, problems: problems.length };
   sandbox.onExit((_, exit) => { console.log(JSON.stringify({ ...told, exit })); process.exit(0); });
-  await sandbox.start(JSON.parse(request)).catch((error) => {
+  await sandbox.stage(JSON.parse(request)).catch((error) => {
     console.log(JSON.stringify({ ...told, refused: error.code })); process.exit(0); });
+  await sandbox.start(JSON.parse(request).leaseId);
   setInterval(() => undefined, 1000);`;
 
 async function runWithout(leaseId: number, script: string, allow: string): Promise<unknown> {
@@ -72,5 +72,5 @@ test.skipIf(!namespaces)('allowed, they run and leave no daemon', { timeout: 20_
     backend: 'bare',
     exit: { code: 'succeeded' },
   });
-  expect(pidsMarked(attemptMark(rig.sandbox.folderOf(2)))).toEqual([]);
+  expect(leftoversOf(rig.sandbox.folderOf(2))).toEqual([]);
 });

@@ -1,11 +1,16 @@
-// A sandbox in a temporary folder, whose shim is bundled as in the shipped agent.
+// A sandbox in a temporary folder, whose shim is bundled as in the shipped agent. It runs attempts
+// by any back end that this machine has, also as a user without rights.
 
-import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buildSync } from 'esbuild';
 import type { Exit } from '../../../agent/core/index.ts';
-import { Sandbox, type StartRequest } from '../../../agent/adapters/sandbox/sandbox.ts';
+import type { AttemptSpec } from '../../../agent/adapters/sandbox/attempt-spec.ts';
+import { writeJsonDurably } from '../../../agent/adapters/sandbox/attempt-spec.ts';
+import { Sandbox } from '../../../agent/adapters/sandbox/sandbox.ts';
+import type { StartRequest } from '../../../agent/adapters/sandbox/stage.ts';
 
 export function bundleInto(folder: string, name: string, source: string): string {
   const outfile = join(folder, name);
@@ -20,23 +25,28 @@ export function bundleInto(folder: string, name: string, source: string): string
   return outfile;
 }
 
+/** A user that has nothing on this machine. */
+const plainUid = 65_432;
+
 export class SandboxRig {
   readonly folder = mkdtempSync(join(tmpdir(), 'punnet-sandbox-'));
   readonly bundlePath = join(this.folder, 'bundle');
   readonly shimCommand: readonly string[];
   readonly sandbox: Sandbox;
+  readonly #isPlainUser: boolean;
   readonly #waiting = new Map<number, (exit: Exit) => void>();
 
-  constructor() {
-    chmodSync(this.folder, 0o755);
+  /** @param user `plain`: the shim runs as a user without rights, as under an agent that does. */
+  constructor(user: 'own' | 'plain' = 'own') {
+    chmodSync(this.folder, 0o711);
     mkdirSync(join(this.bundlePath, 'bin'), { recursive: true });
     const entry = `import { runShim } from './agent/adapters/sandbox/shim.ts';
       await runShim(process.argv[2]); process.exit(0);`;
-    this.shimCommand = [process.execPath, bundleInto(this.folder, 'shim.mjs', entry)];
-    this.sandbox = new Sandbox({
-      stateFolder: this.folder,
-      shimCommand: this.shimCommand,
-    });
+    const shim = [process.execPath, bundleInto(this.folder, 'shim.mjs', entry)];
+    this.#isPlainUser = user === 'plain';
+    const become = ['setpriv', `--reuid=${plainUid}`, `--regid=${plainUid}`, '--clear-groups'];
+    this.shimCommand = this.#isPlainUser ? [...become, ...shim] : shim;
+    this.sandbox = new Sandbox({ stateFolder: this.folder, shimCommand: this.shimCommand });
     this.sandbox.onExit((leaseId, exit) => this.#waiting.get(leaseId)?.(exit));
   }
 
@@ -60,9 +70,20 @@ export class SandboxRig {
     return new Promise((resolve) => this.#waiting.set(leaseId, resolve));
   }
 
-  async run(leaseId: number, script: string, more: Partial<StartRequest> = {}): Promise<Exit> {
+  /** Stages an attempt; a `backend` in `more` replaces the one that the sandbox has found. */
+  async stage(leaseId: number, script: string, more: Partial<AttemptSpec> = {}): Promise<void> {
+    await this.sandbox.stage(this.request(leaseId, script, more));
+    const folder = this.sandbox.folderOf(leaseId);
+    const file = join(folder, 'attempt.json');
+    const spec: unknown = JSON.parse(readFileSync(file, 'utf8'));
+    writeJsonDurably(file, { ...Object(spec), ...more });
+    if (this.#isPlainUser) execFileSync('chown', ['-R', `${plainUid}:${plainUid}`, folder]);
+  }
+
+  async run(leaseId: number, script: string, more: Partial<AttemptSpec> = {}): Promise<Exit> {
     const ended = this.ended(leaseId);
-    await this.sandbox.start(this.request(leaseId, script, more));
+    await this.stage(leaseId, script, more);
+    await this.sandbox.start(leaseId);
     return ended;
   }
 

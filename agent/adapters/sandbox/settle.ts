@@ -1,0 +1,45 @@
+// What an attempt left behind once nobody watches it any more.
+
+import { rename, rm } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import type { Exit } from '../../core/index.ts';
+import { attemptFiles, attemptMark, readExit, writeJsonDurably } from './attempt-spec.ts';
+import { CgroupV1 } from './cgroup-v1.ts';
+import { leftoversOf, signalAll } from './task-processes.ts';
+
+/** Processes that SIGKILL has ended are gone a moment later. */
+const rounds = 50;
+const roundMs = 10;
+
+/** The end of an attempt whose shim is gone; without exit.json its remains are ended as `lost`. */
+export async function settle(folder: string): Promise<Exit> {
+  const exit = readExit(folder);
+  if (exit !== null) return exit;
+  const cgroup = new CgroupV1(attemptMark(folder));
+  for (let round = 0; round < rounds; round += 1) {
+    const left = leftoversOf(folder);
+    signalAll(left, 'SIGKILL');
+    if (cgroup.kill() && left.length === 0 && cgroup.remove()) break;
+    await new Promise((resolve) => setTimeout(resolve, roundMs));
+  }
+  const detail = 'the process that watched the task vanished (killed, or the node lost power)';
+  const lost: Exit = { code: 'lost', exitCode: -1, cpuMs: 0, wallMs: 0, detail };
+  writeJsonDurably(join(folder, attemptFiles.exit), lost);
+  return lost;
+}
+
+/**
+ * Removes the folder of an attempt that never started. False when its shim came up after all: it
+ * finds its folder again, and runs.
+ */
+export async function discard(folder: string): Promise<boolean> {
+  const aside = join(dirname(folder), `unstarted-${process.pid}`);
+  await rename(folder, aside);
+  if (existsSync(join(aside, attemptFiles.shim))) {
+    await rename(aside, folder);
+    return false;
+  }
+  await rm(aside, { recursive: true, force: true });
+  return true;
+}
