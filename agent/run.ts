@@ -2,7 +2,7 @@
 
 import { randomUUID } from 'node:crypto';
 import type { Inventory, NodeStatus } from '../proto/gen/punnet/v1/node.ts';
-import { RateSource } from '../proto/gen/punnet/v1/common.ts';
+import { RateSource, Refusal } from '../proto/gen/punnet/v1/common.ts';
 import { BlobClient } from './adapters/blobs/blob-client.ts';
 import { NodeBus } from './adapters/bus/node-bus.ts';
 import { allow } from './adapters/owner/allowance.ts';
@@ -164,7 +164,7 @@ class Owner {
           ? undefined
           : { ...uplink, source: RateSource.DECLARED, ageMs: 0, spread: 0 },
       isAccepting,
-      notAccepting: notAccepting === null ? undefined : { ...notAccepting, remedy: '', count: 1 },
+      notAccepting: notAccepting === null ? undefined : Refusal.fromPartial(notAccepting),
       slots,
     };
   }

@@ -113,6 +113,7 @@ async function start(config: Config, log: pino.Logger, stops: Stops): Promise<vo
     makeToken: () => makeToken(pki.caFingerprint),
     enrolUrl: urls.https,
     endpoint: urls.endpoint,
+    onFault: (error) => log.error(error, 'a call failed'),
     bytesOf: (siteId, direction) => https.bytes(siteId, direction),
   });
   const loop = await startLoop(config, {

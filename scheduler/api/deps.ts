@@ -26,6 +26,8 @@ export interface ApiDeps {
   readonly enrolUrl: string;
   /** host:port of this API, as clients reach it. */
   readonly endpoint: string;
+  /** Hears of errors that are our own fault. */
+  readonly onFault: (error: unknown) => void;
   /** Bytes over a site's uplink since the start. */
   readonly bytesOf: (siteId: string, direction: 'down' | 'up') => number;
 }

@@ -1,46 +1,69 @@
-// Errors of the API in Google's form: a status code, google.rpc.BadRequest for fields, and
-// google.rpc.ErrorInfo with the code as reason, in the `grpc-status-details-bin` trailer.
+// Errors of the API in Google's form: a status code, a sentence, and details of google.rpc in the
+// `grpc-status-details-bin` trailer. ErrorInfo is always there, with the code as its reason.
 
 import { Metadata, status } from '@grpc/grpc-js';
 import type { ServiceError } from '@grpc/grpc-js';
-import { BadRequest, ErrorInfo } from '../../proto/gen/google/rpc/error_details.ts';
+import {
+  BadRequest,
+  ErrorInfo,
+  PreconditionFailure,
+  QuotaFailure,
+  ResourceInfo,
+} from '../../proto/gen/google/rpc/error_details.ts';
 import { Status } from '../../proto/gen/google/rpc/status.ts';
 import type { CommandRefusal, RefusalCode } from '../core/index.ts';
 
 export interface Violation {
-  /** As in the message's JSON: `tasks.inputs[2]`. */
+  /** As in the message's JSON: `spec.tasks.inputs[2]`. */
   readonly field: string;
   readonly description: string;
 }
 
-const prefix = 'type.googleapis.com/google.rpc.';
+/** One more message of google.rpc, encoded. */
+interface Detail {
+  readonly typeUrl: string;
+  readonly value: Buffer;
+}
 
 /** An error that is told to the caller as it stands. */
 export class ApiError extends Error {
   readonly code: status;
+  /** UPPER_SNAKE_CASE, for programs. */
   readonly reason: string;
-  readonly violations: readonly Violation[];
+  readonly details: readonly Detail[];
 
   constructor(
     code: status,
     message: string,
-    details: { readonly reason: string; readonly violations?: readonly Violation[] },
+    more: { readonly reason: string; readonly details?: readonly Detail[] },
   ) {
     super(message);
     this.code = code;
-    this.reason = details.reason;
-    this.violations = details.violations ?? [];
+    this.reason = more.reason;
+    this.details = more.details ?? [];
   }
 }
 
 /** One mistake, or all mistakes, of a request. */
 export function invalid(violations: readonly Violation[]): ApiError {
-  const message = violations.map((each) => `${each.field}: ${each.description}`).join('\n');
-  return new ApiError(status.INVALID_ARGUMENT, message, { reason: 'INVALID', violations });
+  const message = violations.map(({ field, description }) => `${field}: ${description}`).join('\n');
+  const fieldViolations = violations.map((each) => ({ ...each, reason: '' }));
+  const bytes = BadRequest.encode(BadRequest.fromPartial({ fieldViolations })).finish();
+  const details = [detail('BadRequest', bytes)];
+  return new ApiError(status.INVALID_ARGUMENT, message, { reason: 'INVALID', details });
 }
 
-export function notFound(what: string): ApiError {
-  return new ApiError(status.NOT_FOUND, `There is no ${what}.`, { reason: 'NOT_FOUND' });
+/** What was asked for is not there, or not the caller's. */
+export function notFound(resourceType: string, resourceName: string, hint = ''): ApiError {
+  const description = `There is no ${resourceType} ${resourceName}${hint}.`;
+  const bytes = ResourceInfo.encode({
+    resourceType,
+    resourceName,
+    owner: '',
+    description,
+  }).finish();
+  const details = [detail('ResourceInfo', bytes)];
+  return new ApiError(status.NOT_FOUND, description, { reason: 'NOT_FOUND', details });
 }
 
 const refusalStatuses: Readonly<Record<RefusalCode, status>> = {
@@ -56,34 +79,59 @@ const refusalStatuses: Readonly<Record<RefusalCode, status>> = {
   token_wrong_role: status.PERMISSION_DENIED,
 };
 
-/** A "no" of the core. */
-export function fromRefusal({ code, reason, field }: CommandRefusal): ApiError {
-  const violations = field === '' ? [] : [{ field, description: reason }];
-  return new ApiError(refusalStatuses[code], reason, { reason: code.toUpperCase(), violations });
+/** A "no" of the core; `parent` is the field of the request that its field is in. */
+export function fromRefusal(refusal: CommandRefusal, parent = ''): ApiError {
+  const name = refusal.field.replaceAll(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
+  const field = [parent, name].filter((part) => part !== '').join('.');
+  const details = refusalDetails(refusal, field);
+  const reason = refusal.code.toUpperCase();
+  return new ApiError(refusalStatuses[refusal.code], refusal.reason, { reason, details });
+}
+
+function refusalDetails({ code, reason }: CommandRefusal, field: string): readonly Detail[] {
+  const description = reason;
+  switch (code) {
+    case 'invalid': {
+      const fieldViolations = [{ field, description }];
+      const bytes = BadRequest.encode(BadRequest.fromPartial({ fieldViolations })).finish();
+      return [detail('BadRequest', bytes)];
+    }
+    case 'failed_precondition': {
+      const violations = [{ type: 'FEDERATION', subject: field, description }];
+      return [detail('PreconditionFailure', PreconditionFailure.encode({ violations }).finish())];
+    }
+    case 'exhausted': {
+      const failure = QuotaFailure.fromPartial({ violations: [{ subject: field, description }] });
+      return [detail('QuotaFailure', QuotaFailure.encode(failure).finish())];
+    }
+    case 'not_found':
+    case 'already_exists': {
+      const resourceType = field.replace(/^.*\.|Id$/g, '');
+      const info = ResourceInfo.fromPartial({ resourceType, description });
+      return [detail('ResourceInfo', ResourceInfo.encode(info).finish())];
+    }
+    default:
+      return [];
+  }
 }
 
 /** Whatever was thrown, as gRPC wants it. Our own faults are told without their insides. */
 export function toServiceError(error: unknown): Partial<ServiceError> {
-  const known =
-    error instanceof ApiError
-      ? error
-      : new ApiError(status.INTERNAL, error instanceof Error ? error.message : String(error), {
-          reason: 'INTERNAL',
-        });
+  const known = error instanceof ApiError ? error : ourFault();
   const { code, message } = known;
   const info = { reason: known.reason, domain: 'punnet', metadata: {} };
-  const details = [
-    { typeUrl: `${prefix}ErrorInfo`, value: Buffer.from(ErrorInfo.encode(info).finish()) },
-  ];
-  if (known.violations.length > 0) {
-    const fieldViolations = known.violations.map(({ field, description }) => ({
-      ...{ field, description, reason: '', localizedMessage: undefined },
-    }));
-    const value = Buffer.from(BadRequest.encode({ fieldViolations }).finish());
-    details.push({ typeUrl: `${prefix}BadRequest`, value });
-  }
+  const details = [detail('ErrorInfo', ErrorInfo.encode(info).finish()), ...known.details];
   const metadata = new Metadata();
   const bytes = Status.encode({ code, message, details }).finish();
   metadata.set('grpc-status-details-bin', Buffer.from(bytes));
   return { code, details: message, metadata };
+}
+
+function ourFault(): ApiError {
+  const message = 'The scheduler failed at this request: its log says why. Try again later.';
+  return new ApiError(status.INTERNAL, message, { reason: 'INTERNAL' });
+}
+
+function detail(name: string, bytes: Uint8Array): Detail {
+  return { typeUrl: `type.googleapis.com/google.rpc.${name}`, value: Buffer.from(bytes) };
 }

@@ -1,4 +1,4 @@
-// A JobSpec as a researcher wrote it ⇄ the template that the core runs. All mistakes are told at
+// A JobSpec as a researcher wrote it → the template that the core runs. All mistakes are told at
 // once, each with its field, what was wanted and what was found.
 
 import type { Bundle as ProtoBundle, InputFile, JobSpec } from '../../proto/gen/punnet/v1/job.ts';
@@ -7,7 +7,7 @@ import type { BlobRef, JobTemplate } from '../core/index.ts';
 import { architectures, findUnknownPlaceholders, isArchitecture, sha256 } from '../core/index.ts';
 import type { Violation } from './errors.ts';
 import type { Unit } from './quantities.ts';
-import { bytes, formatQuantity, parseQuantity, span, work } from './quantities.ts';
+import { bytes, formatQuantity, parseQuantity, span, work, wrongQuantity } from './quantities.ts';
 
 const limits = {
   words: 256,
@@ -19,6 +19,26 @@ const limits = {
   /** A lease must fit one message of 64 KiB. */
   specChars: 24_000,
 } as const;
+
+interface Range {
+  readonly unit: Unit;
+  readonly otherwise: number;
+  readonly least: number;
+  readonly most: number;
+}
+
+const ranges = {
+  timeout: { unit: span, otherwise: 3.6e6, least: 1e3, most: 30 * 8.64e7 },
+  memory: { unit: bytes, otherwise: 64e6, least: 1e6, most: 1e12 },
+  disk: { unit: bytes, otherwise: 100e6, least: 1e5, most: 1e12 },
+  lostAfter: { unit: span, otherwise: 9e5, least: 6e4, most: 8.64e7 },
+} as const;
+
+/** What others call an architecture. */
+const otherNames: Readonly<Record<string, string>> = {
+  ...{ amd64: 'x86_64', x64: 'x86_64', 'x86-64': 'x86_64', arm64: 'aarch64', armv8: 'aarch64' },
+  ...{ armhf: 'armv7l', armv7: 'armv7l', arm: 'armv6l', armel: 'armv6l', armv6: 'armv6l' },
+};
 
 export interface CheckedSpec {
   /** Without the tasks' own inputs: these are in the manifest. */
@@ -45,15 +65,17 @@ class SpecCheck {
   readonly violations: Violation[] = [];
   readonly #blobs: { readonly field: string; readonly blob: BlobRef }[] = [];
   readonly #isDraft: boolean;
+  #hasInputs = false;
 
   constructor(isDraft: boolean) {
     this.#isDraft = isDraft;
   }
 
   run(spec: JobSpec): CheckedSpec {
+    this.#hasInputs = (spec.tasks?.count ?? 0) === 0;
     this.#size(spec);
     if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/.test(spec.name)) {
-      this.#no('name', `wanted 1 to 63 letters, digits, ".", "_" or "-", found "${spec.name}"`);
+      this.#no('name', `wanted 1 to 63 letters, digits, ".", "_" or "-", ${found(spec.name)}`);
     }
     const template: JobTemplate = {
       name: spec.name,
@@ -66,14 +88,14 @@ class SpecCheck {
       manifest: this.#manifest(spec),
       taskInputBytes: [],
       profile: {
-        workGhzSeconds: this.#quantity('profile.work', spec.profile?.work ?? '', work, null),
-        outputBytes: this.#quantity('profile.output', spec.profile?.output ?? '', bytes, null),
+        workGhzSeconds: this.#quantity('profile.work', spec.profile?.work ?? '', work),
+        outputBytes: this.#quantity('profile.output', spec.profile?.output ?? '', bytes),
       },
-      timeoutMs: this.#between('timeout', spec.timeout, span, [3.6e6, 1e3, 30 * 8.64e7]),
-      memoryBytes: this.#between('memory', spec.memory, bytes, [64e6, 1e6, 1e12]),
-      diskBytes: this.#between('disk', spec.disk, bytes, [100e6, 1e5, 1e12]),
+      timeoutMs: this.#between('timeout', spec.timeout, ranges.timeout),
+      memoryBytes: this.#between('memory', spec.memory, ranges.memory),
+      diskBytes: this.#between('disk', spec.disk, ranges.disk),
       retries: this.#retries(spec.retries),
-      lostAfterMs: this.#between('lostAfter', spec.lostAfter, span, [9e5, 6e4, 8.64e7]),
+      lostAfterMs: this.#between('lostAfter', spec.lostAfter, ranges.lostAfter),
     };
     return { template, blobs: this.#blobs };
   }
@@ -98,7 +120,9 @@ class SpecCheck {
     for (const [name, bundle] of entries) {
       const field = `bundles["${name}"]`;
       if (!isArchitecture(name)) {
-        this.#no(field, `wanted one of ${architectures.join(', ')}, found "${name}"`);
+        const meant = otherNames[name.toLowerCase()];
+        const hint = meant === undefined ? '' : `: did you mean ${meant}?`;
+        this.#no(field, `wanted one of ${architectures.join(', ')}, found "${name}"${hint}`);
         continue;
       }
       const blob = this.#source(field, bundle);
@@ -143,6 +167,9 @@ class SpecCheck {
       const known = '{index}, {input}, {input.name}, {input.stem}, and {{ for a brace';
       this.#no(field, `there is no placeholder {${name}}; there are ${known}`);
     }
+    const [wanting] = /\{input(\.name|\.stem)?\}/.exec(text.replaceAll('{{', '')) ?? [];
+    if (wanting === undefined || this.#hasInputs) return;
+    this.#no(field, `${wanting} wants tasks.inputs; with tasks.count there is only {index}`);
   }
 
   #environment(variables: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
@@ -150,9 +177,12 @@ class SpecCheck {
     if (names.length > limits.variables) {
       this.#no('environment', `wanted at most ${limits.variables}, found ${names.length}`);
     }
-    for (const name of names) {
-      if (/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) continue;
-      this.#no(`environment["${name}"]`, 'wanted a name of letters, digits and "_"');
+    for (const [name, value] of Object.entries(variables)) {
+      const field = `environment["${name}"]`;
+      if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) {
+        this.#no(field, 'wanted a name of letters, digits and "_"');
+      }
+      if (value.includes('\0')) this.#no(field, 'wanted a value without NUL');
     }
     return variables;
   }
@@ -177,7 +207,7 @@ class SpecCheck {
   #path(field: string, path: string): void {
     const parts = path.split('/');
     const isInside = path !== '' && !parts.some((part) => ['', '.', '..'].includes(part));
-    if (!isInside) this.#no(field, `wanted a path in the work folder, found "${path}"`);
+    if (!isInside) this.#no(field, `wanted a path inside the work folder, ${found(path)}`);
   }
 
   #outputs(paths: readonly string[]): readonly string[] {
@@ -219,23 +249,15 @@ class SpecCheck {
     return retries ?? 3;
   }
 
-  #quantity<T>(field: string, text: string, unit: Unit, otherwise: T): number | T {
-    if (text === '') return otherwise;
+  #quantity(field: string, text: string, unit: Unit): number | null {
+    if (text === '') return null;
     const value = parseQuantity(text, unit);
-    if (value === null || !(value >= 0)) {
-      this.#no(field, `wanted ${unit.wanted}, found "${text}"`);
-      return otherwise;
-    }
+    if (value === null) this.#no(field, wrongQuantity(text, unit));
     return value;
   }
 
-  #between(
-    field: string,
-    text: string,
-    unit: Unit,
-    [otherwise, least, most]: readonly [number, number, number],
-  ): number {
-    const value = this.#quantity(field, text, unit, otherwise);
+  #between(field: string, text: string, { unit, otherwise, least, most }: Range): number {
+    const value = this.#quantity(field, text, unit) ?? otherwise;
     if (value < least || value > most) {
       const range = `${formatQuantity(least, unit)} to ${formatQuantity(most, unit)}`;
       this.#no(field, `wanted ${range}, found "${text}"`);
@@ -244,39 +266,6 @@ class SpecCheck {
   }
 }
 
-/** The specification again, for showing a job. */
-export function toSpec(template: JobTemplate): JobSpec {
-  const { profile, manifest } = template;
-  const bundles: Record<string, ProtoBundle> = {};
-  for (const { architecture, sha256: hash, sizeBytes, isRootFileSystem } of template.bundles) {
-    bundles[architecture] = {
-      source: { $case: 'blob', value: { sha256: hash, sizeBytes } },
-      rootFileSystem: isRootFileSystem,
-    };
-  }
-  return {
-    name: template.name,
-    bundles,
-    command: [...template.command],
-    tasks: {
-      count: manifest === null ? template.taskCount : 0,
-      inputs: [],
-      manifest: manifest === null ? undefined : { ...manifest },
-    },
-    sharedInputs: template.sharedInputs.map(({ path, sha256: hash, sizeBytes }) => ({
-      path,
-      source: { $case: 'blob', value: { sha256: hash, sizeBytes } },
-    })),
-    outputs: [...template.outputs],
-    profile: {
-      work: profile.workGhzSeconds === null ? '' : formatQuantity(profile.workGhzSeconds, work),
-      output: profile.outputBytes === null ? '' : formatQuantity(profile.outputBytes, bytes),
-    },
-    timeout: formatQuantity(template.timeoutMs, span),
-    memory: formatQuantity(template.memoryBytes, bytes),
-    disk: formatQuantity(template.diskBytes, bytes),
-    retries: template.retries,
-    environment: { ...template.environment },
-    lostAfter: formatQuantity(template.lostAfterMs, span),
-  };
+function found(text: string): string {
+  return text === '' ? 'found nothing' : `found "${text}"`;
 }

@@ -1,6 +1,6 @@
 // The core's summaries as messages.
 
-import { RateSource } from '../../proto/gen/punnet/v1/common.ts';
+import { RateSource, Refusal } from '../../proto/gen/punnet/v1/common.ts';
 import type { Job, Task } from '../../proto/gen/punnet/v1/job.ts';
 import { JobState, TaskState } from '../../proto/gen/punnet/v1/job.ts';
 import type { Node, Site } from '../../proto/gen/punnet/v1/node_service.ts';
@@ -8,7 +8,7 @@ import { NodeHealth } from '../../proto/gen/punnet/v1/node_service.ts';
 import type { Token } from '../../proto/gen/punnet/v1/token_service.ts';
 import { TokenRole } from '../../proto/gen/punnet/v1/token_service.ts';
 import type * as core from '../core/index.ts';
-import { toSpec } from './job-spec.ts';
+import { toSpec } from './show-spec.ts';
 
 const jobStates = {
   active: JobState.ACTIVE,
@@ -109,7 +109,7 @@ export function toNode(node: core.NodeSummary): Node {
         : {
             ...status,
             uplink: uplink === null ? undefined : { ...uplink, source: sources[uplink.source] },
-            notAccepting: refusal === null ? undefined : { ...refusal, remedy: '', count: 1 },
+            notAccepting: refusal === null ? undefined : Refusal.fromPartial(refusal),
           },
     enrolledUnixMs: node.enrolledAt,
     lastHeardUnixMs: node.lastHeardAt ?? 0,

@@ -10,13 +10,21 @@ import { BlobServiceService } from '../../proto/gen/punnet/v1/blob_service.ts';
 import { JobServiceService } from '../../proto/gen/punnet/v1/job_service.ts';
 import { NodeServiceService, SiteServiceService } from '../../proto/gen/punnet/v1/node_service.ts';
 import { TokenServiceService } from '../../proto/gen/punnet/v1/token_service.ts';
-import { blobService, byteStream } from './blob-services.ts';
+import { blobService } from './blob-service.ts';
+import { byteStream } from './byte-stream.ts';
 import type { ApiDeps } from './deps.ts';
-import { nodeService, siteService, tokenService } from './federation-services.ts';
 import { jobService } from './job-service.ts';
+import { nodeService } from './node-service.ts';
+import { siteService } from './site-service.ts';
+import { tokenService } from './token-service.ts';
 import { Watchers } from './watch.ts';
 
-const maxMessageBytes = 4 * 1024 * 1024;
+const options = {
+  'grpc.max_receive_message_length': 4 * 1024 * 1024,
+  // A watcher whose machine went away without a word frees its place.
+  'grpc.keepalive_time_ms': 60_000,
+  'grpc.keepalive_timeout_ms': 20_000,
+};
 const descriptors = new URL('../../proto/gen/descriptors.binpb', import.meta.url);
 
 export class ApiServer {
@@ -25,7 +33,7 @@ export class ApiServer {
   readonly #health = new HealthImplementation({ '': 'SERVING' });
 
   constructor(deps: ApiDeps) {
-    this.#server = new Server({ 'grpc.max_receive_message_length': maxMessageBytes });
+    this.#server = new Server(options);
     this.#server.addService(JobServiceService, jobService(deps, this.#watchers));
     this.#server.addService(NodeServiceService, nodeService(deps));
     this.#server.addService(SiteServiceService, siteService(deps));

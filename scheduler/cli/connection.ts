@@ -9,7 +9,7 @@ import {
 } from '@grpc/grpc-js';
 import { ByteStreamClient } from '../../proto/gen/google/bytestream/bytestream.ts';
 import { BlobServiceClient } from '../../proto/gen/punnet/v1/blob_service.ts';
-import type { Job } from '../../proto/gen/punnet/v1/job.ts';
+import { JobState, type Job } from '../../proto/gen/punnet/v1/job.ts';
 import { JobServiceClient } from '../../proto/gen/punnet/v1/job_service.ts';
 import { NodeServiceClient, SiteServiceClient } from '../../proto/gen/punnet/v1/node_service.ts';
 import { TokenServiceClient } from '../../proto/gen/punnet/v1/token_service.ts';
@@ -18,10 +18,6 @@ import { CliError, exitCodes, fromServiceError, isServiceError } from './errors.
 
 // A submit of 100,000 tasks takes about a second; a minute is a scheduler in trouble.
 const callTimeoutMs = 60_000;
-// A page of 1,000 jobs with long specifications.
-const messageMaxBytes = 64 * 1024 * 1024;
-// Names are looked for among so many of the newest jobs.
-const nameSearchPagesMax = 20;
 
 type Unary<Q, R> = (
   request: Q,
@@ -46,8 +42,10 @@ export class Connection {
     this.metadata.set('authorization', `Bearer ${context.token}`);
     const channel = credentials.createSsl(Buffer.from(context.caPem));
     const options: Partial<ClientOptions> = {
-      'grpc.max_receive_message_length': messageMaxBytes,
       'grpc.keepalive_time_ms': 30_000,
+      // A restarted scheduler is found again soon: the default waits up to two minutes.
+      'grpc.initial_reconnect_backoff_ms': 250,
+      'grpc.max_reconnect_backoff_ms': 2_000,
     };
     this.jobs = new JobServiceClient(context.endpoint, channel, options);
     this.blobs = new BlobServiceClient(context.endpoint, channel, options);
@@ -97,25 +95,13 @@ export class Connection {
       const isOther = isServiceError(error) && !isNoSuchId(error.code);
       if (!isServiceError(error) || isOther) throw this.explain(error);
     }
-    const named = await this.#findByName(idOrName);
-    if (named !== undefined) return named;
+    const request = { pageSize: 1, pageToken: '', state: JobState.UNSPECIFIED, name: idOrName };
+    const { jobs } = await this.call(this.jobs.listJobs.bind(this.jobs), request);
+    if (jobs[0] !== undefined) return jobs[0];
     throw new CliError(
       `no job of yours has the id or the name "${idOrName}": see "punnet jobs"`,
       exitCodes.notFound,
     );
-  }
-
-  async #findByName(name: string): Promise<Job | undefined> {
-    let pageToken = '';
-    for (let page = 0; page < nameSearchPagesMax; page += 1) {
-      const request = { pageSize: 1000, pageToken, state: 0 } as const;
-      const response = await this.call(this.jobs.listJobs.bind(this.jobs), request);
-      const found = response.jobs.find((job) => job.spec?.name === name);
-      if (found !== undefined) return found;
-      pageToken = response.nextPageToken;
-      if (pageToken === '') return undefined;
-    }
-    return undefined;
   }
 }
 

@@ -2,6 +2,7 @@
 
 import type {
   CancelJob,
+  CommandRefusal,
   CreateToken,
   EnrolNode,
   RevokeToken,
@@ -9,12 +10,13 @@ import type {
   SubmitJob,
 } from './commands.ts';
 import type { Decision } from './decision.ts';
-import { nothing, refuse } from './decision.ts';
+import { nothing, refusal, refuse } from './decision.ts';
 import type { Effect } from './effects.ts';
 import type { Fact } from './facts.ts';
 import * as limits from './limits.ts';
 import { bestBundle } from './model/architecture.ts';
 import type { Instant } from './model/ids.ts';
+import type { JobTemplate } from './model/job.ts';
 import { siteId } from './model/ids.ts';
 import type { Token } from './model/token.ts';
 import type { State } from './state.ts';
@@ -26,19 +28,8 @@ export function submitJob(state: State, command: SubmitJob, now: Instant): Decis
   if (before !== undefined) {
     return { ...nothing, answer: { kind: 'job', jobId: before.jobId, isNew: false } };
   }
-  if (template.taskCount > limits.tasksPerJob) {
-    const reason = `A job has at most ${limits.tasksPerJob} tasks, this one ${template.taskCount}: split it.`;
-    return refuse('exhausted', reason, 'tasks');
-  }
-  const isFull =
-    state.taskCount + template.taskCount > limits.tasksInCore ||
-    state.jobs.size >= limits.jobsInCore;
-  if (isFull) {
-    const reason = `The scheduler holds ${state.jobs.size} jobs with ${state.taskCount} tasks and takes at most ${limits.jobsInCore} with ${limits.tasksInCore}: submit again when some have ended.`;
-    return refuse('exhausted', reason);
-  }
-  const refusal = refuseArchitecture(state, command);
-  if (refusal !== null) return refusal;
+  const no = refuseJob(state, template);
+  if (no !== null) return { ...nothing, answer: no };
   const jobNumber = state.nextJobNumber;
   return {
     facts: [
@@ -57,20 +48,35 @@ export function submitJob(state: State, command: SubmitJob, now: Instant): Decis
   };
 }
 
+/** Why no such job is taken now, or null. */
+export function refuseJob(state: State, template: JobTemplate): CommandRefusal | null {
+  if (template.taskCount > limits.tasksPerJob) {
+    const reason = `A job has at most ${limits.tasksPerJob} tasks, this one ${template.taskCount}: split it.`;
+    return refusal('exhausted', reason, 'tasks');
+  }
+  const isFull =
+    state.taskCount + template.taskCount > limits.tasksInCore ||
+    state.jobs.size >= limits.jobsInCore;
+  if (isFull) {
+    const reason = `The scheduler holds ${state.jobs.size} jobs with ${state.taskCount} tasks and takes at most ${limits.jobsInCore} with ${limits.tasksInCore}: submit again when some have ended.`;
+    return refusal('exhausted', reason);
+  }
+  return refuseArchitecture(state, template);
+}
+
 /** A federation without nodes takes any job; later nodes may run it. */
-function refuseArchitecture(state: State, command: SubmitJob): Decision | null {
+function refuseArchitecture(state: State, { bundles }: JobTemplate): CommandRefusal | null {
   const present = new Set<string>();
   for (const node of state.nodes) {
     if (node.health === 'revoked') continue;
-    if (bestBundle(node.inventory.architecture, command.template.bundles) !== undefined)
-      return null;
+    if (bestBundle(node.inventory.architecture, bundles) !== undefined) return null;
     present.add(node.inventory.architecture);
   }
   if (present.size === 0) return null;
-  const wanted = command.template.bundles.map((bundle) => bundle.architecture).join(', ');
+  const wanted = bundles.map((bundle) => bundle.architecture).join(', ');
   const found = [...present].sort().join(', ');
-  const reason = `No node runs a bundle for ${wanted}; the federation has ${found}: add a bundle for one of these.`;
-  return refuse('failed_precondition', reason, 'bundles');
+  const reason = `no node can run a bundle for ${wanted}; the federation has ${found}: add a bundle for one of these`;
+  return refusal('failed_precondition', reason, 'bundles');
 }
 
 export function cancelJob(state: State, command: CancelJob, now: Instant): Decision {

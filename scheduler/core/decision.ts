@@ -13,6 +13,9 @@ export interface Decision {
 export const nothing: Decision = { facts: [], effects: [], answer: { kind: 'done' } };
 
 export function refuse(code: RefusalCode, reason: string, field = ''): Decision {
-  const answer: CommandRefusal = { kind: 'refused', code, reason, field };
-  return { facts: [], effects: [], answer };
+  return { ...nothing, answer: refusal(code, reason, field) };
+}
+
+export function refusal(code: RefusalCode, reason: string, field = ''): CommandRefusal {
+  return { kind: 'refused', code, reason, field };
 }

@@ -23,6 +23,8 @@ export const transferGraceMs = 60_000;
 export const linkWindowSeconds = 10;
 /** Waiting jobs that one free slot chooses among, the oldest first. */
 export const candidateJobs = 64;
+/** Sites that an explanation lists, those with the least to do first: more nobody reads. */
+export const sitesExplained = 50;
 /** Work of a task whose profile nobody knows yet. */
 export const unknownWorkGhzSeconds = 60;
 /** Finished tasks before their mean replaces that figure. */

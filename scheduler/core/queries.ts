@@ -1,12 +1,14 @@
 // The read-only view of the state: what the API, the page and the metrics show.
 
+import { refuseJob } from './admission.ts';
 import { readResult, taskState } from './columns.ts';
-import { explainJob } from './placement/explain.ts';
+import type { CommandRefusal } from './commands.ts';
+import { explainJob, explainTask } from './placement/explain.ts';
 import { reasonText } from './placement/reasons.ts';
 import type { Instant, JobId, LeaseId, NodeId, SiteId, TokenId } from './model/ids.ts';
 import { instant } from './model/ids.ts';
 import { endCodes } from './model/job.ts';
-import type { JobState } from './model/job.ts';
+import type { JobState, JobTemplate } from './model/job.ts';
 import type { Token } from './model/token.ts';
 import { siteOf, slotsOf } from './leases.ts';
 import type { JobRecord, NodeRecord, SiteRecord, State } from './state.ts';
@@ -38,16 +40,17 @@ export class StateView implements View {
 
   jobs(options: {
     readonly researcher: string | null;
+    readonly name: string | null;
     readonly state: JobState | null;
-    readonly before: JobId | null;
+    readonly before: number | null;
     readonly limit: number;
   }): readonly JobSummary[] {
     const found: JobSummary[] = [];
-    const before = options.before === null ? undefined : this.#state.jobById.get(options.before);
     for (const job of [...this.#state.jobs.values()].reverse()) {
       if (found.length >= options.limit) break;
-      if (before !== undefined && job.number >= before.number) continue;
+      if (options.before !== null && job.number >= options.before) continue;
       if (options.researcher !== null && job.researcher !== options.researcher) continue;
+      if (options.name !== null && job.template.name !== options.name) continue;
       if (options.state !== null && job.state !== options.state) continue;
       found.push(summarizeJob(job));
     }
@@ -120,9 +123,17 @@ export class StateView implements View {
     return tokenId === undefined ? undefined : this.#state.tokens.get(tokenId);
   }
 
-  explain(jobId: JobId): Explanation | undefined {
+  explain(jobId: JobId, taskIndex: number | null): Explanation | undefined {
     const job = this.#state.jobById.get(jobId);
-    return job === undefined ? undefined : explainJob(this.#state, job, this.#now());
+    if (job === undefined) return undefined;
+    const now = this.#now();
+    if (taskIndex === null) return explainJob(this.#state, job, now);
+    const task = this.task(jobId, taskIndex);
+    return task === undefined ? undefined : explainTask(this.#state, task, { job, now });
+  }
+
+  refuseJob(template: JobTemplate): CommandRefusal | null {
+    return refuseJob(this.#state, template);
   }
 
   #phaseOf(job: JobRecord, index: number): TaskPhase {
@@ -205,9 +216,9 @@ function orNull(at: number | undefined): Instant | null {
 }
 
 function summarizeJob(job: JobRecord): JobSummary {
-  const { jobId, researcher, template, state, submittedAt, endedAt } = job;
+  const { number, jobId, researcher, template, state, submittedAt, endedAt } = job;
   return {
-    ...{ jobId, researcher, template, state, submittedAt, endedAt },
+    ...{ number, jobId, researcher, template, state, submittedAt, endedAt },
     counts: {
       total: template.taskCount,
       waiting: job.waiting,

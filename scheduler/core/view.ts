@@ -3,6 +3,7 @@
 import type { Instant, JobId, LeaseId, NodeId, Sha256, SiteId, TokenId } from './model/ids.ts';
 import type { EndCode, JobState, JobTemplate } from './model/job.ts';
 import type { Inventory, NodeHealth, NodeStatus, UplinkRate } from './model/node.ts';
+import type { CommandRefusal } from './commands.ts';
 import type { Token } from './model/token.ts';
 
 /** The durable state of a task, and what its lease is doing. */
@@ -12,6 +13,8 @@ export type TaskPhase =
 export type TaskCounts = Readonly<Record<TaskPhase, number>> & { readonly total: number };
 
 export interface JobSummary {
+  /** Grows with each job that was submitted. */
+  readonly number: number;
   readonly jobId: JobId;
   readonly researcher: string;
   readonly template: JobTemplate;
@@ -78,8 +81,9 @@ export interface RefusalCount {
   readonly code: string;
   readonly reason: string;
   readonly remedy: string;
-  /** Nodes that say so. */
+  /** Nodes that say so, and the sites that they are at. */
   readonly count: number;
+  readonly sites: number;
 }
 
 export interface SiteBacklog {
@@ -94,7 +98,9 @@ export interface SiteBacklog {
 
 export interface Explanation {
   readonly summary: string;
+  /** What refuses the waiting tasks, most nodes first; empty when nothing waits. */
   readonly refusals: readonly RefusalCount[];
+  /** What each site has in hand, the least first. */
   readonly sites: readonly SiteBacklog[];
 }
 
@@ -107,11 +113,12 @@ export interface LeaseSummary {
 
 export interface View {
   job(jobId: JobId): JobSummary | undefined;
-  /** Newest first; those before `before` (a job of the list) when it is given. */
+  /** Newest first; those of a smaller number than `before` when it is given. */
   jobs(options: {
     readonly researcher: string | null;
+    readonly name: string | null;
     readonly state: JobState | null;
-    readonly before: JobId | null;
+    readonly before: number | null;
     readonly limit: number;
   }): readonly JobSummary[];
   task(jobId: JobId, index: number): TaskSummary | undefined;
@@ -132,6 +139,8 @@ export interface View {
   tokens(): readonly Token[];
   token(tokenId: TokenId): Token | undefined;
   tokenByHash(hash: string): Token | undefined;
-  /** What holds the waiting tasks of a job and what would free them. */
-  explain(jobId: JobId): Explanation | undefined;
+  /** What holds the waiting tasks of a job, or this task, and what would free them. */
+  explain(jobId: JobId, taskIndex: number | null): Explanation | undefined;
+  /** Why the federation as it is now takes no such job; null when it does. */
+  refuseJob(template: JobTemplate): CommandRefusal | null;
 }

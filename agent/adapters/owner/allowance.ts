@@ -38,7 +38,7 @@ function refuse(limits: Limits, readings: Readings): Allowance['notAccepting'] {
     return { code: 'temperature', reason };
   }
   if (diskAvailableBytes < limits.diskReserveBytes) {
-    return { code: 'disk', reason: 'its disk is full up to the reserve' };
+    return { code: 'disk_reserve', reason: 'its disk is full up to the reserve' };
   }
   return null;
 }

@@ -60,7 +60,7 @@ function addLists(program: Command, session: Session): void {
       await session.connected(async (connection) => {
         const method = connection.jobs.listJobs.bind(connection.jobs);
         const jobs = await allPages(
-          (pageToken) => connection.call(method, { pageSize: 1000, pageToken, state }),
+          (pageToken) => connection.call(method, { pageSize: 1000, pageToken, state, name: '' }),
           (response) => response.jobs,
         );
         const all = { jobs, nextPageToken: '' };

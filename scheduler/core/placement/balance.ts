@@ -29,6 +29,19 @@ export interface Balance {
   readonly imbalance: number;
 }
 
+const nothingMore: TaskCost = { workGhzSeconds: 0, downBits: 0, upBits: 0 };
+
+/** Seconds that the uplink needs for what is on the way, and for one more task. */
+export function linkSecondsOf(
+  load: SiteLoad,
+  cost = nothingMore,
+): { readonly down: number; readonly up: number } {
+  return {
+    down: (load.downBits + cost.downBits) / load.downBps,
+    up: (load.upBits + cost.upBits) / load.upBps,
+  };
+}
+
 /** The balance with one more task; null when the slot had better stay idle. */
 export function balanceWith(load: SiteLoad, cost: TaskCost): Balance | null {
   const cpuSeconds = (load.workGhzSeconds + cost.workGhzSeconds) / load.cpuGhz;

@@ -1,7 +1,8 @@
 // What a task will cost, as far as anybody knows.
 
 import { pilotTasks, unknownWorkGhzSeconds } from '../limits.ts';
-import type { JobRecord, NodeRecord } from '../state.ts';
+import type { JobRecord, NodeRecord, SiteRecord } from '../state.ts';
+import type { SiteLoad, TaskCost } from './balance.ts';
 
 /** GHz·s of one task: declared, or shown by finished ones, or a first guess. */
 export function workOf(job: JobRecord): number {
@@ -24,4 +25,30 @@ function sharedBytes(job: JobRecord): number {
 
 export function upBytesOf(job: JobRecord): number {
   return job.template.profile.outputBytes ?? 0;
+}
+
+/** What a task would add to its site's load. */
+export function costOf(job: JobRecord, taskIndex: number, node: NodeRecord): TaskCost {
+  return {
+    workGhzSeconds: workOf(job),
+    downBits: 8 * downBytesOf(job, taskIndex, node),
+    upBits: 8 * upBytesOf(job),
+  };
+}
+
+const nothingMore = { work: 0, down: 0, up: 0 };
+
+/** What a site has in hand now, and more (GHz·s and bytes) that is not counted yet. */
+export function loadOf(
+  site: SiteRecord,
+  more: Readonly<typeof nothingMore> = nothingMore,
+): SiteLoad {
+  return {
+    workGhzSeconds: site.pendingWorkGhzSeconds + more.work,
+    downBits: 8 * (site.pendingDownBytes + more.down),
+    upBits: 8 * (site.pendingUpBytes + more.up),
+    cpuGhz: site.cpuGhz,
+    downBps: site.share * site.downBps,
+    upBps: site.share * site.upBps,
+  };
 }

@@ -1,48 +1,119 @@
-// What holds the waiting tasks of a job, at how many nodes, and what would free them.
+// What holds waiting tasks, at how many nodes, and what would free them; why a placed task is where
+// it is.
 
-import { isOpen, slotLeases, slotsOf } from '../leases.ts';
-import { leasesPerSlot, linkWindowSeconds } from '../limits.ts';
+import { isOpen, siteOf, slotLeases, slotsOf } from '../leases.ts';
+import { candidateJobs, leasesPerSlot, linkWindowSeconds, sitesExplained } from '../limits.ts';
 import type { Instant } from '../model/ids.ts';
-import type { JobRecord, SiteRecord, State } from '../state.ts';
+import type { JobRecord, NodeRecord, SiteRecord, State } from '../state.ts';
 import { mustHave } from '../state.ts';
-import type { Explanation, RefusalCount, SiteBacklog } from '../view.ts';
+import type { Explanation, RefusalCount, SiteBacklog, TaskSummary } from '../view.ts';
+import { balanceWith, linkSecondsOf } from './balance.ts';
+import { costOf, loadOf } from './estimate.ts';
 import { refuseNode } from './filter.ts';
 import type { Refusal } from './filter.ts';
+import { tellGroup } from './refusal-groups.ts';
 
+/** The waiting tasks of a job. */
 export function explainJob(state: State, job: JobRecord, now: Instant): Explanation {
-  const refusals = countRefusals(state, job, now);
+  const { state: end, template } = job;
+  if (end !== 'active') return { summary: `The job has ended: ${end}.`, refusals: [], sites: [] };
+  if (job.waiting > 0) return explainWaiting(state, { job, taskIndex: job.cursor, now });
+  const ended = template.taskCount - job.leased;
+  const summary = `Nothing waits: of ${template.taskCount} tasks, ${job.leased} are on nodes and ${ended} have ended.`;
+  return { summary, refusals: [], sites: [] };
+}
+
+/** One task, wherever it is. */
+export function explainTask(
+  state: State,
+  task: TaskSummary,
+  { job, now }: { readonly job: JobRecord; readonly now: Instant },
+): Explanation {
+  if (task.phase === 'waiting') return explainWaiting(state, { job, taskIndex: task.index, now });
+  const why = task.placement === '' ? '' : ` Why there: ${task.placement}.`;
+  return { summary: `${placedText(task)}${why}`, refusals: [], sites: [] };
+}
+
+function placedText(task: TaskSummary): string {
+  const name = `Task ${task.index}`;
+  const there = task.nodeId === null ? '' : ` at ${task.nodeName} (site ${task.siteId ?? '?'})`;
+  switch (task.phase) {
+    case 'staging':
+      return `${name} is${there}, and has not started: its inputs are on the way.`;
+    case 'running':
+      return `${name} is running${there}.`;
+    case 'sending':
+      return `${name} has run${there}, and its results are on the way.`;
+    case 'failed': {
+      const end = task.endCode === 'exited' ? `exit code ${task.exitCode}` : task.endCode;
+      const attempts = `after ${task.failures} failed and ${task.losses} lost attempts`;
+      return `${name} failed for good ${attempts}, the last${there}: ${end ?? 'unknown'}.`;
+    }
+    default:
+      return `${name} ${task.phase}${there}.`;
+  }
+}
+
+interface Waiting {
+  readonly job: JobRecord;
+  readonly taskIndex: number;
+  readonly now: Instant;
+}
+
+function explainWaiting(state: State, waiting: Waiting): Explanation {
+  const refusals = countRefusals(state, waiting);
   const sites = state.sites
     .filter((site) => site.nodeNumbers.length > 0)
-    .map((site) => backlogOf(state, site));
-  return { summary: summarize(state, job, refusals), refusals, sites };
+    .map((site) => backlogOf(state, site))
+    .sort((a, b) => secondsOf(a) - secondsOf(b))
+    .slice(0, sitesExplained);
+  const nodeCount = refusals.reduce((sum, refusal) => sum + refusal.count, 0);
+  return { summary: summarize(waiting.job, refusals, nodeCount), refusals, sites };
 }
 
-function countRefusals(state: State, job: JobRecord, now: Instant): readonly RefusalCount[] {
-  const counts = new Map<string, Refusal & { count: number }>();
+function countRefusals(state: State, waiting: Waiting): readonly RefusalCount[] {
+  const groups = new Map<string, { readonly first: Refusal; readonly nodes: NodeRecord[] }>();
   for (const node of state.nodes) {
     if (node.health === 'revoked') continue;
-    const refusal = refuseNode(job, node, now) ?? refuseSlot(isOpen(node));
-    const known = counts.get(refusal.code);
-    if (known === undefined) counts.set(refusal.code, { ...refusal, count: 1 });
-    else known.count += 1;
+    const first = refuseNode(waiting.job, node, waiting.now) ?? refusePlace(state, waiting, node);
+    const group = groups.get(first.code);
+    if (group === undefined) groups.set(first.code, { first, nodes: [node] });
+    else group.nodes.push(node);
   }
-  return [...counts.values()].sort((a, b) => b.count - a.count || (a.code < b.code ? -1 : 1));
+  const counts = [...groups.values()].map(({ first, nodes }) => ({
+    ...tellGroup(first, nodes, waiting),
+    count: nodes.length,
+    sites: new Set(nodes.map((node) => node.siteNumber)).size,
+  }));
+  return counts.sort((a, b) => b.count - a.count || (a.code < b.code ? -1 : 1));
 }
 
-/** The node fits; what keeps it from another task now. */
-function refuseSlot(hasPlace: boolean): Refusal {
-  if (hasPlace) {
+/** The node fits; what keeps the task from it now. */
+function refusePlace(state: State, { job, taskIndex }: Waiting, node: NodeRecord): Refusal {
+  if (!isOpen(node)) {
     return {
-      code: 'uplink',
-      reason: `it has a place, and its site's uplink has over ${linkWindowSeconds} s to carry for others`,
-      remedy: 'wait, or declare a faster uplink (punnet site set)',
+      code: 'busy',
+      reason: `all slots are busy, each with ${leasesPerSlot} tasks (one runs, one is next)`,
+      remedy: 'wait for tasks to end, or enrol more nodes',
     };
   }
-  return {
-    code: 'busy',
-    reason: `all its slots have ${leasesPerSlot} tasks`,
-    remedy: 'wait for running tasks to end, or enrol more nodes',
-  };
+  const load = loadOf(siteOf(state, node));
+  const cost = costOf(job, taskIndex, node);
+  if (balanceWith(load, cost) === null) {
+    const { down, up } = linkSecondsOf(load, cost);
+    const way = down >= up ? 'down' : 'up';
+    return {
+      code: `uplink_${way}`,
+      reason: `the uplink ${way} is busy, and with this task would have over ${linkWindowSeconds} s of bytes in hand`,
+      remedy: 'wait, or declare the rate that it really has (punnet site set)',
+    };
+  }
+  const older = [...state.waitingJobs].indexOf(job.number);
+  if (older >= candidateJobs) {
+    const reason = `${older} older jobs wait too, and the oldest ${candidateJobs} come first`;
+    return { code: 'queue', reason, remedy: 'wait' };
+  }
+  return { code: 'next', reason: 'a slot is free and takes a task at this moment', remedy: 'wait' };
 }
 
 function backlogOf(state: State, site: SiteRecord): SiteBacklog {
@@ -52,26 +123,35 @@ function backlogOf(state: State, site: SiteRecord): SiteBacklog {
     if (node.health === 'healthy') freeSlots += Math.max(0, slotsOf(node) - slotLeases(node));
   }
   const cpuSeconds = site.cpuGhz === 0 ? 0 : site.pendingWorkGhzSeconds / site.cpuGhz;
-  const downSeconds = (8 * site.pendingDownBytes) / (site.share * site.downBps);
-  const upSeconds = (8 * site.pendingUpBytes) / (site.share * site.upBps);
-  const link = downSeconds >= upSeconds ? 'uplink down' : 'uplink up';
-  const binding = cpuSeconds >= Math.max(downSeconds, upSeconds) ? 'cpu' : link;
-  const nodes = site.nodeNumbers.length;
-  return { siteId: site.siteId, nodes, freeSlots, cpuSeconds, downSeconds, upSeconds, binding };
+  const { down, up } = linkSecondsOf(loadOf(site));
+  const link = down >= up ? 'uplink down' : 'uplink up';
+  return {
+    siteId: site.siteId,
+    nodes: site.nodeNumbers.length,
+    freeSlots,
+    cpuSeconds,
+    downSeconds: down,
+    upSeconds: up,
+    binding: cpuSeconds >= Math.max(down, up) ? 'cpu' : link,
+  };
 }
 
-function summarize(state: State, job: JobRecord, refusals: readonly RefusalCount[]): string {
-  const ended = job.template.taskCount - job.waiting - job.leased;
-  if (job.state !== 'active') return `The job has ended: ${job.state}.`;
-  if (job.waiting === 0)
-    return `Nothing waits: ${job.leased} tasks are on nodes, ${ended} have ended.`;
-  const waits = `${job.waiting} of ${job.template.taskCount} tasks wait`;
-  if (state.nodes.length === 0) return `${waits}: the federation has no nodes. Enrol one.`;
-  const first = refusals[0];
-  if (first === undefined) return `${waits}.`;
-  return `${waits}: at ${first.count} of ${state.nodes.length} nodes ${first.reason}. ${capital(first.remedy)}.`;
+function secondsOf({ cpuSeconds, downSeconds, upSeconds }: SiteBacklog): number {
+  return Math.max(cpuSeconds, downSeconds, upSeconds);
 }
 
-function capital(text: string): string {
-  return text.slice(0, 1).toUpperCase() + text.slice(1);
+function summarize(job: JobRecord, refusals: readonly RefusalCount[], nodeCount: number): string {
+  const [first] = refusals;
+  if (first === undefined) {
+    return `${waitsText(job)}. The federation has no nodes: enrol one (punnet token create --node).`;
+  }
+  const all = nodeCount === 1 ? 'At the only node' : `At all ${nodeCount} nodes`;
+  const where = first.count === nodeCount ? all : `At ${first.count} of ${nodeCount} nodes`;
+  return `${waitsText(job)}. ${where}: ${first.reason}. What helps: ${first.remedy}.`;
+}
+
+function waitsText({ waiting, template: { taskCount } }: JobRecord): string {
+  if (waiting < taskCount)
+    return `${waiting} of ${taskCount} tasks ${waiting === 1 ? 'waits' : 'wait'}`;
+  return taskCount === 1 ? 'Its only task waits' : `All ${taskCount} tasks wait`;
 }

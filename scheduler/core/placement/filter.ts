@@ -21,12 +21,12 @@ function refuseHealth(node: NodeRecord): Refusal | null {
   return {
     code: `node_${node.health}`,
     reason: healthReasons[node.health] ?? node.health,
-    remedy: 'wait, or look at the node (punnet node ID)',
+    remedy: 'wait, or look at the nodes (punnet nodes)',
   };
 }
 
 const healthReasons: Readonly<Record<string, string>> = {
-  new: 'the node is enrolled and has never reported',
+  new: 'the node has enrolled and never reported',
   suspect: 'the node is silent or disconnected',
   lost: 'the node has been silent too long',
   quarantined: 'two agents speak with the identity of the node',
@@ -66,22 +66,32 @@ export function refuseFit(job: JobRecord, node: NodeRecord): Refusal | null {
 function refuseNow(node: NodeRecord, now: Instant): Refusal | null {
   if (node.status !== null && !node.status.isAccepting) {
     const why = node.status.notAccepting;
+    const code = why?.code ?? 'not_accepting';
     return {
-      code: why?.code ?? 'not_accepting',
+      code,
       reason: why?.reason ?? 'its owner lets no task start now',
-      remedy: "wait: the owner's limits are law",
+      remedy: ownersRemedies[code] ?? 'wait: what its owner says is law',
     };
   }
   if (node.restsUntil > now) {
     return {
       code: 'resting',
-      reason: 'its last tasks failed or were given back, so that it rests for a while',
+      reason: 'its last tasks failed or were given back, so it rests',
       remedy: 'wait; if tasks fail everywhere, look at their logs (punnet logs)',
     };
   }
   return null;
 }
 
-function megabytes(bytes: number): string {
-  return `${Math.ceil(bytes / 1e6)} MB`;
+const ownersRemedies: Readonly<Record<string, string>> = {
+  paused: 'wait until its owner lets it go on (punnet-agent resume)',
+  hours: "wait for its owner's hours",
+  temperature: 'wait until it has cooled down',
+  disk_reserve: 'wait until its owner has freed some disk',
+  sandbox: 'wait until its owner has mended it (punnet node ID says what is wrong)',
+  limits: 'wait until its owner has mended its limits.json',
+};
+
+export function megabytes(bytes: number): string {
+  return `${Math.floor(bytes / 1e6)} MB`;
 }

@@ -14,7 +14,7 @@ import { mustHave } from '../state.ts';
 import { grantTransfers } from '../transfers/grant.ts';
 import type { Balance } from './balance.ts';
 import { balanceWith } from './balance.ts';
-import { downBytesOf, upBytesOf, workOf } from './estimate.ts';
+import { downBytesOf, loadOf, upBytesOf, workOf } from './estimate.ts';
 import { refuseNode } from './filter.ts';
 import { reasonCodes } from './reasons.ts';
 
@@ -125,22 +125,12 @@ class Placement {
   }
 
   #balance(site: SiteRecord, node: NodeRecord, job: JobRecord, taskIndex: number): Balance | null {
-    const load = this.#loads.get(site.number);
-    return balanceWith(
-      {
-        workGhzSeconds: site.pendingWorkGhzSeconds + (load?.work ?? 0),
-        downBits: 8 * (site.pendingDownBytes + (load?.down ?? 0)),
-        upBits: 8 * (site.pendingUpBytes + (load?.up ?? 0)),
-        cpuGhz: site.cpuGhz,
-        downBps: site.share * site.downBps,
-        upBps: site.share * site.upBps,
-      },
-      {
-        workGhzSeconds: workOf(job),
-        downBits: 8 * this.#downBytes(job, taskIndex, node),
-        upBits: 8 * upBytesOf(job),
-      },
-    );
+    const load = loadOf(site, this.#loads.get(site.number));
+    return balanceWith(load, {
+      workGhzSeconds: workOf(job),
+      downBits: 8 * this.#downBytes(job, taskIndex, node),
+      upBits: 8 * upBytesOf(job),
+    });
   }
 
   /** The job's shared blobs count once for each node, in this round too. */

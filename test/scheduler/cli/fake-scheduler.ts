@@ -125,7 +125,10 @@ function jobHandlers(fake: () => FakeScheduler): Handlers {
       if (request.jobId !== 'j1') throw failure(status.NOT_FOUND, `no job ${request.jobId}`);
       return { job: job(fake().endState, 2) };
     }),
-    listJobs: unary(() => ({ jobs: [job(fake().endState, 2)], nextPageToken: '' })),
+    listJobs: unary(({ name }: { name: string }) => ({
+      jobs: name === '' || name === 'primes' ? [job(fake().endState, 2)] : [],
+      nextPageToken: '',
+    })),
     watchJob: (call: { write(message: unknown): void; end(): void }) => {
       call.write({ job: job(JobState.ACTIVE, 1) });
       call.write({ job: job(fake().endState, 2) });

@@ -218,7 +218,7 @@ describe('admission', () => {
       kind: 'refused',
       code: 'failed_precondition',
       reason:
-        'No node runs a bundle for x86_64; the federation has aarch64: add a bundle for one of these.',
+        'no node can run a bundle for x86_64; the federation has aarch64: add a bundle for one of these',
     });
   });
 

@@ -56,8 +56,9 @@ export interface Refusal {
   code: string;
   reason: string;
   remedy: string;
-  /** How many nodes, or sites, say so. */
+  /** How many nodes say so, and at how many sites they are. */
   count: number;
+  sites: number;
 }
 
 function createBaseBlobRef(): BlobRef {
@@ -231,7 +232,7 @@ export const UplinkRate: MessageFns<UplinkRate> = {
 };
 
 function createBaseRefusal(): Refusal {
-  return { code: "", reason: "", remedy: "", count: 0 };
+  return { code: "", reason: "", remedy: "", count: 0, sites: 0 };
 }
 
 export const Refusal: MessageFns<Refusal> = {
@@ -247,6 +248,9 @@ export const Refusal: MessageFns<Refusal> = {
     }
     if (message.count !== 0) {
       writer.uint32(32).int32(message.count);
+    }
+    if (message.sites !== 0) {
+      writer.uint32(40).int32(message.sites);
     }
     return writer;
   },
@@ -296,6 +300,14 @@ export const Refusal: MessageFns<Refusal> = {
             message.count = reader.int32();
             continue;
           }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.sites = reader.int32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -317,6 +329,7 @@ export const Refusal: MessageFns<Refusal> = {
     message.reason = object.reason ?? "";
     message.remedy = object.remedy ?? "";
     message.count = object.count ?? 0;
+    message.sites = object.sites ?? 0;
     return message;
   },
 };

@@ -53,6 +53,8 @@ export interface ListJobsRequest {
   pageToken: string;
   /** Only jobs in this state. Unspecified: all. */
   state: JobState;
+  /** Only jobs of this name. Empty: all. */
+  name: string;
 }
 
 export interface ListJobsResponse {
@@ -112,11 +114,11 @@ export interface ExplainJobRequest {
 export interface ExplainJobResponse {
   /** One sentence. */
   summary: string;
-  /** What refuses the waiting tasks, most nodes first. */
+  /** What refuses the waiting tasks, most nodes first. Empty when nothing waits. */
   refusals: Refusal[];
-  /** What each site has to do before it takes more. */
+  /** What sites have to do before they take more, those with the least first; at most 50. */
   sites: SiteBacklog[];
-  /** For a placed task: the task, with its `placement`. */
+  /** The task that was asked for, with its `placement`. */
   task: Task | undefined;
 }
 
@@ -378,7 +380,7 @@ export const GetJobResponse: MessageFns<GetJobResponse> = {
 };
 
 function createBaseListJobsRequest(): ListJobsRequest {
-  return { pageSize: 0, pageToken: "", state: 0 };
+  return { pageSize: 0, pageToken: "", state: 0, name: "" };
 }
 
 export const ListJobsRequest: MessageFns<ListJobsRequest> = {
@@ -391,6 +393,9 @@ export const ListJobsRequest: MessageFns<ListJobsRequest> = {
     }
     if (message.state !== 0) {
       writer.uint32(24).int32(message.state);
+    }
+    if (message.name !== "") {
+      writer.uint32(34).string(message.name);
     }
     return writer;
   },
@@ -432,6 +437,14 @@ export const ListJobsRequest: MessageFns<ListJobsRequest> = {
             message.state = reader.int32() as any;
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -452,6 +465,7 @@ export const ListJobsRequest: MessageFns<ListJobsRequest> = {
     message.pageSize = object.pageSize ?? 0;
     message.pageToken = object.pageToken ?? "";
     message.state = object.state ?? 0;
+    message.name = object.name ?? "";
     return message;
   },
 };

@@ -1,4 +1,4 @@
-// google.bytestream.ByteStream and punnet.v1.BlobService: bytes up, and results down.
+// google.bytestream.ByteStream: blobs of jobs up, outputs of tasks down.
 
 import type { ServerReadableStream, ServerWritableStream, sendUnaryData } from '@grpc/grpc-js';
 import { status } from '@grpc/grpc-js';
@@ -9,51 +9,27 @@ import type {
   WriteRequest,
   WriteResponse,
 } from '../../proto/gen/google/bytestream/bytestream.ts';
-import type { BlobServiceServer } from '../../proto/gen/punnet/v1/blob_service.ts';
 import type { Principal } from './auth.ts';
 import { authenticate } from './auth.ts';
-import { unary } from './calls.ts';
+import { isUploaded } from './blob-service.ts';
+import { streaming, told, unary } from './calls.ts';
 import type { ApiDeps } from './deps.ts';
-import { ApiError, invalid, notFound, toServiceError } from './errors.ts';
-import { ownTask, readResult } from './job-service.ts';
+import { ApiError, invalid, notFound } from './errors.ts';
+import { ownTask, readResult } from './own.ts';
 
-const maxBlobs = 10_000;
 const maxBlobBytes = 1e12;
 const chunkBytes = 256 * 1024;
 
-export function blobService(deps: ApiDeps): BlobServiceServer {
-  return {
-    findMissingBlobs: unary(deps, async ({ blobs }, caller) => {
-      if (blobs.length > maxBlobs) {
-        const description = `wanted at most ${maxBlobs}, found ${blobs.length}`;
-        throw invalid([{ field: 'blobs', description }]);
-      }
-      const missing = [];
-      for (const blob of blobs) {
-        const isOwned =
-          isSha256(blob.sha256) && (await deps.blobs.isOwned(caller.name, blob.sha256));
-        if (!isOwned || (await deps.blobs.size(blob.sha256)) !== blob.sizeBytes) missing.push(blob);
-      }
-      return { missing };
-    }),
-  };
-}
-
 export function byteStream(deps: ApiDeps): ByteStreamServer {
   return {
-    read: (call) => void read(deps, call),
+    read: streaming(deps, (call, caller) => read(deps, call, caller)),
     write: (call, callback) => void write(deps, call, callback),
     queryWriteStatus: unary(deps, async (request, caller) => {
       const { sha256, size } = uploadName(request.resourceName);
-      const isHere =
-        (await deps.blobs.isOwned(caller.name, sha256)) && (await deps.blobs.size(sha256)) === size;
+      const isHere = await isUploaded(deps.blobs, caller.name, { sha256, sizeBytes: size });
       return { committedSize: isHere ? size : 0, complete: isHere };
     }),
   };
-}
-
-function isSha256(text: string): boolean {
-  return /^[0-9a-f]{64}$/.test(text);
 }
 
 function uploadName(name: string): { readonly sha256: string; readonly size: number } {
@@ -83,7 +59,7 @@ async function write(
   } catch (error) {
     // Not read to its end: whatever still comes is of no use.
     call.resume();
-    callback(toServiceError(error));
+    callback(told(deps, error));
   }
 }
 
@@ -142,28 +118,22 @@ class Upload {
 async function read(
   deps: ApiDeps,
   call: ServerWritableStream<ReadRequest, ReadResponse>,
+  caller: Principal,
 ): Promise<void> {
-  try {
-    const caller = authenticate(deps, call.metadata);
-    const { readOffset, readLimit } = call.request;
-    const { sha256, size } = await outputOf(deps, call.request.resourceName, caller);
-    if (readOffset < 0 || readOffset > size || readLimit < 0) {
-      const description = `wanted an offset of 0 to ${size}, found ${readOffset}`;
-      throw new ApiError(status.OUT_OF_RANGE, description, { reason: 'OUT_OF_RANGE' });
+  const { readOffset, readLimit, resourceName } = call.request;
+  const { sha256, size } = await outputOf(deps, resourceName, caller);
+  if (readOffset < 0 || readOffset > size || readLimit < 0) {
+    const description = `wanted an offset of 0 to ${size}, found ${readOffset}`;
+    throw new ApiError(status.OUT_OF_RANGE, description, { reason: 'OUT_OF_RANGE' });
+  }
+  const length = readLimit === 0 ? size - readOffset : Math.min(readLimit, size - readOffset);
+  // What a read stream yields without an encoding.
+  const parts: AsyncIterable<Buffer> = deps.blobs.read(sha256, { offset: readOffset, length });
+  for await (const part of parts) {
+    for (let at = 0; at < part.length && !call.cancelled; at += chunkBytes) {
+      if (!call.write({ data: part.subarray(at, at + chunkBytes) })) await drained(call);
     }
-    const length = readLimit === 0 ? size - readOffset : Math.min(readLimit, size - readOffset);
-    for await (const part of deps.blobs.read(sha256, { offset: readOffset, length })) {
-      // What a read stream yields without an encoding.
-      const bytes = part as Buffer;
-      for (let at = 0; at < bytes.length; at += chunkBytes) {
-        const data = bytes.subarray(at, at + chunkBytes);
-        if (!call.write({ data })) await drained(call);
-        if (call.cancelled) return;
-      }
-    }
-    call.end();
-  } catch (error) {
-    call.emit('error', toServiceError(error));
+    if (call.cancelled) return;
   }
 }
 
@@ -196,6 +166,6 @@ async function outputOf(
   const task = ownTask(deps, { jobId: job, index: Number(index) }, caller);
   const result = await readResult(deps, task);
   const blob = result?.outputs.find((output) => output.path === path)?.blob;
-  if (blob === undefined) throw notFound(`output ${path} of task ${index} in job ${job}`);
+  if (blob === undefined) throw notFound('output', path, ` of task ${index} in job ${job}`);
   return { sha256: blob.sha256, size: blob.sizeBytes };
 }

@@ -1,0 +1,141 @@
+// JobService.SubmitJob: a specification is checked, its blobs are looked for, and the core takes it.
+
+import { randomBytes } from 'node:crypto';
+import type { BlobRef } from '../../proto/gen/punnet/v1/common.ts';
+import { Job, TaskManifest, type TaskEntry } from '../../proto/gen/punnet/v1/job.ts';
+import type { SubmitJobRequest } from '../../proto/gen/punnet/v1/job_service.ts';
+import type { JobId, JobTemplate } from '../core/index.ts';
+import { jobId } from '../core/index.ts';
+import type { Principal } from './auth.ts';
+import { isUploaded } from './blob-service.ts';
+import type { ApiDeps } from './deps.ts';
+import type { Violation } from './errors.ts';
+import { fromRefusal, invalid } from './errors.ts';
+import type { CheckedSpec } from './job-spec.ts';
+import { checkSpec } from './job-spec.ts';
+import { toJob } from './messages.ts';
+import { ownJob } from './own.ts';
+
+const maxManifestBytes = 256 * 1024 * 1024;
+const maxTasks = 1_000_000;
+/** Blobs looked for at a time. */
+const blobsAtATime = 64;
+
+export async function submitJob(
+  deps: ApiDeps,
+  request: SubmitJobRequest,
+  caller: Principal,
+): Promise<Job> {
+  const { requestId, validateOnly } = request;
+  const checked = check(request);
+  const { template } = checked;
+  if (validateOnly) {
+    const refusal = deps.view().refuseJob(template);
+    if (refusal !== null) throw fromRefusal(refusal, 'spec');
+    return Job.fromPartial({
+      researcher: caller.name,
+      ...(request.spec && { spec: request.spec }),
+    });
+  }
+  await mustHave(deps, checked.blobs, caller);
+  const answer = await deps.submit({
+    kind: 'submitJob',
+    jobId: newJobId(),
+    researcher: caller.name,
+    requestId,
+    template: template.manifest === null ? template : await withManifest(deps, template, caller),
+  });
+  if (answer.kind === 'refused') throw fromRefusal(answer, 'spec');
+  if (answer.kind !== 'job') throw new Error(`a submit was answered with ${answer.kind}`);
+  return toJob(ownJob(deps, answer.jobId, caller));
+}
+
+/** Throws all mistakes of a request at once. */
+function check({ spec, requestId, validateOnly }: SubmitJobRequest): CheckedSpec {
+  if (spec === undefined) {
+    throw invalid([{ field: 'spec', description: 'wanted a job, found none' }]);
+  }
+  const { violations, checked } = checkSpec(spec, validateOnly);
+  const all = violations.map((each) => ({ ...each, field: `spec.${each.field}` }));
+  if (!validateOnly && (requestId === '' || requestId.length > 63)) {
+    all.push({ field: 'requestId', description: 'wanted 1 to 63 characters' });
+  }
+  if (all.length > 0) throw invalid(all);
+  return checked;
+}
+
+/** Ten characters without look-alikes. */
+function newJobId(): JobId {
+  const letters = '0123456789abcdefghjkmnpqrstvwxyz';
+  return jobId(`j${[...randomBytes(10)].map((byte) => letters.charAt(byte % 32)).join('')}`);
+}
+
+interface NamedBlob {
+  readonly field: string;
+  readonly blob: BlobRef;
+}
+
+/** Throws when the caller has not uploaded one of the blobs: then it is missing, though it may be here. */
+async function mustHave(
+  deps: ApiDeps,
+  named: readonly NamedBlob[],
+  caller: Principal,
+): Promise<void> {
+  const violations: Violation[] = [];
+  for (let start = 0; start < named.length; start += blobsAtATime) {
+    const some = named.slice(start, start + blobsAtATime);
+    const found = await Promise.all(
+      some.map(async ({ blob }) => isUploaded(deps.blobs, caller.name, blob)),
+    );
+    for (const [at, { field, blob }] of some.entries()) {
+      if (found[at] === true) continue;
+      const description = `blob ${blob.sha256} of ${blob.sizeBytes} bytes is not here: upload it first`;
+      violations.push({ field: `spec.${field}`, description });
+    }
+    if (violations.length > 0) throw invalid(violations);
+  }
+}
+
+/** Reads the tasks' own inputs from the manifest, and checks them. */
+async function withManifest(
+  deps: ApiDeps,
+  template: JobTemplate,
+  caller: Principal,
+): Promise<JobTemplate> {
+  const tasks = await readManifest(deps, template.manifest?.sha256 ?? '');
+  const shared = new Set(template.sharedInputs.map((input) => input.path));
+  const violations = tasks.flatMap((entry, at) => {
+    const problem = entryProblem(entry, shared);
+    if (problem === undefined) return [];
+    return [{ field: 'spec.tasks.manifest', description: `task ${at}: ${problem}` }];
+  });
+  if (violations.length > 0) throw invalid(violations.slice(0, 10));
+  const inputs = tasks.map(({ blob }) => blob ?? { sha256: '', sizeBytes: 0 });
+  const bySha = new Map(inputs.map((blob) => [blob.sha256, { field: 'tasks.manifest', blob }]));
+  await mustHave(deps, [...bySha.values()], caller);
+  return {
+    ...template,
+    taskCount: tasks.length,
+    taskInputBytes: inputs.map((blob) => blob.sizeBytes),
+  };
+}
+
+async function readManifest(deps: ApiDeps, sha256: string): Promise<readonly TaskEntry[]> {
+  const bytes = await deps.blobs.readBytes(sha256, maxManifestBytes);
+  const field = 'spec.tasks.manifest';
+  let tasks: TaskManifest['tasks'];
+  try {
+    ({ tasks } = TaskManifest.decode(bytes));
+  } catch {
+    throw invalid([{ field, description: 'these bytes are no TaskManifest' }]);
+  }
+  if (tasks.length > 0 && tasks.length <= maxTasks) return tasks;
+  throw invalid([{ field, description: `wanted 1 to ${maxTasks} tasks, found ${tasks.length}` }]);
+}
+
+function entryProblem({ path, blob }: TaskEntry, shared: ReadonlySet<string>): string | undefined {
+  const isInside = path.split('/').every((part) => !['', '.', '..'].includes(part));
+  if (!isInside) return `wanted a path in the work folder, found "${path}"`;
+  if (shared.has(path)) return `"${path}" is a shared input too`;
+  return blob === undefined ? 'wanted a blob, found none' : undefined;
+}
