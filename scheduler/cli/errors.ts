@@ -1,6 +1,11 @@
 // What can go wrong for a user, as one error type with an exit code, and how gRPC errors become it.
 import { status, type ServiceError } from '@grpc/grpc-js';
-import { BadRequest } from '../../proto/gen/google/rpc/error_details.ts';
+import type { Any } from '../../proto/gen/google/protobuf/any.ts';
+import {
+  BadRequest,
+  PreconditionFailure,
+  QuotaFailure,
+} from '../../proto/gen/google/rpc/error_details.ts';
 import { Status } from '../../proto/gen/google/rpc/status.ts';
 
 /** Exit codes for scripts. */
@@ -41,17 +46,31 @@ export interface FieldViolation {
   readonly description: string;
 }
 
-/** The google.rpc.BadRequest violations in an error's details; empty when there are none. */
+/** The fields that the details of an error name; empty when they name none. */
 export function fieldViolations(error: ServiceError): readonly FieldViolation[] {
   const violations: FieldViolation[] = [];
   for (const value of error.metadata.get('grpc-status-details-bin')) {
     if (typeof value === 'string') continue;
-    for (const detail of Status.decode(value).details) {
-      if (!detail.typeUrl.endsWith('/google.rpc.BadRequest')) continue;
-      violations.push(...BadRequest.decode(detail.value).fieldViolations);
-    }
+    for (const detail of Status.decode(value).details) violations.push(...violationsIn(detail));
   }
-  return violations;
+  return violations.filter(({ field }) => field !== '');
+}
+
+function violationsIn({ typeUrl, value }: Any): readonly FieldViolation[] {
+  const bySubject = ({ subject, description }: { subject: string; description: string }) => ({
+    field: subject,
+    description,
+  });
+  switch (typeUrl.replace(/^.*\/google\.rpc\./, '')) {
+    case 'BadRequest':
+      return BadRequest.decode(value).fieldViolations;
+    case 'PreconditionFailure':
+      return PreconditionFailure.decode(value).violations.map(bySubject);
+    case 'QuotaFailure':
+      return QuotaFailure.decode(value).violations.map(bySubject);
+    default:
+      return [];
+  }
 }
 
 /** The plain-word form of a gRPC error: what was asked of which endpoint, and what to do. */

@@ -1,19 +1,19 @@
 // Reads a job file: YAML that is the JSON mapping of punnet.v1.JobSpec. The message descriptor is
-// the schema; every mistake is collected with its line and column. It does not touch other files.
-import { ScalarType, type DescField, type DescMessage, type JsonValue } from '@bufbuild/protobuf';
-import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument } from 'yaml';
-import type { Document, Node, Pair, YAMLMap } from 'yaml';
+// the schema; every mistake is collected with its line and column. It does not look at other files.
+import { isUtf8 } from 'node:buffer';
+import { readFile, stat } from 'node:fs/promises';
+import type { JsonValue } from '@bufbuild/protobuf';
+import { LineCounter, parseDocument, Parser, type CST, type YAMLError } from 'yaml';
 import { JobSpec } from '../../proto/gen/punnet/v1/job.ts';
-import { badInput } from './errors.ts';
+import { badInput, type FieldViolation } from './errors.ts';
 import { descriptor, messageFromJson } from './descriptors.ts';
-import { closest } from './did-you-mean.ts';
+import { JobWalker, type Problem } from './job-walker.ts';
+import { noSuchFile } from './near-names.ts';
 
-/** A mistake in a job file; `offset` counts characters from its start. */
-export interface Problem {
-  readonly offset: number;
-  readonly field: string;
-  readonly message: string;
-}
+// A job of a million tasks names them by a glob or a count, not one by one.
+const fileMaxBytes = 1_000_000;
+// A JobSpec has four levels. The YAML library recurses, and a bomb of brackets would end us.
+const depthMax = 32;
 
 /** A job file that was read. `spec` is unset when there are problems. */
 export interface JobFile {
@@ -27,32 +27,56 @@ export interface JobFile {
   readonly tell: (problems: readonly Problem[]) => string;
 }
 
-/** Parses the text of a job file; `name` is what messages call it. */
-export function parseJobFile(name: string, text: string): JobFile {
-  const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
-  const walker = new Walker(document);
-  for (const error of document.errors) {
-    walker.problems.push({ offset: error.pos[0], field: '', message: yamlMessage(error) });
+/** Reads a job file from the disk. Throws a CliError when it is no text file of a fitting size. */
+export async function readJobFile(file: string): Promise<JobFile> {
+  const found = await stat(file).catch(() => undefined);
+  if (found === undefined) throw badInput(`${file}: ${await noSuchFile(file)}`);
+  if (!found.isFile()) throw badInput(`${file}: wanted a job file, found a folder or a device`);
+  if (found.size > fileMaxBytes) {
+    const size = `${found.size} bytes`;
+    const message = `wanted a job file of at most ${fileMaxBytes} bytes, found ${size}: name inputs by globs`;
+    throw badInput(`${file}: ${message}`);
   }
-  let json: JsonValue | undefined;
-  if (document.errors.every((error) => error.code === 'DUPLICATE_KEY')) {
-    json = walker.message(document.contents, descriptor('JobSpec'), '');
-  }
-  const isGood = walker.problems.length === 0 && json !== undefined;
+  const bytes = await readFile(file).catch((cause: unknown) => {
+    throw badInput(`${file}: cannot read this job file: ${String(cause)}`, cause);
+  });
+  return parseJobFile(file, bytes);
+}
+
+/** Parses the bytes of a job file; `name` is what messages call it. */
+export function parseJobFile(name: string, bytes: Uint8Array): JobFile {
+  const text = new TextDecoder().decode(bytes);
+  const lines = linesOf(text);
+  const walker = new JobWalker(text);
+  const isText = isUtf8(bytes) && !text.includes('\0');
+  const flaw = isText ? findBomb(text) : notText(text);
+  const json = flaw === undefined ? walkText(text, walker) : undefined;
+  const problems = flaw === undefined ? walker.problems : [flaw];
+  const isGood = problems.length === 0 && json !== undefined;
   return {
-    spec: isGood && json !== undefined ? messageFromJson('JobSpec', JobSpec, json) : undefined,
-    problems: walker.problems,
+    spec: isGood ? messageFromJson('JobSpec', JobSpec, json) : undefined,
+    problems,
     texts: walker.texts,
     offsetOf: (field) => nearest(walker.offsets, field),
-    tell: (problems) => tell(name, lines, problems),
+    tell: (some) => tell(name, lines, some),
   };
 }
 
-/** Throws a CliError that tells all problems, if there are any. */
-export function refuseProblems(file: JobFile, more: readonly Problem[] = []): void {
-  const problems = [...file.problems, ...more];
-  if (problems.length > 0) throw badInput(file.tell(problems));
+function walkText(text: string, walker: JobWalker): JsonValue | undefined {
+  const document = parseDocument(text, { prettyErrors: false, uniqueKeys: false });
+  // What follows a flaw in the syntax is mostly its echo.
+  const [first] = [...document.errors, ...document.warnings];
+  if (first === undefined) return walker.walk(document.contents, descriptor('JobSpec'));
+  walker.problems.push(syntaxProblem(first));
+  return undefined;
+}
+
+/** What the scheduler refused, as problems of the file. */
+export function problemsOf(file: JobFile, violations: readonly FieldViolation[]): Problem[] {
+  return violations.map(({ field, description }) => {
+    const inFile = field.replace(/^spec\.?/, '');
+    return { offset: file.offsetOf(inFile), field: inFile, message: description };
+  });
 }
 
 function tell(name: string, lines: LineCounter, problems: readonly Problem[]): string {
@@ -66,13 +90,53 @@ function tell(name: string, lines: LineCounter, problems: readonly Problem[]): s
     .join('\n');
 }
 
-function yamlMessage(error: { readonly code: string; readonly message: string }): string {
-  if (error.code === 'DUPLICATE_KEY') return 'this key is there twice: keep one of them';
-  return `not valid YAML: ${error.message}`;
+const plainWords: Readonly<Record<string, string>> = {
+  TAB_AS_INDENT: 'found a tab in the indentation, wanted spaces',
+  MULTIPLE_DOCS: 'wanted one job, found a second document (---)',
+  BLOCK_AS_IMPLICIT_KEY:
+    'wanted one value: is the indentation right? A text that contains ": " needs quotes',
+  UNEXPECTED_TOKEN: 'wanted the end of the value: a text that contains { or [ needs quotes',
+};
+
+function syntaxProblem({ code, message, pos }: YAMLError): Problem {
+  const words = plainWords[code] ?? message;
+  return { offset: pos[0], field: '', message: `not valid YAML: ${words}` };
+}
+
+function notText(text: string): Problem {
+  const message =
+    'wanted text in UTF-8, found other bytes: is it another file, or an old encoding?';
+  return { offset: text.search(/\uFFFD|\0/), field: '', message };
+}
+
+function findBomb(text: string): Problem | undefined {
+  const rest: { readonly token: CST.Token; readonly depth: number }[] = [];
+  for (const token of new Parser().parse(text)) rest.push({ token, depth: 0 });
+  for (let next = rest.pop(); next !== undefined; next = rest.pop()) {
+    const { token, depth } = next;
+    if (depth > depthMax) {
+      const message = `wanted a job, found values nested more than ${depthMax} deep`;
+      return { offset: 'offset' in token ? token.offset : 0, field: '', message };
+    }
+    const items = 'items' in token ? token.items : [];
+    const inside = items.flatMap(({ key, value }) => [key, value]);
+    if (token.type === 'document') inside.push(token.value);
+    for (const each of inside) {
+      if (each !== undefined && each !== null) rest.push({ token: each, depth: depth + 1 });
+    }
+  }
+  return undefined;
+}
+
+function linesOf(text: string): LineCounter {
+  const lines = new LineCounter();
+  lines.addNewLine(0);
+  for (const { index } of text.matchAll(/\n/g)) lines.addNewLine(index + 1);
+  return lines;
 }
 
 function nearest(offsets: ReadonlyMap<string, number>, field: string): number {
-  let path = field.replace(/^spec\./, '');
+  let path = field;
   while (path !== '') {
     const offset = offsets.get(path);
     if (offset !== undefined) return offset;
@@ -81,179 +145,4 @@ function nearest(offsets: ReadonlyMap<string, number>, field: string): number {
     path = shorter === path ? '' : shorter;
   }
   return 0;
-}
-
-/** Walks YAML along a message descriptor; gathers problems, places and JSON. */
-class Walker {
-  readonly problems: Problem[] = [];
-  readonly offsets = new Map<string, number>();
-  readonly texts = new Map<string, string>();
-  readonly #document: Document;
-
-  constructor(document: Document) {
-    this.#document = document;
-  }
-
-  message(found: unknown, schema: DescMessage, path: string): JsonValue | undefined {
-    const node = this.#resolve(found);
-    if (!isMap(node)) return this.#wrong(found, path, `a mapping with ${fieldNames(schema)}`);
-    const json: Record<string, JsonValue> = {};
-    const taken = new Map<string, string>();
-    for (const pair of node.items) {
-      const field = this.#fieldOf(pair, schema, path);
-      if (field === undefined) continue;
-      const name = field.jsonName;
-      const at = path === '' ? name : `${path}.${name}`;
-      this.#checkOneof(pair, field, taken, at);
-      const value = this.#field(pair.value ?? pair.key, pair.value === null, field, at);
-      if (value !== undefined) json[name] = value;
-    }
-    return json;
-  }
-
-  #field(found: unknown, isEmpty: boolean, field: DescField, at: string): JsonValue | undefined {
-    this.offsets.set(at, startOf(found));
-    if (isEmpty) return this.#wrong(null, at, wantedOf(field), startOf(found));
-    switch (field.fieldKind) {
-      case 'message':
-        return this.message(found, field.message, at);
-      case 'list':
-        return this.#list(found, field, at);
-      case 'map':
-        return this.#map(found, field, at);
-      case 'scalar':
-        return this.#scalar(found, field.scalar, at);
-      default:
-        return this.#wrong(found, at, 'a field that this version knows');
-    }
-  }
-
-  #list(found: unknown, field: DescField, at: string): JsonValue | undefined {
-    const node = this.#resolve(found);
-    if (!isSeq(node)) return this.#wrong(found, at, 'a list');
-    const items: JsonValue[] = [];
-    for (const [index, item] of node.items.entries()) {
-      const path = `${at}[${index}]`;
-      this.offsets.set(path, startOf(item));
-      const value = this.#element(item, field, path);
-      if (value !== undefined) items.push(value);
-    }
-    return items;
-  }
-
-  #map(found: unknown, field: DescField, at: string): JsonValue | undefined {
-    const node = this.#resolve(found);
-    if (!isMap(node)) return this.#wrong(found, at, 'a mapping');
-    const json: Record<string, JsonValue> = {};
-    for (const pair of node.items) {
-      const key = keyOf(pair);
-      const path = `${at}["${key}"]`;
-      this.offsets.set(path, startOf(pair.key));
-      const value = this.#element(pair.value, field, path, startOf(pair.key));
-      if (value !== undefined) json[key] = value;
-    }
-    return json;
-  }
-
-  #element(item: unknown, field: DescField, path: string, offset?: number): JsonValue | undefined {
-    if (field.fieldKind !== 'list' && field.fieldKind !== 'map') return undefined;
-    if (item === null) return this.#wrong(item, path, 'a value', offset);
-    if (field.message !== undefined) return this.message(item, field.message, path);
-    if (field.scalar !== undefined) return this.#scalar(item, field.scalar, path);
-    return undefined;
-  }
-
-  #scalar(found: unknown, type: ScalarType, at: string): JsonValue | undefined {
-    const node = this.#resolve(found);
-    const value: unknown = isScalar(node) ? node.value : undefined;
-    const wanted = scalarWanted(type);
-    if (!isScalar(node)) return this.#wrong(found, at, wanted);
-    if (type === ScalarType.STRING) {
-      if (typeof value !== 'string') return this.#wrong(found, at, textWanted(node.source));
-      this.texts.set(at, value);
-      return value;
-    }
-    if (type === ScalarType.BOOL) {
-      return typeof value === 'boolean' ? value : this.#wrong(found, at, wanted);
-    }
-    if (typeof value !== 'number') return this.#wrong(found, at, wanted);
-    if (type === ScalarType.DOUBLE || type === ScalarType.FLOAT) return value;
-    const max = type === ScalarType.UINT32 ? 0xffff_ffff : Number.MAX_SAFE_INTEGER;
-    const isWhole = Number.isInteger(value) && value >= 0 && value <= max;
-    return isWhole ? value : this.#wrong(found, at, wanted);
-  }
-
-  #fieldOf(pair: Pair, schema: DescMessage, path: string): DescField | undefined {
-    const key = keyOf(pair);
-    const field = schema.fields.find((f) => f.jsonName === key || f.name === key);
-    if (field !== undefined) return field;
-    const names = schema.fields.map((f) => f.jsonName);
-    const meant = closest(key, names);
-    const help = meant === undefined ? `wanted ${fieldNames(schema)}` : `did you mean ${meant}?`;
-    const at = path === '' ? key : `${path}.${key}`;
-    this.problems.push({
-      offset: startOf(pair.key),
-      field: at,
-      message: `unknown field, ${help}`,
-    });
-    return undefined;
-  }
-
-  #checkOneof(pair: Pair, field: DescField, taken: Map<string, string>, at: string): void {
-    const group = field.oneof?.name;
-    if (group === undefined) return;
-    const other = taken.get(group);
-    taken.set(group, field.jsonName);
-    if (other === undefined || other === field.jsonName) return;
-    const message = `wanted either ${other} or ${field.jsonName}, found both`;
-    this.problems.push({ offset: startOf(pair.key), field: at, message });
-  }
-
-  #wrong(found: unknown, field: string, wanted: string, offset = startOf(found)): undefined {
-    const message = `wanted ${wanted}, found ${describe(this.#resolve(found))}`;
-    this.problems.push({ offset, field, message });
-  }
-
-  #resolve(found: unknown): unknown {
-    return isAlias(found) ? found.resolve(this.#document) : found;
-  }
-}
-
-function wantedOf(field: DescField): string {
-  if (field.fieldKind === 'list') return 'a list';
-  if (field.fieldKind === 'map') return 'a mapping';
-  return field.fieldKind === 'scalar' ? scalarWanted(field.scalar) : 'a mapping';
-}
-
-function scalarWanted(type: ScalarType): string {
-  if (type === ScalarType.STRING) return 'text';
-  if (type === ScalarType.BOOL) return 'true or false';
-  return type === ScalarType.DOUBLE ? 'a number' : 'a whole number';
-}
-
-function textWanted(source: string | undefined): string {
-  return source === undefined || source === '' ? 'text' : `text (in quotes: "${source}")`;
-}
-
-function fieldNames(schema: DescMessage): string {
-  return `the fields ${schema.fields.map((field) => field.jsonName).join(', ')}`;
-}
-
-function describe(node: unknown): string {
-  if (isMap(node)) return 'a mapping';
-  if (isSeq(node)) return 'a list';
-  if (!isScalar(node) || node.value === null) return 'nothing';
-  return typeof node.value === 'string' ? JSON.stringify(node.value) : String(node.value);
-}
-
-function keyOf(pair: YAMLMap['items'][number]): string {
-  return isScalar(pair.key) ? String(pair.key.value) : String(pair.key);
-}
-
-function startOf(node: unknown): number {
-  return isNodeWithRange(node) ? node.range[0] : 0;
-}
-
-function isNodeWithRange(node: unknown): node is Node & { range: [number, number, number] } {
-  return typeof node === 'object' && node !== null && 'range' in node && Array.isArray(node.range);
 }

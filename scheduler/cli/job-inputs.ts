@@ -2,13 +2,15 @@
 // blobs. Folders of bundles are packed first.
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { stat } from 'node:fs/promises';
+import { open, readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { TaskManifest, type JobSpec } from '../../proto/gen/punnet/v1/job.ts';
 import type { BlobRef } from '../../proto/gen/punnet/v1/common.ts';
 import { packFolder } from './bundle-tar.ts';
 import { expandGlob, isGlob } from './glob.ts';
-import type { JobFile, Problem } from './job-file.ts';
+import type { JobFile } from './job-file.ts';
+import type { Problem } from './job-walker.ts';
+import { noSuchFile } from './near-names.ts';
 
 /** Bytes to upload: a file, or a small text in memory. */
 export interface LocalBlob {
@@ -16,7 +18,7 @@ export interface LocalBlob {
   readonly source: string | Uint8Array;
 }
 
-/** What a job file names on this machine. `inputs`: paths as tasks see them → files. */
+/** What a job file names on this machine. `inputs`: the files of `tasks.inputs`, in order. */
 export interface NamedFiles {
   readonly problems: readonly Problem[];
   readonly inputs: readonly string[];
@@ -25,22 +27,60 @@ export interface NamedFiles {
 /** Looks for every file, folder and glob; missing ones and empty globs become problems. */
 export async function findNamedFiles(file: JobFile, folder: string): Promise<NamedFiles> {
   const problems: Problem[] = [];
-  const inputs: string[] = [];
-  const seen = new Set<string>();
+  const inputs = new Set<string>();
   for (const [field, text] of file.texts) {
-    const problem = (message: string): void => {
-      problems.push({ offset: file.offsetOf(field), field, message });
-    };
-    if (/^tasks\.inputs\[\d+\]$/.test(field)) {
-      for (const found of await inputsOf(folder, text, problem)) {
-        if (!seen.has(found)) inputs.push(found);
-        seen.add(found);
-      }
-    } else if (/^(bundles\["[^"]*"\]|sharedInputs\[\d+\])\.file$/.test(field)) {
-      await checkFile(path.resolve(folder, text), field.startsWith('bundles'), problem);
-    }
+    const found = await lookFor(folder, field, text);
+    if (typeof found !== 'string') found.forEach((input) => inputs.add(input));
+    else problems.push({ offset: file.offsetOf(field), field, message: found });
   }
-  return { problems, inputs };
+  return { problems, inputs: [...inputs] };
+}
+
+/** The inputs that a field names, or what is wrong with the file that it names. */
+async function lookFor(
+  folder: string,
+  field: string,
+  text: string,
+): Promise<string | readonly string[]> {
+  const file = path.resolve(folder, text);
+  if (/^tasks\.inputs\[\d+\]$/.test(field)) {
+    if (!isGlob(text)) return (await fileProblem(file)) ?? [text];
+    const found = await expandGlob(folder, text);
+    return found.length > 0 ? found : `wanted files that match ${text}, found none in ${folder}`;
+  }
+  if (/^sharedInputs\[\d+\]\.file$/.test(field)) return (await fileProblem(file)) ?? [];
+  if (/^bundles\["[^"]*"\]\.file$/.test(field)) return (await bundleProblem(file)) ?? [];
+  return [];
+}
+
+async function fileProblem(file: string): Promise<string | undefined> {
+  const found = await stat(file).catch(() => undefined);
+  if (found === undefined) return `${file}: ${await noSuchFile(file)}`;
+  if (found.isDirectory()) return `wanted a file, found a folder: ${file}`;
+  return found.isFile() ? undefined : `wanted a plain file: ${file}`;
+}
+
+async function bundleProblem(file: string): Promise<string | undefined> {
+  const isFolder = (await stat(file).catch(() => undefined))?.isDirectory() ?? false;
+  if (isFolder) {
+    return (await readdir(file)).length > 0
+      ? undefined
+      : `wanted a program, found nothing in ${file}`;
+  }
+  const problem = await fileProblem(file);
+  if (problem !== undefined) return problem;
+  return (await isTar(file)) ? undefined : `wanted a folder, a .tar or a .tar.gz: ${file}`;
+}
+
+async function isTar(file: string): Promise<boolean> {
+  const handle = await open(file);
+  try {
+    const head = Buffer.alloc(512);
+    await handle.read(head);
+    return head.toString('latin1', 257, 262) === 'ustar' || head.readUInt16BE(0) === 0x1f8b;
+  } finally {
+    await handle.close();
+  }
 }
 
 /** The specification with blobs in the place of local files, and the blobs to upload. */
@@ -112,23 +152,4 @@ async function bundleFile(file: string, to: { readonly packed: string }): Promis
 function pathInTask(input: string): string {
   const normal = path.normalize(input);
   return path.isAbsolute(normal) || normal.startsWith('..') ? path.basename(normal) : normal;
-}
-
-type Tell = (message: string) => void;
-
-async function inputsOf(folder: string, text: string, problem: Tell): Promise<readonly string[]> {
-  if (!isGlob(text)) {
-    await checkFile(path.resolve(folder, text), false, problem);
-    return [text];
-  }
-  const found = await expandGlob(folder, text);
-  if (found.length === 0) problem(`wanted files that match "${text}", found none in ${folder}`);
-  return found;
-}
-
-async function checkFile(file: string, mayBeFolder: boolean, problem: Tell): Promise<void> {
-  const found = await stat(file).catch(() => undefined);
-  if (found === undefined) problem(`no such file: ${file}`);
-  else if (found.isDirectory() && !mayBeFolder) problem(`wanted a file, found a folder: ${file}`);
-  else if (!found.isDirectory() && !found.isFile()) problem(`wanted a plain file: ${file}`);
 }

@@ -5,12 +5,15 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { JobSpec, type Job } from '../../proto/gen/punnet/v1/job.ts';
+import type { SubmitJobRequest } from '../../proto/gen/punnet/v1/job_service.ts';
 import type { Connection } from './connection.ts';
 import { configFolder } from './context.ts';
 import { badInput, fieldViolations, isServiceError } from './errors.ts';
+import type { CliError, FieldViolation } from './errors.ts';
 import type { CliIo } from './io.ts';
-import { parseJobFile, refuseProblems, type JobFile } from './job-file.ts';
+import { problemsOf, readJobFile, type JobFile } from './job-file.ts';
 import { findNamedFiles, replaceFiles } from './job-inputs.ts';
+import type { Problem } from './job-walker.ts';
 import { bytesText } from './print.ts';
 import { uploadMissing } from './upload.ts';
 
@@ -22,52 +25,57 @@ export async function submitFile(
   io: CliIo,
   options: { readonly file: string; readonly requestId: string | undefined },
 ): Promise<Job> {
-  const { file } = options;
-  const text = await readFile(file, 'utf8').catch((cause: unknown) => {
-    throw badInput(`${file}: cannot read this job file: is the path right?`, cause);
-  });
-  const jobFile = parseJobFile(file, text);
-  const folder = path.dirname(path.resolve(file));
-  const { problems, inputs } = await findNamedFiles(jobFile, folder);
-  refuseProblems(jobFile, problems);
-  if (jobFile.spec === undefined) throw badInput(`${file}: wanted a job, found an empty file`);
-  await send(connection, jobFile, { spec: jobFile.spec, requestId: '', validateOnly: true });
-
+  const folder = path.dirname(path.resolve(options.file));
+  const file = await readJobFile(options.file);
+  const named = await findNamedFiles(file, folder);
+  const draft = await checkDraft(connection, file, named.problems);
   const scratch = await mkdtemp(path.join(tmpdir(), 'punnet-submit-'));
   try {
-    const where = { folder, scratch, inputs };
-    const { spec, blobs } = await replaceFiles(jobFile.spec, where);
+    const where = { folder, scratch, inputs: named.inputs };
+    const { spec, blobs } = await replaceFiles(draft, where);
     await uploadMissing(connection, blobs, uploadProgress(io));
     const pending = await pendingRequest(io, connection.endpoint, spec);
     const requestId = options.requestId ?? pending.requestId;
-    const job = await send(connection, jobFile, { spec, requestId, validateOnly: false });
+    const sent = await send(connection, { spec, requestId, validateOnly: false });
+    if ('violations' in sent) throw refusal(file, sent.violations);
     await rm(pending.file, { force: true });
-    return job;
+    return sent.job;
   } finally {
     await rm(scratch, { recursive: true, force: true });
   }
 }
 
-async function send(
+/** The specification, once nothing is wrong with it here or in the eyes of the scheduler. */
+async function checkDraft(
   connection: Connection,
   file: JobFile,
-  request: { spec: JobSpec; requestId: string; validateOnly: boolean },
-): Promise<Job> {
+  found: readonly Problem[],
+): Promise<JobSpec> {
+  const { spec } = file;
+  if (spec === undefined) throw badInput(file.tell([...file.problems, ...found]));
+  const sent = await send(connection, { spec, requestId: '', validateOnly: true });
+  const refused = 'violations' in sent ? problemsOf(file, sent.violations) : [];
+  if (found.length + refused.length > 0) throw badInput(file.tell([...found, ...refused]));
+  return spec;
+}
+
+type Sent = { readonly job: Job } | { readonly violations: readonly FieldViolation[] };
+
+async function send(connection: Connection, request: SubmitJobRequest): Promise<Sent> {
   try {
     const method = connection.jobs.submitJob.bind(connection.jobs);
     const { job } = await connection.raw(method, request);
     if (job === undefined) throw new Error('the scheduler answered without a job');
-    return job;
+    return { job };
   } catch (error) {
     const violations = isServiceError(error) ? fieldViolations(error) : [];
     if (violations.length === 0) throw connection.explain(error);
-    const problems = violations.map(({ field, description }) => ({
-      offset: file.offsetOf(field),
-      field: field.replace(/^spec\./, ''),
-      message: description,
-    }));
-    throw badInput(file.tell(problems), error);
+    return { violations };
   }
+}
+
+function refusal(file: JobFile, violations: readonly FieldViolation[]): CliError {
+  return badInput(file.tell(problemsOf(file, violations)));
 }
 
 // One file for each specification that was sent and not acknowledged yet.

@@ -140,7 +140,7 @@ test.each([
   { args: ['jobs', '--state', 'odd'], code: 2, err: '--state: wanted one of active, succeeded' },
   { args: ['jobz'], code: 2, err: "unknown command 'jobz'" },
   { args: ['logs', 'j1', 'x'], code: 2, err: 'INDEX: wanted the whole number of a task' },
-  { args: ['submit', 'gone.yaml'], code: 2, err: 'gone.yaml: cannot read this job file' },
+  { args: ['submit', 'gone.yaml'], code: 2, err: 'gone.yaml: no such file' },
   { args: ['node', 'n12'], code: 1, err: 'does not know this request' },
   { args: ['site', 'attic'], code: 1, err: 'does not know this request' },
   { args: ['token', 'create'], code: 2, err: 'wanted one of --node' },
