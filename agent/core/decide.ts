@@ -81,7 +81,10 @@ class Turn {
       this.#wait(attempt, null);
       this.effects.push({ kind: 'upload', lease: attempt.lease });
     }
-    if (command.wantsReport) this.#report();
+    if (command.wantsReport) {
+      this.#report();
+      this.#sayDue(true);
+    }
   }
 
   #quarantine(): void {
@@ -304,9 +307,16 @@ class Turn {
     this.effects.push({ kind: 'say', part });
   }
 
+  /** What it holds, and how far each is: that it was said before is lost, perhaps. */
   #report(): void {
-    const held = [...this.#state.attempts.keys()];
+    const { attempts } = this.#state;
+    const held = [...attempts.keys()];
     this.#say({ kind: 'report', held });
+    for (const [leaseId, { phase }] of attempts) {
+      if (phase !== 'fetching') this.#say({ kind: 'transferDone', leaseId, direction: 'down' });
+      if (phase === 'running') this.#say({ kind: 'started', leaseId });
+      if (phase === 'collecting' || phase === 'sending') this.#say({ kind: 'exited', leaseId });
+    }
     const spanMs = held.length > 0 ? limits.busyReportMs : this.#state.idleReportMs;
     this.#note({ kind: 'reported', nextReportMs: this.#nowMs + spanMs });
   }

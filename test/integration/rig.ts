@@ -167,15 +167,19 @@ export class Rig {
     );
   }
 
-  /** Asks until the node is so. There is no watching of nodes yet: this polls, and never guesses. */
-  async untilNode(name: string, isSo: (node: Node) => boolean): Promise<Node> {
-    const deadline = performance.now() + patienceMs;
-    for (;;) {
+  untilNode(name: string, isSo: (node: Node) => boolean): Promise<Node> {
+    return until(`node ${name}`, async () => {
       const node = (await this.listNodes()).find((each) => each.name === name);
-      if (node !== undefined && isSo(node)) return node;
-      if (performance.now() > deadline) throw new Error(`node ${name}: ${JSON.stringify(node)}`);
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
+      return node !== undefined && isSo(node) ? node : undefined;
+    });
+  }
+
+  /** A file somewhere in the folder whose path ends so. */
+  untilFile(folder: string, ending: string): Promise<string> {
+    return until(`a file *${ending}`, () => {
+      const files = readdirSync(folder, { recursive: true, encoding: 'utf8' });
+      return Promise.resolve(files.find((file) => file.endsWith(ending)));
+    });
   }
 
   /** Writes a job file with a program of one shell script. Returns the file. */
@@ -266,6 +270,17 @@ export class Rig {
   logs(): string {
     const running = this.#programs.filter((program) => program.lines.length > 0);
     return running.map((program) => `--- ${program.name}\n${program.tail()}`).join('\n');
+  }
+}
+
+/** Looks until there is something, where nothing tells of a change. */
+async function until<T>(what: string, look: () => Promise<T | undefined>): Promise<T> {
+  const deadline = performance.now() + patienceMs;
+  for (;;) {
+    const found = await look();
+    if (found !== undefined) return found;
+    if (performance.now() > deadline) throw new Error(`${what}: not so after ${patienceMs} ms`);
+    await new Promise((resolve) => setTimeout(resolve, 25));
   }
 }
 

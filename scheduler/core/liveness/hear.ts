@@ -101,6 +101,7 @@ class Conversation {
   readonly #now: Instant;
   readonly #facts: Fact[];
   readonly #effects: Effect[];
+  readonly #instanceSince: Instant;
   /** Leases and tasks that this message has ended. */
   readonly #endedLeases = new Set<LeaseId>();
   readonly #endedTasks = new Set<string>();
@@ -111,6 +112,9 @@ class Conversation {
     this.#now = now;
     this.#facts = facts;
     this.#effects = effects;
+    // The change of instance, if this message brings it, is not applied yet.
+    const isNew = facts.some((fact) => fact.kind === 'nodeInstanceChanged');
+    this.#instanceSince = isNew ? now : node.instanceSince;
   }
 
   ended(ends: readonly AttemptEnd[]): void {
@@ -214,8 +218,10 @@ class Conversation {
     }
     for (const lease of leasesOfNode(this.#state, this.#node)) {
       if (present.has(lease.leaseId) || this.#endedLeases.has(lease.leaseId)) continue;
-      // The grant may still be on its way; one that is old was lost, or its node forgot it.
-      if (this.#now - lease.sentAt < grantResendMs) continue;
+      // The grant may still be on its way; one that is old was lost, and what went to an earlier
+      // instance died with it.
+      const isOld = this.#now - lease.sentAt >= grantResendMs;
+      if (!isOld && lease.sentAt >= this.#instanceSince) continue;
       this.#facts.push({ kind: 'leaseResent', at: this.#now, leaseId: lease.leaseId });
       this.#effects.push(grantOf(this.#state, this.#node, lease));
     }

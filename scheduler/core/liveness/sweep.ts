@@ -31,9 +31,11 @@ function sweepNode(
   const nodeNumber = node.number;
   if (node.restsUntil > 0 && node.restsUntil <= now) facts.push({ kind: 'nodeRested', nodeNumber });
   if (node.health !== 'healthy' && node.health !== 'suspect') return;
-  // First sweep after a start: everybody gets the full time again.
+  // First sweep after a start: everybody gets the full time again. What a node reported before the
+  // scheduler listened is lost, and what was soft is told anew: it is asked.
   if (node.watchedSince === 0) {
     facts.push({ kind: 'watchStarted', at: now, nodeNumber });
+    effects.push({ kind: 'askReport', nodeId: node.nodeId });
     return;
   }
   if (node.health === 'suspect') {
@@ -108,7 +110,8 @@ function expireTransfers(state: State, now: Instant, facts: Fact[]): void {
   }
 }
 
-/** The bus saw the connection close: the node is suspect at once. */
+/** The bus saw a connection of the node close: it is suspect at once. It is asked all the same, as
+ * it may have another one by now. */
 export function disconnect(state: State, nodeId: NodeId, now: Instant): Decision {
   const node = state.nodeById.get(nodeId);
   if (node === undefined || node.health !== 'healthy') return nothing;
@@ -118,6 +121,7 @@ export function disconnect(state: State, nodeId: NodeId, now: Instant): Decision
       { kind: 'nodeHealthChanged', at: now, nodeNumber: node.number, health: 'suspect' },
       { kind: 'watchStarted', at: now, nodeNumber: node.number },
     ],
+    effects: [{ kind: 'askReport', nodeId }],
   };
 }
 
