@@ -1,39 +1,26 @@
-// The scheduler's core and agents' cores over a bus that loses, repeats, delays and reorders, in
-// virtual time; agents and the scheduler crash and come back. The simulator grows from this.
+// A small federation whose bus, disks and processes fail as a property draws it, and a ledger of
+// what its journal says became of each task.
 
-import { take, AgentState, nextDeadlineMs } from '../../agent/core/index.ts';
-import type * as agent from '../../agent/core/index.ts';
-import type { DurableFact, Effect, NodeSpoke } from '../../scheduler/core/index.ts';
-import {
-  State,
-  apply,
-  decide,
-  imageOf,
-  instant,
-  jobId,
-  leaseId,
-  nodeId,
-  siteId,
-  stateOf,
-  toJournal,
-  tokenId,
-} from '../../scheduler/core/index.ts';
+import type { Lease } from '../../agent/core/index.ts';
+import { decodeFrame } from '../../scheduler/adapters/journal/codec.ts';
+import { instant, jobId, nodeId, siteId, tokenId } from '../../scheduler/core/index.ts';
+import type { AppendFate } from '../../sim/kernel/memory-journal.ts';
+import { MemoryDisk } from '../../sim/kernel/memory-journal.ts';
+import { SimFederation } from '../../sim/world/federation.ts';
 import { pi3, template } from '../scheduler/core/harness.ts';
 
-/** What the bus does to one message; drawn by the property. */
+/** What the bus does to one message. */
 export interface Fault {
   readonly isLost: boolean;
   readonly copies: number;
   readonly delayMs: number;
 }
 
-export type Crash = { readonly atMs: number; readonly who: 'scheduler' | number };
-
-interface Due {
-  readonly atMs: number;
-  readonly order: number;
-  readonly run: () => void;
-}
+export type Crash =
+  | { readonly kind: 'scheduler'; readonly atMs: number }
+  | { readonly kind: 'node'; readonly node: number; readonly atMs: number; readonly awayMs: number }
+  /** In the append that follows so many batches. */
+  | { readonly kind: 'append'; readonly batch: number; readonly fate: AppendFate };
 
 export interface WorldOptions {
   readonly nodes: number;
@@ -42,53 +29,94 @@ export interface WorldOptions {
   readonly faults: readonly Fault[];
   readonly faultsUntilMs: number;
   readonly crashes: readonly Crash[];
-  /** Whether the task's attempt number `attempt` fails. */
-  readonly fails: (task: number, attempt: number) => boolean;
+  /** How long the first task takes; the others take a few seconds. */
+  readonly firstTaskMs: number;
+  /** Whether an attempt of this task fails. */
+  readonly fails: (taskIndex: number, leaseId: number) => boolean;
+}
+
+export const startMs = 1_800_000_000_000;
+export const job = jobId('job');
+const slots = 2;
+
+/** Counts, from what is written to the disk, how often each task ended for good. */
+class Ledger extends MemoryDisk {
+  readonly ends = new Map<number, number>();
+  readonly #taskOf = new Map<number, number>();
+
+  override write(frame: Buffer): void {
+    super.write(frame);
+    const batch = decodeFrame(frame, 0);
+    if (batch.kind !== 'batch') throw new Error('a frame that cannot be read was written');
+    for (const fact of batch.facts) {
+      if (fact.kind === 'tasksLeased') {
+        for (let row = 0; 6 * row < fact.rows.length; row += 1) {
+          this.#taskOf.set(fact.firstLeaseId + row, fact.rows[6 * row + 1] ?? -1);
+        }
+      } else if (fact.kind === 'tasksEnded') {
+        for (let at = 0; at < fact.rows.length; at += 5) this.#count(fact.rows.slice(at, at + 5));
+      }
+    }
+  }
+
+  /** A task's next state of 0 or 1 means that it goes on. */
+  #count([leaseId = -1, , , , next = 0]: readonly number[]): void {
+    const task = this.#taskOf.get(leaseId) ?? -1;
+    if (next >= 2) this.ends.set(task, (this.ends.get(task) ?? 0) + 1);
+  }
 }
 
 export class ProtocolWorld {
+  readonly federation: SimFederation;
+  readonly ledger = new Ledger();
   readonly #options: WorldOptions;
-  readonly #queue: Due[] = [];
-  #order = 0;
-  nowMs = 1_800_000_000_000;
-  #faultIndex = 0;
-  // The scheduler: its state, and what is on its disk.
-  state = new State();
-  #journal: (readonly DurableFact[])[] = [];
-  #image = imageOf(new State());
-  readonly #nodes: WorldNode[] = [];
-  /** For each task, results that were journalled as the task's end. */
-  readonly ends = new Map<number, number>();
 
-  constructor(options: WorldOptions) {
+  private constructor(options: WorldOptions) {
     this.#options = options;
-    this.#give({ kind: 'setSite', siteId: siteId('home'), downBps: 1e6, upBps: 1e6, share: 1 });
-    for (let number = 0; number < options.nodes; number += 1) {
-      const name = `n${number}`;
-      this.#give({
-        kind: 'createToken',
-        tokenId: tokenId(name),
-        hash: name,
-        role: 'node',
-        name: '',
-        siteId: siteId('home'),
-        expiresAt: instant(this.nowMs + 1e9),
-        uses: 1,
-      });
-      this.#give({
-        kind: 'enrolNode',
-        tokenHash: name,
-        requestId: name,
-        nodeId: nodeId(name),
-        name,
-        natsPublicKey: name,
-        inventory: { ...pi3, slots: 2 },
-      });
-      this.#nodes.push(new WorldNode(this, name, options.fails));
+    const fates = new Map<number, AppendFate>();
+    for (const crash of options.crashes) {
+      if (crash.kind === 'append') fates.set(crash.batch, crash.fate);
     }
-    this.#give({
+    this.federation = new SimFederation({
+      start: instant(startMs),
+      disk: this.ledger,
+      fateOf: ({ order, atMs }) => this.#delays(order, atMs),
+      appendFateOf: (batch) => {
+        const fate = fates.get(batch) ?? 'kept';
+        // Each fate strikes once: the batch that is written after it has the same number.
+        fates.delete(batch);
+        return fate;
+      },
+      schedulerAwayMs: 2_000,
+      batchesBetweenSnapshots: 7,
+      composeLease: ({ leaseId, taskIndex }) => leaseOf(leaseId, taskIndex),
+      behaviourOf: (_node, lease) => ({
+        fetchMs: 400,
+        runMs: lease.taskIndex === 0 ? options.firstTaskMs : 3_000 + 137 * (lease.taskIndex % 7),
+        uploadMs: 200,
+        code: options.fails(lease.taskIndex, lease.leaseId) ? 'exited' : 'succeeded',
+        // Without a result, with one that needs no grant, and with one that does.
+        resultBytes: [0, 1_000, 100_000][lease.taskIndex % 3] ?? 0,
+      }),
+    });
+  }
+
+  /** Enrols the nodes and submits the job, before anything fails. */
+  static async make(options: WorldOptions): Promise<ProtocolWorld> {
+    const world = new ProtocolWorld(options);
+    const { scheduler } = world.federation;
+    await scheduler.start();
+    await scheduler.submit({
+      kind: 'setSite',
+      siteId: siteId('home'),
+      downBps: 1e6,
+      upBps: 1e6,
+      share: 1,
+    });
+    for (let node = 0; node < options.nodes; node += 1) await world.#enrol(`n${node}`);
+    await scheduler.submit({
       kind: 'submitJob',
-      jobId: jobId('job'),
+      jobId: job,
       researcher: 'ada',
       requestId: 'once',
       template: template({
@@ -97,286 +125,82 @@ export class ProtocolWorld {
         retries: 2,
       }),
     });
-    for (const { atMs, who } of options.crashes) {
-      this.later(atMs, () => (who === 'scheduler' ? this.#restart() : this.#nodes[who]?.crash()));
-    }
-    this.later(1_000, () => this.#tick());
+    world.#planCrashes();
+    return world;
   }
 
-  /** Runs until the job has ended or the time is over; returns whether it ended. */
-  runFor(spanMs: number): boolean {
-    const untilMs = this.nowMs + spanMs;
-    for (;;) {
-      const next = this.#queue.shift();
-      if (next === undefined || next.atMs > untilMs) return false;
-      this.nowMs = Math.max(this.nowMs, next.atMs);
-      next.run();
-      if (this.state.jobById.get(jobId('job'))?.state !== 'active' && this.#isQuiet()) return true;
-    }
+  async #enrol(name: string): Promise<void> {
+    const { scheduler } = this.federation;
+    await scheduler.submit({
+      kind: 'createToken',
+      tokenId: tokenId(name),
+      hash: name,
+      role: 'node',
+      name: '',
+      siteId: siteId('home'),
+      expiresAt: instant(startMs + 1e9),
+      uses: 1,
+    });
+    await scheduler.submit({
+      kind: 'enrolNode',
+      tokenHash: name,
+      requestId: name,
+      nodeId: nodeId(name),
+      name,
+      natsPublicKey: name,
+      inventory: { ...pi3, slots },
+    });
+    const node = this.federation.addNode(name, slots);
+    this.federation.after(100, () => node.start());
   }
 
-  /** Nobody holds anything any more. */
-  #isQuiet(): boolean {
-    return this.#nodes.every((node) => node.held === 0);
-  }
-
-  later(afterMs: number, run: () => void): void {
-    const due = { atMs: this.nowMs + afterMs, order: (this.#order += 1), run };
-    let at = this.#queue.length;
-    while (at > 0 && (this.#queue[at - 1]?.atMs ?? 0) > due.atMs) at -= 1;
-    this.#queue.splice(at, 0, due);
-  }
-
-  /** Sends over the bus, with whatever fault is next. */
-  send(deliver: () => void): void {
-    const faults = this.#options.faults;
-    const isFaulty = this.nowMs < 1_800_000_000_000 + this.#options.faultsUntilMs;
-    const fault = isFaulty ? faults[this.#faultIndex++ % Math.max(1, faults.length)] : undefined;
-    if (fault === undefined) return this.later(20, deliver);
-    if (fault.isLost) return;
-    for (let copy = 0; copy < fault.copies; copy += 1) {
-      this.later(20 + fault.delayMs * (copy + 1), deliver);
-    }
-  }
-
-  hear(command: NodeSpoke): void {
-    this.#give(command);
-  }
-
-  #tick(): void {
-    this.#give({ kind: 'tick' });
-    this.later(1_000, () => this.#tick());
-  }
-
-  #give(command: Parameters<typeof decide>[1]): void {
-    const now = instant(this.nowMs);
-    const effects: Effect[] = [];
-    const facts = [];
-    for (const each of [command, { kind: 'place' } as const]) {
-      const decision = decide(this.state, each, now);
-      for (const fact of decision.facts) {
-        this.#countEnds(fact);
-        apply(this.state, fact);
+  #planCrashes(): void {
+    for (const crash of this.#options.crashes) {
+      if (crash.kind === 'scheduler') {
+        this.federation.after(crash.atMs, () => this.federation.crashScheduler());
+      } else if (crash.kind === 'node') {
+        const node = this.federation.nodes.get(`n${crash.node}`);
+        this.federation.after(crash.atMs, () => node?.crash());
+        this.federation.after(crash.atMs + crash.awayMs, () => {
+          node?.crash();
+          node?.start();
+        });
       }
-      facts.push(...decision.facts);
-      effects.push(...decision.effects);
-    }
-    const durable = toJournal(facts);
-    if (durable.length > 0) this.#journal.push(durable);
-    for (const effect of effects) {
-      if (!('nodeId' in effect)) continue;
-      const node = this.#nodes.find(({ name }) => name === effect.nodeId);
-      if (node !== undefined) this.send(() => node.hear(effect));
     }
   }
 
-  #countEnds(fact: { readonly kind: string }): void {
-    const ended = fact as Extract<DurableFact, { kind: 'tasksEnded' }>;
-    if (ended.kind !== 'tasksEnded') return;
-    for (let at = 0; at < ended.rows.length; at += 5) {
-      if (ended.rows[at + 4] !== 2) continue;
-      const lease = this.state.leases.get(leaseId(ended.rows[at] ?? 0));
-      const task = lease?.taskIndex ?? -1;
-      this.ends.set(task, (this.ends.get(task) ?? 0) + 1);
-    }
+  #delays(order: number, atMs: number): readonly number[] {
+    const { faults, faultsUntilMs } = this.#options;
+    const fault = faults[order % Math.max(1, faults.length)];
+    if (fault === undefined || atMs >= startMs + faultsUntilMs) return [20];
+    if (fault.isLost) return [];
+    return Array.from({ length: fault.copies }, (_, copy) => 20 + fault.delayMs * (copy + 1));
   }
 
-  /** Killed and started again: what was not on disk is gone. */
-  #restart(): void {
-    const text = JSON.stringify(this.#journal);
-    const copy = JSON.parse(text) as (readonly DurableFact[])[];
-    const state = stateOf(this.#image);
-    for (const batch of copy) for (const fact of batch) apply(state, fact);
-    this.state = state;
-    // Every second restart also finds a snapshot instead of the whole journal.
-    if (this.#journal.length % 2 === 0) {
-      this.#image = imageOf(state);
-      this.#journal = [];
-    }
+  /** Runs until the job has ended and nobody keeps anything of it; returns whether that came. */
+  settle(spanMs: number): Promise<boolean> {
+    const { scheduler, nodes } = this.federation;
+    return this.federation.runUntil(() => {
+      if (!scheduler.isUp || scheduler.view.job(job)?.state === 'active') return false;
+      const isForgotten = scheduler.view.nodes().every((node) => node.leases === 0);
+      return isForgotten && [...nodes.values()].every((node) => node.keptAttempts === 0);
+    }, spanMs);
   }
 }
 
-/** A node whose world answers at once or after a while, and whose disk outlives its process. */
-class WorldNode {
-  readonly name: string;
-  readonly #world: ProtocolWorld;
-  readonly #fails: WorldOptions['fails'];
-  #state = new AgentState();
-  #instance = 0;
-  #sequence = 0;
-  readonly #attemptsOf = new Map<number, number>();
-  /** On disk: attempts that started, and how they ended. */
-  readonly #disk = new Map<number, { lease: agent.Lease; exit: agent.Exit | null }>();
-
-  constructor(world: ProtocolWorld, name: string, fails: WorldOptions['fails']) {
-    this.#world = world;
-    this.name = name;
-    this.#fails = fails;
-    world.later(100, () => this.#start());
-  }
-
-  get held(): number {
-    return this.#state.attempts.size;
-  }
-
-  crash(): void {
-    this.#start();
-  }
-
-  #start(): void {
-    this.#instance += 1;
-    this.#sequence = 0;
-    this.#state = new AgentState();
-    const attempts = [...this.#disk.values()].map(({ lease, exit }) =>
-      exit === null
-        ? ({ lease, phase: 'running' } as const)
-        : ({ lease, phase: 'exited', exit } as const),
-    );
-    const allowance = { slots: 2, isAccepting: true, notAccepting: null };
-    this.#give({ kind: 'allowanceChanged', allowance });
-    this.#give({ kind: 'adopted', attempts });
-    this.#give({ kind: 'connected' });
-  }
-
-  /** One effect of the scheduler, as a message of its own. */
-  hear(effect: Effect): void {
-    const blank = {
-      kind: 'schedulerSpoke' as const,
-      grants: [],
-      cancels: [],
-      acknowledged: [],
-      transfers: [],
-      blobsMissing: [],
-      wantsReport: effect.kind === 'askReport',
-      isQuarantined: effect.kind === 'quarantine',
-      reportIntervalMs: 0,
-    };
-    if (effect.kind === 'grant') {
-      this.#give({ ...blank, grants: [leaseOf(effect.leaseId, effect.taskIndex)] });
-    } else if (effect.kind === 'cancel') this.#give({ ...blank, cancels: [effect.leaseId] });
-    else if (effect.kind === 'acknowledge')
-      this.#give({ ...blank, acknowledged: [effect.leaseId] });
-    else if (effect.kind === 'transfer') this.#give({ ...blank, transfers: [effect] });
-    else this.#give(blank);
-  }
-
-  #give(command: agent.Command): void {
-    const parts: agent.SayPart[] = [];
-    for (const effect of take(this.#state, command, this.#world.nowMs)) {
-      if (effect.kind === 'say') parts.push(effect.part);
-      else this.#carryOut(effect);
-    }
-    if (parts.length > 0) this.#say(parts);
-    const due = nextDeadlineMs(this.#state);
-    const instance = this.#instance;
-    if (due !== null) {
-      this.#world.later(Math.max(1, due - this.#world.nowMs), () => {
-        if (instance === this.#instance && nextDeadlineMs(this.#state) === due) {
-          this.#give({ kind: 'tick' });
-        }
-      });
-    }
-  }
-
-  #carryOut(effect: Exclude<agent.Effect, { kind: 'say' }>): void {
-    const instance = this.#instance;
-    const answer = (afterMs: number, command: agent.Command): void =>
-      this.#world.later(afterMs, () => {
-        if (instance === this.#instance) this.#give(command);
-      });
-    switch (effect.kind) {
-      case 'measureInputs':
-        return answer(1, {
-          kind: 'inputsMeasured',
-          leaseId: effect.lease.leaseId,
-          missingBytes: 50_000,
-        });
-      case 'fetch':
-        return answer(400, { kind: 'fetched', leaseId: effect.lease.leaseId });
-      case 'start':
-        return this.#run(effect.lease);
-      case 'stop':
-        return this.#exit(effect.leaseId, effect.code);
-      case 'collect':
-        return answer(2, {
-          kind: 'collected',
-          leaseId: effect.lease.leaseId,
-          exit: effect.exit,
-          result: null,
-          sizeBytes: 0,
-        });
-      case 'forget':
-        this.#disk.delete(effect.leaseId);
-        return;
-      default:
-        return;
-    }
-  }
-
-  /** The task runs in its shim, whatever becomes of the agent. */
-  #run(lease: agent.Lease): void {
-    const { leaseId: id, taskIndex } = lease;
-    const attempt = (this.#attemptsOf.get(taskIndex) ?? 0) + 1;
-    this.#attemptsOf.set(taskIndex, attempt);
-    this.#disk.set(id, { lease, exit: null });
-    this.#give({ kind: 'started', leaseId: id });
-    const code = this.#fails(taskIndex, attempt) ? 'exited' : 'succeeded';
-    this.#world.later(3_000 + 137 * (taskIndex % 7), () => this.#exit(id, code));
-  }
-
-  #exit(id: number, code: agent.EndCode): void {
-    const entry = this.#disk.get(id);
-    if (entry === undefined || entry.exit !== null) return;
-    entry.exit = { code, exitCode: 0, cpuMs: 3_000, wallMs: 3_000, detail: '' };
-    this.#give({ kind: 'exited', leaseId: id, exit: entry.exit });
-  }
-
-  #say(parts: readonly agent.SayPart[]): void {
-    this.#sequence += 1;
-    const of = <K extends agent.SayPart['kind']>(kind: K) =>
-      parts.filter((part): part is Extract<agent.SayPart, { kind: K }> => part.kind === kind);
-    const command: NodeSpoke = {
-      kind: 'nodeSpoke',
-      nodeId: nodeId(this.name),
-      instanceNumber: this.#instance,
-      instanceId: `${this.name} ${this.#instance}`,
-      sequence: this.#sequence,
-      status: null,
-      inventory: null,
-      held: of('report')[0]?.held.map(leaseId) ?? null,
-      started: of('started').map((part) => leaseId(part.leaseId)),
-      exited: of('exited').map((part) => leaseId(part.leaseId)),
-      ended: of('ended').map(({ leaseId: id, exit }) => ({
-        ...exit,
-        leaseId: leaseId(id),
-        result: null,
-        isResultPresent: true,
-      })),
-      transfersWanted: of('transferWanted').map((part) => ({
-        ...part,
-        leaseId: leaseId(part.leaseId),
-      })),
-      transfersDone: of('transferDone').map((part) => ({
-        ...part,
-        leaseId: leaseId(part.leaseId),
-      })),
-    };
-    this.#world.send(() => this.#world.hear(command));
-  }
-}
-
-function leaseOf(id: number, taskIndex: number): agent.Lease {
+function leaseOf(id: number, taskIndex: number): Lease {
+  const blob = { sha256: '', sizeBytes: 50_000, capability: '' };
   return {
     leaseId: id,
-    jobId: 'job',
+    jobId: job,
     jobName: 'job',
     researcher: 'ada',
     taskIndex,
     command: [],
     environment: {},
-    bundle: { sha256: '', sizeBytes: 0, capability: '' },
+    bundle: { ...blob, sizeBytes: 0 },
     isRootFileSystem: false,
-    inputs: [],
+    inputs: [{ ...blob, path: 'in' }],
     outputs: [],
     timeoutMs: 1,
     memoryBytes: 1,

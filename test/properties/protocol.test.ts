@@ -2,66 +2,164 @@
 
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { jobId } from '../../scheduler/core/index.ts';
-import { ProtocolWorld } from './protocol-world.ts';
+import { hashOf } from '../../sim/world/sim-node.ts';
+import { ProtocolWorld, job } from './protocol-world.ts';
+import type { WorldOptions } from './protocol-world.ts';
+
+/** `npm run fuzz` asks for many more. */
+const numRuns = Number(process.env['PUNNET_PROPERTY_RUNS'] ?? 60);
+const hourMs = 3_600_000;
 
 const fault = fc.record({
   isLost: fc.boolean(),
   copies: fc.integer({ min: 1, max: 3 }),
   delayMs: fc.integer({ min: 0, max: 20_000 }),
 });
+const atMs = fc.integer({ min: 0, max: 120_000 });
+const crash = fc.oneof(
+  fc.record({ kind: fc.constant('scheduler' as const), atMs }),
+  fc.record({
+    kind: fc.constant('node' as const),
+    node: fc.integer({ min: 0, max: 2 }),
+    atMs,
+    // From a restart to a home that was offline for longer than the scheduler waits.
+    awayMs: fc.oneof(fc.integer({ min: 0, max: 60_000 }), fc.constant(40 * 60_000)),
+  }),
+  fc.record({
+    kind: fc.constant('append' as const),
+    batch: fc.integer({ min: 9, max: 80 }),
+    fate: fc.constantFrom('failed' as const, 'lost' as const, 'unanswered' as const),
+  }),
+);
+const faultsUntilMs = 120_000;
 
-const crash = fc.record({
-  atMs: fc.integer({ min: 0, max: 120_000 }),
-  who: fc.oneof(fc.constant('scheduler' as const), fc.integer({ min: 0, max: 2 })),
-});
+describe('the protocol over a bad bus, with crashes at every step', () => {
+  const world = (changes: Partial<WorldOptions>): Promise<ProtocolWorld> =>
+    ProtocolWorld.make({
+      nodes: 3,
+      tasks: 10,
+      faults: [],
+      faultsUntilMs,
+      crashes: [],
+      firstTaskMs: 3_000,
+      fails: () => false,
+      ...changes,
+    });
 
-describe('the protocol over a bad bus, with crashes', () => {
-  it('ends every task exactly once, and everybody forgets', () => {
-    fc.assert(
-      fc.property(
+  it('ends every task exactly once, and everybody forgets', async () => {
+    await fc.assert(
+      fc.asyncProperty(
         fc.array(fault, { minLength: 1, maxLength: 60 }),
         fc.array(crash, { maxLength: 8 }),
         fc.integer({ min: 1, max: 25 }),
-        (faults, crashes, tasks) => {
-          const world = new ProtocolWorld({
-            nodes: 3,
-            tasks,
-            faults,
-            faultsUntilMs: 120_000,
-            crashes,
-            fails: () => false,
+        // A job that goes on for longer than a lost node stays away hears its late results.
+        fc.constantFrom(3_000, 3_000, 50 * 60_000),
+        async (faults, crashes, tasks, firstTaskMs) => {
+          const drawn = { faults, crashes, tasks, firstTaskMs };
+          const { federation, ledger, ...rest } = await settled(drawn);
+          expect(rest).toMatchObject({ isSettled: true, state: 'succeeded', succeeded: tasks });
+          expect([...ledger.ends.keys()].sort((a, b) => a - b)).toEqual(numbersTo(tasks));
+          expect([...ledger.ends.values()].every((count) => count === 1)).toBe(true);
+          expect(federation.scheduler.view.explain(job)?.sites[0]).toMatchObject({
+            cpuSeconds: 0,
+            downSeconds: 0,
+            upSeconds: 0,
           });
-          const isSettled = world.runFor(4 * 3_600_000);
-          const job = world.state.jobById.get(jobId('job'));
-          expect({ isSettled, state: job?.state, succeeded: job?.succeeded }).toEqual({
-            isSettled: true,
-            state: 'succeeded',
-            succeeded: tasks,
-          });
-          expect([...world.ends.values()].every((count) => count === 1)).toBe(true);
-          expect(world.ends.size).toBe(tasks);
-          expect(world.state.leases.size).toBe(0);
-          const site = world.state.sites[0];
-          expect(site).toMatchObject({ pendingWorkGhzSeconds: 0, pendingDownBytes: 0 });
+          for (const node of federation.nodes.values()) {
+            expect(node.isQuarantined).toBe(false);
+            expect(Math.max(0, ...node.runs.values())).toBeLessThanOrEqual(1);
+          }
         },
       ),
-      { numRuns: Number(process.env['PUNNET_PROPERTY_RUNS'] ?? 150) },
+      { numRuns },
     );
   });
 
-  it('without faults finishes in about the time that the slots need', () => {
-    const world = new ProtocolWorld({
-      nodes: 3,
-      tasks: 60,
-      faults: [],
-      faultsUntilMs: 0,
-      crashes: [],
-      fails: () => false,
-    });
-    const start = world.nowMs;
-    expect(world.runFor(3_600_000)).toBe(true);
-    // 60 tasks of about 3.4 s on 6 slots, inputs of 0.4 s two at a time.
-    expect(world.nowMs - start).toBeLessThan(60_000);
+  it('gives a task that fails its retries, and no more', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fault, { minLength: 1, maxLength: 30 }),
+        fc.array(crash, { maxLength: 4 }),
+        fc.array(fc.integer({ min: 0, max: 9 }), { maxLength: 5 }),
+        async (faults, crashes, bad) => {
+          const fails = (task: number): boolean => bad.includes(task);
+          const isBad = bad.length > 0;
+          const { federation, ...rest } = await settled({ faults, crashes, fails });
+          const failed = new Set(bad).size;
+          const state = isBad ? 'failed' : 'succeeded';
+          expect(rest).toMatchObject({ isSettled: true, state, failed, succeeded: 10 - failed });
+          for (const task of new Set(bad)) {
+            expect(federation.scheduler.view.task(job, task)?.failures).toBe(3);
+          }
+        },
+      ),
+      { numRuns: Math.ceil(numRuns / 4) },
+    );
   });
+
+  it('cancels a job at any moment, and everybody forgets', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fault, { minLength: 1, maxLength: 30 }),
+        fc.integer({ min: 0, max: 40_000 }),
+        async (faults, cancelMs) => {
+          const it = await world({ faults });
+          const { federation } = it;
+          federation.after(cancelMs, () => {
+            void federation.scheduler.submit({ kind: 'cancelJob', jobId: job });
+          });
+          expect(await it.settle(4 * hourMs)).toBe(true);
+          const found = federation.scheduler.view.job(job);
+          const { cancelled = 0, succeeded = 0 } = found?.counts ?? {};
+          expect(cancelled + succeeded).toBe(10);
+        },
+      ),
+      { numRuns: Math.ceil(numRuns / 4) },
+    );
+  });
+
+  it('takes results that come too late for what they are', async () => {
+    const away = { kind: 'node' as const, node: 1, atMs: 3_000, awayMs: 40 * 60_000 };
+    const it = await world({ crashes: [away], firstTaskMs: 50 * 60_000 });
+    expect(await it.settle(4 * hourMs)).toBe(true);
+    const started = [...it.federation.nodes.values()].flatMap((node) => [...node.runs.keys()]);
+    expect(started.length).toBeGreaterThan(10);
+    expect([...it.ledger.ends.values()]).toEqual(new Array(10).fill(1));
+  });
+
+  it('asks again for a result whose blob is gone', async () => {
+    const it = await world({ tasks: 2 });
+    const { scheduler, clock } = it.federation;
+    // The blob of the first attempt with a result vanishes as often as it comes, for a minute.
+    const until = clock.now() + 60_000;
+    const lose = (): void => {
+      scheduler.loseBlob(hashOf(2));
+      if (clock.now() < until) it.federation.after(10, lose);
+    };
+    lose();
+    expect(await it.settle(hourMs)).toBe(true);
+    expect(clock.now()).toBeGreaterThan(until);
+    expect(scheduler.view.job(job)?.counts.succeeded).toBe(2);
+  });
+
+  it('without faults finishes in about the time that the slots need', async () => {
+    const it = await world({ tasks: 60 });
+    const start = it.federation.clock.now();
+    expect(await it.settle(hourMs)).toBe(true);
+    // 60 tasks of about 3.4 s on 6 slots, inputs of 0.4 s two at a time.
+    expect(it.federation.clock.now() - start).toBeLessThan(60_000);
+  });
+
+  async function settled(changes: Partial<WorldOptions>) {
+    const it = await world(changes);
+    const isSettled = await it.settle(4 * hourMs);
+    const { federation, ledger } = it;
+    const found = federation.scheduler.isUp ? federation.scheduler.view.job(job) : undefined;
+    const { succeeded, failed } = found?.counts ?? {};
+    return { federation, ledger, isSettled, state: found?.state, succeeded, failed };
+  }
 });
+
+function numbersTo(count: number): number[] {
+  return Array.from({ length: count }, (_, number) => number);
+}
