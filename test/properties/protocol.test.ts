@@ -49,7 +49,7 @@ test('ends every task exactly once, and everybody forgets', async () => {
         expect(rest).toMatchObject({ isSettled: true, state: 'succeeded', succeeded: tasks });
         expect([...ledger.ends.keys()].sort((a, b) => a - b)).toEqual(numbersTo(tasks));
         expect([...ledger.ends.values()].every((count) => count === 1)).toBe(true);
-        expect(federation.scheduler.view.explain(job)?.sites[0]).toMatchObject({
+        expect(federation.scheduler.view.explain(job, null)?.sites[0]).toMatchObject({
           cpuSeconds: 0,
           downSeconds: 0,
           upSeconds: 0,
