@@ -1,0 +1,18 @@
+// All benchmarks, in the order in which they run: those that need the machine to themselves last.
+
+import { agent } from './agent.ts';
+import type { Benchmark } from './figure.ts';
+import { journalBytes } from './journal-bytes.ts';
+import { snapshot } from './snapshot.ts';
+import { submit } from './submit.ts';
+import { throughput } from './throughput.ts';
+import { turnaround } from './turnaround.ts';
+
+export const benchmarks: readonly Benchmark[] = [
+  submit,
+  snapshot,
+  journalBytes,
+  agent,
+  turnaround,
+  throughput,
+];

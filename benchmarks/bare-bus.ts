@@ -1,0 +1,95 @@
+// The same traffic without Punnet: as many connections over TLS, the same sizes, and nothing done
+// with them. What the bus alone can do here is the bound for what is built on it.
+
+import type { NatsConnection } from 'nats';
+import { connect, credsAuthenticator } from 'nats';
+import { answerParent } from './child.ts';
+
+export interface BareOptions {
+  readonly url: string;
+  readonly credentials: string;
+  readonly caPem: string;
+}
+
+export type BareQuestion =
+  /** Counts messages of this subject. */
+  | { readonly kind: 'count'; readonly options: BareOptions; readonly subject: string }
+  /** Answers each second message of a connection with one of this size. */
+  | { readonly kind: 'answer'; readonly options: BareOptions; readonly bytes: number }
+  /** So many connections, each of which says two messages and waits for an answer, again and again. */
+  | {
+      readonly kind: 'talk';
+      readonly options: BareOptions;
+      readonly connections: number;
+      readonly bytes: number;
+    }
+  | { readonly kind: 'tell' };
+
+export type BareAnswer = { readonly count: number };
+
+const open: NatsConnection[] = [];
+let count = 0;
+
+async function dial({ url, credentials, caPem }: BareOptions): Promise<NatsConnection> {
+  const authenticator = credsAuthenticator(new TextEncoder().encode(credentials));
+  const connection = await connect({ servers: url, authenticator, tls: { ca: caPem } });
+  open.push(connection);
+  return connection;
+}
+
+async function answerEach(options: BareOptions, bytes: number): Promise<void> {
+  const connection = await dial(options);
+  const answer = new Uint8Array(bytes);
+  connection.subscribe('bare.*.second', {
+    callback: (_, message) => {
+      count += 1;
+      connection.publish(`bare.${message.subject.split('.')[1]}.answer`, answer);
+    },
+  });
+  connection.subscribe('bare.*.first', { callback: () => undefined });
+  await connection.flush();
+}
+
+async function talk(options: BareOptions, index: number, bytes: number): Promise<void> {
+  const connection = await dial(options);
+  const message = new Uint8Array(bytes);
+  const say = (): void => {
+    connection.publish(`bare.${index}.first`, message);
+    // As a task's end does, it goes apart from its start.
+    setImmediate(() => connection.publish(`bare.${index}.second`, message));
+  };
+  connection.subscribe(`bare.${index}.answer`, {
+    callback: () => {
+      count += 1;
+      say();
+    },
+  });
+  await connection.flush();
+  say();
+}
+
+async function hear(question: BareQuestion): Promise<BareAnswer> {
+  switch (question.kind) {
+    case 'count': {
+      const connection = await dial(question.options);
+      connection.subscribe(question.subject, { callback: () => (count += 1) });
+      await connection.flush();
+      break;
+    }
+    case 'answer':
+      await answerEach(question.options, question.bytes);
+      break;
+    case 'talk':
+      for (let index = 0; index < question.connections; index += 1) {
+        await talk(question.options, index, question.bytes);
+      }
+      break;
+    case 'tell':
+      break;
+  }
+  return { count };
+}
+
+answerParent(hear, async () => {
+  await Promise.all(open.map((connection) => connection.close()));
+});

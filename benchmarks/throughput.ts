@@ -1,0 +1,230 @@
+// 1,000 light agents and a real scheduler with its journal on disk: tasks leased, started, finished
+// and acknowledged each second, what one costs the scheduler, and what a report costs it.
+
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { NatsIdentity } from '../scheduler/adapters/nats/nats-identity.ts';
+import { allNodesUp } from '../proto/subjects.ts';
+import type { BareAnswer, BareOptions, BareQuestion } from './bare-bus.ts';
+import { Child } from './child.ts';
+import type { Benchmark, Figure, Outcome, Size } from './figure.ts';
+import { mustHaveSucceeded, specOf, submit, untilJob } from './jobs.ts';
+import { LightFederation } from './light-federation.ts';
+import { cpuMsOf } from './machine.ts';
+import { SchedulerProcess } from './scheduler-process.ts';
+
+interface Scale {
+  readonly agents: number;
+  /** Tasks that end at once: as fast as it goes. */
+  readonly fastTasks: number;
+  /** Tasks of half a second: a steady load. */
+  readonly steadyTasks: number;
+  readonly reportsPerSecond: number;
+  readonly seconds: number;
+}
+
+const scales: Readonly<Record<Size, Scale>> = {
+  full: {
+    agents: 1_000,
+    fastTasks: 120_000,
+    steadyTasks: 130_000,
+    reportsPerSecond: 1_000,
+    seconds: 20,
+  },
+  tiny: { agents: 10, fastTasks: 200, steadyTasks: 40, reportsPerSecond: 50, seconds: 1 },
+};
+
+/** 1,000 agents with one slot each then offer somewhat more than 2,000 tasks a second. */
+const steadyTaskMs = 450;
+/** Sizes of the messages that tell of a start or an end, and of an answer with the next lease. */
+const upBytes = 80;
+const downBytes = 620;
+
+export const throughput: Benchmark = {
+  name: 'throughput',
+  about: '1,000 light agents over TLS: tasks/s, and CPU of the scheduler for a task and a report',
+  async run(size: Size): Promise<Outcome> {
+    const scale = scales[size];
+    const scheduler = await SchedulerProcess.start();
+    try {
+      const light = await LightFederation.start(scheduler, scale.agents);
+      const run = new Run(scheduler, light, scale);
+      try {
+        const fast = await run.tasks(scale.fastTasks, 0);
+        const steady = await run.tasks(scale.steadyTasks, steadyTaskMs);
+        const reports = await run.reports();
+        await light.stop();
+        const bare = await bareRate(scheduler, scale);
+        const digest = `${fast.digest} ${steady.digest}`;
+        return { figures: figuresOf({ fast, steady, reports, bare }), digest };
+      } finally {
+        await light.stop();
+      }
+    } finally {
+      await scheduler.remove();
+    }
+  },
+};
+
+interface Costs {
+  /** Of each second. */
+  readonly perSecond: readonly number[];
+  /** Microseconds of CPU for one, of each second. */
+  readonly scheduler: readonly number[];
+  readonly nats: readonly number[];
+  readonly others: readonly number[];
+}
+
+type Tasks = Costs & { readonly digest: string; readonly journalBytes: number };
+
+class Run {
+  readonly #scheduler: SchedulerProcess;
+  readonly #light: LightFederation;
+  readonly #scale: Scale;
+
+  constructor(scheduler: SchedulerProcess, light: LightFederation, scale: Scale) {
+    this.#scheduler = scheduler;
+    this.#light = light;
+    this.#scale = scale;
+  }
+
+  /** Runs a job to its end, and looks at the processes each second. */
+  async tasks(count: number, taskMs: number): Promise<Tasks> {
+    const { connection } = this.#scheduler;
+    await this.#light.behave(null, taskMs);
+    const before = await this.#light.tell();
+    const journalBefore = this.#scheduler.journalBytes;
+    const spec = await specOf(connection, count);
+    const { jobId } = await submit(connection, spec);
+    const acknowledged = async (): Promise<number> => {
+      const told = await this.#light.tell();
+      return told.acknowledged - before.acknowledged;
+    };
+    const pids = [this.#scheduler.pid, this.#scheduler.natsPid, this.#light.pid] as const;
+    const costs = await observe(acknowledged, pids, (done) => done >= count);
+    const isThere = (job: { readonly state: number }): boolean => job.state !== 1;
+    const job = await untilJob(connection, jobId, { withinMs: 10_000, isThere });
+    const journalBytes = (this.#scheduler.journalBytes - journalBefore) / count;
+    return { ...costs, digest: mustHaveSucceeded(job, count), journalBytes };
+  }
+
+  /** Idle agents report; a bare subscriber in a process of its own hears the same messages. */
+  async reports(): Promise<Costs> {
+    const bare = new Child<BareQuestion, BareAnswer>('bare-bus');
+    try {
+      const options = await bareOptions(this.#scheduler);
+      await bare.ask({ kind: 'count', options, subject: allNodesUp });
+      await this.#light.report(this.#scale.reportsPerSecond);
+      await sleep(1_000);
+      const sent = async (): Promise<number> => (await this.#light.tell()).reports;
+      const pids = [this.#scheduler.pid, this.#scheduler.natsPid, bare.pid] as const;
+      let seconds = 0;
+      const costs = await observe(sent, pids, () => (seconds += 1) > this.#scale.seconds);
+      const { count } = await bare.ask({ kind: 'tell' });
+      if (count === 0) throw new Error('the bare subscriber heard nothing');
+      return costs;
+    } finally {
+      await this.#light.report(0);
+      await bare.stop();
+    }
+  }
+}
+
+/** Each second: how many more there are, and what they cost three processes. */
+async function observe(
+  count: () => Promise<number>,
+  pids: readonly [number, number, number],
+  isOver: (count: number) => boolean,
+): Promise<Costs> {
+  const perSecond: number[] = [];
+  const cpu: [number[], number[], number[]] = [[], [], []];
+  const look = async () => ({
+    atMs: performance.now(),
+    count: await count(),
+    cpu: pids.map(cpuMsOf),
+  });
+  const first = await look();
+  for (let last = first; !isOver(last.count);) {
+    await sleep(1_000);
+    const next = await look();
+    const more = next.count - last.count;
+    if (more === 0 && next.atMs - first.atMs > 600_000) throw new Error('nothing goes on');
+    // The last second of a job is a part of one.
+    if (more > 0 && (perSecond.length === 0 || !isOver(next.count))) {
+      perSecond.push((1000 * more) / (next.atMs - last.atMs));
+      for (const [at, list] of cpu.entries()) {
+        list.push((1000 * ((next.cpu[at] ?? 0) - (last.cpu[at] ?? 0))) / more);
+      }
+    }
+    last = next;
+  }
+  return { perSecond, scheduler: cpu[0], nats: cpu[1], others: cpu[2] };
+}
+
+async function bareOptions(scheduler: SchedulerProcess): Promise<BareOptions> {
+  const identity = NatsIdentity.open(join(scheduler.folder, 'scheduler'));
+  return {
+    url: scheduler.natsUrl,
+    credentials: new TextDecoder().decode(await identity.schedulerCredentials()),
+    caPem: scheduler.context.caPem,
+  };
+}
+
+/** Rounds a second of two messages up and one down, with nothing behind them. */
+async function bareRate(scheduler: SchedulerProcess, scale: Scale): Promise<readonly number[]> {
+  const center = new Child<BareQuestion, BareAnswer>('bare-bus');
+  const rim = new Child<BareQuestion, BareAnswer>('bare-bus');
+  try {
+    const options = await bareOptions(scheduler);
+    await center.ask({ kind: 'answer', options, bytes: downBytes });
+    await rim.ask({ kind: 'talk', options, connections: scale.agents, bytes: upBytes });
+    const rounds = async (): Promise<number> => (await rim.ask({ kind: 'tell' })).count;
+    const pids = [center.pid, scheduler.natsPid, rim.pid] as const;
+    let seconds = 0;
+    const costs = await observe(rounds, pids, () => (seconds += 1) > scale.seconds);
+    return costs.perSecond;
+  } finally {
+    await rim.stop();
+    await center.stop();
+  }
+}
+
+function figuresOf(found: {
+  readonly fast: Tasks;
+  readonly steady: Tasks;
+  readonly reports: Costs;
+  readonly bare: readonly number[];
+}): readonly Figure[] {
+  const { fast, steady, reports, bare } = found;
+  const baseline = { what: 'bare bus', values: bare };
+  const subscriber = { what: 'bare subscriber', values: reports.others };
+  return [
+    {
+      what: 'tasks, steady',
+      unit: '/s',
+      values: steady.perSecond,
+      wanted: { atLeast: 2_000 },
+      baseline,
+    },
+    { what: 'tasks, as fast as it goes', unit: '/s', values: fast.perSecond, baseline },
+    {
+      what: 'scheduler CPU a task, steady',
+      unit: 'µs',
+      values: steady.scheduler,
+      wanted: { atMost: 100 },
+    },
+    { what: 'scheduler CPU a task, fast', unit: 'µs', values: fast.scheduler },
+    { what: 'nats-server CPU a task, steady', unit: 'µs', values: steady.nats },
+    { what: 'light agents CPU a task, steady', unit: 'µs', values: steady.others },
+    { what: 'journal a task, steady', unit: 'bytes', values: [steady.journalBytes] },
+    { what: 'reports', unit: '/s', values: reports.perSecond },
+    {
+      what: 'scheduler CPU a report',
+      unit: 'µs',
+      values: reports.scheduler,
+      wanted: { atMost: 30 },
+      baseline: subscriber,
+    },
+    { what: 'nats-server CPU a report', unit: 'µs', values: reports.nats },
+  ];
+}
