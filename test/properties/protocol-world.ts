@@ -3,6 +3,7 @@
 
 import type { Lease } from '../../agent/core/index.ts';
 import { decodeFrame } from '../../scheduler/adapters/journal/codec.ts';
+import type { JobId, JobTemplate, SiteBacklog } from '../../scheduler/core/index.ts';
 import { instant, jobId, nodeId, siteId, tokenId } from '../../scheduler/core/index.ts';
 import type { AppendFate } from '../../sim/kernel/memory-journal.ts';
 import { MemoryDisk } from '../../sim/kernel/memory-journal.ts';
@@ -70,21 +71,21 @@ export class ProtocolWorld {
   readonly federation: SimFederation;
   readonly ledger = new Ledger();
   readonly #options: WorldOptions;
+  readonly #fates = new Map<number, AppendFate>();
 
   private constructor(options: WorldOptions) {
     this.#options = options;
-    const fates = new Map<number, AppendFate>();
     for (const crash of options.crashes) {
-      if (crash.kind === 'append') fates.set(crash.batch, crash.fate);
+      if (crash.kind === 'append') this.#fates.set(crash.batch, crash.fate);
     }
     this.federation = new SimFederation({
       start: instant(startMs),
       disk: this.ledger,
       fateOf: ({ order, atMs }) => this.#delays(order, atMs),
       appendFateOf: (batch) => {
-        const fate = fates.get(batch) ?? 'kept';
+        const fate = this.#fates.get(batch) ?? 'kept';
         // Each fate strikes once: the batch that is written after it has the same number.
-        fates.delete(batch);
+        this.#fates.delete(batch);
         return fate;
       },
       schedulerAwayMs: 2_000,
@@ -114,19 +115,31 @@ export class ProtocolWorld {
       share: 1,
     });
     for (let node = 0; node < options.nodes; node += 1) await world.#enrol(`n${node}`);
-    await scheduler.submit({
-      kind: 'submitJob',
-      jobId: job,
-      researcher: 'ada',
-      requestId: 'once',
-      template: template({
-        taskCount: options.tasks,
-        taskInputBytes: new Array<number>(options.tasks).fill(50_000),
-        retries: 2,
-      }),
+    await world.#submit(job, {
+      taskCount: options.tasks,
+      taskInputBytes: new Array<number>(options.tasks).fill(50_000),
+      retries: 2,
     });
     world.#planCrashes();
     return world;
+  }
+
+  async #submit(id: JobId, changes: Partial<JobTemplate>): Promise<void> {
+    await this.federation.scheduler.submit({
+      kind: 'submitJob',
+      jobId: id,
+      researcher: 'ada',
+      requestId: id,
+      template: template(changes),
+    });
+  }
+
+  /** What the site has in hand, as a job hears that no node can run. */
+  async backlog(): Promise<SiteBacklog | undefined> {
+    this.#fates.clear();
+    const probe = jobId('probe');
+    await this.#submit(probe, { memoryBytes: 1e15 });
+    return this.federation.scheduler.view.explain(probe, null)?.sites[0];
   }
 
   async #enrol(name: string): Promise<void> {
