@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import type { Inventory } from '../proto/gen/punnet/v1/node.ts';
 import { Inventory as InventoryMessage } from '../proto/gen/punnet/v1/node.ts';
+import { readLan } from './adapters/probe/lan.ts';
 import { readLimits } from './adapters/owner/limits.ts';
 import { AgentError, StateFolder, writeDurably } from './adapters/state/state-folder.ts';
 import { readFlags, usage, version } from './config.ts';
@@ -72,6 +73,7 @@ async function takeStock(state: StateFolder): Promise<Inventory> {
     agentVersion: version,
     sandbox: '',
     nodeVersion: process.versions.node,
+    lan: readLan(),
   };
   writeDurably(state.file('inventory.json'), JSON.stringify(inventory));
   return inventory;

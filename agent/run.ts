@@ -8,6 +8,7 @@ import { NodeBus } from './adapters/bus/node-bus.ts';
 import { allow } from './adapters/owner/allowance.ts';
 import type { Limits } from './adapters/owner/limits.ts';
 import { defaultLimits, readLimits } from './adapters/owner/limits.ts';
+import { readLan } from './adapters/probe/lan.ts';
 import { readStatus } from './adapters/probe/status.ts';
 import { Bundles } from './adapters/sandbox/bundles.ts';
 import type { Abilities } from './adapters/sandbox/self-test.ts';
@@ -64,7 +65,8 @@ export async function run(
     post,
     log,
   });
-  const told = { ...inventory, sandbox: abilities.backend };
+  // It may have been carried to another network since it was enrolled.
+  const told = { ...inventory, sandbox: abilities.backend, lan: readLan() };
   let sequence = 0;
   const say = (parts: readonly SayPart[]): void => {
     sequence += 1;

@@ -94,6 +94,7 @@ const inventory = {
   diskBytes: 10_000_000_000,
   agentVersion: '0.1.0',
   nodeVersion: '20.0.0',
+  lan: '192.168.1.0/24',
   sandbox: 'cgroup-v2',
 } as const;
 

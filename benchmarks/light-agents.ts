@@ -26,6 +26,7 @@ const inventory: Inventory = {
   diskBytes: 10_000_000_000,
   agentVersion: '0.1.0',
   nodeVersion: '20.0.0',
+  lan: '192.168.1.0/24',
   sandbox: 'none',
 };
 

@@ -134,6 +134,7 @@ export function toSite(
     upRatio: site.upRatio ?? 0,
     bytesDown: bytes.down,
     bytesUp: bytes.up,
+    lans: [...site.lans],
   };
 }
 

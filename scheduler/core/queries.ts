@@ -186,10 +186,10 @@ export class StateView implements View {
   }
 
   #summarizeSite(site: SiteRecord): SiteSummary {
-    let slots = 0;
-    for (const number of site.nodeNumbers) {
-      slots += slotsOf(mustHave(this.#state.nodes[number], `node ${number}`));
-    }
+    const nodes = site.nodeNumbers
+      .map((number) => mustHave(this.#state.nodes[number], `node ${number}`))
+      .filter((node) => node.health !== 'revoked');
+    const lans = new Set(nodes.map((node) => node.inventory.lan).filter((lan) => lan !== ''));
     const ratio = (bps: number): number | null =>
       site.cpuGhz === 0 ? null : (site.share * bps) / 1e9 / site.cpuGhz;
     return {
@@ -202,8 +202,9 @@ export class StateView implements View {
         spread: 0,
       },
       share: site.share,
-      nodes: site.nodeNumbers.length,
-      slots,
+      lans: [...lans].sort(),
+      nodes: nodes.length,
+      slots: nodes.reduce((sum, node) => sum + slotsOf(node), 0),
       cpuGhz: site.cpuGhz,
       downRatio: ratio(site.downBps),
       upRatio: ratio(site.upBps),

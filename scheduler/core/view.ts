@@ -69,6 +69,8 @@ export interface SiteSummary {
   readonly uplink: UplinkRate;
   /** The part of the uplink that is ours to spend. */
   readonly share: number;
+  /** LANs of its nodes, sorted. */
+  readonly lans: readonly string[];
   readonly nodes: number;
   readonly slots: number;
   readonly cpuGhz: number;

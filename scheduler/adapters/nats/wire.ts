@@ -95,6 +95,7 @@ export function toInventory(inventory: proto.Inventory): Inventory {
     diskBytes: whole(inventory.diskBytes, 'disk_bytes'),
     agentVersion: text(inventory.agentVersion, 'agent_version'),
     nodeVersion: text(inventory.nodeVersion, 'node_version'),
+    lan: text(inventory.lan, 'lan'),
     sandbox: text(inventory.sandbox, 'sandbox'),
   };
 }

@@ -13,6 +13,8 @@ export interface Inventory {
   readonly diskBytes: number;
   readonly agentVersion: string;
   readonly nodeVersion: string;
+  /** The network that it is in, such as 192.168.1.0/24; empty when nobody knows. */
+  readonly lan: string;
   /** What the sandbox enforces: cgroup-v2, cgroup-v1, rlimit or none. */
   readonly sandbox: string;
 }

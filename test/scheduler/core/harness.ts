@@ -32,6 +32,7 @@ export const pi3: Inventory = {
   diskBytes: 10_000_000_000,
   agentVersion: '0.1.0',
   nodeVersion: '20.0.0',
+  lan: '192.168.1.0/24',
   sandbox: 'cgroup-v1',
 };
 

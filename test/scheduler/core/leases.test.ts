@@ -190,6 +190,15 @@ describe('identities', () => {
     expect(core.view.instanceOf(nodeId('pi'))).toBe('second');
   });
 
+  it('knows the LANs of a site, and forgets those of revoked nodes', () => {
+    const core = withNode();
+    core.node('pi 2', 'home', { ...pi3, lan: '10.0.0.0/8' });
+    core.node('pi 3', 'home', { ...pi3, lan: '' });
+    expect(core.view.sites()[0]).toMatchObject({ nodes: 3, lans: ['10.0.0.0/8', pi3.lan] });
+    core.give({ kind: 'revokeNode', nodeId: nodeId('pi 2') });
+    expect(core.view.sites()[0]).toMatchObject({ nodes: 2, slots: 8, lans: [pi3.lan] });
+  });
+
   it('voids the leases of a revoked node and kills its credentials', () => {
     const core = withNode();
     core.submit('one', { taskCount: 1 });

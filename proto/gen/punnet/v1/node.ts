@@ -25,6 +25,8 @@ export interface Inventory {
   /** Which limits the sandbox enforces: "cgroup-v2", "cgroup-v1", "rlimit", or "none". */
   sandbox: string;
   nodeVersion: string;
+  /** The IPv4 network that it is in, such as "192.168.1.0/24"; empty when it has no default route. */
+  lan: string;
 }
 
 /** What a node does now; part of each report. */
@@ -60,6 +62,7 @@ function createBaseInventory(): Inventory {
     agentVersion: "",
     sandbox: "",
     nodeVersion: "",
+    lan: "",
   };
 }
 
@@ -94,6 +97,9 @@ export const Inventory: MessageFns<Inventory> = {
     }
     if (message.nodeVersion !== "") {
       writer.uint32(82).string(message.nodeVersion);
+    }
+    if (message.lan !== "") {
+      writer.uint32(90).string(message.lan);
     }
     return writer;
   },
@@ -191,6 +197,14 @@ export const Inventory: MessageFns<Inventory> = {
             message.nodeVersion = reader.string();
             continue;
           }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.lan = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -218,6 +232,7 @@ export const Inventory: MessageFns<Inventory> = {
     message.agentVersion = object.agentVersion ?? "";
     message.sandbox = object.sandbox ?? "";
     message.nodeVersion = object.nodeVersion ?? "";
+    message.lan = object.lan ?? "";
     return message;
   },
 };

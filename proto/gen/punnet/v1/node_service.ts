@@ -109,6 +109,8 @@ export interface Site {
   upRatio: number;
   bytesDown: number;
   bytesUp: number;
+  /** The LANs of its nodes. Nodes of one LAN reach each other without the uplink. */
+  lans: string[];
 }
 
 export interface ListSitesRequest {
@@ -712,6 +714,7 @@ function createBaseSite(): Site {
     upRatio: 0,
     bytesDown: 0,
     bytesUp: 0,
+    lans: [],
   };
 }
 
@@ -746,6 +749,9 @@ export const Site: MessageFns<Site> = {
     }
     if (message.bytesUp !== 0) {
       writer.uint32(80).int64(message.bytesUp);
+    }
+    for (const v of message.lans) {
+      writer.uint32(90).string(v!);
     }
     return writer;
   },
@@ -843,6 +849,14 @@ export const Site: MessageFns<Site> = {
             message.bytesUp = longToNumber(reader.int64());
             continue;
           }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.lans.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -872,6 +886,7 @@ export const Site: MessageFns<Site> = {
     message.upRatio = object.upRatio ?? 0;
     message.bytesDown = object.bytesDown ?? 0;
     message.bytesUp = object.bytesUp ?? 0;
+    message.lans = object.lans?.map((e) => e) || [];
     return message;
   },
 };
