@@ -31,7 +31,7 @@ export interface LoopOptions {
   readonly sink: EffectSink;
   /** The journal failed, or the core is wrong: nothing may be promised any more. */
   readonly onFatal: (error: Error) => void;
-  /** What the journal had to mend when it was read. */
+  /** What the journal had to mend when it was read, and snapshots that failed. */
   readonly onWarning: (warning: string) => void;
 }
 
@@ -176,7 +176,11 @@ export class Loop {
     this.#snapshot = this.#options.journal
       .snapshot(image, this.#sequence)
       .catch((error: unknown) => {
-        this.#options.onFatal(error instanceof Error ? error : new Error(String(error)));
+        // Nothing rests on it: the journal goes on, and wants another one later.
+        const why = error instanceof Error ? error.message : String(error);
+        this.#options.onWarning(
+          `A snapshot of the state could not be written, so restarts take longer: ${why}.`,
+        );
       })
       .finally(() => {
         this.#snapshot = undefined;

@@ -27,7 +27,10 @@ export interface Journal {
   append(facts: readonly DurableFact[], expectedSequence: number): Promise<void>;
   /** Whether enough was appended since the last snapshot for a new one. */
   wantsSnapshot(): boolean;
-  /** Writes a snapshot; batches may be appended meanwhile. Older segments go once it is checked. */
+  /**
+   * Writes a snapshot; batches may be appended meanwhile. What it makes needless goes once it is
+   * checked. After an error nothing has changed.
+   */
   snapshot(image: StateImage, sequence: number): Promise<void>;
   close(): Promise<void>;
 }

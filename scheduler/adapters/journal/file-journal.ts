@@ -1,16 +1,18 @@
 // The journal in a folder: append-only segments and snapshots. One fdatasync a batch; a snapshot is
-// checked before what it replaces goes.
+// checked before anything goes, and the one before it stays, with all batches since.
 
-import { closeSync, fsyncSync, openSync, readFileSync, readdirSync } from 'node:fs';
-import { mkdirSync, truncateSync, unlinkSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { open } from 'node:fs/promises';
-import { extname, join } from 'node:path';
-import { Worker } from 'node:worker_threads';
+import { dirname } from 'node:path';
 import type { DurableFact, StateImage } from '../../core/index.ts';
 import type { Journal, Recovery } from '../../ports.ts';
-import { decodeFrame, encodeFrame, hasFrameAfter } from './codec.ts';
-import { decodeSnapshot } from './snapshot-codec.ts';
+import { encodeFrame } from './codec.ts';
+import { JournalError, missingError } from './journal-error.ts';
+import { fileOf, listFiles, removeCovered, sequenceOf, syncFolder } from './journal-files.ts';
+import type { Repair } from './segment-reader.ts';
+import { readSegment, repair } from './segment-reader.ts';
+import { newestSnapshot, writeSnapshot } from './snapshot-store.ts';
 
 export interface JournalOptions {
   /** A segment that has reached this size is closed. */
@@ -21,16 +23,14 @@ export interface JournalOptions {
 
 const defaults: JournalOptions = { segmentBytes: 64 * 1024 * 1024, segmentsBetweenSnapshots: 4 };
 
-export class JournalError extends Error {
-  override readonly name = 'JournalError';
-}
-
 export class FileJournal implements Journal {
   readonly #folder: string;
   readonly #options: JournalOptions;
   #segment: FileHandle | undefined;
   #segmentBytes = 0;
   #sequence = 0;
+  /** Of the newest snapshot that is known to be whole; 0: none. */
+  #snapshotSequence = 0;
   #closedSegments = 0;
   #failure: Error | undefined = new JournalError('Read the journal first: call recover().');
   #isWriting = false;
@@ -42,42 +42,27 @@ export class FileJournal implements Journal {
 
   /** Opens the journal of a folder, or makes one. */
   static open(folder: string, options: Partial<JournalOptions> = {}): FileJournal {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    const made = mkdirSync(folder, { recursive: true, mode: 0o700 });
+    if (made !== undefined) syncFolder(dirname(made));
     return new FileJournal(folder, { ...defaults, ...options });
   }
 
-  async recover(): Promise<Recovery> {
+  recover(): Promise<Recovery> {
+    // Snapshots whose writing never came to its end.
+    for (const file of listFiles(this.#folder, '.new')) rmSync(file);
     const warnings: string[] = [];
-    const snapshot = this.#newestSnapshot(warnings);
+    const snapshot = newestSnapshot(this.#folder, warnings);
     const start = snapshot?.sequence ?? 0;
-    const names = this.#list('.segment');
-    const first = names.findLastIndex((name) => numberOf(name) <= start);
-    if (names.length > 0 && first < 0) {
-      throw new JournalError(
-        `The journal in ${this.#folder} starts at batch ${numberOf(names[0] ?? '')}, and the newest valid snapshot is of batch ${start}: batches between are missing. Restore the folder from a backup.`,
-      );
-    }
-    const segments = names.slice(Math.max(0, first));
-    this.#sequence = start;
-    const read = this.#read(segments, start, warnings);
+    this.#snapshotSequence = start;
+    const segments = listFiles(this.#folder, '.segment');
+    const first = segments.findLastIndex((file) => sequenceOf(file) <= start);
     return Promise.resolve({
       image: snapshot?.image,
       imageSequence: start,
-      batches: read,
+      batches: this.#read(segments.slice(Math.max(0, first)), start, warnings),
       lastSequence: () => this.#sequence,
       warnings,
     });
-  }
-
-  #newestSnapshot(
-    warnings: string[],
-  ): { readonly image: StateImage; readonly sequence: number } | undefined {
-    for (const name of this.#list('.snapshot').reverse()) {
-      const snapshot = decodeSnapshot(readFileSync(join(this.#folder, name)));
-      if (snapshot !== undefined) return snapshot;
-      warnings.push(`The snapshot ${name} is damaged; an older one is used.`);
-    }
-    return undefined;
   }
 
   async *#read(
@@ -85,48 +70,27 @@ export class FileJournal implements Journal {
     start: number,
     warnings: string[],
   ): AsyncGenerator<readonly DurableFact[]> {
-    let expected: number | undefined;
-    for (const [place, name] of segments.entries()) {
-      const file = join(this.#folder, name);
-      const bytes = readFileSync(file);
-      expected ??= numberOf(name);
-      if (numberOf(name) !== expected) {
-        throw new JournalError(
-          `The journal lacks batches ${expected} to ${numberOf(name) - 1}: a segment before ${file} is missing. Restore the folder from a backup.`,
-        );
+    const repairs: Repair[] = [];
+    let next = Math.min(start, sequenceOf(segments[0] ?? fileOf('', start, '.segment')));
+    for (const file of segments) {
+      if (sequenceOf(file) !== next) {
+        throw missingError(file, [next, sequenceOf(file)], warnings);
       }
-      let offset = 0;
-      for (;;) {
-        const decoded = decodeFrame(bytes, offset);
-        if (decoded.kind === 'end') break;
-        if (decoded.kind === 'flaw') {
-          const isLast = place === segments.length - 1;
-          if (!isLast || hasFrameAfter(bytes, offset)) {
-            throw new JournalError(
-              `The journal is damaged: ${file} has ${decoded.what} at byte ${offset}, before its end. Nothing was changed; restore the folder from a backup.`,
-            );
-          }
-          const lost = bytes.length - offset;
-          warnings.push(
-            `The last write to ${file} was never finished: ${lost} bytes at byte ${offset} were cut off (${decoded.what}).`,
-          );
-          truncateSync(file, offset);
-          break;
+      for (const part of readSegment({ file, first: next, isLast: file === segments.at(-1) })) {
+        if (part.kind !== 'batch') {
+          repairs.push(part);
+          continue;
         }
-        if (decoded.sequence !== expected) {
-          throw new JournalError(
-            `The journal is damaged: ${file} has batch ${decoded.sequence} at byte ${offset} where batch ${expected} belongs. Restore the folder from a backup.`,
-          );
-        }
-        expected += 1;
-        offset = decoded.nextOffset;
-        if (decoded.sequence < start) continue;
-        this.#sequence = expected;
-        yield decoded.facts;
+        next = part.sequence + 1;
+        if (part.sequence >= start) yield part.facts;
       }
     }
+    for (const each of repairs) warnings.push(repair(each));
+    this.#sequence = Math.max(start, next);
+    this.#closedSegments = Math.max(0, segments.length - 1);
     const last = segments.at(-1);
-    if (last !== undefined) await this.#openSegment(last);
+    // A snapshot may know more batches than are left: then the next one begins a segment.
+    if (last !== undefined && next === this.#sequence) await this.#openSegment(last);
     this.#failure = undefined;
   }
 
@@ -177,12 +141,12 @@ export class FileJournal implements Journal {
       await this.#segment.close();
       this.#closedSegments += 1;
     }
-    await this.#openSegment(`${String(this.#sequence).padStart(16, '0')}.segment`);
+    await this.#openSegment(fileOf(this.#folder, this.#sequence, '.segment'));
     syncFolder(this.#folder);
   }
 
-  async #openSegment(name: string): Promise<void> {
-    this.#segment = await open(join(this.#folder, name), 'a', 0o600);
+  async #openSegment(file: string): Promise<void> {
+    this.#segment = await open(file, 'a', 0o600);
     this.#segmentBytes = (await this.#segment.stat()).size;
   }
 
@@ -191,18 +155,11 @@ export class FileJournal implements Journal {
   }
 
   async snapshot(image: StateImage, sequence: number): Promise<void> {
+    // Should it fail, it is tried again after as many segments more.
     this.#closedSegments = 0;
-    const name = `${String(sequence).padStart(16, '0')}.snapshot`;
-    await runWorker({ image, sequence, file: join(this.#folder, name) });
-    for (const old of this.#list('.snapshot')) {
-      if (numberOf(old) < sequence) unlinkSync(join(this.#folder, old));
-    }
-    // A segment is covered when the next one starts at or before the snapshot.
-    const segments = this.#list('.segment');
-    for (const [place, old] of segments.entries()) {
-      const next = segments[place + 1];
-      if (next !== undefined && numberOf(next) <= sequence) unlinkSync(join(this.#folder, old));
-    }
+    await writeSnapshot(this.#folder, { image, sequence });
+    removeCovered(this.#folder, { older: this.#snapshotSequence, newer: sequence });
+    this.#snapshotSequence = sequence;
   }
 
   async close(): Promise<void> {
@@ -210,47 +167,4 @@ export class FileJournal implements Journal {
     this.#segment = undefined;
     this.#failure = new JournalError('The journal is closed.');
   }
-
-  /** Names with this ending, oldest first. */
-  #list(ending: string): string[] {
-    return readdirSync(this.#folder)
-      .filter((name) => name.endsWith(ending))
-      .sort();
-  }
-}
-
-function numberOf(name: string): number {
-  return Number.parseInt(name, 10);
-}
-
-function syncFolder(folder: string): void {
-  const handle = openSync(folder, 'r');
-  fsyncSync(handle);
-  closeSync(handle);
-}
-
-function runWorker(data: {
-  readonly image: StateImage;
-  readonly sequence: number;
-  readonly file: string;
-}): Promise<void> {
-  const { href, pathname } = new URL(
-    `./snapshot-worker${extname(import.meta.url)}`,
-    import.meta.url,
-  );
-  // Node can't start a thread from TypeScript: run from source (tests), a line of JavaScript loads it.
-  const isSource = pathname.endsWith('.ts');
-  const load = `import('tsx/esm/api').then((tsx) => tsx.tsImport('${href}', '${href}'))`;
-  const worker = new Worker(isSource ? load : new URL(href), {
-    eval: isSource,
-    workerData: data,
-    transferList: Object.values(data.image.columns).map((column) => column.buffer as ArrayBuffer),
-  });
-  return new Promise((resolve, reject) => {
-    worker.once('message', () => resolve());
-    worker.once('error', reject);
-    worker.once('exit', (code) =>
-      reject(new JournalError(`The snapshot's thread ended (${code}).`)),
-    );
-  });
 }

@@ -1,29 +1,35 @@
 // Writes a snapshot in a thread of its own: to a temporary file, synced, read back, then renamed.
 
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { StateImage } from '../../core/index.ts';
+import { syncFolder } from './journal-files.ts';
 import { decodeSnapshot, encodeSnapshot } from './snapshot-codec.ts';
 
-// What FileJournal hands over; it is the only one that starts this worker.
+// What writeSnapshot hands over; it is the only one that starts this worker.
 const { image, sequence, file } = workerData as {
   image: StateImage;
   sequence: number;
   file: string;
 };
 
-const bytes = encodeSnapshot(image, sequence);
 const temporary = `${file}.new`;
-const handle = openSync(temporary, 'w', 0o600);
-for (let written = 0; written < bytes.length;) written += writeSync(handle, bytes, written);
-fsyncSync(handle);
-closeSync(handle);
-if (decodeSnapshot(readFileSync(temporary)) === undefined) {
-  throw new Error(`the snapshot ${temporary} does not read back as it was written`);
+try {
+  const bytes = encodeSnapshot(image, sequence);
+  const handle = openSync(temporary, 'w', 0o600);
+  for (let written = 0; written < bytes.length;) written += writeSync(handle, bytes, written);
+  fsyncSync(handle);
+  closeSync(handle);
+  if (decodeSnapshot(readFileSync(temporary)) === undefined) {
+    throw new Error(`the snapshot ${temporary} does not read back as it was written`);
+  }
+  renameSync(temporary, file);
+  syncFolder(dirname(file));
+} catch (error) {
+  // On a full disk the rest of it would be in everybody's way.
+  rmSync(temporary, { force: true });
+  throw error;
 }
-renameSync(temporary, file);
-const folder = openSync(dirname(file), 'r');
-fsyncSync(folder);
-closeSync(folder);
 parentPort?.postMessage('done');

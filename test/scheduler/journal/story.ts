@@ -1,0 +1,204 @@
+// A short life of a federation, as the batches that its core decides: every kind of durable fact is
+// in it. A new kind needs a step here, and the compiler asks for it below.
+
+import { createHash } from 'node:crypto';
+import { encodeSnapshot } from '../../../scheduler/adapters/journal/snapshot-codec.ts';
+import type { Command, DurableFact, Effect, NodeSpoke } from '../../../scheduler/core/index.ts';
+import {
+  State,
+  apply,
+  decide,
+  imageOf,
+  instant,
+  jobId,
+  leaseId,
+  nodeId,
+  sha256,
+  siteId,
+  stateOf,
+  toJournal,
+  tokenId,
+} from '../../../scheduler/core/index.ts';
+import { pi3, template } from '../core/harness.ts';
+import type { Reading } from './journal-folder.ts';
+
+type Batch = readonly DurableFact[];
+
+/** Kinds that some step of the story must decide. */
+export const durableKinds: Readonly<Record<DurableFact['kind'], true>> = {
+  jobSubmitted: true,
+  jobCancelled: true,
+  jobEnded: true,
+  jobForgotten: true,
+  tasksLeased: true,
+  tasksEnded: true,
+  leasesVoided: true,
+  leaseRevived: true,
+  siteSet: true,
+  nodeEnrolled: true,
+  nodeInventoryChanged: true,
+  nodeInstanceChanged: true,
+  nodeHealthChanged: true,
+  tokenCreated: true,
+  tokenUsed: true,
+  tokenRevoked: true,
+};
+
+const minuteMs = 60_000;
+
+/** The batches, in order; the same every time. */
+export function tellStory(): readonly Batch[] {
+  const story = new Story();
+  story.give({ kind: 'setSite', siteId: siteId('home'), downBps: 50e6, upBps: 10e6, share: 0.5 });
+  story.enrol('pi');
+  story.speak('pi', { held: [] });
+  story.submit('render', 6);
+  const grants = story.granted();
+  story.end('pi', grants.slice(0, 2), 'succeeded');
+  story.end('pi', grants.slice(2, 3), 'exited');
+  story.speak('pi', { held: grants.slice(3), inventory: { ...pi3, agentVersion: '0.1.1' } });
+  // It is silent until it is lost, then comes back, holding what was taken from it.
+  story.waitMinutes(1, 8, 16);
+  story.speak('pi', { held: grants.slice(3) });
+  story.end('pi', grants.slice(3), 'succeeded');
+  story.waitMinutes(1);
+  story.end('pi', story.granted(), 'succeeded');
+  story.submit('unwanted', 2);
+  story.give({ kind: 'cancelJob', jobId: jobId('unwanted') });
+  // The core forgets a job only when thousands have ended: too many for a small story.
+  story.decided([{ kind: 'jobForgotten', at: instant(story.nowMs), jobNumber: 1 }]);
+  story.enrol('clone');
+  story.submit('count', 3);
+  story.give({ kind: 'revokeToken', tokenId: tokenId('token of clone') });
+  story.give({ kind: 'revokeNode', nodeId: nodeId('clone') });
+  return story.batches;
+}
+
+/** The state that batches make. */
+export function stateAfter(batches: readonly Batch[]): State {
+  const state = new State();
+  for (const batch of batches) for (const fact of batch) apply(state, fact);
+  return state;
+}
+
+/** The state that a journal makes. */
+export function stateIn({ image, batches }: Pick<Reading, 'image' | 'batches'>): State {
+  const state = image === undefined ? new State() : stateOf(image);
+  for (const batch of batches) for (const fact of batch) apply(state, fact);
+  return state;
+}
+
+/** Equal for equal states, and for no others. */
+export function digestOf(state: State): string {
+  return createHash('sha256')
+    .update(encodeSnapshot(imageOf(state), 0))
+    .digest('hex');
+}
+
+class Story {
+  readonly batches: Batch[] = [];
+  nowMs = 1_800_000_000_000;
+  readonly #state = new State();
+  #effects: Effect[] = [];
+  #sequence = 0;
+
+  /** One command is one batch, as it is in a quiet federation. */
+  give(command: Command): void {
+    const facts: DurableFact[] = [];
+    this.nowMs += 250;
+    for (const each of [command, { kind: 'place' } as const]) {
+      const decision = decide(this.#state, each, instant(this.nowMs));
+      for (const fact of decision.facts) apply(this.#state, fact);
+      facts.push(...toJournal(decision.facts));
+      this.#effects.push(...decision.effects);
+    }
+    if (facts.length > 0) this.batches.push(facts);
+  }
+
+  decided(batch: Batch): void {
+    for (const fact of batch) apply(this.#state, fact);
+    this.batches.push(batch);
+  }
+
+  enrol(name: string): void {
+    const token = `token of ${name}`;
+    this.give({
+      kind: 'createToken',
+      tokenId: tokenId(token),
+      hash: `hash of ${token}`,
+      role: 'node',
+      name: '',
+      siteId: siteId('home'),
+      expiresAt: instant(this.nowMs + 60 * minuteMs),
+      uses: 1,
+    });
+    this.give({
+      kind: 'enrolNode',
+      tokenHash: `hash of ${token}`,
+      requestId: `request of ${name}`,
+      nodeId: nodeId(name),
+      name,
+      natsPublicKey: `key of ${name}`,
+      inventory: pi3,
+    });
+  }
+
+  submit(name: string, taskCount: number): void {
+    this.give({
+      kind: 'submitJob',
+      jobId: jobId(name),
+      researcher: 'ada',
+      requestId: `request of ${name}`,
+      template: template({ name, taskCount, taskInputBytes: new Array(taskCount).fill(50_000) }),
+    });
+  }
+
+  /** Leases granted since the last call. */
+  granted(): readonly number[] {
+    const granted = this.#effects.flatMap((effect) =>
+      effect.kind === 'grant' ? [effect.leaseId] : [],
+    );
+    this.#effects = [];
+    return granted;
+  }
+
+  speak(name: string, changes: Omit<Partial<NodeSpoke>, 'held'> & { held?: readonly number[] }) {
+    this.#sequence += 1;
+    this.give({
+      kind: 'nodeSpoke',
+      nodeId: nodeId(name),
+      instanceNumber: 1,
+      instanceId: 'first',
+      sequence: this.#sequence,
+      status: null,
+      inventory: null,
+      started: [],
+      exited: [],
+      ended: [],
+      transfersWanted: [],
+      transfersDone: [],
+      ...changes,
+      held: changes.held?.map(leaseId) ?? null,
+    });
+  }
+
+  end(name: string, leases: readonly number[], code: 'succeeded' | 'exited'): void {
+    const ended = leases.map((lease) => ({
+      leaseId: leaseId(lease),
+      code,
+      exitCode: code === 'succeeded' ? 0 : 3,
+      cpuMs: 51_234 + lease,
+      wallMs: 60_000,
+      result: { sha256: sha256(String(lease).padStart(64, '5af0')), sizeBytes: 400 },
+      isResultPresent: true,
+    }));
+    this.speak(name, { ended });
+  }
+
+  waitMinutes(...spans: readonly number[]): void {
+    for (const minutes of spans) {
+      this.nowMs += minutes * minuteMs;
+      this.give({ kind: 'tick' });
+    }
+  }
+}
