@@ -62,7 +62,7 @@ export function applyLeaseFact(state: State, fact: LeaseFact): void {
     case 'leaseRevived':
       return revive(state, leaseOf(state, fact.leaseId));
     case 'leasePhase':
-      return enterPhase(state, leaseOf(state, fact.leaseId), fact.phase);
+      return enterPhase(state, leaseOf(state, fact.leaseId), fact);
     case 'leaseResent': {
       const lease = leaseOf(state, fact.leaseId);
       lease.sentAt = fact.at;
@@ -163,13 +163,15 @@ function restNode(node: NodeRecord, code: EndCode, at: Instant): void {
 
 function voidLease(
   state: State,
-  fact: { readonly at: Instant },
+  fact: Extract<LeaseFact, { kind: 'leasesVoided' }>,
   id: number | undefined,
   next: number | undefined,
 ): void {
   const lease = leaseOf(state, id);
   const job = mustHave(state.jobs.get(lease.jobNumber), `job ${lease.jobNumber}`);
-  leaveForce(state, lease);
+  // No late result of an overdue lease is waited for; of others it may come.
+  if (fact.why === 'overdue') dropLease(state, lease);
+  else leaveForce(state, lease);
   const nextState = mustHave(taskStates[next ?? -1], `task state ${next}`);
   setTaskState(state, job, lease.taskIndex, nextState);
   job.tasks.losses[lease.taskIndex] = Math.min(255, (job.tasks.losses[lease.taskIndex] ?? 0) + 1);
@@ -204,7 +206,11 @@ function setTaskState(state: State, job: JobRecord, index: number, next: TaskSta
   }
 }
 
-function enterPhase(state: State, lease: LeaseRecord, phase: LeaseRecord['phase']): void {
+function enterPhase(
+  state: State,
+  lease: LeaseRecord,
+  { phase, at }: { readonly phase: LeaseRecord['phase']; readonly at: Instant },
+): void {
   const node = nodeOf(state, lease);
   const site = siteOf(state, node);
   enterPhaseCounts(state, lease, -1);
@@ -213,6 +219,7 @@ function enterPhase(state: State, lease: LeaseRecord, phase: LeaseRecord['phase'
     if (lease.phase === 'sending' && phase !== 'sending') node.sending -= 1;
   }
   lease.phase = phase;
+  if (phase === 'running') lease.runningSince = at;
   enterPhaseCounts(state, lease, 1);
   if (phase === 'running' || phase === 'sending') {
     site.pendingDownBytes = remaining(site.pendingDownBytes, lease.downBytes);

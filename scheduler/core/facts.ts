@@ -51,7 +51,8 @@ export type DurableFact =
   | {
       readonly kind: 'leasesVoided';
       readonly at: Instant;
-      readonly why: 'node_lost' | 'node_revoked' | 'node_quarantined' | 'given_back' | 'superseded';
+      /** An overdue one is forgotten: its node is told to end it as often as it names it. */
+      readonly why: 'node_lost' | 'node_revoked' | 'node_quarantined' | 'overdue';
       readonly rows: readonly number[];
     }
   /** A node that was thought lost still holds the task, and nobody else does. */

@@ -3,6 +3,7 @@
 
 import { leasesPerSlot } from './limits.ts';
 import type { Instant, LeaseId } from './model/ids.ts';
+import { instant } from './model/ids.ts';
 import { downBytesOf, upBytesOf, workOf } from './placement/estimate.ts';
 import type { JobRecord, LeaseRecord, NodeRecord, SiteRecord, State } from './state.ts';
 import { mustHave } from './state.ts';
@@ -60,6 +61,7 @@ export function addLease(
     isVoid: false,
     phase: 'granted',
     sentAt: options.at,
+    runningSince: instant(0),
     workGhzSeconds: 0,
     downBytes: 0,
     upBytes: 0,

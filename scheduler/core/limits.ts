@@ -11,6 +11,9 @@ export const defaultLostAfterMs = 15 * 60_000;
 export const grantResendMs = 15_000;
 /** Grants sent again in one sweep: a restart with 100,000 leases must not flood the bus. */
 export const resendsPerSweep = 1_000;
+/** Beyond its task's timeout a lease may run on so long: its node ends tasks itself, and a lease that
+ * is still running then is held by an agent that does not work. */
+export const overdueAfterMs = 15 * 60_000;
 /** Leases a slot may hold: one runs, one is staged (a longer queue made the tail worse). */
 export const leasesPerSlot = 2;
 /** Transfers at a time for each site and direction: more only starves CPUs (measured). */

@@ -105,6 +105,8 @@ export interface LeaseRecord {
   isVoid: boolean;
   phase: LeasePhase;
   sentAt: Instant;
+  /** When it was first said to run; 0: not yet. Soft. */
+  runningSince: Instant;
   // What it still adds to its site's backlogs.
   workGhzSeconds: number;
   downBytes: number;

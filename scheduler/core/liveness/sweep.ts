@@ -9,6 +9,7 @@ import { defaultLostAfterMs, grantResendMs, resendsPerSweep, suspectAfterMs } fr
 import type { Instant, NodeId } from '../model/ids.ts';
 import type { LeaseRecord, NodeRecord, State } from '../state.ts';
 import { mustHave } from '../state.ts';
+import { endOverdue } from './overdue.ts';
 import { jobsOf, leasesOfNode, voidLeases } from './void-leases.ts';
 
 /** Acts on every deadline that has passed. */
@@ -18,6 +19,9 @@ export function sweep(state: State, now: Instant): Decision {
   for (const node of state.nodes) sweepNode(state, node, now, facts, effects);
   resendGrants(state, now, facts, effects);
   expireTransfers(state, now, facts);
+  const overdue = endOverdue(state, now);
+  facts.push(...overdue.facts);
+  effects.push(...overdue.effects);
   return { facts, effects, answer: { kind: 'done' } };
 }
 

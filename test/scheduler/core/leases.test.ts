@@ -156,6 +156,30 @@ function all(name: string) {
   return { jobId: jobId(name), phase: null, from: 0, limit: 1_000 };
 }
 
+describe('overdue leases', () => {
+  it('go elsewhere when a task runs on long after its timeout, and end as often as they are named', () => {
+    const core = withNode();
+    core.submit('one', { taskCount: 1, timeoutMs: 60_000 });
+    const [grant] = core.take('grant');
+    const lease = grant?.leaseId ?? leaseId(0);
+    core.speak('pi', { started: [lease] });
+    const stillRuns = (): void => void core.speak('pi', { held: [lease], started: [lease] });
+    for (let minute = 0; minute < 16; minute += 1) {
+      core.wait(60_000);
+      stillRuns();
+    }
+    expect(core.take('cancel')).toEqual([]);
+    core.wait(1);
+    expect(core.take('cancel')).toMatchObject([{ leaseId: lease }]);
+    expect(core.view.job(jobId('one'))?.counts).toMatchObject({ running: 0, staging: 1 });
+    expect(core.view.task(jobId('one'), 0)?.losses).toBe(1);
+    stillRuns();
+    expect(core.take('cancel')).toMatchObject([{ leaseId: lease }]);
+    core.end('pi', lease, 'succeeded');
+    expect(core.view.job(jobId('one'))?.counts.succeeded).toBe(0);
+  });
+});
+
 describe('identities', () => {
   it('lets a newer instance replace an older one', () => {
     const core = withNode();
