@@ -1,0 +1,162 @@
+// What a node's bytes become: a command, or a named reason why they were dropped. Never an error.
+
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { FromNode, ToNode } from '../../../proto/gen/punnet/v1/agent.ts';
+import { Inventory } from '../../../proto/gen/punnet/v1/node.ts';
+import { maxMessageBytes } from '../../../proto/subjects.ts';
+import { leaseId, nodeId } from '../../../scheduler/core/index.ts';
+import {
+  decodeFromNode,
+  emptyOutgoing,
+  encodeToNode,
+  maxGrantsPerMessage,
+  maxItems,
+} from '../../../scheduler/adapters/nats/wire.ts';
+
+const pi = nodeId('pi');
+const status = {
+  ...{ load: 0.5, memoryAvailableBytes: 1, diskAvailableBytes: 1, temperatureC: 40 },
+  ...{ uplink: undefined, isAccepting: true, notAccepting: undefined, slots: 4 },
+};
+const inventory = Inventory.create({
+  ...{ architecture: 'aarch64', userland: 'arm64', model: 'Pi 3', slots: 4, speedGhz: 1.2 },
+  ...{ memoryBytes: 1e9, diskBytes: 1e10, agentVersion: '1', nodeVersion: '20' },
+});
+const end = { leaseId: 7, code: 1, exitCode: 0, cpuMs: 1, wallMs: 1, result: undefined } as const;
+
+function message(changes: Partial<FromNode> = {}): FromNode {
+  return {
+    ...{ instanceNumber: 1, instanceId: 'first', sequence: 1 },
+    report: { status, inventory, held: [7] },
+    ...{ started: [7], exited: [], ended: [end], transfersWanted: [], transfersDone: [] },
+    ...changes,
+  };
+}
+
+function decode(changes: Partial<FromNode> = {}, more: readonly number[] = []) {
+  const bytes = FromNode.encode(message(changes)).finish();
+  return decodeFromNode(pi, Buffer.concat([bytes, Uint8Array.from(more)]));
+}
+
+function outcome(changes: Partial<FromNode>): string {
+  const decoded = decode(changes);
+  return decoded.kind === 'dropped' ? decoded.reason : 'spoke';
+}
+
+test('a whole message becomes a command', () => {
+  expect(decode()).toMatchObject({
+    kind: 'spoke',
+    command: { nodeId: 'pi', held: [7], started: [7], ended: [{ code: 'succeeded' }] },
+  });
+});
+
+test('fields that this version does not know are passed over', () => {
+  // Field 1000 with a varint, field 1001 with two bytes: what a newer agent may send.
+  const unknown = [0xc0, 0x3e, 0x2a, 0xca, 0x3e, 0x02, 0x68, 0x69];
+  expect(decode({}, unknown)).toEqual(decode());
+});
+
+test('bytes of any kind are dropped with a reason, or understood; never thrown', () => {
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 512 }), (bytes) => {
+      const { kind } = decodeFromNode(pi, bytes);
+      expect(['spoke', 'dropped']).toContain(kind);
+    }),
+  );
+});
+
+test('a true message with one flipped bit is dropped with a reason, or understood', () => {
+  const bytes = FromNode.encode(message()).finish();
+  for (let bit = 0; bit < 8 * bytes.length; bit += 1) {
+    const flipped = Uint8Array.from(bytes);
+    flipped[bit >> 3] = (flipped[bit >> 3] ?? 0) ^ (1 << (bit & 7));
+    expect(['spoke', 'dropped']).toContain(decodeFromNode(pi, flipped).kind);
+  }
+});
+
+test('64 KiB is a message, one byte more is not', () => {
+  // An unknown field fills it up: 2 bytes of tag, 3 of length.
+  const { length } = FromNode.encode(message()).finish();
+  const size = maxMessageBytes - length - 5;
+  const filler = [0xca, 0x3e, (size & 0x7f) | 0x80, ((size >> 7) & 0x7f) | 0x80, size >> 14];
+  const whole = [...filler, ...new Uint8Array(size)];
+  expect(decode({}, whole).kind).toBe('spoke');
+  expect(decode({}, [...whole, 0])).toEqual({ kind: 'dropped', reason: 'message too long' });
+});
+
+const many = (count: number): number[] => Array.from({ length: count }, (_, index) => index + 1);
+const report = (changes: object) => ({ report: { status, inventory, held: [], ...changes } });
+
+test.each([
+  ['as many leases as there may be', { started: many(maxItems) }, 'spoke'],
+  ['one more', { started: many(maxItems + 1) }, 'started: want up to 512 items'],
+  ['one more held', report({ held: many(maxItems + 1) }), 'held: want up to 512 items'],
+  ['an end code of a newer version', { ended: [{ ...end, code: 99 }] }, 'unknown end code'],
+  ['no end code', { ended: [{ ...end, code: 0 }] }, 'unknown end code'],
+  [
+    'a result that is no hash',
+    { ended: [{ ...end, result: { sha256: '../x', sizeBytes: 1 } }] },
+    'result: not a SHA-256',
+  ],
+  ['a negative lease', { started: [-1] }, 'started: want a whole number, not negative'],
+  [
+    'a time before its start',
+    { ended: [{ ...end, cpuMs: -1 }] },
+    'cpu_ms: want a whole number, not negative',
+  ],
+  ['a load that is no number', report({ status: { ...status, load: NaN } }), /^load: /],
+  ['infinite load', report({ status: { ...status, load: Infinity } }), /^load: /],
+  ['a node as hot as an oven', report({ status: { ...status, temperatureC: 301 } }), /^temp/],
+  ['a thousand slots', report({ status: { ...status, slots: 1_000 } }), 'slots: want up to 512'],
+  [
+    'an architecture of a newer version',
+    report({ inventory: { ...inventory, architecture: 'riscv64' } }),
+    'unknown architecture',
+  ],
+  ['a long model', report({ inventory: { ...inventory, model: 'x'.repeat(257) } }), /^model: /],
+  [
+    'a rate measured in the future',
+    report({
+      status: { ...status, uplink: { downBps: 1, upBps: 1, source: 2, ageMs: -5, spread: 0 } },
+    }),
+    'age_ms: want a whole number, not negative',
+  ],
+  [
+    'a transfer in no direction',
+    { transfersDone: [{ leaseId: 1, direction: 0 as const }] },
+    'unknown direction',
+  ],
+])('%s', (_, changes, wanted) => {
+  // Rows may hold what the types forbid and the wire does not.
+  expect(outcome(changes as Partial<FromNode>)).toMatch(wanted);
+});
+
+test('what a node is told is cut into messages that it can take', () => {
+  const grant = ToNode.fromPartial({ grants: [{ leaseId: 1, command: ['x'.repeat(1_000)] }] });
+  const grants = grant.grants.flatMap((each) => Array.from({ length: 300 }, () => each));
+  const { messages, tooLarge } = encodeToNode('first', {
+    ...emptyOutgoing(),
+    ...{ grants, cancels: many(maxGrantsPerMessage + 1), wantsReport: true },
+  });
+  expect(messages.every((bytes) => bytes.length <= maxMessageBytes)).toBe(true);
+  const told = messages.map((bytes) => ToNode.decode(bytes));
+  expect(told.flatMap((each) => each.grants)).toHaveLength(300);
+  expect(told.flatMap((each) => each.cancels)).toEqual(many(maxGrantsPerMessage + 1));
+  expect(told.filter((each) => each.wantsReport)).toHaveLength(1);
+  expect(tooLarge).toEqual([]);
+});
+
+test('a lease that no message could carry is named, and the others go', () => {
+  const { grants } = ToNode.fromPartial({
+    grants: [
+      { leaseId: 1 },
+      { leaseId: 2, command: ['x'.repeat(maxMessageBytes)] },
+      { leaseId: 3 },
+    ],
+  });
+  const { messages, tooLarge } = encodeToNode('first', { ...emptyOutgoing(), grants });
+  expect(tooLarge).toEqual([leaseId(2)]);
+  const sent = messages.flatMap((bytes) => ToNode.decode(bytes).grants);
+  expect(sent.map((each) => each.leaseId)).toEqual([1, 3]);
+});
