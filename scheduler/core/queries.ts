@@ -16,6 +16,7 @@ import { mustHave } from './state.ts';
 import type {
   Explanation,
   JobSummary,
+  LeaseContext,
   LeaseSummary,
   NodeSummary,
   SiteSummary,
@@ -108,6 +109,14 @@ export class StateView implements View {
     const job = mustHave(this.#state.jobs.get(lease.jobNumber), `job ${lease.jobNumber}`);
     const node = mustHave(this.#state.nodes[lease.nodeNumber], `node ${lease.nodeNumber}`);
     return { leaseId, jobId: job.jobId, taskIndex: lease.taskIndex, nodeId: node.nodeId };
+  }
+
+  leaseContext(jobId: JobId, nodeId: NodeId): LeaseContext | undefined {
+    const job = this.#state.jobById.get(jobId);
+    const node = this.#state.nodeById.get(nodeId);
+    if (job === undefined || node === undefined) return undefined;
+    const { researcher, template } = job;
+    return { researcher, template, architecture: node.inventory.architecture };
   }
 
   tokens(): readonly Token[] {

@@ -1,5 +1,6 @@
 // What everybody outside the core may read. Nothing here changes state.
 
+import type { Architecture } from './model/architecture.ts';
 import type { Instant, JobId, LeaseId, NodeId, Sha256, SiteId, TokenId } from './model/ids.ts';
 import type { EndCode, JobState, JobTemplate } from './model/job.ts';
 import type { Inventory, NodeHealth, NodeStatus, UplinkRate } from './model/node.ts';
@@ -113,6 +114,13 @@ export interface LeaseSummary {
   readonly nodeId: NodeId;
 }
 
+/** What the message of a lease is made of. */
+export interface LeaseContext {
+  readonly researcher: string;
+  readonly template: JobTemplate;
+  readonly architecture: Architecture;
+}
+
 export interface View {
   job(jobId: JobId): JobSummary | undefined;
   /** Newest first; those of a smaller number than `before` when it is given. */
@@ -138,6 +146,8 @@ export interface View {
   site(siteId: SiteId): SiteSummary | undefined;
   sites(): readonly SiteSummary[];
   lease(leaseId: LeaseId): LeaseSummary | undefined;
+  /** undefined when the job or the node is gone: nobody needs the lease. */
+  leaseContext(jobId: JobId, nodeId: NodeId): LeaseContext | undefined;
   tokens(): readonly Token[];
   token(tokenId: TokenId): Token | undefined;
   tokenByHash(hash: string): Token | undefined;

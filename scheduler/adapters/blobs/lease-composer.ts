@@ -4,7 +4,7 @@
 import type { BlobGrant, LeaseGrant } from '../../../proto/gen/punnet/v1/agent.ts';
 import type { TaskEntry } from '../../../proto/gen/punnet/v1/job.ts';
 import { TaskManifest } from '../../../proto/gen/punnet/v1/job.ts';
-import type { BlobRef, Effect, JobTemplate, View } from '../../core/index.ts';
+import type { BlobRef, Effect, LeaseContext, View } from '../../core/index.ts';
 import { bestBundle, renderTemplate } from '../../core/index.ts';
 import type { BlobStore } from './blob-store.ts';
 import type { CapabilitySigner } from './capability.ts';
@@ -19,40 +19,57 @@ const resultBytes = 1_000_000;
 const maxManifestBytes = 256 * 1024 * 1024;
 const manifestsKept = 8;
 
+export interface LeaseComposerOptions {
+  readonly blobs: BlobStore;
+  readonly signer: CapabilitySigner;
+  readonly view: () => View;
+  readonly now: () => number;
+}
+
 export class LeaseComposer {
   readonly #options: LeaseComposerOptions;
-  /** The manifests used last; a promise, so that a hundred leases read one once. */
-  readonly #manifests = new Map<string, Promise<readonly TaskEntry[]>>();
+  /** The manifests used last; a promise while one is read, so that a hundred leases read it once. */
+  readonly #manifests = new Map<string, readonly TaskEntry[] | Promise<readonly TaskEntry[]>>();
 
   constructor(options: LeaseComposerOptions) {
     this.#options = options;
   }
 
-  /** undefined: the job or the node is gone, and nobody needs the lease. */
-  async compose(effect: GrantEffect): Promise<LeaseGrant | undefined> {
-    const view = this.#options.view();
-    const job = view.job(effect.jobId);
-    const node = view.node(effect.nodeId);
-    if (job === undefined || node === undefined) return undefined;
-    const { template } = job;
-    const bundle = bestBundle(node.inventory.architecture, template.bundles);
+  /**
+   * At once, so that it goes in one message with what else its node is told; a promise only while
+   * the manifest is read. undefined: the job or the node is gone, and nobody needs the lease.
+   */
+  compose(effect: GrantEffect): LeaseGrant | undefined | Promise<LeaseGrant | undefined> {
+    const context = this.#options.view().leaseContext(effect.jobId, effect.nodeId);
+    if (context === undefined) return undefined;
+    const { manifest } = context.template;
+    if (manifest === null) return this.#grant(effect, context, undefined);
+    const entries = this.#manifest(manifest);
+    const withOwn = (tasks: readonly TaskEntry[]): LeaseGrant | undefined =>
+      this.#grant(effect, context, inputOf(tasks, manifest, effect.taskIndex));
+    return entries instanceof Promise ? entries.then(withOwn) : withOwn(entries);
+  }
+
+  #grant(
+    effect: GrantEffect,
+    { template, researcher, architecture }: LeaseContext,
+    own: OwnInput | undefined,
+  ): LeaseGrant | undefined {
+    const bundle = bestBundle(architecture, template.bundles);
     if (bundle === undefined) return undefined;
-    const own = await this.#inputOf(template, effect.taskIndex);
     const values = { index: effect.taskIndex, input: own?.path ?? null };
-    const grant = (blob: BlobRef): BlobGrant => this.#readable(effect, blob);
-    const inputs = template.sharedInputs.map((each) => ({ path: each.path, blob: grant(each) }));
-    if (own !== undefined) inputs.push(own.with(grant));
+    const inputs = own === undefined ? template.sharedInputs : [...template.sharedInputs, own];
     return {
       leaseId: effect.leaseId,
       jobId: effect.jobId,
       jobName: template.name,
-      researcher: job.researcher,
+      researcher,
       taskIndex: effect.taskIndex,
       command: template.command.map((word) => renderTemplate(word, values)),
       environment: { ...template.environment },
-      bundle: grant(bundle),
+      bundle: this.#readable(effect, bundle),
       isRootFileSystem: bundle.isRootFileSystem,
-      inputs,
+      inputs: inputs.map((each) => ({ path: each.path, blob: this.#readable(effect, each) })),
       outputs: template.outputs.map((path) => renderTemplate(path, values)),
       timeoutMs: template.timeoutMs,
       memoryBytes: template.memoryBytes,
@@ -73,39 +90,36 @@ export class LeaseComposer {
     return { blob: { sha256, sizeBytes }, capability };
   }
 
-  async #inputOf(template: JobTemplate, index: number) {
-    if (template.manifest === null) return undefined;
-    const entry = (await this.#manifest(template.manifest))[index];
-    const blob = entry?.blob;
-    if (entry === undefined || blob === undefined) {
-      throw new Error(`manifest ${template.manifest.sha256} has no task ${index}`);
-    }
-    const { path } = entry;
-    // The manifest was checked when the job was submitted.
-    return {
-      path,
-      with: (grant: (ref: BlobRef) => BlobGrant) => ({ path, blob: grant(blob as BlobRef) }),
-    };
-  }
-
-  #manifest(ref: BlobRef): Promise<readonly TaskEntry[]> {
+  #manifest(ref: BlobRef): readonly TaskEntry[] | Promise<readonly TaskEntry[]> {
     const known = this.#manifests.get(ref.sha256);
     if (known !== undefined) return known;
-    const reading = this.#options.blobs
-      .readBytes(ref.sha256, maxManifestBytes)
-      .then((bytes) => TaskManifest.decode(bytes).tasks);
-    reading.catch(() => this.#manifests.delete(ref.sha256));
+    const reading = this.#read(ref);
     this.#manifests.set(ref.sha256, reading);
     const [oldest] = this.#manifests.keys();
     if (this.#manifests.size > manifestsKept && oldest !== undefined)
       this.#manifests.delete(oldest);
     return reading;
   }
+
+  async #read(ref: BlobRef): Promise<readonly TaskEntry[]> {
+    try {
+      const bytes = await this.#options.blobs.readBytes(ref.sha256, maxManifestBytes);
+      const { tasks } = TaskManifest.decode(bytes);
+      if (this.#manifests.has(ref.sha256)) this.#manifests.set(ref.sha256, tasks);
+      return tasks;
+    } catch (error) {
+      this.#manifests.delete(ref.sha256);
+      throw error;
+    }
+  }
 }
 
-export interface LeaseComposerOptions {
-  readonly blobs: BlobStore;
-  readonly signer: CapabilitySigner;
-  readonly view: () => View;
-  readonly now: () => number;
+type OwnInput = BlobRef & { readonly path: string };
+
+function inputOf(tasks: readonly TaskEntry[], manifest: BlobRef, index: number): OwnInput {
+  const entry = tasks[index];
+  if (entry?.blob === undefined)
+    throw new Error(`manifest ${manifest.sha256} has no task ${index}`);
+  // The manifest was checked when the job was submitted.
+  return { path: entry.path, ...(entry.blob as BlobRef) };
 }

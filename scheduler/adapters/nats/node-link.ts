@@ -8,10 +8,11 @@ import { allNodesUp, parseFromNodeSubject, toNodeSubject } from '../../../proto/
 import { nodeId } from '../../core/index.ts';
 import type { BlobRef, Effect, NodeDisconnected, NodeId, NodeSpoke } from '../../core/index.ts';
 import type { EffectSink } from '../../ports.ts';
+import type { LeaseComposer } from '../blobs/lease-composer.ts';
 import { decodeFromNode, emptyOutgoing, encodeToNode } from './wire.ts';
 import type { Outgoing } from './wire.ts';
 
-export type GrantEffect = Extract<Effect, { kind: 'grant' }>;
+type GrantEffect = Extract<Effect, { kind: 'grant' }>;
 
 export interface NodeLinkOptions {
   readonly url: string;
@@ -23,7 +24,7 @@ export interface NodeLinkOptions {
   readonly submit: (command: NodeSpoke | NodeDisconnected) => void;
   readonly instanceOf: (nodeId: NodeId) => string;
   readonly hasBlob: (ref: BlobRef) => Promise<boolean>;
-  readonly composeLease: (effect: GrantEffect) => LeaseGrant | Promise<LeaseGrant | undefined>;
+  readonly composeLease: LeaseComposer['compose'];
   readonly revokeUser: (publicKey: string) => Promise<void>;
   readonly log: (event: string, fields: Record<string, unknown>) => void;
 }
@@ -104,19 +105,16 @@ export class NodeLink implements EffectSink {
       this.#options.log('lease not composed', { ...effect, error: String(error) });
     try {
       const lease = this.#options.composeLease(effect);
-      if (!(lease instanceof Promise)) {
-        of(effect.nodeId).grants.push(lease);
-        return;
-      }
-      lease
-        .then((grant) => {
-          if (grant !== undefined)
-            this.#send(effect.nodeId, { ...emptyOutgoing(), grants: [grant] });
-        })
-        .catch(failed);
+      if (lease instanceof Promise) {
+        lease.then((late) => this.#sendLate(effect.nodeId, late)).catch(failed);
+      } else if (lease !== undefined) of(effect.nodeId).grants.push(lease);
     } catch (error) {
       failed(error);
     }
+  }
+
+  #sendLate(id: NodeId, lease: LeaseGrant | undefined): void {
+    if (lease !== undefined) this.#send(id, { ...emptyOutgoing(), grants: [lease] });
   }
 
   #send(id: NodeId, outgoing: Outgoing): void {
@@ -133,7 +131,8 @@ export class NodeLink implements EffectSink {
       return;
     }
     const { command } = decoded;
-    if (command.ended.length === 0) {
+    // Most ends have no result, or none is told: nothing to wait for.
+    if (command.ended.every((end) => end.isResultPresent)) {
       this.#options.submit(command);
       return;
     }

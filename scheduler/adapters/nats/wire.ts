@@ -1,6 +1,7 @@
 // From a node's bytes to the core's command, and from effects to messages of bounded size. Pure.
 // What a node sends is never trusted: a bad message is named and dropped, nothing here throws.
 
+import { BinaryWriter } from '@bufbuild/protobuf/wire';
 import { FromNode, ToNode } from '../../../proto/gen/punnet/v1/agent.ts';
 import type { LeaseGrant } from '../../../proto/gen/punnet/v1/agent.ts';
 import type * as proto from '../../../proto/gen/punnet/v1/node.ts';
@@ -190,48 +191,64 @@ export interface Encoded {
   readonly tooLarge: readonly number[];
 }
 
-/** Cuts into messages of at most 64 KiB and 256 items of a kind. */
+/** Cuts into messages of at most 64 KiB and 256 items of a kind; one message is the rule. */
 export function encodeToNode(instance: string, outgoing: Outgoing): Encoded {
   // A quarantine is for all that speak with this identity.
   const instanceId = outgoing.isQuarantined ? '' : instance;
   const messages: Uint8Array[] = [];
   const tooLarge: number[] = [];
-  const { grants, wantsReport, isQuarantined } = outgoing;
-  const small = [
-    outgoing.cancels,
-    outgoing.acknowledged,
-    outgoing.transfers,
-    outgoing.blobsMissing,
-  ];
-  const rounds = Math.ceil(Math.max(0, ...small.map((list) => list.length)) / maxGrantsPerMessage);
-  for (let round = 0; round < Math.max(rounds, wantsReport || isQuarantined ? 1 : 0); round += 1) {
-    const from = round * maxGrantsPerMessage;
-    const to = from + maxGrantsPerMessage;
-    messages.push(
-      ToNode.encode(
-        ToNode.create({
-          instanceId,
-          cancels: outgoing.cancels.slice(from, to),
-          acknowledged: outgoing.acknowledged.slice(from, to),
-          transfers: outgoing.transfers.slice(from, to),
-          blobsMissing: outgoing.blobsMissing.slice(from, to),
-          wantsReport: wantsReport && round === 0,
-          isQuarantined,
-        }),
-      ).finish(),
-    );
-  }
-  const send = (part: readonly LeaseGrant[]): void => {
-    const bytes = ToNode.encode(ToNode.create({ instanceId, grants: [...part] })).finish();
-    if (bytes.length <= maxMessageBytes) messages.push(bytes);
-    else if (part.length === 1) tooLarge.push(...part.map((grant) => grant.leaseId));
-    else {
-      send(part.slice(0, part.length >> 1));
-      send(part.slice(part.length >> 1));
+  const send = (part: Outgoing): void => {
+    const longest = longestList(part);
+    if (longest === 0 && !part.wantsReport && !part.isQuarantined) return;
+    const isShort = longest <= maxGrantsPerMessage;
+    const bytes = isShort ? encode({ ...part, instanceId, reportIntervalMs: 0 }) : undefined;
+    if (bytes !== undefined && bytes.length <= maxMessageBytes) {
+      messages.push(bytes);
+      return;
     }
+    if (longest > 1) {
+      send(cut(part, 0, 0.5));
+      send({ ...cut(part, 0.5, 1), wantsReport: false, isQuarantined: false });
+      return;
+    }
+    // Beside one grant there is little: it is the grant that is too large.
+    tooLarge.push(...part.grants.map((grant) => grant.leaseId));
+    send({ ...part, grants: [] });
   };
-  for (let at = 0; at < grants.length; at += maxGrantsPerMessage) {
-    send(grants.slice(at, at + maxGrantsPerMessage));
-  }
+  send(outgoing);
   return { messages, tooLarge };
+}
+
+function longestList(outgoing: Outgoing): number {
+  const { grants, cancels, acknowledged, transfers, blobsMissing } = outgoing;
+  return Math.max(
+    ...[grants.length, cancels.length, acknowledged.length, transfers.length, blobsMissing.length],
+  );
+}
+
+/** This part of every list; the parts of a whole hold each item once. */
+function cut(outgoing: Outgoing, from: number, to: number): Outgoing {
+  const slice = <T>(list: readonly T[]): T[] =>
+    list.slice(Math.ceil(from * list.length), Math.ceil(to * list.length));
+  return {
+    ...outgoing,
+    grants: slice(outgoing.grants),
+    cancels: slice(outgoing.cancels),
+    acknowledged: slice(outgoing.acknowledged),
+    transfers: slice(outgoing.transfers),
+    blobsMissing: slice(outgoing.blobsMissing),
+  };
+}
+
+/** Kept from one message to the next: a new one grows its buffer by copying it again and again. */
+let writer = new BinaryWriter();
+
+function encode(message: ToNode): Uint8Array {
+  try {
+    return ToNode.encode(message, writer).finish();
+  } catch (error) {
+    // What it holds of the message must not begin the next one.
+    writer = new BinaryWriter();
+    throw error;
+  }
 }

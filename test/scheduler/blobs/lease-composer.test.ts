@@ -1,0 +1,71 @@
+// A lease is composed at once, so that it travels with what else its node is told; only the first
+// of a job with inputs waits for their list.
+
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { TaskManifest } from '../../../proto/gen/punnet/v1/job.ts';
+import { BlobStore } from '../../../scheduler/adapters/blobs/blob-store.ts';
+import {
+  CapabilitySigner,
+  loadCapabilityKey,
+} from '../../../scheduler/adapters/blobs/capability.ts';
+import { LeaseComposer } from '../../../scheduler/adapters/blobs/lease-composer.ts';
+import { jobId, leaseId, nodeId, sha256 } from '../../../scheduler/core/index.ts';
+import type { JobTemplate } from '../../../scheduler/core/index.ts';
+import { CoreHarness, pi3 } from '../core/harness.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'punnet-composer-'));
+const hash = sha256('ef'.repeat(32));
+let blobs: BlobStore;
+
+beforeAll(async () => {
+  blobs = await BlobStore.open(folder);
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+function rig(changes: Partial<JobTemplate>) {
+  const core = new CoreHarness();
+  core.setSite('home', 1e9);
+  core.node('pi', 'home', { ...pi3, architecture: 'armv6l' });
+  core.submit('job', changes);
+  const signer = new CapabilitySigner(loadCapabilityKey(folder));
+  const composer = new LeaseComposer({ blobs, signer, view: () => core.view, now: () => 0 });
+  const compose = (taskIndex: number, job = 'job', node = 'pi') =>
+    composer.compose({
+      ...{ kind: 'grant', nodeId: nodeId(node), leaseId: leaseId(7) },
+      ...{ jobId: jobId(job), taskIndex },
+    });
+  return { compose, signer };
+}
+
+it('is there at once without inputs, with its command and the right to send its results', () => {
+  const { compose, signer } = rig({ command: ['bin/run', '{index}'] });
+  const lease = compose(3);
+  expect(lease).toMatchObject({ leaseId: 7, taskIndex: 3, command: ['bin/run', '3'], inputs: [] });
+  if (lease === undefined || lease instanceof Promise) throw new Error('not at once');
+  expect(signer.verify(lease.uploadCapability, 0)).toMatchObject({ kind: 'put', leaseId: 7 });
+});
+
+it('waits for the list of inputs once', async () => {
+  const tasks = ['a.txt', 'b.txt'].map((path) => ({ path, blob: { sha256: hash, sizeBytes: 5 } }));
+  const bytes = TaskManifest.encode({ tasks }).finish();
+  const manifest = { sha256: sha256(await blobs.putBytes(bytes)), sizeBytes: bytes.length };
+  const { compose } = rig({ manifest, taskCount: 2, taskInputBytes: [5, 5], command: ['{input}'] });
+  const first = compose(0);
+  expect(first).toBeInstanceOf(Promise);
+  expect(await first).toMatchObject({ command: ['a.txt'], inputs: [{ path: 'a.txt' }] });
+  expect(compose(1)).toMatchObject({ command: ['b.txt'], inputs: [{ path: 'b.txt' }] });
+});
+
+it('asks for the list again when it could not be read', async () => {
+  const { compose } = rig({ manifest: { sha256: hash, sizeBytes: 5 } });
+  await expect(compose(0)).rejects.toThrow('not here');
+  await expect(compose(0)).rejects.toThrow('not here');
+});
+
+it('is nothing when the job or the node is gone', () => {
+  const { compose } = rig({});
+  expect([compose(0, 'gone'), compose(0, 'job', 'gone')]).toEqual([undefined, undefined]);
+});
