@@ -1,19 +1,16 @@
 // Carries out what the agent's core decides: fetches, starts, collects, sends, says. Each answer
 // goes back as a command; what fails is judged there.
 
-import { copyFile, mkdir, writeFile } from 'node:fs/promises';
-import { existsSync, readFileSync, rmSync } from 'node:fs';
-import { createHash } from 'node:crypto';
+import { copyFile, mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { AttemptResult } from '../proto/gen/punnet/v1/job.ts';
-import { AttemptResult as AttemptResultMessage } from '../proto/gen/punnet/v1/job.ts';
+import { writeLease } from './adapters/attempts/attempt-record.ts';
+import type { Results } from './adapters/attempts/results.ts';
 import type { BlobClient } from './adapters/blobs/blob-client.ts';
 import { BlobClientError } from './adapters/blobs/blob-client.ts';
-import { writeJsonDurably } from './adapters/sandbox/attempt-spec.ts';
-import { collectOutputs } from './adapters/sandbox/collect.ts';
+import { SandboxError } from './adapters/sandbox/attempt-spec.ts';
 import type { Bundles } from './adapters/sandbox/bundles.ts';
 import type { Sandbox } from './adapters/sandbox/sandbox.ts';
-import type { AdoptedAttempt, Command, Effect, Exit, Lease, SayPart } from './core/index.ts';
+import type { Command, Effect, Exit, Lease, SayPart } from './core/index.ts';
 import type { EffectSink } from './ports.ts';
 
 /** Processes of one task. */
@@ -23,6 +20,11 @@ export interface EdgeOptions {
   readonly sandbox: Sandbox;
   readonly blobs: BlobClient;
   readonly bundles: Bundles;
+  readonly results: Results;
+  /** The node's running time. */
+  readonly nowMs: () => number;
+  /** Called when blobs were stored: others may have to go. */
+  readonly trim: () => Promise<void>;
   readonly post: (command: Command) => void;
   readonly say: (parts: readonly SayPart[]) => void;
   readonly onQuarantined: () => void;
@@ -31,8 +33,8 @@ export interface EdgeOptions {
 
 export class Edge implements EffectSink {
   readonly #options: EdgeOptions;
-  /** Files of the results under way: blob → file. */
-  readonly #results = new Map<number, readonly Upload[]>();
+  /** What is under way for a lease ends when the lease is forgotten. */
+  readonly #underWay = new Map<number, AbortController>();
 
   constructor(options: EdgeOptions) {
     this.#options = options;
@@ -58,25 +60,30 @@ export class Edge implements EffectSink {
       case 'start':
         return this.#run(effect.lease.leaseId, () => this.#start(effect.lease));
       case 'stop':
-        return sandbox.stop(effect.leaseId, effect.code);
+        return sandbox.stop(effect.leaseId, effect);
       case 'collect':
         return this.#run(effect.lease.leaseId, () => this.#collect(effect.lease, effect.exit));
       case 'upload':
         return this.#run(effect.lease.leaseId, () => this.#upload(effect.lease));
       case 'forget':
-        this.#results.delete(effect.leaseId);
-        return this.#run(effect.leaseId, () => sandbox.remove(effect.leaseId));
+        return this.#run(effect.leaseId, () => this.#forget(effect.leaseId));
       case 'quarantined':
         log('quarantined', { reason: 'two agents have this identity: enrol this node again' });
         return this.#options.onQuarantined();
     }
   }
 
-  /** The one place where an unexpected failure of a step is told; the core's back-off goes on. */
+  /** The one place where an unexpected failure of a step is told. */
   #run(leaseId: number, step: () => Promise<void>): void {
     step().catch((error: unknown) => {
       this.#options.log('step failed', { lease: leaseId, error: String(error) });
     });
+  }
+
+  #signalOf(leaseId: number): AbortSignal {
+    const controller = this.#underWay.get(leaseId) ?? new AbortController();
+    this.#underWay.set(leaseId, controller);
+    return controller.signal;
   }
 
   async #measure(lease: Lease): Promise<void> {
@@ -87,20 +94,24 @@ export class Edge implements EffectSink {
   async #fetch(lease: Lease): Promise<void> {
     const { blobs, bundles, post } = this.#options;
     const { leaseId } = lease;
+    const signal = this.#signalOf(leaseId);
     try {
-      await bundles.unpack(await blobs.fetch(lease.bundle), lease.bundle.sha256);
-      for (const input of lease.inputs) await blobs.fetch(input);
-      await this.#prepare(lease);
+      await bundles.unpack(await blobs.fetch(lease.bundle, signal), lease.bundle.sha256);
+      for (const input of lease.inputs) await blobs.fetch(input, signal);
+      await this.#stage(lease, signal);
       post({ kind: 'fetched', leaseId });
     } catch (error) {
-      const isFinal = error instanceof BlobClientError ? error.isFinal : isBadBundle(error);
+      if (signal.aborted) return this.#options.sandbox.remove(leaseId);
+      const isFinal =
+        error instanceof BlobClientError ? error.isFinal : error instanceof SandboxError;
       const detail = error instanceof Error ? error.message : String(error);
       post({ kind: 'fetchFailed', leaseId, detail, isFinal });
     }
+    await this.#options.trim();
   }
 
   /** Fills the work folder: copies, since a task may write to what it finds there. */
-  async #prepare(lease: Lease): Promise<void> {
+  async #stage(lease: Lease, signal: AbortSignal): Promise<void> {
     const { sandbox, blobs, bundles } = this.#options;
     const { leaseId, command, environment, isRootFileSystem } = lease;
     const folder = sandbox.folderOf(leaseId);
@@ -111,7 +122,7 @@ export class Edge implements EffectSink {
       await mkdir(dirname(target), { recursive: true });
       await copyFile(blobs.fileOf(input.sha256), target);
     }
-    writeJsonDurably(join(folder, 'lease.json'), lease);
+    writeLease(folder, { lease, takenAtMs: this.#options.nowMs() });
     await sandbox.stage({
       ...{ leaseId, command, environment, isRootFileSystem, maxProcesses, workPath },
       bundlePath: bundles.folderOf(lease.bundle.sha256),
@@ -119,11 +130,11 @@ export class Edge implements EffectSink {
       memoryBytes: lease.memoryBytes,
       diskBytes: lease.diskBytes,
     });
+    signal.throwIfAborted();
   }
 
-  async #start(lease: Lease): Promise<void> {
+  async #start({ leaseId }: Lease): Promise<void> {
     const { sandbox, post } = this.#options;
-    const { leaseId } = lease;
     try {
       await sandbox.start(leaseId);
       post({ kind: 'started', leaseId });
@@ -134,87 +145,37 @@ export class Edge implements EffectSink {
     }
   }
 
-  /** Names and hashes what the attempt left: its outputs, and a result with the log's tail. */
   async #collect(lease: Lease, exit: Exit): Promise<void> {
+    const { results, post, log } = this.#options;
     const { leaseId } = lease;
-    const collected = await this.#outputs(lease, exit);
-    const files: Upload[] = collected.files;
-    const log = this.#options.sandbox.logTail(leaseId);
-    const isEmpty = files.length === 0 && log === '' && collected.exit.code === 'succeeded';
-    if (isEmpty) {
-      const nothing = { exit: collected.exit, result: null, sizeBytes: 0 };
-      return this.#options.post({ kind: 'collected', leaseId, ...nothing });
+    try {
+      post({ kind: 'collected', leaseId, ...(await results.collect(lease, exit)) });
+    } catch (error) {
+      log('result not collected', { lease: leaseId, error: String(error) });
+      post({ kind: 'collectFailed', leaseId });
     }
-    const message: AttemptResult = {
-      outputs: files.map(({ path, sha256, sizeBytes }) => ({ path, blob: { sha256, sizeBytes } })),
-      logTail: Buffer.from(log),
-      detail: collected.exit.detail,
-    };
-    const bytes = AttemptResultMessage.encode(message).finish();
-    const file = join(this.#options.sandbox.folderOf(leaseId), 'result.bin');
-    await mkdir(dirname(file), { recursive: true });
-    await writeFile(file, bytes, { mode: 0o600 });
-    const sha256 = createHash('sha256').update(bytes).digest('hex');
-    const result = { sha256, sizeBytes: bytes.length };
-    this.#results.set(leaseId, [...files, { path: '', file, ...result }]);
-    const sizeBytes = files.reduce((sum, each) => sum + each.sizeBytes, bytes.length);
-    this.#options.post({ kind: 'collected', leaseId, exit: collected.exit, result, sizeBytes });
-  }
-
-  async #outputs(lease: Lease, exit: Exit): Promise<{ exit: Exit; files: Upload[] }> {
-    if (exit.code !== 'succeeded') return { exit, files: [] };
-    const work = join(this.#options.sandbox.folderOf(lease.leaseId), 'work');
-    const found = await collectOutputs(work, lease.outputs, lease.diskBytes);
-    if (found.kind === 'bad_output') {
-      return { exit: { ...exit, code: 'bad_output', detail: found.detail }, files: [] };
-    }
-    const files = found.outputs.map(({ absolutePath, ...output }) => ({
-      ...output,
-      file: absolutePath,
-    }));
-    return { exit, files };
   }
 
   async #upload(lease: Lease): Promise<void> {
-    const { blobs, post } = this.#options;
+    const { results, post, log } = this.#options;
     const { leaseId } = lease;
+    const signal = this.#signalOf(leaseId);
     try {
-      for (const { file, sha256, sizeBytes } of this.#results.get(leaseId) ?? []) {
-        await blobs.upload({ sha256, sizeBytes }, file, lease.uploadCapability);
-      }
+      await results.send(lease, signal);
       post({ kind: 'uploaded', leaseId });
     } catch (error) {
+      if (signal.aborted) return;
       const detail = error instanceof Error ? error.message : String(error);
-      this.#options.log('result not sent', { lease: leaseId, error: detail });
+      log('result not sent', { lease: leaseId, error: detail });
       post({ kind: 'uploadFailed', leaseId, detail });
     }
   }
-}
 
-interface Upload {
-  readonly path: string;
-  readonly file: string;
-  readonly sha256: string;
-  readonly sizeBytes: number;
-}
-
-function isBadBundle(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'bad_bundle';
-}
-
-/** What the last agent left on disk, as the core wants it. Folders without a lease are removed. */
-export async function adoptAttempts(sandbox: Sandbox): Promise<readonly AdoptedAttempt[]> {
-  const adopted: AdoptedAttempt[] = [];
-  for (const { leaseId, state, exit } of await sandbox.adopt()) {
-    const file = join(sandbox.folderOf(leaseId), 'lease.json');
-    if (!existsSync(file)) {
-      rmSync(sandbox.folderOf(leaseId), { recursive: true, force: true });
-      continue;
-    }
-    // Written by this program only, whole or not at all.
-    const lease = JSON.parse(readFileSync(file, 'utf8')) as Lease;
-    if (state === 'running') adopted.push({ lease, phase: 'running' });
-    else if (exit !== undefined) adopted.push({ lease, phase: 'exited', exit });
+  async #forget(leaseId: number): Promise<void> {
+    const { sandbox, results } = this.#options;
+    this.#underWay.get(leaseId)?.abort();
+    this.#underWay.delete(leaseId);
+    results.forget(leaseId);
+    await sandbox.remove(leaseId);
   }
-  return adopted;
 }

@@ -1,22 +1,40 @@
 // Drives the agent's core and decides nothing: takes commands in batches, hands on what is to be
 // done, and wakes it when something is due.
 
-import type { Command, Effect } from './core/index.ts';
-import { AgentState, nextDeadlineMs, take } from './core/index.ts';
+import type { AttemptPhase, Command, Effect, Lease } from './core/index.ts';
+import { AgentState, blobsInUse, nextDeadlineMs, take } from './core/index.ts';
 import type { Clock, EffectSink } from './ports.ts';
+
+export interface LoopOptions {
+  readonly clock: Clock;
+  readonly sink: EffectSink;
+  /** How often this node reports when idle; absent: the core's own span. */
+  readonly idleReportMs?: number;
+}
 
 export class AgentLoop {
   readonly #clock: Clock;
   readonly #sink: EffectSink;
-  readonly #state = new AgentState();
+  readonly #state: AgentState;
   #inbox: Command[] = [];
   #isScheduled = false;
   #isStopped = false;
   #cancelTimer: () => void = () => undefined;
 
-  constructor(options: { readonly clock: Clock; readonly sink: EffectSink }) {
-    this.#clock = options.clock;
-    this.#sink = options.sink;
+  constructor({ clock, sink, idleReportMs }: LoopOptions) {
+    this.#clock = clock;
+    this.#sink = sink;
+    this.#state = new AgentState(idleReportMs);
+  }
+
+  /** All that this node holds, and how far it is. */
+  attempts(): readonly { readonly lease: Lease; readonly phase: AttemptPhase }[] {
+    return [...this.#state.attempts.values()];
+  }
+
+  /** Hashes of the blobs that tasks run from, or will. */
+  blobsInUse(): ReadonlySet<string> {
+    return blobsInUse(this.#state);
   }
 
   post(command: Command): void {
@@ -42,7 +60,10 @@ export class AgentLoop {
     this.#cancelTimer();
     const nextMs = nextDeadlineMs(this.#state);
     if (nextMs === null) return;
-    const spanMs = Math.max(0, nextMs - this.#clock.nowMs());
+    const spanMs = Math.min(longestTimerMs, Math.max(0, nextMs - this.#clock.nowMs()));
     this.#cancelTimer = this.#clock.callAfter(spanMs, () => this.post({ kind: 'tick' }));
   }
 }
+
+/** Node's timers end at 2^31 ms; a tick that comes early does no harm. */
+const longestTimerMs = 24 * 3_600_000;

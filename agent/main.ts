@@ -6,9 +6,14 @@ import { hostname } from 'node:os';
 import type { Inventory } from '../proto/gen/punnet/v1/node.ts';
 import { Inventory as InventoryMessage } from '../proto/gen/punnet/v1/node.ts';
 import { readLan } from './adapters/probe/lan.ts';
-import { readLimits } from './adapters/owner/limits.ts';
-import { AgentError, StateFolder, writeDurably } from './adapters/state/state-folder.ts';
+import { LimitsError } from './adapters/owner/limits.ts';
+import { limitsText, nameOf, withPause } from './adapters/owner/texts.ts';
+import { writeDurably } from './adapters/state/durable.ts';
+import { AgentError, StateFolder } from './adapters/state/state-folder.ts';
 import { readFlags, usage, version } from './config.ts';
+
+const commands: ReadonlySet<string> = new Set(['run', 'status', 'pause', 'resume', 'limits']);
+const enrolFirst = 'enrol this node first (punnet-agent enrol URL TOKEN), or name its --state.';
 
 async function main(args: readonly string[]): Promise<number> {
   if (args[0] === 'shim' && args[1] !== undefined) {
@@ -22,6 +27,10 @@ async function main(args: readonly string[]): Promise<number> {
   const [command, ...words] = flags.words;
   if (flags.wantsHelp || command === undefined) return print(usage);
   const state = new StateFolder(flags.stateFolder);
+  if (command === 'enrol') state.create();
+  else if (!state.isThere && commands.has(command)) {
+    throw new AgentError(`${state.path} is not there: ${enrolFirst}`);
+  }
   switch (command) {
     case 'enrol': {
       const [url, token] = words;
@@ -38,15 +47,13 @@ async function main(args: readonly string[]): Promise<number> {
       return run(state, readStock(state), flags.isUnsandboxedAllowed);
     }
     case 'status':
-      return print(statusOf(state));
+      return print(await statusOf(state));
     case 'pause':
       return setPaused(state, true);
     case 'resume':
       return setPaused(state, false);
     case 'limits':
-      return print(
-        `${state.file('limits.json')}:\n${JSON.stringify(readLimits(state.file('limits.json')), null, 2)}`,
-      );
+      return print(limitsText(state.file('limits.json')));
     default:
       throw new AgentError(`There is no command ${command}.\n\n${usage}`);
   }
@@ -85,30 +92,20 @@ function readStock(state: StateFolder): Inventory {
     const text = readFileSync(state.file('inventory.json'), 'utf8');
     return { ...InventoryMessage.create(), ...(JSON.parse(text) as Inventory) };
   } catch {
-    throw new AgentError(
-      `${state.path} holds no inventory: enrol this node first (punnet-agent enrol URL TOKEN).`,
-    );
+    throw new AgentError(`${state.path} holds no inventory: ${enrolFirst}`);
   }
 }
 
-function statusOf(state: StateFolder): string {
+async function statusOf(state: StateFolder): Promise<string> {
   const identity = state.readIdentity();
   if (identity === null) return 'Not enrolled.';
-  const { isPaused } = readLimits(state.file('limits.json'));
-  return `Node ${identity.nodeId} of ${identity.federation}, site ${identity.siteId}${isPaused ? ', paused' : ''}.`;
+  const running = await state.askStatus();
+  return running ?? `${nameOf(identity)}: its agent does not run (start it: punnet-agent run).`;
 }
 
 function setPaused(state: StateFolder, isPaused: boolean): number {
   const file = state.file('limits.json');
-  readLimits(file);
-  let before: Record<string, unknown> = {};
-  try {
-    // readLimits has just checked it.
-    before = JSON.parse(readFileSync(file, 'utf8')) as Record<string, unknown>;
-  } catch {
-    // There was none.
-  }
-  writeDurably(file, `${JSON.stringify({ ...before, isPaused }, null, 2)}\n`);
+  writeDurably(file, withPause(file, isPaused));
   return print(isPaused ? 'Paused: no task starts. Running tasks end.' : 'Goes on.');
 }
 
@@ -119,7 +116,7 @@ main(process.argv.slice(2))
     if (process.argv[2] === 'shim' || process.argv[2] === 'run') process.exit();
   })
   .catch((error: unknown) => {
-    const isMistake = error instanceof AgentError || (error as Error).name === 'LimitsError';
+    const isMistake = error instanceof AgentError || error instanceof LimitsError;
     const text =
       error instanceof Error && !isMistake
         ? (error.stack ?? error.message)

@@ -1,28 +1,32 @@
 // `punnet-agent run`: puts core, adapters and world together, and stops them in the reverse order.
 
-import { randomUUID } from 'node:crypto';
-import type { Inventory, NodeStatus } from '../proto/gen/punnet/v1/node.ts';
-import { RateSource, Refusal } from '../proto/gen/punnet/v1/common.ts';
+import { randomBytes } from 'node:crypto';
+import type { Inventory } from '../proto/gen/punnet/v1/node.ts';
+import { adoptAttempts } from './adapters/attempts/adopt.ts';
+import { Results } from './adapters/attempts/results.ts';
 import { BlobClient } from './adapters/blobs/blob-client.ts';
+import { Cache } from './adapters/blobs/cache.ts';
 import { NodeBus } from './adapters/bus/node-bus.ts';
-import { allow } from './adapters/owner/allowance.ts';
-import type { Limits } from './adapters/owner/limits.ts';
-import { defaultLimits, readLimits } from './adapters/owner/limits.ts';
+import { Reporter } from './adapters/bus/reporter.ts';
+import { Owner } from './adapters/owner/owner.ts';
+import { statusText } from './adapters/owner/texts.ts';
 import { readLan } from './adapters/probe/lan.ts';
-import { readStatus } from './adapters/probe/status.ts';
 import { Bundles } from './adapters/sandbox/bundles.ts';
-import type { Abilities } from './adapters/sandbox/self-test.ts';
 import { Sandbox } from './adapters/sandbox/sandbox.ts';
-import type { StateFolder } from './adapters/state/state-folder.ts';
+import type { Abilities } from './adapters/sandbox/self-test.ts';
+import { RunningTime } from './adapters/state/running-time.ts';
+import type { Identity, NodeKeys, StateFolder } from './adapters/state/state-folder.ts';
 import { AgentError } from './adapters/state/state-folder.ts';
-import type { Allowance, Command, SayPart } from './core/index.ts';
-import { Edge, adoptAttempts } from './edge.ts';
+import type { Command } from './core/index.ts';
+import { Edge } from './edge.ts';
 import { AgentLoop } from './loop.ts';
 
-const allowancePollMs = 5_000;
+const lookEveryMs = 2_000;
+/** Two of five of it are spread, so that the nodes of a federation do not report at once. */
+const idleReportMs = 180_000;
 
 /** A JSON line; a Pi's journal keeps them. */
-export function log(event: string, fields: Record<string, unknown> = {}): void {
+function log(event: string, fields: Record<string, unknown> = {}): void {
   process.stdout.write(`${JSON.stringify({ time: new Date().toISOString(), event, ...fields })}\n`);
 }
 
@@ -39,74 +43,144 @@ export async function run(
       `${state.path} holds no enrolled node: enrol it first (punnet-agent enrol URL TOKEN).`,
     );
   }
-  await state.lock();
-  const sandbox = new Sandbox({
-    stateFolder: state.path,
-    allowUnsandboxed: isUnsandboxedAllowed,
-  });
+  let status = (): string => 'It starts.';
+  await state.lock(() => status());
+  const sandbox = new Sandbox({ stateFolder: state.path, allowUnsandboxed: isUnsandboxedAllowed });
   const abilities = await sandbox.selfTest();
-  const owner = new Owner(state, inventory, sandboxProblem(abilities, isUnsandboxedAllowed));
-  const blobs = new BlobClient({
-    folder: state.file('blobs'),
-    url: identity.httpsUrl,
-    ca: identity.caPem,
+  if (abilities.backend === 'bare' && isUnsandboxedAllowed) {
+    log('WARNING: tasks run without a sandbox, by rlimits only', { ...abilities });
+  }
+  const owner = new Owner({
+    state,
+    // It may have been carried to another network since it was enrolled.
+    inventory: { ...inventory, sandbox: abilities.backend, lan: readLan() },
+    sandboxProblem: sandboxProblem(abilities, isUnsandboxedAllowed),
   });
-  await blobs.start();
-  const bundles = new Bundles(state.file('bundles'));
-  await bundles.start();
-  const instance = { instanceNumber: state.countStart(), instanceId: randomUUID() };
-  let ended: (code: number) => void = () => undefined;
-  const end = new Promise<number>((resolve) => (ended = resolve));
-  const post = (command: Command): void => loop.post(command);
-  const bus = new NodeBus({
-    identity,
-    natsSeed: keys.natsSeed,
-    instanceId: instance.instanceId,
-    post,
-    log,
+  const agent = new Agent({ state, identity, keys, sandbox, owner });
+  status = () => agent.status(abilities.backend);
+  const end = new Promise<number>((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve(0));
+    agent.onQuarantined = () => resolve(3);
   });
-  // It may have been carried to another network since it was enrolled.
-  const told = { ...inventory, sandbox: abilities.backend, lan: readLan() };
-  let sequence = 0;
-  const say = (parts: readonly SayPart[]): void => {
-    sequence += 1;
-    // The inventory goes with the first reports only: it does not change while the agent runs.
-    const isNews = sequence <= 3;
-    const status = owner.status();
-    bus.say(parts, { ...instance, sequence, status, inventory: isNews ? told : undefined });
-  };
-  const edge = new Edge({
-    ...{ sandbox, blobs, bundles, post, say, log },
-    onQuarantined: () => ended(3),
-  });
-  const loop = new AgentLoop({ clock: systemClock, sink: edge });
-  post({ kind: 'allowanceChanged', allowance: owner.look() });
-  post({ kind: 'adopted', attempts: await adoptAttempts(sandbox) });
-  const poll = setInterval(() => {
-    const before = JSON.stringify(owner.allowance);
-    const allowance = owner.look();
-    if (JSON.stringify(allowance) !== before) post({ kind: 'allowanceChanged', allowance });
-    void blobs.trim(owner.limits.cacheBytes, new Set()).catch((error: unknown) => {
-      log('blobs not trimmed', { error: String(error) });
-    });
-  }, allowancePollMs);
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => ended(0));
-  log('started', { node: identity.nodeId, ...instance, sandbox: abilities.backend });
-  void bus.start();
+  await agent.start();
   const code = await end;
-  clearInterval(poll);
-  loop.stop();
-  sandbox.close();
-  await bus.stop();
-  blobs.stop();
+  await agent.stop();
   log('stopped', { code });
   return code;
 }
 
+interface AgentParts {
+  readonly state: StateFolder;
+  readonly identity: Identity;
+  readonly keys: NodeKeys;
+  readonly sandbox: Sandbox;
+  readonly owner: Owner;
+}
+
+class Agent {
+  readonly #parts: AgentParts;
+  readonly #time: RunningTime;
+  readonly #blobs: BlobClient;
+  readonly #bundles: Bundles;
+  readonly #cache: Cache;
+  readonly #bus: NodeBus;
+  readonly #loop: AgentLoop;
+  #lookTimer: NodeJS.Timeout | undefined;
+  /** Two agents have this identity. */
+  onQuarantined: () => void = () => undefined;
+
+  constructor(parts: AgentParts) {
+    this.#parts = parts;
+    const { state, identity, keys, sandbox, owner } = parts;
+    const folders = { blobs: state.file('blobs'), bundles: state.file('bundles') };
+    const { httpsUrl: url, caPem: ca } = identity;
+    this.#time = new RunningTime(state.file('running-ms'));
+    this.#blobs = new BlobClient({ folder: folders.blobs, url, ca, rateOf: () => owner.rate() });
+    this.#bundles = new Bundles(folders.bundles);
+    this.#cache = new Cache([folders.blobs, folders.bundles]);
+    const instanceId = randomBytes(8).toString('base64url');
+    const post = (command: Command): void => this.#loop.post(command);
+    this.#bus = new NodeBus({ identity, natsSeed: keys.natsSeed, instanceId, post, log });
+    const instance = { instanceNumber: state.countStart(), instanceId };
+    const reporter = new Reporter({ instance, owner, bus: this.#bus });
+    const edge = new Edge({
+      ...{ sandbox, post, log },
+      blobs: this.#blobs,
+      bundles: this.#bundles,
+      results: new Results(sandbox, this.#blobs),
+      nowMs: () => this.#time.nowMs(),
+      trim: () => this.#trim(),
+      say: (said) => reporter.say(said),
+      onQuarantined: () => this.onQuarantined(),
+    });
+    const spread = 0.8 + 0.4 * Math.random();
+    this.#loop = new AgentLoop({
+      clock: systemClock,
+      sink: edge,
+      idleReportMs: Math.round(idleReportMs * spread),
+    });
+  }
+
+  async start(): Promise<void> {
+    const { sandbox, identity } = this.#parts;
+    this.#time.start();
+    await this.#blobs.start();
+    await this.#bundles.start();
+    this.#look();
+    const attempts = await adoptAttempts(sandbox, this.#time.nowMs());
+    this.#loop.post({ kind: 'adopted', attempts });
+    this.#lookTimer = setInterval(() => this.#look(), lookEveryMs);
+    log('started', { node: identity.nodeId, adopted: attempts.length });
+    await this.#trim();
+    void this.#bus.start();
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#lookTimer);
+    this.#loop.stop();
+    this.#parts.sandbox.close();
+    await this.#bus.stop();
+    this.#blobs.stop();
+    this.#time.stop();
+  }
+
+  status(sandbox: string): string {
+    const { identity, owner } = this.#parts;
+    const { isConnected } = this.#bus;
+    const { allowance } = owner;
+    return statusText({
+      identity,
+      isConnected,
+      sandbox,
+      allowance,
+      attempts: this.#loop.attempts(),
+    });
+  }
+
+  /** What the owner's limits and the machine allow may have changed. */
+  #look(): void {
+    const { owner, sandbox } = this.#parts;
+    const before = JSON.stringify([owner.limits, owner.limitsProblem, owner.allowance]);
+    const allowance = owner.look();
+    if (JSON.stringify([owner.limits, owner.limitsProblem, allowance]) === before) return;
+    if (owner.limitsProblem !== null) log('limits not taken', { why: owner.limitsProblem });
+    sandbox.holdCpu(100 * owner.limits.cpuShare);
+    this.#loop.post({ kind: 'allowanceChanged', allowance });
+  }
+
+  async #trim(): Promise<void> {
+    const keep = new Set([...this.#loop.blobsInUse(), ...this.#blobs.underWay]);
+    try {
+      await this.#cache.trim(this.#parts.owner.limits.cacheBytes, keep);
+    } catch (error) {
+      log('blobs not trimmed', { error: String(error) });
+    }
+  }
+}
+
 function sandboxProblem(abilities: Abilities, isUnsandboxedAllowed: boolean): string | null {
   if (abilities.backend !== 'bare' || isUnsandboxedAllowed) return null;
-  // The scheduler takes reasons of at most 256 characters.
-  return `it has no sandbox: ${abilities.problems.join('; ')}`.slice(0, 250);
+  return `its kernel or container gives no sandbox (${abilities.problems.at(-1) ?? 'unknown'})`;
 }
 
 const systemClock = {
@@ -116,58 +190,3 @@ const systemClock = {
     return () => clearTimeout(timer);
   },
 };
-
-/** The owner's limits as they stand, and what follows from them. */
-class Owner {
-  limits: Limits = defaultLimits;
-  allowance: Allowance = { slots: 0, isAccepting: false, notAccepting: null };
-  readonly #state: StateFolder;
-  readonly #inventory: Inventory;
-  readonly #sandboxProblem: string | null;
-
-  constructor(state: StateFolder, inventory: Inventory, problem: string | null) {
-    this.#state = state;
-    this.#inventory = inventory;
-    this.#sandboxProblem = problem;
-  }
-
-  /** Reads limits and machine again. A limits file with a mistake stops new tasks. */
-  look(): Allowance {
-    let limitsProblem: string | null = null;
-    try {
-      this.limits = readLimits(this.#state.file('limits.json'));
-    } catch (error) {
-      limitsProblem = (error instanceof Error ? error.message : String(error)).slice(0, 250);
-    }
-    const { diskAvailableBytes, temperatureCelsius } = readStatus(this.#state.path);
-    const now = new Date();
-    this.allowance = allow(this.limits, {
-      slots: this.#inventory.slots,
-      diskAvailableBytes,
-      temperatureC: temperatureCelsius,
-      minuteOfDay: 60 * now.getHours() + now.getMinutes(),
-      sandboxProblem: this.#sandboxProblem,
-      limitsProblem,
-    });
-    return this.allowance;
-  }
-
-  status(): NodeStatus {
-    const reading = readStatus(this.#state.path);
-    const { slots, isAccepting, notAccepting } = this.allowance;
-    const { uplink } = this.limits;
-    return {
-      load: reading.load,
-      memoryAvailableBytes: reading.memoryAvailableBytes,
-      diskAvailableBytes: reading.diskAvailableBytes,
-      temperatureC: reading.temperatureCelsius ?? 0,
-      uplink:
-        uplink === null
-          ? undefined
-          : { ...uplink, source: RateSource.DECLARED, ageMs: 0, spread: 0 },
-      isAccepting,
-      notAccepting: notAccepting === null ? undefined : Refusal.fromPartial(notAccepting),
-      slots,
-    };
-  }
-}

@@ -8,6 +8,7 @@ import { NodeBus } from '../agent/adapters/bus/node-bus.ts';
 import { enrol } from '../agent/adapters/enrol/enrol.ts';
 import { StateFolder } from '../agent/adapters/state/state-folder.ts';
 import type { BlobRef, Command, Effect, Lease, SayPart } from '../agent/core/index.ts';
+import { fullAllowance } from '../agent/core/index.ts';
 import { AgentLoop } from '../agent/loop.ts';
 import type { Inventory, NodeStatus } from '../proto/gen/punnet/v1/node.ts';
 import { answerParent } from './child.ts';
@@ -71,7 +72,7 @@ class LightAgent {
       post: (command) => this.#post(command),
       log: (event, fields) => process.stderr.write(`${name}: ${event} ${JSON.stringify(fields)}\n`),
     });
-    const allowance = { slots: 1, isAccepting: true, notAccepting: null };
+    const allowance = fullAllowance(1);
     this.#loop.post({ kind: 'allowanceChanged', allowance });
   }
 

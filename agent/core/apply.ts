@@ -43,9 +43,10 @@ function fresh(fact: Extract<Fact, { kind: 'taken' }>): Attempt {
     isGranted: false,
     exit: null,
     result: null,
-    tries: 0,
+    fetchTries: 0,
     retryMs: 0,
     dueMs: null,
+    keptUntilMs: null,
     isStopping: false,
   };
 }
@@ -78,10 +79,15 @@ function applyToAttempt(attempt: Attempt, fact: Exclude<AttemptFact, { kind: 'fo
     case 'stopping':
       attempt.isStopping = true;
       return;
+    case 'kept':
+      attempt.keptUntilMs = fact.untilMs;
+      return;
     case 'due':
       attempt.dueMs = fact.dueMs;
       attempt.retryMs = fact.retryMs;
-      attempt.tries = fact.tries;
+      return;
+    case 'tried':
+      attempt.fetchTries += 1;
       return;
   }
 }

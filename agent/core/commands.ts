@@ -42,6 +42,8 @@ export type Command =
       /** Bytes to send, the result's own blob included. */
       readonly sizeBytes: number;
     }
+  /** The outputs could not be read now, say with a full disk: it is tried again. */
+  | { readonly kind: 'collectFailed'; readonly leaseId: number }
   | { readonly kind: 'uploaded'; readonly leaseId: number }
   | { readonly kind: 'uploadFailed'; readonly leaseId: number; readonly detail: string }
   | { readonly kind: 'allowanceChanged'; readonly allowance: Allowance }
@@ -49,4 +51,18 @@ export type Command =
 
 export type AdoptedAttempt =
   | { readonly lease: Lease; readonly phase: 'running' }
-  | { readonly lease: Lease; readonly phase: 'exited'; readonly exit: Exit };
+  | {
+      readonly lease: Lease;
+      readonly phase: 'exited';
+      readonly exit: Exit;
+      /** Since its end, or somewhat more. */
+      readonly heldMs: number;
+    }
+  /** Its result was sent, and not acknowledged. */
+  | {
+      readonly lease: Lease;
+      readonly phase: 'sent';
+      readonly exit: Exit;
+      readonly result: BlobRef | null;
+      readonly heldMs: number;
+    };

@@ -1,14 +1,13 @@
 // The agent's judgement: what to fetch, start, stop, send and say. Changes nothing itself; each
 // step is applied to a state of the caller's before the next is judged.
 
-import { apply } from './apply.ts';
 import type { AdoptedAttempt, Command } from './commands.ts';
 import type { Effect } from './effects.ts';
-import type { Fact } from './facts.ts';
 import * as limits from './limits.ts';
-import type { Allowance, Direction, EndCode, Exit, Lease } from './model.ts';
+import type { Allowance, Direction, Exit, Lease } from './model.ts';
+import { busyAttempts, startable } from './slots.ts';
 import type { AgentState, Attempt } from './state.ts';
-import { busySlots } from './state.ts';
+import { Turn } from './turn.ts';
 
 /**
  * Takes one command: judges it, applies what was decided, and returns what the edge must do.
@@ -16,350 +15,263 @@ import { busySlots } from './state.ts';
  * @param nowMs monotonic milliseconds.
  */
 export function take(state: AgentState, command: Command, nowMs: number): readonly Effect[] {
+  if (state.isQuarantined && command.kind !== 'exited') return [];
   const turn = new Turn(state, nowMs);
-  turn.run(command);
+  judge(turn, command);
+  startReady(turn);
   return turn.effects;
 }
 
-class Turn {
-  readonly effects: Effect[] = [];
-  readonly #state: AgentState;
-  readonly #nowMs: number;
-
-  constructor(state: AgentState, nowMs: number) {
-    this.#state = state;
-    this.#nowMs = nowMs;
-  }
-
-  run(command: Command): void {
-    if (this.#state.isQuarantined && command.kind !== 'exited') return;
-    this.#judge(command);
-    this.#startReady();
-  }
-
-  #judge(command: Command): void {
-    switch (command.kind) {
-      case 'schedulerSpoke':
-        return this.#listen(command);
-      case 'connected':
-        this.#note({ kind: 'connected' });
-        this.#report();
-        return this.#sayDue(true);
-      case 'adopted':
-        for (const attempt of command.attempts) this.#adopt(attempt);
-        return;
-      case 'allowanceChanged':
-        return this.#allow(command.allowance);
-      case 'tick':
-        if (this.#state.isConnected && this.#state.nextReportMs <= this.#nowMs) this.#report();
-        return this.#sayDue(false);
-      default: {
-        const attempt = this.#state.attempts.get(command.leaseId);
-        if (attempt !== undefined) this.#progress(attempt, command);
-      }
+function judge(turn: Turn, command: Command): void {
+  switch (command.kind) {
+    case 'schedulerSpoke':
+      return listen(turn, command);
+    case 'connected':
+      turn.note({ kind: 'connected' });
+      turn.report();
+      return sayDue(turn, true);
+    case 'adopted':
+      for (const attempt of command.attempts) adopt(turn, attempt);
+      return endTasks(turn);
+    case 'allowanceChanged':
+      return allow(turn, command.allowance);
+    case 'tick':
+      if (turn.state.isConnected && turn.state.nextReportMs <= turn.nowMs) turn.report();
+      dropOld(turn);
+      return sayDue(turn, false);
+    default: {
+      const attempt = turn.state.attempts.get(command.leaseId);
+      if (attempt !== undefined) progress(turn, attempt, command);
     }
   }
+}
 
-  #note(fact: Fact): void {
-    apply(this.#state, fact);
+function startReady(turn: Turn): void {
+  if (turn.state.isQuarantined) return;
+  for (const { lease } of startable(turn.state)) {
+    turn.note({ kind: 'phase', leaseId: lease.leaseId, phase: 'starting' });
+    turn.effects.push({ kind: 'start', lease });
   }
+}
 
-  // --- what the scheduler says
-
-  #listen(command: Extract<Command, { kind: 'schedulerSpoke' }>): void {
-    if (command.isQuarantined) return this.#quarantine();
-    const { reportIntervalMs } = command;
-    if (reportIntervalMs > 0) this.#note({ kind: 'idleReport', spanMs: reportIntervalMs });
-    for (const leaseId of command.acknowledged) this.#acknowledged(leaseId);
-    for (const leaseId of command.cancels) this.#cancel(leaseId);
-    for (const lease of command.grants) this.#grant(lease);
-    for (const { leaseId, direction } of command.transfers) this.#transfer(leaseId, direction);
-    for (const leaseId of command.blobsMissing) {
-      const attempt = this.#state.attempts.get(leaseId);
-      if (attempt?.phase !== 'ended' || attempt.result === null) continue;
-      this.#note({ kind: 'phase', leaseId, phase: 'sending' });
-      this.#wait(attempt, null);
-      this.effects.push({ kind: 'upload', lease: attempt.lease });
-    }
-    if (command.wantsReport) {
-      this.#report();
-      this.#sayDue(true);
-    }
+function listen(turn: Turn, command: Extract<Command, { kind: 'schedulerSpoke' }>): void {
+  if (command.isQuarantined) return quarantine(turn);
+  const { reportIntervalMs } = command;
+  if (reportIntervalMs > 0) turn.note({ kind: 'idleReport', spanMs: reportIntervalMs });
+  for (const leaseId of command.acknowledged) acknowledged(turn, leaseId);
+  for (const leaseId of command.cancels) cancel(turn, leaseId);
+  for (const lease of command.grants) grant(turn, lease);
+  for (const { leaseId, direction } of command.transfers) transfer(turn, leaseId, direction);
+  for (const leaseId of command.blobsMissing) {
+    const attempt = turn.state.attempts.get(leaseId);
+    if (attempt?.phase !== 'ended' || attempt.result === null) continue;
+    if (attempt.exit !== null) turn.collect(attempt, attempt.exit);
   }
-
-  #quarantine(): void {
-    for (const { lease, phase } of this.#state.attempts.values()) {
-      if (phase === 'starting' || phase === 'running') {
-        this.effects.push({ kind: 'stop', leaseId: lease.leaseId, code: 'cancelled' });
-      }
-    }
-    this.#note({ kind: 'quarantined' });
-    this.effects.push({ kind: 'quarantined' });
+  if (command.wantsReport) {
+    turn.report();
+    sayDue(turn, true);
   }
+}
 
-  #acknowledged(leaseId: number): void {
-    const attempt = this.#state.attempts.get(leaseId);
-    if (attempt === undefined) return;
-    // The acknowledgement of an end that this instance knows nothing of yet: the task is not needed.
-    if (attempt.phase === 'starting' || attempt.phase === 'running') {
-      this.effects.push({ kind: 'stop', leaseId, code: 'cancelled' });
-    }
-    this.#note({ kind: 'forgotten', leaseId });
-    this.effects.push({ kind: 'forget', leaseId });
+function quarantine(turn: Turn): void {
+  for (const attempt of busyAttempts(turn.state)) turn.stop(attempt, 'cancelled', '');
+  turn.note({ kind: 'quarantined' });
+  turn.effects.push({ kind: 'quarantined' });
+}
+
+function acknowledged(turn: Turn, leaseId: number): void {
+  const attempt = turn.state.attempts.get(leaseId);
+  if (attempt === undefined) return;
+  // The acknowledgement of an end that this instance knows nothing of yet: the task is not needed.
+  if (busyAttempts(turn.state).includes(attempt)) turn.stop(attempt, 'cancelled', '');
+  turn.note({ kind: 'forgotten', leaseId });
+  turn.effects.push({ kind: 'forget', leaseId });
+}
+
+function cancel(turn: Turn, leaseId: number): void {
+  const attempt = turn.state.attempts.get(leaseId);
+  if (attempt === undefined) return;
+  if (attempt.phase === 'starting' || attempt.phase === 'running') {
+    turn.stop(attempt, 'cancelled', 'cancelled');
+  } else if (attempt.phase === 'fetching' || attempt.phase === 'ready') {
+    turn.endUnstarted(attempt, 'cancelled', 'cancelled before it started');
   }
+}
 
-  #cancel(leaseId: number): void {
-    const attempt = this.#state.attempts.get(leaseId);
-    if (attempt === undefined || attempt.isStopping) return;
-    if (attempt.phase === 'starting' || attempt.phase === 'running') {
-      this.#note({ kind: 'stopping', leaseId });
-      this.effects.push({ kind: 'stop', leaseId, code: 'cancelled' });
-    } else if (attempt.phase === 'fetching' || attempt.phase === 'ready') {
-      this.#endUnstarted(attempt, 'cancelled', 'cancelled before it started');
-    }
+function grant(turn: Turn, lease: Lease): void {
+  const { attempts, forgotten, floor } = turn.state;
+  const { leaseId } = lease;
+  if (attempts.has(leaseId) || forgotten.has(leaseId) || leaseId <= floor) return;
+  if (attempts.size >= limits.maxAttempts) return;
+  turn.note({ kind: 'taken', lease, phase: 'fetching' });
+  const { isAccepting, notAccepting } = turn.state.allowance;
+  if (!isAccepting) {
+    const attempt = turn.state.attempts.get(leaseId);
+    const why = notAccepting?.reason ?? 'no task may start now';
+    if (attempt !== undefined) turn.endUnstarted(attempt, 'given_back', why);
+    return;
   }
+  turn.effects.push({ kind: 'measureInputs', lease });
+}
 
-  #grant(lease: Lease): void {
-    const { attempts, forgotten, floor } = this.#state;
-    const { leaseId } = lease;
-    if (attempts.has(leaseId) || forgotten.has(leaseId) || leaseId <= floor) return;
-    if (attempts.size >= limits.maxAttempts) return;
-    this.#note({ kind: 'taken', lease, phase: 'fetching' });
-    const { isAccepting, notAccepting } = this.#state.allowance;
-    if (!isAccepting) {
-      const attempt = this.#state.attempts.get(leaseId);
-      const why = notAccepting?.reason ?? 'no task may start now';
-      if (attempt !== undefined) this.#endUnstarted(attempt, 'given_back', why);
+function transfer(turn: Turn, leaseId: number, direction: Direction): void {
+  const attempt = turn.state.attempts.get(leaseId);
+  if (attempt?.wanted !== direction || attempt.isGranted) return;
+  turn.note({ kind: 'granted', leaseId });
+  turn.pause(attempt);
+  const { lease } = attempt;
+  turn.effects.push(direction === 'down' ? { kind: 'fetch', lease } : { kind: 'upload', lease });
+}
+
+function progress(
+  turn: Turn,
+  attempt: Attempt,
+  command: Extract<Command, { readonly leaseId: number }>,
+): void {
+  const { leaseId } = command;
+  switch (command.kind) {
+    case 'inputsMeasured':
+      if (attempt.phase !== 'fetching') return;
+      return turn.ask(attempt, 'down', command.missingBytes);
+    case 'fetched':
+      if (attempt.phase !== 'fetching') return;
+      turn.endTransfer(attempt);
+      turn.wait(attempt, null);
+      return turn.note({ kind: 'phase', leaseId, phase: 'ready' });
+    case 'fetchFailed':
+      if (attempt.phase === 'fetching') fetchFailed(turn, attempt, command);
       return;
-    }
-    this.effects.push({ kind: 'measureInputs', lease });
-  }
-
-  #transfer(leaseId: number, direction: Direction): void {
-    const attempt = this.#state.attempts.get(leaseId);
-    if (attempt?.wanted !== direction || attempt.isGranted) return;
-    this.#note({ kind: 'granted', leaseId });
-    this.#wait(attempt, null);
-    const { lease } = attempt;
-    this.effects.push(direction === 'down' ? { kind: 'fetch', lease } : { kind: 'upload', lease });
-  }
-
-  // --- what the edge says
-
-  #progress(attempt: Attempt, command: Extract<Command, { readonly leaseId: number }>): void {
-    const { leaseId } = command;
-    switch (command.kind) {
-      case 'inputsMeasured':
-        if (attempt.phase !== 'fetching') return;
-        return this.#ask(attempt, 'down', command.missingBytes);
-      case 'fetched':
-        if (attempt.phase !== 'fetching') return;
-        this.#endTransfer(attempt);
-        return this.#note({ kind: 'phase', leaseId, phase: 'ready' });
-      case 'fetchFailed':
-        if (attempt.phase === 'fetching') this.#fetchFailed(attempt, command);
-        return;
-      case 'started':
-        if (attempt.phase !== 'starting') return;
-        this.#note({ kind: 'phase', leaseId, phase: 'running' });
-        return this.#say({ kind: 'started', leaseId });
-      case 'exited':
-        if (attempt.phase !== 'starting' && attempt.phase !== 'running') return;
-        return this.#exited(attempt, command.exit);
-      case 'collected':
-        if (attempt.phase !== 'collecting') return;
-        return this.#collected(attempt, command);
-      case 'uploaded':
-        if (attempt.phase !== 'sending') return;
-        this.#endTransfer(attempt);
-        return this.#end(attempt);
-      case 'uploadFailed':
-        if (attempt.phase === 'sending') this.#retry(attempt, limits.longestEndRetryMs);
-        return;
-    }
-  }
-
-  #fetchFailed(attempt: Attempt, command: Extract<Command, { kind: 'fetchFailed' }>): void {
-    const { leaseId } = command;
-    this.#endTransfer(attempt);
-    if (command.isFinal) return this.#endUnstarted(attempt, 'not_started', command.detail);
-    if (attempt.tries + 1 >= limits.maxFetchTries) {
-      return this.#endUnstarted(attempt, 'given_back', command.detail);
-    }
-    this.#retry(attempt, limits.longestWantRetryMs);
-    this.#note({ kind: 'phase', leaseId, phase: 'fetching' });
-  }
-
-  #exited(attempt: Attempt, exit: Exit): void {
-    const { leaseId } = attempt.lease;
-    this.#note({ kind: 'exit', leaseId, exit });
-    this.#note({ kind: 'phase', leaseId, phase: 'collecting' });
-    this.effects.push({ kind: 'collect', lease: attempt.lease, exit });
-  }
-
-  #collected(attempt: Attempt, command: Extract<Command, { kind: 'collected' }>): void {
-    const { leaseId } = command;
-    this.#note({ kind: 'exit', leaseId, exit: command.exit });
-    this.#note({ kind: 'result', leaseId, result: command.result });
-    if (command.result === null) return this.#end(attempt);
-    this.#note({ kind: 'phase', leaseId, phase: 'sending' });
-    this.#say({ kind: 'exited', leaseId });
-    this.#ask(attempt, 'up', command.sizeBytes);
-  }
-
-  // --- steps they share
-
-  /** Asks for the transfer, or starts it at once when it is small. */
-  #ask(attempt: Attempt, direction: Direction, sizeBytes: number): void {
-    const { lease } = attempt;
-    if (sizeBytes <= limits.freeTransferBytes) {
-      this.#wait(attempt, null);
-      this.effects.push(
-        direction === 'down' ? { kind: 'fetch', lease } : { kind: 'upload', lease },
-      );
+    case 'started':
+      if (attempt.phase !== 'starting') return;
+      turn.note({ kind: 'phase', leaseId, phase: 'running' });
+      return turn.say({ kind: 'started', leaseId });
+    case 'exited':
+      if (attempt.phase !== 'starting' && attempt.phase !== 'running') return;
+      return exited(turn, attempt, command.exit);
+    case 'collected':
+      if (attempt.phase !== 'collecting') return;
+      return collected(turn, attempt, command);
+    case 'collectFailed':
+      if (attempt.phase === 'collecting') turn.retry(attempt, limits.longestEndRetryMs);
       return;
+    case 'uploaded':
+      if (attempt.phase !== 'sending') return;
+      turn.endTransfer(attempt);
+      return turn.end(attempt);
+    case 'uploadFailed':
+      if (attempt.phase !== 'sending') return;
+      turn.endTransfer(attempt);
+      return turn.retry(attempt, limits.longestEndRetryMs);
+  }
+}
+
+function fetchFailed(
+  turn: Turn,
+  attempt: Attempt,
+  command: Extract<Command, { kind: 'fetchFailed' }>,
+): void {
+  turn.endTransfer(attempt);
+  if (command.isFinal) return turn.endUnstarted(attempt, 'not_started', command.detail);
+  if (attempt.fetchTries + 1 >= limits.maxFetchTries) {
+    return turn.endUnstarted(attempt, 'given_back', command.detail);
+  }
+  turn.note({ kind: 'tried', leaseId: command.leaseId });
+  turn.retry(attempt, limits.longestWantRetryMs);
+}
+
+function exited(turn: Turn, attempt: Attempt, exit: Exit): void {
+  turn.note({ kind: 'exit', leaseId: attempt.lease.leaseId, exit });
+  turn.keep(attempt, 0);
+  turn.collect(attempt, exit);
+}
+
+function collected(
+  turn: Turn,
+  attempt: Attempt,
+  command: Extract<Command, { kind: 'collected' }>,
+): void {
+  const { leaseId } = command;
+  turn.note({ kind: 'exit', leaseId, exit: command.exit });
+  turn.note({ kind: 'result', leaseId, result: command.result });
+  if (command.result === null) return turn.end(attempt);
+  turn.note({ kind: 'phase', leaseId, phase: 'sending' });
+  turn.say({ kind: 'exited', leaseId });
+  turn.ask(attempt, 'up', command.sizeBytes);
+}
+
+function adopt(turn: Turn, adopted: AdoptedAttempt): void {
+  const { lease } = adopted;
+  if (turn.state.attempts.has(lease.leaseId)) return;
+  turn.note({ kind: 'taken', lease, phase: 'running' });
+  const attempt = turn.state.attempts.get(lease.leaseId);
+  if (attempt === undefined || adopted.phase === 'running') return;
+  if (adopted.phase === 'exited') exited(turn, attempt, adopted.exit);
+  else {
+    turn.note({ kind: 'exit', leaseId: lease.leaseId, exit: adopted.exit });
+    turn.note({ kind: 'result', leaseId: lease.leaseId, result: adopted.result });
+    turn.end(attempt);
+  }
+  turn.keep(attempt, adopted.heldMs);
+}
+
+function allow(turn: Turn, allowance: Allowance): void {
+  const before = turn.state.allowance;
+  turn.note({ kind: 'allowance', allowance });
+  if (before.isAccepting && !allowance.isAccepting) {
+    const why = allowance.notAccepting?.reason ?? 'no task may start now';
+    for (const attempt of [...turn.state.attempts.values()]) {
+      const isUnstarted = attempt.phase === 'fetching' || attempt.phase === 'ready';
+      if (isUnstarted) turn.endUnstarted(attempt, 'given_back', why);
     }
-    this.#note({ kind: 'wants', leaseId: lease.leaseId, direction, sizeBytes });
-    this.#sayWant(attempt);
-    this.#wait(attempt, limits.firstRetryMs);
   }
+  endTasks(turn);
+  const isNews = before.isAccepting !== allowance.isAccepting || before.slots !== allowance.slots;
+  if (isNews && turn.state.isConnected) turn.report();
+}
 
-  #sayWant(attempt: Attempt): void {
-    if (attempt.wanted === null) return;
-    this.#say({
-      kind: 'transferWanted',
-      leaseId: attempt.lease.leaseId,
-      direction: attempt.wanted,
-      sizeBytes: attempt.transferBytes,
-      isSlotIdle: attempt.wanted === 'down' && busySlots(this.#state) < this.#state.allowance.slots,
-    });
-  }
+function endTasks(turn: Turn): void {
+  const { isEndingTasks, notAccepting } = turn.state.allowance;
+  if (!isEndingTasks) return;
+  const why = notAccepting?.reason ?? 'its owner ends tasks now';
+  for (const attempt of busyAttempts(turn.state)) turn.stop(attempt, 'owner', why);
+}
 
-  #endTransfer(attempt: Attempt): void {
+/** What nobody took in a month goes from the disk; that it is gone is said until it is heard. */
+function dropOld(turn: Turn): void {
+  for (const attempt of turn.state.attempts.values()) {
+    if (attempt.keptUntilMs === null || attempt.keptUntilMs > turn.nowMs) continue;
     const { leaseId } = attempt.lease;
-    if (attempt.wanted !== null && attempt.isGranted) {
-      this.#say({ kind: 'transferDone', leaseId, direction: attempt.wanted });
-    }
-    this.#note({ kind: 'transferOver', leaseId });
-    this.#note({ kind: 'due', leaseId, dueMs: null, retryMs: 0, tries: attempt.tries });
+    turn.note({ kind: 'kept', leaseId, untilMs: null });
+    turn.note({ kind: 'result', leaseId, result: null });
+    turn.effects.push({ kind: 'forget', leaseId });
+    turn.endUnstarted(attempt, 'lost', 'its result was kept for 30 days and not taken');
   }
+}
 
-  #end(attempt: Attempt): void {
-    const { leaseId } = attempt.lease;
-    this.#note({ kind: 'phase', leaseId, phase: 'ended' });
-    this.#sayEnd(attempt);
-    this.#wait(attempt, limits.firstRetryMs);
+/** What is due; all of it when the connection is new. */
+function sayDue(turn: Turn, isAll: boolean): void {
+  for (const attempt of [...turn.state.attempts.values()]) {
+    if (attempt.dueMs === null) continue;
+    if (!isAll && attempt.dueMs > turn.nowMs) continue;
+    again(turn, attempt);
   }
+}
 
-  #sayEnd(attempt: Attempt): void {
-    const { exit, result, lease } = attempt;
-    if (exit !== null) this.#say({ kind: 'ended', leaseId: lease.leaseId, exit, result });
+function again(turn: Turn, attempt: Attempt): void {
+  const { lease } = attempt;
+  if (attempt.phase === 'ended') {
+    turn.sayEnd(attempt);
+    return turn.retry(attempt, limits.longestEndRetryMs);
   }
-
-  #endUnstarted(attempt: Attempt, code: EndCode, detail: string): void {
-    const { leaseId } = attempt.lease;
-    const exit: Exit = { code, exitCode: 0, cpuMs: 0, wallMs: 0, detail };
-    this.#endTransfer(attempt);
-    this.#note({ kind: 'exit', leaseId, exit });
-    this.#end(attempt);
+  if (attempt.wanted !== null && !attempt.isGranted) {
+    turn.sayWant(attempt);
+    return turn.retry(attempt, limits.longestWantRetryMs);
   }
-
-  #adopt(adopted: AdoptedAttempt): void {
-    const { lease } = adopted;
-    if (this.#state.attempts.has(lease.leaseId)) return;
-    this.#note({ kind: 'taken', lease, phase: 'running' });
-    const attempt = this.#state.attempts.get(lease.leaseId);
-    if (adopted.phase === 'exited' && attempt !== undefined) this.#exited(attempt, adopted.exit);
+  const { exit, transferBytes } = attempt;
+  turn.pause(attempt);
+  if (attempt.phase === 'fetching') turn.effects.push({ kind: 'measureInputs', lease });
+  if (attempt.phase === 'collecting' && exit !== null) {
+    turn.effects.push({ kind: 'collect', lease, exit });
   }
-
-  #allow(allowance: Allowance): void {
-    const before = this.#state.allowance;
-    this.#note({ kind: 'allowance', allowance });
-    if (before.isAccepting && !allowance.isAccepting) {
-      const why = allowance.notAccepting?.reason ?? 'no task may start now';
-      for (const attempt of [...this.#state.attempts.values()]) {
-        const isUnstarted = attempt.phase === 'fetching' || attempt.phase === 'ready';
-        if (isUnstarted) this.#endUnstarted(attempt, 'given_back', why);
-      }
-    }
-    const isNews = before.isAccepting !== allowance.isAccepting || before.slots !== allowance.slots;
-    if (isNews && this.#state.isConnected) this.#report();
-  }
-
-  /** Fills free slots with what is ready, the oldest lease first. */
-  #startReady(): void {
-    if (this.#state.isQuarantined) return;
-    let free = this.#state.allowance.slots - busySlots(this.#state);
-    if (free <= 0) return;
-    const ready = [...this.#state.attempts.values()].filter(({ phase }) => phase === 'ready');
-    ready.sort((a, b) => a.lease.leaseId - b.lease.leaseId);
-    for (const attempt of ready) {
-      if (free <= 0) return;
-      free -= 1;
-      this.#note({ kind: 'phase', leaseId: attempt.lease.leaseId, phase: 'starting' });
-      this.effects.push({ kind: 'start', lease: attempt.lease });
-    }
-  }
-
-  // --- saying, and saying again
-
-  #say(part: Extract<Effect, { kind: 'say' }>['part']): void {
-    this.effects.push({ kind: 'say', part });
-  }
-
-  /** What it holds, and how far each is: that it was said before is lost, perhaps. */
-  #report(): void {
-    const { attempts } = this.#state;
-    const held = [...attempts.keys()];
-    this.#say({ kind: 'report', held });
-    for (const [leaseId, { phase }] of attempts) {
-      if (phase !== 'fetching') this.#say({ kind: 'transferDone', leaseId, direction: 'down' });
-      if (phase === 'running') this.#say({ kind: 'started', leaseId });
-      if (phase === 'collecting' || phase === 'sending') this.#say({ kind: 'exited', leaseId });
-    }
-    const spanMs = held.length > 0 ? limits.busyReportMs : this.#state.idleReportMs;
-    this.#note({ kind: 'reported', nextReportMs: this.#nowMs + spanMs });
-  }
-
-  /** What is due; all of it when the connection is new. */
-  #sayDue(isAll: boolean): void {
-    for (const attempt of [...this.#state.attempts.values()]) {
-      if (attempt.dueMs === null) continue;
-      if (!isAll && attempt.dueMs > this.#nowMs) continue;
-      this.#again(attempt);
-    }
-  }
-
-  #again(attempt: Attempt): void {
-    const { lease } = attempt;
-    if (attempt.phase === 'ended') {
-      this.#sayEnd(attempt);
-      return this.#retry(attempt, limits.longestEndRetryMs);
-    }
-    if (attempt.wanted !== null && !attempt.isGranted) {
-      this.#sayWant(attempt);
-      return this.#retry(attempt, limits.longestWantRetryMs);
-    }
-    this.#wait(attempt, null);
-    if (attempt.phase === 'fetching') this.effects.push({ kind: 'measureInputs', lease });
-    if (attempt.phase === 'sending') this.effects.push({ kind: 'upload', lease });
-  }
-
-  #retry(attempt: Attempt, longestMs: number): void {
-    const retryMs = Math.min(longestMs, Math.max(limits.firstRetryMs, 2 * attempt.retryMs));
-    const { leaseId } = attempt.lease;
-    const dueMs = this.#nowMs + retryMs;
-    this.#note({ kind: 'due', leaseId, dueMs, retryMs, tries: attempt.tries + 1 });
-  }
-
-  /** Sets when something is due, from the beginning of its back-off; null: nothing is. */
-  #wait(attempt: Attempt, spanMs: number | null): void {
-    this.#note({
-      kind: 'due',
-      leaseId: attempt.lease.leaseId,
-      dueMs: spanMs === null ? null : this.#nowMs + spanMs,
-      retryMs: spanMs ?? 0,
-      tries: attempt.tries,
-    });
-  }
+  if (attempt.phase === 'sending') turn.ask(attempt, 'up', transferBytes);
 }

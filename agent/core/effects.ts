@@ -12,8 +12,13 @@ export type Effect =
   /** Answer `started` (or `exited` with not_started), then `exited`. */
   | { readonly kind: 'start'; readonly lease: Lease }
   /** End its process; the answer is `exited` with this code. */
-  | { readonly kind: 'stop'; readonly leaseId: number; readonly code: 'cancelled' | 'owner' }
-  /** Answer `collected`. */
+  | {
+      readonly kind: 'stop';
+      readonly leaseId: number;
+      readonly code: 'cancelled' | 'owner';
+      readonly detail: string;
+    }
+  /** Answer `collected` or `collectFailed`. */
   | { readonly kind: 'collect'; readonly lease: Lease; readonly exit: Exit }
   /** Send the collected blobs; answer `uploaded` or `uploadFailed`. */
   | { readonly kind: 'upload'; readonly lease: Lease }

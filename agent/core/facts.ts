@@ -18,14 +18,16 @@ export type Fact =
   | { readonly kind: 'exit'; readonly leaseId: number; readonly exit: Exit }
   | { readonly kind: 'result'; readonly leaseId: number; readonly result: BlobRef | null }
   | { readonly kind: 'stopping'; readonly leaseId: number }
-  /** Something is due again; `tries` and `retryMs` are those of the next time. */
+  | { readonly kind: 'kept'; readonly leaseId: number; readonly untilMs: number | null }
+  /** Something is due again; `retryMs` is the step of its back-off. */
   | {
       readonly kind: 'due';
       readonly leaseId: number;
       readonly dueMs: number | null;
       readonly retryMs: number;
-      readonly tries: number;
     }
+  /** A fetch failed. */
+  | { readonly kind: 'tried'; readonly leaseId: number }
   | { readonly kind: 'forgotten'; readonly leaseId: number }
   | { readonly kind: 'allowance'; readonly allowance: Allowance }
   | { readonly kind: 'reported'; readonly nextReportMs: number }

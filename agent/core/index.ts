@@ -3,4 +3,5 @@ export type * from './model.ts';
 export type * from './commands.ts';
 export type * from './effects.ts';
 export { take } from './decide.ts';
-export { AgentState, nextDeadlineMs } from './state.ts';
+export { blobsInUse } from './slots.ts';
+export { AgentState, fullAllowance, nextDeadlineMs, noAllowance } from './state.ts';

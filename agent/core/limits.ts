@@ -8,6 +8,8 @@ export const freeTransferBytes = 16 * 1024;
 export const firstRetryMs = 5_000;
 export const longestWantRetryMs = 60_000;
 export const longestEndRetryMs = 300_000;
+/** A result that nobody acknowledges is dropped; so long may a home be offline. */
+export const resultKeptMs = 30 * 24 * 3_600_000;
 /** Tries to fetch the inputs of one lease before it is given back. */
 export const maxFetchTries = 8;
 /** Lease ids remembered after they were acknowledged, so that a late grant is not run again. */

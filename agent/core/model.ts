@@ -67,6 +67,10 @@ export type AttemptPhase =
 export interface Allowance {
   /** Slots that may run tasks now; 0 while paused or too hot. */
   readonly slots: number;
+  /** Memory for all tasks together; a task that wants more runs alone. */
+  readonly memoryBytes: number;
   readonly isAccepting: boolean;
   readonly notAccepting: { readonly code: string; readonly reason: string } | null;
+  /** Running tasks end too: outside the owner's hours, or far too hot. */
+  readonly isEndingTasks: boolean;
 }

@@ -13,12 +13,29 @@ export interface Attempt {
   isGranted: boolean;
   exit: Exit | null;
   result: BlobRef | null;
-  tries: number;
+  fetchTries: number;
   retryMs: number;
   /** When to ask, try or say again; null: nothing is due. */
   dueMs: number | null;
+  /** When its result has been kept long enough; null: there is none yet. */
+  keptUntilMs: number | null;
   /** Set when the scheduler or the owner has ended it before its process did. */
   isStopping: boolean;
+}
+
+/** Before the owner's limits were read. */
+export const noAllowance: Allowance = {
+  slots: 0,
+  memoryBytes: 0,
+  isAccepting: false,
+  notAccepting: null,
+  isEndingTasks: false,
+};
+
+/** An owner's who sets no limit. */
+export function fullAllowance(slots: number): Allowance {
+  const isAccepting = true;
+  return { ...noAllowance, slots, memoryBytes: Number.POSITIVE_INFINITY, isAccepting };
 }
 
 export class AgentState {
@@ -27,26 +44,24 @@ export class AgentState {
   readonly forgotten = new Set<number>();
   /** Leases up to this one that are not here were forgotten long ago. */
   floor = 0;
-  allowance: Allowance = { slots: 0, isAccepting: false, notAccepting: null };
-  idleReportMs = limits.idleReportMs;
+  allowance: Allowance = noAllowance;
   nextReportMs = 0;
   isConnected = false;
   isQuarantined = false;
-}
+  idleReportMs: number;
 
-const slotPhases: ReadonlySet<AttemptPhase> = new Set(['starting', 'running']);
-
-/** Slots that tasks hold now. */
-export function busySlots(state: AgentState): number {
-  let busy = 0;
-  for (const attempt of state.attempts.values()) if (slotPhases.has(attempt.phase)) busy += 1;
-  return busy;
+  /** Its edge gives each agent another span, so that a federation does not report at once. */
+  constructor(idleReportMs: number = limits.idleReportMs) {
+    this.idleReportMs = idleReportMs;
+  }
 }
 
 /** When something is due next, or null. */
 export function nextDeadlineMs(state: AgentState): number | null {
   if (state.isQuarantined) return null;
   let next = state.isConnected ? state.nextReportMs : Number.POSITIVE_INFINITY;
-  for (const { dueMs } of state.attempts.values()) if (dueMs !== null && dueMs < next) next = dueMs;
+  for (const { dueMs, keptUntilMs } of state.attempts.values()) {
+    next = Math.min(next, dueMs ?? next, keptUntilMs ?? next);
+  }
   return Number.isFinite(next) ? next : null;
 }

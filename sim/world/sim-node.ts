@@ -2,6 +2,7 @@
 // in shims that outlive the agent; what the agent keeps on its disk outlives it too.
 
 import type * as agent from '../../agent/core/index.ts';
+import { fullAllowance } from '../../agent/core/index.ts';
 import { AgentLoop } from '../../agent/loop.ts';
 import type { NodeSpoke } from '../../scheduler/core/index.ts';
 import { leaseId, nodeId, sha256 } from '../../scheduler/core/index.ts';
@@ -31,6 +32,9 @@ export interface SimNodeOptions {
 interface Kept {
   readonly lease: agent.Lease;
   exit: agent.Exit | null;
+  result: agent.BlobRef | null;
+  /** Its result is where the scheduler is. */
+  isSent: boolean;
 }
 
 export class SimNode {
@@ -71,7 +75,7 @@ export class SimNode {
       sink: { carryOut: (effects) => this.#carryOut(effects) },
     });
     this.#process = { loop, clock };
-    const allowance = { slots: this.#options.slots, isAccepting: true, notAccepting: null };
+    const allowance = fullAllowance(this.#options.slots);
     loop.post({ kind: 'allowanceChanged', allowance });
     loop.post({ kind: 'adopted', attempts: [...this.#disk.values()].map(adopted) });
     loop.post({ kind: 'connected' });
@@ -139,7 +143,7 @@ export class SimNode {
   #run(lease: agent.Lease): void {
     const { runMs, code } = this.#options.behaviourOf(lease);
     this.#runs.set(lease.leaseId, (this.#runs.get(lease.leaseId) ?? 0) + 1);
-    this.#disk.set(lease.leaseId, { lease, exit: null });
+    this.#disk.set(lease.leaseId, { lease, exit: null, result: null, isSent: false });
     this.#answer(1, { kind: 'started', leaseId: lease.leaseId });
     // The shim's own clock, not the agent's: the task ends whatever becomes of the agent.
     new ProcessClock(this.#options.clock).callAfter(runMs, () => this.#exit(lease.leaseId, code));
@@ -158,6 +162,8 @@ export class SimNode {
     const result =
       resultBytes === 0 ? null : { sha256: hashOf(lease.leaseId), sizeBytes: resultBytes };
     const { leaseId: id } = lease;
+    const kept = this.#disk.get(id);
+    if (kept !== undefined) kept.result = result;
     this.#answer(2, { kind: 'collected', leaseId: id, exit, result, sizeBytes: resultBytes });
   }
 
@@ -166,6 +172,8 @@ export class SimNode {
     const { leaseId: id } = lease;
     process?.clock.callAfter(this.#options.behaviourOf(lease).uploadMs, () => {
       const isTaken = this.#options.upload(hashOf(id));
+      const kept = this.#disk.get(id);
+      if (isTaken && kept !== undefined) kept.isSent = true;
       process.loop.post(
         isTaken
           ? { kind: 'uploaded', leaseId: id }
@@ -191,8 +199,11 @@ export class SimNode {
 
 type Spoken = Extract<agent.Command, { kind: 'schedulerSpoke' }>;
 
-function adopted({ lease, exit }: Kept): agent.AdoptedAttempt {
-  return exit === null ? { lease, phase: 'running' } : { lease, phase: 'exited', exit };
+function adopted({ lease, exit, result, isSent }: Kept): agent.AdoptedAttempt {
+  if (exit === null) return { lease, phase: 'running' };
+  return isSent
+    ? { lease, phase: 'sent', exit, result, heldMs: 0 }
+    : { lease, phase: 'exited', exit, heldMs: 0 };
 }
 
 /** The blob of an attempt's result; each attempt has another. */

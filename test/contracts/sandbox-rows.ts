@@ -163,10 +163,4 @@ export const rows: readonly Row[] = [
     ...refused,
     walls: ['namespaces'],
   },
-  {
-    name: 'is held to a fifth of a core',
-    script: 'while :; do :; done',
-    code: 'timeout',
-    more: { timeoutMs: 3_000, cpuPercent: 20 },
-  },
 ];

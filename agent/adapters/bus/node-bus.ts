@@ -20,10 +20,15 @@ export interface NodeBusOptions {
 export class NodeBus {
   readonly #options: NodeBusOptions;
   #connection: NatsConnection | undefined;
+  #isConnected = false;
   #isStopped = false;
 
   constructor(options: NodeBusOptions) {
     this.#options = options;
+  }
+
+  get isConnected(): boolean {
+    return this.#isConnected;
   }
 
   /** Resolves with the first connection; a federation that is away is waited for. */
@@ -52,6 +57,7 @@ export class NodeBus {
     }
     const connection = this.#connection;
     if (connection === undefined) return;
+    this.#isConnected = true;
     this.#listen(connection);
     void this.#follow(connection);
     this.#options.post({ kind: 'connected' });
@@ -72,12 +78,15 @@ export class NodeBus {
   async #follow(connection: NatsConnection): Promise<void> {
     const { post, log } = this.#options;
     for await (const status of connection.status()) {
+      if (status.type === 'reconnect') this.#isConnected = true;
+      if (status.type === 'disconnect') this.#isConnected = false;
       if (status.type === 'reconnect') post({ kind: 'connected' });
       if (status.type === 'reconnect' || status.type === 'disconnect' || status.type === 'error') {
         log(status.type, { server: String(status.data) });
       }
     }
     const end = await connection.closed();
+    this.#isConnected = false;
     if (!this.#isStopped) log('connection closed for good', { error: String(end) });
     if (this.#isStopped) return;
     // The server refused this identity, or lost it for a while: try again from the beginning.

@@ -30,7 +30,8 @@ export interface Speaker {
   readonly instanceNumber: number;
   readonly instanceId: string;
   readonly sequence: number;
-  readonly status: NodeStatus;
+  /** Of a report. */
+  readonly status: NodeStatus | undefined;
   /** Sent with a report when the scheduler has not seen it from this instance. */
   readonly inventory: Inventory | undefined;
 }

@@ -5,6 +5,8 @@ import type { Limits } from './limits.ts';
 
 export interface Readings {
   readonly slots: number;
+  /** What the node has for tasks. */
+  readonly memoryBytes: number;
   readonly diskAvailableBytes: number;
   /** null: no sensor. */
   readonly temperatureC: number | null;
@@ -16,20 +18,34 @@ export interface Readings {
   readonly limitsProblem: string | null;
 }
 
+/** So far over the owner's temperature running tasks end; below it, none starts. */
+export const endingOverC = 5;
+
 /** The first thing that forbids new tasks, or all slots that the owner leaves. */
 export function allow(limits: Limits, readings: Readings): Allowance {
   const refusal = refuse(limits, readings);
-  if (refusal !== null) return { slots: 0, isAccepting: false, notAccepting: refusal };
   const slots = Math.min(readings.slots, limits.slots ?? readings.slots);
-  return { slots, isAccepting: true, notAccepting: null };
+  const memoryBytes = Math.min(readings.memoryBytes, limits.memoryBytes ?? readings.memoryBytes);
+  return {
+    slots: refusal === null ? slots : 0,
+    memoryBytes,
+    isAccepting: refusal === null,
+    notAccepting: refusal,
+    isEndingTasks: refusal !== null && isEnding(limits, readings),
+  };
+}
+
+/** A pause lets tasks end in their time, as does a mistake in the file; hours and heat do not. */
+function isEnding(limits: Limits, { limitsProblem, temperatureC, minuteOfDay }: Readings): boolean {
+  if (limitsProblem !== null) return false;
+  if (temperatureC !== null && temperatureC > limits.temperatureC + endingOverC) return true;
+  return !isInHours(limits.hours, minuteOfDay);
 }
 
 function refuse(limits: Limits, readings: Readings): Allowance['notAccepting'] {
   const { limitsProblem, sandboxProblem, temperatureC, diskAvailableBytes } = readings;
   if (limitsProblem !== null) return { code: 'limits', reason: limitsProblem };
   if (sandboxProblem !== null) return { code: 'sandbox', reason: sandboxProblem };
-  if (limits.isPaused) return { code: 'paused', reason: 'its owner has paused it' };
-  if (limits.slots === 0) return { code: 'slots', reason: 'its owner leaves it no slot' };
   if (!isInHours(limits.hours, readings.minuteOfDay)) {
     return { code: 'hours', reason: "it is outside its owner's hours" };
   }
@@ -37,6 +53,8 @@ function refuse(limits: Limits, readings: Readings): Allowance['notAccepting'] {
     const reason = `it has ${Math.round(temperatureC)} °C, over its owner's ${limits.temperatureC} °C`;
     return { code: 'temperature', reason };
   }
+  if (limits.isPaused) return { code: 'paused', reason: 'its owner has paused it' };
+  if (limits.slots === 0) return { code: 'slots', reason: 'its owner leaves it no slot' };
   if (diskAvailableBytes < limits.diskReserveBytes) {
     return { code: 'disk_reserve', reason: 'its disk is full up to the reserve' };
   }

@@ -6,38 +6,48 @@ export interface Limits {
   readonly isPaused: boolean;
   /** Hours in which tasks may run, local time, "22:00" to "07:00"; empty: always. */
   readonly hours: readonly (readonly [string, string])[];
-  /** null: as many as the node has. */
+  /** Tasks at once; null: as many as the node has slots. */
   readonly slots: number | null;
+  /** Part of its core that a task may use. */
+  readonly cpuShare: number;
+  /** For all tasks together; null: what the node has. */
+  readonly memoryBytes: number | null;
   readonly temperatureC: number;
   /** Free disk that stays free. */
   readonly diskReserveBytes: number;
-  /** Space for blobs. */
+  /** Space for blobs and unpacked bundles. */
   readonly cacheBytes: number;
   /** What the owner says of the uplink, bit/s; null: nothing. */
   readonly uplink: { readonly downBps: number; readonly upBps: number } | null;
+  /** Part of that uplink that this node may use. */
+  readonly uplinkShare: number;
 }
 
+/** What holds where the file says nothing: safe before the owner reads the manual. */
 export const defaultLimits: Limits = {
   isPaused: false,
   hours: [],
   slots: null,
+  cpuShare: 1,
+  memoryBytes: null,
   temperatureC: 70,
   diskReserveBytes: 200_000_000,
   cacheBytes: 1_000_000_000,
   uplink: null,
+  uplinkShare: 0.25,
 };
 
 export class LimitsError extends Error {
   override readonly name = 'LimitsError';
 }
 
-/** Reads the file; without one the defaults hold. Throws LimitsError naming the field. */
-export function readLimits(file: string): Limits {
+/** The object in the file; an empty one without a file. Throws LimitsError when it is none. */
+export function readLimitsFile(file: string): Readonly<Record<string, unknown>> {
   let text: string;
   try {
     text = readFileSync(file, 'utf8');
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return defaultLimits;
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return {};
     throw new LimitsError(`${file} can't be read: ${String(error)}`);
   }
   let value: unknown;
@@ -46,66 +56,96 @@ export function readLimits(file: string): Limits {
   } catch (error) {
     throw new LimitsError(`${file} is not JSON: ${(error as Error).message}`);
   }
-  return parseLimits(value, file);
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return { ...value };
+  throw new LimitsError(`${file}: wanted an object such as {"isPaused": false}`);
 }
 
-/** Checks a value against the schema. Throws LimitsError naming the field. */
-export function parseLimits(value: unknown, file: string): Limits {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new LimitsError(`${file}: wanted an object such as {"isPaused": false}`);
-  }
-  const fields = new Map(Object.entries(value));
-  for (const name of fields.keys()) {
+/** Reads the file; where it says nothing the defaults hold. Throws LimitsError naming the field. */
+export function readLimits(file: string): Limits {
+  return parseLimits(readLimitsFile(file), file);
+}
+
+/** Checks the fields against the schema. Throws LimitsError naming the field. */
+export function parseLimits(fields: Readonly<Record<string, unknown>>, file: string): Limits {
+  for (const name of Object.keys(fields)) {
     if (name in defaultLimits) continue;
     const known = Object.keys(defaultLimits).join(', ');
     throw new LimitsError(`${file}: there is no limit "${name}"; there are ${known}`);
   }
-  const wrong = (name: string, wanted: string): never => {
-    throw new LimitsError(
-      `${file}: ${name}: wanted ${wanted}, found ${JSON.stringify(fields.get(name))}`,
-    );
-  };
-  const number = (name: keyof Limits, least: number, otherwise: number): number => {
-    const found: unknown = fields.get(name) ?? otherwise;
-    if (typeof found !== 'number' || !(found >= least)) {
-      return wrong(name, `a number, ${least} or more`);
-    }
-    return found;
-  };
-  const isPaused: unknown = fields.get('isPaused') ?? false;
-  if (typeof isPaused !== 'boolean') return wrong('isPaused', 'true or false');
+  const reader = new FieldReader(fields, file);
   return {
-    isPaused,
-    hours: parseHours(fields.get('hours') ?? [], wrong),
-    slots: fields.get('slots') === undefined ? null : Math.floor(number('slots', 0, 0)),
-    temperatureC: number('temperatureC', 30, defaultLimits.temperatureC),
-    diskReserveBytes: number('diskReserveBytes', 0, defaultLimits.diskReserveBytes),
-    cacheBytes: number('cacheBytes', 0, defaultLimits.cacheBytes),
-    uplink: parseUplink(fields.get('uplink'), wrong),
+    isPaused: reader.boolean('isPaused'),
+    hours: reader.hours(),
+    slots: reader.isSet('slots') ? Math.floor(reader.number('slots', 0)) : null,
+    cpuShare: reader.number('cpuShare', 0.05, 1),
+    memoryBytes: reader.isSet('memoryBytes') ? reader.number('memoryBytes', 0) : null,
+    temperatureC: reader.number('temperatureC', 30),
+    diskReserveBytes: reader.number('diskReserveBytes', 0),
+    cacheBytes: reader.number('cacheBytes', 0),
+    uplink: reader.uplink(),
+    uplinkShare: reader.number('uplinkShare', 0.01, 1),
   };
 }
 
-type Wrong = (name: string, wanted: string) => never;
+class FieldReader {
+  readonly #fields: Readonly<Record<string, unknown>>;
+  readonly #file: string;
 
-function parseHours(value: unknown, wrong: Wrong): Limits['hours'] {
-  const wanted = 'pairs of times such as [["22:00", "07:00"]]';
-  if (!Array.isArray(value)) return wrong('hours', wanted);
-  return value.map((pair: unknown) => {
-    if (!Array.isArray(pair) || pair.length !== 2 || !pair.every(isTime)) {
-      return wrong('hours', wanted);
-    }
-    return [String(pair[0]), String(pair[1])] as const;
-  });
+  constructor(fields: Readonly<Record<string, unknown>>, file: string) {
+    this.#fields = fields;
+    this.#file = file;
+  }
+
+  isSet(name: keyof Limits): boolean {
+    return this.#fields[name] !== undefined && this.#fields[name] !== null;
+  }
+
+  #value(name: keyof Limits): unknown {
+    return this.isSet(name) ? this.#fields[name] : defaultLimits[name];
+  }
+
+  #wrong(name: keyof Limits, wanted: string): never {
+    const found = JSON.stringify(this.#fields[name]);
+    throw new LimitsError(`${this.#file}: ${name}: wanted ${wanted}, found ${found}`);
+  }
+
+  boolean(name: keyof Limits): boolean {
+    const value = this.#value(name);
+    return typeof value === 'boolean' ? value : this.#wrong(name, 'true or false');
+  }
+
+  number(name: keyof Limits, least: number, most = Number.MAX_SAFE_INTEGER): number {
+    const value = this.#value(name);
+    if (typeof value === 'number' && value >= least && value <= most) return value;
+    const wanted = most === Number.MAX_SAFE_INTEGER ? `${least} or more` : `${least} to ${most}`;
+    return this.#wrong(name, `a number, ${wanted}`);
+  }
+
+  hours(): Limits['hours'] {
+    const wanted = 'pairs of times such as [["22:00", "07:00"]]';
+    const value = this.#value('hours');
+    if (!Array.isArray(value)) return this.#wrong('hours', wanted);
+    return value.map((pair: unknown) => {
+      if (Array.isArray(pair) && pair.length === 2 && pair.every(isTime)) {
+        return [String(pair[0]), String(pair[1])] as const;
+      }
+      return this.#wrong('hours', wanted);
+    });
+  }
+
+  uplink(): Limits['uplink'] {
+    const value = this.#value('uplink');
+    if (value === null) return null;
+    const { downBps, upBps } = value as { downBps?: unknown; upBps?: unknown };
+    if (isRate(downBps) && isRate(upBps)) return { downBps, upBps };
+    return this.#wrong('uplink', 'bit/s such as {"downBps": 20000000, "upBps": 4000000}');
+  }
 }
 
 function isTime(text: unknown): boolean {
   return typeof text === 'string' && /^([01]\d|2[0-3]):[0-5]\d$/.test(text);
 }
 
-function parseUplink(value: unknown, wrong: Wrong): Limits['uplink'] {
-  if (value === undefined || value === null) return null;
-  const { downBps, upBps } = value as { downBps?: unknown; upBps?: unknown };
-  const isRate = (rate: unknown): rate is number => typeof rate === 'number' && rate > 0;
-  if (isRate(downBps) && isRate(upBps)) return { downBps, upBps };
-  return wrong('uplink', 'rates in bit/s such as {"downBps": 20000000, "upBps": 4000000}');
+function isRate(rate: unknown): rate is number {
+  return typeof rate === 'number' && rate > 0 && Number.isFinite(rate);
 }

@@ -49,8 +49,13 @@ export async function takeInventory(diskPath: string): Promise<Inventory> {
 
 /** At least one slot, at most one a core. */
 export function slotsFor(coreCount: number, totalBytes: number): number {
-  const fitting = Math.floor((totalBytes - memoryReserveBytes) / memoryOfSlotBytes);
+  const fitting = Math.floor(memoryForTasks(totalBytes) / memoryOfSlotBytes);
   return Math.max(1, Math.min(coreCount, fitting));
+}
+
+/** What the system and the agent leave. */
+export function memoryForTasks(totalBytes: number): number {
+  return Math.max(0, totalBytes - memoryReserveBytes);
 }
 
 /**

@@ -2,13 +2,18 @@
 // attempt.json (agent to shim), shim.json (who watches it), exit.json (how it ended), stop, log.
 
 import { createHash } from 'node:crypto';
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import type { EndCode, Exit } from '../../core/index.ts';
 
 /** What holds a task: `bare` is rlimits alone, without namespaces, and is no wall. */
 export type Backend = 'cgroup-v2' | 'cgroup-v1' | 'rlimit' | 'bare';
-export type StopReason = 'cancelled' | 'owner';
+
+/** Why an attempt is asked to end: its code, and a sentence for the researcher. */
+export interface StopReason {
+  readonly code: 'cancelled' | 'owner';
+  readonly detail: string;
+}
 
 export interface AttemptSpec {
   readonly leaseId: number;
@@ -22,8 +27,6 @@ export interface AttemptSpec {
   readonly memoryBytes: number;
   readonly diskBytes: number;
   readonly maxProcesses: number;
-  /** Percent of one core; absent: no ceiling, only the lowest weight. */
-  readonly cpuPercent?: number;
   readonly backend: Backend;
 }
 
@@ -62,45 +65,6 @@ export function attemptMark(attemptFolder: string): string {
   return `${basename(attemptFolder)}-${hash}`;
 }
 
-/** Writes by temporary name, fsync and rename, so that a reader sees all or nothing. */
-export function writeJsonDurably(path: string, value: unknown): void {
-  const temporary = `${path}.${process.pid}.tmp`;
-  const file = openSync(temporary, 'w', 0o600);
-  try {
-    writeFileSync(file, JSON.stringify(value));
-    fsyncSync(file);
-  } finally {
-    closeSync(file);
-  }
-  renameSync(temporary, path);
-  syncFolder(dirname(path));
-}
-
-/**
- * Writes so that readers see it at once, all or nothing; on disk it is when the function that this
- * returns was called. Without that call only a loss of power can undo it.
- */
-export function writeJsonAtOnce(path: string, value: unknown): () => void {
-  const temporary = `${path}.${process.pid}.tmp`;
-  const file = openSync(temporary, 'w', 0o600);
-  writeFileSync(file, JSON.stringify(value));
-  renameSync(temporary, path);
-  return () => {
-    fsyncSync(file);
-    closeSync(file);
-    syncFolder(dirname(path));
-  };
-}
-
-function syncFolder(path: string): void {
-  const folder = openSync(path, 'r');
-  try {
-    fsyncSync(folder);
-  } finally {
-    closeSync(folder);
-  }
-}
-
 /** The attempt of a folder; throws SandboxError `bad_attempt` when it can't be read. */
 export function readSpec(attemptFolder: string): AttemptSpec {
   const value = readJson(join(attemptFolder, attemptFiles.spec));
@@ -112,7 +76,7 @@ export function readSpec(attemptFolder: string): AttemptSpec {
         'the folder can be removed',
     );
   }
-  // Written by writeJsonDurably of this same program: whole or absent.
+  // Written by stageAttempt of this same program: whole or absent.
   return value as unknown as AttemptSpec;
 }
 
@@ -121,12 +85,20 @@ export function readExit(attemptFolder: string): Exit | null {
   const value = readJson(join(attemptFolder, attemptFiles.exit));
   if (value === null || typeof value['code'] !== 'string') return null;
   return {
-    code: value['code'] as EndCode, // Written by writeJsonDurably from an Exit.
+    code: value['code'] as EndCode, // Written by this same program from an Exit.
     exitCode: Number(value['exitCode']),
     cpuMs: Number(value['cpuMs']),
     wallMs: Number(value['wallMs']),
     detail: String(value['detail']),
   };
+}
+
+/** Why the attempt was asked to end, or null while it was not. */
+export function readStop(attemptFolder: string): StopReason | null {
+  const value = readJson(join(attemptFolder, attemptFiles.stop));
+  if (value === null) return null;
+  const code = value['code'] === 'cancelled' ? 'cancelled' : 'owner';
+  return { code, detail: String(value['detail']) };
 }
 
 /** Identity of a running process, or null when there is none. */

@@ -9,7 +9,6 @@ const base = '/sys/fs/cgroup';
 export interface CgroupLimits {
   readonly memoryBytes: number;
   readonly maxProcesses: number;
-  readonly cpuPercent?: number;
 }
 
 /** The groups of one attempt. Also a v2 driver would have these methods. */
@@ -49,10 +48,12 @@ export class CgroupV1 {
     }
     this.#write('pids', 'pids.max', limits.maxProcesses);
     this.#write('cpu', 'cpu.shares', 2);
-    if (limits.cpuPercent !== undefined) {
-      this.#write('cpu', 'cpu.cfs_period_us', 100_000);
-      this.#write('cpu', 'cpu.cfs_quota_us', Math.max(1000, Math.round(limits.cpuPercent * 1000)));
-    }
+  }
+
+  /** Holds all that runs here to so much of one core; 100: no ceiling, only the lowest weight. */
+  holdCpu(percent: number): void {
+    this.#write('cpu', 'cpu.cfs_period_us', 100_000);
+    this.#write('cpu', 'cpu.cfs_quota_us', percent >= 100 ? -1 : Math.round(percent * 1000));
   }
 
   /** Files into which a process writes its pid to enter. */

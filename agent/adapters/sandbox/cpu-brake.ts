@@ -1,38 +1,58 @@
-// Holds a task to a share of a core where no cgroup can: its processes stop for a part of each
-// period. Coarse, and an owner's limit is kept.
+// The owner's share of a core for each task: a file that shims look at, and a brake for where no
+// cgroup holds a task: its processes stop for a part of each period.
 
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { signalAll } from './task-processes.ts';
 
+const fileName = 'cpu-percent';
 /** Long against the cost of finding the processes, short against a fan. */
 const periodMs = 1000;
 
+/** Tells all shims of a folder of attempts. */
+export function writeCpuPercent(attemptsFolder: string, percent: number): void {
+  const file = join(attemptsFolder, fileName);
+  writeFileSync(`${file}.new`, String(percent));
+  renameSync(`${file}.new`, file);
+}
+
+/** From 1 to 100; 100 where nothing was told. */
+export function readCpuPercent(attemptsFolder: string): number {
+  try {
+    const percent = Number(readFileSync(join(attemptsFolder, fileName), 'utf8'));
+    return percent >= 1 && percent <= 100 ? percent : 100;
+  } catch {
+    return 100;
+  }
+}
+
 export class CpuBrake {
   readonly #pidsOf: () => readonly number[];
-  readonly #runMs: number;
+  #percent = 100;
   #stopped: readonly number[] = [];
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(pidsOf: () => readonly number[], cpuPercent: number) {
+  constructor(pidsOf: () => readonly number[]) {
     this.#pidsOf = pidsOf;
-    this.#runMs = (periodMs * cpuPercent) / 100;
-    this.#run();
   }
 
-  /** Lets the task go. */
-  stop(): void {
+  /** Holds the processes to so much of a core from now on; 100 lets them go. */
+  hold(percent: number): void {
+    if (percent === this.#percent) return;
+    this.#percent = percent;
     clearTimeout(this.#timer);
+    this.#letGo();
+  }
+
+  #letGo(): void {
     signalAll(this.#stopped, 'SIGCONT');
     this.#stopped = [];
-  }
-
-  #run(): void {
+    if (this.#percent === 100) return;
+    const runMs = (periodMs * this.#percent) / 100;
     this.#timer = setTimeout(() => {
       this.#stopped = this.#pidsOf();
       signalAll(this.#stopped, 'SIGSTOP');
-      this.#timer = setTimeout(() => {
-        signalAll(this.#stopped, 'SIGCONT');
-        this.#run();
-      }, periodMs - this.#runMs);
-    }, this.#runMs);
+      this.#timer = setTimeout(() => this.#letGo(), periodMs - runMs);
+    }, runMs);
   }
 }

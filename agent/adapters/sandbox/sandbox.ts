@@ -16,17 +16,16 @@ import {
   shimWords,
   type StopReason,
 } from './attempt-spec.ts';
+import { writeCpuPercent } from './cpu-brake.ts';
 import { testAbilities, type Abilities } from './self-test.ts';
 import { discard, settle } from './settle.ts';
 import { stageAttempt, type StartRequest } from './stage.ts';
 import { readLogTail } from './task-log.ts';
 import { signalAll } from './task-processes.ts';
 
-export interface Adopted {
-  readonly leaseId: number;
-  readonly state: 'running' | 'exited';
-  readonly exit?: Exit;
-}
+export type Adopted =
+  | { readonly leaseId: number; readonly state: 'running' }
+  | { readonly leaseId: number; readonly state: 'exited'; readonly exit: Exit };
 
 export interface SandboxOptions {
   readonly stateFolder: string;
@@ -136,11 +135,11 @@ export class Sandbox {
   }
 
   /** Asks the shim to end the task; its end is told through onExit as ever. */
-  stop(leaseId: number, reason: StopReason): void {
+  stop(leaseId: number, { code, detail }: StopReason): void {
     const folder = this.folderOf(leaseId);
     if (!existsSync(folder)) return;
     // A shim that is not up yet finds the file.
-    writeFileSync(join(folder, attemptFiles.stop), reason);
+    writeFileSync(join(folder, attemptFiles.stop), JSON.stringify({ code, detail }));
     const shim = findShim(folder);
     if (shim !== null) signalAll([shim.pid], 'SIGTERM');
   }
@@ -152,10 +151,11 @@ export class Sandbox {
   async adopt(): Promise<readonly Adopted[]> {
     const found: Adopted[] = [];
     for (const name of readdirSync(this.#attempts)) {
-      if (!/^\d+$/.test(name)) {
+      // What an agent that was killed had no time to remove.
+      if (/^(unstarted|self-test)-/.test(name)) {
         await rm(join(this.#attempts, name), { recursive: true, force: true });
-        continue;
       }
+      if (!/^\d+$/.test(name)) continue;
       const leaseId = Number(name);
       const folder = this.folderOf(leaseId);
       const wasStarted = existsSync(join(folder, attemptFiles.shim)) || readExit(folder) !== null;
@@ -168,6 +168,11 @@ export class Sandbox {
       }
     }
     return found;
+  }
+
+  /** Holds each task, running ones too, to so much of a core: from 1 to 100 percent. */
+  holdCpu(percent: number): void {
+    writeCpuPercent(this.#attempts, percent);
   }
 
   /** Last bytes of what the task printed. */

@@ -4,7 +4,8 @@ import { rename, rm } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Exit } from '../../core/index.ts';
-import { attemptFiles, attemptMark, readExit, writeJsonDurably } from './attempt-spec.ts';
+import { writeDurably } from '../state/durable.ts';
+import { attemptFiles, attemptMark, readExit } from './attempt-spec.ts';
 import { CgroupV1 } from './cgroup-v1.ts';
 import { leftoversOf, signalAll } from './task-processes.ts';
 
@@ -25,7 +26,7 @@ export async function settle(folder: string): Promise<Exit> {
   }
   const detail = 'the process that watched the task vanished (killed, or the node lost power)';
   const lost: Exit = { code: 'lost', exitCode: -1, cpuMs: 0, wallMs: 0, detail };
-  writeJsonDurably(join(folder, attemptFiles.exit), lost);
+  writeDurably(join(folder, attemptFiles.exit), JSON.stringify(lost));
   return lost;
 }
 

@@ -2,11 +2,12 @@
 // share, and writes exit.json. It outlives the agent, so that a restarted one collects the result.
 
 import { spawn, type ChildProcess } from 'node:child_process';
-import { existsSync, readFileSync, writeSync } from 'node:fs';
+import { writeSync } from 'node:fs';
 import { setPriority } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import type { Exit } from '../../core/index.ts';
+import { writeAtOnce } from '../state/durable.ts';
 import type { AttemptSpec } from './attempt-spec.ts';
 import {
   attemptFiles,
@@ -14,11 +15,11 @@ import {
   markProcess,
   readExit,
   readSpec,
+  readStop,
   shimWords,
-  writeJsonAtOnce,
 } from './attempt-spec.ts';
 import { CgroupV1 } from './cgroup-v1.ts';
-import { CpuBrake } from './cpu-brake.ts';
+import { CpuBrake, readCpuPercent } from './cpu-brake.ts';
 import { diskFree, diskUse } from './disk-use.ts';
 import { judgeExit, type Ended, type Ending } from './judge-exit.ts';
 import { runChain } from './run-chain.ts';
@@ -41,12 +42,13 @@ export async function runShim(attemptFolder: string): Promise<void> {
   process.on('SIGHUP', () => undefined);
   process.on('SIGTERM', () => shim.endAsAsked());
   setPriority(shimNiceness);
-  writeJsonAtOnce(join(attemptFolder, attemptFiles.shim), markProcess(process.pid));
+  const mark = JSON.stringify(markProcess(process.pid));
+  writeAtOnce(join(attemptFolder, attemptFiles.shim), mark);
   // An agent that found no shim has told the attempt's end already, or removed the attempt.
   if (readExit(attemptFolder) !== null) return;
-  if (existsSync(join(attemptFolder, attemptFiles.stop))) shim.endAsAsked();
+  if (readStop(attemptFolder) !== null) shim.endAsAsked();
   const exit = await shim.run();
-  const sync = writeJsonAtOnce(join(attemptFolder, attemptFiles.exit), exit);
+  const sync = writeAtOnce(join(attemptFolder, attemptFiles.exit), JSON.stringify(exit));
   say(shimWords.ended);
   try {
     sync();
@@ -63,6 +65,7 @@ class Shim {
   readonly #startedMs = performance.now();
   #child: ChildProcess | null = null;
   #watchTimer: NodeJS.Timeout | undefined;
+  readonly #brake = new CpuBrake(() => this.#taskPids());
   /** CPU time seen in living processes: nobody waits for those that SIGKILL ends with bwrap. */
   #seenCpuMs = 0;
   #ending: Ending | null = null;
@@ -102,7 +105,9 @@ class Shim {
 
   /** Ends the task for the reason in the folder's stop file. */
   endAsAsked(): void {
-    this.#end(this.#askedEnding());
+    // Without a reason the machine goes down, or its owner ended the shim.
+    const unasked = { code: 'owner', detail: 'ended by the owner of the node' } as const;
+    this.#end(readStop(this.#folder) ?? unasked);
   }
 
   async #runTask(): Promise<Ended> {
@@ -121,14 +126,14 @@ class Shim {
       this.#end({ code: 'timeout', detail: `ran over its ${this.#spec.timeoutMs} ms` });
     }, this.#spec.timeoutMs);
     this.#watchAfter(watchIntervalMs);
-    const brake = this.#brake();
+    this.#holdCpu();
     const ended = await new Promise<Ended>((resolve) => {
       child.once('exit', (status, signal) =>
         resolve({ status: status ?? -1, signal, error: null }),
       );
       child.once('error', (error) => resolve({ status: -1, signal: null, error: error.message }));
     });
-    brake?.stop();
+    this.#brake.hold(100);
     clearTimeout(timeout);
     clearTimeout(this.#watchTimer);
     await this.#clearLeftovers();
@@ -137,11 +142,11 @@ class Shim {
     return ended;
   }
 
-  /** Where no cgroup holds the task to its CPU share. */
-  #brake(): CpuBrake | null {
-    const { cpuPercent } = this.#spec;
-    if (cpuPercent === undefined || this.#cgroup !== null) return null;
-    return new CpuBrake(() => this.#taskPids(), cpuPercent);
+  /** The owner's share may change while the task runs. */
+  #holdCpu(): void {
+    const percent = readCpuPercent(dirname(this.#folder));
+    if (this.#cgroup === null) this.#brake.hold(percent);
+    else this.#cgroup.holdCpu(percent);
   }
 
   #watchAfter(spanMs: number): void {
@@ -154,6 +159,7 @@ class Shim {
   }
 
   #watch(): void {
+    this.#holdCpu();
     this.#seeCpu();
     const used = diskUse(this.#spec.workPath);
     if (used > this.#spec.diskBytes) {
@@ -227,16 +233,6 @@ class Shim {
       // The next task waits for this slot: what was killed is mostly gone at once.
       await pause(Math.min(20, 1 + round));
     }
-  }
-
-  #askedEnding(): Ending {
-    try {
-      const reason = readFileSync(join(this.#folder, attemptFiles.stop), 'utf8');
-      if (reason === 'cancelled') return { code: 'cancelled', detail: 'cancelled' };
-    } catch {
-      // No file: the machine goes down, or its owner ended the shim.
-    }
-    return { code: 'owner', detail: 'ended by the owner of the node' };
   }
 
   #notRun({ code, detail }: Ending): Exit {

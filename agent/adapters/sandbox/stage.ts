@@ -2,13 +2,8 @@
 
 import { chmodSync, chownSync, lchownSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import {
-  attemptFiles,
-  SandboxError,
-  writeJsonDurably,
-  type AttemptSpec,
-  type Backend,
-} from './attempt-spec.ts';
+import { attemptFiles, SandboxError, type AttemptSpec, type Backend } from './attempt-spec.ts';
+import { writeDurably } from '../state/durable.ts';
 import { canChangeUser, taskUid } from './task-user.ts';
 
 /** What a caller asks for; the back end is the sandbox's own finding. */
@@ -32,7 +27,7 @@ export function stageAttempt(folder: string, request: StartRequest, backend: Bac
   }
   chmodSync(request.workPath, 0o700);
   if (canChangeUser) giveTo(request.workPath, uid);
-  writeJsonDurably(join(folder, attemptFiles.spec), { ...request, backend });
+  writeDurably(join(folder, attemptFiles.spec), JSON.stringify({ ...request, backend }));
 }
 
 function giveTo(path: string, uid: number): void {

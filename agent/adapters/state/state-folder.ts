@@ -1,10 +1,11 @@
-// The agent's folder: who this node is, how often it has started, and a lock. Written rarely, since
-// SD cards wear.
+// The agent's folder: who this node is, how often it has started, and a lock that tells the agent's
+// status. Written rarely, since SD cards wear.
 
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync } from 'node:fs';
-import { statSync, writeSync } from 'node:fs';
-import { createServer } from 'node:net';
-import { join } from 'node:path';
+import { accessSync, constants, existsSync, mkdirSync, readFileSync, statSync } from 'node:fs';
+import { connect, createServer } from 'node:net';
+import { join, resolve } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { writeDurably } from './durable.ts';
 
 /** A mistake that its user can mend; told without a stack trace. */
 export class AgentError extends Error {
@@ -27,22 +28,28 @@ export interface NodeKeys {
   readonly requestId: string;
 }
 
-/** Writes by a temporary name, fsync and rename: a reader sees all or nothing. */
-export function writeDurably(file: string, text: string): void {
-  const temporary = `${file}.new`;
-  const handle = openSync(temporary, 'w', 0o600);
-  writeSync(handle, text);
-  fsyncSync(handle);
-  closeSync(handle);
-  renameSync(temporary, file);
-}
-
 export class StateFolder {
   readonly path: string;
 
   constructor(path: string) {
-    this.path = path;
-    mkdirSync(path, { recursive: true, mode: 0o711 });
+    this.path = resolve(path);
+  }
+
+  get isThere(): boolean {
+    return existsSync(this.path);
+  }
+
+  /** Makes the folder. Throws AgentError when this user may not. */
+  create(): void {
+    try {
+      mkdirSync(this.path, { recursive: true, mode: 0o711 });
+      accessSync(this.path, constants.W_OK);
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      throw new AgentError(
+        `${this.path} can't be made or written (${code}): run this as root, or name a folder of your own (--state DIR).`,
+      );
+    }
   }
 
   file(name: string): string {
@@ -75,18 +82,39 @@ export class StateFolder {
     return number;
   }
 
-  /** Takes the folder until the process ends. Throws when another agent has it. */
-  async lock(): Promise<void> {
-    const { dev, ino } = statSync(this.path);
-    const server = createServer((socket) => socket.destroy());
+  /**
+   * Takes the folder until the process ends. Throws when another agent has it.
+   *
+   * @param status what whoever asks is told.
+   */
+  async lock(status: () => string): Promise<void> {
+    const server = createServer((socket) => {
+      socket.on('error', () => undefined);
+      socket.end(status());
+    });
     server.unref();
     await new Promise<void>((resolve, reject) => {
       server.once('error', (error: NodeJS.ErrnoException) => {
         const text = `Another agent runs on ${this.path}: stop it first (systemctl stop punnet-agent), or use another --state.`;
         reject(error.code === 'EADDRINUSE' ? new AgentError(text) : error);
       });
-      server.listen(`\0punnet-agent-${dev}-${ino}`, resolve);
+      server.listen(this.#address(), resolve);
     });
+  }
+
+  /** What the agent that has the folder says of itself; null: none runs. */
+  async askStatus(): Promise<string | null> {
+    try {
+      return await text(connect(this.#address()));
+    } catch {
+      return null;
+    }
+  }
+
+  /** An abstract unix socket: it is gone with its process, whatever kills that. */
+  #address(): string {
+    const { dev, ino } = statSync(this.path);
+    return `\0punnet-agent-${dev}-${ino}`;
   }
 
   #readJson(name: string): unknown {

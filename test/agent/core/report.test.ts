@@ -2,7 +2,7 @@
 
 import { expect, test } from 'vitest';
 import type { Command, Lease, SayPart } from '../../../agent/core/index.ts';
-import { AgentState, take } from '../../../agent/core/index.ts';
+import { AgentState, fullAllowance, take } from '../../../agent/core/index.ts';
 
 const spoke = {
   kind: 'schedulerSpoke' as const,
@@ -29,7 +29,7 @@ test('it tells what it holds, how far each is, and each end again', () => {
     return effects.flatMap((effect) => (effect.kind === 'say' ? [effect.part] : []));
   };
   give({ kind: 'connected' });
-  const allowance = { slots: 4, isAccepting: true, notAccepting: null };
+  const allowance = fullAllowance(4);
   give({ kind: 'allowanceChanged', allowance });
   give({ ...spoke, grants: [lease(1), lease(2), lease(3), lease(4)] });
   for (const leaseId of [2, 3, 4]) {

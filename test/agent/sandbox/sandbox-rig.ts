@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { buildSync } from 'esbuild';
 import type { Exit } from '../../../agent/core/index.ts';
 import type { AttemptSpec } from '../../../agent/adapters/sandbox/attempt-spec.ts';
-import { writeJsonDurably } from '../../../agent/adapters/sandbox/attempt-spec.ts';
+import { writeDurably } from '../../../agent/adapters/state/durable.ts';
 import { Sandbox } from '../../../agent/adapters/sandbox/sandbox.ts';
 import type { StartRequest } from '../../../agent/adapters/sandbox/stage.ts';
 
@@ -76,7 +76,7 @@ export class SandboxRig {
     const folder = this.sandbox.folderOf(leaseId);
     const file = join(folder, 'attempt.json');
     const spec: unknown = JSON.parse(readFileSync(file, 'utf8'));
-    writeJsonDurably(file, { ...Object(spec), ...more });
+    writeDurably(file, JSON.stringify({ ...Object(spec), ...more }));
     if (this.#isPlainUser) execFileSync('chown', ['-R', `${plainUid}:${plainUid}`, folder]);
   }
 

@@ -1,0 +1,58 @@
+// The space that blobs and unpacked bundles take on the node: what was used longest ago goes first,
+// what a task needs stays.
+
+import { readdir, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { diskUse } from '../sandbox/disk-use.ts';
+
+interface Item {
+  readonly path: string;
+  readonly sizeBytes: number;
+  readonly usedMs: number;
+}
+
+export class Cache {
+  readonly #folders: readonly string[];
+  /** Folders never change: they are counted once. */
+  readonly #sizes = new Map<string, number>();
+
+  constructor(folders: readonly string[]) {
+    this.#folders = folders;
+  }
+
+  /** Removes until all is within `maxBytes`; `keep` are hashes in use. */
+  async trim(maxBytes: number, keep: ReadonlySet<string>): Promise<void> {
+    const items = (await Promise.all(this.#folders.map((folder) => this.#itemsOf(folder)))).flat();
+    let total = items.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+    for (const { path, sizeBytes } of [...items].sort((a, b) => a.usedMs - b.usedMs)) {
+      if (total <= maxBytes) return;
+      if (keep.has(hashIn(path))) continue;
+      await rm(path, { recursive: true, force: true });
+      this.#sizes.delete(path);
+      total -= sizeBytes;
+    }
+  }
+
+  async #itemsOf(folder: string): Promise<readonly Item[]> {
+    const items: Item[] = [];
+    for (const name of await readdir(folder)) {
+      const path = join(folder, name);
+      const found = await stat(path).catch(() => null);
+      if (found === null) continue;
+      const sizeBytes = found.isDirectory() ? this.#sizeOf(path) : found.size;
+      items.push({ path, sizeBytes, usedMs: found.mtimeMs });
+    }
+    return items;
+  }
+
+  #sizeOf(folder: string): number {
+    const known = this.#sizes.get(folder) ?? diskUse(folder);
+    this.#sizes.set(folder, known);
+    return known;
+  }
+}
+
+/** Files and folders are named by a hash, with or without an ending. */
+function hashIn(path: string): string {
+  return path.slice(path.lastIndexOf('/') + 1).slice(0, 64);
+}

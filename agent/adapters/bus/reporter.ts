@@ -1,0 +1,53 @@
+// Puts what the core says into messages: adds who speaks, the node's status, and its inventory.
+
+import type { Inventory } from '../../../proto/gen/punnet/v1/node.ts';
+import type { SayPart } from '../../core/index.ts';
+import type { Owner } from '../owner/owner.ts';
+import type { NodeBus } from './node-bus.ts';
+
+/** The inventory is journalled there: it goes with the first reports, those after a change, and
+ * now and then in case all of them were lost. */
+const reportsAfterNews = 3;
+const reportsBetween = 20;
+
+export class Reporter {
+  readonly #instance: { readonly instanceNumber: number; readonly instanceId: string };
+  readonly #owner: Owner;
+  readonly #bus: NodeBus;
+  #sequence = 0;
+  #reports = 0;
+  #told = '';
+
+  constructor(options: {
+    readonly instance: { readonly instanceNumber: number; readonly instanceId: string };
+    readonly owner: Owner;
+    readonly bus: NodeBus;
+  }) {
+    this.#instance = options.instance;
+    this.#owner = options.owner;
+    this.#bus = options.bus;
+  }
+
+  /** What is said while the connection is away is lost, and said again by the core. */
+  say(parts: readonly SayPart[]): void {
+    this.#sequence += 1;
+    const isReport = parts.some(({ kind }) => kind === 'report');
+    this.#bus.say(parts, {
+      ...this.#instance,
+      sequence: this.#sequence,
+      status: isReport ? this.#owner.status() : undefined,
+      inventory: isReport ? this.#inventory() : undefined,
+    });
+  }
+
+  #inventory(): Inventory | undefined {
+    const inventory = this.#owner.inventory();
+    const text = JSON.stringify(inventory);
+    if (text !== this.#told) this.#reports = 0;
+    this.#told = text;
+    const isDue =
+      this.#reports < reportsAfterNews || this.#reports % reportsBetween === reportsBetween - 1;
+    this.#reports += 1;
+    return isDue ? inventory : undefined;
+  }
+}

@@ -1,0 +1,124 @@
+// The owner's limits as they stand, what follows from them, and what the node says of itself.
+
+import { statSync } from 'node:fs';
+import { RateSource, Refusal, type UplinkRate } from '../../../proto/gen/punnet/v1/common.ts';
+import type { Inventory, NodeStatus } from '../../../proto/gen/punnet/v1/node.ts';
+import { noAllowance, type Allowance } from '../../core/index.ts';
+import type { Rate } from '../blobs/uplink-pacer.ts';
+import { memoryForTasks } from '../probe/inventory.ts';
+import { readStatus } from '../probe/status.ts';
+import type { StateFolder } from '../state/state-folder.ts';
+import { allow } from './allowance.ts';
+import { defaultLimits, readLimits, type Limits } from './limits.ts';
+
+/** A careful first value, as the scheduler has for a line nobody has described. */
+const guess: UplinkRate = {
+  downBps: 2_000_000,
+  upBps: 500_000,
+  source: RateSource.GUESSED,
+  ageMs: 0,
+  spread: 1,
+};
+
+export class Owner {
+  readonly #state: StateFolder;
+  readonly #inventory: Inventory;
+  readonly #sandboxProblem: string | null;
+  #limits: Limits = defaultLimits;
+  #limitsProblem: string | null = null;
+  #allowance: Allowance = noAllowance;
+
+  constructor(options: {
+    readonly state: StateFolder;
+    readonly inventory: Inventory;
+    /** Why no task may run here, whatever the limits say; or null. */
+    readonly sandboxProblem: string | null;
+  }) {
+    this.#state = options.state;
+    this.#inventory = options.inventory;
+    this.#sandboxProblem = options.sandboxProblem;
+  }
+
+  /** The last ones without a mistake. */
+  get limits(): Limits {
+    return this.#limits;
+  }
+
+  /** What is wrong with the limits file, or null. */
+  get limitsProblem(): string | null {
+    return this.#limitsProblem;
+  }
+
+  get allowance(): Allowance {
+    return this.#allowance;
+  }
+
+  /** Reads limits and machine again. A limits file with a mistake stops new tasks. */
+  look(): Allowance {
+    try {
+      this.#limits = readLimits(this.#state.file('limits.json'));
+      this.#limitsProblem = null;
+    } catch (error) {
+      this.#limitsProblem = shorten(error instanceof Error ? error.message : String(error));
+    }
+    const { diskAvailableBytes, temperatureCelsius } = readStatus(this.#state.path);
+    const now = new Date();
+    this.#allowance = allow(this.#limits, {
+      slots: this.#inventory.slots,
+      memoryBytes: memoryForTasks(this.#inventory.memoryBytes),
+      diskAvailableBytes,
+      temperatureC: temperatureCelsius,
+      minuteOfDay: 60 * now.getHours() + now.getMinutes(),
+      sandboxProblem: this.#sandboxProblem === null ? null : shorten(this.#sandboxProblem),
+      limitsProblem: this.#limitsProblem,
+    });
+    return this.#allowance;
+  }
+
+  /** What blobs may use of the uplink; null: the owner has not said what it can do. */
+  rate(): Rate | null {
+    const { uplink, uplinkShare } = this.#limits;
+    if (uplink === null) return null;
+    return { downBps: uplinkShare * uplink.downBps, upBps: uplinkShare * uplink.upBps };
+  }
+
+  /** The inventory, with what the owner leaves of the memory. */
+  inventory(): Inventory {
+    const { memoryBytes } = this.#inventory;
+    return {
+      ...this.#inventory,
+      memoryBytes: Math.min(memoryBytes, this.#limits.memoryBytes ?? memoryBytes),
+    };
+  }
+
+  status(): NodeStatus {
+    const reading = readStatus(this.#state.path);
+    const { slots, isAccepting, notAccepting } = this.#allowance;
+    return {
+      load: reading.load,
+      memoryAvailableBytes: reading.memoryAvailableBytes,
+      diskAvailableBytes: reading.diskAvailableBytes,
+      temperatureC: reading.temperatureCelsius ?? 0,
+      uplink: this.#uplink(),
+      isAccepting,
+      notAccepting: notAccepting === null ? undefined : Refusal.fromPartial(notAccepting),
+      slots,
+    };
+  }
+
+  #uplink(): UplinkRate {
+    const { uplink } = this.#limits;
+    if (uplink === null) return guess;
+    const ageMs = Math.max(0, Math.round(Date.now() - this.#limitsChangedMs()));
+    return { ...uplink, source: RateSource.DECLARED, ageMs, spread: 0 };
+  }
+
+  #limitsChangedMs(): number {
+    return statSync(this.#state.file('limits.json'), { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  }
+}
+
+/** The scheduler takes reasons of at most 256 characters. */
+function shorten(reason: string): string {
+  return reason.length <= 250 ? reason : `${reason.slice(0, 249)}…`;
+}

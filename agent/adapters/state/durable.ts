@@ -1,0 +1,47 @@
+// Files that a reader sees whole or not at all, whenever the process is killed or the power fails.
+
+import { closeSync, fsyncSync, openSync, renameSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+
+/** Writes by temporary name, fsync and rename. */
+export function writeDurably(file: string, text: string): void {
+  const temporary = temporaryOf(file);
+  const handle = openSync(temporary, 'w', 0o600);
+  try {
+    writeFileSync(handle, text);
+    fsyncSync(handle);
+  } finally {
+    closeSync(handle);
+  }
+  renameSync(temporary, file);
+  syncFolder(dirname(file));
+}
+
+/**
+ * Writes so that readers see it at once; on disk it is when the function that this returns was
+ * called. Without that call only a loss of power can undo it.
+ */
+export function writeAtOnce(file: string, text: string): () => void {
+  const temporary = temporaryOf(file);
+  const handle = openSync(temporary, 'w', 0o600);
+  writeFileSync(handle, text);
+  renameSync(temporary, file);
+  return () => {
+    fsyncSync(handle);
+    closeSync(handle);
+    syncFolder(dirname(file));
+  };
+}
+
+function temporaryOf(file: string): string {
+  return `${file}.${process.pid}.new`;
+}
+
+function syncFolder(path: string): void {
+  const folder = openSync(path, 'r');
+  try {
+    fsyncSync(folder);
+  } finally {
+    closeSync(folder);
+  }
+}

@@ -1,0 +1,111 @@
+// The owner's limits: each is read, and a mistake is told by its field; what follows from them.
+
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import { allow, type Readings } from '../../../agent/adapters/owner/allowance.ts';
+import { defaultLimits, readLimits, type Limits } from '../../../agent/adapters/owner/limits.ts';
+import { limitsText, withPause } from '../../../agent/adapters/owner/texts.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'punnet-limits-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const file = join(folder, 'limits.json');
+
+describe('the file', () => {
+  test('may be absent: the defaults hold', () => {
+    expect(readLimits(join(folder, 'none.json'))).toEqual(defaultLimits);
+  });
+
+  test('sets what it names', () => {
+    const set = {
+      isPaused: true,
+      hours: [['22:00', '07:00']],
+      slots: 1,
+      cpuShare: 0.5,
+      memoryBytes: 1e9,
+      temperatureC: 60,
+      diskReserveBytes: 5,
+      cacheBytes: 6,
+      uplink: { downBps: 2e7, upBps: 4e6 },
+      uplinkShare: 0.1,
+    };
+    expect(Object.keys(set)).toEqual(Object.keys(defaultLimits));
+    writeFileSync(file, JSON.stringify(set));
+    expect(readLimits(file)).toEqual(set);
+    expect(limitsText(file)).toMatch(/uplinkShare +0\.1 +set/);
+  });
+
+  test.each([
+    ['{', /not JSON/],
+    ['[]', /wanted an object/],
+    ['{"slot": 1}', /no limit "slot"; there are .*slots/],
+    ['{"isPaused": 1}', /isPaused: wanted true or false, found 1/],
+    ['{"slots": -1}', /slots: wanted a number, 0 or more, found -1/],
+    ['{"slots": "2"}', /slots: wanted a number/],
+    ['{"cpuShare": 2}', /cpuShare: wanted a number, 0.05 to 1, found 2/],
+    ['{"hours": ["22:00"]}', /hours: wanted pairs of times/],
+    ['{"hours": [["22:00", "24:00"]]}', /hours: wanted pairs of times/],
+    ['{"memoryBytes": "1 GB"}', /memoryBytes: wanted a number/],
+    ['{"temperatureC": 20}', /temperatureC: wanted a number, 30 or more/],
+    ['{"uplink": {"downBps": 1}}', /uplink: wanted bit\/s/],
+    ['{"uplink": 5}', /uplink: wanted bit\/s/],
+    ['{"uplinkShare": 0}', /uplinkShare: wanted a number, 0.01 to 1/],
+  ])('%s is refused by its field', (text, reason) => {
+    writeFileSync(file, text);
+    expect(() => readLimits(file)).toThrow(reason);
+    expect(() => withPause(file, true)).toThrow(reason);
+  });
+
+  test('is paused and resumed without losing the rest', () => {
+    writeFileSync(file, '{"slots": 1}');
+    writeFileSync(file, withPause(file, true));
+    expect(readLimits(file)).toEqual({ ...defaultLimits, slots: 1, isPaused: true });
+    writeFileSync(file, withPause(file, false));
+    expect(readLimits(file)).toEqual({ ...defaultLimits, slots: 1 });
+    expect(limitsText(file)).toMatch(/temperatureC +70 +default/);
+  });
+});
+
+const readings: Readings = {
+  slots: 4,
+  memoryBytes: 800,
+  diskAvailableBytes: 1e9,
+  temperatureC: 50,
+  minuteOfDay: 12 * 60,
+  sandboxProblem: null,
+  limitsProblem: null,
+};
+const night: Partial<Limits> = { hours: [['22:00', '07:00']] };
+
+test.each<[string, Partial<Limits>, Partial<Readings>, string | null, boolean]>([
+  ['nothing', {}, {}, null, false],
+  ['a pause', { isPaused: true }, {}, 'paused', false],
+  ['no slot', { slots: 0 }, {}, 'slots', false],
+  ['the hours', night, {}, 'hours', true],
+  ['the hours, at their start', night, { minuteOfDay: 22 * 60 }, null, false],
+  ['the hours, after midnight', night, { minuteOfDay: 7 * 60 - 1 }, null, false],
+  ['the hours, at their end', night, { minuteOfDay: 7 * 60 }, 'hours', true],
+  ['the temperature at its limit', {}, { temperatureC: 70 }, null, false],
+  ['the temperature', {}, { temperatureC: 70.1 }, 'temperature', false],
+  ['far too high a temperature', {}, { temperatureC: 75.1 }, 'temperature', true],
+  ['no sensor', {}, { temperatureC: null }, null, false],
+  ['the disk at its reserve', {}, { diskAvailableBytes: 200e6 }, null, false],
+  ['the disk', {}, { diskAvailableBytes: 200e6 - 1 }, 'disk', false],
+  ['the sandbox', {}, { sandboxProblem: 'none' }, 'sandbox', false],
+  ['a mistake in the file', {}, { limitsProblem: 'slot' }, 'limits', false],
+  ['a mistake, whatever the hours', night, { limitsProblem: 'slot' }, 'limits', false],
+  ['a pause, outside the hours', { ...night, isPaused: true }, {}, 'hours', true],
+])('%s: what may start, and what must end', (_what, limits, more, code, isEndingTasks) => {
+  const allowance = allow({ ...defaultLimits, ...limits }, { ...readings, ...more });
+  expect(allowance.notAccepting?.code ?? null).toBe(code);
+  expect(allowance).toMatchObject({ isAccepting: code === null, isEndingTasks });
+  expect(allowance.slots).toBe(code === null ? 4 : 0);
+});
+
+test('slots and memory are the least of what owner and node have', () => {
+  const some = { ...defaultLimits, slots: 3, memoryBytes: 500 };
+  expect(allow(some, readings)).toMatchObject({ slots: 3, memoryBytes: 500 });
+  const many = { ...defaultLimits, slots: 9, memoryBytes: 9_000 };
+  expect(allow(many, readings)).toMatchObject({ slots: 4, memoryBytes: 800 });
+});
