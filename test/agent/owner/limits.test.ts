@@ -91,7 +91,7 @@ test.each<[string, Partial<Limits>, Partial<Readings>, string | null, boolean]>(
   ['far too high a temperature', {}, { temperatureC: 75.1 }, 'temperature', true],
   ['no sensor', {}, { temperatureC: null }, null, false],
   ['the disk at its reserve', {}, { diskAvailableBytes: 200e6 }, null, false],
-  ['the disk', {}, { diskAvailableBytes: 200e6 - 1 }, 'disk', false],
+  ['the disk', {}, { diskAvailableBytes: 200e6 - 1 }, 'disk_reserve', false],
   ['the sandbox', {}, { sandboxProblem: 'none' }, 'sandbox', false],
   ['a mistake in the file', {}, { limitsProblem: 'slot' }, 'limits', false],
   ['a mistake, whatever the hours', night, { limitsProblem: 'slot' }, 'limits', false],
