@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // `punnet-agent`: what a volunteer's node runs. The same file in mode `shim` watches one task.
 
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import type { Inventory } from '../proto/gen/punnet/v1/node.ts';
 import { Inventory as InventoryMessage } from '../proto/gen/punnet/v1/node.ts';
@@ -38,7 +38,7 @@ async function main(args: readonly string[]): Promise<number> {
         throw new AgentError(`enrol wants an address and a token.\n\n${usage}`);
       }
       const name = flags.name ?? hostname();
-      const inventory = (): Promise<Inventory> => takeStock(state);
+      const inventory = (): Promise<Inventory> => takeStockOnce(state);
       const { enrol } = await import('./adapters/enrol/enrol.ts');
       return print(await enrol({ url, token, name, state, inventory }));
     }
@@ -84,6 +84,13 @@ async function takeStock(state: StateFolder): Promise<Inventory> {
   };
   writeDurably(state.file('inventory.json'), JSON.stringify(inventory));
   return inventory;
+}
+
+/** An enrolment that was refused, or whose answer was lost, measured already. */
+async function takeStockOnce(state: StateFolder): Promise<Inventory> {
+  const isTaken = existsSync(state.file('inventory.json'));
+  const before = isTaken ? readStock(state) : undefined;
+  return before?.agentVersion === version ? before : takeStock(state);
 }
 
 function readStock(state: StateFolder): Inventory {

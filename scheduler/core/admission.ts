@@ -152,13 +152,16 @@ export function revokeToken(state: State, command: RevokeToken, now: Instant): D
   };
 }
 
+const askForToken = 'ask the operator for a new one (punnet token create --node)';
+
 export function enrolNode(state: State, command: EnrolNode, now: Instant): Decision {
   const again = findEnrolled(state, command);
   if (again !== null) return again;
   const tokenId = state.tokenByHash.get(command.tokenHash);
   const token = tokenId === undefined ? undefined : state.tokens.get(tokenId);
   if (token === undefined) {
-    return refuse('token_unknown', 'This federation did not issue this token.', 'token');
+    const reason = `This federation did not issue this token: copy all of it, or ${askForToken}.`;
+    return refuse('token_unknown', reason, 'token');
   }
   const refusal = refuseToken(token, now);
   if (refusal !== null) return refusal;
@@ -203,14 +206,14 @@ function findEnrolled(state: State, command: EnrolNode): Decision | null {
 }
 
 function refuseToken(token: Token, now: Instant): Decision | null {
-  const ask = 'ask the operator for a new one (punnet token create --node)';
+  const ask = askForToken;
   if (token.role !== 'node') {
-    const reason = `This is a ${token.role}'s token; enrolment wants a node's token: ${ask}.`;
+    const reason = `This token is for people (${token.role}), wanted one for a node: ${ask}.`;
     return refuse('token_wrong_role', reason, 'token');
   }
   if (token.isRevoked) return refuse('token_revoked', `This token was revoked: ${ask}.`, 'token');
   if (token.expiresAt <= now) {
-    const when = `${Math.round((now - token.expiresAt) / 60_000)} minutes ago`;
+    const when = `${Math.floor((now - token.expiresAt) / 60_000)} minutes ago`;
     return refuse('token_expired', `This token expired ${when}: ${ask}.`, 'token');
   }
   if (token.usesLeft !== null && token.usesLeft <= 0) {

@@ -87,10 +87,7 @@ function fetchCa(url: URL, fingerprint: string): Promise<string> {
       const chain = chainOf(socket.getPeerCertificate(true));
       socket.destroy();
       const ca = chain.find((certificate) => isPinned(certificate.raw, fingerprint));
-      if (ca === undefined) {
-        const text = `${url.host} is not the federation that this token is for (its certificate is of another CA). Check the address; a proxy that opens TLS does this too.`;
-        return reject(new AgentError(text));
-      }
+      if (ca === undefined) return reject(notThisFederation(url));
       resolve(new X509Certificate(ca.raw).toString());
     });
     socket.setTimeout(timeoutMs, () => socket.destroy(new Error('no answer')));
@@ -109,10 +106,21 @@ function chainOf(leaf: PeerCertificate & { issuerCertificate?: PeerCertificate }
 }
 
 function unreachable(url: URL, error: Error): AgentError {
+  const code = 'code' in error ? String(error.code) : '';
+  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') {
+    const text = `${url.host} shows a certificate for other names (${error.message}): use the address as the operator sent it, or have the scheduler started with --name ${url.hostname}.`;
+    return new AgentError(text, { cause: error });
+  }
+  if (/CERT|SIGNATURE|SELF_SIGNED/.test(code)) return notThisFederation(url, error);
   return new AgentError(
     `${url.host} can't be reached (${error.message}): check the address and this node's network.`,
     { cause: error },
   );
+}
+
+function notThisFederation(url: URL, cause?: Error): AgentError {
+  const text = `${url.host} is not the federation that this token is for (its certificate is of another CA). Check the address; a proxy that opens TLS does this too.`;
+  return new AgentError(text, { cause });
 }
 
 function post(url: URL, ca: string, body: Buffer): Promise<Buffer> {
