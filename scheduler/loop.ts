@@ -1,7 +1,7 @@
 // Drives the core and decides nothing: takes commands in batches, applies what is decided, puts the
 // facts on disk with one sync, and only then lets effects and answers go.
 
-import type { Answer, Command, Decision, Effect, View } from './core/index.ts';
+import type { Answer, Command, Decision, Effect, Instant, View } from './core/index.ts';
 import {
   State,
   StateView,
@@ -39,6 +39,8 @@ export class Loop {
   readonly #options: LoopOptions;
   readonly #state: State;
   readonly #view: View;
+  /** How far the clock was behind the last fact at the start. */
+  readonly #behindMs: number;
   #sequence: number;
   #inbox: Entry[] = [];
   #isRunning = false;
@@ -53,7 +55,8 @@ export class Loop {
     this.#options = options;
     this.#state = state;
     this.#sequence = sequence;
-    this.#view = new StateView(state, () => options.clock.now());
+    this.#behindMs = Math.max(0, state.latest - options.clock.now());
+    this.#view = new StateView(state, () => this.now());
   }
 
   /**
@@ -67,12 +70,25 @@ export class Loop {
     for await (const facts of recovery.batches) for (const fact of facts) apply(state, fact);
     for (const warning of recovery.warnings) options.onWarning(warning);
     const loop = new Loop(options, state, recovery.lastSequence());
+    if (loop.#behindMs > 0) {
+      options.onWarning(
+        `The clock is ${loop.#behindMs} ms behind the journal: time goes on from the last entry. Set the clock, then start again.`,
+      );
+    }
     loop.#scheduleTick();
     return loop;
   }
 
   get view(): View {
     return this.#view;
+  }
+
+  /**
+   * The federation's time: the clock's, but after a clock that was set back while nothing ran it
+   * goes on from the last fact, so that no deadline stands still until the clock has caught up.
+   */
+  now(): Instant {
+    return instant(Math.max(this.#options.clock.now() + this.#behindMs, this.#state.latest));
   }
 
   /** Number of batches on disk. */
@@ -130,8 +146,7 @@ export class Loop {
   }
 
   async #runBatch(entries: readonly Entry[]): Promise<void> {
-    // A wall clock that was set back must not take time back.
-    const now = instant(Math.max(this.#options.clock.now(), this.#state.latest));
+    const now = this.now();
     const decisions: Decision[] = [];
     for (const { command } of [...entries, { command: { kind: 'place' } as const }]) {
       const decision = decide(this.#state, command, now);

@@ -28,7 +28,7 @@ import { urlHost } from './adapters/url-host.ts';
 import { ApiServer } from './api/server.ts';
 import type { Config } from './config.ts';
 import { readConfig } from './config.ts';
-import type { Effect } from './core/index.ts';
+import type { Effect, Instant } from './core/index.ts';
 import { instant, nodeId, tokenId } from './core/index.ts';
 import { Loop } from './loop.ts';
 
@@ -86,8 +86,9 @@ async function start(config: Config, log: pino.Logger, stops: Stops): Promise<vo
   // The loop and what surrounds it need each other: they are made first, and listen last.
   const submit: Loop['submit'] = (command) => loop.submit(command);
   const view = (): Loop['view'] => loop.view;
+  const now = (): Instant => loop.now();
   const nats = await startNats(config, folder, { log, stops });
-  const composer = new LeaseComposer({ blobs, signer, view, now: () => clock.now() });
+  const composer = new LeaseComposer({ blobs, signer, view, now });
   const link = await NodeLink.connect({
     ...{ url: nats.url, caPem: pki.caPem },
     credentials: await folder.identity.schedulerCredentials(),
@@ -104,13 +105,13 @@ async function start(config: Config, log: pino.Logger, stops: Stops): Promise<vo
   const https = new HttpsServer({
     ...{ host: config.host, port: ports.https, blobs, signer },
     ...{ keyPem: pki.keyPem, certificatePem: pki.certificatePem, caPem: pki.caPem },
-    now: () => clock.now(),
+    now,
     ...enrolment(config, folder, { submit, urls }),
     ...nodeRules(view),
   });
   const api = new ApiServer({
     ...{ view, submit, blobs, hashToken, caPem: pki.caPem },
-    now: () => clock.now(),
+    now,
     makeToken: () => makeToken(pki.caFingerprint),
     enrolUrl: urls.https,
     endpoint: urls.endpoint,
@@ -274,7 +275,7 @@ function letOperatorIn(
         tokenId: tokenId(`t${randomBytes(5).toString('hex')}`),
         hash: hashToken(token),
         ...{ role: 'operator', name: 'operator', siteId: null, uses: null },
-        expiresAt: instant(Date.now() + operatorTokenMs),
+        expiresAt: instant(loop.now() + operatorTokenMs),
       });
     },
   });

@@ -1,0 +1,71 @@
+// The loop's time: whatever the wall clock did while nothing ran, deadlines go on.
+
+import { expect, test } from 'vitest';
+import { instant, nodeId, siteId, tokenId } from '../../scheduler/core/index.ts';
+import type { Effect } from '../../scheduler/core/index.ts';
+import { Loop } from '../../scheduler/loop.ts';
+import { MemoryDisk, MemoryJournal } from '../../sim/kernel/memory-journal.ts';
+import { VirtualClock } from '../../sim/kernel/virtual-clock.ts';
+import { pi3 } from './core/harness.ts';
+
+const start = 1_800_000_000_000;
+const hourMs = 3_600_000;
+
+interface Started {
+  readonly loop: Loop;
+  readonly clock: VirtualClock;
+  readonly effects: Effect[];
+  readonly warnings: string[];
+}
+
+async function startLoop(disk: MemoryDisk, atMs: number): Promise<Started> {
+  const clock = new VirtualClock(instant(atMs));
+  const effects: Effect[] = [];
+  const warnings: string[] = [];
+  const loop = await Loop.start({
+    journal: new MemoryJournal(disk),
+    clock,
+    sink: { carryOut: (some) => effects.push(...some) },
+    onFatal: (error) => {
+      throw error;
+    },
+    onWarning: (warning) => warnings.push(warning),
+  });
+  return { loop, clock, effects, warnings };
+}
+
+async function withNode(disk: MemoryDisk): Promise<void> {
+  const { loop } = await startLoop(disk, start);
+  const token = { tokenId: tokenId('t'), hash: 'h', role: 'node', name: '', uses: 1 } as const;
+  const expiresAt = instant(start + hourMs);
+  await loop.submit({ kind: 'setSite', siteId: siteId('s'), downBps: 1e6, upBps: 1e6, share: 1 });
+  await loop.submit({ kind: 'createToken', ...token, siteId: siteId('s'), expiresAt });
+  await loop.submit({
+    ...{ kind: 'enrolNode', tokenHash: 'h', requestId: 'r', nodeId: nodeId('pi'), name: 'pi' },
+    ...{ natsPublicKey: 'key', inventory: pi3 },
+  });
+  await loop.submit({
+    ...{ kind: 'nodeSpoke', nodeId: nodeId('pi'), instanceNumber: 1, instanceId: 'i', sequence: 1 },
+    ...{ status: null, inventory: null, held: [], started: [], exited: [], ended: [] },
+    ...{ transfersWanted: [], transfersDone: [] },
+  });
+  await loop.stop();
+}
+
+test.each([
+  ['set back by an hour', -hourMs, 1],
+  ['right', 10_000, 0],
+])('after a restart with a clock that is %s a silent node is noticed in time', async (...row) => {
+  const [, shiftMs, warningCount] = row;
+  const disk = new MemoryDisk();
+  await withNode(disk);
+  const { loop, clock, warnings } = await startLoop(disk, start + shiftMs);
+  expect(warnings).toHaveLength(warningCount);
+  expect(loop.now()).toBeGreaterThanOrEqual(start);
+  for (let second = 0; second < 600; second += 1) {
+    clock.advanceTo(instant(clock.now() + 1_000));
+    await new Promise(setImmediate);
+  }
+  expect(loop.view.node(nodeId('pi'))?.health).toBe('suspect');
+  await loop.stop();
+});
