@@ -1,5 +1,6 @@
 // The agent's flags. `node:util` reads them: a Pi needs no library for that.
 
+import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { AgentError } from './adapters/state/state-folder.ts';
 
@@ -43,7 +44,8 @@ export function readFlags(args: readonly string[]): Flags {
     });
     return {
       words: positionals,
-      stateFolder: values.state,
+      // Tasks have other working directories than the agent.
+      stateFolder: resolve(values.state),
       name: values.name,
       isUnsandboxedAllowed: values['allow-unsandboxed'],
       wantsHelp: values.help,

@@ -27,9 +27,13 @@ export class Program {
   readonly #child: ChildProcess;
   readonly #waiters = new Set<Waiter>();
 
-  constructor(name: string, words: readonly string[], env: NodeJS.ProcessEnv = process.env) {
+  constructor(
+    name: string,
+    words: readonly string[],
+    where: { readonly env?: NodeJS.ProcessEnv; readonly cwd?: string } = {},
+  ) {
     this.name = name;
-    this.#child = spawn(process.execPath, words, { stdio: ['ignore', 'pipe', 'pipe'], env });
+    this.#child = spawn(process.execPath, words, { stdio: ['ignore', 'pipe', 'pipe'], ...where });
     this.ended = new Promise((resolve) => {
       this.#child.once('close', (code, signal) => resolve({ code, signal }));
     });

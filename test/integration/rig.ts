@@ -75,7 +75,7 @@ export class Rig {
   /** Starts one of the built programs. */
   run(name: string, ...words: readonly string[]): Program {
     const [program = '', ...rest] = words;
-    const started = new Program(name, [join(dist, program), ...rest], this.env);
+    const started = new Program(name, [join(dist, program), ...rest], { env: this.env });
     this.#programs.push(started);
     return started;
   }
