@@ -74,6 +74,15 @@ const promises: Readonly<Record<string, (rig: JournalRig) => Promise<void>>> = {
     expect((await readAll(rig.open())).batches).toEqual([[site(0)], [site(1)]]);
   },
 
+  'refuses the older of two writers, and keeps what the newer wrote': async (rig) => {
+    const older = await opened(rig);
+    await appendSites(older, 0, 1);
+    await appendSites(await opened(rig), 1, 2);
+    await expect(older.append([site(9)], 1)).rejects.toThrow(/somebody else|exists/);
+    await expect(older.append([site(9)], 1)).rejects.toThrow();
+    expect((await readAll(rig.open())).batches).toEqual([[site(0)], [site(1)], [site(2)]]);
+  },
+
   'takes nothing more after a write that failed, and loses nothing before it': async (rig) => {
     const journal = await opened(rig);
     await appendSites(journal, 0, 2);

@@ -1,15 +1,16 @@
 // The journal in a folder: append-only segments and snapshots. One fdatasync a batch; a snapshot is
 // checked before anything goes, and the one before it stays, with all batches since.
 
-import { mkdirSync, rmSync } from 'node:fs';
+import { fstatSync, mkdirSync, rmSync } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { DurableFact, StateImage } from '../../core/index.ts';
 import type { Journal, Recovery } from '../../ports.ts';
+import { syncFolder } from '../durable-file.ts';
 import { encodeFrame } from './codec.ts';
 import { JournalError, missingError } from './journal-error.ts';
-import { fileOf, listFiles, removeCovered, sequenceOf, syncFolder } from './journal-files.ts';
+import { fileOf, listFiles, removeCovered, sequenceOf } from './journal-files.ts';
 import type { Repair } from './segment-reader.ts';
 import { readSegment, repair } from './segment-reader.ts';
 import { newestSnapshot, writeSnapshot } from './snapshot-store.ts';
@@ -90,7 +91,7 @@ export class FileJournal implements Journal {
     this.#closedSegments = Math.max(0, segments.length - 1);
     const last = segments.at(-1);
     // A snapshot may know more batches than are left: then the next one begins a segment.
-    if (last !== undefined && next === this.#sequence) await this.#openSegment(last);
+    if (last !== undefined && next === this.#sequence) await this.#openSegment(last, 'a');
     this.#failure = undefined;
   }
 
@@ -105,25 +106,15 @@ export class FileJournal implements Journal {
     this.#isWriting = true;
     try {
       const frame = encodeFrame(facts, expectedSequence);
-      if (this.#segment === undefined || this.#segmentBytes >= this.#options.segmentBytes) {
-        await this.#nextSegment();
-      }
-      await this.#write(frame);
-      await this.#segment?.datasync();
+      const segment = await this.#segmentToWrite();
+      await writeWhole(segment, frame);
+      await segment.datasync();
       this.#segmentBytes += frame.length;
       this.#sequence += 1;
     } catch (error) {
       throw this.#fail('a batch could not be written', error);
     } finally {
       this.#isWriting = false;
-    }
-  }
-
-  /** A write may take less than it was given, on a disk that is nearly full. */
-  async #write(frame: Buffer): Promise<void> {
-    for (let written = 0; written < frame.length;) {
-      const result = await this.#segment?.write(frame, written);
-      written += result?.bytesWritten ?? 0;
     }
   }
 
@@ -136,18 +127,26 @@ export class FileJournal implements Journal {
     return this.#failure;
   }
 
-  async #nextSegment(): Promise<void> {
-    if (this.#segment !== undefined) {
-      await this.#segment.close();
-      this.#closedSegments += 1;
+  /** The lock of the data folder does not reach into containers: another writer is found here. */
+  async #segmentToWrite(): Promise<FileHandle> {
+    const current = this.#segment;
+    if (current !== undefined && fstatSync(current.fd).size !== this.#segmentBytes) {
+      throw new Error('somebody else writes here');
     }
-    await this.#openSegment(fileOf(this.#folder, this.#sequence, '.segment'));
+    if (current !== undefined && this.#segmentBytes < this.#options.segmentBytes) return current;
+    if (current !== undefined) this.#closedSegments += 1;
+    await current?.close();
+    // Made by nobody else.
+    const next = await this.#openSegment(fileOf(this.#folder, this.#sequence, '.segment'), 'ax');
     syncFolder(this.#folder);
+    return next;
   }
 
-  async #openSegment(file: string): Promise<void> {
-    this.#segment = await open(file, 'a', 0o600);
-    this.#segmentBytes = (await this.#segment.stat()).size;
+  async #openSegment(file: string, flags: 'a' | 'ax'): Promise<FileHandle> {
+    const segment = await open(file, flags, 0o600);
+    this.#segment = segment;
+    this.#segmentBytes = (await segment.stat()).size;
+    return segment;
   }
 
   wantsSnapshot(): boolean {
@@ -166,5 +165,12 @@ export class FileJournal implements Journal {
     await this.#segment?.close();
     this.#segment = undefined;
     this.#failure = new JournalError('The journal is closed.');
+  }
+}
+
+/** A write may take less than it was given, on a disk that is nearly full. */
+async function writeWhole(segment: FileHandle, bytes: Buffer): Promise<void> {
+  for (let written = 0; written < bytes.length;) {
+    written += (await segment.write(bytes, written)).bytesWritten;
   }
 }

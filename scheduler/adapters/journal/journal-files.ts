@@ -1,6 +1,6 @@
 // The files of a journal's folder: `<batches before it>.segment` and `<batches in it>.snapshot`.
 
-import { closeSync, fsyncSync, openSync, readdirSync, rmSync } from 'node:fs';
+import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 
 export type Ending = '.segment' | '.snapshot';
@@ -32,11 +32,4 @@ export function removeCovered(folder: string, kept: { older: number; newer: numb
   // A segment is covered when the next one starts at or before the snapshot.
   const firstKept = segments.findLastIndex((file) => sequenceOf(file) <= kept.older);
   for (const file of segments.slice(0, Math.max(0, firstKept))) rmSync(file);
-}
-
-/** Makes new and removed names durable. */
-export function syncFolder(folder: string): void {
-  const handle = openSync(folder, 'r');
-  fsyncSync(handle);
-  closeSync(handle);
 }

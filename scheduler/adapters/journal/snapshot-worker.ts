@@ -5,7 +5,7 @@ import { writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { StateImage } from '../../core/index.ts';
-import { syncFolder } from './journal-files.ts';
+import { syncFolder } from '../durable-file.ts';
 import { decodeSnapshot, encodeSnapshot } from './snapshot-codec.ts';
 
 // What writeSnapshot hands over; it is the only one that starts this worker.

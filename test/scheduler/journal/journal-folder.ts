@@ -24,7 +24,11 @@ export interface Reading {
 }
 
 export class JournalFolder {
-  readonly path = mkdtempSync(join(base(), 'punnet-journal-'));
+  readonly path: string;
+
+  constructor(parent = quickPlace()) {
+    this.path = mkdtempSync(join(parent, 'punnet-journal-'));
+  }
 
   /** Opens the journal, reads all of it, and lets `use` go on with it. */
   async read(
@@ -81,7 +85,7 @@ export class JournalFolder {
 }
 
 /** In memory where there is such a place: thousands of damaged journals would wait for a disk. */
-function base(): string {
+function quickPlace(): string {
   try {
     accessSync('/dev/shm', constants.W_OK);
     return '/dev/shm';

@@ -1,0 +1,60 @@
+// A disk of a few megabytes that a test can fill: a tmpfs in a mount namespace of its own, which
+// goes with the process that holds it, and that with the test.
+
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, rmdirSync, statfsSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestContext } from 'vitest';
+
+export class SmallDisk {
+  readonly path: string;
+  readonly #point: string;
+  readonly #holder: ChildProcess;
+
+  private constructor(point: string, holder: ChildProcess) {
+    this.#point = point;
+    this.#holder = holder;
+    this.path = `/proc/${holder.pid}/root${point}`;
+  }
+
+  /** A string says why there can be none here. */
+  static async mount(megabytes: number): Promise<SmallDisk | string> {
+    const point = mkdtempSync(join(tmpdir(), 'punnet-disk-'));
+    const script = 'mount -t tmpfs -o "size=$1m" tmpfs "$2" && echo mounted && exec cat';
+    const words = ['-rm', 'sh', '-c', script, 'sh', String(megabytes), point];
+    const holder = spawn('unshare', words, { stdio: ['pipe', 'pipe', 'pipe'] });
+    let said = '';
+    holder.stderr.on('data', (bytes: Buffer) => (said += bytes.toString()));
+    const mounted = once(holder.stdout, 'data').then(() => true);
+    const ended = once(holder, 'close').then(() => false);
+    if (await Promise.race([mounted, ended])) return new SmallDisk(point, holder);
+    rmdirSync(point);
+    return `no small disk can be mounted here: ${said.trim()}`;
+  }
+
+  /** Leaves at most so many bytes. */
+  fill(leftBytes = 0): void {
+    const { bavail, bsize } = statfsSync(this.path);
+    const pages = Math.max(0, bavail - Math.ceil(leftBytes / bsize));
+    writeFileSync(join(this.path, 'ballast'), Buffer.alloc(pages * bsize, 1));
+  }
+
+  free(): void {
+    rmSync(join(this.path, 'ballast'));
+  }
+
+  async unmount(): Promise<void> {
+    const closed = once(this.#holder, 'close');
+    this.#holder.stdin?.end();
+    await closed;
+    rmdirSync(this.#point);
+  }
+}
+
+/** The disk, in a test that is skipped without one. */
+export function diskOf(context: TestContext, mounted: SmallDisk | string): SmallDisk {
+  return typeof mounted === 'string' ? context.skip(mounted) : mounted;
+}
