@@ -75,7 +75,7 @@ interface Folder {
 }
 
 async function start(config: Config, log: pino.Logger, stops: Stops): Promise<void> {
-  const folder = await openFolder(config, stops);
+  const folder = await openFolder(config, log, stops);
   const { pki, blobs, signer, ports } = folder;
   const clock = new SystemClock();
   const urls = {
@@ -139,7 +139,7 @@ async function start(config: Config, log: pino.Logger, stops: Stops): Promise<vo
   log.info({ ...urls, dataFolder, federation }, 'ready');
 }
 
-async function openFolder(config: Config, stops: Stops): Promise<Folder> {
+async function openFolder(config: Config, log: pino.Logger, stops: Stops): Promise<Folder> {
   const { dataFolder, host } = config;
   mkdirSync(dataFolder, { recursive: true, mode: 0o700 });
   stops.push(await lockData(dataFolder));
@@ -148,7 +148,7 @@ async function openFolder(config: Config, stops: Stops): Promise<Folder> {
     wanted === 0 ? kept.port(name, host) : Promise.resolve(wanted);
   return {
     pki: await openPki(dataFolder, [config.publicName, host]),
-    blobs: await BlobStore.open(dataFolder),
+    blobs: await BlobStore.open(dataFolder, (damage) => log.error(damage, 'a blob was damaged')),
     signer: new CapabilitySigner(loadCapabilityKey(dataFolder)),
     identity: NatsIdentity.open(dataFolder),
     ports: {

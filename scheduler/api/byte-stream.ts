@@ -49,11 +49,7 @@ async function write(
     const caller = authenticate(deps, call.metadata);
     const upload = new Upload(call);
     const { sha256, size } = uploadName(await upload.name());
-    try {
-      await deps.blobs.put(upload.bytes(), sha256, size);
-    } catch (error) {
-      throw asApiError(error);
-    }
+    await deps.blobs.put(upload.bytes(), sha256, size);
     await deps.blobs.markOwned(caller.name, sha256);
     callback(null, { committedSize: size });
   } catch (error) {
@@ -61,23 +57,6 @@ async function write(
     call.resume();
     callback(told(deps, error));
   }
-}
-
-const blobCodes: Readonly<Record<string, status>> = {
-  wrong_hash: status.INVALID_ARGUMENT,
-  too_short: status.INVALID_ARGUMENT,
-  too_long: status.INVALID_ARGUMENT,
-  invalid: status.INVALID_ARGUMENT,
-  not_found: status.NOT_FOUND,
-  disk_full: status.RESOURCE_EXHAUSTED,
-};
-
-/** Errors of the blob store carry a code. */
-function asApiError(error: unknown): unknown {
-  if (error instanceof ApiError || !(error instanceof Error) || !('code' in error)) return error;
-  const code = blobCodes[String(error.code)];
-  if (code === undefined) return error;
-  return new ApiError(code, error.message, { reason: String(error.code).toUpperCase() });
 }
 
 /** The requests of one upload: the first names the blob, all carry bytes in order. */

@@ -9,7 +9,7 @@ import type {
 import type { Principal } from './auth.ts';
 import { authenticate } from './auth.ts';
 import type { ApiDeps } from './deps.ts';
-import { ApiError, toServiceError } from './errors.ts';
+import { asApiError, toServiceError } from './errors.ts';
 
 /** A unary handler from a plain function of request and caller. */
 export function unary<Request, Response>(
@@ -42,6 +42,6 @@ export function streaming<Request, Response>(
 
 /** The error for the caller; the insides of one that is our own fault go to the log. */
 export function told(deps: ApiDeps, error: unknown): ReturnType<typeof toServiceError> {
-  if (!(error instanceof ApiError)) deps.onFault(error);
+  if (asApiError(error) === undefined) deps.onFault(error);
   return toServiceError(error);
 }

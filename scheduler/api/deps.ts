@@ -4,7 +4,6 @@ import type { Readable } from 'node:stream';
 import type { Answer, Command, Instant, View } from '../core/index.ts';
 
 export interface Blobs {
-  has(sha256: string): Promise<boolean>;
   size(sha256: string): Promise<number | undefined>;
   /** Fails, and leaves nothing, when the bytes are not the blob. */
   put(stream: AsyncIterable<Uint8Array>, sha256: string, sizeBytes: number): Promise<void>;

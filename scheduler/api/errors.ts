@@ -115,9 +115,29 @@ function refusalDetails({ code, reason }: CommandRefusal, field: string): readon
   }
 }
 
+/** What the blob store's codes are to a caller. */
+const blobStatuses: Readonly<Record<string, status>> = {
+  wrong_hash: status.INVALID_ARGUMENT,
+  too_short: status.INVALID_ARGUMENT,
+  too_long: status.INVALID_ARGUMENT,
+  invalid: status.INVALID_ARGUMENT,
+  not_found: status.NOT_FOUND,
+  disk_full: status.RESOURCE_EXHAUSTED,
+  damaged: status.DATA_LOSS,
+};
+
+/** The error as it is told to the caller; undefined: it is our own fault. */
+export function asApiError(error: unknown): ApiError | undefined {
+  if (error instanceof ApiError) return error;
+  if (!(error instanceof Error) || !('code' in error)) return undefined;
+  const code = blobStatuses[String(error.code)];
+  if (code === undefined) return undefined;
+  return new ApiError(code, error.message, { reason: String(error.code).toUpperCase() });
+}
+
 /** Whatever was thrown, as gRPC wants it. Our own faults are told without their insides. */
 export function toServiceError(error: unknown): Partial<ServiceError> {
-  const known = error instanceof ApiError ? error : ourFault();
+  const known = asApiError(error) ?? ourFault();
   const { code, message } = known;
   const info = { reason: known.reason, domain: 'punnet', metadata: {} };
   const details = [detail('ErrorInfo', ErrorInfo.encode(info).finish()), ...known.details];

@@ -2,47 +2,43 @@
 // all. Who owns what is kept as empty marker files.
 
 import { createHash, randomUUID } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import type { Stats } from 'node:fs';
+import { mkdir, open, rename, rm, stat, statfs, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { Readable } from 'node:stream';
-
-export type BlobErrorCode =
-  'wrong_hash' | 'too_short' | 'too_long' | 'disk_full' | 'not_found' | 'invalid' | 'io';
-
-export class BlobError extends Error {
-  readonly code: BlobErrorCode;
-
-  constructor(code: BlobErrorCode, message: string, cause?: unknown) {
-    super(message, { cause });
-    this.name = 'BlobError';
-    this.code = code;
-  }
-}
+import { BlobError, asBlobError, codeOf } from './blob-error.ts';
 
 export interface ByteRange {
   readonly offset?: number;
   readonly length?: number;
 }
 
+/** The end of the disk is the journal's: it must go on when uploads have filled the rest. */
+const reservedRatio = 0.05;
+const reservedBytes = 1e9;
+
 export class BlobStore {
   readonly #root: string;
+  readonly #onDamage: (error: BlobError) => void;
+  /** Of uploads under way, as announced. */
+  #expectedBytes = 0;
 
-  private constructor(root: string) {
+  private constructor(root: string, onDamage: (error: BlobError) => void) {
     this.#root = root;
+    this.#onDamage = onDamage;
   }
 
-  /** Opens `<dataFolder>/blobs` and removes what unfinished writes left there. */
-  static async open(dataFolder: string): Promise<BlobStore> {
+  /**
+   * Opens `<dataFolder>/blobs` and removes what unfinished writes left there. `onDamage` is told of
+   * blobs that were found to be others than their names say; they are removed.
+   */
+  static async open(dataFolder: string, onDamage: (error: BlobError) => void): Promise<BlobStore> {
     const root = path.join(dataFolder, 'blobs');
     await rm(path.join(root, 'tmp'), { recursive: true, force: true });
     await mkdir(path.join(root, 'tmp'), { recursive: true, mode: 0o700 });
     await mkdir(path.join(root, 'owners'), { recursive: true, mode: 0o700 });
-    return new BlobStore(root);
-  }
-
-  async has(sha256: string): Promise<boolean> {
-    return (await this.size(sha256)) !== undefined;
+    await syncFolder(dataFolder);
+    return new BlobStore(root, onDamage);
   }
 
   /** Bytes, or undefined when the blob is not here. */
@@ -67,7 +63,10 @@ export class BlobStore {
     }
     const temporary = path.join(this.#root, 'tmp', randomUUID());
     const folder = path.dirname(this.#path(expectedSha));
+    const othersBytes = this.#expectedBytes;
+    this.#expectedBytes += expectedSize;
     try {
+      await this.#checkSpace(expectedSha, expectedSize, othersBytes);
       await writeChecked(temporary, stream, expectedSha, expectedSize);
       await mkdir(folder, { recursive: true, mode: 0o700 });
       await rename(temporary, this.#path(expectedSha));
@@ -76,32 +75,76 @@ export class BlobStore {
     } catch (error) {
       await rm(temporary, { force: true });
       throw asBlobError(error, expectedSha);
+    } finally {
+      this.#expectedBytes -= expectedSize;
     }
   }
 
-  /** Stores bytes; returns their SHA-256. */
-  async putBytes(bytes: Uint8Array): Promise<string> {
-    const sha256 = createHash('sha256').update(bytes).digest('hex');
-    if (!(await this.has(sha256))) await this.put(Readable.from([bytes]), sha256, bytes.length);
-    return sha256;
+  async #checkSpace(sha256: string, sizeBytes: number, othersBytes: number): Promise<void> {
+    const { bavail, bsize, blocks } = await statfs(this.#root);
+    const reserved = Math.min(reservedBytes, reservedRatio * blocks * bsize);
+    const room = Math.max(0, Math.floor(bavail * bsize - reserved - othersBytes));
+    if (sizeBytes <= room) return;
+    throw new BlobError(
+      'disk_full',
+      `blob ${sha256}: want ${sizeBytes} bytes, the scheduler's disk has room for ${room}; free some space there, or try later`,
+    );
   }
 
-  /** Streams the blob or a part of it. The stream fails with ENOENT when the blob is not here. */
+  /**
+   * Streams the blob or a part of it. The stream fails with ENOENT when the blob is not here, and
+   * with a BlobError after its last byte when the whole was read and is not what its name says.
+   */
   read(sha256: string, range: ByteRange = {}): Readable {
-    const start = range.offset ?? 0;
-    if (range.length === 0) return Readable.from([]);
-    const end = range.length === undefined ? Infinity : start + range.length - 1;
-    return createReadStream(this.#path(sha256), { start, end });
+    return Readable.from(this.#read(sha256, range));
   }
 
-  /** The whole blob. Throws a BlobError when it is not here or larger than `maxBytes`. */
+  async *#read(
+    sha256: string,
+    { offset = 0, length = Infinity }: ByteRange,
+  ): AsyncGenerator<Buffer> {
+    if (length === 0) return;
+    const hash = createHash('sha256');
+    const handle = await open(this.#path(sha256), 'r');
+    try {
+      const options = { start: offset, end: offset + length - 1, autoClose: false };
+      // What a stream yields without an encoding.
+      const parts: AsyncIterable<Buffer> = handle.createReadStream(options);
+      for await (const part of parts) {
+        hash.update(part);
+        yield part;
+      }
+      const found = await handle.stat();
+      const isWhole = offset === 0 && length >= found.size;
+      if (isWhole && hash.digest('hex') !== sha256) throw await this.#remove(sha256, found);
+    } finally {
+      await handle.close();
+    }
+  }
+
+  /** Damaged bytes must not stand in the way of good ones, which may be there already. */
+  async #remove(sha256: string, damaged: Stats): Promise<BlobError> {
+    const file = this.#path(sha256);
+    const found = await stat(file).catch(() => null);
+    if (found?.ino === damaged.ino) await rm(file);
+    const error = new BlobError(
+      'damaged',
+      `blob ${sha256}: its bytes changed on the scheduler's disk, and were removed; send it again, and check that disk`,
+    );
+    this.#onDamage(error);
+    return error;
+  }
+
+  /** The whole blob. Throws a BlobError when it is not here, damaged or larger than `maxBytes`. */
   async readBytes(sha256: string, maxBytes: number): Promise<Buffer> {
     const size = await this.size(sha256);
     if (size === undefined) throw new BlobError('not_found', `blob ${sha256}: not here; send it`);
     if (size > maxBytes) {
       throw new BlobError('too_long', `blob ${sha256}: want up to ${maxBytes} bytes, has ${size}`);
     }
-    return await readFile(this.#path(sha256));
+    const parts: Buffer[] = [];
+    for await (const part of this.#read(sha256, {})) parts.push(part);
+    return Buffer.concat(parts);
   }
 
   async markOwned(principal: string, sha256: string): Promise<void> {
@@ -177,16 +220,4 @@ async function syncFolder(folder: string): Promise<void> {
   } finally {
     await handle.close();
   }
-}
-
-function asBlobError(error: unknown, sha256: string): BlobError {
-  if (error instanceof BlobError) return error;
-  if (['ENOSPC', 'EDQUOT'].includes(codeOf(error))) {
-    return new BlobError('disk_full', `blob ${sha256}: the disk is full; free some space`, error);
-  }
-  return new BlobError('io', `blob ${sha256}: could not be stored; send it again`, error);
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : '';
 }

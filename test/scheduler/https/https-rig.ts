@@ -53,7 +53,7 @@ export class HttpsRig {
   ): Promise<HttpsRig> {
     const folder = mkdtempSync(join(tmpdir(), 'punnet-https-'));
     const pki = await openPki(folder, []);
-    const blobs = await BlobStore.open(folder);
+    const blobs = await BlobStore.open(folder, () => undefined);
     const { keyPem, certificatePem, caPem } = pki;
     const server = new HttpsServer({
       ...{ host: '127.0.0.1', port: 0, keyPem, certificatePem, caPem, blobs, signer },
