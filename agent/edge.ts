@@ -51,7 +51,7 @@ export class Edge implements EffectSink {
   }
 
   #carry(effect: Exclude<Effect, { kind: 'say' }>): void {
-    const { sandbox, log } = this.#options;
+    const { sandbox } = this.#options;
     switch (effect.kind) {
       case 'measureInputs':
         return this.#run(effect.lease.leaseId, () => this.#measure(effect.lease));
@@ -68,7 +68,6 @@ export class Edge implements EffectSink {
       case 'forget':
         return this.#run(effect.leaseId, () => this.#forget(effect.leaseId));
       case 'quarantined':
-        log('quarantined', { reason: 'two agents have this identity: enrol this node again' });
         return this.#options.onQuarantined();
     }
   }

@@ -60,13 +60,20 @@ export async function run(
   status = () => agent.status(abilities.backend);
   const end = new Promise<number>((resolve) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve(0));
-    agent.onQuarantined = () => resolve(3);
+    agent.onQuarantined = () => {
+      log('quarantined', { reason: quarantineReason(identity.nodeId) });
+      resolve(3);
+    };
   });
   await agent.start();
   const code = await end;
   await agent.stop();
   log('stopped', { code });
   return code;
+}
+
+function quarantineReason(nodeId: string): string {
+  return `two agents have the identity of node ${nodeId} (is this folder a copy?). Both stop. Ask the operator to revoke it (punnet node revoke ${nodeId}), then enrol each node by itself: a new token, and an empty folder (--state)`;
 }
 
 interface AgentParts {

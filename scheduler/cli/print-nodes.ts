@@ -23,7 +23,10 @@ export function nodesText(io: CliIo, nodes: readonly Node[]): string {
     ageText(io, node.lastHeardUnixMs),
   ]);
   const head = ['node', 'name', 'site', 'health', 'arch', 'busy', 'slot speed', 'load', 'heard'];
-  return table(io, head, rows);
+  const twin = nodes.find((node) => node.health === NodeHealth.QUARANTINED);
+  const hint =
+    twin === undefined ? '' : `quarantined, and what to do: punnet node ${twin.nodeId}\n`;
+  return table(io, head, rows) + hint;
 }
 
 /** One node in full. */
@@ -38,6 +41,7 @@ export function nodeText(io: CliIo, node: Node): string {
     ['health', stateText(io, enumText(NodeHealth, node.health))],
     ['not accepting', isRefusing ? safeText(refusal?.reason ?? 'no reason given') : ''],
     ['what would help', isRefusing ? safeText(refusal?.remedy ?? '') : ''],
+    ['quarantined', node.health === NodeHealth.QUARANTINED ? quarantineText(node.nodeId) : ''],
     ['model', safeText(inventory?.model ?? '')],
     ['architecture', inventory === undefined ? '' : archText(inventory)],
     ['slots', inventory === undefined ? '' : `${status?.slots ?? inventory.slots}`],
@@ -53,6 +57,14 @@ export function nodeText(io: CliIo, node: Node): string {
     ['enrolled', timeText(node.enrolledUnixMs)],
     ['last heard', ageText(io, node.lastHeardUnixMs)],
   ]);
+}
+
+/** How a node gets out of it; its agent says the same to the owner. */
+function quarantineText(nodeId: string): string {
+  return (
+    'two agents spoke with its identity (a copied folder?), and both stopped: ' +
+    `"punnet node revoke ${nodeId}", then enrol each node again, with a new token and in an empty folder`
+  );
 }
 
 /** A line a site. */

@@ -26,9 +26,11 @@ export function slotLeases(node: NodeRecord): number {
   return node.leases.size - node.sending;
 }
 
-/** Whether the node may be given another lease at all. */
+/** Whether the node may be given another lease at all. One that was healthy before a restart must be
+ * heard first: it may have died with the scheduler's machine, and would keep what it is given. */
 export function isOpen(node: NodeRecord): boolean {
-  return node.health === 'healthy' && slotLeases(node) < leasesPerSlot * slotsOf(node);
+  const isHere = node.health === 'healthy' && node.lastHeardAt !== null;
+  return isHere && slotLeases(node) < leasesPerSlot * slotsOf(node);
 }
 
 /** Something changed for everybody: each node with a place is looked at again. */

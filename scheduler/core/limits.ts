@@ -5,6 +5,8 @@
 export const idleReportMs = 180_000;
 /** Two idle reports and their jitter missed: the node is suspect. */
 export const suspectAfterMs = 2.4 * idleReportMs;
+/** After a start every node is asked for a report; one that is there connects again in seconds. */
+export const unheardSuspectAfterMs = 60_000;
 /** A suspect node keeps its tasks this long, unless the job says otherwise: homes come back. */
 export const defaultLostAfterMs = 15 * 60_000;
 /** A grant that its node has not confirmed is sent again. */

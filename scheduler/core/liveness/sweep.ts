@@ -5,7 +5,13 @@ import type { Decision } from '../decision.ts';
 import { nothing, refuse } from '../decision.ts';
 import type { Effect } from '../effects.ts';
 import type { Fact } from '../facts.ts';
-import { defaultLostAfterMs, grantResendMs, resendsPerSweep, suspectAfterMs } from '../limits.ts';
+import {
+  defaultLostAfterMs,
+  grantResendMs,
+  resendsPerSweep,
+  suspectAfterMs,
+  unheardSuspectAfterMs,
+} from '../limits.ts';
 import type { Instant, NodeId } from '../model/ids.ts';
 import type { LeaseRecord, NodeRecord, State } from '../state.ts';
 import { mustHave } from '../state.ts';
@@ -47,7 +53,7 @@ function sweepNode(
     return;
   }
   const silentMs = now - Math.max(node.lastHeardAt ?? 0, node.watchedSince);
-  if (silentMs < suspectAfterMs) return;
+  if (silentMs < (node.lastHeardAt === null ? unheardSuspectAfterMs : suspectAfterMs)) return;
   facts.push(
     { kind: 'nodeHealthChanged', at: now, nodeNumber, health: 'suspect' },
     { kind: 'watchStarted', at: now, nodeNumber },

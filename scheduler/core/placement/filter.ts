@@ -17,13 +17,19 @@ export function refuseNode(job: JobRecord, node: NodeRecord, now: Instant): Refu
 }
 
 function refuseHealth(node: NodeRecord): Refusal | null {
-  if (node.health === 'healthy') return null;
+  if (node.health === 'healthy') return node.lastHeardAt === null ? unheard : null;
   return {
     code: `node_${node.health}`,
     reason: healthReasons[node.health] ?? node.health,
     remedy: 'wait, or look at the nodes (punnet nodes)',
   };
 }
+
+const unheard: Refusal = {
+  code: 'node_unheard',
+  reason: 'the node has not reported since the scheduler started',
+  remedy: 'wait a moment: it was asked for a report',
+};
 
 const healthReasons: Readonly<Record<string, string>> = {
   new: 'the node has enrolled and never reported',

@@ -2,7 +2,7 @@
 // that is due in minutes.
 
 import { expect, test } from 'vitest';
-import { imageOf, nodeId, stateOf } from '../../../scheduler/core/index.ts';
+import { imageOf, jobId, nodeId, stateOf } from '../../../scheduler/core/index.ts';
 import { CoreHarness } from './harness.ts';
 
 function withNode(): CoreHarness {
@@ -54,4 +54,25 @@ test('the report of a restarted agent that comes after another word of it does t
   core.wait(1_000);
   core.speak('pi', { instanceNumber: 2, instanceId: 'second', held: [] });
   expect(core.take('grant')).toEqual(grants);
+});
+
+test('after a start a node is given tasks when it was heard, not before', () => {
+  const core = withNode();
+  core.state = stateOf(imageOf(core.state));
+  core.submit('one', { taskCount: 1 });
+  core.wait(1_000);
+  expect(core.take('grant')).toEqual([]);
+  expect(core.view.explain(jobId('one'), null)?.refusals).toMatchObject([{ code: 'node_unheard' }]);
+  core.speak('pi', { held: [] });
+  expect(core.take('grant')).toHaveLength(1);
+});
+
+test('a node that does not come back after a start is suspect after a minute', () => {
+  const core = withNode();
+  core.state = stateOf(imageOf(core.state));
+  core.wait(1_000);
+  core.wait(59_000);
+  expect(core.view.nodes()[0]?.health).toBe('healthy');
+  core.wait(1_000);
+  expect(core.view.nodes()[0]?.health).toBe('suspect');
 });
