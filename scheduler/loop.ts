@@ -35,6 +35,12 @@ export interface LoopOptions {
   readonly onWarning: (warning: string) => void;
 }
 
+/** Nothing of what was asked has happened. */
+export class StoppedError extends Error {
+  override readonly name = 'StoppedError';
+  readonly code = 'unavailable';
+}
+
 export class Loop {
   readonly #options: LoopOptions;
   readonly #state: State;
@@ -138,6 +144,7 @@ export class Loop {
     } catch (error) {
       this.#isStopped = true;
       this.#cancelTick();
+      for (const entry of this.#inbox.splice(0)) entry.reject?.(stopped());
       this.#options.onFatal(error instanceof Error ? error : new Error(String(error)));
     } finally {
       this.#isRunning = false;
@@ -158,9 +165,10 @@ export class Loop {
       try {
         await this.#options.journal.append(facts, this.#sequence);
       } catch (error) {
-        const failure = error instanceof Error ? error : new Error(String(error));
-        for (const entry of entries) entry.reject?.(failure);
-        throw failure;
+        const text =
+          'The scheduler stops, since it can write nothing more to its journal: nothing of this request was kept. Try again when it is back.';
+        for (const entry of entries) entry.reject?.(new StoppedError(text, { cause: error }));
+        throw error;
       }
       this.#sequence += 1;
     }
@@ -203,6 +211,6 @@ export class Loop {
   }
 }
 
-function stopped(): Error {
-  return new Error('the scheduler is stopping: try again when it is back');
+function stopped(): StoppedError {
+  return new StoppedError('The scheduler is stopping: try again when it is back.');
 }

@@ -35,6 +35,9 @@ import { Loop } from './loop.ts';
 /** The operator's first token: long, since nobody could make another without it. */
 const operatorTokenMs = 400 * 24 * 3_600_000;
 
+/** Those who wait for an answer hear that there is none. */
+const lastWordsMs = 200;
+
 /** A start that failed for a reason that its user can mend. */
 class StartError extends Error {}
 
@@ -191,7 +194,7 @@ async function startLoop(
     onFatal: (error) => {
       // Nothing may be promised any more; the supervisor starts it again from the journal.
       log.fatal(error, 'stopped: the journal or the core failed');
-      process.exit(1);
+      setTimeout(() => process.exit(1), lastWordsMs);
     },
     onWarning: (warning) => log.warn(warning),
   });
@@ -284,12 +287,17 @@ function letOperatorIn(
 const mistakes = [StartError, DataFolderError, DataLockedError, JournalError, NatsServerError];
 
 function fail(error: unknown): never {
-  const isMistake = mistakes.some((kind) => error instanceof kind);
-  const text = error instanceof Error ? error : new Error(String(error));
-  process.stderr.write(
-    `punnet-scheduler: ${isMistake ? text.message : (text.stack ?? text.message)}\n`,
-  );
+  process.stderr.write(`punnet-scheduler: ${wordsFor(error)}\n`);
   process.exit(1);
+}
+
+function wordsFor(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  if (mistakes.some((kind) => error instanceof kind)) return error.message;
+  if ('code' in error && error.code === 'ENOSPC') {
+    return `The disk of the data folder is full (${error.message}): free some space on it, then start again. All that was acknowledged is there.`;
+  }
+  return error.stack ?? error.message;
 }
 
 main().catch(fail);

@@ -115,8 +115,8 @@ function refusalDetails({ code, reason }: CommandRefusal, field: string): readon
   }
 }
 
-/** What the blob store's codes are to a caller. */
-const blobStatuses: Readonly<Record<string, status>> = {
+/** What the codes of the blob store and the loop are to a caller. */
+const knownStatuses: Readonly<Record<string, status>> = {
   wrong_hash: status.INVALID_ARGUMENT,
   too_short: status.INVALID_ARGUMENT,
   too_long: status.INVALID_ARGUMENT,
@@ -124,13 +124,14 @@ const blobStatuses: Readonly<Record<string, status>> = {
   not_found: status.NOT_FOUND,
   disk_full: status.RESOURCE_EXHAUSTED,
   damaged: status.DATA_LOSS,
+  unavailable: status.UNAVAILABLE,
 };
 
 /** The error as it is told to the caller; undefined: it is our own fault. */
 export function asApiError(error: unknown): ApiError | undefined {
   if (error instanceof ApiError) return error;
   if (!(error instanceof Error) || !('code' in error)) return undefined;
-  const code = blobStatuses[String(error.code)];
+  const code = knownStatuses[String(error.code)];
   if (code === undefined) return undefined;
   return new ApiError(code, error.message, { reason: String(error.code).toUpperCase() });
 }

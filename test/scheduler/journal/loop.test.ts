@@ -44,7 +44,7 @@ describe('the loop', () => {
     const loop = await rig.start({ fateOf: (sequence) => (sequence === 1 ? 'failed' : 'kept') });
     expect(await rig.submit(loop)).toMatchObject({ kind: 'job', isNew: true });
     const effectsBefore = rig.effects.length;
-    await expect(rig.submit(loop)).rejects.toThrow(/takes nothing more/);
+    await expect(rig.submit(loop)).rejects.toThrow(/nothing of this request was kept/);
     expect(rig.fatal).toEqual([expect.stringMatching(/takes nothing more/)]);
     expect(rig.effects).toHaveLength(effectsBefore);
     await expect(rig.submit(loop)).rejects.toThrow(/stopping/);
