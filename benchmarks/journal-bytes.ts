@@ -36,7 +36,7 @@ export const journalBytes: Benchmark = {
       await figure('a task without a result', { nodes, tasks, hasResult: false }),
       await figure('a task with a result', { nodes, tasks, hasResult: true }),
       await figure('… of one node alone: each end is a batch', {
-        ...{ nodes: 1, tasks: tasks / 10, hasResult: true },
+        ...{ nodes: 1, tasks: tasks / 100, hasResult: true },
       }),
     ];
     return { figures, digest: 'each journal reads back as its state' };

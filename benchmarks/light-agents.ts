@@ -166,6 +166,7 @@ async function enrolAll(options: LightOptions): Promise<readonly LightAgent[]> {
   const work = async (): Promise<void> => {
     for (const [index, name] of waiting) {
       const state = new StateFolder(join(options.folder, name));
+      state.create();
       const token = options.tokens[index % options.tokens.length] ?? '';
       const own = { name, state, inventory: () => Promise.resolve(inventory) };
       await enrol({ url: options.url, token, ...own });

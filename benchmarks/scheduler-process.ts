@@ -86,10 +86,10 @@ export class SchedulerProcess {
   }
 
   get natsUrl(): string {
-    const file = join(this.folder, 'scheduler/nats/ports.json');
-    // Written by the scheduler: the port that its nats-server has.
-    const { client } = JSON.parse(readFileSync(file, 'utf8')) as { client: number };
-    return `tls://localhost:${client}`;
+    const file = join(this.folder, 'scheduler/ports.json');
+    // Written by the scheduler: the ports that nobody named.
+    const { nats } = JSON.parse(readFileSync(file, 'utf8')) as { nats: number };
+    return `tls://localhost:${nats}`;
   }
 
   /** Bytes of the journal's segments and snapshots. */
