@@ -1,7 +1,7 @@
 // Drives the core and decides nothing: takes commands in batches, applies what is decided, puts the
 // facts on disk with one sync, and only then lets effects and answers go.
 
-import type { Answer, Command, Decision, Effect, Instant, View } from './core/index.ts';
+import type { Answer, Command, Effect, Fact, Instant, View } from './core/index.ts';
 import {
   State,
   StateView,
@@ -16,6 +16,12 @@ import type { Clock, EffectSink, Journal } from './ports.ts';
 
 /** Commands decided in one batch; more wait for the next. */
 const batchSize = 4_096;
+/**
+ * Batches begin at least so far apart, unless somebody waits for an answer: under load each then
+ * holds many commands, and one sync of the disk and one write to the bus serve them all. What comes
+ * after a quiet moment never waits.
+ */
+const batchSpanMs = 10;
 /** Deadlines are looked at this often. */
 const tickMs = 1_000;
 
@@ -52,6 +58,9 @@ export class Loop {
   #isRunning = false;
   #isStopped = false;
   #cancelTick: () => void = () => undefined;
+  #batchAt = instant(0);
+  /** Ends the wait for the next batch, when there is one. */
+  #stopWaiting: () => void = () => undefined;
   #idle: (() => void)[] = [];
   #snapshot: Promise<void> | undefined;
   /** How long the last snapshot's copy stopped everything, in milliseconds. */
@@ -119,6 +128,7 @@ export class Loop {
     this.#isStopped = true;
     this.#cancelTick();
     for (const entry of this.#inbox.splice(0)) entry.reject?.(stopped());
+    this.#stopWaiting();
     if (this.#isRunning) await new Promise<void>((resolve) => this.#idle.push(resolve));
     await this.#snapshot;
     await this.#options.journal.close();
@@ -130,6 +140,7 @@ export class Loop {
       return;
     }
     this.#inbox.push(entry);
+    if (entry.resolve !== undefined) this.#stopWaiting();
     if (this.#isRunning) return;
     this.#isRunning = true;
     queueMicrotask(() => void this.#drain());
@@ -137,7 +148,9 @@ export class Loop {
 
   async #drain(): Promise<void> {
     try {
-      while (this.#inbox.length > 0 && !this.#isStopped) {
+      while (this.#inbox.length > 0) {
+        await this.#untilNextBatch();
+        if (this.#isStopped) break;
         await this.#runBatch(this.#inbox.splice(0, batchSize));
         this.#maybeSnapshot();
       }
@@ -152,32 +165,54 @@ export class Loop {
     }
   }
 
+  async #untilNextBatch(): Promise<void> {
+    const { clock } = this.#options;
+    const due = instant(this.#batchAt + batchSpanMs);
+    const isAwaited = (): boolean => this.#inbox.some(({ resolve }) => resolve !== undefined);
+    if (clock.now() < due && !isAwaited()) {
+      await new Promise<void>((resolve) => {
+        const cancel = clock.callAt(due, resolve);
+        this.#stopWaiting = () => {
+          cancel();
+          resolve();
+        };
+      });
+    }
+    this.#batchAt = clock.now();
+  }
+
   async #runBatch(entries: readonly Entry[]): Promise<void> {
     const now = this.now();
-    const decisions: Decision[] = [];
-    for (const { command } of [...entries, { command: { kind: 'place' } as const }]) {
+    const facts: Fact[] = [];
+    const effects: Effect[] = [];
+    const take = (command: Command): Answer => {
       const decision = decide(this.#state, command, now);
-      for (const fact of decision.facts) apply(this.#state, fact);
-      decisions.push(decision);
-    }
-    const facts = toJournal(decisions.flatMap((decision) => decision.facts));
-    if (facts.length > 0) {
-      try {
-        await this.#options.journal.append(facts, this.#sequence);
-      } catch (error) {
-        const text =
-          'The scheduler stops, since it can write nothing more to its journal: nothing of this request was kept. Try again when it is back.';
-        for (const entry of entries) entry.reject?.(new StoppedError(text, { cause: error }));
-        throw error;
+      for (const fact of decision.facts) {
+        apply(this.#state, fact);
+        facts.push(fact);
       }
-      this.#sequence += 1;
-    }
-    const effects: Effect[] = decisions.flatMap((decision) => [...decision.effects]);
+      for (const effect of decision.effects) effects.push(effect);
+      return decision.answer;
+    };
+    const answers = entries.map(({ command }) => take(command));
+    take({ kind: 'place' });
+    await this.#write(facts, entries);
     if (effects.length > 0) this.#options.sink.carryOut(effects);
-    entries.forEach((entry, index) => {
-      const decision = decisions[index];
-      if (decision !== undefined) entry.resolve?.(decision.answer);
-    });
+    for (const [index, answer] of answers.entries()) entries[index]?.resolve?.(answer);
+  }
+
+  async #write(facts: readonly Fact[], entries: readonly Entry[]): Promise<void> {
+    const durable = toJournal(facts);
+    if (durable.length === 0) return;
+    try {
+      await this.#options.journal.append(durable, this.#sequence);
+    } catch (error) {
+      const text =
+        'The scheduler stops, since it can write nothing more to its journal: nothing of this request was kept. Try again when it is back.';
+      for (const entry of entries) entry.reject?.(new StoppedError(text, { cause: error }));
+      throw error;
+    }
+    this.#sequence += 1;
   }
 
   #scheduleTick(): void {

@@ -1,6 +1,7 @@
 // Joins neighbouring ends of one batch into one fact, so that a finished task costs few bytes.
 
 import type { DurableFact, Fact, SoftFact } from './facts.ts';
+import type { Instant, Sha256 } from './model/ids.ts';
 
 const softKinds: ReadonlySet<string> = new Set<SoftFact['kind']>([
   'nodeHeard',
@@ -21,18 +22,28 @@ function isDurable(fact: Fact): fact is DurableFact {
 /** The durable facts of a batch, in order; runs of ends decided at one instant are one fact. */
 export function toJournal(facts: readonly Fact[]): readonly DurableFact[] {
   const out: DurableFact[] = [];
+  /** The last one of `out` while it is a run of ends: it grows in place, since it may be long. */
+  let run: Run | undefined;
   for (const fact of facts) {
     if (!isDurable(fact)) continue;
-    const last = out.at(-1);
-    if (fact.kind === 'tasksEnded' && last?.kind === 'tasksEnded' && last.at === fact.at) {
-      out[out.length - 1] = {
-        ...last,
-        rows: [...last.rows, ...fact.rows],
-        results: [...last.results, ...fact.results],
-      };
+    if (fact.kind !== 'tasksEnded') {
+      run = undefined;
+      out.push(fact);
       continue;
     }
-    out.push(fact);
+    if (run?.at !== fact.at) {
+      run = { kind: 'tasksEnded', at: fact.at, rows: [], results: [] };
+      out.push(run);
+    }
+    run.rows.push(...fact.rows);
+    run.results.push(...fact.results);
   }
   return out;
+}
+
+interface Run {
+  readonly kind: 'tasksEnded';
+  readonly at: Instant;
+  readonly rows: number[];
+  readonly results: (Sha256 | null)[];
 }

@@ -1,8 +1,9 @@
-// The loop's time: whatever the wall clock did while nothing ran, deadlines go on.
+// The loop's time: whatever the wall clock did while nothing ran, deadlines go on. And its batches:
+// what nobody waits for gathers for a moment, what somebody waits for does not.
 
 import { expect, test } from 'vitest';
 import { instant, nodeId, siteId, tokenId } from '../../scheduler/core/index.ts';
-import type { Effect } from '../../scheduler/core/index.ts';
+import type { Effect, NodeSpoke } from '../../scheduler/core/index.ts';
 import { Loop } from '../../scheduler/loop.ts';
 import { MemoryDisk, MemoryJournal } from '../../sim/kernel/memory-journal.ts';
 import { VirtualClock } from '../../sim/kernel/virtual-clock.ts';
@@ -68,4 +69,65 @@ test.each([
   }
   expect(loop.view.node(nodeId('pi'))?.health).toBe('suspect');
   await loop.stop();
+});
+
+/** What is a fact each time that it is heard: the node was replaced by a newer instance of itself. */
+function news(instanceNumber: number): NodeSpoke {
+  const none = { started: [], exited: [], ended: [], transfersWanted: [], transfersDone: [] };
+  return {
+    ...{ kind: 'nodeSpoke', nodeId: nodeId('pi'), instanceNumber, instanceId: `${instanceNumber}` },
+    ...{ sequence: 1, status: null, inventory: null, held: null, ...none },
+  };
+}
+
+test('what nodes say after a quiet moment is on disk at once, and what follows gathers', async () => {
+  const disk = new MemoryDisk();
+  await withNode(disk);
+  const { loop, clock } = await startLoop(disk, start + hourMs);
+  const before = disk.batchCount;
+  loop.post(news(2));
+  await new Promise(setImmediate);
+  expect(disk.batchCount).toBe(before + 1);
+  for (const number of [3, 4, 5]) {
+    loop.post(news(number));
+    await new Promise(setImmediate);
+  }
+  expect(disk.batchCount).toBe(before + 1);
+  clock.advanceTo(instant(clock.now() + 9));
+  await new Promise(setImmediate);
+  expect(disk.batchCount).toBe(before + 1);
+  clock.advanceTo(instant(clock.now() + 1));
+  await new Promise(setImmediate);
+  expect(disk.batchCount).toBe(before + 2);
+  expect(loop.view.instanceOf(nodeId('pi'))).toBe('5');
+  await loop.stop();
+});
+
+test('a command with a caller waits for nobody, and takes along what has gathered', async () => {
+  const disk = new MemoryDisk();
+  await withNode(disk);
+  const { loop } = await startLoop(disk, start + hourMs);
+  const before = disk.batchCount;
+  const rates = { downBps: 1e6, upBps: 1e6, share: 1 };
+  await loop.submit({ kind: 'setSite', siteId: siteId('one'), ...rates });
+  loop.post(news(2));
+  await new Promise(setImmediate);
+  expect(disk.batchCount).toBe(before + 1);
+  await loop.submit({ kind: 'setSite', siteId: siteId('two'), ...rates });
+  expect(disk.batchCount).toBe(before + 2);
+  expect(loop.view.instanceOf(nodeId('pi'))).toBe('2');
+  await loop.stop();
+});
+
+test('a loop that stops while commands gather ends at once, and drops them', async () => {
+  const disk = new MemoryDisk();
+  await withNode(disk);
+  const { loop } = await startLoop(disk, start + hourMs);
+  loop.post(news(2));
+  await new Promise(setImmediate);
+  const before = disk.batchCount;
+  loop.post(news(3));
+  await new Promise(setImmediate);
+  await loop.stop();
+  expect(disk.batchCount).toBe(before);
 });

@@ -22,7 +22,7 @@ import { reasonCodes } from './reasons.ts';
 export function place(state: State, now: Instant): Decision {
   const ended = endJobs(state, now);
   const transfers = grantTransfers(state, now);
-  const leases = new Placement(state, now).run();
+  const leases = fillSlots(state, now);
   const facts = [...ended.facts, ...leases.facts, ...transfers.facts];
   const isQuiet = state.nodesToPlace.size + state.sitesToGrant.size + state.jobsToCheck.size === 0;
   if (!isQuiet) facts.push({ kind: 'placementSettled' });
@@ -54,6 +54,11 @@ function endJobs(state: State, now: Instant): Part {
   return { facts, effects };
 }
 
+function fillSlots(state: State, now: Instant): Part {
+  const isIdle = state.waitingJobs.size === 0 || state.nodesToPlace.size === 0;
+  return isIdle ? { facts: [], effects: [] } : new Placement(state, now).run();
+}
+
 /** One round of filling free slots; remembers what it has given away, since nothing is applied yet. */
 class Placement {
   readonly #state: State;
@@ -73,9 +78,6 @@ class Placement {
 
   run(): Part {
     const state = this.#state;
-    if (state.waitingJobs.size === 0 || state.nodesToPlace.size === 0) {
-      return { facts: [], effects: [] };
-    }
     const nodes: NodeRecord[] = [];
     for (const number of state.nodesToPlace) {
       const node = mustHave(state.nodes[number], `node ${number}`);
