@@ -55,7 +55,9 @@ async function write(
   } catch (error) {
     // Not read to its end: whatever still comes is of no use.
     call.resume();
-    callback(told(deps, error));
+    // What the store could not read may be the caller's own mistake.
+    const isMistake = error instanceof Error && error.cause instanceof ApiError;
+    callback(told(deps, isMistake ? error.cause : error));
   }
 }
 
