@@ -187,7 +187,7 @@ describe('a journal with more damage', () => {
         const bytes = damage(flip(one, other));
         await expectRefusal(bytes, new RegExp(`damaged at byte ${start}\\b`));
       }),
-      { numRuns: 300 },
+      { numRuns: 150 },
     );
   });
 
