@@ -1,6 +1,5 @@
 // The agent's flags. `node:util` reads them: a Pi needs no library for that.
 
-import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { AgentError } from './adapters/state/state-folder.ts';
 
@@ -44,8 +43,7 @@ export function readFlags(args: readonly string[]): Flags {
     });
     return {
       words: positionals,
-      // Tasks have other working directories than the agent.
-      stateFolder: resolve(values.state),
+      stateFolder: values.state,
       name: values.name,
       isUnsandboxedAllowed: values['allow-unsandboxed'],
       wantsHelp: values.help,
