@@ -16,6 +16,7 @@ const limits = {
   inputs: 256,
   variables: 64,
   retries: 100,
+  priority: 100,
   /** A lease must fit one message of 64 KiB. */
   specChars: 24_000,
 } as const;
@@ -96,6 +97,7 @@ class SpecCheck {
       diskBytes: this.#between('disk', spec.disk, ranges.disk),
       retries: this.#retries(spec.retries),
       lostAfterMs: this.#between('lostAfter', spec.lostAfter, ranges.lostAfter),
+      priority: this.#priority(spec.priority),
     };
     return { template, blobs: this.#blobs };
   }
@@ -247,6 +249,12 @@ class SpecCheck {
       this.#no('retries', `wanted at most ${limits.retries}, found ${retries}`);
     }
     return retries ?? 3;
+  }
+
+  #priority(priority: number): number {
+    if (Math.abs(priority) <= limits.priority) return priority;
+    this.#no('priority', `wanted -${limits.priority} to ${limits.priority}, found ${priority}`);
+    return 0;
   }
 
   #quantity(field: string, text: string, unit: Unit): number | null {

@@ -9,12 +9,14 @@ import { ByteStreamService } from '../../proto/gen/google/bytestream/bytestream.
 import { BlobServiceService } from '../../proto/gen/punnet/v1/blob_service.ts';
 import { JobServiceService } from '../../proto/gen/punnet/v1/job_service.ts';
 import { NodeServiceService, SiteServiceService } from '../../proto/gen/punnet/v1/node_service.ts';
+import { ResearcherServiceService } from '../../proto/gen/punnet/v1/researcher_service.ts';
 import { TokenServiceService } from '../../proto/gen/punnet/v1/token_service.ts';
 import { blobService } from './blob-service.ts';
 import { byteStream } from './byte-stream.ts';
 import type { ApiDeps } from './deps.ts';
 import { jobService } from './job-service.ts';
 import { nodeService } from './node-service.ts';
+import { researcherService } from './researcher-service.ts';
 import { siteService } from './site-service.ts';
 import { tokenService } from './token-service.ts';
 import { Watchers } from './watch.ts';
@@ -37,6 +39,7 @@ export class ApiServer {
     this.#server.addService(JobServiceService, jobService(deps, this.#watchers));
     this.#server.addService(NodeServiceService, nodeService(deps));
     this.#server.addService(SiteServiceService, siteService(deps));
+    this.#server.addService(ResearcherServiceService, researcherService(deps));
     this.#server.addService(TokenServiceService, tokenService(deps));
     this.#server.addService(BlobServiceService, blobService(deps));
     this.#server.addService(ByteStreamService, byteStream(deps));

@@ -38,5 +38,6 @@ export function toSpec(template: JobTemplate): JobSpec {
     retries: template.retries,
     environment: { ...template.environment },
     lostAfter: formatQuantity(template.lostAfterMs, span),
+    priority: template.priority,
   };
 }

@@ -12,6 +12,7 @@ import { BlobServiceClient } from '../../proto/gen/punnet/v1/blob_service.ts';
 import { JobState, type Job } from '../../proto/gen/punnet/v1/job.ts';
 import { JobServiceClient } from '../../proto/gen/punnet/v1/job_service.ts';
 import { NodeServiceClient, SiteServiceClient } from '../../proto/gen/punnet/v1/node_service.ts';
+import { ResearcherServiceClient } from '../../proto/gen/punnet/v1/researcher_service.ts';
 import { TokenServiceClient } from '../../proto/gen/punnet/v1/token_service.ts';
 import type { Context } from './context.ts';
 import { CliError, exitCodes, fromServiceError, isServiceError } from './errors.ts';
@@ -35,6 +36,7 @@ export class Connection {
   readonly bytes: ByteStreamClient;
   readonly nodes: NodeServiceClient;
   readonly sites: SiteServiceClient;
+  readonly researchers: ResearcherServiceClient;
   readonly tokens: TokenServiceClient;
 
   constructor(context: Context) {
@@ -52,12 +54,14 @@ export class Connection {
     this.bytes = new ByteStreamClient(context.endpoint, channel, options);
     this.nodes = new NodeServiceClient(context.endpoint, channel, options);
     this.sites = new SiteServiceClient(context.endpoint, channel, options);
+    this.researchers = new ResearcherServiceClient(context.endpoint, channel, options);
     this.tokens = new TokenServiceClient(context.endpoint, channel, options);
   }
 
   close(): void {
-    const { jobs, blobs, bytes, nodes, sites, tokens } = this;
-    for (const client of [jobs, blobs, bytes, nodes, sites, tokens]) client.close();
+    const { jobs, blobs, bytes, nodes, sites, researchers, tokens } = this;
+    const clients = [jobs, blobs, bytes, nodes, sites, researchers, tokens];
+    for (const client of clients) client.close();
   }
 
   /** Calls `method`, bound to its client. Throws the ServiceError as it came. */

@@ -3,6 +3,7 @@ import { Command, CommanderError, Option } from 'commander';
 import { addContextCommands } from './commands/context.ts';
 import { addJobCommands } from './commands/jobs.ts';
 import { addNodeCommands } from './commands/nodes.ts';
+import { addResearcherCommands } from './commands/researchers.ts';
 import { addTokenCommands } from './commands/tokens.ts';
 import { CliError, exitCodes } from './errors.ts';
 import type { CliIo } from './io.ts';
@@ -26,6 +27,7 @@ export async function runProgram(args: readonly string[], io: CliIo): Promise<nu
   configure(program, io);
   addJobCommands(program, session);
   addNodeCommands(program, session);
+  addResearcherCommands(program, session);
   addTokenCommands(program, session);
   addContextCommands(program, session);
   try {

@@ -6,6 +6,7 @@ import type {
   CreateToken,
   EnrolNode,
   RevokeToken,
+  SetResearcher,
   SetSite,
   SubmitJob,
 } from './commands.ts';
@@ -18,6 +19,7 @@ import { bestBundle } from './model/architecture.ts';
 import type { Instant } from './model/ids.ts';
 import type { JobTemplate } from './model/job.ts';
 import { siteId } from './model/ids.ts';
+import { defaultSettings } from './model/researcher.ts';
 import type { Token } from './model/token.ts';
 import type { State } from './state.ts';
 import { mustHave, requestKey } from './state.ts';
@@ -28,7 +30,7 @@ export function submitJob(state: State, command: SubmitJob, now: Instant): Decis
   if (before !== undefined) {
     return { ...nothing, answer: { kind: 'job', jobId: before.jobId, isNew: false } };
   }
-  const no = refuseJob(state, template);
+  const no = refuseJob(state, template) ?? refuseQuota(state, command);
   if (no !== null) return { ...nothing, answer: no };
   const jobNumber = state.nextJobNumber;
   return {
@@ -62,6 +64,15 @@ export function refuseJob(state: State, template: JobTemplate): CommandRefusal |
     return refusal('exhausted', reason);
   }
   return refuseArchitecture(state, template);
+}
+
+function refuseQuota(state: State, { researcher, template }: SubmitJob): CommandRefusal | null {
+  const known = state.researchers.get(researcher);
+  const most = known?.settings.maxWaitingTasks ?? null;
+  const waiting = known?.waitingTasks ?? 0;
+  if (most === null || waiting + template.taskCount <= most) return null;
+  const reason = `${researcher} may have ${most} waiting tasks; ${waiting} wait, and this job has ${template.taskCount} more: submit it when fewer wait, or ask the operator for more.`;
+  return refusal('exhausted', reason, 'tasks');
 }
 
 /** A federation without nodes takes any job; later nodes may run it. */
@@ -110,6 +121,16 @@ export function setSite(state: State, command: SetSite, now: Instant): Decision 
     share: command.share ?? known?.share ?? limits.defaultShare,
   };
   return { ...nothing, facts: [fact] };
+}
+
+export function setResearcher(state: State, command: SetResearcher, now: Instant): Decision {
+  const { name } = command;
+  const known = state.researchers.get(name);
+  if (known === undefined && state.researchers.size >= limits.tokens) {
+    return refuse('exhausted', `There are ${limits.tokens} researchers, the most there can be.`);
+  }
+  const settings = { ...defaultSettings, ...known?.settings, ...command.settings };
+  return { ...nothing, facts: [{ kind: 'researcherSet', at: now, name, settings }] };
 }
 
 export function createToken(state: State, command: CreateToken, now: Instant): Decision {

@@ -3,6 +3,7 @@
 import { makeTaskColumns, stateCode } from './columns.ts';
 import type { DurableFact } from './facts.ts';
 import { dropLease, lookAtOpenNodes } from './leases.ts';
+import { researcherOf, startWaiting, stopWaiting } from './queue/researchers.ts';
 import type { JobRecord, State } from './state.ts';
 import { mustHave, requestKey } from './state.ts';
 
@@ -16,6 +17,7 @@ export function applyJobFact(state: State, fact: JobFact): void {
   const job = mustHave(state.jobs.get(fact.jobNumber), `job ${fact.jobNumber}`);
   switch (fact.kind) {
     case 'jobCancelled':
+      researcherOf(state, job.researcher).waitingTasks -= job.waiting;
       cancelOpenTasks(job);
       return end(state, job, 'cancelled', fact);
     case 'jobEnded':
@@ -32,7 +34,8 @@ function submit(state: State, fact: Extract<JobFact, { kind: 'jobSubmitted' }>):
     jobId: fact.jobId,
     researcher: fact.researcher,
     requestId: fact.requestId,
-    template: fact.template,
+    // Jobs of the first journals had no priority.
+    template: { ...fact.template, priority: fact.template.priority ?? 0 },
     submittedAt: fact.at,
     state: 'active',
     endedAt: null,
@@ -59,7 +62,11 @@ export function addJob(state: State, job: JobRecord): void {
   state.jobByRequest.set(requestKey(job.researcher, job.requestId), job);
   state.nextJobNumber = Math.max(state.nextJobNumber, job.number + 1);
   state.taskCount += job.template.taskCount;
-  if (job.waiting > 0) state.waitingJobs.add(job.number);
+  researcherOf(state, job.researcher).waitingTasks += job.waiting;
+  if (job.waiting > 0) {
+    state.waitingJobs.add(job.number);
+    startWaiting(state, job);
+  }
   if (job.state !== 'active') state.endedJobs.add(job.number);
 }
 
@@ -86,6 +93,7 @@ function end(
   job.state = jobState;
   job.endedAt = fact.at;
   state.waitingJobs.delete(job.number);
+  stopWaiting(state, job);
   state.endedJobs.add(job.number);
   for (const lease of state.leases.values()) {
     if (lease.jobNumber === job.number) dropLease(state, lease);

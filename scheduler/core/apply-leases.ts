@@ -24,6 +24,7 @@ import type { Instant, Sha256 } from './model/ids.ts';
 import { instant, leaseId } from './model/ids.ts';
 import { endCodes, taskStates } from './model/job.ts';
 import type { EndCode, TaskState } from './model/job.ts';
+import { countUse, researcherOf, startWaiting, stopWaiting } from './queue/researchers.ts';
 import { endedRowLength, leasedRowLength, rowsOf, voidedRowLength } from './rows.ts';
 import type { JobRecord, LeaseRecord, NodeRecord, State } from './state.ts';
 import { mustHave } from './state.ts';
@@ -109,6 +110,8 @@ function endAttempt(
   const rival = state.leases.get(leaseId(job.tasks.lease[index] ?? 0));
   if (rival !== undefined && rival !== lease) dropLease(state, rival);
   dropLease(state, lease);
+  const workGhzSeconds = (cpuMs / 1000) * node.inventory.speedGhz;
+  if (endCode !== 'given_back') countUse(state, lease, { at, workGhzSeconds });
   const nextState = mustHave(taskStates[next], `task state ${next}`);
   setTaskState(state, job, index, nextState);
   job.tasks.node[index] = node.number;
@@ -195,14 +198,20 @@ function setTaskState(state: State, job: JobRecord, index: number, next: TaskSta
   job[before] -= 1;
   job[next] += 1;
   job.tasks.state[index] = stateCode(next);
+  const researcher = researcherOf(state, job.researcher);
   if (next === 'waiting') {
     job.cursor = Math.min(job.cursor, index);
-    const isNews = !state.waitingJobs.has(job.number);
+    researcher.waitingTasks += 1;
+    if (state.waitingJobs.has(job.number)) return;
     state.waitingJobs.add(job.number);
-    if (isNews) lookAtOpenNodes(state);
+    startWaiting(state, job);
+    lookAtOpenNodes(state);
   } else if (before === 'waiting') {
     if (index === job.cursor) job.cursor += 1;
-    if (job.waiting === 0) state.waitingJobs.delete(job.number);
+    researcher.waitingTasks -= 1;
+    if (job.waiting > 0) return;
+    state.waitingJobs.delete(job.number);
+    stopWaiting(state, job);
   }
 }
 

@@ -62,11 +62,13 @@ export function applyNodeFact(state: State, fact: NodeFact): void {
 function setSite(state: State, fact: Extract<NodeFact, { kind: 'siteSet' }>): void {
   const known = state.sites[fact.siteNumber];
   if (known !== undefined) {
+    addCapacity(state, known, -1);
     known.downBps = fact.downBps;
     known.upBps = fact.upBps;
     known.source = fact.source;
     known.share = fact.share;
     known.setAt = fact.at;
+    addCapacity(state, known, 1);
     lookAtSite(state, known);
     return;
   }
@@ -132,10 +134,22 @@ export function addNode(state: State, node: NodeRecord): void {
 }
 
 function sumCpu(state: State, site: SiteRecord): void {
+  addCapacity(state, site, -1);
   site.cpuGhz = 0;
   for (const number of site.nodeNumbers) {
     const node = mustHave(state.nodes[number], `node ${number}`);
     if (node.health !== 'healthy' && node.health !== 'suspect') continue;
     site.cpuGhz += slotsOf(node) * node.inventory.speedGhz;
   }
+  addCapacity(state, site, 1);
+}
+
+/** Counts a site with nodes at work in what the federation can do, or out of it. */
+function addCapacity(state: State, site: SiteRecord, sign: 1 | -1): void {
+  if (site.cpuGhz === 0) return;
+  const { cpuGhz, linkBps } = state.capacity;
+  state.capacity = {
+    cpuGhz: cpuGhz + sign * site.cpuGhz,
+    linkBps: linkBps + sign * site.share * (site.downBps + site.upBps),
+  };
 }

@@ -5,6 +5,8 @@ import { applyLeaseFact } from './apply-leases.ts';
 import { applyNodeFact } from './apply-nodes.ts';
 import type { Fact } from './facts.ts';
 import { instant } from './model/ids.ts';
+import { lookAtOpenNodes } from './leases.ts';
+import { researcherOf } from './queue/researchers.ts';
 import type { State } from './state.ts';
 import { mustHave } from './state.ts';
 
@@ -36,6 +38,10 @@ export function apply(state: State, fact: Fact): void {
     case 'watchStarted':
     case 'nodeRested':
       return applyNodeFact(state, fact);
+    case 'researcherSet':
+      researcherOf(state, fact.name).settings = fact.settings;
+      lookAtOpenNodes(state);
+      return;
     case 'tokenCreated':
       state.tokens.set(fact.token.tokenId, fact.token);
       state.tokenByHash.set(fact.token.hash, fact.token.tokenId);

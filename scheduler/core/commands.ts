@@ -4,6 +4,7 @@
 import type { Instant, JobId, LeaseId, NodeId, SiteId, TokenId } from './model/ids.ts';
 import type { BlobRef, EndCode, JobTemplate } from './model/job.ts';
 import type { Inventory, NodeStatus } from './model/node.ts';
+import type { ResearcherSettings } from './model/researcher.ts';
 import type { Token, TokenRole } from './model/token.ts';
 
 export interface SubmitJob {
@@ -27,6 +28,13 @@ export interface SetSite {
   readonly downBps: number | null;
   readonly upBps: number | null;
   readonly share: number | null;
+}
+
+export interface SetResearcher {
+  readonly kind: 'setResearcher';
+  readonly name: string;
+  /** What is not named stays as it is. */
+  readonly settings: Partial<ResearcherSettings>;
 }
 
 export interface CreateToken {
@@ -124,6 +132,7 @@ export type Command =
   | SubmitJob
   | CancelJob
   | SetSite
+  | SetResearcher
   | CreateToken
   | RevokeToken
   | EnrolNode

@@ -1,6 +1,14 @@
 // The scheduler's judgement: a command comes in, what is decided goes out. Nothing is changed here.
 
-import { cancelJob, createToken, enrolNode, revokeToken, setSite, submitJob } from './admission.ts';
+import {
+  cancelJob,
+  createToken,
+  enrolNode,
+  revokeToken,
+  setResearcher,
+  setSite,
+  submitJob,
+} from './admission.ts';
 import type { Command } from './commands.ts';
 import type { Decision } from './decision.ts';
 import { disconnect, revokeNode, sweep } from './liveness/sweep.ts';
@@ -22,6 +30,8 @@ export function decide(state: State, command: Command, now: Instant): Decision {
       return cancelJob(state, command, now);
     case 'setSite':
       return setSite(state, command, now);
+    case 'setResearcher':
+      return setResearcher(state, command, now);
     case 'createToken':
       return createToken(state, command, now);
     case 'revokeToken':

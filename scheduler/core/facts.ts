@@ -9,6 +9,7 @@ import type { Direction } from './commands.ts';
 import type { Instant, JobId, LeaseId, NodeId, Sha256, SiteId, TokenId } from './model/ids.ts';
 import type { JobTemplate, LeasePhase } from './model/job.ts';
 import type { Inventory, NodeHealth, NodeStatus } from './model/node.ts';
+import type { ResearcherSettings } from './model/researcher.ts';
 import type { Token } from './model/token.ts';
 
 /** Version of the facts below; a journal of every version stays readable. */
@@ -97,6 +98,12 @@ export type DurableFact =
       readonly at: Instant;
       readonly nodeNumber: number;
       readonly health: NodeHealth;
+    }
+  | {
+      readonly kind: 'researcherSet';
+      readonly at: Instant;
+      readonly name: string;
+      readonly settings: ResearcherSettings;
     }
   | { readonly kind: 'tokenCreated'; readonly at: Instant; readonly token: Token }
   | { readonly kind: 'tokenUsed'; readonly at: Instant; readonly tokenId: TokenId }

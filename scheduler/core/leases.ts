@@ -5,6 +5,7 @@ import { leasesPerSlot } from './limits.ts';
 import type { Instant, LeaseId } from './model/ids.ts';
 import { instant } from './model/ids.ts';
 import { downBytesOf, upBytesOf, workOf } from './placement/estimate.ts';
+import { countLease } from './queue/researchers.ts';
 import type { JobRecord, LeaseRecord, NodeRecord, SiteRecord, State } from './state.ts';
 import { mustHave } from './state.ts';
 
@@ -64,6 +65,7 @@ export function addLease(
     phase: 'granted',
     sentAt: options.at,
     runningSince: instant(0),
+    claim: { workGhzSeconds: 0, bits: 0 },
     workGhzSeconds: 0,
     downBytes: 0,
     upBytes: 0,
@@ -85,6 +87,9 @@ export function enterForce(
   lease.workGhzSeconds = workOf(job);
   lease.downBytes = downBytesOf(job, lease.taskIndex, node);
   lease.upBytes = upBytesOf(job);
+  const bits = 8 * (lease.downBytes + lease.upBytes);
+  lease.claim = { workGhzSeconds: lease.workGhzSeconds, bits };
+  countLease(state, lease, 1);
   site.pendingWorkGhzSeconds += lease.workGhzSeconds;
   site.pendingDownBytes += lease.downBytes;
   site.pendingUpBytes += lease.upBytes;
@@ -98,6 +103,7 @@ export function leaveForce(state: State, lease: LeaseRecord): void {
   const site = siteOf(state, node);
   enterPhaseCounts(state, lease, -1);
   if (!lease.isVoid && lease.phase === 'sending') node.sending -= 1;
+  countLease(state, lease, -1);
   site.pendingWorkGhzSeconds = remaining(site.pendingWorkGhzSeconds, lease.workGhzSeconds);
   site.pendingDownBytes = remaining(site.pendingDownBytes, lease.downBytes);
   site.pendingUpBytes = remaining(site.pendingUpBytes, lease.upBytes);

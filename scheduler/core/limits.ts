@@ -26,7 +26,9 @@ export const transferPatience = 4;
 export const transferGraceMs = 60_000;
 /** Over this backlog of the uplink a site takes no task that adds more link than CPU time. */
 export const linkWindowSeconds = 10;
-/** Waiting jobs that one free slot chooses among, the oldest first. */
+/** What a researcher used counts half as much after this. */
+export const shareHalfLifeMs = 24 * 3_600_000;
+/** Waiting jobs of one researcher that a free slot chooses among, those whose turn is first. */
 export const candidateJobs = 64;
 /** Sites that an explanation lists, those with the least to do first: more nobody reads. */
 export const sitesExplained = 50;

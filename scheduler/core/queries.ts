@@ -10,6 +10,7 @@ import { instant } from './model/ids.ts';
 import { endCodes } from './model/job.ts';
 import type { JobState, JobTemplate } from './model/job.ts';
 import type { Token } from './model/token.ts';
+import { shares } from './queue/shares.ts';
 import { siteOf, slotsOf } from './leases.ts';
 import type { JobRecord, NodeRecord, SiteRecord, State } from './state.ts';
 import { mustHave } from './state.ts';
@@ -19,6 +20,7 @@ import type {
   LeaseContext,
   LeaseSummary,
   NodeSummary,
+  ShareSummary,
   SiteSummary,
   TaskPhase,
   TaskSummary,
@@ -117,6 +119,10 @@ export class StateView implements View {
     if (job === undefined || node === undefined) return undefined;
     const { researcher, template } = job;
     return { researcher, template, architecture: node.inventory.architecture };
+  }
+
+  shares(): readonly ShareSummary[] {
+    return shares(this.#state, this.#now());
   }
 
   tokens(): readonly Token[] {

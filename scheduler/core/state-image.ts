@@ -11,7 +11,8 @@ import { addLease, leaveForce } from './leases.ts';
 import type { Instant, LeaseId } from './model/ids.ts';
 import { instant, leaseId } from './model/ids.ts';
 import type { Token } from './model/token.ts';
-import type { JobRecord, NodeRecord, SiteRecord } from './state.ts';
+import { researcherOf } from './queue/researchers.ts';
+import type { JobRecord, NodeRecord, ResearcherRecord, SiteRecord } from './state.ts';
 import { State, mustHave } from './state.ts';
 
 const columnNames = [
@@ -50,6 +51,8 @@ type SavedSite = Pick<
   'number' | 'siteId' | 'downBps' | 'upBps' | 'source' | 'share' | 'setAt'
 >;
 
+type SavedResearcher = Pick<ResearcherRecord, 'name' | 'settings' | 'usage'>;
+
 interface Document {
   readonly nextLeaseId: number;
   readonly nextJobNumber: number;
@@ -60,6 +63,8 @@ interface Document {
   /** [lease id, job number, task index, node number, granted at] */
   readonly voidLeases: readonly (readonly number[])[];
   readonly tokens: readonly Token[];
+  /** Not in the first snapshots. */
+  readonly researchers?: readonly SavedResearcher[];
 }
 
 /** Copies the state: between batches, and quick. */
@@ -83,6 +88,7 @@ export function imageOf(state: State): StateImage {
     jobs: [...state.jobs.values()].map(saveJob),
     voidLeases,
     tokens: [...state.tokens.values()],
+    researchers: [...state.researchers.values()].map(saveResearcher),
   };
   // A Document is made of plain values only; TypeScript does not see that an interface is JSON.
   return { version: factsVersion, document: document as unknown as Json, columns };
@@ -113,6 +119,10 @@ function saveJob({
   return saved;
 }
 
+function saveResearcher({ name, settings, usage }: ResearcherRecord): SavedResearcher {
+  return { name, settings, usage };
+}
+
 /** The state of a snapshot. Throws when the image is not one that `imageOf` made. */
 export function stateOf(image: StateImage): State {
   if (image.version !== factsVersion) {
@@ -135,6 +145,9 @@ export function stateOf(image: StateImage): State {
     addJob(state, { ...saved, tasks, running: 0, sending: 0 });
   }
   state.nextJobNumber = document.nextJobNumber;
+  for (const { name, settings, usage } of document.researchers ?? []) {
+    Object.assign(researcherOf(state, name), { settings, usage });
+  }
   for (const token of document.tokens) {
     state.tokens.set(token.tokenId, token);
     state.tokenByHash.set(token.hash, token.tokenId);

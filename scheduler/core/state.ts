@@ -7,7 +7,9 @@ import type { Instant, JobId, LeaseId, NodeId, SiteId, TokenId } from './model/i
 import { instant } from './model/ids.ts';
 import type { JobState, JobTemplate, LeasePhase } from './model/job.ts';
 import type { Inventory, NodeHealth, NodeStatus, RateSource } from './model/node.ts';
+import type { ResearcherSettings } from './model/researcher.ts';
 import type { Token } from './model/token.ts';
+import type { Capacity, Claim, Usage } from './queue/share.ts';
 
 export interface NodeRecord {
   readonly number: number;
@@ -95,6 +97,19 @@ export interface JobRecord {
   workCount: number;
 }
 
+export interface ResearcherRecord {
+  readonly name: string;
+  settings: ResearcherSettings;
+  /** Of attempts that have ended. */
+  usage: Usage;
+  /** Of leases in force. */
+  leased: Claim;
+  leases: number;
+  waitingTasks: number;
+  /** Numbers of jobs with waiting tasks: higher priority first, then older. */
+  readonly waitingJobs: number[];
+}
+
 export interface LeaseRecord {
   readonly leaseId: LeaseId;
   readonly jobNumber: number;
@@ -107,6 +122,8 @@ export interface LeaseRecord {
   sentAt: Instant;
   /** When it was first said to run; 0: not yet. Soft. */
   runningSince: Instant;
+  /** What its researcher is charged for while it is in force. */
+  claim: Claim;
   // What it still adds to its site's backlogs.
   workGhzSeconds: number;
   downBytes: number;
@@ -132,6 +149,9 @@ export class State {
   /** Jobs that may have ended with the last batch. */
   readonly jobsToCheck = new Set<number>();
   readonly leases = new Map<LeaseId, LeaseRecord>();
+  readonly researchers = new Map<string, ResearcherRecord>();
+  /** Of all sites with nodes at work. */
+  capacity: Capacity = { cpuGhz: 0, linkBps: 0 };
   readonly tokens = new Map<TokenId, Token>();
   readonly tokenByHash = new Map<string, TokenId>();
   taskCount = 0;

@@ -5,6 +5,7 @@ import type { Instant, JobId, LeaseId, NodeId, Sha256, SiteId, TokenId } from '.
 import type { EndCode, JobState, JobTemplate } from './model/job.ts';
 import type { Inventory, NodeHealth, NodeStatus, UplinkRate } from './model/node.ts';
 import type { CommandRefusal } from './commands.ts';
+import type { ResearcherSettings } from './model/researcher.ts';
 import type { Token } from './model/token.ts';
 
 /** The durable state of a task, and what its lease is doing. */
@@ -107,6 +108,22 @@ export interface Explanation {
   readonly sites: readonly SiteBacklog[];
 }
 
+export interface ShareSummary {
+  readonly name: string;
+  readonly settings: ResearcherSettings;
+  /** Used until now; what was used a day ago counts half. */
+  readonly workGhzSeconds: number;
+  readonly bits: number;
+  /** Parts of what the federation could do in the remembered time, leases in force included. */
+  readonly cpu: number;
+  readonly link: number;
+  /** The larger of the two for each unit of weight: whoever has least is next. */
+  readonly dominant: number;
+  readonly binding: 'cpu' | 'uplink';
+  readonly leases: number;
+  readonly waitingTasks: number;
+}
+
 export interface LeaseSummary {
   readonly leaseId: LeaseId;
   readonly jobId: JobId;
@@ -148,6 +165,8 @@ export interface View {
   lease(leaseId: LeaseId): LeaseSummary | undefined;
   /** undefined when the job or the node is gone: nobody needs the lease. */
   leaseContext(jobId: JobId, nodeId: NodeId): LeaseContext | undefined;
+  /** The one whose turn is next first. */
+  shares(): readonly ShareSummary[];
   tokens(): readonly Token[];
   token(tokenId: TokenId): Token | undefined;
   tokenByHash(hash: string): Token | undefined;

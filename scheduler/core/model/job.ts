@@ -43,6 +43,8 @@ export interface JobTemplate {
   readonly diskBytes: number;
   readonly retries: number;
   readonly lostAfterMs: number;
+  /** Among the jobs of one researcher, the higher goes first. */
+  readonly priority: number;
 }
 
 export const jobStates = ['active', 'succeeded', 'failed', 'cancelled'] as const;

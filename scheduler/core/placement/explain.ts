@@ -2,7 +2,7 @@
 // it is.
 
 import { isOpen, siteOf, slotLeases, slotsOf } from '../leases.ts';
-import { candidateJobs, leasesPerSlot, linkWindowSeconds, sitesExplained } from '../limits.ts';
+import { leasesPerSlot, linkWindowSeconds, sitesExplained } from '../limits.ts';
 import type { Instant } from '../model/ids.ts';
 import type { JobRecord, NodeRecord, SiteRecord, State } from '../state.ts';
 import { mustHave } from '../state.ts';
@@ -12,6 +12,7 @@ import { costOf, loadOf } from './estimate.ts';
 import { refuseNode } from './filter.ts';
 import type { Refusal } from './filter.ts';
 import { tellGroup } from './refusal-groups.ts';
+import { refuseQuota, refuseTurn } from '../queue/refuse.ts';
 
 /** The waiting tasks of a job. */
 export function explainJob(state: State, job: JobRecord, now: Instant): Explanation {
@@ -89,7 +90,9 @@ function countRefusals(state: State, waiting: Waiting): readonly RefusalCount[] 
 }
 
 /** The node fits; what keeps the task from it now. */
-function refusePlace(state: State, { job, taskIndex }: Waiting, node: NodeRecord): Refusal {
+function refusePlace(state: State, { job, taskIndex, now }: Waiting, node: NodeRecord): Refusal {
+  const quota = refuseQuota(state, job);
+  if (quota !== null) return quota;
   if (!isOpen(node)) {
     return {
       code: 'busy',
@@ -108,12 +111,13 @@ function refusePlace(state: State, { job, taskIndex }: Waiting, node: NodeRecord
       remedy: 'wait, or declare the rate that it really has (punnet site set)',
     };
   }
-  const older = [...state.waitingJobs].indexOf(job.number);
-  if (older >= candidateJobs) {
-    const reason = `${older} older jobs wait too, and the oldest ${candidateJobs} come first`;
-    return { code: 'queue', reason, remedy: 'wait' };
-  }
-  return { code: 'next', reason: 'a slot is free and takes a task at this moment', remedy: 'wait' };
+  return (
+    refuseTurn(state, { job, now }) ?? {
+      code: 'next',
+      reason: 'a slot is free and takes a task at this moment',
+      remedy: 'wait',
+    }
+  );
 }
 
 function backlogOf(state: State, site: SiteRecord): SiteBacklog {

@@ -6,13 +6,14 @@ import type { Decision } from '../decision.ts';
 import type { Effect } from '../effects.ts';
 import type { Fact } from '../facts.ts';
 import { isOpen, siteOf, slotLeases, slotsOf } from '../leases.ts';
-import { candidateJobs, endedJobsKept, leasesPerSlot } from '../limits.ts';
+import { endedJobsKept, leasesPerSlot } from '../limits.ts';
 import type { Instant } from '../model/ids.ts';
 import { leaseId } from '../model/ids.ts';
+import { Turns } from '../queue/turns.ts';
 import type { JobRecord, NodeRecord, SiteRecord, State } from '../state.ts';
 import { mustHave } from '../state.ts';
 import { grantTransfers } from '../transfers/grant.ts';
-import type { Balance } from './balance.ts';
+import type { Balance, TaskCost } from './balance.ts';
 import { balanceWith } from './balance.ts';
 import { downBytesOf, loadOf, upBytesOf, workOf } from './estimate.ts';
 import { refuseNode } from './filter.ts';
@@ -59,6 +60,14 @@ function fillSlots(state: State, now: Instant): Part {
   return isIdle ? { facts: [], effects: [] } : new Placement(state, now).run();
 }
 
+interface Choice {
+  readonly job: JobRecord;
+  readonly taskIndex: number;
+  readonly balance: Balance;
+  /** No other job of its group had a task for the node. */
+  readonly isOnly: boolean;
+}
+
 /** One round of filling free slots; remembers what it has given away, since nothing is applied yet. */
 class Placement {
   readonly #state: State;
@@ -70,10 +79,12 @@ class Placement {
   readonly #cursors = new Map<number, number>();
   readonly #taken = new Map<number, number>();
   readonly #jobsOnNode = new Set<string>();
+  readonly #turns: Turns;
 
   constructor(state: State, now: Instant) {
     this.#state = state;
     this.#now = now;
+    this.#turns = new Turns(state, now);
   }
 
   run(): Part {
@@ -103,36 +114,45 @@ class Placement {
     }
   }
 
+  /** A task of the first group of jobs, in the order of their turn, that has one for the node. */
   #placeOn(node: NodeRecord): boolean {
     const site = siteOf(this.#state, node);
-    let best: { job: JobRecord; taskIndex: number; balance: Balance } | undefined;
+    for (const jobs of this.#turns.groups()) {
+      const choice = this.#choose(node, site, jobs);
+      if (choice === null) continue;
+      this.#give(node, site, choice);
+      return true;
+    }
+    return false;
+  }
+
+  #choose(node: NodeRecord, site: SiteRecord, jobs: readonly JobRecord[]): Choice | null {
+    let best: Omit<Choice, 'isOnly'> | null = null;
     let kinds = 0;
-    let looked = 0;
-    for (const jobNumber of this.#state.waitingJobs) {
-      looked += 1;
-      if (looked > candidateJobs) break;
-      const job = mustHave(this.#state.jobs.get(jobNumber), `job ${jobNumber}`);
+    for (const job of jobs) {
       const taskIndex = this.#nextTask(job);
       if (taskIndex === null || refuseNode(job, node, this.#now) !== null) continue;
       const balance = this.#balance(site, node, job, taskIndex);
       if (balance === null) continue;
       kinds += 1;
-      if (best === undefined || balance.imbalance < best.balance.imbalance) {
+      if (best === null || balance.imbalance < best.balance.imbalance) {
         best = { job, taskIndex, balance };
       }
     }
-    if (best === undefined) return false;
-    this.#give(node, site, { ...best, isOnly: kinds === 1 });
-    return true;
+    return best === null ? null : { ...best, isOnly: kinds === 1 };
   }
 
   #balance(site: SiteRecord, node: NodeRecord, job: JobRecord, taskIndex: number): Balance | null {
     const load = loadOf(site, this.#loads.get(site.number));
-    return balanceWith(load, {
+    return balanceWith(load, this.#costOf(node, job, taskIndex));
+  }
+
+  #costOf(node: NodeRecord, job: JobRecord, taskIndex: number): TaskCost {
+    return {
       workGhzSeconds: workOf(job),
       downBits: 8 * this.#downBytes(job, taskIndex, node),
       upBits: 8 * upBytesOf(job),
-    });
+    };
   }
 
   /** The job's shared blobs count once for each node, in this round too. */
@@ -142,17 +162,16 @@ class Placement {
     return downBytesOf(job, taskIndex, node);
   }
 
-  #give(
-    node: NodeRecord,
-    site: SiteRecord,
-    choice: { job: JobRecord; taskIndex: number; balance: Balance; isOnly: boolean },
-  ): void {
+  #give(node: NodeRecord, site: SiteRecord, choice: Choice): void {
     const { job, taskIndex, balance } = choice;
+    const cost = this.#costOf(node, job, taskIndex);
     const load = this.#loads.get(site.number) ?? { work: 0, down: 0, up: 0 };
-    load.work += workOf(job);
-    load.down += this.#downBytes(job, taskIndex, node);
-    load.up += upBytesOf(job);
+    load.work += cost.workGhzSeconds;
+    load.down += cost.downBits / 8;
+    load.up += cost.upBits / 8;
     this.#loads.set(site.number, load);
+    const { workGhzSeconds, downBits, upBits } = cost;
+    this.#turns.give(job, { workGhzSeconds, bits: downBits + upBits });
     this.#jobsOnNode.add(`${job.number} ${node.number}`);
     const id = leaseId(this.#state.nextLeaseId + this.#effects.length);
     this.#rows.push(

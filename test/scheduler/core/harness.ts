@@ -54,6 +54,7 @@ export function template(changes: Partial<JobTemplate> = {}): JobTemplate {
     memoryBytes: 64_000_000,
     diskBytes: 100_000_000,
     retries: 3,
+    priority: 0,
     lostAfterMs: 15 * 60_000,
     ...changes,
   };

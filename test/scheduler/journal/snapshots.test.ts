@@ -130,10 +130,10 @@ describe('a damaged snapshot', () => {
       for (const [sequence, batch] of story.entries()) await journal.append(batch, sequence);
       await journal.snapshot(imageOf(stateAfter(story)), story.length);
     }, options);
-    truncateSync(fresh.file('0000000000000021.snapshot'), 50);
+    truncateSync(fresh.file('0000000000000022.snapshot'), 50);
     folder.remove();
     folder = fresh;
-    await expectWhole(0, [/21\.snapshot is damaged/]);
+    await expectWhole(0, [/22\.snapshot is damaged/]);
   });
 });
 
@@ -152,16 +152,16 @@ describe('the work of a snapshot', () => {
     const image = imageOf(stateAfter(story));
     const bytes = encodeSnapshot(image, story.length);
     for (const length of [0, 1, 4_096, bytes.length]) {
-      writeFileSync(folder.file('0000000000000021.snapshot.new'), bytes.subarray(0, length));
+      writeFileSync(folder.file('0000000000000022.snapshot.new'), bytes.subarray(0, length));
       await expectWhole(12);
       expect([...folder.contents().keys()].filter((name) => name.endsWith('.new'))).toEqual([]);
     }
-    writeFileSync(folder.file('0000000000000021.snapshot'), bytes);
-    await expectWhole(21);
+    writeFileSync(folder.file('0000000000000022.snapshot'), bytes);
+    await expectWhole(22);
     // What it makes needless goes oldest first.
     for (const name of segments().filter((each) => Number.parseInt(each, 10) < 10)) {
       rmSync(folder.file(name));
-      await expectWhole(21);
+      await expectWhole(22);
     }
   });
 });
@@ -222,8 +222,8 @@ describe('what a newer scheduler wrote', () => {
 
   it('is refused in a snapshot, with what to do', async () => {
     const image = { ...imageOf(stateAfter(story)), version: factsVersion + 1 };
-    writeFileSync(folder.file('0000000000000021.snapshot'), encodeSnapshot(image, 21));
-    await expectRefusal(/21\.snapshot was written by a newer scheduler.*Start that version/);
+    writeFileSync(folder.file('0000000000000022.snapshot'), encodeSnapshot(image, 22));
+    await expectRefusal(/22\.snapshot was written by a newer scheduler.*Start that version/);
   });
 });
 

@@ -39,6 +39,7 @@ export const durableKinds: Readonly<Record<DurableFact['kind'], true>> = {
   nodeInventoryChanged: true,
   nodeInstanceChanged: true,
   nodeHealthChanged: true,
+  researcherSet: true,
   tokenCreated: true,
   tokenUsed: true,
   tokenRevoked: true,
@@ -65,6 +66,7 @@ export function tellStory(): readonly Batch[] {
   story.end('pi', story.granted(), 'succeeded');
   story.submit('unwanted', 2);
   story.give({ kind: 'cancelJob', jobId: jobId('unwanted') });
+  story.give({ kind: 'setResearcher', name: 'ada', settings: { weight: 2, maxLeases: 40 } });
   // The core forgets a job only when thousands have ended: too many for a small story.
   story.decided([{ kind: 'jobForgotten', at: instant(story.nowMs), jobNumber: 1 }]);
   story.enrol('clone');

@@ -137,6 +137,8 @@ export interface JobSpec {
    * Default "15 min".
    */
   lostAfter: string;
+  /** Of your jobs, one with a higher priority goes first: -100 to 100. Default 0. */
+  priority: number;
 }
 
 export interface JobSpec_BundlesEntry {
@@ -291,6 +293,7 @@ function createBaseJobSpec(): JobSpec {
     retries: undefined,
     environment: {},
     lostAfter: "",
+    priority: 0,
   };
 }
 
@@ -334,6 +337,9 @@ export const JobSpec: MessageFns<JobSpec> = {
     });
     if (message.lostAfter !== "") {
       writer.uint32(106).string(message.lostAfter);
+    }
+    if (message.priority !== 0) {
+      writer.uint32(112).int32(message.priority);
     }
     return writer;
   },
@@ -461,6 +467,14 @@ export const JobSpec: MessageFns<JobSpec> = {
             message.lostAfter = reader.string();
             continue;
           }
+          case 14: {
+            if (tag !== 112) {
+              break;
+            }
+
+            message.priority = reader.int32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -511,6 +525,7 @@ export const JobSpec: MessageFns<JobSpec> = {
       {},
     );
     message.lostAfter = object.lostAfter ?? "";
+    message.priority = object.priority ?? 0;
     return message;
   },
 };

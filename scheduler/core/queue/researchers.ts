@@ -1,0 +1,74 @@
+// The bookkeeping of researchers that `apply` shares between its parts: what they have waiting, what
+// is leased for them, what they have used. Called by apply only.
+
+import type { Instant } from '../model/ids.ts';
+import { instant } from '../model/ids.ts';
+import { defaultSettings } from '../model/researcher.ts';
+import type { JobRecord, LeaseRecord, ResearcherRecord, State } from '../state.ts';
+import { mustHave } from '../state.ts';
+import { usageAt } from './share.ts';
+
+/** Who submitted the job; made with the first job or setting. */
+export function researcherOf(state: State, name: string): ResearcherRecord {
+  const known = state.researchers.get(name);
+  if (known !== undefined) return known;
+  const fresh: ResearcherRecord = {
+    name,
+    settings: defaultSettings,
+    usage: { workGhzSeconds: 0, bits: 0, at: instant(0) },
+    leased: { workGhzSeconds: 0, bits: 0 },
+    leases: 0,
+    waitingTasks: 0,
+    waitingJobs: [],
+  };
+  state.researchers.set(name, fresh);
+  return fresh;
+}
+
+/** Puts a job among those of its researcher that wait: higher priority first, then older. */
+export function startWaiting(state: State, job: JobRecord): void {
+  const { waitingJobs } = researcherOf(state, job.researcher);
+  let place = waitingJobs.length;
+  while (place > 0 && isBefore(job, jobOf(state, waitingJobs[place - 1]))) place -= 1;
+  waitingJobs.splice(place, 0, job.number);
+}
+
+export function stopWaiting(state: State, job: JobRecord): void {
+  const { waitingJobs } = researcherOf(state, job.researcher);
+  const place = waitingJobs.indexOf(job.number);
+  if (place >= 0) waitingJobs.splice(place, 1);
+}
+
+/** Counts a lease that enters force, or leaves it. */
+export function countLease(state: State, lease: LeaseRecord, sign: 1 | -1): void {
+  const job = jobOf(state, lease.jobNumber);
+  const researcher = researcherOf(state, job.researcher);
+  researcher.leases += sign;
+  researcher.leased =
+    researcher.leases === 0
+      ? { workGhzSeconds: 0, bits: 0 }
+      : {
+          workGhzSeconds: researcher.leased.workGhzSeconds + sign * lease.claim.workGhzSeconds,
+          bits: researcher.leased.bits + sign * lease.claim.bits,
+        };
+}
+
+/** An attempt has ended: what it really computed counts, and the bytes it was expected to move. */
+export function countUse(
+  state: State,
+  lease: LeaseRecord,
+  { at, workGhzSeconds }: { readonly at: Instant; readonly workGhzSeconds: number },
+): void {
+  const researcher = researcherOf(state, jobOf(state, lease.jobNumber).researcher);
+  const more = { workGhzSeconds, bits: lease.claim.bits };
+  researcher.usage = usageAt(researcher.usage, at, more);
+}
+
+function jobOf(state: State, number: number | undefined): JobRecord {
+  return mustHave(state.jobs.get(number ?? -1), `job ${number}`);
+}
+
+function isBefore(one: JobRecord, other: JobRecord): boolean {
+  const [mine, theirs] = [one.template.priority, other.template.priority];
+  return mine === theirs ? one.number < other.number : mine > theirs;
+}

@@ -1,0 +1,98 @@
+// Whose turn it is: the researcher with the least dominant share first, then the job with the highest
+// priority, then the oldest. Made for one round of placement, in which it counts what was given.
+
+import { candidateJobs } from '../limits.ts';
+import type { Instant } from '../model/ids.ts';
+import type { JobRecord, ResearcherRecord, State } from '../state.ts';
+import { mustHave } from '../state.ts';
+import type { Claim } from './share.ts';
+import { shareOf, usageAt } from './share.ts';
+
+interface Turn {
+  readonly researcher: ResearcherRecord;
+  /** In the order of their turn. */
+  readonly jobs: readonly JobRecord[];
+  share: number;
+  leases: number;
+  claim: Claim;
+}
+
+const noClaim: Claim = { workGhzSeconds: 0, bits: 0 };
+
+export class Turns {
+  readonly #state: State;
+  readonly #now: Instant;
+  /** Least share first. */
+  readonly #turns: Turn[] = [];
+
+  constructor(state: State, now: Instant) {
+    this.#state = state;
+    this.#now = now;
+    for (const researcher of state.researchers.values()) {
+      if (researcher.waitingJobs.length === 0) continue;
+      const jobs = researcher.waitingJobs
+        .slice(0, candidateJobs)
+        .map((number) => mustHave(state.jobs.get(number), `job ${number}`));
+      const turn = { researcher, jobs, share: 0, leases: researcher.leases, claim: noClaim };
+      turn.share = this.#shareOf(turn);
+      this.#insert(turn);
+    }
+  }
+
+  /**
+   * Groups of jobs of one researcher and one priority, in the order of their turn: whoever fills a
+   * slot takes from the first group that has something for it.
+   */
+  *groups(): Generator<readonly JobRecord[]> {
+    for (const turn of this.#turns) {
+      const { maxLeases } = turn.researcher.settings;
+      if (maxLeases !== null && turn.leases >= maxLeases) continue;
+      let from = 0;
+      while (from < turn.jobs.length) {
+        const priority = turn.jobs[from]?.template.priority;
+        let to = from + 1;
+        while (turn.jobs[to]?.template.priority === priority && to < turn.jobs.length) to += 1;
+        yield turn.jobs.slice(from, to);
+        from = to;
+      }
+    }
+  }
+
+  /** A task of the job was given away; its researcher's next turn comes later. */
+  give(job: JobRecord, cost: Claim): void {
+    const place = this.#turns.findIndex((turn) => turn.researcher.name === job.researcher);
+    const [turn] = this.#turns.splice(place, 1);
+    if (turn === undefined) throw new Error(`${job.researcher} has no turn`);
+    turn.leases += 1;
+    turn.claim = {
+      workGhzSeconds: turn.claim.workGhzSeconds + cost.workGhzSeconds,
+      bits: turn.claim.bits + cost.bits,
+    };
+    turn.share = this.#shareOf(turn);
+    this.#insert(turn);
+  }
+
+  #shareOf({ researcher, claim }: Turn): number {
+    const { leased, settings } = researcher;
+    const sum = {
+      workGhzSeconds: leased.workGhzSeconds + claim.workGhzSeconds,
+      bits: leased.bits + claim.bits,
+    };
+    const usage = usageAt(researcher.usage, this.#now, noClaim);
+    const { capacity } = this.#state;
+    return shareOf(usage, { claim: sum, capacity, weight: settings.weight }).dominant;
+  }
+
+  #insert(turn: Turn): void {
+    let place = this.#turns.length;
+    while (place > 0 && isBefore(turn, this.#turns[place - 1])) place -= 1;
+    this.#turns.splice(place, 0, turn);
+  }
+}
+
+function isBefore(one: Turn, other: Turn | undefined): boolean {
+  if (other === undefined) return false;
+  if (one.share !== other.share) return one.share < other.share;
+
+  return one.researcher.name < other.researcher.name;
+}
