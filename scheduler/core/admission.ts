@@ -166,6 +166,10 @@ export function revokeToken(state: State, command: RevokeToken, now: Instant): D
   }
   const answer = { kind: 'token', token: { ...token, isRevoked: true } } as const;
   if (token.isRevoked) return { ...nothing, answer };
+  if (token.role === 'operator' && !hasOtherOperator(state, token, now)) {
+    const reason = `The token ${token.tokenId} is the last operator's: make another first (punnet token create --operator NAME).`;
+    return refuse('failed_precondition', reason, 'token_id');
+  }
   return {
     facts: [{ kind: 'tokenRevoked', at: now, tokenId: token.tokenId }],
     effects: [],
@@ -174,6 +178,15 @@ export function revokeToken(state: State, command: RevokeToken, now: Instant): D
 }
 
 const askForToken = 'ask the operator for a new one (punnet token create --node)';
+
+/** Without an operator nobody could ever let one in again. */
+function hasOtherOperator(state: State, token: Token, now: Instant): boolean {
+  for (const other of state.tokens.values()) {
+    const isGood = !other.isRevoked && other.expiresAt > now;
+    if (other.role === 'operator' && other.tokenId !== token.tokenId && isGood) return true;
+  }
+  return false;
+}
 
 export function enrolNode(state: State, command: EnrolNode, now: Instant): Decision {
   const again = findEnrolled(state, command);

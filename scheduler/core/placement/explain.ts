@@ -16,12 +16,20 @@ import { refuseQuota, refuseTurn } from '../queue/refuse.ts';
 
 /** The waiting tasks of a job. */
 export function explainJob(state: State, job: JobRecord, now: Instant): Explanation {
-  const { state: end, template } = job;
-  if (end !== 'active') return { summary: `The job has ended: ${end}.`, refusals: [], sites: [] };
-  if (job.waiting > 0) return explainWaiting(state, { job, taskIndex: job.cursor, now });
+  const { template } = job;
+  if (job.state !== 'active') return { summary: endedText(job), refusals: [], sites: [] };
+  if (job.waiting > 0) {
+    return explainWaiting(state, { job, taskIndex: job.cursor, now }, waitsText(job));
+  }
   const ended = template.taskCount - job.leased;
   const summary = `Nothing waits: of ${template.taskCount} tasks, ${job.leased} are on nodes and ${ended} have ended.`;
   return { summary, refusals: [], sites: [] };
+}
+
+function endedText({ state, template, failed }: JobRecord): string {
+  if (state !== 'failed') return `The job has ended: ${state}.`;
+  const count = `${failed} of ${template.taskCount} tasks failed for good`;
+  return `The job has ended: ${count} (punnet tasks, punnet logs and punnet explain tell why).`;
 }
 
 /** One task, wherever it is. */
@@ -30,7 +38,10 @@ export function explainTask(
   task: TaskSummary,
   { job, now }: { readonly job: JobRecord; readonly now: Instant },
 ): Explanation {
-  if (task.phase === 'waiting') return explainWaiting(state, { job, taskIndex: task.index, now });
+  if (task.phase === 'waiting') {
+    const what = `Task ${task.index} waits`;
+    return explainWaiting(state, { job, taskIndex: task.index, now }, what);
+  }
   const why = task.placement === '' ? '' : ` Why there: ${task.placement}.`;
   return { summary: `${placedText(task)}${why}`, refusals: [], sites: [] };
 }
@@ -47,7 +58,7 @@ function placedText(task: TaskSummary): string {
       return `${name} has run${there}, and its results are on the way.`;
     case 'failed': {
       const end = task.endCode === 'exited' ? `exit code ${task.exitCode}` : task.endCode;
-      const attempts = `after ${task.failures} failed and ${task.losses} lost attempts`;
+      const attempts = `after ${task.failures} failed attempts${task.losses > 0 ? ` and ${task.losses} lost ones` : ''}`;
       return `${name} failed for good ${attempts}, the last${there}: ${end ?? 'unknown'}.`;
     }
     default:
@@ -61,7 +72,7 @@ interface Waiting {
   readonly now: Instant;
 }
 
-function explainWaiting(state: State, waiting: Waiting): Explanation {
+function explainWaiting(state: State, waiting: Waiting, what: string): Explanation {
   const refusals = countRefusals(state, waiting);
   const sites = state.sites
     .filter((site) => site.nodeNumbers.length > 0)
@@ -69,7 +80,7 @@ function explainWaiting(state: State, waiting: Waiting): Explanation {
     .sort((a, b) => secondsOf(a) - secondsOf(b))
     .slice(0, sitesExplained);
   const nodeCount = refusals.reduce((sum, refusal) => sum + refusal.count, 0);
-  return { summary: summarize(waiting.job, refusals, nodeCount), refusals, sites };
+  return { summary: `${what}. ${summarize(refusals, nodeCount)}`, refusals, sites };
 }
 
 function countRefusals(state: State, waiting: Waiting): readonly RefusalCount[] {
@@ -144,14 +155,14 @@ function secondsOf({ cpuSeconds, downSeconds, upSeconds }: SiteBacklog): number 
   return Math.max(cpuSeconds, downSeconds, upSeconds);
 }
 
-function summarize(job: JobRecord, refusals: readonly RefusalCount[], nodeCount: number): string {
+function summarize(refusals: readonly RefusalCount[], nodeCount: number): string {
   const [first] = refusals;
   if (first === undefined) {
-    return `${waitsText(job)}. The federation has no nodes: enrol one (punnet token create --node).`;
+    return 'The federation has no nodes: enrol one (punnet token create --node).';
   }
   const all = nodeCount === 1 ? 'At the only node' : `At all ${nodeCount} nodes`;
   const where = first.count === nodeCount ? all : `At ${first.count} of ${nodeCount} nodes`;
-  return `${waitsText(job)}. ${where}: ${first.reason}. What helps: ${first.remedy}.`;
+  return `${where}: ${first.reason}. What helps: ${first.remedy}.`;
 }
 
 function waitsText({ waiting, template: { taskCount } }: JobRecord): string {

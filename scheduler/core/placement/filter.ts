@@ -54,7 +54,7 @@ export function refuseFit(job: JobRecord, node: NodeRecord): Refusal | null {
   if (template.memoryBytes > inventory.memoryBytes) {
     return {
       code: 'memory',
-      reason: `a task asks for ${megabytes(template.memoryBytes)} of memory, the node has less`,
+      reason: `a task asks for ${sizeText(template.memoryBytes)} of memory, the node has less`,
       remedy: 'ask for less memory, or wait for larger nodes',
     };
   }
@@ -62,7 +62,7 @@ export function refuseFit(job: JobRecord, node: NodeRecord): Refusal | null {
   if (template.diskBytes > disk) {
     return {
       code: 'disk',
-      reason: `a task asks for ${megabytes(template.diskBytes)} of disk, the node has less free`,
+      reason: `a task asks for ${sizeText(template.diskBytes)} of disk, the node has less free`,
       remedy: 'ask for less disk, or wait until space is free',
     };
   }
@@ -98,6 +98,7 @@ const ownersRemedies: Readonly<Record<string, string>> = {
   limits: 'wait until its owner has mended its limits.json',
 };
 
-export function megabytes(bytes: number): string {
-  return `${Math.floor(bytes / 1e6)} MB`;
+/** "512 MB", "1.5 GB". */
+export function sizeText(bytes: number): string {
+  return bytes < 1e9 ? `${Math.floor(bytes / 1e6)} MB` : `${Math.floor(bytes / 1e8) / 10} GB`;
 }

@@ -2,7 +2,7 @@
 
 import type { JobRecord, NodeRecord } from '../state.ts';
 import type { Refusal } from './filter.ts';
-import { megabytes } from './filter.ts';
+import { sizeText } from './filter.ts';
 
 /** The refusal of a group of nodes, with what matters of all of them. */
 export function tellGroup(
@@ -23,14 +23,14 @@ export function tellGroup(
       };
     }
     case 'memory': {
-      const largest = megabytes(most((node) => node.inventory.memoryBytes));
-      const asked = megabytes(template.memoryBytes);
+      const largest = sizeText(most((node) => node.inventory.memoryBytes));
+      const asked = sizeText(template.memoryBytes);
       const reason = `a task asks for ${asked} of memory, the largest has ${largest}`;
       return { ...first, reason, remedy: `ask for ${largest} or less, or wait for larger nodes` };
     }
     case 'disk': {
-      const freest = megabytes(most((node) => freeDiskOf(node)));
-      const asked = megabytes(template.diskBytes);
+      const freest = sizeText(most((node) => freeDiskOf(node)));
+      const asked = sizeText(template.diskBytes);
       const reason = `a task asks for ${asked} of disk, at most ${freest} are free`;
       return { ...first, reason, remedy: `ask for ${freest} or less, or wait for free space` };
     }

@@ -51,7 +51,7 @@ const hindrances: readonly (readonly [string, (core: CoreHarness) => void, strin
       core.node('old', 'school', pi1);
       core.submit('job', { memoryBytes: 2e9 });
     },
-    'All 4 tasks wait. At all 2 nodes: a task asks for 2000 MB of memory, the largest has 1000 MB. What helps: ask for 1000 MB or less, or wait for larger nodes.',
+    'All 4 tasks wait. At all 2 nodes: a task asks for 2 GB of memory, the largest has 1 GB. What helps: ask for 1 GB or less, or wait for larger nodes.',
   ],
   [
     'disk',
@@ -163,7 +163,7 @@ test('a task that failed for good is told with its last end', () => {
   core.submit('job', { taskCount: 1, retries: 0 });
   core.end('pi', leaseId(1), 'exited');
   expect(explain(core, 0)?.summary).toMatch(
-    /^Task 0 failed for good after 1 failed and 0 lost attempts, the last at pi \(site home\): exit code 0\./,
+    /^Task 0 failed for good after 1 failed attempts, the last at pi \(site home\): exit code 0\./,
   );
 });
 
