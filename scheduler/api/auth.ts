@@ -15,7 +15,7 @@ export interface Principal {
 export function authenticate(deps: ApiDeps, metadata: Metadata): Principal {
   const header = metadata.get('authorization')[0];
   const secret = /^Bearer (\S+)$/.exec(typeof header === 'string' ? header : '')?.[1];
-  const ask = 'ask the operator for a new one (punnet token create --researcher NAME)';
+  const ask = 'ask an operator for a new context file (punnet token create --researcher NAME)';
   if (secret === undefined) {
     throw refuse('TOKEN_MISSING', 'Wanted "authorization: Bearer TOKEN": add a context first.');
   }

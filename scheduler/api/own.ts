@@ -28,7 +28,7 @@ export function ownTask(
   const job = ownJob(deps, request.jobId, caller);
   const task = deps.view().task(job.jobId, request.index);
   if (task === undefined) {
-    const hint = ` in job ${job.jobId}: it has ${job.counts.total}, from 0`;
+    const hint = ` in job ${job.jobId}: it has ${job.counts.total}, numbered from 0`;
     throw notFound('task', String(request.index), hint);
   }
   return task;

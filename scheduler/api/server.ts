@@ -25,7 +25,7 @@ const options = {
   'grpc.max_receive_message_length': 4 * 1024 * 1024,
   // A watcher whose machine went away without a word frees its place.
   'grpc.keepalive_time_ms': 60_000,
-  'grpc.keepalive_timeout_ms': 20_000,
+  'grpc.keepalive_timeout_ms': 60_000,
 };
 const descriptors = new URL('../../proto/gen/descriptors.binpb', import.meta.url);
 

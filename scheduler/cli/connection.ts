@@ -11,11 +11,15 @@ import { ByteStreamClient } from '../../proto/gen/google/bytestream/bytestream.t
 import { BlobServiceClient } from '../../proto/gen/punnet/v1/blob_service.ts';
 import { JobState, type Job } from '../../proto/gen/punnet/v1/job.ts';
 import { JobServiceClient } from '../../proto/gen/punnet/v1/job_service.ts';
-import { NodeServiceClient, SiteServiceClient } from '../../proto/gen/punnet/v1/node_service.ts';
+import {
+  type Node,
+  NodeServiceClient,
+  SiteServiceClient,
+} from '../../proto/gen/punnet/v1/node_service.ts';
 import { ResearcherServiceClient } from '../../proto/gen/punnet/v1/researcher_service.ts';
 import { TokenServiceClient } from '../../proto/gen/punnet/v1/token_service.ts';
 import type { Context } from './context.ts';
-import { CliError, exitCodes, fromServiceError, isServiceError } from './errors.ts';
+import { badInput, CliError, exitCodes, fromServiceError, isServiceError } from './errors.ts';
 
 // A submit of 100,000 tasks takes about a second; a minute is a scheduler in trouble.
 const callTimeoutMs = 60_000;
@@ -45,6 +49,8 @@ export class Connection {
     const channel = credentials.createSsl(Buffer.from(context.caPem));
     const options: Partial<ClientOptions> = {
       'grpc.keepalive_time_ms': 30_000,
+      // A machine that is busy with tasks may be slow to answer.
+      'grpc.keepalive_timeout_ms': 60_000,
       // A restarted scheduler is found again soon: the default waits up to two minutes.
       'grpc.initial_reconnect_backoff_ms': 250,
       'grpc.max_reconnect_backoff_ms': 2_000,
@@ -106,6 +112,24 @@ export class Connection {
       `no job of yours has the id or the name "${idOrName}": see "punnet jobs"`,
       exitCodes.notFound,
     );
+  }
+
+  /** The node with this id, or else the one of that name. Throws when there is none, or several. */
+  async findNode(idOrName: string): Promise<Node> {
+    const list = this.nodes.listNodes.bind(this.nodes);
+    const nodes = await allPages(
+      (pageToken) => this.call(list, { pageSize: 1000, pageToken, siteId: '' }),
+      (response) => response.nodes,
+    );
+    const found = nodes.filter(({ nodeId, name }) => nodeId === idOrName || name === idOrName);
+    const [first, second] = found;
+    if (first === undefined) {
+      const message = `no node has the id or the name "${idOrName}": see "punnet nodes"`;
+      throw new CliError(message, exitCodes.notFound);
+    }
+    if (second === undefined) return first;
+    const ids = found.map((node) => node.nodeId).join(', ');
+    throw badInput(`${found.length} nodes are named "${idOrName}": give the id of one: ${ids}`);
   }
 }
 

@@ -2,19 +2,23 @@
 import { mkdir, readFile, readdir, rename, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import path from 'node:path';
-import { z } from 'zod';
-import { badInput } from './errors.ts';
+import { badInput, codeOf } from './errors.ts';
 import type { CliIo } from './io.ts';
 
-const contextSchema = z.object({
-  name: z.string().regex(/^[A-Za-z0-9._@-]{1,63}$/, 'wanted letters, digits and . _ @ -'),
-  endpoint: z.string().regex(/^[^\s/]+:\d+$/, 'wanted host:port'),
-  caPem: z.string().includes('BEGIN CERTIFICATE', { message: 'wanted a PEM certificate' }),
-  token: z.string().min(1, 'wanted a token'),
-});
-
 /** Where a scheduler is, what signs its certificate, and who asks. */
-export type Context = Readonly<z.infer<typeof contextSchema>>;
+export interface Context {
+  readonly name: string;
+  readonly endpoint: string;
+  readonly caPem: string;
+  readonly token: string;
+}
+
+const wanted: Readonly<Record<keyof Context, { readonly form: RegExp; readonly words: string }>> = {
+  name: { form: /^[A-Za-z0-9][A-Za-z0-9._@-]{0,62}$/, words: 'letters, digits and . _ @ -' },
+  endpoint: { form: /^[^\s/]+:\d+$/, words: 'host:port' },
+  caPem: { form: /-----BEGIN CERTIFICATE-----/, words: 'a PEM certificate' },
+  token: { form: /^\S+$/, words: 'a token' },
+};
 
 type Env = CliIo['env'];
 
@@ -36,15 +40,41 @@ export async function readContextFile(file: string): Promise<Context> {
   } catch (cause) {
     throw badInput(`${file}: wanted a context file in JSON, found something else`, cause);
   }
-  const parsed = contextSchema.safeParse(json);
-  if (parsed.success) return parsed.data;
-  const problems = parsed.error.issues.map((i) => `${file}: ${i.path.join('.')}: ${i.message}`);
-  throw badInput(problems.join('\n'));
+  return checkContext(file, json);
+}
+
+function checkContext(file: string, json: unknown): Context {
+  const found = new Map<string, unknown>(
+    typeof json === 'object' && json !== null ? Object.entries(json) : [],
+  );
+  const problems: string[] = [];
+  const read = (field: keyof Context): string => {
+    const value = found.get(field);
+    const { form, words } = wanted[field];
+    if (typeof value === 'string' && form.test(value)) return value;
+    problems.push(
+      `${file}: ${field}: wanted ${words}, found ${value === undefined ? 'none' : 'something else'}`,
+    );
+    return '';
+  };
+  const context = {
+    name: read('name'),
+    endpoint: read('endpoint'),
+    caPem: read('caPem'),
+    token: read('token'),
+  };
+  if (problems.length > 0) throw badInput(problems.join('\n'));
+  return context;
 }
 
 /** Writes a context file that only its owner can read; replaces it whole. */
 export async function writeContextFile(file: string, context: Context): Promise<void> {
-  await writePrivate(file, JSON.stringify(context, undefined, 2) + '\n');
+  await writePrivate(file, contextText(context));
+}
+
+/** The text of a context file. */
+export function contextText(context: Context): string {
+  return JSON.stringify(context, undefined, 2) + '\n';
 }
 
 /** Keeps a context; the first one becomes the current one. Returns whether it is current. */
@@ -110,8 +140,4 @@ async function writePrivate(file: string, text: string): Promise<void> {
 
 function unknownContext(name: string): Error {
   return badInput(`no context is named "${name}": see "punnet context list"`);
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : String(error);
 }

@@ -35,6 +35,11 @@ export function badInput(message: string, cause?: unknown): CliError {
   return new CliError(message, exitCodes.badInput, { cause });
 }
 
+/** The code of a system error, such as ENOENT. */
+export function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : String(error);
+}
+
 /** True for an error that a gRPC call ended with. */
 export function isServiceError(error: unknown): error is ServiceError {
   return error instanceof Error && 'code' in error && 'details' in error && 'metadata' in error;
@@ -86,17 +91,11 @@ function messageOf(error: ServiceError, endpoint: string): string {
     case status.DEADLINE_EXCEEDED:
       return `the scheduler at ${endpoint} did not answer in time: try again, or check its load`;
     case status.UNAUTHENTICATED:
-      return (
-        `${endpoint} does not accept this context's token (${error.details}): ` +
-        'ask an operator for a new context file, then "punnet context add FILE"'
-      );
+      return `${endpoint} refuses this context: ${error.details}`;
     case status.UNIMPLEMENTED:
       return `${endpoint} does not know this request: is it a Punnet scheduler of this version?`;
-    default: {
-      const violations = fieldViolations(error);
-      if (violations.length === 0) return error.details;
-      return violations.map((v) => `${v.field}: ${v.description}`).join('\n');
-    }
+    default:
+      return error.details;
   }
 }
 

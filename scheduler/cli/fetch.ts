@@ -1,17 +1,17 @@
-// Brings a job's outputs into a folder: DIR/<index>/<path>. Each file is checked by its hash; what
-// is there is kept, what was cut goes on. Nothing is ever written outside DIR.
-import { createHash, type Hash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { mkdir, open, realpath, rename, rm, stat } from 'node:fs/promises';
+// Brings a job's outputs into a folder: DIR/<index>/<path>. What is there is kept, what differs is
+// not written over. Nothing that a scheduler or a node says can lead out of DIR.
+import { lstat, mkdir, realpath, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import PQueue from 'p-queue';
-import type { ReadResponse } from '../../proto/gen/google/bytestream/bytestream.ts';
 import { TaskState, type OutputFile } from '../../proto/gen/punnet/v1/job.ts';
 import { allPages, type Connection } from './connection.ts';
-import { badInput, CliError, exitCodes } from './errors.ts';
+import { download } from './download.ts';
+import { badInput, CliError, codeOf, exitCodes } from './errors.ts';
 import { hashFile } from './job-inputs.ts';
 
 const parallelReads = 8;
+// Files are put together here, beside the numbered folders of the tasks, and moved when whole.
+const partsFolder = '.punnet-parts';
 
 /** What a fetch did. */
 export interface Fetched {
@@ -21,28 +21,42 @@ export interface Fetched {
   readonly bytes: number;
 }
 
-/** Fetches the outputs of the succeeded tasks for which `isWanted`. Throws the first failure. */
+export interface FetchOptions {
+  readonly to: string;
+  readonly isWanted: (index: number) => boolean;
+  /** Write over files that differ. */
+  readonly isForced?: boolean;
+}
+
+/** Fetches the outputs of the succeeded tasks that are wanted. Throws the first failure. */
 export async function fetchOutputs(
   connection: Connection,
   jobId: string,
-  options: { readonly to: string; readonly isWanted: (index: number) => boolean },
+  options: FetchOptions,
 ): Promise<Fetched> {
-  await mkdir(options.to, { recursive: true });
+  await mkdir(options.to, { recursive: true }).catch((cause: unknown) => {
+    throw badInput(
+      `${options.to}: wanted a folder that I may write to, found none (${codeOf(cause)})`,
+      cause,
+    );
+  });
   const root = await realpath(options.to);
-  const list = connection.jobs.listTasks.bind(connection.jobs);
-  const tasks = await allPages(
-    (pageToken) =>
-      connection.call(list, { jobId, pageSize: 1000, pageToken, state: TaskState.SUCCEEDED }),
-    (response) => response.tasks,
-  );
-  const wanted = tasks.filter((task) => options.isWanted(task.index));
-  const sum = { tasks: wanted.length, files: 0, skippedFiles: 0, bytes: 0 };
+  const parts = path.join(root, partsFolder);
+  await makeFolder(root, parts);
+  const indexes = (await succeededTasks(connection, jobId)).filter(options.isWanted);
+  const sum = { tasks: indexes.length, files: 0, skippedFiles: 0, bytes: 0 };
   const queue = new PQueue({ concurrency: parallelReads });
-  const work = wanted.map(({ index }) => async () => {
+  const abort = new AbortController();
+  const { signal } = abort;
+  const work = indexes.map((index) => async () => {
     const method = connection.jobs.getTaskResult.bind(connection.jobs);
     const { result } = await connection.call(method, { jobId, index });
-    for (const output of result?.outputs ?? []) {
-      const isNew = await fetchOne(connection, { root, jobId, index, output });
+    for (const [at, output] of (result?.outputs ?? []).entries()) {
+      if (signal.aborted) return;
+      const part = path.join(parts, `${index}-${at}-${checkedHash(output)}`);
+      const isNew = await fetchOne(connection, {
+        ...{ ...options, root, part, jobId, index, output, signal },
+      });
       if (isNew) sum.files += 1;
       else sum.skippedFiles += 1;
       if (isNew) sum.bytes += output.blob?.sizeBytes ?? 0;
@@ -52,18 +66,32 @@ export async function fetchOutputs(
     await queue.addAll(work);
   } catch (error) {
     queue.clear();
+    abort.abort();
+    await queue.onIdle();
     throw connection.explain(error);
   }
+  await rm(parts, { recursive: true, force: true });
   return sum;
+}
+
+async function succeededTasks(connection: Connection, jobId: string): Promise<readonly number[]> {
+  const list = connection.jobs.listTasks.bind(connection.jobs);
+  const state = TaskState.SUCCEEDED;
+  const tasks = await allPages(
+    (pageToken) => connection.call(list, { jobId, pageSize: 1000, pageToken, state }),
+    (response) => response.tasks,
+  );
+  return tasks.map((task) => task.index);
 }
 
 /** Which task indexes "0-9,12" names. Throws a CliError on anything else. */
 export function parseIndexes(text: string): (index: number) => boolean {
   const ranges = text.split(',').map((part) => {
-    const match = /^(\d+)(?:-(\d+))?$/.exec(part.trim());
-    if (match === null) throw badInput(`--tasks: wanted indexes such as 0-9,12, found "${text}"`);
-    const first = Number(match[1]);
-    return { first, last: match[2] === undefined ? first : Number(match[2]) };
+    const match = /^(\d{1,9})(?:-(\d{1,9}))?$/.exec(part.trim());
+    const first = Number(match?.[1]);
+    const last = Number(match?.[2] ?? match?.[1]);
+    if (first <= last) return { first, last };
+    throw badInput(`--tasks: wanted indexes such as 0-9,12, found "${text}"`);
   });
   return (index) => ranges.some(({ first, last }) => index >= first && index <= last);
 }
@@ -75,86 +103,59 @@ export function outputPlace(root: string, index: number, outputPath: string): st
   const isInside = place.startsWith(folder + path.sep);
   if (isInside && !path.isAbsolute(outputPath) && !outputPath.includes('\0')) return place;
   throw new CliError(
-    `task ${index}: refused the output "${outputPath}": it would leave ${folder}`,
+    `task ${index}: refused the output ${JSON.stringify(outputPath)}: it would leave ${folder}`,
     exitCodes.failed,
   );
 }
 
-interface Wanted {
+/** It becomes part of a file's name. */
+function checkedHash({ path: name, blob }: OutputFile): string {
+  if (/^[0-9a-f]{64}$/.test(blob?.sha256 ?? '')) return blob?.sha256 ?? '';
+  throw new CliError(`the output ${JSON.stringify(name)} has no sha256`, exitCodes.failed);
+}
+
+interface Wanted extends FetchOptions {
   readonly root: string;
+  /** Where it is put together. */
+  readonly part: string;
   readonly jobId: string;
   readonly index: number;
   readonly output: OutputFile;
+  readonly signal: AbortSignal;
 }
 
 async function fetchOne(connection: Connection, wanted: Wanted): Promise<boolean> {
-  const { root, index, output } = wanted;
-  const place = outputPlace(root, index, output.path);
+  const { root, part, jobId, index, output, signal } = wanted;
   const blob = output.blob ?? { sha256: '', sizeBytes: 0 };
-  await makeParent(root, place);
-  const there = await stat(place).catch(() => undefined);
+  const place = outputPlace(root, index, output.path);
+  await makeFolder(root, path.dirname(place));
+  const there = await lstat(place).catch(() => undefined);
   if (there?.isFile() === true && there.size === blob.sizeBytes) {
     if ((await hashFile(place)).sha256 === blob.sha256) return false;
   }
-  const part = `${place}.punnet-part`;
-  const hash = createHash('sha256');
-  const offset = await resumeAt(part, blob.sizeBytes, hash);
-  await readInto(connection, wanted, { part, offset, hash });
-  const found = hash.digest('hex');
-  if (found !== blob.sha256) {
-    await rm(part, { force: true });
-    throw new CliError(
-      `${place}: wanted sha256 ${blob.sha256}, found ${found}: fetch again`,
-      exitCodes.failed,
-    );
+  if (there?.isDirectory() === true) {
+    throw badInput(`${place}: wanted to write a file, found a folder: move it away`);
   }
+  if (there !== undefined && wanted.isForced !== true) {
+    throw badInput(`${place}: another file is there: move it away, or write over it with --force`);
+  }
+  const resourceName = `jobs/${jobId}/tasks/${index}/outputs/${output.path}`;
+  await download(connection, { resourceName, blob, signal }, part);
   await rename(part, place);
   return true;
 }
 
-// A symlink below DIR could lead out of it: each folder on the way must be where it seems to be.
-async function makeParent(root: string, place: string): Promise<void> {
-  const parent = path.dirname(place);
+/** Makes a folder below `root`. A symlink on the way could lead out of it, and is refused. */
+async function makeFolder(root: string, folder: string): Promise<void> {
   let at = root;
-  for (const name of path.relative(root, parent).split(path.sep)) {
+  for (const name of path.relative(root, folder).split(path.sep)) {
     at = path.join(at, name);
     await mkdir(at).catch((error: unknown) => {
-      if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+      if (!(codeOf(error) === 'EEXIST')) throw error;
     });
-    if ((await realpath(at)) === at) continue;
-    throw new CliError(`refused to write ${place}: ${at} is a symlink`, exitCodes.failed);
-  }
-}
-
-async function resumeAt(part: string, sizeBytes: number, hash: Hash): Promise<number> {
-  const there = await stat(part).catch(() => undefined);
-  if (there === undefined) return 0;
-  if (!there.isFile() || there.size > sizeBytes) {
-    await rm(part, { force: true });
-    return 0;
-  }
-  for await (const chunk of createReadStream(part)) if (Buffer.isBuffer(chunk)) hash.update(chunk);
-  return there.size;
-}
-
-async function readInto(
-  connection: Connection,
-  wanted: Wanted,
-  to: { readonly part: string; readonly offset: number; readonly hash: Hash },
-): Promise<void> {
-  const sizeBytes = wanted.output.blob?.sizeBytes ?? 0;
-  const file = await open(to.part, to.offset > 0 ? 'a' : 'w');
-  try {
-    if (to.offset >= sizeBytes) return;
-    const { jobId, index, output } = wanted;
-    const resourceName = `jobs/${jobId}/tasks/${index}/outputs/${output.path}`;
-    const request = { resourceName, readOffset: to.offset, readLimit: 0 };
-    const source: AsyncIterable<ReadResponse> = connection.bytes.read(request, connection.metadata);
-    for await (const { data } of source) {
-      to.hash.update(data);
-      await file.write(data);
-    }
-  } finally {
-    await file.close();
+    const found = await lstat(at);
+    if (found.isDirectory()) continue;
+    const kind = found.isSymbolicLink() ? 'a symlink' : 'a file';
+    throw badInput(`${at}: wanted a folder, found ${kind}: move it away`);
   }
 }

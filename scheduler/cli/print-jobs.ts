@@ -3,7 +3,7 @@ import { JobState, TaskState, type Job, type Task } from '../../proto/gen/punnet
 import type { ExplainJobResponse } from '../../proto/gen/punnet/v1/job_service.ts';
 import type { CliIo } from './io.ts';
 import { enumText, facts, paintFor, safeText, spanText, table, timeText } from './print.ts';
-import { progressText } from './watch.ts';
+import { progressText } from './progress.ts';
 
 /** A line a job. */
 export function jobsText(io: CliIo, jobs: readonly Job[]): string {
@@ -29,7 +29,7 @@ export function jobText(io: CliIo, job: Job): string {
     ['name', safeText(job.spec?.name ?? '')],
     ['state', stateText(io, enumText(JobState, job.state))],
     ['researcher', safeText(job.researcher)],
-    ['tasks', job.counts === undefined ? '' : progressText(job.counts, undefined)],
+    ['tasks', job.counts === undefined ? '' : progressText(job.counts)],
     ['submitted', timeText(job.submittedUnixMs)],
     ['ended', timeText(endMs)],
     ['took', endMs === 0 ? '' : spanText(endMs - job.submittedUnixMs)],
@@ -45,29 +45,31 @@ export function tasksText(io: CliIo, tasks: readonly Task[]): string {
     stateText(io, enumText(TaskState, task.state)),
     safeText(task.nodeName === '' ? task.nodeId : task.nodeName),
     task.siteId,
-    task.cpuSeconds === 0 ? '' : `${task.cpuSeconds.toFixed(2)} s`,
+    task.endCode === '' ? '' : `${task.cpuSeconds.toFixed(2)} s`,
+    triesText(task),
     endText(task),
-    `${task.failures}/${task.losses}`,
-    safeText(task.placement),
   ]);
-  const head = ['task', 'state', 'node', 'site', 'cpu', 'end', 'failed/lost', 'why there'];
-  return table(io, head, rows);
+  return table(io, ['task', 'state', 'node', 'site', 'cpu', 'retries', 'last end'], rows);
 }
+
+/** Hindrances that go away as sites get through what they have. */
+const isLoad = /^(busy|uplink_)/;
 
 /** What holds the waiting tasks, or why a task is where it is. */
 export function explanationText(io: CliIo, answer: ExplainJobResponse): string {
   const parts = [`${safeText(answer.summary)}\n`];
-  if (answer.task !== undefined) parts.push(tasksText(io, [answer.task]));
-  if (answer.refusals.length > 0) {
+  // One that holds all is in the sentence already.
+  if (answer.refusals.length > 1) {
     const rows = answer.refusals.map((refusal) => [
       String(refusal.count),
+      String(refusal.sites),
       refusal.code,
       safeText(refusal.reason),
       safeText(refusal.remedy),
     ]);
-    parts.push(table(io, ['count', 'refusal', 'reason', 'what would free it'], rows));
+    parts.push(table(io, ['nodes', 'sites', 'held by', 'because', 'what helps'], rows));
   }
-  if (answer.sites.length > 0) {
+  if (answer.sites.length > 0 && answer.refusals.some(({ code }) => isLoad.test(code))) {
     const rows = answer.sites.map((site) => [
       site.siteId,
       String(site.nodes),
@@ -77,7 +79,8 @@ export function explanationText(io: CliIo, answer: ExplainJobResponse): string {
       spanText(site.upSeconds * 1000),
       site.binding,
     ]);
-    parts.push(table(io, ['site', 'nodes', 'free', 'cpu', 'down', 'up', 'bound by'], rows));
+    const head = ['site', 'nodes', 'free slots', 'work', 'down', 'up', 'bound by'];
+    parts.push(`What each site has in hand:\n${table(io, head, rows)}`);
   }
   return parts.join('\n');
 }
@@ -95,6 +98,15 @@ function doneText(job: Job): string {
   return `${job.counts?.succeeded ?? 0}/${job.counts?.total ?? 0}`;
 }
 
-function endText(task: Task): string {
-  return task.exitCode === 0 ? task.endCode : `${task.endCode} (${task.exitCode})`;
+/** Attempts that came to nothing. */
+function triesText({ failures, losses }: Task): string {
+  const parts = [failures > 0 ? `${failures} failed` : '', losses > 0 ? `${losses} lost` : ''];
+  return parts.filter((part) => part !== '').join(', ');
+}
+
+/** How the last attempt ended, when it did not end well. */
+function endText({ endCode, exitCode }: Task): string {
+  if (endCode === 'succeeded') return '';
+  if (endCode === 'exited') return `exit code ${exitCode}`;
+  return endCode.replaceAll('_', ' ');
 }

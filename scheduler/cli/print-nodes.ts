@@ -5,7 +5,16 @@ import { NodeHealth, type Node, type Site } from '../../proto/gen/punnet/v1/node
 import { TokenRole, type Token } from '../../proto/gen/punnet/v1/token_service.ts';
 import type { CliIo } from './io.ts';
 import { stateText } from './print-jobs.ts';
-import { bytesText, enumText, facts, rateText, safeText, spanText, table } from './print.ts';
+import {
+  bytesText,
+  countText,
+  enumText,
+  facts,
+  rateText,
+  safeText,
+  spanText,
+  table,
+} from './print.ts';
 import { timeText } from './print.ts';
 
 /** A line a node. */
@@ -19,7 +28,7 @@ export function nodesText(io: CliIo, nodes: readonly Node[]): string {
     node.inventory?.architecture ?? '',
     `${node.leases}/${node.status?.slots ?? node.inventory?.slots ?? 0}`,
     node.inventory === undefined ? '' : `${node.inventory.speedGhz.toFixed(2)} GHz`,
-    node.status === undefined ? '' : node.status.load.toFixed(2),
+    node.status === undefined ? '' : node.status.load.toFixed(2).padStart(5),
     ageText(io, node.lastHeardUnixMs),
   ]);
   const head = ['node', 'name', 'site', 'health', 'arch', 'busy', 'slot speed', 'load', 'heard'];
@@ -40,7 +49,6 @@ export function nodeText(io: CliIo, node: Node): string {
     ['site', node.siteId],
     ['health', stateText(io, enumText(NodeHealth, node.health))],
     ['not accepting', isRefusing ? safeText(refusal?.reason ?? 'no reason given') : ''],
-    ['what would help', isRefusing ? safeText(refusal?.remedy ?? '') : ''],
     ['quarantined', node.health === NodeHealth.QUARANTINED ? quarantineText(node.nodeId) : ''],
     ['model', safeText(inventory?.model ?? '')],
     ['architecture', inventory === undefined ? '' : archText(inventory)],
@@ -74,7 +82,7 @@ export function sitesText(io: CliIo, sites: readonly Site[]): string {
     site.siteId,
     String(site.nodes),
     String(site.slots),
-    `${site.cpuGhz.toFixed(1)} GHz`,
+    `${site.cpuGhz.toFixed(1).padStart(5)} GHz`,
     rateText(site.uplink?.downBps ?? 0),
     rateText(site.uplink?.upBps ?? 0),
     enumText(RateSource, site.uplink?.source ?? 0),
@@ -89,10 +97,9 @@ export function siteText(io: CliIo, site: Site): string {
     ['site', site.siteId],
     ['uplink', uplinkText(site.uplink)],
     ['share', `${percent(site.share)} of it is ours`],
-    ['nodes', `${site.nodes} with ${site.slots} slots, ${site.cpuGhz.toFixed(1)} GHz`],
+    ['nodes', `${site.nodes} with ${countText(site.slots, 'slot')}, ${site.cpuGhz.toFixed(1)} GHz`],
     ['LANs', safeText(site.lans.join(', '))],
-    ['down ratio', `${site.downRatio.toPrecision(3)} Gbit/s per GHz`],
-    ['up ratio', `${site.upRatio.toPrecision(3)} Gbit/s per GHz`],
+    ['ratio', ratioText(site)],
     ['carried', `${bytesText(site.bytesDown)} down, ${bytesText(site.bytesUp)} up`],
   ]);
 }
@@ -110,6 +117,12 @@ export function tokensText(io: CliIo, tokens: readonly Token[]): string {
     token.isRevoked ? stateText(io, 'revoked') : '',
   ]);
   return table(io, ['token', 'role', 'name', 'site', 'uses left', 'expires', 'state'], rows);
+}
+
+/** Uplink for each GHz of CPU, of the part that is ours. */
+function ratioText({ downRatio, upRatio }: Site): string {
+  if (downRatio === 0 && upRatio === 0) return '';
+  return `${rateText(1e9 * downRatio)} down and ${rateText(1e9 * upRatio)} up for each GHz`;
 }
 
 function uplinkText(uplink: UplinkRate | undefined): string {

@@ -45,16 +45,19 @@ const borderNames = [
 /** Names and values, one pair a line. */
 export function facts(io: CliIo, pairs: readonly (readonly [string, string])[]): string {
   const paint = paintFor(io);
-  const width = Math.max(...pairs.map(([name]) => name.length));
-  return pairs
-    .filter(([, value]) => value !== '')
-    .map(([name, value]) => `${paint.dim(name.padEnd(width))}  ${value}\n`)
-    .join('');
+  const shown = pairs.filter(([, value]) => value !== '');
+  const width = Math.max(...shown.map(([name]) => name.length));
+  return shown.map(([name, value]) => `${paint.dim(name.padEnd(width))}  ${value}\n`).join('');
 }
 
 /** Pretty JSON with a line end. */
 export function json(value: JsonValue): string {
   return JSON.stringify(value, undefined, 2) + '\n';
+}
+
+/** "1 file", "2 files". */
+export function countText(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }
 
 /** Bytes as "12.3 MB" (1 MB is 1,000,000 bytes). */

@@ -2,6 +2,8 @@
 import { Command, CommanderError, Option } from 'commander';
 import { addContextCommands } from './commands/context.ts';
 import { addJobCommands } from './commands/jobs.ts';
+import { addResultCommands } from './commands/results.ts';
+import { addSubmitCommand } from './commands/submit.ts';
 import { addNodeCommands } from './commands/nodes.ts';
 import { addResearcherCommands } from './commands/researchers.ts';
 import { addTokenCommands } from './commands/tokens.ts';
@@ -25,7 +27,9 @@ export async function runProgram(args: readonly string[], io: CliIo): Promise<nu
   const program = new Command('punnet');
   const session = new Session(io, program);
   configure(program, io);
+  addSubmitCommand(program, session);
   addJobCommands(program, session);
+  addResultCommands(program, session);
   addNodeCommands(program, session);
   addResearcherCommands(program, session);
   addTokenCommands(program, session);
@@ -48,6 +52,7 @@ function configure(program: Command, io: CliIo): void {
     .configureOutput({ writeOut: io.out, writeErr: io.err })
     .exitOverride()
     .showSuggestionAfterError()
+    .configureHelp({ showGlobalOptions: true })
     .addHelpText('after', helpEnd);
 }
 

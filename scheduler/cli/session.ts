@@ -3,9 +3,15 @@ import type { Command } from 'commander';
 import type { JsonValue } from '@bufbuild/protobuf';
 import { Connection } from './connection.ts';
 import { findContext } from './context.ts';
-import { messageToJson, type Codec } from './descriptors.ts';
+import type { Codec } from './descriptors.ts';
 import type { CliIo } from './io.ts';
 import { json } from './print.ts';
+
+/** A message of the contract: its name in punnet.v1, and its codec. */
+export interface Kind<T> {
+  readonly name: string;
+  readonly codec: Codec<T>;
+}
 
 /** One run of the program. Commands set `exitCode` when it is not 0. */
 export class Session {
@@ -39,8 +45,11 @@ export class Session {
   }
 
   /** Prints a message as JSON, or what `text` makes of it. */
-  show<T>(name: string, codec: Codec<T>, message: T, text: () => string): void {
-    this.io.out(this.isJson ? json(messageToJson(name, codec, message)) : text());
+  async show<T>(kind: Kind<T>, message: T, text: () => string): Promise<void> {
+    if (!this.isJson) return this.io.out(text());
+    // Loaded when it is wanted only: it is a large part of a command's start.
+    const { messageToJson } = await import('./descriptors.ts');
+    this.io.out(json(messageToJson(kind.name, kind.codec, message)));
   }
 
   /** Prints plain JSON, or what `text` makes. */

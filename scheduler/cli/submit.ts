@@ -96,17 +96,21 @@ async function pendingRequest(
   return { file, requestId };
 }
 
+/** A short upload is told once, at its end. */
 function uploadProgress(io: CliIo): (sentBytes: number, totalBytes: number) => void {
   const startMs = io.now();
-  let shownMs = Number.NEGATIVE_INFINITY;
+  let shownMs = startMs;
   return (sentBytes, totalBytes) => {
-    const isEnd = sentBytes >= totalBytes;
-    const intervalMs = io.isTty ? 100 : progressIntervalMs;
-    if (!isEnd && io.now() - shownMs < intervalMs) return;
-    shownMs = io.now();
-    const perSecond = sentBytes / Math.max(0.001, (shownMs - startMs) / 1000);
-    const text = `uploaded ${bytesText(sentBytes)} of ${bytesText(totalBytes)}`;
-    const rate = isEnd ? '' : `, ${bytesText(Math.round(perSecond))}/s`;
-    io.err(io.isTty && !isEnd ? `\r${text}${rate} ` : `${io.isTty ? '\r' : ''}${text}${rate}\n`);
+    const nowMs = io.now();
+    const clear = io.isTty ? '\r\u001b[K' : '';
+    if (sentBytes >= totalBytes) {
+      io.err(`${clear}uploaded ${bytesText(totalBytes)}\n`);
+      return;
+    }
+    if (nowMs - shownMs < (io.isTty ? 250 : progressIntervalMs)) return;
+    shownMs = nowMs;
+    const rate = bytesText(Math.round(sentBytes / ((nowMs - startMs) / 1000)));
+    const text = `uploaded ${bytesText(sentBytes)} of ${bytesText(totalBytes)}, ${rate}/s`;
+    io.err(`${clear}${text}${io.isTty ? '' : '\n'}`);
   };
 }

@@ -1,12 +1,13 @@
-// Follows a job to its end: a bar on a terminal, a line now and then elsewhere.
+// Follows a job to its end: a bar on a terminal, a line now and then elsewhere. When the scheduler
+// goes away it waits, and goes on with the job when the scheduler is back.
 import { status } from '@grpc/grpc-js';
 import { Presets, SingleBar } from 'cli-progress';
-import { JobState, Job, type TaskCounts } from '../../proto/gen/punnet/v1/job.ts';
+import { Job, JobState } from '../../proto/gen/punnet/v1/job.ts';
 import type { Connection } from './connection.ts';
 import { messageToJson } from './descriptors.ts';
 import { CliError, exitCodes, isServiceError } from './errors.ts';
 import type { CliIo } from './io.ts';
-import { enumText, spanText } from './print.ts';
+import { endedTasks, endText, progressText, rateMeter } from './progress.ts';
 
 // A pipe gets a line at most so often.
 const lineIntervalMs = 2000;
@@ -20,34 +21,31 @@ export async function watchJob(
   jobId: string,
   how: { readonly io: CliIo; readonly isJson: boolean },
 ): Promise<Job> {
-  const view = how.isJson ? jsonView(how.io) : how.io.isTty ? barView(how.io) : lineView(how.io);
+  const { signal } = how.io;
+  const view = viewFor(how);
   let last: Job | undefined;
   let failures = 0;
+  const hear = (job: Job): void => {
+    if (failures > 0) view.note('the scheduler is back');
+    failures = 0;
+    last = job;
+    view.show(job);
+  };
   try {
-    while (last === undefined || last.state === JobState.ACTIVE) {
-      try {
-        for await (const job of updates(connection, jobId, how.io.signal)) {
-          last = job;
-          failures = 0;
-          view.show(job);
-        }
-      } catch (error) {
-        if (how.io.signal.aborted) throw stoppedWatching(jobId);
-        const isAway = isServiceError(error) && error.code === status.UNAVAILABLE;
-        failures += 1;
-        if (!isAway || last === undefined || failures > reconnectsMax) {
-          throw connection.explain(error);
-        }
-        if (failures === 1) how.io.err('the scheduler went away, waiting for it\n');
+    for (;;) {
+      const error = await follow(connection, jobId, { signal, hear });
+      if (signal.aborted) throw stoppedWatching(jobId);
+      if (last !== undefined && last.state !== JobState.ACTIVE) return last;
+      if (last === undefined || !isAway(error) || failures >= reconnectsMax) {
+        throw connection.explain(error);
       }
-      if (last === undefined || last.state === JobState.ACTIVE) {
-        await pause(reconnectDelayMs, how.io.signal);
-      }
+      failures += 1;
+      if (failures === 1) view.note('the scheduler went away, waiting for it');
+      await pause(reconnectDelayMs, signal);
     }
   } finally {
     view.stop();
   }
-  return last;
 }
 
 /** The exit code that tells a script how the job ended. */
@@ -56,47 +54,51 @@ export function exitCodeOfJob(job: Job): number {
   return isBad ? exitCodes.failed : exitCodes.ok;
 }
 
-/** "12/100 done, 3 running, 1 failed, 2.5 tasks/s, 35 s left". */
-export function progressText(counts: TaskCounts, rate: Rate | undefined): string {
-  const parts = [`${ended(counts)}/${counts.total} done`];
-  const onNodes = counts.staging + counts.running + counts.sending;
-  if (onNodes > 0) parts.push(`${onNodes} on nodes`);
-  if (counts.waiting > 0) parts.push(`${counts.waiting} waiting`);
-  if (counts.failed > 0) parts.push(`${counts.failed} failed`);
-  if (counts.cancelled > 0) parts.push(`${counts.cancelled} cancelled`);
-  if (rate !== undefined) {
-    parts.push(`${rate.tasksPerSecond.toFixed(rate.tasksPerSecond < 10 ? 2 : 0)} tasks/s`);
-    if (rate.leftMs > 0) parts.push(`${spanText(rate.leftMs)} left`);
+/** Hears of the job until the stream ends; returns what ended it. */
+async function follow(
+  connection: Connection,
+  jobId: string,
+  how: { readonly signal: AbortSignal; readonly hear: (job: Job) => void },
+): Promise<unknown> {
+  const stream = connection.jobs.watchJob({ jobId }, connection.metadata);
+  const stop = (): void => stream.cancel();
+  how.signal.addEventListener('abort', stop, { once: true });
+  try {
+    const source: AsyncIterable<{ readonly job: Job | undefined }> = stream;
+    for await (const { job } of source) if (job !== undefined) how.hear(job);
+    return undefined;
+  } catch (error) {
+    return error;
+  } finally {
+    how.signal.removeEventListener('abort', stop);
+    stream.cancel();
   }
-  return parts.join(', ');
 }
 
-/** How fast tasks end, and for how long they still will at that rate. */
-export interface Rate {
-  readonly tasksPerSecond: number;
-  readonly leftMs: number;
+/** A stream that just ends while the job is active, and one that its server cut, count as away. */
+function isAway(error: unknown): boolean {
+  if (error === undefined) return true;
+  return isServiceError(error) && awayCodes.includes(error.code);
 }
 
-/** Takes the counts of each moment and tells the mean rate since the first. */
-export function rateMeter(): (counts: TaskCounts, nowMs: number) => Rate | undefined {
-  let first: { readonly ended: number; readonly ms: number } | undefined;
-  return (counts, nowMs) => {
-    first ??= { ended: ended(counts), ms: nowMs };
-    const seconds = (nowMs - first.ms) / 1000;
-    const tasksPerSecond = (ended(counts) - first.ended) / seconds;
-    if (seconds < 0.5 || tasksPerSecond <= 0) return undefined;
-    return { tasksPerSecond, leftMs: ((counts.total - ended(counts)) / tasksPerSecond) * 1000 };
-  };
-}
+const awayCodes: readonly status[] = [status.UNAVAILABLE, status.CANCELLED];
 
 interface View {
   show(job: Job): void;
+  /** A word to the user between two states. */
+  note(text: string): void;
   stop(): void;
+}
+
+function viewFor({ io, isJson }: { readonly io: CliIo; readonly isJson: boolean }): View {
+  if (isJson) return jsonView(io);
+  return io.isTty ? barView(io) : lineView(io);
 }
 
 function jsonView(io: CliIo): View {
   return {
     show: (job) => io.out(JSON.stringify(messageToJson('Job', Job, job)) + '\n'),
+    note: (text) => io.err(`${text}\n`),
     stop: () => undefined,
   };
 }
@@ -110,14 +112,14 @@ function lineView(io: CliIo): View {
       if (job.counts === undefined) return;
       const nowMs = io.now();
       const rate = meter(job.counts, nowMs);
-      const isEnd = job.state !== JobState.ACTIVE;
-      const counts = progressText(job.counts, undefined);
-      if (!isEnd && (counts === shown || nowMs - shownMs < lineIntervalMs)) return;
+      if (job.state !== JobState.ACTIVE) return io.out(endText(job));
+      const counts = progressText(job.counts);
+      if (counts === shown || nowMs - shownMs < lineIntervalMs) return;
       shown = counts;
       shownMs = nowMs;
-      const state = isEnd ? enumText(JobState, job.state) : 'active';
-      io.out(`${job.jobId} ${state}: ${progressText(job.counts, rate)}\n`);
+      io.out(`${job.jobId} active: ${progressText(job.counts, rate)}\n`);
     },
+    note: (text) => io.err(`${text}\n`),
     stop: () => undefined,
   };
 }
@@ -125,7 +127,9 @@ function lineView(io: CliIo): View {
 function barView(io: CliIo): View {
   const meter = rateMeter();
   const format = '{bar} {percentage}% | {text}';
-  const bar = new SingleBar({ format, clearOnComplete: false }, Presets.shades_classic);
+  // A line that is too long is cut: a wrapped one could not be drawn over.
+  const options = { format, barsize: 20, linewrap: false, stopOnComplete: false };
+  const bar = new SingleBar(options, Presets.shades_classic);
   let isStarted = false;
   let end = '';
   return {
@@ -134,35 +138,15 @@ function barView(io: CliIo): View {
       const text = progressText(job.counts, meter(job.counts, io.now()));
       if (!isStarted) bar.start(job.counts.total, 0, { text });
       isStarted = true;
-      bar.update(ended(job.counts), { text });
-      if (job.state !== JobState.ACTIVE) end = `${job.jobId} ${enumText(JobState, job.state)}\n`;
+      bar.update(endedTasks(job.counts), { text });
+      if (job.state !== JobState.ACTIVE) end = endText(job);
     },
+    note: (text) => io.err(`\r\u001b[K${text}\n`),
     stop: () => {
       if (isStarted) bar.stop();
       io.out(end);
     },
   };
-}
-
-async function* updates(
-  connection: Connection,
-  jobId: string,
-  signal: AbortSignal,
-): AsyncGenerator<Job> {
-  const stream = connection.jobs.watchJob({ jobId }, connection.metadata);
-  const stop = (): void => stream.cancel();
-  signal.addEventListener('abort', stop, { once: true });
-  try {
-    const source: AsyncIterable<{ readonly job: Job | undefined }> = stream;
-    for await (const { job } of source) if (job !== undefined) yield job;
-  } finally {
-    signal.removeEventListener('abort', stop);
-    stream.cancel();
-  }
-}
-
-function ended(counts: TaskCounts): number {
-  return counts.succeeded + counts.failed + counts.cancelled;
 }
 
 async function pause(ms: number, signal: AbortSignal): Promise<void> {

@@ -276,6 +276,6 @@ describe('who may what', () => {
     const all = await operator.call(tokens.listTokens.bind(tokens), list);
     const tokenId = all.tokens.find((token) => token.name === 'eve')?.tokenId ?? '';
     await operator.call(tokens.revokeToken.bind(tokens), { tokenId });
-    expect((await errorOf(listJobs(eve))).details).toMatch(/This token was revoked: ask the/);
+    expect((await errorOf(listJobs(eve))).details).toMatch(/This token was revoked: ask an/);
   });
 });

@@ -15,7 +15,10 @@ import type { Session } from '../session.ts';
 /** Adds the `context` commands. */
 export function addContextCommands(program: Command, session: Session): void {
   const { io } = session;
-  const context = program.command('context').description('which scheduler, and as whom');
+  const context = program
+    .command('context')
+    .description('which scheduler, and as whom')
+    .addHelpText('after', '\nExample:\n  punnet context add alice.context');
   context
     .command('add <file>')
     .description('keep a context file that an operator gave you')
@@ -23,7 +26,8 @@ export function addContextCommands(program: Command, session: Session): void {
     .action(async (file: string) => {
       const added = await readContextFile(file);
       const isCurrent = await addContext(io.env, added);
-      const hint = isCurrent ? 'it is the current one' : `"punnet context use ${added.name}"`;
+      const use = `"punnet context use ${added.name}" makes it the current one`;
+      const hint = isCurrent ? 'it is the current one' : use;
       session.showValue(
         { name: added.name, endpoint: added.endpoint, isCurrent },
         () => `added context ${added.name} (${added.endpoint}): ${hint}\n`,
@@ -41,7 +45,11 @@ export function addContextCommands(program: Command, session: Session): void {
         found.push({ name, endpoint, isCurrent: name === current });
       }
       const rows = found.map((c) => [c.isCurrent ? '*' : ' ', c.name, c.endpoint]);
-      session.showValue(found, () => table(io, [' ', 'name', 'endpoint'], rows));
+      session.showValue(found, () =>
+        rows.length === 0
+          ? 'no contexts: "punnet context add FILE"\n'
+          : table(io, [' ', 'name', 'endpoint'], rows),
+      );
     });
   context
     .command('use <name>')

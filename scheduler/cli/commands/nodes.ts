@@ -8,8 +8,12 @@ import {
 } from '../../../proto/gen/punnet/v1/node_service.ts';
 import { allPages } from '../connection.ts';
 import { badInput } from '../errors.ts';
+import { safeText } from '../print.ts';
 import { nodesText, nodeText, sitesText, siteText } from '../print-nodes.ts';
 import type { Session } from '../session.ts';
+
+const nodeKind = { name: 'Node', codec: Node };
+const siteKind = { name: 'Site', codec: Site };
 
 /** Adds the commands about nodes and sites. */
 export function addNodeCommands(program: Command, session: Session): void {
@@ -32,35 +36,36 @@ function addNodes(program: Command, session: Session): void {
           (pageToken) => connection.call(method, { pageSize: 1000, pageToken, siteId }),
           (response) => response.nodes,
         );
-        const all = { nodes, nextPageToken: '' };
-        session.show('ListNodesResponse', ListNodesResponse, all, () => nodesText(io, nodes));
+        const kind = { name: 'ListNodesResponse', codec: ListNodesResponse };
+        await session.show(kind, { nodes, nextPageToken: '' }, () => nodesText(io, nodes));
       });
     });
   const node = program
     .command('node')
-    .description('one node: show it (node ID) or revoke it (node revoke ID)')
-    .addHelpText('after', '\nExamples:\n  punnet node n12\n  punnet node revoke n12');
+    .description('one node, by its id or its name: show it, or revoke it')
+    .addHelpText('after', '\nExamples:\n  punnet node attic-1\n  punnet node revoke attic-1');
   node
-    .command('show <id>', { isDefault: true })
+    .command('show <node>', { isDefault: true })
     .description('one node in full')
-    .action(async (nodeId: string) => {
+    .addHelpText('after', '\nExample:\n  punnet node show attic-1')
+    .action(async (name: string) => {
       await session.connected(async (connection) => {
-        const method = connection.nodes.getNode.bind(connection.nodes);
-        const found = (await connection.call(method, { nodeId })).node;
-        const shown = found ?? Node.fromPartial({ nodeId });
-        session.show('Node', Node, shown, () => nodeText(io, shown));
+        const found = await connection.findNode(name);
+        await session.show(nodeKind, found, () => nodeText(io, found));
       });
     });
   node
-    .command('revoke <id>')
+    .command('revoke <node>')
     .description('operators: end its credentials; its tasks are placed again')
-    .addHelpText('after', '\nExample:\n  punnet node revoke n12')
-    .action(async (nodeId: string) => {
+    .addHelpText('after', '\nExample:\n  punnet node revoke attic-1')
+    .action(async (name: string) => {
       await session.connected(async (connection) => {
+        const { nodeId } = await connection.findNode(name);
         const method = connection.nodes.revokeNode.bind(connection.nodes);
         const found = (await connection.call(method, { nodeId })).node;
         const shown = found ?? Node.fromPartial({ nodeId });
-        session.show('Node', Node, shown, () => `revoked node ${shown.nodeId}\n`);
+        const text = `revoked node ${safeText(shown.name)} (${shown.nodeId}); its tasks are placed again\n`;
+        await session.show(nodeKind, shown, () => text);
       });
     });
 }
@@ -78,8 +83,8 @@ function addSites(program: Command, session: Session): void {
           (pageToken) => connection.call(method, { pageSize: 1000, pageToken }),
           (response) => response.sites,
         );
-        const all = { sites, nextPageToken: '' };
-        session.show('ListSitesResponse', ListSitesResponse, all, () => sitesText(io, sites));
+        const kind = { name: 'ListSitesResponse', codec: ListSitesResponse };
+        await session.show(kind, { sites, nextPageToken: '' }, () => sitesText(io, sites));
       });
     });
   const site = program
@@ -92,12 +97,13 @@ function addSites(program: Command, session: Session): void {
   site
     .command('show <id>', { isDefault: true })
     .description('one site in full')
+    .addHelpText('after', '\nExample:\n  punnet site show attic')
     .action(async (siteId: string) => {
       await session.connected(async (connection) => {
         const method = connection.sites.getSite.bind(connection.sites);
         const shown =
           (await connection.call(method, { siteId })).site ?? Site.fromPartial({ siteId });
-        session.show('Site', Site, shown, () => siteText(io, shown));
+        await session.show(siteKind, shown, () => siteText(io, shown));
       });
     });
   site
@@ -111,12 +117,15 @@ function addSites(program: Command, session: Session): void {
       "\nExample:\n  punnet site set attic --down '20 Mbit/s' --up '5 Mbit/s' --share 25%",
     )
     .action(async (siteId: string, options: { down?: string; up?: string; share?: string }) => {
+      if (options.down === undefined && options.up === undefined && options.share === undefined) {
+        throw badInput('wanted what to set: --down, --up or --share, found none');
+      }
       const share = options.share === undefined ? 0 : parseShare(options.share);
       await session.connected(async (connection) => {
         const method = connection.sites.setSite.bind(connection.sites);
         const request = { siteId, down: options.down ?? '', up: options.up ?? '', share };
         const shown = (await connection.call(method, request)).site ?? Site.fromPartial({ siteId });
-        session.show('Site', Site, shown, () => siteText(io, shown));
+        await session.show(siteKind, shown, () => siteText(io, shown));
       });
     });
 }

@@ -29,13 +29,14 @@ export function addResearcherCommands(program: Command, session: Session): void 
           (pageToken) => connection.call(method, { pageSize: 1000, pageToken }),
           (response) => response.shares,
         );
-        const all = { shares, nextPageToken: '' };
-        session.show('ListSharesResponse', ListSharesResponse, all, () => sharesText(io, shares));
+        const kind = { name: 'ListSharesResponse', codec: ListSharesResponse };
+        await session.show(kind, { shares, nextPageToken: '' }, () => sharesText(io, shares));
       });
     });
   program
     .command('researcher')
-    .description('operators: the weight and the bounds of a researcher (researcher set NAME)')
+    .description('operators: the weight and the bounds of a researcher')
+    .addHelpText('after', '\nExample:\n  punnet researcher set ada --weight 2')
     .command('set <name>')
     .description('change what is named; the rest stays')
     .option('--weight <number>', 'twice the weight, twice the share (default 1)', amount)
@@ -53,7 +54,8 @@ export function addResearcherCommands(program: Command, session: Session): void 
         };
         const { researcher } = await connection.call(method, request);
         const shown = researcher ?? Share.fromPartial({ name });
-        session.show('Share', Share, shown, () => sharesText(io, [shown]));
+        const kind = { name: 'Share', codec: Share };
+        await session.show(kind, shown, () => sharesText(io, [shown]));
       });
     });
 }

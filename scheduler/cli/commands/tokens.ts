@@ -8,7 +8,7 @@ import {
   TokenRole,
 } from '../../../proto/gen/punnet/v1/token_service.ts';
 import { allPages } from '../connection.ts';
-import { writeContextFile } from '../context.ts';
+import { contextText, writeContextFile } from '../context.ts';
 import { badInput } from '../errors.ts';
 import { tokensText } from '../print-nodes.ts';
 import type { Session } from '../session.ts';
@@ -25,7 +25,10 @@ interface CreateOptions {
 
 /** Adds the `token` commands. */
 export function addTokenCommands(program: Command, session: Session): void {
-  const token = program.command('token').description('operators: who may enrol and who may ask');
+  const token = program
+    .command('token')
+    .description('operators: who may enrol and who may ask')
+    .addHelpText('after', '\nExample:\n  punnet token create --node --site attic');
   token
     .command('create')
     .description('make a token; its secret is shown once')
@@ -35,7 +38,7 @@ export function addTokenCommands(program: Command, session: Session): void {
     .option('--site <id>', 'the site of the nodes (default: one of its own for each)')
     .option('--uses <count>', 'how many nodes may enrol with it (default 1)', wholeNumber)
     .option('--expires <span>', 'such as "30 days" (default 7 days)')
-    .option('--to <file>', 'write a context file for "punnet context add"')
+    .option('--to <file>', 'write the context file there instead of printing it')
     .addHelpText(
       'after',
       '\nExamples:\n  punnet token create --node --site attic --uses 4\n' +
@@ -53,7 +56,8 @@ export function addTokenCommands(program: Command, session: Session): void {
           (pageToken) => connection.call(method, { pageSize: 1000, pageToken }),
           (response) => response.tokens,
         );
-        session.show('ListTokensResponse', ListTokensResponse, { tokens, nextPageToken: '' }, () =>
+        const kind = { name: 'ListTokensResponse', codec: ListTokensResponse };
+        await session.show(kind, { tokens, nextPageToken: '' }, () =>
           tokensText(session.io, tokens),
         );
       });
@@ -67,7 +71,8 @@ export function addTokenCommands(program: Command, session: Session): void {
         const method = connection.tokens.revokeToken.bind(connection.tokens);
         const revoked = (await connection.call(method, { tokenId })).token;
         const shown = revoked ?? Token.fromPartial({ tokenId });
-        session.show('Token', Token, shown, () => `revoked token ${shown.tokenId}\n`);
+        const kind = { name: 'Token', codec: Token };
+        await session.show(kind, shown, () => `revoked token ${shown.tokenId}\n`);
       });
     });
 }
@@ -77,23 +82,31 @@ async function create(session: Session, options: CreateOptions): Promise<void> {
   await session.connected(async (connection) => {
     const method = connection.tokens.createToken.bind(connection.tokens);
     const response = await connection.call(method, request);
-    const { secret, caPem } = response;
-    if (options.to !== undefined) {
-      // An address may come as a URL; a context keeps host:port.
-      const named = response.url.replace(/^[a-z+]+:\/\//, '').replace(/\/.*$/, '');
-      const endpoint = named === '' ? connection.endpoint : named;
-      const context = { name: request.name, endpoint, caPem, token: secret };
-      await writeContextFile(options.to, context);
-      session.showValue({ file: options.to, name: request.name, endpoint }, () => {
-        return `wrote ${options.to}: give it to ${request.name} for "punnet context add"\n`;
-      });
+    if (request.role === TokenRole.NODE) return showNodeToken(session, response);
+    const context = {
+      name: request.name,
+      endpoint: response.url === '' ? connection.endpoint : response.url,
+      caPem: response.caPem,
+      token: response.secret,
+    };
+    const hint = `give it to ${request.name} for "punnet context add"`;
+    if (options.to === undefined) {
+      session.io.out(contextText(context));
+      session.io.err(`this context file is not shown again: ${hint}\n`);
       return;
     }
-    session.show('CreateTokenResponse', CreateTokenResponse, response, () => `${secret}\n`);
-    if (options.node === true && !session.isJson && response.url !== '') {
-      session.io.err(`nodes enrol with it at ${response.url}; it is not shown again\n`);
-    }
+    await writeContextFile(options.to, context);
+    const { name, endpoint } = context;
+    session.showValue({ file: options.to, name, endpoint }, () => `wrote ${options.to}: ${hint}\n`);
   });
+}
+
+async function showNodeToken(session: Session, response: CreateTokenResponse): Promise<void> {
+  const { secret, url } = response;
+  const kind = { name: 'CreateTokenResponse', codec: CreateTokenResponse };
+  await session.show(kind, response, () => `${secret}\n`);
+  if (session.isJson) return;
+  session.io.err(`not shown again; on the node: punnet-agent enrol ${url} ${secret}\n`);
 }
 
 function requestOf(options: CreateOptions): CreateTokenRequest {

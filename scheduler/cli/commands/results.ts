@@ -1,0 +1,80 @@
+// punnet logs, fetch: what tasks left.
+import type { Command } from 'commander';
+import { AttemptResult, type Job } from '../../../proto/gen/punnet/v1/job.ts';
+import { badInput } from '../errors.ts';
+import { bytesText, countText, safeText } from '../print.ts';
+import type { Session } from '../session.ts';
+
+/** Adds the commands about what tasks left. */
+export function addResultCommands(program: Command, session: Session): void {
+  program
+    .command('logs <job> <index>')
+    .description("the end of a task's output (standard output and error), of its last attempt")
+    .addHelpText('after', '\nExample:\n  punnet logs primes 7')
+    .action(async (name: string, index: string) => logs(session, name, taskIndex(index)));
+  program
+    .command('fetch <job>')
+    .description('bring the outputs into DIR/<index>/<path>; what is there is not fetched again')
+    .option('--to <dir>', 'the folder (default: a folder named as the job)')
+    .option('--tasks <indexes>', 'only these, such as 0-9,12')
+    .option('--force', 'write over files that differ')
+    .addHelpText('after', '\nExample:\n  punnet fetch primes --to results --tasks 0-9')
+    .action(async (name: string, options: FetchOptions) => fetch(session, name, options));
+}
+
+/** The index of a task from the command line. */
+export function taskIndex(text: string): number {
+  if (/^\d{1,9}$/.test(text)) return Number(text);
+  throw badInput(`INDEX: wanted the whole number of a task, from 0, found "${text}"`);
+}
+
+async function logs(session: Session, name: string, index: number): Promise<void> {
+  await session.connected(async (connection) => {
+    const { jobId } = await connection.findJob(name);
+    const method = connection.jobs.getTaskResult.bind(connection.jobs);
+    const { result } = await connection.call(method, { jobId, index });
+    if (result === undefined) session.io.err(`task ${index} has left nothing yet\n`);
+    const left = result ?? AttemptResult.fromPartial({});
+    await session.show({ name: 'AttemptResult', codec: AttemptResult }, left, () =>
+      safeText(Buffer.from(left.logTail).toString('utf8')),
+    );
+    if (left.detail !== '') session.io.err(`${safeText(left.detail)}\n`);
+  });
+}
+
+interface FetchOptions {
+  readonly to?: string;
+  readonly tasks?: string;
+  readonly force?: boolean;
+}
+
+async function fetch(session: Session, name: string, options: FetchOptions): Promise<void> {
+  const { fetchOutputs, parseIndexes } = await import('../fetch.ts');
+  const isWanted = options.tasks === undefined ? () => true : parseIndexes(options.tasks);
+  await session.connected(async (connection) => {
+    const job = await connection.findJob(name);
+    const to = options.to ?? job.spec?.name ?? job.jobId;
+    const isForced = options.force === true;
+    const sum = await fetchOutputs(connection, job.jobId, { to, isWanted, isForced });
+    session.showValue({ to, ...sum }, () => {
+      const kept = sum.skippedFiles === 0 ? '' : `, ${sum.skippedFiles} were there`;
+      const fetched = `${countText(sum.files, 'file')} (${bytesText(sum.bytes)})`;
+      return `fetched ${fetched} of ${countText(sum.tasks, 'task')} to ${to}${kept}\n`;
+    });
+    const missing = missingText(job);
+    if (options.tasks === undefined && missing !== '') session.io.err(missing);
+  });
+}
+
+/** What a fetch of the whole job could not bring. */
+function missingText({ jobId, counts }: Job): string {
+  if (counts === undefined) return '';
+  const { total, succeeded, failed, cancelled } = counts;
+  const parts: string[] = [];
+  const open = total - succeeded - failed - cancelled;
+  if (open > 0) parts.push(`${countText(open, 'task')} not ended yet: fetch again later`);
+  if (failed > 0)
+    parts.push(`${countText(failed, 'task')} failed: punnet tasks ${jobId} --state failed`);
+  if (cancelled > 0) parts.push(`${countText(cancelled, 'task')} cancelled`);
+  return parts.map((part) => `${part}\n`).join('');
+}

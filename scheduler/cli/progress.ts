@@ -1,0 +1,51 @@
+// How far a job is: counts, the rate at which tasks end, and the time that is left.
+import { type Job, JobState, type TaskCounts } from '../../proto/gen/punnet/v1/job.ts';
+import { enumText, spanText } from './print.ts';
+
+/** "12/100 done, 3 on nodes, 84 waiting, 1 failed, 2.5 tasks/s, 35 s left". */
+export function progressText(counts: TaskCounts, rate?: Rate): string {
+  const parts = [`${counts.succeeded}/${counts.total} done`];
+  const onNodes = counts.staging + counts.running + counts.sending;
+  if (onNodes > 0) parts.push(`${onNodes} on nodes`);
+  if (counts.waiting > 0) parts.push(`${counts.waiting} waiting`);
+  if (counts.failed > 0) parts.push(`${counts.failed} failed`);
+  if (counts.cancelled > 0) parts.push(`${counts.cancelled} cancelled`);
+  if (rate !== undefined) {
+    parts.push(`${rate.tasksPerSecond.toFixed(rate.tasksPerSecond < 10 ? 2 : 0)} tasks/s`);
+    if (rate.leftMs > 0) parts.push(`${spanText(rate.leftMs)} left`);
+  }
+  return parts.join(', ');
+}
+
+/** How fast tasks end, and for how long they still will at that rate. */
+export interface Rate {
+  readonly tasksPerSecond: number;
+  readonly leftMs: number;
+}
+
+/** Takes the counts of each moment and tells the mean rate since the first. */
+export function rateMeter(): (counts: TaskCounts, nowMs: number) => Rate | undefined {
+  let first: { readonly ended: number; readonly ms: number } | undefined;
+  return (counts, nowMs) => {
+    const ended = endedTasks(counts);
+    first ??= { ended, ms: nowMs };
+    const seconds = (nowMs - first.ms) / 1000;
+    const tasksPerSecond = (ended - first.ended) / seconds;
+    if (seconds < 0.5 || tasksPerSecond <= 0) return undefined;
+    return { tasksPerSecond, leftMs: ((counts.total - ended) / tasksPerSecond) * 1000 };
+  };
+}
+
+/** Tasks that will not run again. */
+export function endedTasks(counts: TaskCounts): number {
+  return counts.succeeded + counts.failed + counts.cancelled;
+}
+
+/** How a job ended: "j1 failed: 2/3 done, 1 failed in 4 s (punnet tasks j1 --state failed)". */
+export function endText(job: Job): string {
+  const counts = job.counts === undefined ? '' : `: ${progressText(job.counts)}`;
+  const took = spanText(job.endedUnixMs - job.submittedUnixMs);
+  const isFailed = job.state === JobState.FAILED;
+  const hint = isFailed ? ` (punnet tasks ${job.jobId} --state failed)` : '';
+  return `${job.jobId} ${enumText(JobState, job.state)}${counts} in ${took}${hint}\n`;
+}
