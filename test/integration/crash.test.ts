@@ -9,6 +9,7 @@ import type { Job, TaskCounts } from '../../proto/gen/punnet/v1/job.ts';
 import { TaskState } from '../../proto/gen/punnet/v1/job.ts';
 import { NodeHealth } from '../../proto/gen/punnet/v1/node_service.ts';
 import { fetchOutputs } from '../../scheduler/cli/fetch.ts';
+import { longTestMs } from './program.ts';
 import { Rig } from './rig.ts';
 
 let rig: Rig;
@@ -115,7 +116,13 @@ async function checkEnd(job: Job, input: string): Promise<void> {
   expect(new Set(attempts).size).toBe(taskCount);
 }
 
-test.each(victims)('kill -9 of %s at every stage loses and doubles nothing', async (_, strike) => {
+test.each(victims)(
+  'kill -9 of %s at every stage loses and doubles nothing',
+  surviveStrikes,
+  longTestMs,
+);
+
+async function surviveStrikes(_: string, strike: () => Promise<void>): Promise<void> {
   const nodesBefore = (await rig.listNodes()).map((node) => node.nodeId);
   const succeededBefore = await totalSucceeded();
   const { id, input } = await submitJob();
@@ -126,7 +133,7 @@ test.each(victims)('kill -9 of %s at every stage loses and doubles nothing', asy
   await checkEnd(await rig.untilSucceeded(id), input);
   expect((await rig.listNodes()).map((node) => node.nodeId)).toEqual(nodesBefore);
   expect(await totalSucceeded()).toBe(succeededBefore + taskCount);
-});
+}
 
 /** A job of one task that takes a moment, and the node that runs it. */
 async function runOne(): Promise<{ readonly id: string; readonly name: string }> {

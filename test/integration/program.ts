@@ -6,8 +6,10 @@ import type { ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 
-/** How long anything may take on a busy machine before the test gives up. */
-export const patienceMs = 30_000;
+/** How long anything may take on a busy machine before a test gives up; and a whole test of many
+ * restarts. */
+export const patienceMs = 60_000;
+export const longTestMs = 240_000;
 
 export interface Ended {
   readonly code: number | null;

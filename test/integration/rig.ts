@@ -274,7 +274,7 @@ export class Rig {
 }
 
 /** Looks until there is something, where nothing tells of a change. */
-async function until<T>(what: string, look: () => Promise<T | undefined>): Promise<T> {
+export async function until<T>(what: string, look: () => Promise<T | undefined>): Promise<T> {
   const deadline = performance.now() + patienceMs;
   for (;;) {
     const found = await look();

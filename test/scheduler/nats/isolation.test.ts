@@ -1,37 +1,16 @@
 // A real nats-server with our configuration: a node speaks and hears on its own subjects only, and
 // a revoked one is out, for good.
 
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { createUser } from '@nats-io/nkeys';
 import { connect, credsAuthenticator, jwtAuthenticator } from 'nats';
 import type { NatsConnection, Status } from 'nats';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { fromNodeSubject, toNodeSubject } from '../../../proto/subjects.ts';
-import { KeptPorts } from '../../../scheduler/adapters/kept-ports.ts';
-import { NatsIdentity } from '../../../scheduler/adapters/nats/nats-identity.ts';
-import { EmbeddedNats } from '../../../scheduler/adapters/nats/nats-server.ts';
-import type { Pki } from '../../../scheduler/adapters/pki/pki.ts';
-import { openPki } from '../../../scheduler/adapters/pki/pki.ts';
+import { NatsRig } from './nats-rig.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'punnet-nats-'));
-chmodSync(folder, 0o700);
-const host = '127.0.0.1';
 const connections: NatsConnection[] = [];
-let pki: Pki;
-let identity: NatsIdentity;
-let nats: EmbeddedNats;
+let rig: NatsRig;
 let scheduler: NatsConnection;
-
-async function startNats(): Promise<EmbeddedNats> {
-  const port = await new KeptPorts(folder).port('nats', host);
-  const { certificateFile, keyFile, caPem } = pki;
-  const options = { dataFolder: folder, host, port, identity, certificateFile, keyFile, caPem };
-  const server = new EmbeddedNats({ ...options, log: () => undefined });
-  await server.start();
-  return server;
-}
 
 interface User {
   readonly id: string;
@@ -44,12 +23,12 @@ interface User {
 /** A node as an attacker would have it: its JWT and seed, and any client. */
 async function connectNode(id: string): Promise<User> {
   const key = createUser();
-  const jwt = await identity.issueNodeJwt(id, key.getPublicKey());
+  const jwt = await rig.identity.issueNodeJwt(id, key.getPublicKey());
   const connectAgain = (): Promise<NatsConnection> =>
     connect({
-      servers: nats.url,
+      servers: rig.server.url,
       authenticator: jwtAuthenticator(jwt, key.getSeed()),
-      tls: { ca: pki.caPem },
+      tls: { ca: rig.pki.caPem },
       inboxPrefix: `_INBOX.${id}`,
       reconnect: false,
     });
@@ -63,13 +42,12 @@ async function connectNode(id: string): Promise<User> {
 }
 
 beforeAll(async () => {
-  pki = await openPki(folder, []);
-  identity = NatsIdentity.open(folder);
-  nats = await startNats();
+  rig = await NatsRig.open();
+  await rig.start();
   scheduler = await connect({
-    servers: nats.url,
-    authenticator: credsAuthenticator(await identity.schedulerCredentials()),
-    tls: { ca: pki.caPem },
+    servers: rig.server.url,
+    authenticator: credsAuthenticator(await rig.identity.schedulerCredentials()),
+    tls: { ca: rig.pki.caPem },
     maxReconnectAttempts: -1,
     reconnectTimeWait: 50,
   });
@@ -77,8 +55,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   for (const connection of connections) await connection.close();
-  await nats.stop();
-  rmSync(folder, { recursive: true });
+  await rig.close();
 });
 
 /** The first so many things that the server refused, as "publish SUBJECT". */
@@ -166,11 +143,11 @@ test('a queue group is no way round', async () => {
 
 test('a JWT that says another name than it was signed with is refused', async () => {
   const key = createUser();
-  const jwt = await identity.issueNodeJwt('honest', key.getPublicKey());
+  const jwt = await rig.identity.issueNodeJwt('honest', key.getPublicKey());
   const [header = '', payload = '', signature = ''] = jwt.split('.');
   const text = Buffer.from(payload, 'base64url').toString().replace('"honest"', '"victim"');
   const forged = [header, Buffer.from(text).toString('base64url'), signature].join('.');
-  const options = { servers: nats.url, tls: { ca: pki.caPem }, reconnect: false };
+  const options = { servers: rig.server.url, tls: { ca: rig.pki.caPem }, reconnect: false };
   const authenticator = jwtAuthenticator(forged, key.getSeed());
   await expect(connect({ ...options, authenticator })).rejects.toThrow(/authorization/i);
 });
@@ -178,21 +155,21 @@ test('a JWT that says another name than it was signed with is refused', async ()
 test('a revoked node is dropped and stays out, over a restart too; others never notice', async () => {
   const revoked = await connectNode('revoked');
   const other = await connectNode('other');
-  await nats.revokeUsers([revoked.publicKey]);
+  await rig.server.revokeUsers([revoked.publicKey]);
   expect(String(await revoked.connection.closed())).toMatch(/revoked/i);
   await expect(revoked.connectAgain()).rejects.toThrow(/authorization|revoked/i);
   expect(other.connection.isClosed()).toBe(false);
   expect(other.statuses).toEqual([]);
-  await nats.stop();
-  nats = await startNats();
+  await rig.stop();
+  await rig.start();
   await expect(revoked.connectAgain()).rejects.toThrow(/authorization|revoked/i);
   connections.push(await other.connectAgain());
 });
 
 test('a revocation that nats-server missed stands at its next start', async () => {
   const revoked = await connectNode('missed');
-  await nats.stop();
-  await expect(nats.revokeUsers([revoked.publicKey])).rejects.toThrow();
-  nats = await startNats();
+  await rig.stop();
+  await expect(rig.server.revokeUsers([revoked.publicKey])).rejects.toThrow();
+  await rig.start();
   await expect(revoked.connectAgain()).rejects.toThrow(/authorization|revoked/i);
 });
