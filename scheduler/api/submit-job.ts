@@ -56,7 +56,10 @@ function check({ spec, requestId, validateOnly }: SubmitJobRequest): CheckedSpec
     throw invalid([{ field: 'spec', description: 'wanted a job, found none' }]);
   }
   const { violations, checked } = checkSpec(spec, validateOnly);
-  const all = violations.map((each) => ({ ...each, field: `spec.${each.field}` }));
+  const all = violations.map(({ field, description }) => ({
+    field: field === '' ? 'spec' : `spec.${field}`,
+    description,
+  }));
   if (!validateOnly && (requestId === '' || requestId.length > 63)) {
     all.push({ field: 'requestId', description: 'wanted 1 to 63 characters' });
   }

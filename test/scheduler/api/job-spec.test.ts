@@ -1,0 +1,134 @@
+// Every mistake of a specification is told with its field, what was wanted and what was found; every
+// bound is held at the bound and one past it.
+
+import { expect, test } from 'vitest';
+import { JobSpec } from '../../../proto/gen/punnet/v1/job.ts';
+import { checkSpec } from '../../../scheduler/api/job-spec.ts';
+import { toSpec } from '../../../scheduler/api/show-spec.ts';
+
+const sha256 = 'ab'.repeat(32);
+const blob = { source: { $case: 'blob' as const, value: { sha256, sizeBytes: 5 } } };
+const good = JobSpec.fromPartial({
+  name: 'job',
+  bundles: { x86_64: blob },
+  command: ['run', '{index}'],
+  tasks: { count: 3 },
+});
+
+type Changes = Parameters<typeof JobSpec.fromPartial>[0];
+
+function check(changes: Changes, isDraft = false): readonly string[] {
+  const { violations } = checkSpec(
+    { ...good, ...JobSpec.fromPartial({ ...good, ...changes }) },
+    isDraft,
+  );
+  return violations.map(({ field, description }) => `${field}: ${description}`);
+}
+
+const many = (count: number): string[] => Array.from({ length: count }, (_, at) => `o${at}`);
+const range = 'wanted one of armv6l, armv7l, aarch64, x86_64, found';
+const bytes = 'wanted bytes with a unit, such as 64 MB (B, kB, MB, GB, KiB, MiB, GiB), found';
+const inside = 'wanted a path inside the work folder, found';
+
+const mistakes: readonly (readonly [Changes, string])[] = [
+  [{ name: '' }, 'name: wanted 1 to 63 letters, digits, ".", "_" or "-", found nothing'],
+  [
+    { name: 'x'.repeat(64) },
+    `name: wanted 1 to 63 letters, digits, ".", "_" or "-", found "${'x'.repeat(64)}"`,
+  ],
+  [{ bundles: {} }, 'bundles: wanted a bundle for one architecture at least, found none'],
+  [{ bundles: { arm64: blob } }, `bundles["arm64"]: ${range} "arm64": did you mean aarch64?`],
+  [{ bundles: { sparc: blob } }, `bundles["sparc"]: ${range} "sparc"`],
+  [{ bundles: { x86_64: {} } }, 'bundles["x86_64"]: wanted a file (or a blob), found neither'],
+  [
+    { bundles: { x86_64: { source: { $case: 'file', value: 'a' } } } },
+    'bundles["x86_64"].file: wanted a blob: upload it first, as punnet submit does',
+  ],
+  [
+    { bundles: { x86_64: { source: { $case: 'blob', value: { sha256: 'x', sizeBytes: 1 } } } } },
+    'bundles["x86_64"].blob: wanted a sha256 of 64 hexadecimal digits and a size',
+  ],
+  [{ command: [] }, 'command: wanted a program, found none'],
+  [{ command: [''] }, 'command: wanted a program, found none'],
+  [{ command: many(257) }, 'command: wanted at most 256 words, found 257'],
+  [{ command: ['a\0b'] }, 'command[0]: wanted at most 4096 characters, none of them NUL'],
+  [
+    { command: ['a', '{idx}'] },
+    'command[1]: there is no placeholder {idx}; there are {index}, {input}, {input.name}, {input.stem}, and {{ for a brace',
+  ],
+  [
+    { command: ['a', '{input}'] },
+    'command[1]: {input} wants tasks.inputs; with tasks.count there is only {index}',
+  ],
+  [{ tasks: {} }, 'tasks: wanted either a count or inputs, found neither'],
+  [{ tasks: { count: 1, inputs: ['a'] } }, 'tasks: wanted either a count or inputs, found both'],
+  [{ outputs: ['../x'] }, `outputs[0]: ${inside} "../x"`],
+  [{ outputs: ['/x'] }, `outputs[0]: ${inside} "/x"`],
+  [{ outputs: ['a//b'] }, `outputs[0]: ${inside} "a//b"`],
+  [{ outputs: [''] }, `outputs[0]: wanted a path inside the work folder, found nothing`],
+  [{ outputs: ['a', 'b', 'a'] }, 'outputs[2]: "a" is there twice'],
+  [{ outputs: many(65) }, 'outputs: wanted at most 64, found 65'],
+  [{ sharedInputs: [{ ...blob, path: 'a/../b' }] }, `sharedInputs[0].path: ${inside} "a/../b"`],
+  [
+    {
+      sharedInputs: [
+        { ...blob, path: 'a' },
+        { ...blob, path: 'a' },
+      ],
+    },
+    'sharedInputs[1].path: "a" is there twice',
+  ],
+  [{ memory: '64' }, `memory: ${bytes} "64"`],
+  [{ memory: '64 mb' }, `memory: ${bytes} "64 mb": did you mean 64 MB?`],
+  [{ memory: '-1 MB' }, `memory: ${bytes} "-1 MB"`],
+  [{ memory: '1 kB' }, 'memory: wanted 1 MB to 1000 GB, found "1 kB"'],
+  [{ timeout: '0 s' }, 'timeout: wanted 1 s to 30 days, found "0 s"'],
+  [{ timeout: '31 days' }, 'timeout: wanted 1 s to 30 days, found "31 days"'],
+  [
+    { timeout: '5 hours' },
+    'timeout: wanted a time with a unit, such as 10 min (s, min, h, days), found "5 hours": did you mean 5 h?',
+  ],
+  [{ lostAfter: '10 s' }, 'lostAfter: wanted 1 min to 1 day, found "10 s"'],
+  [
+    { profile: { work: '20 GHz' } },
+    'profile.work: wanted work with a unit, such as 20 GHz*s (GHz*s, GHz*min, GHz*h), found "20 GHz": did you mean 20 GHz*s?',
+  ],
+  [{ retries: 101 }, 'retries: wanted at most 100, found 101'],
+  [{ environment: { 'A-B': 'x' } }, 'environment["A-B"]: wanted a name of letters, digits and "_"'],
+  [{ environment: { A: 'x\0' } }, 'environment["A"]: wanted a value without NUL'],
+  [
+    { environment: { A: 'x'.repeat(24_000) } },
+    ': wanted command, environment, outputs and sharedInputs of at most 24000 characters together',
+  ],
+];
+
+test.each(mistakes)('%j is refused', (changes, told) => {
+  expect(check(changes)).toEqual([told]);
+});
+
+test.each([
+  { name: 'x'.repeat(63) },
+  { command: many(256) },
+  { command: ['a', '{{input}', '{{}'] },
+  { outputs: many(64) },
+  { outputs: ['a/{index}.txt', '..a'] },
+  { memory: '1 MB', disk: '1000 GB', timeout: '30 days', lostAfter: '1 min', retries: 100 },
+  { memory: '1.5GiB', timeout: ' 10 min ' },
+  { tasks: { manifest: { sha256, sizeBytes: 9 } }, command: ['a', '{input}', '{input.stem}'] },
+])('%j is taken', (changes) => {
+  expect(check(changes)).toEqual([]);
+});
+
+test('a draft may name files and inputs; all mistakes are told at once', () => {
+  const file = { source: { $case: 'file' as const, value: 'a.tar' } };
+  expect(check({ bundles: { x86_64: file }, tasks: { inputs: ['*.txt'] } }, true)).toEqual([]);
+  expect(check({ name: '', command: [], memory: 'x', retries: 1_000 })).toHaveLength(4);
+});
+
+test('what was submitted is shown again, with what was left out', () => {
+  const { checked } = checkSpec(JobSpec.fromPartial({ ...good, timeout: '90 s' }), false);
+  expect(toSpec(checked.template)).toMatchObject({
+    ...{ name: 'job', command: ['run', '{index}'], tasks: { count: 3 } },
+    ...{ timeout: '90 s', memory: '64 MB', disk: '100 MB', retries: 3, lostAfter: '15 min' },
+  });
+});
