@@ -16,10 +16,10 @@ const commands: ReadonlySet<string> = new Set(['run', 'status', 'pause', 'resume
 const enrolFirst = 'enrol this node first (punnet-agent enrol URL TOKEN), or name its --state.';
 
 async function main(args: readonly string[]): Promise<number> {
-  if (args[0] === 'shim' && args[1] !== undefined) {
-    // Loaded alone: a task's start waits for it.
+  if (args[0] === 'shim') {
+    // Loaded alone, and before it has work: a task's start waits for it.
     const { runShim } = await import('./adapters/sandbox/shim.ts');
-    await runShim(args[1]);
+    await runShim();
     return 0;
   }
   const flags = readFlags(args);

@@ -41,10 +41,15 @@ export class AgentProcess {
     await run(process.execPath, [agentBundle, 'enrol', url, secret, '--state', stateFolder]);
     writeFileSync(join(stateFolder, 'limits.json'), '{"slots":1}');
     if (options.natsUrl !== undefined) useNats(stateFolder, options.natsUrl);
-    const preload = options.preload === undefined ? [] : ['--require', options.preload];
+    // By the environment, so that the agent's shims load it too.
+    const preload =
+      options.preload === undefined ? {} : { NODE_OPTIONS: `--require ${options.preload}` };
     const flags = hasNamespaces() ? [] : ['--allow-unsandboxed'];
-    const words = [...preload, agentBundle, 'run', '--state', stateFolder, ...flags];
-    const child = spawn(process.execPath, words, { stdio: ['ignore', 'pipe', 'inherit'] });
+    const words = [agentBundle, 'run', '--state', stateFolder, ...flags];
+    const child = spawn(process.execPath, words, {
+      stdio: ['ignore', 'pipe', 'inherit'],
+      env: { ...process.env, ...preload },
+    });
     endWithUs(child);
     child.stdout?.pipe(createWriteStream(join(folder, 'agent.log')));
     return new AgentProcess(stateFolder, child);

@@ -1,5 +1,5 @@
-// How long a slot stands empty: from the end of a task's process to the agent's call that spawns
-// the next one, with a real agent, its real sandbox and NATS over TLS.
+// How long a slot stands empty: from the end of a task's process to the call that spawns the next
+// one, with a real agent, its real sandbox and NATS over TLS.
 
 import { spawn } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -17,15 +17,18 @@ const scales = { full: { tasks: 200 }, tiny: { tasks: 4 } } as const;
  */
 const script = 'echo $PUNNET_LEASE_ID; date +%s%N; sleep 0.2; exec date +%s%N';
 
-/** Loaded before the agent: notes the time of each call that spawns a shim, and of which lease. */
+/**
+ * Loaded before the agent and its shims: notes the time of each call that spawns a task in its
+ * sandbox, and of which lease.
+ */
 const preloadText = (file: string): string => `
 const children = require('node:child_process');
 const { appendFileSync } = require('node:fs');
 const { spawn } = children;
 children.spawn = (...words) => {
   const nowMs = performance.timeOrigin + performance.now();
-  const folder = String(words[1]?.at(-1));
-  if (folder.includes('/attempts/')) appendFileSync(${JSON.stringify(file)}, folder.split('/').at(-1) + ' ' + nowMs + '\\n');
+  const lease = /PUNNET_LEASE_ID[ =]([0-9]+)/.exec(String(words[1]?.join(' ')))?.[1];
+  if (lease > 0) appendFileSync(${JSON.stringify(file)}, lease + ' ' + nowMs + '\\n');
   return spawn(...words);
 };`;
 
@@ -58,7 +61,7 @@ export const turnaround: Benchmark = {
           { what, unit: 'ms', values: gaps, wanted: { atMost: 20 }, baseline },
           { what, unit: 'ms', values: gaps, quantile: 0.99, wanted: { atMost: 100 }, baseline },
           {
-            what: "spawn to the task's first word (shim and sandbox)",
+            what: "spawn to the task's first word (sandbox)",
             unit: 'ms',
             values: starts,
             baseline,

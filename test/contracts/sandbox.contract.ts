@@ -1,6 +1,7 @@
 // What every back end of the sandbox holds: the tasks of sandbox-rows.ts, really run. Each ends with
 // its reason, leaves nothing behind, and the next task runs.
 
+import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
@@ -8,9 +9,9 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Backend } from '../../agent/adapters/sandbox/attempt-spec.ts';
 import { attemptMark } from '../../agent/adapters/sandbox/attempt-spec.ts';
-import type { SandboxRig } from '../agent/sandbox/sandbox-rig.ts';
-import type { Row, Wall } from './sandbox-rows.ts';
-import { rows } from './sandbox-rows.ts';
+import { cpuMsOf } from '../../agent/adapters/sandbox/task-processes.ts';
+import { pidsWith, type SandboxRig, until } from '../agent/sandbox/sandbox-rig.ts';
+import { rows, type Wall } from './sandbox-rows.ts';
 
 const reason = { code: 'cancelled', detail: 'nobody needs it' } as const;
 
@@ -22,12 +23,14 @@ export interface SandboxContract {
 }
 
 /** Declares the suite for one back end. */
-export function sandboxContract(name: string, { backend, rig, walls }: SandboxContract): void {
+export function sandboxContract(name: string, contract: SandboxContract): void {
+  const { rig, backend } = contract;
   const prey = new Prey(rig);
-  const isHeld = (row: Row): boolean =>
-    row.walls === undefined || row.walls.some((wall) => walls.includes(wall));
+  const held = rows.filter(
+    ({ walls }) => walls === undefined || walls.some((wall) => contract.walls.includes(wall)),
+  );
   for (const row of rows) {
-    if (!isHeld(row)) console.log(`${name}: not held: a task that ${row.name}`);
+    if (!held.includes(row)) console.log(`${name}: not held: a task that ${row.name}`);
   }
   describe(name, () => {
     beforeAll(() => prey.start());
@@ -36,9 +39,9 @@ export function sandboxContract(name: string, { backend, rig, walls }: SandboxCo
       rig.close();
     });
 
-    describe.concurrent('a task that', () => {
-      const numbered = rows.filter(isHeld).map((row, index) => ({ ...row, leaseId: 10 + index }));
-      test.each(numbered)('$name ends as $code', async (row) => {
+    describe.concurrent('a task', () => {
+      const numbered = held.map((row, index) => ({ ...row, leaseId: 10 + index }));
+      test.each(numbered)('that $name ends as $code', async (row) => {
         const { leaseId } = row;
         const script = prey.fill(row.script, leaseId);
         const exit = await rig.run(leaseId, script, { ...row.more, backend });
@@ -46,39 +49,20 @@ export function sandboxContract(name: string, { backend, rig, walls }: SandboxCo
         expect(exit, log).toMatchObject({ code: row.code });
         if (row.log !== undefined) expect(log).toMatch(row.log);
         if (row.detail !== undefined) expect(exit.detail, log).toMatch(row.detail);
-        expectNothingLeft(rig, leaseId);
+        await expectNothingLeft(rig, leaseId);
       });
 
-      test('is cancelled while it starts ends as cancelled', async () => {
-        const ended = rig.ended(80);
-        await rig.stage(80, 'sleep 100', { backend });
-        const starting = rig.sandbox.start(80);
-        rig.sandbox.stop(80, reason);
-        await starting;
-        expect(await ended).toMatchObject(reason);
-        expectNothingLeft(rig, 80);
-      });
+      test.each([
+        ['starts', 80],
+        ['runs', 81],
+      ] as const)('that is cancelled while it %s ends so', (when, leaseId) =>
+        cancel(contract, leaseId, when),
+      );
 
-      test('is cancelled while it runs ends as cancelled', async () => {
-        const ended = rig.ended(81);
-        await rig.stage(81, 'sleep 100', { backend });
-        await rig.sandbox.start(81);
-        rig.sandbox.stop(81, reason);
-        expect(await ended).toMatchObject(reason);
-        expectNothingLeft(rig, 81);
-      });
+      test("leaves a core to its owner's programs", () => shareCore(contract, 82));
     });
 
-    test("a running task is held to its owner's share of a core", async () => {
-      const ended = rig.ended(85);
-      await rig.stage(85, 'while :; do :; done', { backend, timeoutMs: 4_000 });
-      await rig.sandbox.start(85);
-      rig.sandbox.holdCpu(10);
-      expect(await ended).toMatchObject({ code: 'timeout' });
-      // Up to a second until it is seen; then a tenth.
-      expect((await ended).cpuMs).toBeLessThan(2_500);
-      rig.sandbox.holdCpu(100);
-    });
+    test("a running task is held to its owner's share of a core", () => holdCpu(contract, 83));
 
     test('after all of them the next task runs', async () => {
       const exit = await rig.run(90, 'echo well > out; cat out', { backend });
@@ -87,6 +71,53 @@ export function sandboxContract(name: string, { backend, rig, walls }: SandboxCo
       expect(prey.secret()).toBe('secret');
     });
   });
+}
+
+async function cancel(
+  { rig, backend }: SandboxContract,
+  leaseId: number,
+  when: 'starts' | 'runs',
+): Promise<void> {
+  const ended = rig.ended(leaseId);
+  await rig.stage(leaseId, 'sleep 100', { backend });
+  const starting = rig.sandbox.start(leaseId);
+  if (when === 'runs') await starting;
+  rig.sandbox.stop(leaseId, reason);
+  await starting;
+  expect(await ended).toMatchObject(reason);
+  await expectNothingLeft(rig, leaseId);
+}
+
+async function shareCore({ rig, backend }: SandboxContract, leaseId: number): Promise<void> {
+  const ended = rig.ended(leaseId);
+  const busy = `alarm 60; 1 while ${leaseId}`;
+  const pids = (): readonly number[] => pidsWith(`perl\0-e\0${busy}\0`);
+  await rig.stage(leaseId, `exec taskset -c 0 perl -e '${busy}'`, { backend });
+  await rig.sandbox.start(leaseId);
+  await until(() => pids().length > 0);
+  // In a session of its own, as what people start from a desktop or by SSH.
+  const words = ['-c', '0', 'perl', '-e', 'alarm 3; 1 while 1'];
+  const owner = spawn('taskset', words, { stdio: 'ignore', detached: true });
+  const [task] = pids();
+  const beforeMs = cpuMsOf(String(task), 'all');
+  const ownerMs = await cpuMsAtEnd(owner);
+  const taskMs = cpuMsOf(String(task), 'all') - beforeMs;
+  rig.sandbox.stop(leaseId, reason);
+  await ended;
+  // Ten at rest; one without the care for it.
+  expect(ownerMs / taskMs).toBeGreaterThan(2);
+}
+
+async function holdCpu({ rig, backend }: SandboxContract, leaseId: number): Promise<void> {
+  const ended = rig.ended(leaseId);
+  await rig.stage(leaseId, 'while :; do :; done', { backend, timeoutMs: 4_000 });
+  await rig.sandbox.start(leaseId);
+  rig.sandbox.holdCpu(10);
+  const exit = await ended;
+  rig.sandbox.holdCpu(100);
+  expect(exit).toMatchObject({ code: 'timeout' });
+  // Up to a second until it is seen; then a tenth.
+  expect(exit.cpuMs).toBeLessThan(2_500);
 }
 
 /** What tasks must not reach: secrets, another task's folder, and things that listen. */
@@ -134,23 +165,22 @@ class Prey {
   }
 }
 
-function expectNothingLeft(rig: SandboxRig, leaseId: number): void {
+/** CPU time of a process, from the last look before its end. */
+async function cpuMsAtEnd(child: ChildProcess): Promise<number> {
+  let seenMs = 0;
+  while (child.exitCode === null && child.signalCode === null) {
+    seenMs = Math.max(seenMs, cpuMsOf(String(child.pid), 'all'));
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  return seenMs;
+}
+
+async function expectNothingLeft(rig: SandboxRig, leaseId: number): Promise<void> {
   const folder = rig.sandbox.folderOf(leaseId);
-  expect(processesWith(`sleep\0${30}${leaseId}\0`)).toEqual([]);
-  expect(existsSync(`/sys/fs/cgroup/memory/punnet/${attemptMark(folder)}`)).toBe(false);
+  expect(pidsWith(`sleep\0${30}${leaseId}\0`)).toEqual([]);
+  await until(() => !existsSync(`/sys/fs/cgroup/memory/punnet/${attemptMark(folder)}`));
   expect(statSync(join(folder, 'log')).size).toBeLessThan(1.1 * 2 ** 20);
   expect(existsSync(`/tmp/punnet-escape-${leaseId}`)).toBe(false);
   expect(existsSync('/punnet-escape')).toBe(false);
   expect(readdirSync(rig.bundlePath)).toEqual(['bin']);
-}
-
-/** Processes with exactly this command line. */
-function processesWith(commandLine: string): readonly string[] {
-  return readdirSync('/proc').filter((name) => {
-    try {
-      return /^\d+$/.test(name) && readFileSync(`/proc/${name}/cmdline`, 'utf8') === commandLine;
-    } catch {
-      return false;
-    }
-  });
 }

@@ -5,6 +5,11 @@ import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'n
 
 const controllers = ['memory', 'pids', 'cpu', 'cpuacct'] as const;
 const base = '/sys/fs/cgroup';
+/**
+ * Of 1,024 that a process has: all tasks together keep about a tenth of a core that an owner's
+ * program wants, so that they go on.
+ */
+const sharesOfTasks = 100;
 
 export interface CgroupLimits {
   readonly memoryBytes: number;
@@ -47,7 +52,7 @@ export class CgroupV1 {
       // Kernels without swap accounting: the task can swap, its memory is still bounded.
     }
     this.#write('pids', 'pids.max', limits.maxProcesses);
-    this.#write('cpu', 'cpu.shares', 2);
+    writeFileSync(`${base}/cpu/punnet/cpu.shares`, String(sharesOfTasks));
   }
 
   /** Holds all that runs here to so much of one core; 100: no ceiling, only the lowest weight. */

@@ -1,24 +1,16 @@
 // Stages, starts, stops and adopts the attempts of a node. Decides nothing: it is asked, and tells
 // ends. The state folder must be reachable (o+x) for task users; secrets in it have mode 0600.
 
-import { spawn, type ChildProcess } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync } from 'node:fs';
-import { openSync, closeSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { readdirSync, statSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import type { Socket } from 'node:net';
 import { join, resolve } from 'node:path';
 import type { Exit } from '../../core/index.ts';
-import {
-  attemptFiles,
-  findShim,
-  readExit,
-  SandboxError,
-  shimWords,
-  type StopReason,
-} from './attempt-spec.ts';
+import { attemptFiles, findShim, readExit, SandboxError, type StopReason } from './attempt-spec.ts';
 import { writeCpuPercent } from './cpu-brake.ts';
 import { testAbilities, type Abilities } from './self-test.ts';
 import { discard, settle } from './settle.ts';
+import { ShimProcess } from './shim-process.ts';
 import { stageAttempt, type StartRequest } from './stage.ts';
 import { readLogTail } from './task-log.ts';
 import { signalAll } from './task-processes.ts';
@@ -31,18 +23,20 @@ export interface SandboxOptions {
   readonly stateFolder: string;
   /** Runs tasks with rlimits alone where the kernel refuses namespaces: for demos only. */
   readonly allowUnsandboxed?: boolean;
-  /** Command that takes an attempt folder as its last word; default: this bundle, mode `shim`. */
+  /** Command that is told an attempt's folder on stdin; default: this bundle, mode `shim`. */
   readonly shimCommand?: readonly string[];
 }
 
 const adoptedPollMs = 500;
-const startWaitMs = 30_000;
 
 export class Sandbox {
   readonly #attempts: string;
   readonly #allowUnsandboxed: boolean;
   readonly #shimCommand: readonly string[];
+  readonly #errorsFile: string;
   readonly #adopted = new Map<number, NodeJS.Timeout>();
+  readonly #staged = new Set<number>();
+  #waiting: ShimProcess | null = null;
   #abilities: Abilities | null = null;
   #tell: (leaseId: number, exit: Exit) => void = () => undefined;
 
@@ -57,6 +51,8 @@ export class Sandbox {
       'shim',
     ];
     mkdirSync(this.#attempts, { recursive: true });
+    this.#errorsFile = join(this.#attempts, 'shim.err');
+    writeFileSync(this.#errorsFile, '', { mode: 0o600 });
     for (const folder of [state, this.#attempts]) {
       chmodSync(folder, (statSync(folder).mode & 0o7777) | 0o111);
     }
@@ -94,6 +90,8 @@ export class Sandbox {
     const folder = this.folderOf(request.leaseId);
     this.#assertUnstarted(request.leaseId);
     stageAttempt(folder, request, backend);
+    this.#staged.add(request.leaseId);
+    this.#keepShim();
   }
 
   /**
@@ -103,7 +101,8 @@ export class Sandbox {
   async start(leaseId: number): Promise<void> {
     this.#assertUnstarted(leaseId);
     const folder = this.folderOf(leaseId);
-    const shim = this.#spawnShim(folder);
+    const shim = this.#takeShim();
+    this.#staged.delete(leaseId);
     const finish = once(() => {
       settle(folder).then(
         (exit) => this.#tell(leaseId, exit),
@@ -111,26 +110,11 @@ export class Sandbox {
         () => undefined,
       );
     });
-    const isStarted = await new Promise<boolean>((resolve) => {
-      const timer = setTimeout(() => shim.kill('SIGKILL'), startWaitMs);
-      const settleWith = (isUp: boolean): void => {
-        clearTimeout(timer);
-        resolve(isUp);
-      };
-      onWords(shim, (word) => {
-        settleWith(true);
-        // After the caller's `started`.
-        if (word === shimWords.ended) setImmediate(finish);
-      });
-      shim.once('error', () => settleWith(false));
-      shim.once('exit', () => {
-        settleWith(false);
-        setImmediate(finish);
-      });
-    });
+    const isStarted = await shim.begin(folder, finish);
+    this.#keepShim();
     if (isStarted || readExit(folder) !== null) return;
     const command = this.#shimCommand.join(' ');
-    const message = `lease ${leaseId}: shim '${command}' did not start; see ${folder}/shim.err`;
+    const message = `lease ${leaseId}: '${command}' did not start; see ${this.#errorsFile}`;
     throw new SandboxError('no_shim', message);
   }
 
@@ -159,7 +143,10 @@ export class Sandbox {
       const leaseId = Number(name);
       const folder = this.folderOf(leaseId);
       const wasStarted = existsSync(join(folder, attemptFiles.shim)) || readExit(folder) !== null;
-      if (!wasStarted && (await discard(folder))) continue;
+      if (!wasStarted && (await discard(folder))) {
+        this.#staged.delete(leaseId);
+        continue;
+      }
       if (findShim(folder) !== null && readExit(folder) === null) {
         this.#watchAdopted(leaseId, folder);
         found.push({ leaseId, state: 'running' });
@@ -167,6 +154,7 @@ export class Sandbox {
         found.push({ leaseId, state: 'exited', exit: await settle(folder) });
       }
     }
+    this.#keepShim();
     return found;
   }
 
@@ -182,6 +170,8 @@ export class Sandbox {
 
   /** Deletes the folder of an attempt that nobody waits for any more. */
   async remove(leaseId: number): Promise<void> {
+    this.#staged.delete(leaseId);
+    this.#keepShim();
     await rm(this.folderOf(leaseId), { recursive: true, force: true, maxRetries: 3 });
   }
 
@@ -189,6 +179,8 @@ export class Sandbox {
   close(): void {
     for (const timer of this.#adopted.values()) clearInterval(timer);
     this.#adopted.clear();
+    this.#waiting?.discard();
+    this.#waiting = null;
     this.#tell = () => undefined;
   }
 
@@ -198,17 +190,22 @@ export class Sandbox {
     throw new SandboxError('started_before', `lease ${leaseId}: was started before`);
   }
 
-  #spawnShim(folder: string): ChildProcess {
-    const [file = '', ...args] = this.#shimCommand;
-    const errors = openSync(join(folder, 'shim.err'), 'w', 0o600);
-    const shim = spawn(file, [...args, folder], {
-      stdio: ['ignore', 'pipe', errors],
-      detached: true,
-    });
-    closeSync(errors);
-    // The shim must not keep a stopping agent alive, nor the reverse.
-    shim.unref();
-    return shim;
+  /** The one in waiting, or a new one. */
+  #takeShim(): ShimProcess {
+    const waiting = this.#waiting;
+    this.#waiting = null;
+    if (waiting !== null && !waiting.hasEnded) return waiting;
+    return new ShimProcess(this.#shimCommand, this.#errorsFile);
+  }
+
+  /** Node takes long to start on a Pi: while something is staged, a shim is up and waits for it. */
+  #keepShim(): void {
+    if (this.#staged.size > 0) {
+      this.#waiting ??= new ShimProcess(this.#shimCommand, this.#errorsFile);
+    } else {
+      this.#waiting?.discard();
+      this.#waiting = null;
+    }
   }
 
   #watchAdopted(leaseId: number, folder: string): void {
@@ -228,13 +225,4 @@ function once(act: () => void): () => void {
     if (!isDone) act();
     isDone = true;
   };
-}
-
-/** The lines that a shim says; both may come at once. */
-function onWords(shim: ChildProcess, hear: (word: string) => void): void {
-  shim.stdout?.on('data', (bytes: Buffer) => {
-    for (const word of bytes.toString().split('\n')) if (word !== '') hear(word);
-  });
-  // A pipe is a socket to Node; types don't say so.
-  (shim.stdout as Socket | null)?.unref();
 }

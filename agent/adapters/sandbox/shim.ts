@@ -2,7 +2,7 @@
 // share, and writes exit.json. It outlives the agent, so that a restarted one collects the result.
 
 import { spawn, type ChildProcess } from 'node:child_process';
-import { writeSync } from 'node:fs';
+import { readFileSync, writeSync } from 'node:fs';
 import { setPriority } from 'node:os';
 import { dirname, join } from 'node:path';
 import { performance } from 'node:perf_hooks';
@@ -24,24 +24,36 @@ import { diskFree, diskUse } from './disk-use.ts';
 import { judgeExit, type Ended, type Ending } from './judge-exit.ts';
 import { runChain } from './run-chain.ts';
 import { readLogTail, TaskLog } from './task-log.ts';
-import { cpuMsOf, descendantsOf, leftoversOf, memoryOf, signalAll } from './task-processes.ts';
+import {
+  cpuMsOf,
+  descendantsOf,
+  leftoversOf,
+  memoryOf,
+  signalAll,
+  yieldToOwner,
+} from './task-processes.ts';
 
 const watchIntervalMs = 1000;
+/** By then the task is in its sandbox. */
+const firstWatchMs = 100;
 /** Looking must not cost more than a twentieth of a core: a work folder may hold 100,000 files. */
 const watchCostFactor = 20;
 const graceMs = 2000;
 /** A task is ended when the disk has less left: the node needs room to report at all. */
 const diskReserveBytes = 64 << 20;
-/** Below what people run on the node, above the task. */
-const shimNiceness = 10;
+/** Below what people run on the node, above the task: for a shim that a chatty task keeps busy. */
+const busyNiceness = 10;
 
-/** Runs the attempt of a folder to its end. Resolves after exit.json is on disk. */
-export async function runShim(attemptFolder: string): Promise<void> {
+/**
+ * Waits for the folder of an attempt on stdin and runs it to its end. Resolves after exit.json is
+ * on disk, or when stdin ends without a word: no agent needs this shim any more.
+ */
+export async function runShim(): Promise<void> {
+  const attemptFolder = readFileSync(0, 'utf8').trim();
+  if (attemptFolder === '') return;
   const shim = new Shim(readSpec(attemptFolder), attemptFolder);
-  process.stdout.on('error', () => undefined);
   process.on('SIGHUP', () => undefined);
   process.on('SIGTERM', () => shim.endAsAsked());
-  setPriority(shimNiceness);
   const mark = JSON.stringify(markProcess(process.pid));
   writeAtOnce(join(attemptFolder, attemptFiles.shim), mark);
   // An agent that found no shim has told the attempt's end already, or removed the attempt.
@@ -55,6 +67,7 @@ export async function runShim(attemptFolder: string): Promise<void> {
   } catch {
     // The agent has taken the end, and removed the folder.
   }
+  await shim.removeGroups();
 }
 
 class Shim {
@@ -99,8 +112,15 @@ class Shim {
       cpuMs: this.#cgroup?.cpuMs() ?? Math.max(cpuMsOf('self', 'children'), this.#seenCpuMs),
       wallMs: Math.round(performance.now() - this.#startedMs),
     });
-    this.#cgroup?.remove();
     return exit;
+  }
+
+  /** A group is busy for a moment after its last process has ended. */
+  async removeGroups(): Promise<void> {
+    for (let round = 0; round < 100; round += 1) {
+      if (this.#cgroup === null || this.#cgroup.remove()) return;
+      await pause(20);
+    }
   }
 
   /** Ends the task for the reason in the folder's stop file. */
@@ -119,13 +139,15 @@ class Shim {
       detached: true,
     });
     this.#child = child;
-    child.stdout.on('data', (bytes: Buffer) => this.#log.append(bytes));
+    child.stdout.on('data', (bytes: Buffer) => {
+      if (this.#log.append(bytes) === 'first left out') setPriority(busyNiceness);
+    });
     const closed = new Promise<void>((resolve) => child.stdout.once('close', resolve));
     child.once('spawn', () => say(shimWords.started));
     const timeout = setTimeout(() => {
       this.#end({ code: 'timeout', detail: `ran over its ${this.#spec.timeoutMs} ms` });
     }, this.#spec.timeoutMs);
-    this.#watchAfter(watchIntervalMs);
+    this.#watchAfter(firstWatchMs);
     this.#holdCpu();
     const ended = await new Promise<Ended>((resolve) => {
       child.once('exit', (status, signal) =>
@@ -160,6 +182,7 @@ class Shim {
 
   #watch(): void {
     this.#holdCpu();
+    yieldToOwner(this.#taskPids());
     this.#seeCpu();
     const used = diskUse(this.#spec.workPath);
     if (used > this.#spec.diskBytes) {

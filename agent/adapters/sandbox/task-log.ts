@@ -19,7 +19,8 @@ export class TaskLog {
     this.#file = openSync(join(attemptFolder, attemptFiles.log), 'w', 0o600);
   }
 
-  append(bytes: Buffer): void {
+  /** Tells when the task has printed more than is kept: it may never stop. */
+  append(bytes: Buffer): 'kept' | 'first left out' | 'left out' {
     const head = bytes.subarray(0, Math.max(0, headBytes - this.#written));
     if (head.length > 0) {
       try {
@@ -30,10 +31,12 @@ export class TaskLog {
       this.#written += head.length;
     }
     const rest = bytes.subarray(head.length);
-    if (rest.length === 0) return;
+    if (rest.length === 0) return 'kept';
     const joined = Buffer.concat([this.#tail, rest.subarray(-logTailBytes)]);
     this.#tail = Buffer.from(joined.subarray(-logTailBytes));
+    const isFirst = this.#leftOut === 0;
     this.#leftOut += rest.length;
+    return isFirst ? 'first left out' : 'left out';
   }
 
   finish(): void {

@@ -1,6 +1,6 @@
 // Finds and ends the processes of one attempt through /proc, where no cgroup lists them.
 
-import { readFileSync, readdirSync } from 'node:fs';
+import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { attemptMark } from './attempt-spec.ts';
 import { isUserOwn, taskUid } from './task-user.ts';
 
@@ -65,6 +65,26 @@ function valueOf(pid: number, file: 'status' | 'smaps_rollup', name: string): nu
     return Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(text)?.[1] ?? 0);
   } catch {
     return 0;
+  }
+}
+
+/** Of a core that an owner's program wants, a task keeps about a tenth: it goes on. */
+const sessionNiceness = 10;
+
+/**
+ * Lets the owner's programs go first. Niceness alone counts within a session where the kernel
+ * groups sessions (as on Raspberry Pi OS), and a task has one of its own.
+ */
+export function yieldToOwner(pids: readonly number[]): void {
+  // Only root may set more than one in a tenth of a second: the task itself first.
+  for (const pid of [...pids].reverse()) {
+    const file = `/proc/${pid}/autogroup`;
+    try {
+      const isDone = readFileSync(file, 'latin1').endsWith(` ${sessionNiceness}\n`);
+      if (!isDone) writeFileSync(file, String(sessionNiceness));
+    } catch {
+      // Another kernel, or not its turn.
+    }
   }
 }
 

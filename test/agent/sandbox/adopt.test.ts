@@ -1,14 +1,13 @@
 // An agent killed with SIGKILL loses no task: the next one adopts what ran on, and what vanished.
 
-import { execFile, spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { afterAll, describe, expect, test } from 'vitest';
 import { findShim, markProcess, readExit } from '../../../agent/adapters/sandbox/attempt-spec.ts';
 import { leftoversOf } from '../../../agent/adapters/sandbox/task-processes.ts';
-import { bundleInto, SandboxRig } from './sandbox-rig.ts';
+import { bundleInto, pidsWith, SandboxRig, until } from './sandbox-rig.ts';
 
 const rig = new SandboxRig();
 afterAll(() => rig.close());
@@ -16,18 +15,26 @@ const { hasNamespaces, problems } = await rig.sandbox.selfTest();
 if (!hasNamespaces) console.log(`skipped: ${problems.join('; ')}`);
 
 const agentSource = `import { Sandbox } from './agent/adapters/sandbox/sandbox.ts';
-  const [stateFolder, shimCommand, request] = process.argv.slice(2);
+  const [stateFolder, shimCommand, request, more] = process.argv.slice(2);
   const sandbox = new Sandbox({ stateFolder, shimCommand: JSON.parse(shimCommand) });
   await sandbox.stage(JSON.parse(request));
+  if (more !== '') await sandbox.stage(JSON.parse(more));
   await sandbox.start(JSON.parse(request).leaseId);
   console.log('started');
   setInterval(() => undefined, 1000);`;
 
-async function startAndKillAgent(leaseId: number, script: string): Promise<void> {
+/** @param stagedLeaseId of an attempt that is staged and not started. */
+async function startAndKillAgent(
+  leaseId: number,
+  script: string,
+  stagedLeaseId?: number,
+): Promise<void> {
   const program = bundleInto(rig.folder, 'agent.mjs', agentSource);
   const request = JSON.stringify(rig.request(leaseId, script));
   const shim = JSON.stringify(rig.shimCommand);
-  const agent = spawn(process.execPath, [program, rig.folder, shim, request], {
+  const more =
+    stagedLeaseId === undefined ? '' : JSON.stringify(rig.request(stagedLeaseId, 'true'));
+  const agent = spawn(process.execPath, [program, rig.folder, shim, request, more], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   await once(agent.stdout, 'data');
@@ -96,8 +103,37 @@ describe.skipIf(!hasNamespaces)('after kill -9 of the agent', () => {
     const lost = { code: 'lost', exitCode: -1, cpuMs: 0, wallMs: 0, detail: 'vanished' };
     writeFileSync(join(folder, 'exit.json'), JSON.stringify(lost));
     const [file = '', ...words] = rig.shimCommand;
-    await promisify(execFile)(file, [...words, folder]);
+    execFileSync(file, words, { input: folder });
     expect(existsSync(join(folder, 'work/ran'))).toBe(false);
     expect(readExit(folder)).toEqual(lost);
+    await rig.sandbox.remove(7);
   });
 });
+
+describe.skipIf(!hasNamespaces)('a shim in waiting', () => {
+  test('ends with its agent', async () => {
+    await startAndKillAgent(8, 'sleep 0.1', 9);
+    await until(() => shims().length === 0);
+    for (const { leaseId } of await rig.sandbox.adopt()) await rig.sandbox.remove(leaseId);
+  });
+
+  test('is there while an attempt is staged, and no longer', async () => {
+    expect(shims()).toEqual([]);
+    await rig.stage(10, 'echo x');
+    await rig.stage(11, 'echo x');
+    const [waiting] = shims();
+    expect(shims()).toHaveLength(1);
+    const ended = rig.ended(10);
+    await rig.sandbox.start(10);
+    expect(findShim(rig.sandbox.folderOf(10))?.pid ?? waiting).toBe(waiting);
+    await ended;
+    await rig.sandbox.remove(10);
+    await rig.sandbox.remove(11);
+    await until(() => shims().length === 0);
+  });
+});
+
+/** Processes that run this rig's shim. */
+function shims(): readonly number[] {
+  return pidsWith(rig.shimCommand.at(-1) ?? '');
+}

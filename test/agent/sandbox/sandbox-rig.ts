@@ -2,7 +2,7 @@
 // by any back end that this machine has, also as a user without rights.
 
 import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buildSync } from 'esbuild';
@@ -41,7 +41,7 @@ export class SandboxRig {
     chmodSync(this.folder, 0o711);
     mkdirSync(join(this.bundlePath, 'bin'), { recursive: true });
     const entry = `import { runShim } from './agent/adapters/sandbox/shim.ts';
-      await runShim(process.argv[2]); process.exit(0);`;
+      await runShim(); process.exit(0);`;
     const shim = [process.execPath, bundleInto(this.folder, 'shim.mjs', entry)];
     this.#isPlainUser = user === 'plain';
     const become = ['setpriv', `--reuid=${plainUid}`, `--regid=${plainUid}`, '--clear-groups'];
@@ -90,5 +90,27 @@ export class SandboxRig {
   close(): void {
     this.sandbox.close();
     rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+/** Processes whose command line has this text. */
+export function pidsWith(text: string): readonly number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .filter((name) => {
+      try {
+        return readFileSync(`/proc/${name}/cmdline`, 'utf8').includes(text);
+      } catch {
+        return false;
+      }
+    })
+    .map(Number);
+}
+
+/** Looks again and again: a process's end tells only its parent. */
+export async function until(isSo: () => boolean): Promise<void> {
+  for (let tries = 0; !isSo(); tries += 1) {
+    if (tries > 1_000) throw new Error('not so after 20 s');
+    await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }
