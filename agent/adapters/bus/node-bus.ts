@@ -1,13 +1,17 @@
 // The agent's end of NATS: connects for ever, says what the core says, and hands on what it hears.
 
 import type { NatsConnection } from 'nats';
-import { connect, jwtAuthenticator } from 'nats';
+import { ErrorCode, NatsError, connect, jwtAuthenticator } from 'nats';
 import { FromNode } from '../../../proto/gen/punnet/v1/agent.ts';
 import { fromNodeSubject, toNodeSubject } from '../../../proto/subjects.ts';
 import type { Command, SayPart } from '../../core/index.ts';
 import type { Identity } from '../state/state-folder.ts';
 import type { Speaker } from './wire.ts';
 import { fromBytes, toMessage } from './wire.ts';
+
+/** Between tries to connect, twice as long each time. */
+const longestWaitMs = 60_000;
+const longestRefusedWaitMs = 600_000;
 
 export interface NodeBusOptions {
   readonly identity: Identity;
@@ -33,34 +37,52 @@ export class NodeBus {
 
   /** Resolves with the first connection; a federation that is away is waited for. */
   async start(): Promise<void> {
-    const { identity, natsSeed, log } = this.#options;
+    let end: unknown;
     for (let tries = 0; !this.#isStopped; tries += 1) {
+      if (tries > 0) await this.#wait(tries, end);
+      if (this.#isStopped) return;
       try {
-        this.#connection = await connect({
-          servers: [...identity.natsUrls],
-          name: identity.nodeId,
-          inboxPrefix: `_INBOX.${identity.nodeId}`,
-          authenticator: jwtAuthenticator(identity.natsJwt, new TextEncoder().encode(natsSeed)),
-          tls: { ca: identity.caPem },
-          maxReconnectAttempts: -1,
-          reconnectTimeWait: 1_000,
-          reconnectJitter: 1_000,
-          reconnectJitterTLS: 2_000,
-          pingInterval: 20 * 60_000,
-        });
-        break;
+        return this.#take(await this.#connect());
       } catch (error) {
-        log('not connected', { error: String(error), tries });
-        const spanMs = Math.min(60_000, 500 * 2 ** Math.min(tries, 7)) * (0.5 + Math.random());
-        await new Promise((resolve) => setTimeout(resolve, spanMs));
+        end = error;
       }
     }
-    const connection = this.#connection;
-    if (connection === undefined) return;
+  }
+
+  #connect(): Promise<NatsConnection> {
+    const { identity, natsSeed } = this.#options;
+    return connect({
+      servers: [...identity.natsUrls],
+      name: identity.nodeId,
+      inboxPrefix: `_INBOX.${identity.nodeId}`,
+      authenticator: jwtAuthenticator(identity.natsJwt, new TextEncoder().encode(natsSeed)),
+      tls: { ca: identity.caPem },
+      maxReconnectAttempts: -1,
+      reconnectTimeWait: 1_000,
+      reconnectJitter: 1_000,
+      reconnectJitterTLS: 2_000,
+      pingInterval: 20 * 60_000,
+    });
+  }
+
+  #take(connection: NatsConnection): void {
+    this.#connection = connection;
     this.#isConnected = true;
     this.#listen(connection);
     void this.#follow(connection);
+    void this.#renew(connection);
     this.#options.post({ kind: 'connected' });
+  }
+
+  /** Says why there is no connection, and waits: a refusal will hardly change in a minute. */
+  async #wait(tries: number, end: unknown): Promise<void> {
+    const { identity, log } = this.#options;
+    const isRefused = end instanceof NatsError && end.code === ErrorCode.AuthorizationViolation;
+    if (isRefused) log('refused', { tries, reason: refusedReason(identity.nodeId) });
+    else log('not connected', { tries, error: String(end) });
+    const longestMs = isRefused ? longestRefusedWaitMs : longestWaitMs;
+    const spanMs = Math.min(longestMs, 500 * 2 ** Math.min(tries, 12)) * (0.5 + Math.random());
+    await new Promise((resolve) => setTimeout(resolve, spanMs));
   }
 
   #listen(connection: NatsConnection): void {
@@ -75,6 +97,7 @@ export class NodeBus {
     });
   }
 
+  /** Lives as long as the connection; the client does not end its statuses when it closes. */
   async #follow(connection: NatsConnection): Promise<void> {
     const { post, log } = this.#options;
     for await (const status of connection.status()) {
@@ -85,12 +108,14 @@ export class NodeBus {
         log(status.type, { server: String(status.data) });
       }
     }
+  }
+
+  /** The client gives up when it is refused twice: it begins again then, ever more slowly. */
+  async #renew(connection: NatsConnection): Promise<void> {
     const end = await connection.closed();
     this.#isConnected = false;
-    if (!this.#isStopped) log('connection closed for good', { error: String(end) });
     if (this.#isStopped) return;
-    // The server refused this identity, or lost it for a while: try again from the beginning.
-    await new Promise((resolve) => setTimeout(resolve, 5_000));
+    await this.#wait(1, end);
     if (!this.#isStopped) await this.start();
   }
 
@@ -106,4 +131,8 @@ export class NodeBus {
     this.#isStopped = true;
     await this.#connection?.drain().catch(() => undefined);
   }
+}
+
+function refusedReason(nodeId: string): string {
+  return `the federation does not accept node ${nodeId} any more; it was revoked, perhaps: ask the operator. To join again, enrol it again with a new token and an empty folder (--state)`;
 }

@@ -75,6 +75,8 @@ export class EmbeddedNats {
       tls: { ca: this.#options.caPem },
       maxReconnectAttempts: -1,
       reconnectTimeWait: 250,
+      // It is our own server: a refusal is a passing trouble, and giving up would leave us deaf.
+      ignoreAuthErrorAbort: true,
     });
   }
 

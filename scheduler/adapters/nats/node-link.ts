@@ -52,6 +52,8 @@ export class NodeLink implements EffectSink {
       tls: { ca: options.caPem },
       maxReconnectAttempts: -1,
       reconnectTimeWait: 250,
+      // It is our own server: a refusal is a passing trouble, and giving up would leave us deaf.
+      ignoreAuthErrorAbort: true,
     });
     return new NodeLink(options, connection);
   }

@@ -31,10 +31,11 @@ export class NatsRig {
     this.port = parts.port;
   }
 
-  static async open(): Promise<NatsRig> {
+  /** With a port and certificates of its own, unless they are given. */
+  static async open(given: { readonly port?: number; readonly pki?: Pki } = {}): Promise<NatsRig> {
     const folder = mkdtempSync(join(tmpdir(), 'punnet-nats-'));
-    const pki = await openPki(folder, []);
-    const port = await new KeptPorts(folder).port('nats', host);
+    const pki = given.pki ?? (await openPki(folder, []));
+    const port = given.port ?? (await new KeptPorts(folder).port('nats', host));
     return new NatsRig({ folder, pki, identity: NatsIdentity.open(folder), port });
   }
 

@@ -1,0 +1,92 @@
+// The agent's connection over a real nats-server: whatever ends it, it comes back, and a refusal is
+// told to the owner.
+
+import { createUser } from '@nats-io/nkeys';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { NodeBus } from '../../../agent/adapters/bus/node-bus.ts';
+import { NatsRig } from '../../scheduler/nats/nats-rig.ts';
+
+let rig: NatsRig;
+const stops: (() => Promise<void>)[] = [];
+
+beforeEach(async () => {
+  rig = await NatsRig.open();
+  await rig.start();
+});
+afterEach(async () => {
+  for (const stop of stops.splice(0).reverse()) await stop();
+  await rig.close();
+});
+
+interface Started {
+  readonly publicKey: string;
+  readonly logged: string[];
+  /** Resolves when this was posted or logged so many times. */
+  readonly saw: (what: string, times?: number) => Promise<void>;
+}
+
+async function startBus(): Promise<Started> {
+  const key = createUser();
+  const publicKey = key.getPublicKey();
+  const logged: string[] = [];
+  const waiting = new Set<() => void>();
+  const note = (what: string): void => {
+    logged.push(what);
+    for (const look of waiting) look();
+  };
+  const bus = new NodeBus({
+    identity: {
+      ...{ nodeId: 'pi', federation: 'f', siteId: 's', httpsUrl: '', caPem: rig.pki.caPem },
+      natsJwt: await rig.identity.issueNodeJwt('pi', publicKey),
+      natsUrls: [rig.server.url],
+    },
+    natsSeed: new TextDecoder().decode(key.getSeed()),
+    instanceId: 'first',
+    post: (command) => note(command.kind),
+    log: (event, fields) => note(`${event} ${JSON.stringify(fields)}`),
+  });
+  stops.push(() => bus.stop());
+  void bus.start();
+  const saw = (what: string, times = 1): Promise<void> =>
+    new Promise((resolve) => {
+      const look = (): void => {
+        if (logged.filter((line) => line.startsWith(what)).length >= times) resolve();
+      };
+      waiting.add(look);
+      look();
+    });
+  return { publicKey, logged, saw };
+}
+
+test('it comes back when nats-server was away', async () => {
+  const { saw } = await startBus();
+  await saw('connected');
+  await rig.stop();
+  await saw('disconnect');
+  await rig.start();
+  await saw('connected', 2);
+});
+
+test('it comes back when a server had refused it for a while', async () => {
+  const { saw } = await startBus();
+  await saw('connected');
+  await rig.stop();
+  // Another federation's server on the same port, which knows nobody of this one.
+  const stranger = await NatsRig.open({ port: rig.port, pki: rig.pki });
+  stops.push(() => stranger.close());
+  await stranger.start();
+  await saw('refused');
+  await stranger.stop();
+  await rig.start();
+  await saw('connected', 2);
+});
+
+test('a revoked node tells its owner what to do, and tries on, ever more slowly', async () => {
+  const { saw, logged, publicKey } = await startBus();
+  await saw('connected');
+  await rig.server.revokeUsers([publicKey]);
+  await saw('refused', 2);
+  expect(logged.findLast((line) => line.startsWith('refused'))).toMatch(
+    /does not accept node pi any more; it was revoked, perhaps: ask the operator.*new token/,
+  );
+});
