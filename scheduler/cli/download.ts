@@ -17,6 +17,8 @@ interface Source {
   readonly blob: BlobRef;
   /** Ends the reading. */
   readonly signal: AbortSignal;
+  /** Hears of each piece that came. */
+  readonly came: (bytes: number) => void;
 }
 
 /** What is there of the file: always as much as was hashed. */
@@ -81,6 +83,7 @@ async function readOn(connection: Connection, source: Source, part: Part): Promi
       await handle.appendFile(data);
       part.hash.update(data);
       part.size += data.length;
+      source.came(data.length);
       // A server that never ends is not listened to for ever.
       if (part.size > source.blob.sizeBytes) break;
     }

@@ -26,6 +26,8 @@ export interface FetchOptions {
   readonly isWanted: (index: number) => boolean;
   /** Write over files that differ. */
   readonly isForced?: boolean;
+  /** Hears of each piece of a file that came, and of each task whose files are there. */
+  readonly progress?: (came: { readonly bytes?: number; readonly tasks?: number }) => void;
 }
 
 /** Fetches the outputs of the succeeded tasks that are wanted. Throws the first failure. */
@@ -61,6 +63,7 @@ export async function fetchOutputs(
       else sum.skippedFiles += 1;
       if (isNew) sum.bytes += output.blob?.sizeBytes ?? 0;
     }
+    options.progress?.({ tasks: 1 });
   });
   try {
     await queue.addAll(work);
@@ -140,7 +143,8 @@ async function fetchOne(connection: Connection, wanted: Wanted): Promise<boolean
     throw badInput(`${place}: another file is there: move it away, or write over it with --force`);
   }
   const resourceName = `jobs/${jobId}/tasks/${index}/outputs/${output.path}`;
-  await download(connection, { resourceName, blob, signal }, part);
+  const came = (bytes: number): void => wanted.progress?.({ bytes });
+  await download(connection, { resourceName, blob, signal, came }, part);
   await rename(part, place);
   return true;
 }

@@ -49,7 +49,7 @@ export function tasksText(io: CliIo, tasks: readonly Task[]): string {
     triesText(task),
     endText(task),
   ]);
-  return table(io, ['task', 'state', 'node', 'site', 'cpu', 'retries', 'last end'], rows);
+  return table(io, ['task', 'state', 'node', 'site', 'cpu', 'tries', 'last end'], rows);
 }
 
 /** Hindrances that go away as sites get through what they have. */

@@ -2,18 +2,18 @@
 import { type Job, JobState, type TaskCounts } from '../../proto/gen/punnet/v1/job.ts';
 import { enumText, spanText } from './print.ts';
 
-/** "12/100 done, 3 on nodes, 84 waiting, 1 failed, 2.5 tasks/s, 35 s left". */
+/** "12/100 done, 35 s left, 2.5 tasks/s, 3 on nodes, 84 waiting, 1 failed"; what may be cut is last. */
 export function progressText(counts: TaskCounts, rate?: Rate): string {
   const parts = [`${counts.succeeded}/${counts.total} done`];
+  if (rate !== undefined) {
+    if (rate.leftMs > 0) parts.push(`${spanText(rate.leftMs)} left`);
+    parts.push(`${rate.tasksPerSecond.toFixed(rate.tasksPerSecond < 10 ? 2 : 0)} tasks/s`);
+  }
   const onNodes = counts.staging + counts.running + counts.sending;
   if (onNodes > 0) parts.push(`${onNodes} on nodes`);
   if (counts.waiting > 0) parts.push(`${counts.waiting} waiting`);
   if (counts.failed > 0) parts.push(`${counts.failed} failed`);
   if (counts.cancelled > 0) parts.push(`${counts.cancelled} cancelled`);
-  if (rate !== undefined) {
-    parts.push(`${rate.tasksPerSecond.toFixed(rate.tasksPerSecond < 10 ? 2 : 0)} tasks/s`);
-    if (rate.leftMs > 0) parts.push(`${spanText(rate.leftMs)} left`);
-  }
   return parts.join(', ');
 }
 

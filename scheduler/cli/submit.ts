@@ -14,10 +14,9 @@ import type { CliIo } from './io.ts';
 import { problemsOf, readJobFile, type JobFile } from './job-file.ts';
 import { findNamedFiles, replaceFiles } from './job-inputs.ts';
 import type { Problem } from './job-walker.ts';
+import { liveLine, meanRateText } from './live-line.ts';
 import { bytesText } from './print.ts';
 import { uploadMissing } from './upload.ts';
-
-const progressIntervalMs = 2000;
 
 /** Submits a job file; returns the job. Throws a CliError that tells every mistake at its place. */
 export async function submitFile(
@@ -99,18 +98,12 @@ async function pendingRequest(
 /** A short upload is told once, at its end. */
 function uploadProgress(io: CliIo): (sentBytes: number, totalBytes: number) => void {
   const startMs = io.now();
-  let shownMs = startMs;
+  const line = liveLine(io);
   return (sentBytes, totalBytes) => {
-    const nowMs = io.now();
-    const clear = io.isTty ? '\r\u001b[K' : '';
-    if (sentBytes >= totalBytes) {
-      io.err(`${clear}uploaded ${bytesText(totalBytes)}\n`);
-      return;
-    }
-    if (nowMs - shownMs < (io.isTty ? 250 : progressIntervalMs)) return;
-    shownMs = nowMs;
-    const rate = bytesText(Math.round(sentBytes / ((nowMs - startMs) / 1000)));
-    const text = `uploaded ${bytesText(sentBytes)} of ${bytesText(totalBytes)}, ${rate}/s`;
-    io.err(`${clear}${text}${io.isTty ? '' : '\n'}`);
+    if (sentBytes >= totalBytes) return line.end(`uploaded ${bytesText(totalBytes)}\n`);
+    line.show(() => {
+      const rate = meanRateText(sentBytes, startMs, io.now());
+      return `uploaded ${bytesText(sentBytes)} of ${bytesText(totalBytes)}, ${rate}`;
+    });
   };
 }

@@ -3,6 +3,9 @@ import type { Command } from 'commander';
 import { AttemptResult, type Job } from '../../../proto/gen/punnet/v1/job.ts';
 import { badInput } from '../errors.ts';
 import { bytesText, countText, safeText } from '../print.ts';
+import type { FetchOptions } from '../fetch.ts';
+import type { CliIo } from '../io.ts';
+import { liveLine, meanRateText, type LiveLine } from '../live-line.ts';
 import type { Session } from '../session.ts';
 
 /** Adds the commands about what tasks left. */
@@ -19,7 +22,7 @@ export function addResultCommands(program: Command, session: Session): void {
     .option('--tasks <indexes>', 'only these, such as 0-9,12')
     .option('--force', 'write over files that differ')
     .addHelpText('after', '\nExample:\n  punnet fetch primes --to results --tasks 0-9')
-    .action(async (name: string, options: FetchOptions) => fetch(session, name, options));
+    .action(async (name: string, options: FetchFlags) => fetch(session, name, options));
 }
 
 /** The index of a task from the command line. */
@@ -42,20 +45,23 @@ async function logs(session: Session, name: string, index: number): Promise<void
   });
 }
 
-interface FetchOptions {
+interface FetchFlags {
   readonly to?: string;
   readonly tasks?: string;
   readonly force?: boolean;
 }
 
-async function fetch(session: Session, name: string, options: FetchOptions): Promise<void> {
+async function fetch(session: Session, name: string, options: FetchFlags): Promise<void> {
   const { fetchOutputs, parseIndexes } = await import('../fetch.ts');
   const isWanted = options.tasks === undefined ? () => true : parseIndexes(options.tasks);
   await session.connected(async (connection) => {
     const job = await connection.findJob(name);
     const to = options.to ?? job.spec?.name ?? job.jobId;
     const isForced = options.force === true;
-    const sum = await fetchOutputs(connection, job.jobId, { to, isWanted, isForced });
+    const line = liveLine(session.io);
+    const progress = fetchProgress(session.io, line);
+    const how = { to, isWanted, isForced, progress };
+    const sum = await fetchOutputs(connection, job.jobId, how).finally(() => line.end(''));
     session.showValue({ to, ...sum }, () => {
       const kept = sum.skippedFiles === 0 ? '' : `, ${sum.skippedFiles} were there`;
       const fetched = `${countText(sum.files, 'file')} (${bytesText(sum.bytes)})`;
@@ -64,6 +70,20 @@ async function fetch(session: Session, name: string, options: FetchOptions): Pro
     const missing = missingText(job);
     if (options.tasks === undefined && missing !== '') session.io.err(missing);
   });
+}
+
+function fetchProgress(io: CliIo, line: LiveLine): NonNullable<FetchOptions['progress']> {
+  const startMs = io.now();
+  let allBytes = 0;
+  let allTasks = 0;
+  return ({ bytes = 0, tasks = 0 }) => {
+    allBytes += bytes;
+    allTasks += tasks;
+    line.show(() => {
+      const rate = meanRateText(allBytes, startMs, io.now());
+      return `fetched ${bytesText(allBytes)} of ${countText(allTasks, 'task')}, ${rate}`;
+    });
+  };
 }
 
 /** What a fetch of the whole job could not bring. */

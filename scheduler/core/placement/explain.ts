@@ -58,7 +58,8 @@ function placedText(task: TaskSummary): string {
       return `${name} has run${there}, and its results are on the way.`;
     case 'failed': {
       const end = task.endCode === 'exited' ? `exit code ${task.exitCode}` : task.endCode;
-      const attempts = `after ${task.failures} failed attempts${task.losses > 0 ? ` and ${task.losses} lost ones` : ''}`;
+      const lost = task.losses > 0 ? ` and ${countOf(task.losses, 'lost one')}` : '';
+      const attempts = `after ${countOf(task.failures, 'failed attempt')}${lost}`;
       return `${name} failed for good ${attempts}, the last${there}: ${end ?? 'unknown'}.`;
     }
     default:
@@ -169,4 +170,8 @@ function waitsText({ waiting, template: { taskCount } }: JobRecord): string {
   if (waiting < taskCount)
     return `${waiting} of ${taskCount} tasks ${waiting === 1 ? 'waits' : 'wait'}`;
   return taskCount === 1 ? 'Its only task waits' : `All ${taskCount} tasks wait`;
+}
+
+function countOf(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }

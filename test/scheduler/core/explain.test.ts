@@ -163,7 +163,7 @@ test('a task that failed for good is told with its last end', () => {
   core.submit('job', { taskCount: 1, retries: 0 });
   core.end('pi', leaseId(1), 'exited');
   expect(explain(core, 0)?.summary).toMatch(
-    /^Task 0 failed for good after 1 failed attempts, the last at pi \(site home\): exit code 0\./,
+    /^Task 0 failed for good after 1 failed attempt, the last at pi \(site home\): exit code 0\./,
   );
 });
 
