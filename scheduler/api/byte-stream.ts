@@ -11,7 +11,6 @@ import type {
 } from '../../proto/gen/google/bytestream/bytestream.ts';
 import type { Principal } from './auth.ts';
 import { authenticate } from './auth.ts';
-import { isUploaded } from './blob-service.ts';
 import { streaming, told, unary } from './calls.ts';
 import type { ApiDeps } from './deps.ts';
 import { ApiError, invalid, notFound } from './errors.ts';
@@ -26,7 +25,8 @@ export function byteStream(deps: ApiDeps): ByteStreamServer {
     write: (call, callback) => void write(deps, call, callback),
     queryWriteStatus: unary(deps, async (request, caller) => {
       const { sha256, size } = uploadName(request.resourceName);
-      const isHere = await isUploaded(deps.blobs, caller.name, { sha256, sizeBytes: size });
+      const missing = await deps.blobs.missing(caller.name, [{ sha256, sizeBytes: size }]);
+      const isHere = missing.length === 0;
       return { committedSize: isHere ? size : 0, complete: isHere };
     }),
   };

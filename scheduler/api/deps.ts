@@ -1,16 +1,17 @@
 // What the services need of the rest; given once, by main.
 
 import type { Readable } from 'node:stream';
+import type { BlobRef } from '../../proto/gen/punnet/v1/common.ts';
 import type { Answer, Command, Instant, View } from '../core/index.ts';
 
 export interface Blobs {
-  size(sha256: string): Promise<number | undefined>;
   /** Fails, and leaves nothing, when the bytes are not the blob. */
   put(stream: AsyncIterable<Uint8Array>, sha256: string, sizeBytes: number): Promise<void>;
   read(sha256: string, range: { readonly offset?: number; readonly length?: number }): Readable;
   readBytes(sha256: string, maxBytes: number): Promise<Buffer>;
   markOwned(principal: string, sha256: string): Promise<void>;
-  isOwned(principal: string, sha256: string): Promise<boolean>;
+  /** Those of the blobs that the principal has not uploaded: others' are missing, too. */
+  missing<B extends BlobRef>(principal: string, blobs: readonly B[]): Promise<readonly B[]>;
 }
 
 export interface ApiDeps {

@@ -7,9 +7,7 @@ import type { SubmitJobRequest } from '../../proto/gen/punnet/v1/job_service.ts'
 import type { JobId, JobTemplate } from '../core/index.ts';
 import { jobId } from '../core/index.ts';
 import type { Principal } from './auth.ts';
-import { isUploaded } from './blob-service.ts';
 import type { ApiDeps } from './deps.ts';
-import type { Violation } from './errors.ts';
 import { fromRefusal, invalid } from './errors.ts';
 import type { CheckedSpec } from './job-spec.ts';
 import { checkSpec } from './job-spec.ts';
@@ -18,8 +16,8 @@ import { ownJob } from './own.ts';
 
 const maxManifestBytes = 256 * 1024 * 1024;
 const maxTasks = 1_000_000;
-/** Blobs looked for at a time. */
-const blobsAtATime = 64;
+/** Missing blobs told of in one answer. */
+const violationsTold = 64;
 
 export async function submitJob(
   deps: ApiDeps,
@@ -84,19 +82,15 @@ async function mustHave(
   named: readonly NamedBlob[],
   caller: Principal,
 ): Promise<void> {
-  const violations: Violation[] = [];
-  for (let start = 0; start < named.length; start += blobsAtATime) {
-    const some = named.slice(start, start + blobsAtATime);
-    const found = await Promise.all(
-      some.map(async ({ blob }) => isUploaded(deps.blobs, caller.name, blob)),
-    );
-    for (const [at, { field, blob }] of some.entries()) {
-      if (found[at] === true) continue;
-      const description = `blob ${blob.sha256} of ${blob.sizeBytes} bytes is not here: upload it first`;
-      violations.push({ field: `spec.${field}`, description });
-    }
-    if (violations.length > 0) throw invalid(violations);
-  }
+  const blobs = named.map(({ blob }) => blob);
+  const missing = new Set(await deps.blobs.missing(caller.name, blobs));
+  if (missing.size === 0) return;
+  const wanting = named.filter(({ blob }) => missing.has(blob));
+  const violations = wanting.slice(0, violationsTold).map(({ field, blob }) => ({
+    field: `spec.${field}`,
+    description: `blob ${blob.sha256} of ${blob.sizeBytes} bytes is not here: upload it first`,
+  }));
+  throw invalid(violations);
 }
 
 /** Reads the tasks' own inputs from the manifest, and checks them. */

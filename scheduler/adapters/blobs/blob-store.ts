@@ -3,9 +3,12 @@
 
 import { createHash, randomUUID } from 'node:crypto';
 import type { Stats } from 'node:fs';
-import { mkdir, open, rename, rm, stat, statfs, writeFile } from 'node:fs/promises';
+import { existsSync, statSync } from 'node:fs';
+import { mkdir, open, readdir, rename, rm, stat, statfs, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { Readable } from 'node:stream';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { BlobRef } from '../../../proto/gen/punnet/v1/common.ts';
 import { BlobError, asBlobError, codeOf } from './blob-error.ts';
 
 export interface ByteRange {
@@ -16,6 +19,9 @@ export interface ByteRange {
 /** The end of the disk is the journal's: it must go on when uploads have filled the rest. */
 const reservedRatio = 0.05;
 const reservedBytes = 1e9;
+/** About a millisecond on a warm disk. */
+const filesInASlice = 256;
+const manyFiles = 1_000;
 
 export class BlobStore {
   readonly #root: string;
@@ -148,17 +154,44 @@ export class BlobStore {
   }
 
   async markOwned(principal: string, sha256: string): Promise<void> {
-    const file = this.#marker(principal, sha256);
-    await mkdir(path.dirname(file), { recursive: true, mode: 0o700 });
-    await writeFile(file, '', { mode: 0o600 });
+    if (!isSha256(sha256)) throw new BlobError('invalid', 'blob: want 64 lower-case hex digits');
+    const folder = this.#ownerFolder(principal);
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    await writeFile(path.join(folder, sha256), '', { mode: 0o600 });
   }
 
-  async isOwned(principal: string, sha256: string): Promise<boolean> {
+  /**
+   * Those of the blobs that this principal has not uploaded, or that are not here whole. The files
+   * are looked at in slices between turns of the event loop: in the thread pool each takes ten
+   * times as long, and a job may have 100,000 inputs.
+   */
+  async missing<B extends BlobRef>(principal: string, blobs: readonly B[]): Promise<readonly B[]> {
+    const isOwned = await this.#ownedBy(principal, blobs.length);
+    const missing: B[] = [];
+    for (const [at, blob] of blobs.entries()) {
+      if (at % filesInASlice === filesInASlice - 1) await nextTurn();
+      const { sha256, sizeBytes } = blob;
+      const isHere = isSha256(sha256) && isOwned(sha256) && this.#sizeNow(sha256) === sizeBytes;
+      if (!isHere) missing.push(blob);
+    }
+    return missing;
+  }
+
+  /** For many questions the folder is read once: that takes a third of the time of asking each. */
+  async #ownedBy(principal: string, questions: number): Promise<(sha256: string) => boolean> {
+    const folder = this.#ownerFolder(principal);
+    if (questions < manyFiles) return (sha256) => existsSync(path.join(folder, sha256));
+    const names = new Set(await readdir(folder).catch(() => []));
+    return (sha256) => names.has(sha256);
+  }
+
+  /** Its hash was checked. */
+  #sizeNow(sha256: string): number | undefined {
     try {
-      await stat(this.#marker(principal, sha256));
-      return true;
-    } catch {
-      return false;
+      const file = `${this.#root}/${sha256.slice(0, 2)}/${sha256}`;
+      return statSync(file, { throwIfNoEntry: false })?.size;
+    } catch (error) {
+      throw new BlobError('io', `blob ${sha256}: could not look for it; check the disk`, error);
     }
   }
 
@@ -167,11 +200,10 @@ export class BlobStore {
     return path.join(this.#root, sha256.slice(0, 2), sha256);
   }
 
-  #marker(principal: string, sha256: string): string {
-    if (!isSha256(sha256)) throw new BlobError('invalid', 'blob: want 64 lower-case hex digits');
+  #ownerFolder(principal: string): string {
     // Hashed, so that no name of a principal can leave the folder.
     const owner = createHash('sha256').update(principal).digest('hex').slice(0, 32);
-    return path.join(this.#root, 'owners', owner, sha256);
+    return path.join(this.#root, 'owners', owner);
   }
 }
 

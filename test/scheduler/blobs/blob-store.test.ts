@@ -93,12 +93,50 @@ describe('a blob', () => {
     await store.put(inParts(bytes), sha256, bytes.length);
     await expect(store.readBytes(sha256, 10)).rejects.toMatchObject({ code: 'too_long' });
   });
+});
 
-  it('is owned by whoever sent it, whatever the name', async () => {
+describe('a blob is missing', () => {
+  it('for all but whoever sent it, whatever the name', async () => {
+    const blob = { sha256, sizeBytes: bytes.length };
     await store.markOwned('../../ada', sha256);
-    expect(await store.isOwned('../../ada', sha256)).toBe(true);
-    expect(await store.isOwned('ada', sha256)).toBe(false);
+    expect(await store.missing('../../ada', [blob])).toEqual([blob]);
+    await store.put(inParts(bytes), sha256, bytes.length);
+    expect(await store.missing('../../ada', [blob])).toEqual([]);
+    expect(await store.missing('ada', [blob])).toEqual([blob]);
     expect(readdirSync(folder)).toEqual(['blobs']);
+  });
+
+  it('under another size, or a name that is no hash', async () => {
+    await store.put(inParts(bytes), sha256, bytes.length);
+    await store.markOwned('ada', sha256);
+    const right = { sha256, sizeBytes: bytes.length };
+    const wrong = [
+      { sha256, sizeBytes: bytes.length + 1 },
+      { sha256: '../../etc/passwd', sizeBytes: 1 },
+    ];
+    expect(await store.missing('ada', [right, ...wrong])).toEqual(wrong);
+  });
+
+  it('or found among very many, and others go on meanwhile', async () => {
+    await store.put(inParts(bytes), sha256, bytes.length);
+    await store.markOwned('ada', sha256);
+    const others = Array.from({ length: 1_000 }, (_, at) => hashOf(Buffer.from(String(at))));
+    const blobs = others.map((hash) => ({ sha256: hash, sizeBytes: 1 }));
+    let turns = 0;
+    let isOver = false;
+    const turn = (): void => {
+      turns += 1;
+      if (!isOver) setImmediate(turn);
+    };
+    setImmediate(turn);
+    const missing = await store.missing('ada', [
+      ...blobs.slice(0, 500),
+      { sha256, sizeBytes: bytes.length },
+      ...blobs.slice(500),
+    ]);
+    isOver = true;
+    expect(missing).toEqual(blobs);
+    expect(turns).toBeGreaterThan(1);
   });
 });
 
