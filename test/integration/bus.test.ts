@@ -11,6 +11,7 @@ import type { LeaseGrant, ToNode } from '../../proto/gen/punnet/v1/agent.ts';
 import type { Job } from '../../proto/gen/punnet/v1/job.ts';
 import { AttemptResult, EndCode, JobState, TaskState } from '../../proto/gen/punnet/v1/job.ts';
 import { NodeHealth } from '../../proto/gen/punnet/v1/node_service.ts';
+import { fromNodeSubject, toNodeSubject } from '../../proto/subjects.ts';
 import { LightNode, enrolLight } from './light-node.ts';
 import { Rig } from './rig.ts';
 
@@ -94,6 +95,23 @@ test('a message over 64 KiB never leaves the node', async () => {
   expect(node.connection.info?.max_payload).toBe(65_536);
   expect(() => node.sayBytes(Buffer.alloc(65_537))).toThrow(/MAX_PAYLOAD/);
   await node.connection.close();
+});
+
+test('what an enrolled node was given opens nothing of another node', async () => {
+  const thief = await lightNode('thief');
+  const victim = await lightNode('victim');
+  const refused = (subject: string): Promise<string> =>
+    new Promise((resolve) => {
+      thief.connection.subscribe(subject, { callback: (error) => resolve(String(error)) });
+    });
+  for (const subject of [toNodeSubject(victim.id), `_INBOX.${victim.id}.>`, '$SYS.>', '>']) {
+    expect(await refused(subject)).toMatch(/Permissions Violation/i);
+  }
+  const statuses = thief.connection.status()[Symbol.asyncIterator]();
+  thief.connection.publish(fromNodeSubject(victim.id), 'x');
+  const { value } = await statuses.next();
+  expect(value).toMatchObject({ type: 'error', data: 'PERMISSIONS_VIOLATION' });
+  for (const node of [thief, victim]) await node.connection.close();
 });
 
 test('an older report that comes late takes nothing back', async () => {

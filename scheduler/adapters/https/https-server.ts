@@ -11,6 +11,7 @@ import type { BlobStore } from '../blobs/blob-store.ts';
 import type { Capability, CapabilitySigner } from '../blobs/capability.ts';
 import type { SiteRate } from './pacer.ts';
 import { Pacer } from './pacer.ts';
+import { RefusalMeter } from './refusal-meter.ts';
 
 export type Enrolment =
   | { readonly kind: 'enrolled'; readonly response: EnrolResponse }
@@ -38,9 +39,8 @@ export interface HttpsOptions {
 }
 
 const maxEnrolBytes = 64 * 1024;
-/** Refused enrolments of one address in a minute, after which it must wait. */
-const refusalsAMinute = 20;
-const minuteMs = 60_000;
+/** No byte either way for so long: the other end is gone. A thin line has a byte now and then. */
+const idleMs = 10 * 60_000;
 
 /** An answer other than success: status, and what went wrong. */
 class HttpError extends Error {
@@ -59,8 +59,7 @@ class HttpError extends Error {
 export class HttpsServer {
   readonly #options: HttpsOptions;
   readonly #server: Server;
-  readonly #refusals = new Map<string, number>();
-  #refusalsSinceMs = 0;
+  readonly #refusals = new RefusalMeter();
   readonly #pacer = new Pacer({
     nowMs: () => performance.now(),
     callAfter: (spanMs, callback) => void setTimeout(callback, spanMs),
@@ -72,6 +71,7 @@ export class HttpsServer {
     const tls = { key: keyPem, cert: `${certificatePem.trimEnd()}\n${caPem}` };
     this.#server = createServer(tls, (request, response) => void this.#answer(request, response));
     this.#server.requestTimeout = 0; // A thin line takes hours for a large result.
+    this.#server.timeout = idleMs;
   }
 
   async start(): Promise<void> {
@@ -127,7 +127,9 @@ export class HttpsServer {
 
   async #enrol(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const address = request.socket.remoteAddress ?? '';
-    this.#checkRefusals(address);
+    if (this.#refusals.isOver(address, this.#options.now())) {
+      throw new HttpError(429, 'too_often', 'Too many refused enrolments: wait a minute.');
+    }
     const parts: Buffer[] = [];
     let size = 0;
     for await (const part of request) {
@@ -145,22 +147,11 @@ export class HttpsServer {
     }
     const answer = await this.#options.enrol(message);
     if (answer.kind === 'refused') {
-      this.#refusals.set(address, (this.#refusals.get(address) ?? 0) + 1);
+      this.#refusals.count(address);
       throw new HttpError(403, answer.code, answer.reason, answer.field);
     }
     response.writeHead(200, { 'content-type': 'application/x-protobuf' });
     response.end(EnrolResponse.encode(answer.response).finish());
-  }
-
-  /** Guessing tokens is hopeless, and must not cost us much either. */
-  #checkRefusals(address: string): void {
-    const now = this.#options.now();
-    if (now - this.#refusalsSinceMs >= minuteMs) {
-      this.#refusals.clear();
-      this.#refusalsSinceMs = now;
-    }
-    if ((this.#refusals.get(address) ?? 0) < refusalsAMinute) return;
-    throw new HttpError(429, 'too_often', 'Too many refused enrolments: wait a minute.');
   }
 
   #capability(request: IncomingMessage): Capability {

@@ -8,7 +8,7 @@ import { newScopedSigner } from '@nats-io/jwt';
 import { createAccount, createOperator, createUser, fromSeed } from '@nats-io/nkeys';
 import type { KeyPair } from '@nats-io/nkeys';
 import { z } from 'zod';
-import { isSubjectToken } from '../../../proto/subjects.ts';
+import { isSubjectToken, maxMessageBytes } from '../../../proto/subjects.ts';
 import { DataFolderError, readIfThere, writeDurably } from '../durable-file.ts';
 
 const stored = z.object({
@@ -22,6 +22,9 @@ const stored = z.object({
   revocations: z.record(z.string(), z.number()),
 });
 type Stored = z.infer<typeof stored>;
+
+/** An agent has one; a hostile one must not fill the server's memory. */
+export const subscriptionsOfNode = 16;
 
 const unlimited = {
   conn: -1,
@@ -87,6 +90,9 @@ export class NatsIdentity {
     const role = newScopedSigner(this.#key('nodeRole'), 'node', {
       pub: { allow: ['punnet.v1.node.{{name()}}.>'] },
       sub: { allow: ['punnet.v1.to.{{name()}}', '_INBOX.{{name()}}.>'] },
+      subs: subscriptionsOfNode,
+      payload: maxMessageBytes,
+      allowed_connection_types: ['STANDARD'],
     });
     const { revocations } = this.#stored;
     return encodeAccount(

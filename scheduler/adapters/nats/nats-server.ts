@@ -9,6 +9,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect, credsAuthenticator } from 'nats';
 import type { NatsConnection } from 'nats';
+import { maxMessageBytes } from '../../../proto/subjects.ts';
 import { readIfThere, writeDurably } from '../durable-file.ts';
 import { isFree } from '../kept-ports.ts';
 import { portOwner } from '../port-owner.ts';
@@ -155,7 +156,7 @@ export class EmbeddedNats {
     const lines = [
       `listen: ${quote(`${urlHost(host)}:${port}`)}`,
       `pid_file: ${quote(this.#pidFile())}`,
-      'max_payload: 65536',
+      `max_payload: ${maxMessageBytes}`,
       'ping_interval: "20m"',
       `tls { cert_file: ${quote(path.resolve(certificateFile))},`,
       `  key_file: ${quote(path.resolve(keyFile))}, timeout: 10 }`,

@@ -3,9 +3,10 @@
 
 import { createUser } from '@nats-io/nkeys';
 import { connect, credsAuthenticator, jwtAuthenticator } from 'nats';
-import type { NatsConnection, Status } from 'nats';
+import type { Msg, NatsConnection, Status } from 'nats';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { fromNodeSubject, toNodeSubject } from '../../../proto/subjects.ts';
+import { subscriptionsOfNode } from '../../../scheduler/adapters/nats/nats-identity.ts';
 import { NatsRig } from './nats-rig.ts';
 
 const connections: NatsConnection[] = [];
@@ -139,6 +140,19 @@ test('a queue group is no way round', async () => {
     spy.connection.subscribe('punnet.v1.to.victim', { queue: 'victim', callback });
   });
   expect(String(await refused)).toMatch(/Permissions Violation/i);
+});
+
+test('a node has so many subscriptions, and not one more', async () => {
+  const { connection } = await connectNode('greedy');
+  const heard: string[] = [];
+  const callback = (_: Error | null, message: Msg): void => void heard.push(message.subject);
+  const inboxes = Array.from({ length: subscriptionsOfNode + 1 }, (_, at) => `_INBOX.greedy.${at}`);
+  for (const inbox of inboxes) connection.subscribe(inbox, { callback });
+  await connection.flush();
+  for (const inbox of inboxes) scheduler.publish(inbox);
+  await scheduler.flush();
+  await connection.flush();
+  expect(heard).toEqual(inboxes.slice(0, subscriptionsOfNode));
 });
 
 test('a JWT that says another name than it was signed with is refused', async () => {
