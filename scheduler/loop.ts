@@ -63,8 +63,6 @@ export class Loop {
   #stopWaiting: () => void = () => undefined;
   #idle: (() => void)[] = [];
   #snapshot: Promise<void> | undefined;
-  /** How long the last snapshot's copy stopped everything, in milliseconds. */
-  lastSnapshotPauseMs = 0;
 
   private constructor(options: LoopOptions, state: State, sequence: number) {
     this.#options = options;
@@ -228,11 +226,8 @@ export class Loop {
   /** Between batches: the copy stops everything for a moment, the writing does not. */
   #maybeSnapshot(): void {
     if (this.#snapshot !== undefined || !this.#options.journal.wantsSnapshot()) return;
-    const start = performance.now();
-    const image = imageOf(this.#state);
-    this.lastSnapshotPauseMs = performance.now() - start;
     this.#snapshot = this.#options.journal
-      .snapshot(image, this.#sequence)
+      .snapshot(imageOf(this.#state), this.#sequence)
       .catch((error: unknown) => {
         // Nothing rests on it: the journal goes on, and wants another one later.
         const why = error instanceof Error ? error.message : String(error);

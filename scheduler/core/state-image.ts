@@ -10,6 +10,7 @@ import type { Column, Json, StateImage } from './image.ts';
 import { addLease, leaveForce } from './leases.ts';
 import type { Instant, LeaseId } from './model/ids.ts';
 import { instant, leaseId } from './model/ids.ts';
+import type { JobTemplate } from './model/job.ts';
 import type { Token } from './model/token.ts';
 import { researcherOf } from './queue/researchers.ts';
 import type { JobRecord, NodeRecord, ResearcherRecord, SiteRecord } from './state.ts';
@@ -72,6 +73,7 @@ export function imageOf(state: State): StateImage {
   const columns: Record<string, Column> = {};
   for (const job of state.jobs.values()) {
     for (const name of columnNames) columns[`${job.number}.${name}`] = job.tasks[name].slice();
+    columns[inputBytesOf(job)] = Float64Array.from(job.template.taskInputBytes);
   }
   const voidLeases: number[][] = [];
   for (const lease of state.leases.values()) {
@@ -99,24 +101,41 @@ function saveSite(site: SiteRecord): SavedSite {
   return { number, siteId, downBps, upBps, source, share, setAt };
 }
 
+/** One plain literal: with spreads a copy of 1,000 nodes takes 8 ms instead of a tenth of one. */
 function saveNode(node: NodeRecord): SavedNode {
-  const { number, nodeId, name, siteNumber, natsPublicKey, requestId, tokenId } = node;
-  const { enrolledAt, inventory, health, instanceNumber, instanceId } = node;
-  const { instanceSince, tasksSucceeded, tasksFailed } = node;
   return {
-    ...{ number, nodeId, name, siteNumber, natsPublicKey, requestId, tokenId },
-    ...{ enrolledAt, inventory, health, instanceNumber, instanceId, instanceSince },
-    ...{ tasksSucceeded, tasksFailed },
+    number: node.number,
+    nodeId: node.nodeId,
+    name: node.name,
+    siteNumber: node.siteNumber,
+    natsPublicKey: node.natsPublicKey,
+    requestId: node.requestId,
+    tokenId: node.tokenId,
+    enrolledAt: node.enrolledAt,
+    inventory: node.inventory,
+    health: node.health,
+    instanceNumber: node.instanceNumber,
+    instanceId: node.instanceId,
+    instanceSince: node.instanceSince,
+    tasksSucceeded: node.tasksSucceeded,
+    tasksFailed: node.tasksFailed,
   };
 }
 
+/** What grows with the number of tasks is in columns. */
 function saveJob({
   tasks: _tasks,
   running: _running,
   sending: _sending,
+  template,
   ...saved
 }: JobRecord): SavedJob {
-  return saved;
+  return { ...saved, template: { ...template, taskInputBytes: [] } };
+}
+
+/** The column of a job's `taskInputBytes`. */
+function inputBytesOf(job: { readonly number: number }): string {
+  return `${job.number}.taskInputBytes`;
 }
 
 function saveResearcher({ name, settings, usage }: ResearcherRecord): SavedResearcher {
@@ -142,7 +161,7 @@ export function stateOf(image: StateImage): State {
   for (const saved of document.nodes) addNode(state, wakeNode(saved));
   for (const saved of document.jobs) {
     const tasks = columnsOf(image, saved);
-    addJob(state, { ...saved, tasks, running: 0, sending: 0 });
+    addJob(state, { ...saved, template: templateOf(image, saved), tasks, running: 0, sending: 0 });
   }
   state.nextJobNumber = document.nextJobNumber;
   for (const { name, settings, usage } of document.researchers ?? []) {
@@ -172,6 +191,12 @@ function wakeNode(saved: SavedNode): NodeRecord {
     restsUntil: instant(0),
     jobsSeen: new Set<number>(),
   };
+}
+
+function templateOf(image: StateImage, { number, template }: SavedJob): JobTemplate {
+  const inputBytes = image.columns[inputBytesOf({ number })];
+  // The first snapshots had them in the template itself.
+  return inputBytes === undefined ? template : { ...template, taskInputBytes: [...inputBytes] };
 }
 
 function columnsOf(image: StateImage, job: SavedJob): TaskColumns {
