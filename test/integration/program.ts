@@ -2,7 +2,7 @@
 // it is ended by its pid.
 
 import { spawn } from 'node:child_process';
-import type { ChildProcess } from 'node:child_process';
+import type { ChildProcess, StdioOptions } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 
@@ -32,10 +32,18 @@ export class Program {
   constructor(
     name: string,
     words: readonly string[],
-    where: { readonly env?: NodeJS.ProcessEnv; readonly cwd?: string } = {},
+    where: {
+      readonly env?: NodeJS.ProcessEnv;
+      readonly cwd?: string;
+      /** What runs it; this Node by default. */
+      readonly by?: readonly string[];
+    } = {},
   ) {
     this.name = name;
-    this.#child = spawn(process.execPath, words, { stdio: ['ignore', 'pipe', 'pipe'], ...where });
+    const { by = [process.execPath], ...options } = where;
+    const [file = '', ...before] = by;
+    const stdio: StdioOptions = ['ignore', 'pipe', 'pipe'];
+    this.#child = spawn(file, [...before, ...words], { stdio, ...options });
     this.ended = new Promise((resolve) => {
       this.#child.once('close', (code, signal) => resolve({ code, signal }));
     });

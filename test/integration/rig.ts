@@ -34,6 +34,13 @@ export interface RigNode {
   agent: Program;
 }
 
+/** How an agent is started. */
+export interface Launch {
+  /** What runs it; this Node by default. */
+  readonly by?: readonly string[];
+  readonly flags?: readonly string[];
+}
+
 export class Rig {
   /** Reachable for task users, as an agent's state folder must be. */
   readonly folder = mkdtempSync(join(tmpdir(), 'punnet-test-'));
@@ -74,8 +81,13 @@ export class Rig {
 
   /** Starts one of the built programs. */
   run(name: string, ...words: readonly string[]): Program {
+    return this.#start(name, words, {});
+  }
+
+  #start(name: string, words: readonly string[], { by, flags = [] }: Launch): Program {
     const [program = '', ...rest] = words;
-    const started = new Program(name, [join(dist, program), ...rest], { env: this.env });
+    const where = { env: this.env, ...(by === undefined ? {} : { by }) };
+    const started = new Program(name, [join(dist, program), ...rest, ...flags], where);
     this.#programs.push(started);
     return started;
   }
@@ -129,27 +141,39 @@ export class Rig {
   /** Enrols real agents at one site, and starts them; they are healthy when this resolves. */
   async addNodes(
     names: readonly string[],
-    options: { readonly site?: string; readonly rate?: string; readonly slots?: number } = {},
+    options: {
+      readonly site?: string;
+      readonly rate?: string;
+      readonly slots?: number;
+      readonly launch?: Launch;
+    } = {},
   ): Promise<void> {
+    const { launch = {} } = options;
     const { secret, url } = await this.nodeToken({ ...options, uses: names.length });
     await Promise.all(
       names.map(async (name) => {
         const state = join(this.folder, name);
         const words = ['enrol', url, secret, '--state', state, '--name', name];
-        const enrolling = this.run(`${name} (enrol)`, 'punnet-agent.cjs', ...words);
+        const { by } = launch;
+        const enrolling = this.#start(
+          `${name} (enrol)`,
+          ['punnet-agent.cjs', ...words],
+          by === undefined ? {} : { by },
+        );
         const { code } = await enrolling.ended;
         if (code !== 0) throw new Error(`${name} was not enrolled:\n${enrolling.tail()}`);
         writeFileSync(join(state, 'limits.json'), JSON.stringify({ slots: options.slots ?? 1 }));
         const id = /Enrolled as (\S+) of/.exec(enrolling.tail())?.[1] ?? '';
-        this.nodes.push({ name, id, state, agent: this.agent(name) });
+        this.nodes.push({ name, id, state, agent: this.agent(name, launch) });
       }),
     );
     await Promise.all(names.map((name) => this.untilNode(name, (node) => node.health === 2)));
   }
 
   /** A new agent on the state folder of this name. */
-  agent(name: string): Program {
-    return this.run(name, 'punnet-agent.cjs', 'run', '--state', join(this.folder, name));
+  agent(name: string, launch: Launch = {}): Program {
+    const words = ['punnet-agent.cjs', 'run', '--state', join(this.folder, name)];
+    return this.#start(name, words, launch);
   }
 
   node(name: string): RigNode {

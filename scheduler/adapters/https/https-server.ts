@@ -69,7 +69,11 @@ export class HttpsServer {
     this.#options = options;
     const { keyPem, certificatePem, caPem } = options;
     const tls = { key: keyPem, cert: `${certificatePem.trimEnd()}\n${caPem}` };
-    this.#server = createServer(tls, (request, response) => void this.#answer(request, response));
+    const answer = (request: IncomingMessage, response: ServerResponse): void =>
+      void this.#answer(request, response);
+    this.#server = createServer(tls, answer);
+    // A node that asks (Expect: 100-continue) before it sends what may be here already.
+    this.#server.on('checkContinue', answer);
     this.#server.requestTimeout = 0; // A thin line takes hours for a large result.
     this.#server.timeout = idleMs;
   }
@@ -203,9 +207,13 @@ export class HttpsServer {
       const reason = `This lease may send blobs of at most ${capability.maxBytes} bytes, not ${size}.`;
       throw new HttpError(413, 'too_long', reason);
     }
+    const isAsking = request.headers.expect !== undefined;
     if ((await this.#options.blobs.size(sha256)) === size) {
+      // Who asked first sends nothing: this connection can't carry another request.
+      if (isAsking) response.setHeader('connection', 'close');
       request.resume();
     } else {
+      if (isAsking) response.writeContinue();
       const pace = this.#pacer.stream(() => this.#options.siteRate(capability.nodeId), 'up');
       const pacing = pipeline(request, pace);
       await Promise.all([this.#options.blobs.put(pace, sha256, size), pacing]);

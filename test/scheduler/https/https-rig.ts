@@ -64,6 +64,14 @@ export class HttpsRig {
     return new HttpsRig({ folder, blobs, server, caPem });
   }
 
+  get port(): number {
+    return this.#server.port;
+  }
+
+  get caPem(): string {
+    return this.#caPem;
+  }
+
   async stop(): Promise<void> {
     await this.#server.stop();
     rmSync(this.#folder, { recursive: true });
