@@ -45,19 +45,20 @@ export async function run(
   }
   let status = (): string => 'It starts.';
   await state.lock(() => status());
-  const sandbox = new Sandbox({ stateFolder: state.path, allowUnsandboxed: isUnsandboxedAllowed });
-  const abilities = await sandbox.selfTest();
+  const tasks = new Sandbox({ stateFolder: state.path, allowUnsandboxed: isUnsandboxedAllowed });
+  const abilities = await tasks.selfTest();
+  const sandbox = abilities.backend === 'bare' ? 'none' : abilities.backend;
   if (abilities.backend === 'bare' && isUnsandboxedAllowed) {
     log('WARNING: tasks run without a sandbox, by rlimits only', { ...abilities });
   }
   const owner = new Owner({
     state,
     // It may have been carried to another network since it was enrolled.
-    inventory: { ...inventory, sandbox: abilities.backend, lan: readLan() },
+    inventory: { ...inventory, sandbox, lan: readLan() },
     sandboxProblem: sandboxProblem(abilities, isUnsandboxedAllowed),
   });
-  const agent = new Agent({ state, identity, keys, sandbox, owner });
-  status = () => agent.status(abilities.backend);
+  const agent = new Agent({ state, identity, keys, sandbox: tasks, owner });
+  status = () => agent.status(sandbox);
   const end = new Promise<number>((resolve) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve(0));
     agent.onQuarantined = () => {
@@ -187,7 +188,7 @@ class Agent {
 
 function sandboxProblem(abilities: Abilities, isUnsandboxedAllowed: boolean): string | null {
   if (abilities.backend !== 'bare' || isUnsandboxedAllowed) return null;
-  return `its kernel or container gives no sandbox (${abilities.problems.at(-1) ?? 'unknown'})`;
+  return `it has no sandbox: ${abilities.problems.at(-1) ?? 'nobody knows why'}`;
 }
 
 const systemClock = {

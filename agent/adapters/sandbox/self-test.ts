@@ -34,6 +34,9 @@ const hostileScript = [
   'echo held',
 ].join('\n');
 
+const howToNamespaces =
+  ' (allow user namespaces: sysctl user.max_user_namespaces; install bubblewrap)';
+
 /** Tries the strongest back end first. Throws SandboxError `unusable` when not even rlimits work. */
 export async function testAbilities(folder: string): Promise<Abilities> {
   const problems: string[] = [];
@@ -59,7 +62,7 @@ export async function testAbilities(folder: string): Promise<Abilities> {
         problems,
       };
     }
-    problems.push(`${backend}: ${outcome}`);
+    problems.push(`${backend}: ${outcome}${backend === 'rlimit' ? howToNamespaces : ''}`);
   }
   throw new SandboxError('unusable', `sandbox: no back end works here: ${problems.join('; ')}`);
 }

@@ -2,9 +2,9 @@
 // runs a real job, or says why not.
 
 import { execFileSync } from 'node:child_process';
-import { chownSync, existsSync, mkdirSync } from 'node:fs';
+import { chownSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { Rig, root, type Launch } from '../../integration/rig.ts';
 
 let rig: Rig;
@@ -43,18 +43,72 @@ function runs([file = '', ...words]: readonly string[]): boolean {
   }
 }
 
-/** Adds the node and runs a job there; returns what its tasks printed and left. */
+/** Adds the node and runs a job there; returns what its tasks printed. */
 async function runJob(name: string, launch: Launch): Promise<readonly string[]> {
   await rig.addNodes([name], { launch });
-  const file = rig.jobFile('cat in.txt > out.txt; id -u; cat /etc/shadow || echo refused', {
+  const script = 'head -n 1 in.txt > out.txt; id -u; cat /etc/shadow 2>/dev/null || echo refused';
+  const file = rig.jobFile(script, {
     tasks: { count: 2 },
-    inputs: [{ file: 'in.txt', text: 'given' }],
+    sharedInputs: [{ file: 'program/run.sh', path: 'in.txt' }],
     outputs: ['out.txt'],
   });
   const job = await rig.submit(file);
   await rig.untilSucceeded(job.jobId);
   const tasks = await rig.tasks(job.jobId);
-  expect(tasks.map(({ nodeId }) => nodeId)).toEqual([rig.node(name).id, rig.node(name).id]);
+  expect(tasks.map(({ nodeName }) => nodeName)).toEqual([name, name]);
+  const to = join(rig.folder, `results-${name}`);
+  expect(await rig.punnet('fetch', job.jobId, '--to', to)).toMatchObject({ code: 0 });
+  expect(readFileSync(join(to, '1/out.txt'), 'utf8')).toBe('#!/bin/sh\n');
   const logs = await Promise.all(['0', '1'].map((index) => rig.punnet('logs', job.jobId, index)));
   return logs.map(({ out }) => out);
 }
+
+test('root: each task has a user of its own', async () => {
+  const logs = await runJob('rooted', {});
+  for (const log of logs) expect(log).toMatch(/^\d{5,}\nrefused\n$/);
+  expect(logs[0]).not.toBe(logs[1]);
+});
+
+test.skipIf(!hasNode18)('Node 18, which Raspberry Pi OS has', async () => {
+  for (const log of await runJob('old', { by: [node18] })) expect(log).toMatch(/\nrefused\n$/);
+  const { inventory } = await rig.untilNode('old', () => true);
+  expect(inventory?.nodeVersion).toMatch(/^18\./);
+});
+
+test.skipIf(!canBePlain)('a user without rights', async () => {
+  const state = join(rig.folder, 'plain');
+  mkdirSync(state);
+  chownSync(state, plainUid, plainUid);
+  const logs = await runJob('plain', { by: [...plain, process.execPath] });
+  expect(logs).toEqual([`${plainUid}\nrefused\n`, `${plainUid}\nrefused\n`]);
+  expect((await rig.untilNode('plain', () => true)).inventory?.sandbox).toBe('rlimit');
+});
+
+describe.skipIf(!canNest)('no namespaces', () => {
+  const by = [...walled, process.execPath];
+
+  test('the agent takes no task and says why, to operators and researchers', async () => {
+    await rig.addNodes(['walled'], { launch: { by } });
+    const node = await rig.untilNode('walled', ({ status }) => status?.isAccepting === false);
+    const reason = /no sandbox.*bwrap.*namespace/;
+    expect(node.status?.notAccepting).toMatchObject({ code: 'sandbox' });
+    expect(node.status?.notAccepting?.reason).toMatch(reason);
+    expect((await rig.punnet('node', node.nodeId)).out).toMatch(/no sandbox/);
+    const { jobId } = await rig.submit(rig.jobFile('true', { tasks: { count: 1 } }));
+    expect((await rig.punnet('explain', jobId)).out).toMatch(/no sandbox/);
+    await rig.punnet('cancel', jobId);
+    const status = await rig.call(
+      'punnet-agent.cjs',
+      'status',
+      '--state',
+      rig.node('walled').state,
+    );
+    expect(status.out).toMatch(reason);
+  });
+
+  test('with --allow-unsandboxed it runs tasks by rlimits, and warns', async () => {
+    await runJob('bare', { by, flags: ['--allow-unsandboxed'] });
+    expect(rig.node('bare').agent.tail()).toMatch(/WARNING: tasks run without a sandbox/);
+    expect((await rig.untilNode('bare', () => true)).inventory?.sandbox).toBe('none');
+  });
+});
