@@ -24,6 +24,7 @@ import { badInput, CliError, exitCodes, fromServiceError, isServiceError } from 
 // A submit of 100,000 tasks takes about a second; a minute is a scheduler in trouble.
 const callTimeoutMs = 60_000;
 
+// oxlint-disable-next-line max-params -- the form of grpc-js
 type Unary<Q, R> = (
   request: Q,
   metadata: Metadata,
