@@ -4,7 +4,7 @@ import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeEach, describe, expect, test } from 'vitest';
 import { findShim, markProcess, readExit } from '../../../agent/adapters/sandbox/attempt-spec.ts';
 import { leftoversOf } from '../../../agent/adapters/sandbox/task-processes.ts';
 import { bundleInto, pidsWith, SandboxRig, until } from './sandbox-rig.ts';
@@ -12,7 +12,7 @@ import { bundleInto, pidsWith, SandboxRig, until } from './sandbox-rig.ts';
 const rig = new SandboxRig();
 afterAll(() => rig.close());
 const { hasNamespaces, problems } = await rig.sandbox.selfTest();
-if (!hasNamespaces) console.log(`skipped: ${problems.join('; ')}`);
+beforeEach(({ skip }) => skip(!hasNamespaces, `no namespaces: ${problems.join('; ')}`));
 
 const agentSource = `import { Sandbox } from './agent/adapters/sandbox/sandbox.ts';
   const [stateFolder, shimCommand, request, more] = process.argv.slice(2);
@@ -42,7 +42,7 @@ async function startAndKillAgent(
   await once(agent, 'exit');
 }
 
-describe.skipIf(!hasNamespaces)('after kill -9 of the agent', () => {
+describe('after kill -9 of the agent', () => {
   test('a running task is adopted and its end is told', { timeout: 30_000 }, async () => {
     await startAndKillAgent(1, 'sleep 1; echo result > out');
     const ended = rig.ended(1);
@@ -110,7 +110,7 @@ describe.skipIf(!hasNamespaces)('after kill -9 of the agent', () => {
   });
 });
 
-describe.skipIf(!hasNamespaces)('a shim in waiting', () => {
+describe('a shim in waiting', () => {
   test('ends with its agent', async () => {
     await startAndKillAgent(8, 'sleep 0.1', 9);
     await until(() => shims().length === 0);

@@ -3,14 +3,13 @@
 
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { afterAll, expect, test } from 'vitest';
+import { afterAll, beforeEach, expect, test } from 'vitest';
 import { leftoversOf } from '../../../agent/adapters/sandbox/task-processes.ts';
 import { bundleInto, SandboxRig } from './sandbox-rig.ts';
 
 const rig = new SandboxRig();
 afterAll(() => rig.close());
 const isRoot = process.getuid?.() === 0;
-if (!isRoot) console.log('skipped: only root can drop capabilities from the bounding set');
 
 const source = `import { Sandbox } from './agent/adapters/sandbox/sandbox.ts';
   const [stateFolder, shimCommand, request, allow] = process.argv.slice(2);
@@ -49,7 +48,10 @@ async function runWithout(leaseId: number, script: string, allow: string): Promi
 }
 
 const namespaces = isRoot ? await canNest() : false;
-if (!namespaces) console.log('skipped: this machine makes no user namespaces');
+beforeEach(({ skip }) => {
+  skip(!isRoot, 'only root can drop capabilities from the bounding set');
+  skip(!namespaces, 'this machine makes no user namespaces');
+});
 
 async function canNest(): Promise<boolean> {
   return promisify(execFile)('unshare', ['--user', '--map-root-user', 'true']).then(
@@ -58,7 +60,7 @@ async function canNest(): Promise<boolean> {
   );
 }
 
-test.skipIf(!namespaces)('tasks are refused', { timeout: 20_000 }, async () => {
+test('tasks are refused', { timeout: 20_000 }, async () => {
   expect(await runWithout(1, 'echo x', 'refuse')).toMatchObject({
     backend: 'bare',
     hasNamespaces: false,
@@ -66,7 +68,7 @@ test.skipIf(!namespaces)('tasks are refused', { timeout: 20_000 }, async () => {
   });
 });
 
-test.skipIf(!namespaces)('allowed, they run and leave no daemon', { timeout: 20_000 }, async () => {
+test('allowed, they run and leave no daemon', { timeout: 20_000 }, async () => {
   const script = 'setsid sleep 300 & echo done > out';
   expect(await runWithout(2, script, 'allow')).toMatchObject({
     backend: 'bare',
