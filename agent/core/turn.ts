@@ -84,7 +84,9 @@ export class Turn {
     const exit: Exit = { code, exitCode: 0, cpuMs: 0, wallMs: 0, detail };
     this.endTransfer(attempt);
     this.note({ kind: 'exit', leaseId, exit });
-    this.end(attempt);
+    // Why it could not start is for the researcher; what an owner or the scheduler ended is not.
+    if (code === 'not_started') this.collect(attempt, exit);
+    else this.end(attempt);
   }
 
   /** Only the first reason counts. */

@@ -29,7 +29,7 @@ interface Range {
 }
 
 const ranges = {
-  timeout: { unit: span, otherwise: 3.6e6, least: 1e3, most: 30 * 8.64e7 },
+  timeout: { unit: span, otherwise: 3.6e6, least: 1e3, most: 20 * 8.64e7 },
   memory: { unit: bytes, otherwise: 64e6, least: 1e6, most: 1e12 },
   disk: { unit: bytes, otherwise: 100e6, least: 1e5, most: 1e12 },
   lostAfter: { unit: span, otherwise: 9e5, least: 6e4, most: 8.64e7 },

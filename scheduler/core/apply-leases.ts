@@ -67,6 +67,7 @@ export function applyLeaseFact(state: State, fact: LeaseFact): void {
     case 'leaseResent': {
       const lease = leaseOf(state, fact.leaseId);
       lease.sentAt = fact.at;
+      lease.resends += 1;
       return;
     }
     default:
@@ -228,7 +229,7 @@ function enterPhase(
     if (lease.phase === 'sending' && phase !== 'sending') node.sending -= 1;
   }
   lease.phase = phase;
-  if (phase === 'running') lease.runningSince = at;
+  lease.phaseSince = at;
   enterPhaseCounts(state, lease, 1);
   if (phase === 'running' || phase === 'sending') {
     site.pendingDownBytes = remaining(site.pendingDownBytes, lease.downBytes);

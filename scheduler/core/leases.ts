@@ -3,7 +3,6 @@
 
 import { leasesPerSlot } from './limits.ts';
 import type { Instant, LeaseId } from './model/ids.ts';
-import { instant } from './model/ids.ts';
 import { downBytesOf, upBytesOf, workOf } from './placement/estimate.ts';
 import { countLease } from './queue/researchers.ts';
 import type { JobRecord, LeaseRecord, NodeRecord, SiteRecord, State } from './state.ts';
@@ -64,7 +63,8 @@ export function addLease(
     isVoid: false,
     phase: 'granted',
     sentAt: options.at,
-    runningSince: instant(0),
+    phaseSince: options.at,
+    resends: 0,
     claim: { workGhzSeconds: 0, bits: 0 },
     workGhzSeconds: 0,
     downBytes: 0,

@@ -16,6 +16,11 @@ export const resendsPerSweep = 1_000;
 /** Beyond its task's timeout a lease may run on so long: its node ends tasks itself, and a lease that
  * is still running then is held by an agent that does not work. */
 export const overdueAfterMs = 15 * 60_000;
+/** A lease may be staged so long, and the timeout of its task: inputs cross thin lines for hours. */
+export const stagedAtMostMs = 24 * 3_600_000;
+/** Grants sent again to a node that is heard and never confirms them, ten minutes of them, before
+ * the task goes elsewhere. */
+export const resendsOfLease = 40;
 /** Leases a slot may hold: one runs, one is staged (a longer queue made the tail worse). */
 export const leasesPerSlot = 2;
 /** Transfers at a time for each site and direction: more only starves CPUs (measured). */

@@ -120,8 +120,10 @@ export interface LeaseRecord {
   isVoid: boolean;
   phase: LeasePhase;
   sentAt: Instant;
-  /** When it was first said to run; 0: not yet. Soft. */
-  runningSince: Instant;
+  /** When it entered its phase; soft. */
+  phaseSince: Instant;
+  /** Grants sent again since the start of the scheduler; soft. */
+  resends: number;
   /** What its researcher is charged for while it is in force. */
   claim: Claim;
   // What it still adds to its site's backlogs.

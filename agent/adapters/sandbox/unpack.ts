@@ -104,10 +104,15 @@ function safeName(name: string): string {
   return normalize(name).replace(/\/$/, '') || '.';
 }
 
-/** Absolute links are read against the bundle's own root: they count as outside. */
+/**
+ * An absolute link leads into what the task sees as its root, in a root file system (`docker export`
+ * is full of them) as in a bundle over the node's /usr; here nothing is ever read or written through
+ * a link that leads out.
+ */
 function safeLink(name: string, target: string): string {
   const reached = posix.normalize(posix.join(posix.dirname(name), target));
-  if (target.startsWith('/') || reached === '..' || reached.startsWith('../')) {
+  if (target.startsWith('/')) return target;
+  if (reached === '..' || reached.startsWith('../')) {
     refuse(name, `is a link to '${target}' outside of the bundle`);
   }
   return target;

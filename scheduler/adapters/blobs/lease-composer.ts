@@ -11,9 +11,10 @@ import type { CapabilitySigner } from './capability.ts';
 
 type GrantEffect = Extract<Effect, { kind: 'grant' }>;
 
-/** Inputs may be fetched for a day; results of a node that was away may come for a month. */
+/** Inputs may be fetched for a day; results are kept on a node for a month after their task, which
+ * may have been staged for a day. */
 const readSpanMs = 24 * 3_600_000;
-const writeSpanMs = 30 * 24 * 3_600_000;
+const writeSpanMs = 32 * 24 * 3_600_000;
 /** The result's own blob, beside the outputs. */
 const resultBytes = 1_000_000;
 const maxManifestBytes = 256 * 1024 * 1024;
@@ -79,7 +80,7 @@ export class LeaseComposer {
         nodeId: effect.nodeId,
         leaseId: effect.leaseId,
         maxBytes: template.diskBytes + resultBytes,
-        expiresUnixMs: this.#options.now() + writeSpanMs,
+        expiresUnixMs: this.#options.now() + template.timeoutMs + writeSpanMs,
       }),
     };
   }

@@ -85,7 +85,7 @@ export function toInventory(inventory: proto.Inventory): Inventory {
   const { architecture } = inventory;
   if (!isArchitecture(architecture)) throw new Malformed('unknown architecture');
   const speedGhz = amount(inventory.speedGhz, 'speed_ghz');
-  if (speedGhz > 1000) throw new Malformed('speed_ghz: want up to 1000');
+  if (speedGhz < 0.001 || speedGhz > 1000) throw new Malformed('speed_ghz: want 0.001 to 1000');
   return {
     architecture,
     speedGhz,

@@ -105,6 +105,8 @@ class Conversation {
   /** Leases and tasks that this message has ended. */
   readonly #endedLeases = new Set<LeaseId>();
   readonly #endedTasks = new Set<string>();
+  /** Phases that this message has told: facts are applied when all of it was judged. */
+  readonly #phases = new Map<LeaseId, LeasePhase>();
 
   constructor(state: State, node: NodeRecord, now: Instant, facts: Fact[], effects: Effect[]) {
     this.#state = state;
@@ -189,12 +191,14 @@ class Conversation {
     this.#effects.push({ kind: 'acknowledge', nodeId: this.#node.nodeId, leaseId });
   }
 
-  /** Phases only go forward: a late message can't take one back. */
+  /** Phases only go forward: neither a late message nor a later part of this one takes one back. */
   advance(leaseId: LeaseId, phase: LeasePhase): void {
     const lease = this.#state.leases.get(leaseId);
     if (lease === undefined || lease.nodeNumber !== this.#node.number) return;
     if (this.#endedLeases.has(leaseId) || lease.isVoid) return;
-    if (leasePhases.indexOf(phase) <= leasePhases.indexOf(lease.phase)) return;
+    const before = this.#phases.get(leaseId) ?? lease.phase;
+    if (leasePhases.indexOf(phase) <= leasePhases.indexOf(before)) return;
+    this.#phases.set(leaseId, phase);
     this.#facts.push({ kind: 'leasePhase', at: this.#now, leaseId, phase });
     const job = this.#state.jobs.get(lease.jobNumber);
     if (job !== undefined) this.#effects.push({ kind: 'jobChanged', jobId: job.jobId });

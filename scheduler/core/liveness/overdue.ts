@@ -1,10 +1,9 @@
-// Leases that ran on long after their task's timeout: the agent that should have ended them does not
-// work, and their tasks go elsewhere.
+// Leases that their nodes never confirm, never start, or do not end long after their task's timeout:
+// such an agent does not work, and the tasks go elsewhere.
 
-import { taskState } from '../columns.ts';
 import type { Effect } from '../effects.ts';
 import type { Fact } from '../facts.ts';
-import { overdueAfterMs } from '../limits.ts';
+import { overdueAfterMs, resendsOfLease, stagedAtMostMs } from '../limits.ts';
 import type { Instant } from '../model/ids.ts';
 import type { LeaseRecord, State } from '../state.ts';
 import { mustHave } from '../state.ts';
@@ -28,10 +27,11 @@ export function endOverdue(
 }
 
 function isOverdue(state: State, lease: LeaseRecord, now: Instant): boolean {
-  if (lease.isVoid || lease.phase !== 'running') return false;
+  if (lease.isVoid || lease.phase === 'sending') return false;
   // The tasks of a silent node are taken for its silence.
   if (state.nodes[lease.nodeNumber]?.health !== 'healthy') return false;
+  if (lease.phase === 'granted') return lease.resends >= resendsOfLease;
   const job = mustHave(state.jobs.get(lease.jobNumber), `job ${lease.jobNumber}`);
-  if (taskState(job.tasks, lease.taskIndex) !== 'leased') return false;
-  return now - lease.runningSince > job.template.timeoutMs + overdueAfterMs;
+  const patienceMs = lease.phase === 'running' ? overdueAfterMs : stagedAtMostMs;
+  return now - lease.phaseSince > job.template.timeoutMs + patienceMs;
 }

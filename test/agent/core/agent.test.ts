@@ -130,7 +130,7 @@ describe('a fetch that fails', () => {
     tell({ grants: [lease(1)] });
     give({ kind: 'inputsMeasured', leaseId: 1, missingBytes: 10 });
     const effects = give({ kind: 'fetchFailed', leaseId: 1, detail: 'bad', isFinal: true });
-    expect(words(effects)).toEqual(['say ended 1 not_started']);
+    expect(words(effects)).toEqual(['collect 1']);
   });
 });
 

@@ -39,6 +39,8 @@ test.each([false, true])('files, modes and inner links are kept (gzip: %s)', asy
     { name: 'bin/tool', mode: 0o755 },
     { name: 'bin/alias', type: 'symlink', linkname: 'tool' },
     { name: 'hard', type: 'link', linkname: 'bin/tool' },
+    // As in a root file system that `docker export` wrote.
+    { name: 'run', type: 'symlink', linkname: '/var/run' },
   ];
   const target = await unpack(entries, isPacked);
   expect(statSync(join(target, 'bin/tool')).mode & 0o777).toBe(0o755);
@@ -50,7 +52,17 @@ const hostile: readonly (readonly [string, readonly Entry[]])[] = [
   ['a name with ..', [{ name: '../x' }]],
   ['an absolute name', [{ name: '/tmp/punnet-x' }]],
   ['a symlink out', [{ name: 'a', type: 'symlink', linkname: '../../x' }]],
-  ['an absolute symlink', [{ name: 'a', type: 'symlink', linkname: '/etc' }]],
+  [
+    'a file behind an absolute symlink',
+    [{ name: 'a', type: 'symlink', linkname: '/tmp' }, { name: 'a/b' }],
+  ],
+  [
+    'a hard link behind an absolute symlink',
+    [
+      { name: 'a', type: 'symlink', linkname: '/etc' },
+      { name: 'b', type: 'link', linkname: 'a/passwd' },
+    ],
+  ],
   ['a hard link out', [{ name: 'a', type: 'link', linkname: '../secret' }]],
   ['a device', [{ name: 'a', type: 'block-device' }]],
   ['a pipe', [{ name: 'a', type: 'fifo' }]],

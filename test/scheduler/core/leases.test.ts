@@ -1,6 +1,7 @@
 // The life of a lease in the scheduler's core: granted, held, started, ended, lost, refused.
 
 import { describe, expect, it } from 'vitest';
+import type { LeaseId } from '../../../scheduler/core/index.ts';
 import { instant, jobId, leaseId, nodeId } from '../../../scheduler/core/index.ts';
 import { imageOf, stateOf } from '../../../scheduler/core/index.ts';
 import { CoreHarness, pi3 } from './harness.ts';
@@ -177,6 +178,49 @@ describe('overdue leases', () => {
     expect(core.take('cancel')).toMatchObject([{ leaseId: lease }]);
     core.end('pi', lease, 'succeeded');
     expect(core.view.job(jobId('one'))?.counts.succeeded).toBe(0);
+  });
+});
+
+describe('what one report tells together', () => {
+  it.each([
+    ['started', { running: 1, sending: 0, staging: 0 }],
+    ['exited', { running: 0, sending: 1, staging: 0 }],
+  ])('a lease that is held and has %s is not taken back to staging', (part, counts) => {
+    const core = withNode();
+    core.submit('one', { taskCount: 1 });
+    const held = core.take('grant').map((grant) => grant.leaseId);
+    core.speak('pi', { held, [part]: held });
+    expect(core.view.job(jobId('one'))?.counts).toMatchObject(counts);
+  });
+});
+
+describe('a lease that a healthy node does nothing with goes elsewhere', () => {
+  const keepTalking = (core: CoreHarness, held: readonly LeaseId[], minutes: number): void => {
+    for (let minute = 0; minute < minutes; minute += 1) {
+      for (let part = 0; part < 4; part += 1) core.wait(15_000);
+      core.speak('pi', { held });
+    }
+  };
+
+  it('when its grant is never confirmed, after ten minutes of asking', () => {
+    const core = withNode();
+    core.submit('one', { taskCount: 1 });
+    const [first] = core.take('grant');
+    keepTalking(core, [], 9);
+    expect(core.take('cancel')).toEqual([]);
+    keepTalking(core, [], 3);
+    expect(core.take('cancel')).toMatchObject([{ leaseId: first?.leaseId }]);
+    expect(core.view.task(jobId('one'), 0)?.losses).toBe(1);
+  });
+
+  it('when it is staged for over a day', () => {
+    const core = withNode();
+    core.submit('one', { taskCount: 1, timeoutMs: 3_600_000 });
+    const held = core.take('grant').map((grant) => grant.leaseId);
+    keepTalking(core, held, 25 * 60 - 1);
+    expect(core.take('cancel')).toEqual([]);
+    keepTalking(core, held, 3);
+    expect(core.take('cancel')[0]).toMatchObject({ leaseId: held[0] });
   });
 });
 
