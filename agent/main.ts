@@ -9,6 +9,7 @@ import { readLan } from './adapters/probe/lan.ts';
 import { LimitsError } from './adapters/owner/limits.ts';
 import { limitsText, nameOf, withPause } from './adapters/owner/texts.ts';
 import { writeDurably } from './adapters/state/durable.ts';
+import { canChangeUser } from './adapters/sandbox/task-user.ts';
 import { AgentError, StateFolder } from './adapters/state/state-folder.ts';
 import { readFlags, usage, version } from './config.ts';
 
@@ -31,6 +32,7 @@ async function main(args: readonly string[]): Promise<number> {
   else if (!state.isThere && commands.has(command)) {
     throw new AgentError(`${state.path} is not there: ${enrolFirst}`);
   }
+  if (canChangeUser && (command === 'enrol' || command === 'run')) state.checkReachable();
   switch (command) {
     case 'enrol': {
       const [url, token] = words;
@@ -113,7 +115,7 @@ async function statusOf(state: StateFolder): Promise<string> {
 function setPaused(state: StateFolder, isPaused: boolean): number {
   const file = state.file('limits.json');
   writeDurably(file, withPause(file, isPaused));
-  return print(isPaused ? 'Paused: no task starts. Running tasks end.' : 'Goes on.');
+  return print(isPaused ? 'Paused: no task starts. Running tasks go on to their end.' : 'Goes on.');
 }
 
 main(process.argv.slice(2))

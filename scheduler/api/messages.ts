@@ -146,7 +146,7 @@ export function toToken(token: core.Token): Token {
     siteId: token.siteId ?? '',
     createdUnixMs: token.createdAt,
     expiresUnixMs: token.expiresAt,
-    usesLeft: token.usesLeft ?? 0,
+    usesLeft: token.usesLeft ?? undefined,
     isRevoked: token.isRevoked,
   };
 }

@@ -112,11 +112,18 @@ export function tokensText(io: CliIo, tokens: readonly Token[]): string {
     enumText(TokenRole, token.role),
     safeText(token.name),
     token.siteId,
-    token.usesLeft === 0 ? 'any' : String(token.usesLeft),
+    token.usesLeft === undefined ? 'any' : String(token.usesLeft),
     timeText(token.expiresUnixMs),
-    token.isRevoked ? stateText(io, 'revoked') : '',
+    stateText(io, tokenState(io, token)),
   ]);
   return table(io, ['token', 'role', 'name', 'site', 'uses left', 'expires', 'state'], rows);
+}
+
+/** Why nobody gets in with it; empty: it opens. */
+function tokenState(io: CliIo, token: Token): string {
+  if (token.isRevoked) return 'revoked';
+  if (token.usesLeft === 0) return 'used up';
+  return token.expiresUnixMs <= io.now() ? 'expired' : '';
 }
 
 /** Uplink for each GHz of CPU, of the part that is ours. */

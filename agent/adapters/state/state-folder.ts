@@ -3,7 +3,7 @@
 
 import { accessSync, constants, existsSync, mkdirSync, readFileSync, statSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { writeDurably } from './durable.ts';
 
@@ -49,6 +49,18 @@ export class StateFolder {
       throw new AgentError(
         `${this.path} can't be made or written (${code}): run this as root, or name a folder of your own (--state DIR).`,
       );
+    }
+  }
+
+  /** Tasks that run as users of their own pass through all folders above theirs. */
+  checkReachable(): void {
+    for (let folder = this.path; ; folder = dirname(folder)) {
+      if ((statSync(folder).mode & 0o001) === 0) {
+        throw new AgentError(
+          `${folder} is closed to other users, and tasks run as users of their own, below it: open it (chmod o+x ${folder}), or name another folder (--state DIR).`,
+        );
+      }
+      if (folder === dirname(folder)) return;
     }
   }
 

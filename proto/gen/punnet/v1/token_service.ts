@@ -40,8 +40,8 @@ export interface Token {
   siteId: string;
   createdUnixMs: number;
   expiresUnixMs: number;
-  /** 0: any number. */
-  usesLeft: number;
+  /** Unset: any number. */
+  usesLeft?: number | undefined;
   isRevoked: boolean;
 }
 
@@ -90,7 +90,7 @@ function createBaseToken(): Token {
     siteId: "",
     createdUnixMs: 0,
     expiresUnixMs: 0,
-    usesLeft: 0,
+    usesLeft: undefined,
     isRevoked: false,
   };
 }
@@ -115,7 +115,7 @@ export const Token: MessageFns<Token> = {
     if (message.expiresUnixMs !== 0) {
       writer.uint32(48).int64(message.expiresUnixMs);
     }
-    if (message.usesLeft !== 0) {
+    if (message.usesLeft !== undefined) {
       writer.uint32(56).int32(message.usesLeft);
     }
     if (message.isRevoked !== false) {
@@ -224,7 +224,7 @@ export const Token: MessageFns<Token> = {
     message.siteId = object.siteId ?? "";
     message.createdUnixMs = object.createdUnixMs ?? 0;
     message.expiresUnixMs = object.expiresUnixMs ?? 0;
-    message.usesLeft = object.usesLeft ?? 0;
+    message.usesLeft = object.usesLeft ?? undefined;
     message.isRevoked = object.isRevoked ?? false;
     return message;
   },
