@@ -168,6 +168,7 @@ export class Rig {
         const { code } = await enrolling.ended;
         if (code !== 0) throw new Error(`${name} was not enrolled:\n${enrolling.tail()}`);
         writeFileSync(join(state, 'limits.json'), JSON.stringify({ slots: options.slots ?? 1 }));
+        sayPi3(join(state, 'inventory.json'));
         const id = /Enrolled as (\S+) of/.exec(enrolling.tail())?.[1] ?? '';
         this.nodes.push({ name, id, state, agent: this.agent(name, launch) });
       }),
@@ -323,4 +324,11 @@ export function checkBuild(): void {
       throw new Error(`dist/ is older than ${folder}/${entry}: npm run build, then test again`);
     }
   }
+}
+
+/** Every node of a rig tells the speed of a Pi 3: what is printed must not depend on this machine. */
+function sayPi3(file: string): void {
+  // The agent wrote it at enrolment.
+  const inventory = JSON.parse(readFileSync(file, 'utf8')) as object;
+  writeFileSync(file, JSON.stringify({ ...inventory, speedGhz: 1.2 }));
 }
