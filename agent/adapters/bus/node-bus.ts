@@ -1,11 +1,12 @@
 // The agent's end of NATS: connects for ever, says what the core says, and hands on what it hears.
 
 import type { NatsConnection } from 'nats';
-import { ErrorCode, NatsError, connect, jwtAuthenticator } from 'nats';
+import { ErrorCode, NatsError, connect } from 'nats';
 import { FromNode } from '../../../proto/gen/punnet/v1/agent.ts';
 import { fromNodeSubject, toNodeSubject } from '../../../proto/subjects.ts';
 import type { Command, SayPart } from '../../core/index.ts';
 import type { Identity } from '../state/state-folder.ts';
+import { nodeAuthenticator } from './node-authenticator.ts';
 import type { Speaker } from './wire.ts';
 import { fromBytes, toMessage } from './wire.ts';
 
@@ -55,7 +56,7 @@ export class NodeBus {
       servers: [...identity.natsUrls],
       name: identity.nodeId,
       inboxPrefix: `_INBOX.${identity.nodeId}`,
-      authenticator: jwtAuthenticator(identity.natsJwt, new TextEncoder().encode(natsSeed)),
+      authenticator: nodeAuthenticator(identity.natsJwt, natsSeed),
       tls: { ca: identity.caPem },
       maxReconnectAttempts: -1,
       reconnectTimeWait: 1_000,
