@@ -5,6 +5,7 @@ import { execFile, spawnSync } from 'node:child_process';
 import type { ExecFileException } from 'node:child_process';
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { statSync, writeFileSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { status } from '@grpc/grpc-js';
@@ -206,9 +207,10 @@ export class Rig {
 
   /** A file somewhere in the folder whose path ends so. */
   untilFile(folder: string, ending: string): Promise<string> {
-    return until(`a file *${ending}`, () => {
-      const files = readdirSync(folder, { recursive: true, encoding: 'utf8' });
-      return Promise.resolve(files.find((file) => file.endsWith(ending)));
+    return until(`a file *${ending}`, async () => {
+      // A folder may go while it is read.
+      const files = await readdir(folder, { recursive: true }).catch(() => []);
+      return files.find((file) => file.endsWith(ending));
     });
   }
 

@@ -49,6 +49,8 @@ async function killedAtChange(data: string, count: number): Promise<boolean> {
       watcher.close();
       resolve(true);
     });
+    // Files that come and go at once are no trouble.
+    watcher.on('error', () => undefined);
     void scheduler.ended.then(() => watcher.close());
   });
   const isKilled = await Promise.race([ready, killed]);
