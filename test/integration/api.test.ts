@@ -240,7 +240,8 @@ describe('who may what', () => {
       firstOf(jobs.watchJob({ jobId }, bob.metadata)),
       firstOf(bytes.read({ resourceName, readOffset: 0, readLimit: 0 }, bob.metadata)),
     ];
-    for (const call of calls) expect(await codeOf(call)).toBe('NOT_FOUND');
+    const codes = await Promise.all(calls.map(codeOf));
+    expect(codes).toEqual(calls.map(() => 'NOT_FOUND'));
     expect((await listJobs(bob)).jobs.map((job) => job.jobId)).not.toContain(jobId);
     expect((await listJobs(operator)).jobs.map((job) => job.jobId)).toContain(jobId);
   });
