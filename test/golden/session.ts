@@ -153,7 +153,10 @@ const rules: readonly (readonly [RegExp, string])[] = [
   [/("workGhzS": )[\d.e-]+/g, '$10.01'],
   [/\b(in |took +)\d+ (min \d+ )?s\b/g, '$11 s'],
   [/(\bj\d+ active: ).*\n(\1.*\n)*/g, '$1...\n'],
-  [/[ \d]\d\.\d\d(?= {2}1 s ago)/g, ' 0.50'],
+  [/LOAD +HEARD/g, 'LOAD  HEARD'],
+  [/ +\d+\.\d\d(?= {2}1 s ago)/g, '  0.50'],
+  // A part of a second more or less of what is in hand.
+  [/^(attic +\d +\d +)[01] s( +\d+ s +0 s +uplink)/gm, '$10 s$2'],
   [/^(load +)[\d.]+$/gm, '$10.50'],
   [/^(model +).*$/gm, '$1Raspberry Pi 3 Model B'],
   [/^(memory +).*$/gm, '$11 GB'],

@@ -169,7 +169,6 @@ export class Rig {
         const { code } = await enrolling.ended;
         if (code !== 0) throw new Error(`${name} was not enrolled:\n${enrolling.tail()}`);
         writeFileSync(join(state, 'limits.json'), JSON.stringify({ slots: options.slots ?? 1 }));
-        sayPi3(join(state, 'inventory.json'));
         const id = /Enrolled as (\S+) of/.exec(enrolling.tail())?.[1] ?? '';
         this.nodes.push({ name, id, state, agent: this.agent(name, launch) });
       }),
@@ -179,6 +178,7 @@ export class Rig {
 
   /** A new agent on the state folder of this name. */
   agent(name: string, launch: Launch = {}): Program {
+    sayPi3(join(this.folder, name, 'inventory.json'));
     const words = ['punnet-agent.cjs', 'run', '--state', join(this.folder, name)];
     return this.#start(name, words, { flags: agentFlags, ...launch });
   }
