@@ -1,7 +1,7 @@
 // The README's lines "by hand", typed as they stand there: relative paths, and all.
 
 import { execFile } from 'node:child_process';
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -26,9 +26,9 @@ afterAll(async () => {
 });
 
 /** The first fenced block after a heading. */
-function blockAfter(heading: string, language = ''): string {
+function blockAfter(heading: string): string {
   const from = readme.indexOf(heading);
-  const block = new RegExp(`\`\`\`${language}\n(.*?)\`\`\``, 's').exec(readme.slice(from))?.[1];
+  const block = /```\n(.*?)```/s.exec(readme.slice(from))?.[1];
   if (from < 0 || block === undefined) throw new Error(`README.md has no block after ${heading}`);
   return block;
 }
@@ -39,18 +39,9 @@ function wordsOf(line: string): readonly string[] {
   return [...found].map((match) => match[1] ?? match[2] ?? '');
 }
 
-function makeJob(): void {
-  chmodSync(folder, 0o711);
-  writeFileSync(join(folder, 'job.yaml'), blockAfter('A job file is', 'yaml'));
-  mkdirSync(join(folder, 'count/bin'), { recursive: true });
-  const script = '#!/bin/sh\nwc -w < "$1" > counts.txt\n';
-  writeFileSync(join(folder, 'count/bin/count.sh'), script, { mode: 0o755 });
-  mkdirSync(join(folder, 'shards'));
-  writeFileSync(join(folder, 'shards/a.txt'), 'one two three\n');
-}
-
 test('the lines by hand do what they say', async () => {
-  makeJob();
+  chmodSync(folder, 0o711);
+  cpSync(join(root, 'examples'), join(folder, 'examples'), { recursive: true });
   // Tests take free ports.
   const known = new Map([['--data', '--grpc-port 0 --https-port 0 --data']]);
   for (let line of blockAfter('## By hand').split('\n')) {
@@ -67,7 +58,9 @@ test('the lines by hand do what they say', async () => {
     const { stdout, stderr } = await run(process.execPath, words, { cwd: folder, env });
     learn(stdout + stderr, known);
   }
-  expect(readFileSync(join(folder, 'results/0/counts.txt'), 'utf8').trim()).toBe('3');
+  // The texts in the order of their names: blueberry, raspberry, strawberry.
+  const counts = readFileSync(join(folder, 'results/1/counts.txt'), 'utf8');
+  expect(counts).toMatch(/^ +5 the\n/);
 });
 
 /** What a person would read off the screen and type in the next line. */
@@ -76,6 +69,10 @@ function learn(printed: string, known: Map<string, string>): void {
   if (token !== undefined) known.set('TOKEN', token);
   const url = /https:\/\/localhost:\d+/.exec(printed)?.[0];
   if (url !== undefined) known.set('https://localhost:8443', url);
-  const job = /^(j[0-9a-z]{10,})$/m.exec(printed)?.[1];
-  if (job !== undefined) known.set('JOB', job);
 }
+
+test('the job file that it shows is the one of the example', () => {
+  const shown = /```yaml\n(.*?)```/s.exec(readme)?.[1] ?? '';
+  const file = readFileSync(join(root, 'examples/words/job.yaml'), 'utf8');
+  expect(file.replace(/^#.*\n/gm, '')).toBe(shown);
+});
