@@ -34,5 +34,7 @@ function nameOf(test: TestCase): string {
 function reasonOf(test: TestCase): string {
   const result = test.result();
   const note = result.state === 'skipped' ? (result.note ?? '') : '';
-  return note === '' ? 'no reason was given' : note;
+  if (note !== '') return note;
+  const isCutOff = test.module.errors().length > 0;
+  return isCutOff ? 'its file failed before it could run' : 'no reason was given';
 }
