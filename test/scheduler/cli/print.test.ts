@@ -1,0 +1,119 @@
+// How values look: units, colours only where they belong, and explanations with several hindrances.
+import { expect, test } from 'vitest';
+import { TaskCounts } from '../../../proto/gen/punnet/v1/job.ts';
+import { ExplainJobResponse } from '../../../proto/gen/punnet/v1/job_service.ts';
+import type { CliIo } from '../../../scheduler/cli/io.ts';
+import { liveLine } from '../../../scheduler/cli/live-line.ts';
+import { explanationText, stateText } from '../../../scheduler/cli/print-jobs.ts';
+import {
+  bytesText,
+  countText,
+  rateText,
+  safeText,
+  spanText,
+  timeText,
+} from '../../../scheduler/cli/print.ts';
+import { progressText, rateMeter } from '../../../scheduler/cli/progress.ts';
+
+class Terminal implements CliIo {
+  printed = '';
+  nowMs = 0;
+  readonly isTty: boolean;
+  readonly env: CliIo['env'];
+  readonly signal = new AbortController().signal;
+
+  constructor(isTty: boolean, env: CliIo['env'] = {}) {
+    this.isTty = isTty;
+    this.env = env;
+  }
+
+  readonly out = (text: string): void => void (this.printed += text);
+  readonly err = this.out;
+  readonly now = (): number => this.nowMs;
+}
+
+test.each([
+  [bytesText(0), '0 B'],
+  [bytesText(999), '999 B'],
+  [bytesText(1_500), '1.5 kB'],
+  [bytesText(123_456_789), '123 MB'],
+  [bytesText(2e12), '2 TB'],
+  [rateText(20e6), '20 Mbit/s'],
+  [rateText(1_234), '1.2 kbit/s'],
+  [spanText(400), '0 s'],
+  [spanText(59_499), '59 s'],
+  [spanText(61_000), '1 min 1 s'],
+  [spanText(7_260_000), '2 h 1 min'],
+  [spanText(49 * 3_600_000), '2 d 1 h'],
+  [timeText(0), ''],
+  [timeText(1_769_860_800_123), '2026-01-31 12:00:00Z'],
+  [countText(1, 'file'), '1 file'],
+  [countText(0, 'file'), '0 files'],
+])('%s is %s', (found, wanted) => {
+  expect(found).toBe(wanted);
+});
+
+test('what others wrote cannot play with the terminal', () => {
+  expect(safeText('a\u001b[31mb\u0007\r\nc\td\u009bx')).toBe('a[31mb\nc\tdx');
+});
+
+test('colours are for terminals, and not where NO_COLOR is set', () => {
+  expect(stateText(new Terminal(true), 'failed')).toBe('\u001b[31mfailed\u001b[39m');
+  expect(stateText(new Terminal(false), 'failed')).toBe('failed');
+  expect(stateText(new Terminal(true, { NO_COLOR: '1' }), 'failed')).toBe('failed');
+});
+
+test('a rate is told once something has ended, with the time that is left', () => {
+  const meter = rateMeter();
+  const at = (succeeded: number, waiting: number): TaskCounts =>
+    TaskCounts.fromPartial({ total: 10, succeeded, waiting });
+  expect(meter(at(2, 8), 0)).toBeUndefined();
+  expect(meter(at(2, 8), 10_000)).toBeUndefined();
+  expect(progressText(at(6, 4), meter(at(6, 4), 20_000))).toBe(
+    '6/10 done, 20 s left, 0.20 tasks/s, 4 waiting',
+  );
+});
+
+test('several hindrances are a table, and so is what sites have in hand', () => {
+  const refusal = { reason: 'all slots are busy', remedy: 'wait', count: 5, sites: 2 };
+  const answer = ExplainJobResponse.fromPartial({
+    summary: '12 of 40 tasks wait. At 5 of 6 nodes: all slots are busy. What helps: wait.',
+    refusals: [
+      { ...refusal, code: 'busy' },
+      { code: 'paused', reason: 'its owner has paused it', remedy: 'wait', count: 1, sites: 1 },
+    ],
+    sites: [
+      { siteId: 'attic', nodes: 2, freeSlots: 0, cpuSeconds: 12, binding: 'cpu' },
+      { siteId: 'school', nodes: 4, cpuSeconds: 3, downSeconds: 95, binding: 'uplink down' },
+    ],
+  });
+  expect(explanationText(new Terminal(false), answer)).toBe(
+    `12 of 40 tasks wait. At 5 of 6 nodes: all slots are busy. What helps: wait.
+
+NODES  SITES  HELD BY  BECAUSE                  WHAT HELPS
+5      2      busy     all slots are busy       wait
+1      1      paused   its owner has paused it  wait
+
+What each site has in hand:
+SITE    NODES  FREE SLOTS  WORK  DOWN        UP   BOUND BY
+attic   2      0           12 s  0 s         0 s  cpu
+school  4      0           3 s   1 min 35 s  0 s  uplink down
+`,
+  );
+});
+
+test('a live line is drawn over on a terminal, and told now and then in a pipe', () => {
+  for (const [isTty, wanted] of [
+    [true, '\r\u001b[Kat 300\r\u001b[Kat 2400\r\u001b[Kdone\n'],
+    [false, 'at 2400\ndone\n'],
+  ] as const) {
+    const terminal = new Terminal(isTty);
+    const line = liveLine(terminal);
+    for (const ms of [100, 300, 400, 2_400]) {
+      terminal.nowMs = ms;
+      line.show(() => `at ${ms}`);
+    }
+    line.end('done\n');
+    expect(terminal.printed).toBe(wanted);
+  }
+});
