@@ -82,8 +82,8 @@ const mistakes: readonly (readonly [Changes, string])[] = [
   [{ memory: '64 mb' }, `memory: ${bytes} "64 mb": did you mean 64 MB?`],
   [{ memory: '-1 MB' }, `memory: ${bytes} "-1 MB"`],
   [{ memory: '1 kB' }, 'memory: wanted 1 MB to 1000 GB, found "1 kB"'],
-  [{ timeout: '0 s' }, 'timeout: wanted 1 s to 30 days, found "0 s"'],
-  [{ timeout: '31 days' }, 'timeout: wanted 1 s to 30 days, found "31 days"'],
+  [{ timeout: '0 s' }, 'timeout: wanted 1 s to 20 days, found "0 s"'],
+  [{ timeout: '21 days' }, 'timeout: wanted 1 s to 20 days, found "21 days"'],
   [
     { timeout: '5 hours' },
     'timeout: wanted a time with a unit, such as 10 min (s, min, h, days), found "5 hours": did you mean 5 h?',
@@ -112,7 +112,7 @@ test.each([
   { command: ['a', '{{input}', '{{}'] },
   { outputs: many(64) },
   { outputs: ['a/{index}.txt', '..a'] },
-  { memory: '1 MB', disk: '1000 GB', timeout: '30 days', lostAfter: '1 min', retries: 100 },
+  { memory: '1 MB', disk: '1000 GB', timeout: '20 days', lostAfter: '1 min', retries: 100 },
   { memory: '1.5GiB', timeout: ' 10 min ' },
   { tasks: { manifest: { sha256, sizeBytes: 9 } }, command: ['a', '{input}', '{input.stem}'] },
 ])('%j is taken', (changes) => {
