@@ -1,7 +1,8 @@
 // Capabilities: short texts, signed with HMAC-SHA256, that let one node read one blob or send the
 // results of one lease until they expire. They say nothing about what is in the store.
 
-import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import { createHmac, createSecretKey, randomBytes, timingSafeEqual } from 'node:crypto';
+import type { KeyObject } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { DataFolderError, writeDurably } from '../durable-file.ts';
@@ -34,10 +35,10 @@ export function loadCapabilityKey(dataFolder: string): Buffer {
 
 /** Signs and checks capabilities with one key. */
 export class CapabilitySigner {
-  readonly #key: Buffer;
+  readonly #key: KeyObject;
 
   constructor(key: Buffer) {
-    this.#key = key;
+    this.#key = createSecretKey(key);
   }
 
   sign(capability: Capability): string {

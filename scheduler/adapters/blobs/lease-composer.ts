@@ -19,6 +19,8 @@ const writeSpanMs = 32 * 24 * 3_600_000;
 const resultBytes = 1_000_000;
 const maxManifestBytes = 256 * 1024 * 1024;
 const manifestsKept = 8;
+/** About 10 MB; beyond it all are signed anew. */
+const rightsKept = 20_000;
 
 export interface LeaseComposerOptions {
   readonly blobs: BlobStore;
@@ -31,6 +33,8 @@ export class LeaseComposer {
   readonly #options: LeaseComposerOptions;
   /** The manifests used last; a promise while one is read, so that a hundred leases read it once. */
   readonly #manifests = new Map<string, readonly TaskEntry[] | Promise<readonly TaskEntry[]>>();
+  /** Rights to read what all tasks of a job share: to sign one takes longer than all else here. */
+  readonly #rights = new Map<string, { readonly text: string; readonly expiresUnixMs: number }>();
 
   constructor(options: LeaseComposerOptions) {
     this.#options = options;
@@ -59,7 +63,11 @@ export class LeaseComposer {
     const bundle = bestBundle(architecture, template.bundles);
     if (bundle === undefined) return undefined;
     const values = { index: effect.taskIndex, input: own?.path ?? null };
-    const inputs = own === undefined ? template.sharedInputs : [...template.sharedInputs, own];
+    const inputs = template.sharedInputs.map((each) => ({
+      path: each.path,
+      blob: this.#shared(effect, each),
+    }));
+    if (own !== undefined) inputs.push({ path: own.path, blob: this.#readable(effect, own) });
     return {
       leaseId: effect.leaseId,
       jobId: effect.jobId,
@@ -68,9 +76,9 @@ export class LeaseComposer {
       taskIndex: effect.taskIndex,
       command: template.command.map((word) => renderTemplate(word, values)),
       environment: { ...template.environment },
-      bundle: this.#readable(effect, bundle),
+      bundle: this.#shared(effect, bundle),
       isRootFileSystem: bundle.isRootFileSystem,
-      inputs: inputs.map((each) => ({ path: each.path, blob: this.#readable(effect, each) })),
+      inputs,
       outputs: template.outputs.map((path) => renderTemplate(path, values)),
       timeoutMs: template.timeoutMs,
       memoryBytes: template.memoryBytes,
@@ -83,6 +91,20 @@ export class LeaseComposer {
         expiresUnixMs: this.#options.now() + template.timeoutMs + writeSpanMs,
       }),
     };
+  }
+
+  #shared({ nodeId }: GrantEffect, { sha256, sizeBytes }: BlobRef): BlobGrant {
+    const key = `${nodeId} ${sha256}`;
+    const now = this.#options.now();
+    let right = this.#rights.get(key);
+    if (right === undefined || right.expiresUnixMs - now < readSpanMs / 2) {
+      const expiresUnixMs = now + readSpanMs;
+      const capability = { kind: 'get', nodeId, sha256, expiresUnixMs } as const;
+      right = { text: this.#options.signer.sign(capability), expiresUnixMs };
+      if (this.#rights.size >= rightsKept) this.#rights.clear();
+      this.#rights.set(key, right);
+    }
+    return { blob: { sha256, sizeBytes }, capability: right.text };
   }
 
   #readable({ nodeId }: GrantEffect, { sha256, sizeBytes }: BlobRef): BlobGrant {

@@ -27,13 +27,13 @@ beforeAll(async () => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-function rig(changes: Partial<JobTemplate>) {
+function rig(changes: Partial<JobTemplate>, now: () => number = () => 0) {
   const core = new CoreHarness();
   core.setSite('home', 1e9);
   core.node('pi', 'home', { ...pi3, architecture: 'armv6l' });
   core.submit('job', changes);
   const signer = new CapabilitySigner(loadCapabilityKey(folder));
-  const composer = new LeaseComposer({ blobs, signer, view: () => core.view, now: () => 0 });
+  const composer = new LeaseComposer({ blobs, signer, view: () => core.view, now });
   const compose = (taskIndex: number, job = 'job', node = 'pi') =>
     composer.compose({
       ...{ kind: 'grant', nodeId: nodeId(node), leaseId: leaseId(7) },
@@ -72,4 +72,20 @@ it('asks for the list again when it could not be read', async () => {
 it('is nothing when the job or the node is gone', () => {
   const { compose } = rig({});
   expect([compose(0, 'gone'), compose(0, 'job', 'gone')]).toEqual([undefined, undefined]);
+});
+
+it('gives a node the same right to a shared blob, and a new one before half of a day is over', () => {
+  let nowMs = 0;
+  const { compose, signer } = rig({}, () => nowMs);
+  const rightAt = (hours: number): string => {
+    nowMs = hours * 3_600_000;
+    const lease = compose(0);
+    if (lease === undefined || lease instanceof Promise) throw new Error('not at once');
+    const right = lease.bundle?.capability ?? '';
+    expect(signer.verify(right, nowMs + 12 * 3_600_000 - 1)).toMatchObject({ nodeId: 'pi' });
+    return right;
+  };
+  const rights = [0, 11, 13].map(rightAt);
+  expect(rights[1]).toBe(rights[0]);
+  expect(rights[2]).not.toBe(rights[1]);
 });
