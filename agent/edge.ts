@@ -135,8 +135,7 @@ export class Edge implements EffectSink {
   async #start({ leaseId }: Lease): Promise<void> {
     const { sandbox, post } = this.#options;
     try {
-      await sandbox.start(leaseId);
-      post({ kind: 'started', leaseId });
+      if (await sandbox.start(leaseId)) post({ kind: 'started', leaseId });
     } catch (error) {
       const detail = error instanceof Error ? error.message : String(error);
       const exit: Exit = { code: 'not_started', exitCode: 0, cpuMs: 0, wallMs: 0, detail };

@@ -225,8 +225,12 @@ function allow(turn: Turn, allowance: Allowance): void {
     }
   }
   endTasks(turn);
-  const isNews = before.isAccepting !== allowance.isAccepting || before.slots !== allowance.slots;
-  if (isNews && turn.state.isConnected) turn.report();
+  if (turn.state.isConnected && gist(before) !== gist(allowance)) turn.report();
+}
+
+/** What the scheduler must know at once; why in detail it hears with the next report. */
+function gist({ slots, memoryBytes, notAccepting }: Allowance): string {
+  return [slots, memoryBytes, notAccepting?.code].join(' ');
 }
 
 function endTasks(turn: Turn): void {

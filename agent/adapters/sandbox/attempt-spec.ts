@@ -101,14 +101,18 @@ export function readStop(attemptFolder: string): StopReason | null {
   return { code, detail: String(value['detail']) };
 }
 
+/** Random, new at each boot of the machine. */
+export function readBootId(): string {
+  return readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
+}
+
 /** Identity of a running process, or null when there is none. */
 export function markProcess(pid: number): ProcessMark | null {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     if (fields[0] === 'Z' || fields[0] === 'X') return null;
-    const bootId = readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
-    return { pid, startTicks: fields[19] ?? '', bootId };
+    return { pid, startTicks: fields[19] ?? '', bootId: readBootId() };
   } catch {
     return null;
   }

@@ -95,10 +95,10 @@ export class Sandbox {
   }
 
   /**
-   * Starts a staged attempt; resolves when the task's process was spawned. Throws SandboxError
-   * `no_shim` when the shim could not run.
+   * Starts a staged attempt; resolves when the task's process was spawned, with false when it was
+   * not: why is told through onExit, as every end.
    */
-  async start(leaseId: number): Promise<void> {
+  async start(leaseId: number): Promise<boolean> {
     this.#assertUnstarted(leaseId);
     const folder = this.folderOf(leaseId);
     const shim = this.#takeShim();
@@ -112,10 +112,7 @@ export class Sandbox {
     });
     const isStarted = await shim.begin(folder, finish);
     this.#keepShim();
-    if (isStarted || readExit(folder) !== null) return;
-    const command = this.#shimCommand.join(' ');
-    const message = `lease ${leaseId}: '${command}' did not start; see ${this.#errorsFile}`;
-    throw new SandboxError('no_shim', message);
+    return isStarted;
   }
 
   /** Asks the shim to end the task; its end is told through onExit as ever. */

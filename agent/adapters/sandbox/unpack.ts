@@ -3,13 +3,16 @@
 
 import { createReadStream, createWriteStream, existsSync } from 'node:fs';
 import { chmod, link, lstat, mkdir, open, realpath, rename, rm, symlink } from 'node:fs/promises';
-import { dirname, join, normalize, posix, sep } from 'node:path';
+import { basename, dirname, join, normalize, posix, relative, sep } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { extract, type ExtractEvents } from 'tar-stream';
 import { SandboxError } from './attempt-spec.ts';
 
 type Entry = ExtractEvents['entry'][1];
+
+/** Names and links are of a few kilobytes at most; the rest is what streams hold. */
+const maxHeaderBytes = 1 << 20;
 
 export interface UnpackLimits {
   readonly maxBytes: number;
@@ -46,7 +49,19 @@ async function unpackInto(archivePath: string, root: string, limits: UnpackLimit
   const tar = extract();
   const isPacked = await isGzip(archivePath);
   const source = createReadStream(archivePath);
-  const fed = isPacked ? pipeline(source, createGunzip(), tar) : pipeline(source, tar);
+  let fedBytes = 0;
+  let allowedBytes = maxHeaderBytes;
+  // The parser keeps a header whole in memory, however long it says that it is.
+  const meter = async function* (chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+    for await (const chunk of chunks) {
+      fedBytes += chunk.length;
+      if (fedBytes > allowedBytes) refuse('', `has a header of over ${maxHeaderBytes} bytes`);
+      yield chunk;
+    }
+  };
+  const fed = isPacked
+    ? pipeline(source, createGunzip(), meter, tar)
+    : pipeline(source, meter, tar);
   const drained = (async () => {
     let leftBytes = limits.maxBytes;
     let entryCount = 0;
@@ -55,6 +70,7 @@ async function unpackInto(archivePath: string, root: string, limits: UnpackLimit
       if (entryCount > limits.maxEntries) refuse('', `has over ${limits.maxEntries} entries`);
       leftBytes -= entry.header.size ?? 0;
       if (leftBytes < 0) refuse('', `unpacks to over ${limits.maxBytes} bytes`);
+      allowedBytes = fedBytes + (entry.header.size ?? 0) + maxHeaderBytes;
       await place(entry, root);
     }
   })();
@@ -80,7 +96,11 @@ async function place(entry: Entry, root: string): Promise<void> {
       await pipeline(entry, createWriteStream(path, { flags: 'wx', mode: 0o644 }));
       return chmod(path, isExecutable ? 0o755 : 0o644);
     case 'symlink':
-      await symlink(safeLink(name, header.linkname ?? ''), path);
+      // Read from where it really lies: a folder of its name may be a link.
+      await symlink(
+        safeLink(relative(root, join(parent, basename(path))), header.linkname ?? ''),
+        path,
+      );
       return drain(entry);
     case 'link':
       await placeHardLink(root, name, safeName(header.linkname ?? ''));

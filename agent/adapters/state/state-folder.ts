@@ -130,14 +130,18 @@ export class StateFolder {
   }
 
   #readJson(name: string): unknown {
-    let text: string;
+    let content: string;
     try {
-      text = readFileSync(this.file(name), 'utf8');
-    } catch {
-      return null;
+      content = readFileSync(this.file(name), 'utf8');
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === 'ENOENT') return null;
+      throw new AgentError(
+        `${this.file(name)} can't be read (${code}): be the user that enrolled this node.`,
+      );
     }
     try {
-      return JSON.parse(text) as unknown;
+      return JSON.parse(content) as unknown;
     } catch {
       throw new AgentError(
         `${this.file(name)} is damaged (it is not JSON): enrol this node again in an empty folder.`,

@@ -239,6 +239,18 @@ describe('the owner', () => {
     expect(tell({ grants: [lease(3)] })).toEqual(['say ended 3 given_back']);
   });
 
+  test('who changes what the scheduler must know is heard at once', () => {
+    const changes = [{ slots: 1 }, { memoryBytes: 5 }, { ...closed }];
+    for (const change of changes) {
+      const allowance = { ...open, ...change };
+      expect(words(give({ kind: 'allowanceChanged', allowance }))).toEqual(['say report']);
+      expect(words(give({ kind: 'allowanceChanged', allowance }))).toEqual([]);
+    }
+    const warmer = { code: 'hours', reason: 'it is a darker night' };
+    const allowance = { ...closed, notAccepting: warmer };
+    expect(words(give({ kind: 'allowanceChanged', allowance }))).toEqual([]);
+  });
+
   test('who ends tasks ends them once, with the reason', () => {
     stage(lease(1));
     const allowance = { ...closed, isEndingTasks: true };

@@ -44,3 +44,14 @@ test('what an unfinished unpacking left goes at the next start', async () => {
   await new Bundles(join(folder, 'bundles')).start();
   expect(existsSync(left)).toBe(false);
 });
+
+test('after a boot every bundle is unpacked anew: power may have failed while it was written', async () => {
+  const bundles = new Bundles(join(folder, 'bundles'));
+  await bundles.start();
+  await bundles.unpack(await archive(1), sha256);
+  await new Bundles(join(folder, 'bundles')).start();
+  expect(existsSync(bundles.folderOf(sha256))).toBe(true);
+  await writeFile(join(folder, 'bundles.boot'), 'another');
+  await new Bundles(join(folder, 'bundles')).start();
+  expect(existsSync(bundles.folderOf(sha256))).toBe(false);
+});

@@ -66,6 +66,29 @@ const hostile: readonly (readonly [string, readonly Entry[]])[] = [
   ['a hard link out', [{ name: 'a', type: 'link', linkname: '../secret' }]],
   ['a device', [{ name: 'a', type: 'block-device' }]],
   ['a pipe', [{ name: 'a', type: 'fifo' }]],
+  ['a character device', [{ name: 'a', type: 'character-device' }]],
+  [
+    'a hard link to a link',
+    [
+      { name: 'a', type: 'symlink', linkname: 'b' },
+      { name: 'c', type: 'link', linkname: 'a' },
+    ],
+  ],
+  [
+    'a file over a link to the top',
+    [
+      { name: 'd/e/up', type: 'symlink', linkname: '../..' },
+      { name: 'd/e/up/out', type: 'symlink', linkname: '../../x' },
+    ],
+  ],
+  [
+    'two links of one name',
+    [
+      { name: 'a', type: 'symlink', linkname: 'b' },
+      { name: 'a', type: 'symlink', linkname: 'c' },
+    ],
+  ],
+  ['a header of many megabytes', [{ name: 'a', pax: { comment: 'x'.repeat(5_000_000) } }]],
   ['too many bytes', [{ name: 'a', size: 1001 }]],
   ['too many entries', ['a', 'b', 'c', 'd', 'e'].map((name) => ({ name }))],
 ];
@@ -75,3 +98,36 @@ test.each(hostile)('%s is refused and nothing is left', async (_name, entries) =
   expect(existsSync(join(folder, 'target'))).toBe(false);
   expect(readdirSync(folder)).toEqual(['bundle.tar']);
 });
+
+test('a file that takes the place of a link does not write through it', async () => {
+  const target = await unpack([
+    { name: 'a', size: 5 },
+    { name: 'b', type: 'symlink', linkname: 'a' },
+    { name: 'b', size: 3 },
+  ]);
+  expect(readFileSync(join(target, 'a'), 'utf8')).toBe('xxxxx');
+  expect(readFileSync(join(target, 'b'), 'utf8')).toBe('xxx');
+});
+
+test.each([
+  ['cut in a file', (bytes: Buffer) => bytes.subarray(0, 700)],
+  ['cut in a header', (bytes: Buffer) => bytes.subarray(0, 300)],
+  ['cut in its packing', (bytes: Buffer) => gzipSync(bytes).subarray(0, 60)],
+  ['with a flipped byte of its packing', (bytes: Buffer) => flip(gzipSync(bytes), 40)],
+  ['with a flipped byte of a header', (bytes: Buffer) => flip(bytes, 3)],
+  ['of something else', () => Buffer.from('#!/bin/sh\n'.repeat(200))],
+])('an archive %s is refused and nothing is left', async (_name, damage) => {
+  const tar = pack();
+  tar.entry({ name: 'tool', size: 600 }, 'x'.repeat(600));
+  tar.finalize();
+  const archive = join(folder, 'bundle.tar');
+  await writeFile(archive, damage(await buffer(tar)));
+  const unpacking = unpackBundle(archive, join(folder, 'target'), limits);
+  await expect(unpacking).rejects.toMatchObject({ code: 'bad_bundle' });
+  expect(readdirSync(folder)).toEqual(['bundle.tar']);
+});
+
+function flip(bytes: Buffer, at: number): Buffer {
+  bytes[at] = (bytes[at] ?? 0) ^ 0xff;
+  return bytes;
+}

@@ -1,0 +1,142 @@
+// What an owner does at a running agent: looks, pauses, sets limits, makes a mistake in the file.
+// Each takes effect without a restart.
+
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { Rig, type Ran } from '../../integration/rig.ts';
+
+let rig: Rig;
+beforeAll(async () => {
+  rig = await Rig.start();
+  await rig.addNodes(['home']);
+});
+afterEach((context) => {
+  if (context.task.result?.state === 'fail') process.stderr.write(`${rig.logs()}\n`);
+});
+afterAll(() => rig.stop());
+
+function agent(command: string, ...words: readonly string[]): Promise<Ran> {
+  return rig.call('punnet-agent.cjs', command, ...words, '--state', rig.node('home').state);
+}
+
+function setLimits(text: string): void {
+  writeFileSync(join(rig.node('home').state, 'limits.json'), text);
+}
+
+/** Waits until the scheduler has heard why the node takes no task; undefined: it takes some. */
+async function untilRefusal(code: string | undefined): Promise<string> {
+  const node = await rig.untilNode(
+    'home',
+    ({ status }) => status !== undefined && status.notAccepting?.code === code,
+  );
+  return node.status?.notAccepting?.reason ?? '';
+}
+
+async function untilStatus(pattern: RegExp): Promise<string> {
+  for (let tries = 0; tries < 300; tries += 1) {
+    const { out } = await agent('status');
+    if (pattern.test(out)) return out;
+  }
+  throw new Error(`the status never matched ${String(pattern)}: ${(await agent('status')).out}`);
+}
+
+/** One task that runs until its job is cancelled. */
+async function endlessJob(): Promise<string> {
+  const file = rig.jobFile('exec sleep 1000', { tasks: { count: 1 } });
+  return (await rig.submit(file)).jobId;
+}
+
+test('a pause lets the running task run, and starts none', async () => {
+  const jobId = await endlessJob();
+  const busy = await untilStatus(/, running/);
+  expect(busy).toMatch(/^Node n\w+ of punnet, site here: connected\.\nIt takes tasks on 1 slot/);
+  expect(busy).toMatch(/\n {2}lease \d+: task 0 of job\d+ \(.+\), running\n$/);
+  expect(await agent('pause')).toMatchObject({ code: 0 });
+  expect(await untilRefusal('paused')).toMatch(/owner has paused/);
+  const waiting = await rig.submit(rig.jobFile('true', { tasks: { count: 1 } }));
+  expect((await rig.punnet('explain', waiting.jobId)).out).toMatch(/owner has paused/);
+  expect(await untilStatus(/takes no task: its owner has paused it/)).toMatch(/, running/);
+  expect((await agent('limits')).out).toMatch(/isPaused +true +set/);
+  expect(await agent('resume')).toMatchObject({ code: 0 });
+  await untilRefusal(undefined);
+  await rig.punnet('cancel', jobId);
+  await rig.untilSucceeded(waiting.jobId);
+});
+
+test('a mistake in the file is told everywhere; what runs goes on', async () => {
+  const jobId = await endlessJob();
+  await untilStatus(/, running/);
+  setLimits('{"slot": 1}');
+  expect(await untilRefusal('limits')).toMatch(/no limit "slot"; there are isPaused/);
+  expect(await untilStatus(/takes no task: .*no limit "slot"/)).toMatch(/, running/);
+  for (const command of ['limits', 'pause', 'resume']) {
+    const { code, err } = await agent(command);
+    expect(code).toBe(2);
+    expect(err).toMatch(/^punnet-agent: .*no limit "slot"[^\n]*\n$/);
+  }
+  setLimits('{}');
+  await untilRefusal(undefined);
+  expect((await agent('status')).out).toMatch(/, running/);
+  await rig.punnet('cancel', jobId);
+});
+
+test('outside the hours the running task ends, and waits for another node', async () => {
+  const jobId = await endlessJob();
+  await untilStatus(/, running/);
+  const inTwoHours = new Date(Date.now() + 2 * 3_600_000).toTimeString().slice(0, 5);
+  const inThreeHours = new Date(Date.now() + 3 * 3_600_000).toTimeString().slice(0, 5);
+  setLimits(JSON.stringify({ hours: [[inTwoHours, inThreeHours]] }));
+  expect(await untilRefusal('hours')).toMatch(/outside its owner's hours/);
+  await rig.untilJob(jobId, (job) => job.counts?.waiting === 1);
+  expect((await rig.tasks(jobId))[0]).toMatchObject({ endCode: 'owner', failures: 0, losses: 1 });
+  expect((await agent('status')).out).not.toMatch(/lease/);
+  await rig.punnet('cancel', jobId);
+  setLimits('{}');
+  await untilRefusal(undefined);
+});
+
+test("the node is as large as its owner's part of it", async () => {
+  setLimits(
+    JSON.stringify({ memoryBytes: 50_000_000, slots: 0, uplink: { downBps: 3e6, upBps: 1e6 } }),
+  );
+  const { status, inventory } = await rig.untilNode(
+    'home',
+    (node) => node.inventory?.memoryBytes === 50_000_000,
+  );
+  expect(status).toMatchObject({ slots: 0, notAccepting: { code: 'slots' } });
+  expect(inventory?.speedGhz).toBeGreaterThan(0);
+  expect(status?.uplink).toMatchObject({ downBps: 3e6, upBps: 1e6, source: 2, spread: 0 });
+  const { jobId } = await rig.submit(rig.jobFile('true', { tasks: { count: 1 }, memory: '60 MB' }));
+  expect((await rig.punnet('explain', jobId)).out).toMatch(/60 MB of memory/);
+  await rig.punnet('cancel', jobId);
+  setLimits('{}');
+  const guessed = await rig.untilNode('home', (node) => node.status?.uplink?.source === 1);
+  expect(guessed.status?.uplink).toMatchObject({ spread: 1 });
+});
+
+test.each<readonly [readonly string[], number, RegExp]>([
+  [['--help'], 0, /^punnet-agent: runs tasks/],
+  [['--version'], 0, /^\d+\.\d+\.\d+\n$/],
+  [[], 0, /punnet-agent enrol URL TOKEN/],
+  [['dance'], 2, /There is no command dance/],
+  [['run', '--state', '/nowhere'], 2, /\/nowhere is not there: enrol this node first/],
+  [['status', '--state', '/nowhere'], 2, /\/nowhere is not there: enrol this node first/],
+  [['run', '--speed', '9'], 2, /Unknown option '--speed'/],
+  [['enrol', 'https://localhost:1'], 2, /enrol wants an address and a token/],
+  [['enrol', 'localhost', 'pnt_0'], 2, /localhost is no address to enrol at/],
+  [['enrol', 'https://localhost:1', 'pnt_0'], 2, /This is not a token/],
+])('punnet-agent %j ends with %i and says what to do', async (words, wanted, text) => {
+  const name = 'state-of-nobody';
+  const given = words[0] === 'enrol' ? ['--state', join(rig.folder, name)] : [];
+  const { code, out, err } = await rig.call('punnet-agent.cjs', ...words, ...given);
+  expect(code).toBe(wanted);
+  expect(out + err).toMatch(text);
+  expect(out + err).not.toMatch(/\n {4}at /);
+});
+
+test('a second agent on one folder is refused', async () => {
+  const { code, err } = await agent('run');
+  expect(code).toBe(2);
+  expect(err).toMatch(/Another agent runs on .*home/);
+});
