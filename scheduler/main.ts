@@ -95,8 +95,7 @@ async function start(config: Config, log: pino.Logger, stops: Stops): Promise<vo
   const link = await NodeLink.connect({
     ...{ url: nats.url, caPem: pki.caPem },
     credentials: await folder.identity.schedulerCredentials(),
-    system: nats.system,
-    accountPublicKey: folder.identity.accountPublicKey,
+    closedSubject: folder.identity.closedSubject,
     submit: (command) => loop.post(command),
     instanceOf: (id) => loop.view.instanceOf(id),
     hasBlob: async (ref) => (await blobs.size(ref.sha256)) === ref.sizeBytes,

@@ -81,11 +81,21 @@ export class NatsIdentity {
   }
 
   systemJwt(): Promise<string> {
-    const account = { limits: unlimited };
+    const subject = '$SYS.ACCOUNT.*.DISCONNECT';
+    const exports = [{ name: 'closed', subject, type: 'stream' as const }];
+    const account = { limits: unlimited, exports };
     return encodeAccount('SYS', this.#key('system'), account, { signer: this.#key('operator') });
   }
 
-  /** The account with its template for nodes and all revocations so far. */
+  /** Where the scheduler hears of each connection that closed. */
+  get closedSubject(): string {
+    return `$SYS.ACCOUNT.${this.accountPublicKey}.DISCONNECT`;
+  }
+
+  /**
+   * The account with its template for nodes and all revocations so far. It imports the news of its
+   * closed connections: over one connection they come after what was said before the end.
+   */
   accountJwt(): Promise<string> {
     const role = newScopedSigner(this.#key('nodeRole'), 'node', {
       pub: { allow: ['punnet.v1.node.{{name()}}.>'] },
@@ -95,10 +105,12 @@ export class NatsIdentity {
       allowed_connection_types: ['STANDARD'],
     });
     const { revocations } = this.#stored;
+    const closed = { name: 'closed', subject: this.closedSubject, type: 'stream' as const };
+    const imports = [{ ...closed, account: this.systemPublicKey }];
     return encodeAccount(
       'PUNNET',
       this.#key('account'),
-      { limits: unlimited, signing_keys: [role], revocations },
+      { limits: unlimited, signing_keys: [role], revocations, imports },
       { signer: this.#key('operator') },
     );
   }

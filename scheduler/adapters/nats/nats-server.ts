@@ -58,7 +58,7 @@ export class EmbeddedNats {
     return `tls://${urlHost(this.#localHost)}:${this.#options.port}`;
   }
 
-  /** A connection in the system account: events of clients, and account updates. */
+  /** A connection in the system account, for account updates. */
   get system(): NatsConnection {
     if (this.#system === undefined) throw new Error('nats-server has not been started');
     return this.#system;

@@ -18,9 +18,8 @@ export interface NodeLinkOptions {
   readonly url: string;
   readonly caPem: string;
   readonly credentials: Uint8Array;
-  /** In the system account, for disconnections; its owner closes it. */
-  readonly system: NatsConnection;
-  readonly accountPublicKey: string;
+  /** Where the server tells of each connection that closed. */
+  readonly closedSubject: string;
   readonly submit: (command: NodeSpoke | NodeDisconnected) => void;
   readonly instanceOf: (nodeId: NodeId) => string;
   readonly hasBlob: (ref: BlobRef) => Promise<boolean>;
@@ -36,6 +35,8 @@ export class NodeLink implements EffectSink {
   readonly #options: NodeLinkOptions;
   readonly #loggedAt = new Map<NodeId, number>();
   readonly #connection: NatsConnection;
+  /** Nodes with a message whose results are being looked for: what they said next waits. */
+  readonly #busy = new Map<NodeId, Promise<void>>();
   #dropped = 0;
 
   private constructor(options: NodeLinkOptions, connection: NatsConnection) {
@@ -65,21 +66,22 @@ export class NodeLink implements EffectSink {
 
   /** From now on what nodes say becomes commands. */
   async listen(): Promise<void> {
-    const { system, accountPublicKey, submit } = this.#options;
+    const { closedSubject, submit } = this.#options;
     const connection = this.#connection;
     connection.subscribe(allNodesUp, {
       callback: (error, message) => {
         const id = parseFromNodeSubject(message.subject);
-        if (error === null && id !== undefined) void this.#hear(nodeId(id), message.data);
+        if (error === null && id !== undefined) this.#hear(nodeId(id), message.data);
       },
     });
-    system.subscribe(`$SYS.ACCOUNT.${accountPublicKey}.DISCONNECT`, {
+    connection.subscribe(closedSubject, {
       callback: (error, message) => {
         const id = error === null ? nodeOf(message.string()) : undefined;
-        if (id !== undefined) submit({ kind: 'nodeDisconnected', nodeId: nodeId(id) });
+        if (id === undefined) return;
+        this.#inOrder(nodeId(id), () => submit({ kind: 'nodeDisconnected', nodeId: nodeId(id) }));
       },
     });
-    await Promise.all([connection.flush(), system.flush()]);
+    await connection.flush();
   }
 
   async stop(): Promise<void> {
@@ -126,7 +128,7 @@ export class NodeLink implements EffectSink {
     for (const bytes of messages) this.#connection.publish(toNodeSubject(id), bytes);
   }
 
-  async #hear(id: NodeId, bytes: Uint8Array): Promise<void> {
+  #hear(id: NodeId, bytes: Uint8Array): void {
     const decoded = decodeFromNode(id, bytes);
     if (decoded.kind === 'dropped') {
       this.#drop(id, decoded.reason);
@@ -134,10 +136,25 @@ export class NodeLink implements EffectSink {
     }
     const { command } = decoded;
     // Most ends have no result, or none is told: nothing to wait for.
-    if (command.ended.every((end) => end.isResultPresent)) {
-      this.#options.submit(command);
-      return;
-    }
+    const isPlain = command.ended.every((end) => end.isResultPresent);
+    this.#inOrder(id, () =>
+      isPlain ? this.#options.submit(command) : this.#submitWithResults(command),
+    );
+  }
+
+  /** What the bus brought in order stays in order: a last word must not come after the end. */
+  #inOrder(id: NodeId, step: () => Promise<void> | void): void {
+    const before = this.#busy.get(id);
+    const now = before === undefined ? step() : before.then(step);
+    if (!(now instanceof Promise)) return;
+    const done = now.finally(() => {
+      if (this.#busy.get(id) === done) this.#busy.delete(id);
+    });
+    this.#busy.set(id, done);
+  }
+
+  /** Looks for the results in the blob store first. Never rejects. */
+  async #submitWithResults(command: NodeSpoke): Promise<void> {
     try {
       const ended = await Promise.all(
         command.ended.map(async (end) => ({
@@ -147,7 +164,7 @@ export class NodeLink implements EffectSink {
       );
       this.#options.submit({ ...command, ended });
     } catch (error) {
-      this.#drop(id, `blob store: ${String(error)}`);
+      this.#drop(command.nodeId, `blob store: ${String(error)}`);
     }
   }
 
