@@ -13,144 +13,142 @@ function withNode(): CoreHarness {
   return core;
 }
 
-describe('leases', () => {
-  it('grants one lease a slot and one staged, and no more', () => {
-    const core = withNode();
-    core.submit('big', { taskCount: 100 });
-    expect(core.take('grant')).toHaveLength(8);
-    expect(core.view.job(jobId('big'))?.counts).toMatchObject({ waiting: 92, staging: 8 });
-  });
+it('grants one lease a slot and one staged, and no more', () => {
+  const core = withNode();
+  core.submit('big', { taskCount: 100 });
+  expect(core.take('grant')).toHaveLength(8);
+  expect(core.view.job(jobId('big'))?.counts).toMatchObject({ waiting: 92, staging: 8 });
+});
 
-  it('gives the next task in the batch that ends one, and acknowledges the end', () => {
-    const core = withNode();
-    core.submit('big', { taskCount: 100 });
-    const [first] = core.take('grant');
-    core.end('pi', first?.leaseId ?? leaseId(0), 'succeeded');
-    expect(core.take('acknowledge')).toMatchObject([{ leaseId: first?.leaseId }]);
-    expect(core.take('grant')).toHaveLength(1);
-  });
+it('gives the next task in the batch that ends one, and acknowledges the end', () => {
+  const core = withNode();
+  core.submit('big', { taskCount: 100 });
+  const [first] = core.take('grant');
+  core.end('pi', first?.leaseId ?? leaseId(0), 'succeeded');
+  expect(core.take('acknowledge')).toMatchObject([{ leaseId: first?.leaseId }]);
+  expect(core.take('grant')).toHaveLength(1);
+});
 
-  it('takes a repeated end once', () => {
-    const core = withNode();
-    core.submit('one', { taskCount: 1 });
-    const [grant] = core.take('grant');
-    const lease = grant?.leaseId ?? leaseId(0);
-    core.end('pi', lease, 'succeeded');
-    const again = core.end('pi', lease, 'succeeded');
-    expect(again.facts.filter((fact) => fact.kind === 'tasksEnded')).toEqual([]);
-    expect(core.take('acknowledge')).toHaveLength(2);
-    expect(core.view.job(jobId('one'))).toMatchObject({ state: 'succeeded' });
-  });
+it('takes a repeated end once', () => {
+  const core = withNode();
+  core.submit('one', { taskCount: 1 });
+  const [grant] = core.take('grant');
+  const lease = grant?.leaseId ?? leaseId(0);
+  core.end('pi', lease, 'succeeded');
+  const again = core.end('pi', lease, 'succeeded');
+  expect(again.facts.filter((fact) => fact.kind === 'tasksEnded')).toEqual([]);
+  expect(core.take('acknowledge')).toHaveLength(2);
+  expect(core.view.job(jobId('one'))).toMatchObject({ state: 'succeeded' });
+});
 
-  it('ignores the end of a lease that another node holds', () => {
-    const core = withNode();
-    core.node('stranger', 'home', { ...pi3, architecture: 'x86_64' });
-    core.submit('one', { taskCount: 1 });
-    const [grant] = core.take('grant');
-    core.end('stranger', grant?.leaseId ?? leaseId(0), 'succeeded');
-    expect(core.view.job(jobId('one'))?.counts.succeeded).toBe(0);
-    expect(core.take('acknowledge')).toEqual([]);
-  });
+it('ignores the end of a lease that another node holds', () => {
+  const core = withNode();
+  core.node('stranger', 'home', { ...pi3, architecture: 'x86_64' });
+  core.submit('one', { taskCount: 1 });
+  const [grant] = core.take('grant');
+  core.end('stranger', grant?.leaseId ?? leaseId(0), 'succeeded');
+  expect(core.view.job(jobId('one'))?.counts.succeeded).toBe(0);
+  expect(core.take('acknowledge')).toEqual([]);
+});
 
-  it('tries a failed task again as often as the job says, then fails it', () => {
-    const core = withNode();
-    core.submit('bad', { taskCount: 1, retries: 2 });
-    for (let attempt = 0; attempt < 3; attempt += 1) {
-      core.wait(60_000);
-      const [grant] = core.take('grant').slice(-1);
-      core.end('pi', grant?.leaseId ?? leaseId(0), 'exited');
-    }
-    expect(core.view.job(jobId('bad'))).toMatchObject({ state: 'failed', counts: { failed: 1 } });
-  });
+it('tries a failed task again as often as the job says, then fails it', () => {
+  const core = withNode();
+  core.submit('bad', { taskCount: 1, retries: 2 });
+  for (let attempt = 0; attempt < 3; attempt += 1) {
+    core.wait(60_000);
+    const [grant] = core.take('grant').slice(-1);
+    core.end('pi', grant?.leaseId ?? leaseId(0), 'exited');
+  }
+  expect(core.view.job(jobId('bad'))).toMatchObject({ state: 'failed', counts: { failed: 1 } });
+});
 
-  it('places the tasks of a silent node again, and takes its late result all the same', () => {
-    const core = withNode();
-    core.submit('one', { taskCount: 1 });
-    const [grant] = core.take('grant');
-    core.wait(1_000);
-    core.wait(8 * 60_000);
-    expect(core.view.nodes()[0]?.health).toBe('suspect');
-    core.wait(16 * 60_000);
-    expect(core.view.nodes()[0]?.health).toBe('lost');
-    expect(core.view.job(jobId('one'))?.counts.waiting).toBe(1);
-    core.end('pi', grant?.leaseId ?? leaseId(0), 'succeeded');
-    expect(core.view.job(jobId('one'))).toMatchObject({ state: 'succeeded' });
-  });
+it('places the tasks of a silent node again, and takes its late result all the same', () => {
+  const core = withNode();
+  core.submit('one', { taskCount: 1 });
+  const [grant] = core.take('grant');
+  core.wait(1_000);
+  core.wait(8 * 60_000);
+  expect(core.view.nodes()[0]?.health).toBe('suspect');
+  core.wait(16 * 60_000);
+  expect(core.view.nodes()[0]?.health).toBe('lost');
+  expect(core.view.job(jobId('one'))?.counts.waiting).toBe(1);
+  core.end('pi', grant?.leaseId ?? leaseId(0), 'succeeded');
+  expect(core.view.job(jobId('one'))).toMatchObject({ state: 'succeeded' });
+});
 
-  it('cancels the other attempt when the late result of a lost node wins', () => {
-    const core = withNode();
-    core.submit('one', { taskCount: 1 });
-    const [first] = core.take('grant');
-    core.speak('pi', { started: [first?.leaseId ?? leaseId(0)] });
-    core.wait(1_000);
-    core.wait(8 * 60_000);
-    core.wait(16 * 60_000);
-    core.node('other', 'home');
-    const [second] = core.take('grant');
-    expect(second?.nodeId).toBe('other');
-    core.end('pi', first?.leaseId ?? leaseId(0), 'succeeded');
-    expect(core.take('cancel')).toMatchObject([{ nodeId: 'other', leaseId: second?.leaseId }]);
-    core.end('other', second?.leaseId ?? leaseId(0), 'succeeded');
-    expect(core.view.job(jobId('one'))?.counts.succeeded).toBe(1);
-  });
+it('cancels the other attempt when the late result of a lost node wins', () => {
+  const core = withNode();
+  core.submit('one', { taskCount: 1 });
+  const [first] = core.take('grant');
+  core.speak('pi', { started: [first?.leaseId ?? leaseId(0)] });
+  core.wait(1_000);
+  core.wait(8 * 60_000);
+  core.wait(16 * 60_000);
+  core.node('other', 'home');
+  const [second] = core.take('grant');
+  expect(second?.nodeId).toBe('other');
+  core.end('pi', first?.leaseId ?? leaseId(0), 'succeeded');
+  expect(core.take('cancel')).toMatchObject([{ nodeId: 'other', leaseId: second?.leaseId }]);
+  core.end('other', second?.leaseId ?? leaseId(0), 'succeeded');
+  expect(core.view.job(jobId('one'))?.counts.succeeded).toBe(1);
+});
 
-  it('gives a returning node its task back when nobody else has it', () => {
-    const core = withNode();
-    core.submit('two', { taskCount: 1 });
-    const [grant] = core.take('grant');
-    core.speak('pi', { started: [grant?.leaseId ?? leaseId(0)] });
-    core.wait(1_000);
-    core.wait(8 * 60_000);
-    core.wait(16 * 60_000);
-    core.speak('pi', { held: [grant?.leaseId ?? leaseId(0)] });
-    expect(core.view.task(jobId('two'), 0)?.phase).toBe('staging');
-    expect(core.take('grant')).toEqual([]);
-  });
+it('gives a returning node its task back when nobody else has it', () => {
+  const core = withNode();
+  core.submit('two', { taskCount: 1 });
+  const [grant] = core.take('grant');
+  core.speak('pi', { started: [grant?.leaseId ?? leaseId(0)] });
+  core.wait(1_000);
+  core.wait(8 * 60_000);
+  core.wait(16 * 60_000);
+  core.speak('pi', { held: [grant?.leaseId ?? leaseId(0)] });
+  expect(core.view.task(jobId('two'), 0)?.phase).toBe('staging');
+  expect(core.take('grant')).toEqual([]);
+});
 
-  it('sends a grant again that was never confirmed', () => {
-    const core = withNode();
-    core.submit('one', { taskCount: 1 });
-    const [grant] = core.take('grant');
-    core.wait(16_000);
-    expect(core.take('grant')).toEqual([grant]);
-    core.speak('pi', { started: [grant?.leaseId ?? leaseId(0)] });
-    core.wait(16_000);
-    expect(core.take('grant')).toEqual([]);
-  });
+it('sends a grant again that was never confirmed', () => {
+  const core = withNode();
+  core.submit('one', { taskCount: 1 });
+  const [grant] = core.take('grant');
+  core.wait(16_000);
+  expect(core.take('grant')).toEqual([grant]);
+  core.speak('pi', { started: [grant?.leaseId ?? leaseId(0)] });
+  core.wait(16_000);
+  expect(core.take('grant')).toEqual([]);
+});
 
-  it('ends all attempts of a cancelled job and forgets their results', () => {
-    const core = withNode();
-    core.submit('one', { taskCount: 20 });
-    const grants = core.take('grant');
-    core.give({ kind: 'cancelJob', jobId: jobId('one') });
-    expect(core.take('cancel')).toHaveLength(grants.length);
-    core.end('pi', grants[0]?.leaseId ?? leaseId(0), 'succeeded');
-    expect(core.view.job(jobId('one'))?.counts).toMatchObject({ cancelled: 20, succeeded: 0 });
-  });
+it('ends all attempts of a cancelled job and forgets their results', () => {
+  const core = withNode();
+  core.submit('one', { taskCount: 20 });
+  const grants = core.take('grant');
+  core.give({ kind: 'cancelJob', jobId: jobId('one') });
+  expect(core.take('cancel')).toHaveLength(grants.length);
+  core.end('pi', grants[0]?.leaseId ?? leaseId(0), 'succeeded');
+  expect(core.view.job(jobId('one'))?.counts).toMatchObject({ cancelled: 20, succeeded: 0 });
+});
 
-  it('lets a node that gave a task back rest', () => {
-    const core = withNode();
-    core.submit('one', { taskCount: 1 });
-    const [grant] = core.take('grant');
-    core.end('pi', grant?.leaseId ?? leaseId(0), 'given_back');
-    expect(core.take('grant')).toEqual([]);
-    core.wait(31_000);
-    expect(core.take('grant')).toHaveLength(1);
-  });
+it('lets a node that gave a task back rest', () => {
+  const core = withNode();
+  core.submit('one', { taskCount: 1 });
+  const [grant] = core.take('grant');
+  core.end('pi', grant?.leaseId ?? leaseId(0), 'given_back');
+  expect(core.take('grant')).toEqual([]);
+  core.wait(31_000);
+  expect(core.take('grant')).toHaveLength(1);
+});
 
-  it('comes back from a snapshot with the same tasks, leases and tokens', () => {
-    const core = withNode();
-    core.submit('big', { taskCount: 30 });
-    const grants = core.take('grant');
-    core.end('pi', grants[0]?.leaseId ?? leaseId(0), 'succeeded');
-    const image = imageOf(core.state);
-    const before = core.view;
-    core.state = stateOf(JSON.parse(JSON.stringify({ ...image, columns: {} })) && image);
-    expect(core.view.tasks(all('big'))).toEqual(before.tasks(all('big')));
-    expect(core.view.tokens()).toEqual(before.tokens());
-    core.end('pi', grants[1]?.leaseId ?? leaseId(0), 'succeeded');
-    expect(core.view.job(jobId('big'))?.counts.succeeded).toBe(2);
-  });
+it('comes back from a snapshot with the same tasks, leases and tokens', () => {
+  const core = withNode();
+  core.submit('big', { taskCount: 30 });
+  const grants = core.take('grant');
+  core.end('pi', grants[0]?.leaseId ?? leaseId(0), 'succeeded');
+  const image = imageOf(core.state);
+  const before = core.view;
+  core.state = stateOf(JSON.parse(JSON.stringify({ ...image, columns: {} })) && image);
+  expect(core.view.tasks(all('big'))).toEqual(before.tasks(all('big')));
+  expect(core.view.tokens()).toEqual(before.tokens());
+  core.end('pi', grants[1]?.leaseId ?? leaseId(0), 'succeeded');
+  expect(core.view.job(jobId('big'))?.counts.succeeded).toBe(2);
 });
 
 function all(name: string) {
