@@ -4,6 +4,7 @@ import { makeTaskColumns, stateCode } from './columns.ts';
 import type { DurableFact } from './facts.ts';
 import { dropLease, lookAtOpenNodes } from './leases.ts';
 import { researcherOf, startWaiting, stopWaiting } from './queue/researchers.ts';
+import type { Instant } from './model/ids.ts';
 import type { JobRecord, State } from './state.ts';
 import { mustHave, requestKey } from './state.ts';
 
@@ -19,9 +20,9 @@ export function applyJobFact(state: State, fact: JobFact): void {
     case 'jobCancelled':
       researcherOf(state, job.researcher).waitingTasks -= job.waiting;
       cancelOpenTasks(job);
-      return end(state, job, 'cancelled', fact);
+      return end(state, job, { at: fact.at, state: 'cancelled' });
     case 'jobEnded':
-      return end(state, job, fact.state, fact);
+      return end(state, job, fact);
     case 'jobForgotten':
       return forget(state, job);
   }
@@ -87,10 +88,9 @@ function cancelOpenTasks(job: JobRecord): void {
 function end(
   state: State,
   job: JobRecord,
-  jobState: 'succeeded' | 'failed' | 'cancelled',
-  fact: { readonly at: JobRecord['submittedAt'] },
+  fact: { readonly at: Instant; readonly state: 'succeeded' | 'failed' | 'cancelled' },
 ): void {
-  job.state = jobState;
+  job.state = fact.state;
   job.endedAt = fact.at;
   state.waitingJobs.delete(job.number);
   stopWaiting(state, job);

@@ -52,13 +52,13 @@ export function applyLeaseFact(state: State, fact: LeaseFact): void {
     case 'tasksEnded': {
       let row = 0;
       for (const values of rowsOf(fact.rows, endedRowLength)) {
-        endAttempt(state, fact.at, values, fact.results[row] ?? null);
+        endAttempt(state, values, { at: fact.at, result: fact.results[row] ?? null });
         row += 1;
       }
       return;
     }
     case 'leasesVoided':
-      for (const [id, next] of rowsOf(fact.rows, voidedRowLength)) voidLease(state, fact, id, next);
+      for (const row of rowsOf(fact.rows, voidedRowLength)) voidLease(state, fact, row);
       return;
     case 'leaseRevived':
       return revive(state, leaseOf(state, fact.leaseId));
@@ -85,7 +85,7 @@ function grant(state: State, fact: Extract<LeaseFact, { kind: 'tasksLeased' }>):
     const [jobNumber = -1, taskIndex = -1, nodeNumber = -1, reason = 0, cpu = 0, link = 0] = row;
     const job = mustHave(state.jobs.get(jobNumber), `job ${jobNumber}`);
     addLease(state, job, { leaseId: leaseId(id), taskIndex, nodeNumber, at: fact.at });
-    setTaskState(state, job, taskIndex, 'leased');
+    setTaskState(state, job, { index: taskIndex, next: 'leased' });
     job.tasks.node[taskIndex] = nodeNumber;
     job.tasks.lease[taskIndex] = id;
     job.tasks.leasedAt[taskIndex] = fact.at;
@@ -99,9 +99,8 @@ function grant(state: State, fact: Extract<LeaseFact, { kind: 'tasksLeased' }>):
 
 function endAttempt(
   state: State,
-  at: Instant,
   [id, code = 0, exitCode = 0, cpuMs = 0, next = 0]: readonly number[],
-  result: Sha256 | null,
+  { at, result }: { readonly at: Instant; readonly result: Sha256 | null },
 ): void {
   const lease = leaseOf(state, id);
   const job = mustHave(state.jobs.get(lease.jobNumber), `job ${lease.jobNumber}`);
@@ -114,7 +113,7 @@ function endAttempt(
   const workGhzSeconds = (cpuMs / 1000) * node.inventory.speedGhz;
   if (endCode !== 'given_back') countUse(state, lease, { at, workGhzSeconds });
   const nextState = mustHave(taskStates[next], `task state ${next}`);
-  setTaskState(state, job, index, nextState);
+  setTaskState(state, job, { index, next: nextState });
   job.tasks.node[index] = node.number;
   job.tasks.lease[index] = lease.leaseId;
   job.tasks.endedAt[index] = at;
@@ -122,7 +121,7 @@ function endAttempt(
   job.tasks.endCode[index] = code + 1;
   job.tasks.exitCode[index] = exitCode;
   writeResult(job.tasks, index, result);
-  countAttempt(job, node, index, endCode, cpuMs);
+  countAttempt(job, node, { index, code: endCode, workGhzSeconds });
   restNode(node, endCode, at);
   state.jobsToCheck.add(job.number);
 }
@@ -137,13 +136,12 @@ export function isLoss(code: EndCode): boolean {
 function countAttempt(
   job: JobRecord,
   node: NodeRecord,
-  index: number,
-  code: EndCode,
-  cpuMs: number,
+  end: { readonly index: number; readonly code: EndCode; readonly workGhzSeconds: number },
 ): void {
+  const { index, code, workGhzSeconds } = end;
   if (code === 'succeeded') {
     node.tasksSucceeded += 1;
-    job.workSumGhzSeconds += (cpuMs / 1000) * node.inventory.speedGhz;
+    job.workSumGhzSeconds += workGhzSeconds;
     job.workCount += 1;
   } else if (isLoss(code)) {
     job.tasks.losses[index] = Math.min(255, (job.tasks.losses[index] ?? 0) + 1);
@@ -168,8 +166,7 @@ function restNode(node: NodeRecord, code: EndCode, at: Instant): void {
 function voidLease(
   state: State,
   fact: Extract<LeaseFact, { kind: 'leasesVoided' }>,
-  id: number | undefined,
-  next: number | undefined,
+  [id, next]: readonly number[],
 ): void {
   const lease = leaseOf(state, id);
   const job = mustHave(state.jobs.get(lease.jobNumber), `job ${lease.jobNumber}`);
@@ -177,7 +174,7 @@ function voidLease(
   if (fact.why === 'overdue') dropLease(state, lease);
   else leaveForce(state, lease);
   const nextState = mustHave(taskStates[next ?? -1], `task state ${next}`);
-  setTaskState(state, job, lease.taskIndex, nextState);
+  setTaskState(state, job, { index: lease.taskIndex, next: nextState });
   job.tasks.losses[lease.taskIndex] = Math.min(255, (job.tasks.losses[lease.taskIndex] ?? 0) + 1);
   if (nextState === 'failed') job.tasks.endedAt[lease.taskIndex] = fact.at;
   state.jobsToCheck.add(job.number);
@@ -186,14 +183,18 @@ function voidLease(
 function revive(state: State, lease: LeaseRecord): void {
   const job = mustHave(state.jobs.get(lease.jobNumber), `job ${lease.jobNumber}`);
   lease.phase = 'held';
-  enterForce(state, job, nodeOf(state, lease), lease);
-  setTaskState(state, job, lease.taskIndex, 'leased');
+  enterForce(state, job, lease);
+  setTaskState(state, job, { index: lease.taskIndex, next: 'leased' });
   job.tasks.node[lease.taskIndex] = lease.nodeNumber;
   job.tasks.lease[lease.taskIndex] = lease.leaseId;
 }
 
 /** Moves a task between the job's counts, and the job in and out of the waiting ones. */
-function setTaskState(state: State, job: JobRecord, index: number, next: TaskState): void {
+function setTaskState(
+  state: State,
+  job: JobRecord,
+  { index, next }: { readonly index: number; readonly next: TaskState },
+): void {
   const before = mustHave(taskStates[job.tasks.state[index] ?? -1], `task ${index}`);
   if (before === next) return;
   job[before] -= 1;

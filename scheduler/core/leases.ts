@@ -53,7 +53,6 @@ export function addLease(
     readonly at: Instant;
   },
 ): LeaseRecord {
-  const node = mustHave(state.nodes[options.nodeNumber], `node ${options.nodeNumber}`);
   const lease: LeaseRecord = {
     leaseId: options.leaseId,
     jobNumber: job.number,
@@ -71,17 +70,13 @@ export function addLease(
     upBytes: 0,
   };
   state.leases.set(lease.leaseId, lease);
-  enterForce(state, job, node, lease);
+  enterForce(state, job, lease);
   return lease;
 }
 
 /** Adds the lease's backlog to its site and its place to its node. */
-export function enterForce(
-  state: State,
-  job: JobRecord,
-  node: NodeRecord,
-  lease: LeaseRecord,
-): void {
+export function enterForce(state: State, job: JobRecord, lease: LeaseRecord): void {
+  const node = nodeOf(state, lease);
   const site = siteOf(state, node);
   lease.isVoid = false;
   lease.workGhzSeconds = workOf(job);

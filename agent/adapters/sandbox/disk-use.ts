@@ -22,10 +22,9 @@ export function diskUse(folder: string): number {
       const full = join(path, name);
       const stat = statOf(full);
       if (stat === null) continue;
-      if (stat.nlink > 1 && !stat.isDirectory()) {
-        if (linked.has(stat.ino)) continue;
-        linked.add(stat.ino);
-      }
+      const isLinked = stat.nlink > 1 && !stat.isDirectory();
+      if (isLinked && linked.has(stat.ino)) continue;
+      if (isLinked) linked.add(stat.ino);
       bytes += stat.blocks * 512;
       if (stat.isDirectory()) waiting.push(full);
     }

@@ -110,9 +110,9 @@ function bwrapWords(spec: AttemptSpec, attemptFolder: string): string[] {
     '/work',
     '--remount-ro',
     '/',
-    ...Object.entries(environmentOf(spec, attemptFolder, '/bundle', '/work')).flatMap(
-      ([name, value]) => ['--setenv', name, value],
-    ),
+    ...Object.entries(
+      environmentOf(spec, attemptFolder, { bundle: '/bundle', work: '/work' }),
+    ).flatMap(([name, value]) => ['--setenv', name, value]),
     '--',
     ...(isCountedInside(spec) ? ['prlimit', `--nproc=${spec.maxProcesses}`, '--'] : []),
     ...commandIn(spec, '/bundle'),
@@ -138,7 +138,8 @@ function systemWords(attemptFolder: string): string[] {
 
 /** Without namespaces: the host's own paths stand for /bundle and /work. */
 function bareWords(spec: AttemptSpec, attemptFolder: string): string[] {
-  const variables = environmentOf(spec, attemptFolder, spec.bundlePath, spec.workPath);
+  const folders = { bundle: spec.bundlePath, work: spec.workPath };
+  const variables = environmentOf(spec, attemptFolder, folders);
   return [
     'env',
     '-i',
@@ -150,8 +151,7 @@ function bareWords(spec: AttemptSpec, attemptFolder: string): string[] {
 function environmentOf(
   spec: AttemptSpec,
   attemptFolder: string,
-  bundle: string,
-  work: string,
+  { bundle, work }: { readonly bundle: string; readonly work: string },
 ): Record<string, string> {
   const given = Object.entries(spec.environment).filter(([name]) => variableName.test(name));
   const prefix = spec.isRootFileSystem ? '/usr/local/bin' : `${bundle}/bin:${bundle}`;

@@ -73,7 +73,7 @@ export class BlobStore {
     this.#expectedBytes += expectedSize;
     try {
       await this.#checkSpace(expectedSha, expectedSize, othersBytes);
-      await writeChecked(temporary, stream, expectedSha, expectedSize);
+      await writeChecked(temporary, stream, { sha256: expectedSha, sizeBytes: expectedSize });
       await mkdir(folder, { recursive: true, mode: 0o700 });
       await rename(temporary, this.#path(expectedSha));
       await syncFolder(folder);
@@ -214,8 +214,7 @@ export function isSha256(text: string): boolean {
 async function writeChecked(
   file: string,
   stream: AsyncIterable<Uint8Array>,
-  sha256: string,
-  sizeBytes: number,
+  { sha256, sizeBytes }: { readonly sha256: string; readonly sizeBytes: number },
 ): Promise<void> {
   const hash = createHash('sha256');
   const handle = await open(file, 'wx', 0o600);

@@ -46,12 +46,21 @@ const idleMs = 10 * 60_000;
 class HttpError extends Error {
   readonly status: number;
   readonly code: string;
-  readonly field: string;
+  /** Of the request; empty when no one field is at fault. */
+  readonly field: string = '';
 
-  constructor(status: number, code: string, reason: string, field = '') {
+  constructor(status: number, code: string, reason: string) {
     super(reason);
     this.status = status;
     this.code = code;
+  }
+}
+
+class RefusedEnrolment extends HttpError {
+  override readonly field: string;
+
+  constructor({ code, reason, field }: Extract<Enrolment, { kind: 'refused' }>) {
+    super(403, code, reason);
     this.field = field;
   }
 }
@@ -152,7 +161,7 @@ export class HttpsServer {
     const answer = await this.#options.enrol(message);
     if (answer.kind === 'refused') {
       this.#refusals.count(address);
-      throw new HttpError(403, answer.code, answer.reason, answer.field);
+      throw new RefusedEnrolment(answer);
     }
     response.writeHead(200, { 'content-type': 'application/x-protobuf' });
     response.end(EnrolResponse.encode(answer.response).finish());

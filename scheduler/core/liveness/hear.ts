@@ -24,10 +24,9 @@ export function hear(state: State, command: NodeSpoke, now: Instant): Decision {
   if (node.health === 'quarantined') {
     return { ...nothing, effects: [{ kind: 'quarantine', nodeId: node.nodeId }] };
   }
-  const instance = judgeInstance(state, node, command, now);
+  const instance = judgeInstance(state, command, { node, now });
   if (!instance.isCurrent) return instance.decision;
   const facts: Fact[] = [...instance.decision.facts];
-  const effects: Effect[] = [];
   const isFresh = facts.length > 0 || command.sequence > node.sequence;
   if (node.health !== 'healthy') {
     facts.push({ kind: 'nodeHealthChanged', at: now, nodeNumber: node.number, health: 'healthy' });
@@ -47,13 +46,13 @@ export function hear(state: State, command: NodeSpoke, now: Instant): Decision {
     sequence: command.sequence,
     status: isFresh ? command.status : null,
   });
-  const talk = new Conversation(state, node, now, facts, effects);
+  const talk = new Conversation(state, { node, now, facts });
   talk.ended(command.ended);
   for (const leaseId of command.started) talk.advance(leaseId, 'running');
   for (const leaseId of command.exited) talk.advance(leaseId, 'sending');
   if (command.held !== null && isFresh) talk.reconcile(command.held);
   talk.transfers(command);
-  return { facts, effects, answer: { kind: 'done' } };
+  return { facts, effects: talk.effects, answer: { kind: 'done' } };
 }
 
 type Judgement =
@@ -63,9 +62,8 @@ type Judgement =
 /** A newer instance replaces an older one; two that alternate, or share a number, are clones. */
 function judgeInstance(
   state: State,
-  node: NodeRecord,
   command: NodeSpoke,
-  now: Instant,
+  { node, now }: { readonly node: NodeRecord; readonly now: Instant },
 ): Judgement {
   if (command.instanceNumber > node.instanceNumber) {
     const changed: Fact = {
@@ -96,11 +94,11 @@ function sameInventory(node: NodeRecord, command: NodeSpoke): boolean {
 
 /** The parts of one message that speak of leases; collects what follows from them. */
 class Conversation {
+  readonly effects: Effect[] = [];
   readonly #state: State;
   readonly #node: NodeRecord;
   readonly #now: Instant;
   readonly #facts: Fact[];
-  readonly #effects: Effect[];
   readonly #instanceSince: Instant;
   /** Leases and tasks that this message has ended. */
   readonly #endedLeases = new Set<LeaseId>();
@@ -108,12 +106,15 @@ class Conversation {
   /** Phases that this message has told: facts are applied when all of it was judged. */
   readonly #phases = new Map<LeaseId, LeasePhase>();
 
-  constructor(state: State, node: NodeRecord, now: Instant, facts: Fact[], effects: Effect[]) {
+  /** Adds to the facts that the message has brought so far. */
+  constructor(
+    state: State,
+    { node, now, facts }: { node: NodeRecord; now: Instant; facts: Fact[] },
+  ) {
     this.#state = state;
     this.#node = node;
     this.#now = now;
     this.#facts = facts;
-    this.#effects = effects;
     // The change of instance, if this message brings it, is not applied yet.
     const isNew = facts.some((fact) => fact.kind === 'nodeInstanceChanged');
     this.#instanceSince = isNew ? now : node.instanceSince;
@@ -138,7 +139,7 @@ class Conversation {
         continue;
       }
       if (!end.isResultPresent) {
-        this.#effects.push({
+        this.effects.push({
           kind: 'blobMissing',
           nodeId: this.#node.nodeId,
           leaseId: end.leaseId,
@@ -160,7 +161,7 @@ class Conversation {
       this.#acknowledge(end.leaseId);
     }
     if (rows.length > 0) this.#facts.push({ kind: 'tasksEnded', at: this.#now, rows, results });
-    for (const job of jobs) this.#effects.push({ kind: 'jobChanged', jobId: job.jobId });
+    for (const job of jobs) this.effects.push({ kind: 'jobChanged', jobId: job.jobId });
   }
 
   /** What becomes of the task; `superseded`: this end changes nothing. */
@@ -184,11 +185,11 @@ class Conversation {
     );
     if (rival === undefined || rival === lease || rival.isVoid) return;
     const node = mustHave(this.#state.nodes[rival.nodeNumber], `node ${rival.nodeNumber}`);
-    this.#effects.push({ kind: 'cancel', nodeId: node.nodeId, leaseId: rival.leaseId });
+    this.effects.push({ kind: 'cancel', nodeId: node.nodeId, leaseId: rival.leaseId });
   }
 
   #acknowledge(leaseId: LeaseId): void {
-    this.#effects.push({ kind: 'acknowledge', nodeId: this.#node.nodeId, leaseId });
+    this.effects.push({ kind: 'acknowledge', nodeId: this.#node.nodeId, leaseId });
   }
 
   /** Phases only go forward: neither a late message nor a later part of this one takes one back. */
@@ -201,7 +202,7 @@ class Conversation {
     this.#phases.set(leaseId, phase);
     this.#facts.push({ kind: 'leasePhase', at: this.#now, leaseId, phase });
     const job = this.#state.jobs.get(lease.jobNumber);
-    if (job !== undefined) this.#effects.push({ kind: 'jobChanged', jobId: job.jobId });
+    if (job !== undefined) this.effects.push({ kind: 'jobChanged', jobId: job.jobId });
   }
 
   /** Holds what the node has against what it should have. */
@@ -213,7 +214,7 @@ class Conversation {
       const lease = this.#state.leases.get(leaseId);
       if (lease === undefined) {
         // Nobody needs it any more: it ends, and its result is acknowledged when it comes.
-        this.#effects.push({ kind: 'cancel', nodeId, leaseId });
+        this.effects.push({ kind: 'cancel', nodeId, leaseId });
         continue;
       }
       if (lease.nodeNumber !== this.#node.number) continue;
@@ -227,7 +228,7 @@ class Conversation {
       const isOld = this.#now - lease.sentAt >= grantResendMs;
       if (!isOld && lease.sentAt >= this.#instanceSince) continue;
       this.#facts.push({ kind: 'leaseResent', at: this.#now, leaseId: lease.leaseId });
-      this.#effects.push(grantOf(this.#state, this.#node, lease));
+      this.effects.push(grantOf(this.#state, this.#node, lease));
     }
   }
 
@@ -241,7 +242,7 @@ class Conversation {
       this.#endedTasks.add(key);
       return;
     }
-    this.#effects.push({
+    this.effects.push({
       kind: 'cancel',
       nodeId: this.#node.nodeId,
       leaseId: lease.leaseId,
@@ -252,22 +253,28 @@ class Conversation {
     for (const { leaseId, direction } of command.transfersDone) {
       if (this.#isOwn(leaseId)) this.#facts.push({ kind: 'transferEnded', leaseId, direction });
     }
-    const site = mustHave(this.#state.sites[this.#node.siteNumber], 'site');
-    for (const { leaseId, direction, sizeBytes, isSlotIdle } of command.transfersWanted) {
-      if (!this.#isOwn(leaseId)) {
-        if (!this.#state.leases.has(leaseId)) {
-          this.#effects.push({ kind: 'cancel', nodeId: this.#node.nodeId, leaseId });
-          if (direction === 'up') this.#acknowledge(leaseId);
-        }
-        continue;
-      }
-      if (site.lanes[direction].active.has(leaseId)) {
-        // The grant was lost.
-        this.#effects.push({ kind: 'transfer', nodeId: this.#node.nodeId, leaseId, direction });
-        continue;
-      }
-      this.#facts.push({ kind: 'transferQueued', leaseId, direction, sizeBytes, isSlotIdle });
+    for (const wanted of command.transfersWanted) this.#queue(wanted);
+  }
+
+  #queue({
+    leaseId,
+    direction,
+    sizeBytes,
+    isSlotIdle,
+  }: NodeSpoke['transfersWanted'][number]): void {
+    const { nodeId, siteNumber } = this.#node;
+    if (this.#isOwn(leaseId)) {
+      const { lanes } = mustHave(this.#state.sites[siteNumber], `site ${siteNumber}`);
+      // One that is granted already: the grant was lost.
+      if (lanes[direction].active.has(leaseId)) {
+        this.effects.push({ kind: 'transfer', nodeId, leaseId, direction });
+      } else
+        this.#facts.push({ kind: 'transferQueued', leaseId, direction, sizeBytes, isSlotIdle });
+      return;
     }
+    if (this.#state.leases.has(leaseId)) return;
+    this.effects.push({ kind: 'cancel', nodeId, leaseId });
+    if (direction === 'up') this.#acknowledge(leaseId);
   }
 
   #isOwn(leaseId: LeaseId): boolean {

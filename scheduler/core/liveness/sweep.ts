@@ -1,6 +1,7 @@
 // Deadlines that have passed: silent nodes, lost grants, stuck transfers. A sweep looks at every
 // node, which at 10,000 of them is well under a millisecond of each second.
 
+import type { Direction } from '../commands.ts';
 import type { Decision } from '../decision.ts';
 import { nothing, refuse } from '../decision.ts';
 import type { Effect } from '../effects.ts';
@@ -13,69 +14,62 @@ import {
   unheardSuspectAfterMs,
 } from '../limits.ts';
 import type { Instant, NodeId } from '../model/ids.ts';
-import type { LeaseRecord, NodeRecord, State } from '../state.ts';
+import type { LeaseRecord, NodeRecord, SiteRecord, State } from '../state.ts';
 import { mustHave } from '../state.ts';
 import { endOverdue } from './overdue.ts';
 import { jobsOf, leasesOfNode, voidLeases } from './void-leases.ts';
+
+interface Part {
+  readonly facts: readonly Fact[];
+  readonly effects: readonly Effect[];
+}
+
+const quiet: Part = { facts: [], effects: [] };
 
 /** Acts on every deadline that has passed. */
 export function sweep(state: State, now: Instant): Decision {
   const facts: Fact[] = [];
   const effects: Effect[] = [];
-  for (const node of state.nodes) sweepNode(state, node, now, facts, effects);
-  resendGrants(state, now, facts, effects);
-  expireTransfers(state, now, facts);
-  const overdue = endOverdue(state, now);
-  facts.push(...overdue.facts);
-  effects.push(...overdue.effects);
+  const add = (part: Part): void => {
+    facts.push(...part.facts);
+    effects.push(...part.effects);
+  };
+  for (const node of state.nodes) {
+    const { number: nodeNumber, restsUntil } = node;
+    if (restsUntil > 0 && restsUntil <= now) facts.push({ kind: 'nodeRested', nodeNumber });
+    if (node.health === 'healthy' || node.health === 'suspect') add(sweepNode(state, node, now));
+  }
+  add(resendGrants(state, now));
+  facts.push(...expireTransfers(state, now));
+  add(endOverdue(state, now));
   return { facts, effects, answer: { kind: 'done' } };
 }
 
-function sweepNode(
-  state: State,
-  node: NodeRecord,
-  now: Instant,
-  facts: Fact[],
-  effects: Effect[],
-): void {
-  const nodeNumber = node.number;
-  if (node.restsUntil > 0 && node.restsUntil <= now) facts.push({ kind: 'nodeRested', nodeNumber });
-  if (node.health !== 'healthy' && node.health !== 'suspect') return;
+function sweepNode(state: State, node: NodeRecord, now: Instant): Part {
+  const { nodeId, number: nodeNumber } = node;
+  const watchStarted: Fact = { kind: 'watchStarted', at: now, nodeNumber };
+  const effects: Effect[] = [{ kind: 'askReport', nodeId }];
   // First sweep after a start: everybody gets the full time again. What a node reported before the
   // scheduler listened is lost, and what was soft is told anew: it is asked.
-  if (node.watchedSince === 0) {
-    facts.push({ kind: 'watchStarted', at: now, nodeNumber });
-    effects.push({ kind: 'askReport', nodeId: node.nodeId });
-    return;
-  }
-  if (node.health === 'suspect') {
-    loseTasks(state, node, now, facts, effects);
-    return;
-  }
+  if (node.watchedSince === 0) return { facts: [watchStarted], effects };
+  if (node.health === 'suspect') return loseTasks(state, node, now);
   const silentMs = now - Math.max(node.lastHeardAt ?? 0, node.watchedSince);
-  if (silentMs < (node.lastHeardAt === null ? unheardSuspectAfterMs : suspectAfterMs)) return;
-  facts.push(
-    { kind: 'nodeHealthChanged', at: now, nodeNumber, health: 'suspect' },
-    { kind: 'watchStarted', at: now, nodeNumber },
-  );
-  effects.push({ kind: 'askReport', nodeId: node.nodeId });
+  const mostMs = node.lastHeardAt === null ? unheardSuspectAfterMs : suspectAfterMs;
+  if (silentMs < mostMs) return quiet;
+  const suspect: Fact = { kind: 'nodeHealthChanged', at: now, nodeNumber, health: 'suspect' };
+  return { facts: [suspect, watchStarted], effects };
 }
 
 /** Takes the tasks of a suspect node whose jobs' patience is over, and then the node's health. */
-function loseTasks(
-  state: State,
-  node: NodeRecord,
-  now: Instant,
-  facts: Fact[],
-  effects: Effect[],
-): void {
+function loseTasks(state: State, node: NodeRecord, now: Instant): Part {
   const suspectMs = now - node.watchedSince;
   const held = leasesOfNode(state, node);
   const overdue = held.filter((lease) => suspectMs >= patienceOf(state, lease));
-  facts.push(...voidLeases(state, overdue, { at: now, why: 'node_lost' }));
-  effects.push(...jobsOf(state, overdue));
-  if (suspectMs < defaultLostAfterMs || overdue.length < held.length) return;
-  facts.push({ kind: 'nodeHealthChanged', at: now, nodeNumber: node.number, health: 'lost' });
+  const facts: Fact[] = [...voidLeases(state, overdue, { at: now, why: 'node_lost' })];
+  if (suspectMs >= defaultLostAfterMs && overdue.length === held.length) {
+    facts.push({ kind: 'nodeHealthChanged', at: now, nodeNumber: node.number, health: 'lost' });
+  }
+  return { facts, effects: jobsOf(state, overdue) };
 }
 
 function patienceOf(state: State, lease: LeaseRecord): number {
@@ -83,18 +77,19 @@ function patienceOf(state: State, lease: LeaseRecord): number {
 }
 
 /** Grants that were never confirmed, after a lost message or a restart. */
-function resendGrants(state: State, now: Instant, facts: Fact[], effects: Effect[]): void {
-  let sent = 0;
+function resendGrants(state: State, now: Instant): Part {
+  const facts: Fact[] = [];
+  const effects: Effect[] = [];
   for (const lease of state.leases.values()) {
-    if (sent >= resendsPerSweep) return;
+    if (facts.length >= resendsPerSweep) break;
     if (lease.isVoid || lease.phase !== 'granted') continue;
     if (now - lease.sentAt < grantResendMs) continue;
     const node = mustHave(state.nodes[lease.nodeNumber], `node ${lease.nodeNumber}`);
     if (node.health !== 'healthy') continue;
     facts.push({ kind: 'leaseResent', at: now, leaseId: lease.leaseId });
     effects.push(grantOf(state, node, lease));
-    sent += 1;
   }
+  return { facts, effects };
 }
 
 /** The grant of a lease in force, to be sent (again). */
@@ -110,14 +105,18 @@ export function grantOf(state: State, node: NodeRecord, lease: LeaseRecord): Eff
 }
 
 /** A node that died in the middle of a transfer must not block its site's lane. */
-function expireTransfers(state: State, now: Instant, facts: Fact[]): void {
-  for (const site of state.sites) {
-    for (const direction of ['down', 'up'] as const) {
-      for (const [leaseId, deadline] of site.lanes[direction].active) {
-        if (deadline <= now) facts.push({ kind: 'transferEnded', leaseId, direction });
-      }
+function expireTransfers(state: State, now: Instant): readonly Fact[] {
+  const facts: Fact[] = [];
+  const expire = (site: SiteRecord, direction: Direction): void => {
+    for (const [leaseId, deadline] of site.lanes[direction].active) {
+      if (deadline <= now) facts.push({ kind: 'transferEnded', leaseId, direction });
     }
+  };
+  for (const site of state.sites) {
+    expire(site, 'down');
+    expire(site, 'up');
   }
+  return facts;
 }
 
 /** The bus saw a connection of the node close: it is suspect at once. It is asked all the same, as

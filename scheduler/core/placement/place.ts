@@ -132,7 +132,8 @@ class Placement {
     for (const job of jobs) {
       const taskIndex = this.#nextTask(job);
       if (taskIndex === null || refuseNode(job, node, this.#now) !== null) continue;
-      const balance = this.#balance(site, node, job, taskIndex);
+      const load = loadOf(site, this.#loads.get(site.number));
+      const balance = balanceWith(load, this.#costOf(node, job, taskIndex));
       if (balance === null) continue;
       kinds += 1;
       if (best === null || balance.imbalance < best.balance.imbalance) {
@@ -140,11 +141,6 @@ class Placement {
       }
     }
     return best === null ? null : { ...best, isOnly: kinds === 1 };
-  }
-
-  #balance(site: SiteRecord, node: NodeRecord, job: JobRecord, taskIndex: number): Balance | null {
-    const load = loadOf(site, this.#loads.get(site.number));
-    return balanceWith(load, this.#costOf(node, job, taskIndex));
   }
 
   #costOf(node: NodeRecord, job: JobRecord, taskIndex: number): TaskCost {
