@@ -18,7 +18,7 @@ beforeAll(async () => {
   rig = await Rig.start();
   // Thin enough that staging and sending are seen: 1 MB/s in each direction.
   await rig.addNodes(['one', 'two'], { rate: '8 Mbit/s' });
-});
+}, longTestMs);
 afterEach((context) => {
   if (context.task.result?.state === 'fail') process.stderr.write(`${rig.logs()}\n`);
 });

@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { longTestMs } from './program.ts';
 import { Rig } from './rig.ts';
 
 let rig: Rig;
@@ -10,7 +11,7 @@ let rig: Rig;
 beforeAll(async () => {
   rig = await Rig.start();
   await rig.addNodes(['one', 'two']);
-});
+}, longTestMs);
 afterEach((context) => {
   if (context.task.result?.state === 'fail') process.stderr.write(`${rig.logs()}\n`);
 });
