@@ -19,6 +19,8 @@ await build({
   platform: 'node',
   target: 'node18',
   format: 'cjs',
+  // The agent asks it for the board alone; the rest of it would be two fifths of the bundle.
+  alias: { systeminformation: './node_modules/systeminformation/lib/system.js' },
   logLevel: 'warning',
 });
 for (const file of [

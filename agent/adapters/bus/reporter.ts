@@ -10,22 +10,24 @@ import type { NodeBus } from './node-bus.ts';
 const reportsAfterNews = 3;
 const reportsBetween = 20;
 
+export interface ReporterOptions {
+  readonly instance: { readonly instanceNumber: number; readonly instanceId: string };
+  readonly owner: Pick<Owner, 'status' | 'inventory'>;
+  readonly bus: Pick<NodeBus, 'say'>;
+}
+
 export class Reporter {
-  readonly #instance: { readonly instanceNumber: number; readonly instanceId: string };
-  readonly #owner: Owner;
-  readonly #bus: NodeBus;
+  readonly #instance: ReporterOptions['instance'];
+  readonly #owner: ReporterOptions['owner'];
+  readonly #bus: ReporterOptions['bus'];
   #sequence = 0;
   #reports = 0;
   #told = '';
 
-  constructor(options: {
-    readonly instance: { readonly instanceNumber: number; readonly instanceId: string };
-    readonly owner: Owner;
-    readonly bus: NodeBus;
-  }) {
-    this.#instance = options.instance;
-    this.#owner = options.owner;
-    this.#bus = options.bus;
+  constructor({ instance, owner, bus }: ReporterOptions) {
+    this.#instance = instance;
+    this.#owner = owner;
+    this.#bus = bus;
   }
 
   /** What is said while the connection is away is lost, and said again by the core. */
