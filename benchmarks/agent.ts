@@ -21,8 +21,8 @@ interface Scale {
 }
 
 const scales: Readonly<Record<Size, Scale>> = {
-  // Two idle reports, 180 s apart, fall into it.
-  full: { windows: 6, windowMs: 62_000, isHurried: false },
+  // An idle report, every 180 s with its jitter, falls into it.
+  full: { windows: 4, windowMs: 56_000, isHurried: false },
   tiny: { windows: 1, windowMs: 6_000, isHurried: true },
 };
 

@@ -116,7 +116,9 @@ class InstantNodes {
     this.#sequence += 1;
     const hash = createHash('sha256').update(String(leaseId)).digest('hex');
     const result = this.#hasResult ? { sha256: sha256(hash), sizeBytes: 500 } : null;
-    const end = { leaseId, code: 'succeeded', exitCode: 0, cpuMs: 1_234, wallMs: 1_250 } as const;
+    // Times differ from task to task, as they do in earnest: the journal is deflated.
+    const cpuMs = 1_000 + ((leaseId * 7_919) % 60_000);
+    const end = { leaseId, code: 'succeeded', exitCode: 0, cpuMs, wallMs: cpuMs } as const;
     const ended = [{ ...end, result, isResultPresent: true }];
     this.loop?.post({ ...spokeOf(nodeId, this.#sequence), ended });
   }
