@@ -34,7 +34,7 @@ export type DurableFact =
     }
   /** It leaves the core: its tasks are not listed any more. */
   | { readonly kind: 'jobForgotten'; readonly at: Instant; readonly jobNumber: number }
-  /** Rows of `leasedRowLength` numbers; see `leased-row.ts`. Lease ids count up from the first. */
+  /** Rows of `leasedRowLength` numbers; see `rows.ts`. Lease ids count up from the first. */
   | {
       readonly kind: 'tasksLeased';
       readonly at: Instant;
