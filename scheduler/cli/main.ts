@@ -21,7 +21,8 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 process.exitCode = await runProgram(process.argv.slice(2), {
   out: (text) => void process.stdout.write(text),
   err: (text) => void process.stderr.write(text),
-  isTty: process.stdout.isTTY,
+  // Undefined, against its type, where the output is not a terminal.
+  isTty: Boolean(process.stdout.isTTY),
   env: process.env,
   signal: interrupt.signal,
   now: () => Date.now(),

@@ -34,7 +34,10 @@ beforeAll(async () => {
     ...process.env,
     PATH: `${bin}:${process.env['PATH']}`,
     XDG_CONFIG_HOME: join(rig.folder, '.config'),
-    NO_COLOR: '',
+    NO_COLOR: undefined,
+    FORCE_COLOR: undefined,
+    // Many tools colour pipes in CI; ours prints plainly to whatever is no terminal.
+    CI: 'true',
   };
   const ports = JSON.parse(readFileSync(join(rig.data, 'ports.json'), 'utf8')) as PortsFile;
   const names = new Names({
