@@ -1,5 +1,6 @@
 // The agent's end of NATS: connects for ever, says what the core says, and hands on what it hears.
 
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { NatsConnection } from 'nats';
 import { ErrorCode, NatsError, connect } from 'nats';
 import { FromNode } from '../../../proto/gen/punnet/v1/agent.ts';
@@ -13,6 +14,8 @@ import { fromBytes, toMessage } from './wire.ts';
 /** Between tries to connect, twice as long each time. */
 const longestWaitMs = 60_000;
 const longestRefusedWaitMs = 600_000;
+/** At the end, for what was said last to leave; the next start says it again. */
+const lastWordsMs = 1_000;
 
 export interface NodeBusOptions {
   readonly identity: Identity;
@@ -83,7 +86,7 @@ export class NodeBus {
     else log('not connected', { tries, error: String(end) });
     const longestMs = isRefused ? longestRefusedWaitMs : longestWaitMs;
     const spanMs = Math.min(longestMs, 500 * 2 ** Math.min(tries, 12)) * (0.5 + Math.random());
-    await new Promise((resolve) => setTimeout(resolve, spanMs));
+    await sleep(spanMs);
   }
 
   #listen(connection: NatsConnection): void {
@@ -128,9 +131,17 @@ export class NodeBus {
     connection.publish(fromNodeSubject(this.#options.identity.nodeId), bytes);
   }
 
+  /** What was said reaches a server that is there; draining would wait for one that is not. */
   async stop(): Promise<void> {
     this.#isStopped = true;
-    await this.#connection?.drain().catch(() => undefined);
+    const connection = this.#connection;
+    if (connection === undefined) return;
+    if (this.#isConnected) {
+      const drained = connection.drain().catch(() => undefined);
+      await Promise.race([drained, sleep(lastWordsMs, undefined, { ref: false })]);
+    }
+    // Not awaited: a client that tries to reconnect closes only after its try.
+    void connection.close();
   }
 }
 

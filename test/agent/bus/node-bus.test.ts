@@ -19,6 +19,7 @@ afterEach(async () => {
 });
 
 interface Started {
+  readonly bus: NodeBus;
   readonly publicKey: string;
   readonly logged: string[];
   /** Resolves when this was posted or logged so many times. */
@@ -55,7 +56,7 @@ async function startBus(): Promise<Started> {
       waiting.add(look);
       look();
     });
-  return { publicKey, logged, saw };
+  return { bus, publicKey, logged, saw };
 }
 
 test('it comes back when nats-server was away', async () => {
@@ -89,4 +90,21 @@ test('a revoked node tells its owner what to do, and tries on, ever more slowly'
   expect(logged.findLast((line) => line.startsWith('refused'))).toMatch(
     /does not accept node pi any more; it was revoked, perhaps: ask the operator.*new token/,
   );
+});
+
+test.each([
+  ['is connected', 'connected', 1],
+  ['was just cut off', 'disconnect', 1],
+  ['tries to connect', 'disconnect', 2],
+  ['gave up for now', 'refused', 1],
+])('it stops at once when it %s', async (_, said, times) => {
+  const { bus, saw, publicKey } = await startBus();
+  await saw('connected');
+  if (said !== 'connected') await rig.server.revokeUsers([publicKey]);
+  await saw(said, times);
+  const outcome = await Promise.race([
+    bus.stop().then(() => 'stopped'),
+    new Promise((resolve) => setTimeout(resolve, 2_000, 'hangs')),
+  ]);
+  expect(outcome).toBe('stopped');
 });
