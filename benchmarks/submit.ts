@@ -111,8 +111,11 @@ async function inputsSpec(
 ): Promise<JobSpec> {
   const blobs = await placeInputs(join(folder, 'scheduler'), scale.tasks);
   const tasks = blobs.map((blob, index) => ({ path: `in/${index}.txt`, blob }));
-  const manifest = await upload(connection, TaskManifest.encode({ tasks }).finish());
-  return { ...plain, tasks: { count: 0, inputs: [], manifest } };
+  const manifest = await upload(
+    connection,
+    TaskManifest.encode(TaskManifest.fromPartial({ tasks })).finish(),
+  );
+  return { ...plain, tasks: { count: 0, inputs: [], manifest, rows: '', columns: [] } };
 }
 
 /** Puts inputs where uploads would have put them: to sync each of 100,000 takes minutes. */

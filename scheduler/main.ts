@@ -8,6 +8,7 @@ import pino from 'pino';
 import { BlobStore } from './adapters/blobs/blob-store.ts';
 import { CapabilitySigner, loadCapabilityKey } from './adapters/blobs/capability.ts';
 import { LeaseComposer } from './adapters/blobs/lease-composer.ts';
+import { Manifests } from './adapters/blobs/manifests.ts';
 import { DataFolderError } from './adapters/durable-file.ts';
 import { Enroller } from './adapters/enroller.ts';
 import { HttpsServer } from './adapters/https/https-server.ts';
@@ -91,7 +92,8 @@ async function start(config: Config, log: pino.Logger, stops: Stops): Promise<vo
   const view = (): Loop['view'] => loop.view;
   const now = (): Instant => loop.now();
   const nats = await startNats(config, folder, { log, stops });
-  const composer = new LeaseComposer({ blobs, signer, view, now });
+  const manifests = new Manifests(blobs);
+  const composer = new LeaseComposer({ manifests, signer, view, now });
   const link = await NodeLink.connect({
     ...{ url: nats.url, caPem: pki.caPem },
     credentials: await folder.identity.schedulerCredentials(),
@@ -116,6 +118,7 @@ async function start(config: Config, log: pino.Logger, stops: Stops): Promise<vo
     now,
     makeToken: () => makeToken(pki.caFingerprint),
     enrolUrl: urls.https,
+    taskList: (sha256) => manifests.get(sha256),
     endpoint: urls.endpoint,
     onFault: (error) => log.error(error, 'a call failed'),
     bytesOf: (siteId, direction) => https.bytes(siteId, direction),

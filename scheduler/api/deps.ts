@@ -2,6 +2,7 @@
 
 import type { Readable } from 'node:stream';
 import type { BlobRef } from '../../proto/gen/punnet/v1/common.ts';
+import type { TaskEntry } from '../../proto/gen/punnet/v1/job.ts';
 import type { Answer, Command, Instant, View } from '../core/index.ts';
 
 export interface Blobs {
@@ -14,11 +15,20 @@ export interface Blobs {
   missing<B extends BlobRef>(principal: string, blobs: readonly B[]): Promise<readonly B[]>;
 }
 
+/** The list of a job's tasks. */
+export interface TaskList {
+  readonly length: number;
+  /** Throws when there is no such task, or it cannot be read. */
+  entry(index: number): TaskEntry;
+}
+
 export interface ApiDeps {
   readonly view: () => View;
   readonly submit: (command: Command) => Promise<Answer>;
   readonly now: () => Instant;
   readonly blobs: Blobs;
+  /** A TaskManifest by its hash. */
+  readonly taskList: (sha256: string) => TaskList | Promise<TaskList>;
   readonly hashToken: (token: string) => string;
   readonly makeToken: () => string;
   readonly caPem: string;

@@ -2,7 +2,7 @@
 
 import type { ServerWritableStream } from '@grpc/grpc-js';
 import { status } from '@grpc/grpc-js';
-import { Job } from '../../proto/gen/punnet/v1/job.ts';
+import { Job, Task } from '../../proto/gen/punnet/v1/job.ts';
 import type {
   JobServiceServer,
   ListJobsRequest,
@@ -19,10 +19,11 @@ import { streaming, unary } from './calls.ts';
 import type { ApiDeps } from './deps.ts';
 import { ApiError, fromRefusal, invalid } from './errors.ts';
 import { explain } from './explain-job.ts';
-import { jobStateOf, taskPhaseOf, toJob, toTask } from './messages.ts';
+import { jobStateOf, taskPhaseOf, toJob } from './messages.ts';
 import { ownJob, ownTask, readResult } from './own.ts';
 import { fitting, pageSize, pageToken, readPageToken } from './pages.ts';
 import { submitJob } from './submit-job.ts';
+import { toTasks } from './task-list.ts';
 import type { Watchers } from './watch.ts';
 
 export function jobService(deps: ApiDeps, watchers: Watchers): JobServiceServer {
@@ -41,8 +42,10 @@ export function jobService(deps: ApiDeps, watchers: Watchers): JobServiceServer 
     }),
     listTasks: unary(deps, (request, caller) => listTasks(deps, request, caller)),
     getTaskResult: unary(deps, async (request, caller) => {
-      const task = ownTask(deps, request, caller);
-      return { task: toTask(task), result: await readResult(deps, task) };
+      const found = ownTask(deps, request, caller);
+      const { template } = ownJob(deps, request.jobId, caller);
+      const [task] = await toTasks(deps, template, [found]);
+      return { task, result: await readResult(deps, found) };
     }),
     explainJob: unary(deps, (request, caller) => explain(deps, request, caller)),
   };
@@ -66,17 +69,22 @@ function listJobs(deps: ApiDeps, request: ListJobsRequest, caller: Principal): L
   return { jobs: [...jobs], nextPageToken: isMore ? pageToken(list, last.number) : '' };
 }
 
-function listTasks(deps: ApiDeps, request: ListTasksRequest, caller: Principal): ListTasksResponse {
-  const { jobId } = ownJob(deps, request.jobId, caller);
+async function listTasks(
+  deps: ApiDeps,
+  request: ListTasksRequest,
+  caller: Principal,
+): Promise<ListTasksResponse> {
+  const { jobId, template } = ownJob(deps, request.jobId, caller);
   const phase = taskPhaseOf(request.state);
   if (phase === null && request.state !== TaskState.UNSPECIFIED) throw unknownState(request.state);
   const limit = pageSize(request.pageSize);
   const list = `tasks ${request.state} ${jobId}`;
   const from = readPageToken(list, request.pageToken) ?? 0;
-  const tasks = deps.view().tasks({ jobId, phase, from, limit: limit + 1 });
-  const next = tasks[limit];
+  const found = deps.view().tasks({ jobId, phase, from, limit: limit + 1 });
+  const tasks = fitting(await toTasks(deps, template, found.slice(0, limit)), Task);
+  const next = found[tasks.length];
   return {
-    tasks: tasks.slice(0, limit).map(toTask),
+    tasks: [...tasks],
     nextPageToken: next === undefined ? '' : pageToken(list, next.index),
   };
 }

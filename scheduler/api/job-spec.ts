@@ -4,7 +4,15 @@
 import type { Bundle as ProtoBundle, InputFile, JobSpec } from '../../proto/gen/punnet/v1/job.ts';
 import type { BlobRef as ProtoBlobRef } from '../../proto/gen/punnet/v1/common.ts';
 import type { BlobRef, JobTemplate } from '../core/index.ts';
-import { architectures, findUnknownPlaceholders, isArchitecture, sha256 } from '../core/index.ts';
+import {
+  architectures,
+  columnProblem,
+  findUnknownPlaceholders,
+  isArchitecture,
+  isInside,
+  placeholders,
+  sha256,
+} from '../core/index.ts';
 import type { Violation } from './errors.ts';
 import type { Unit } from './quantities.ts';
 import { bytes, formatQuantity, parseQuantity, span, work, wrongQuantity } from './quantities.ts';
@@ -67,13 +75,15 @@ class SpecCheck {
   readonly #blobs: { readonly field: string; readonly blob: BlobRef }[] = [];
   readonly #isDraft: boolean;
   #hasInputs = false;
+  #columns: readonly string[] = [];
 
   constructor(isDraft: boolean) {
     this.#isDraft = isDraft;
   }
 
   run(spec: JobSpec): CheckedSpec {
-    this.#hasInputs = (spec.tasks?.count ?? 0) === 0;
+    this.#columns = spec.tasks?.columns ?? [];
+    this.#hasInputs = (spec.tasks?.count ?? 0) === 0 && this.#columns.length === 0;
     this.#size(spec);
     if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/.test(spec.name)) {
       this.#no('name', `wanted 1 to 63 letters, digits, ".", "_" or "-", ${found(spec.name)}`);
@@ -87,6 +97,7 @@ class SpecCheck {
       outputs: this.#outputs(spec.outputs),
       taskCount: this.#taskCount(spec),
       manifest: this.#manifest(spec),
+      ...(this.#columns.length > 0 && { columns: this.#columns }),
       taskInputBytes: [],
       profile: {
         workGhzSeconds: this.#quantity('profile.work', spec.profile?.work ?? '', work),
@@ -165,13 +176,21 @@ class SpecCheck {
     if (text.length > limits.wordChars || text.includes('\0')) {
       this.#no(field, `wanted at most ${limits.wordChars} characters, none of them NUL`);
     }
-    for (const name of findUnknownPlaceholders(text)) {
-      const known = '{index}, {input}, {input.name}, {input.stem}, and {{ for a brace';
-      this.#no(field, `there is no placeholder {${name}}; there are ${known}`);
+    this.#placeholders(field, text);
+  }
+
+  #placeholders(field: string, text: string): void {
+    for (const name of findUnknownPlaceholders(text, this.#columns)) {
+      const known = [...placeholders, ...this.#columns].map((each) => `{${each}}`).join(', ');
+      this.#no(field, `there is no placeholder {${name}}; there are ${known}, and {{ for a brace`);
     }
     const [wanting] = /\{input(\.name|\.stem)?\}/.exec(text.replaceAll('{{', '')) ?? [];
     if (wanting === undefined || this.#hasInputs) return;
-    this.#no(field, `${wanting} wants tasks.inputs; with tasks.count there is only {index}`);
+    const has =
+      this.#columns.length > 0
+        ? 'with tasks.rows there are {index} and its columns'
+        : 'with tasks.count there is only {index}';
+    this.#no(field, `${wanting} wants tasks.inputs; ${has}`);
   }
 
   #environment(variables: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
@@ -185,6 +204,7 @@ class SpecCheck {
         this.#no(field, 'wanted a name of letters, digits and "_"');
       }
       if (value.includes('\0')) this.#no(field, 'wanted a value without NUL');
+      this.#placeholders(field, value);
     }
     return variables;
   }
@@ -207,9 +227,7 @@ class SpecCheck {
 
   /** A path that stays in the work folder. */
   #path(field: string, path: string): void {
-    const parts = path.split('/');
-    const isInside = path !== '' && !parts.some((part) => ['', '.', '..'].includes(part));
-    if (!isInside) this.#no(field, `wanted a path inside the work folder, ${found(path)}`);
+    if (!isInside(path)) this.#no(field, `wanted a path inside the work folder, ${found(path)}`);
   }
 
   #outputs(paths: readonly string[]): readonly string[] {
@@ -225,18 +243,28 @@ class SpecCheck {
   }
 
   #taskCount(spec: JobSpec): number {
-    const { count = 0, inputs = [], manifest } = spec.tasks ?? {};
-    const given = [count > 0, inputs.length > 0, manifest !== undefined].filter(Boolean).length;
-    if (given === 1 && inputs.length > 0 && !this.#isDraft) {
-      this.#no('tasks.inputs', 'wanted a manifest: upload it first, as punnet submit does');
+    const { count = 0, inputs = [], manifest, rows = '' } = spec.tasks ?? {};
+    const given = [
+      ...(count > 0 ? ['count'] : []),
+      ...(inputs.length > 0 ? ['inputs'] : []),
+      ...(rows === '' ? [] : ['rows']),
+      ...(manifest === undefined ? [] : ['manifest']),
+    ];
+    const [source = 'nothing'] = given;
+    if (given.length !== 1) {
+      this.#no('tasks', `wanted a count, inputs or rows, found ${given.join(' and ') || source}`);
+    } else if ((source === 'inputs' || source === 'rows') && !this.#isDraft) {
+      this.#no(`tasks.${source}`, 'wanted a manifest: upload it first, as punnet submit does');
     }
-    if (given !== 1) {
-      this.#no(
-        'tasks',
-        `wanted either a count or inputs, found ${given === 0 ? 'neither' : 'both'}`,
-      );
-    }
+    this.#checkColumns(rows !== '' || manifest !== undefined);
     return count;
+  }
+
+  #checkColumns(areRows: boolean): void {
+    if (this.#columns.length === 0) return;
+    if (!areRows) this.#no('tasks.columns', 'columns come with tasks.rows, found none');
+    const wrong = columnProblem(this.#columns);
+    if (wrong !== null) this.#no(`tasks.columns[${wrong.at}]`, wrong.problem);
   }
 
   #manifest(spec: JobSpec): BlobRef | null {

@@ -74,6 +74,7 @@ export function toJob(job: core.JobSummary): Job {
   };
 }
 
+/** Its row is in the list of tasks: `toTasks` of task-list.ts adds it. */
 export function toTask(task: core.TaskSummary): Task {
   return {
     jobId: task.jobId,
@@ -90,6 +91,7 @@ export function toTask(task: core.TaskSummary): Task {
     cpuSeconds: task.cpuMs / 1000,
     endCode: task.endCode ?? '',
     exitCode: task.exitCode,
+    row: {},
   };
 }
 

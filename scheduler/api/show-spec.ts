@@ -22,6 +22,8 @@ export function toSpec(template: JobTemplate): JobSpec {
       count: manifest === null ? template.taskCount : 0,
       inputs: [],
       manifest: manifest === null ? undefined : { ...manifest },
+      rows: '',
+      columns: [...(template.columns ?? [])],
     },
     sharedInputs: template.sharedInputs.map(({ path, sha256: hash, sizeBytes }) => ({
       path,

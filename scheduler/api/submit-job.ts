@@ -2,7 +2,7 @@
 
 import { randomBytes } from 'node:crypto';
 import type { BlobRef } from '../../proto/gen/punnet/v1/common.ts';
-import { Job, TaskManifest, type TaskEntry } from '../../proto/gen/punnet/v1/job.ts';
+import { Job } from '../../proto/gen/punnet/v1/job.ts';
 import type { SubmitJobRequest } from '../../proto/gen/punnet/v1/job_service.ts';
 import type { JobId, JobTemplate } from '../core/index.ts';
 import { jobId } from '../core/index.ts';
@@ -13,9 +13,8 @@ import type { CheckedSpec } from './job-spec.ts';
 import { checkSpec } from './job-spec.ts';
 import { toJob } from './messages.ts';
 import { ownJob } from './own.ts';
+import { checkTaskList } from './task-list.ts';
 
-const maxManifestBytes = 256 * 1024 * 1024;
-const maxTasks = 1_000_000;
 /** Missing blobs told of in one answer. */
 const violationsTold = 64;
 
@@ -93,21 +92,14 @@ async function mustHave(
   throw invalid(violations);
 }
 
-/** Reads the tasks' own inputs from the manifest, and checks them. */
+/** Reads the tasks' own inputs or rows from the manifest, and checks them. */
 async function withManifest(
   deps: ApiDeps,
   template: JobTemplate,
   caller: Principal,
 ): Promise<JobTemplate> {
-  const tasks = await readManifest(deps, template.manifest?.sha256 ?? '');
-  const shared = new Set(template.sharedInputs.map((input) => input.path));
-  const violations = tasks.flatMap((entry, at) => {
-    const problem = entryProblem(entry, shared);
-    if (problem === undefined) return [];
-    return [{ field: 'spec.tasks.manifest', description: `task ${at}: ${problem}` }];
-  });
-  if (violations.length > 0) throw invalid(violations.slice(0, 10));
-  const inputs = tasks.map(({ blob }) => blob ?? { sha256: '', sizeBytes: 0 });
+  const tasks = await deps.taskList(template.manifest?.sha256 ?? '');
+  const inputs = await checkTaskList(tasks, template);
   const bySha = new Map(inputs.map((blob) => [blob.sha256, { field: 'tasks.manifest', blob }]));
   await mustHave(deps, [...bySha.values()], caller);
   return {
@@ -115,24 +107,4 @@ async function withManifest(
     taskCount: tasks.length,
     taskInputBytes: inputs.map((blob) => blob.sizeBytes),
   };
-}
-
-async function readManifest(deps: ApiDeps, sha256: string): Promise<readonly TaskEntry[]> {
-  const bytes = await deps.blobs.readBytes(sha256, maxManifestBytes);
-  const field = 'spec.tasks.manifest';
-  let tasks: TaskManifest['tasks'];
-  try {
-    ({ tasks } = TaskManifest.decode(bytes));
-  } catch {
-    throw invalid([{ field, description: 'these bytes are no TaskManifest' }]);
-  }
-  if (tasks.length > 0 && tasks.length <= maxTasks) return tasks;
-  throw invalid([{ field, description: `wanted 1 to ${maxTasks} tasks, found ${tasks.length}` }]);
-}
-
-function entryProblem({ path, blob }: TaskEntry, shared: ReadonlySet<string>): string | undefined {
-  const isInside = path.split('/').every((part) => !['', '.', '..'].includes(part));
-  if (!isInside) return `wanted a path in the work folder, found "${path}"`;
-  if (shared.has(path)) return `"${path}" is a shared input too`;
-  return blob === undefined ? 'wanted a blob, found none' : undefined;
 }

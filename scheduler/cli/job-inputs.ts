@@ -4,9 +4,10 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { open, readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { TaskManifest, type JobSpec } from '../../proto/gen/punnet/v1/job.ts';
+import { TaskManifest, type JobSpec, type TaskEntry } from '../../proto/gen/punnet/v1/job.ts';
 import type { BlobRef } from '../../proto/gen/punnet/v1/common.ts';
 import { packFolder } from './bundle-tar.ts';
+import { readCsv, type CsvTable } from './csv-rows.ts';
 import { expandGlob, isGlob } from './glob.ts';
 import type { JobFile } from './job-file.ts';
 import type { Problem } from './job-walker.ts';
@@ -18,10 +19,13 @@ export interface LocalBlob {
   readonly source: string | Uint8Array;
 }
 
-/** What a job file names on this machine. `inputs`: the files of `tasks.inputs`, in order. */
+/** What a job file names on this machine. */
 export interface NamedFiles {
   readonly problems: readonly Problem[];
+  /** The files of `tasks.inputs`, in order. */
   readonly inputs: readonly string[];
+  /** The table of `tasks.rows`. */
+  readonly table: CsvTable | undefined;
 }
 
 /** Looks for every file, folder and glob; missing ones and empty globs become problems. */
@@ -33,7 +37,10 @@ export async function findNamedFiles(file: JobFile, folder: string): Promise<Nam
     if (typeof found !== 'string') found.forEach((input) => inputs.add(input));
     else problems.push({ offset: file.offsetOf(field), field, message: found });
   }
-  return { problems, inputs: [...inputs] };
+  const rows = file.texts.get('tasks.rows');
+  const isThere = rows !== undefined && !problems.some(({ field }) => field === 'tasks.rows');
+  const table = isThere ? await readCsv(path.resolve(folder, rows)) : undefined;
+  return { problems, inputs: [...inputs], table };
 }
 
 /** The inputs that a field names, or what is wrong with the file that it names. */
@@ -48,6 +55,7 @@ async function lookFor(
     const found = await expandGlob(folder, text);
     return found.length > 0 ? found : `wanted files that match ${text}, found none in ${folder}`;
   }
+  if (field === 'tasks.rows') return (await fileProblem(file)) ?? [];
   if (/^sharedInputs\[\d+\]\.file$/.test(field)) return (await fileProblem(file)) ?? [];
   if (/^bundles\["[^"]*"\]\.file$/.test(field)) return (await bundleProblem(file)) ?? [];
   return [];
@@ -86,7 +94,10 @@ async function isTar(file: string): Promise<boolean> {
 /** The specification with blobs in the place of local files, and the blobs to upload. */
 export async function replaceFiles(
   spec: JobSpec,
-  where: { readonly folder: string; readonly scratch: string; readonly inputs: readonly string[] },
+  where: Pick<NamedFiles, 'inputs' | 'table'> & {
+    readonly folder: string;
+    readonly scratch: string;
+  },
 ): Promise<{ readonly spec: JobSpec; readonly blobs: readonly LocalBlob[] }> {
   const blobs: LocalBlob[] = [];
   const add = async (file: string): Promise<BlobRef> => {
@@ -112,18 +123,30 @@ export async function replaceFiles(
       sharedInputs.push({ path: inTask, source: { $case: 'blob', value } });
     }
   }
-  let tasks = spec.tasks;
-  if (tasks !== undefined && where.inputs.length > 0) {
-    const manifest: TaskManifest = { tasks: [] };
-    for (const input of where.inputs) {
-      const blob = await add(path.resolve(where.folder, input));
-      manifest.tasks.push({ path: pathInTask(input), blob });
-    }
-    const bytes = TaskManifest.encode(manifest).finish();
-    blobs.push({ blob: hashBytes(bytes), source: bytes });
-    tasks = { ...tasks, inputs: [], manifest: hashBytes(bytes) };
-  }
+  const list = await taskList(where, add);
+  if (list.length === 0) return { spec: { ...spec, bundles, sharedInputs }, blobs };
+  const bytes = TaskManifest.encode({ tasks: list }).finish();
+  const manifest = hashBytes(bytes);
+  blobs.push({ blob: manifest, source: bytes });
+  const columns = [...(where.table?.columns ?? [])];
+  const tasks = { count: 0, inputs: [], rows: '', manifest, columns };
   return { spec: { ...spec, bundles, sharedInputs, tasks }, blobs };
+}
+
+/** A task for each input, or for each row. */
+async function taskList(
+  { folder, inputs, table }: Pick<NamedFiles, 'inputs' | 'table'> & { readonly folder: string },
+  add: (file: string) => Promise<BlobRef>,
+): Promise<TaskEntry[]> {
+  const rows = table?.rows ?? [];
+  const tasks = rows.map((row) => ({ path: '', blob: undefined, values: [...row] }));
+  if (tasks.length > 0) return tasks;
+  const entries: TaskEntry[] = [];
+  for (const input of inputs) {
+    const blob = await add(path.resolve(folder, input));
+    entries.push({ path: pathInTask(input), blob, values: [] });
+  }
+  return entries;
 }
 
 /** SHA-256 and size of a file. */

@@ -40,8 +40,11 @@ export function jobText(io: CliIo, job: Job): string {
 /** A line a task. */
 export function tasksText(io: CliIo, tasks: readonly Task[]): string {
   if (tasks.length === 0) return 'no such tasks\n';
+  // The tasks of a job have a row each, or none.
+  const columns = Object.keys(tasks[0]?.row ?? {});
   const rows = tasks.map((task) => [
     String(task.index),
+    ...columns.map((column) => safeText(task.row[column] ?? '')),
     stateText(io, enumText(TaskState, task.state)),
     safeText(task.nodeName === '' ? task.nodeId : task.nodeName),
     task.siteId,
@@ -49,7 +52,7 @@ export function tasksText(io: CliIo, tasks: readonly Task[]): string {
     triesText(task),
     endText(task),
   ]);
-  return table(io, ['task', 'state', 'node', 'site', 'cpu', 'tries', 'last end'], rows);
+  return table(io, ['task', ...columns, 'state', 'node', 'site', 'cpu', 'tries', 'last end'], rows);
 }
 
 /** Hindrances that go away as sites get through what they have. */

@@ -8,12 +8,12 @@ import { JobSpec, type Job } from '../../proto/gen/punnet/v1/job.ts';
 import type { SubmitJobRequest } from '../../proto/gen/punnet/v1/job_service.ts';
 import type { Connection } from './connection.ts';
 import { configFolder } from './context.ts';
+import { tableText, type CsvTable } from './csv-rows.ts';
 import { badInput, fieldViolations, isServiceError } from './errors.ts';
 import type { CliError, FieldViolation } from './errors.ts';
 import type { CliIo } from './io.ts';
 import { problemsOf, readJobFile, type JobFile } from './job-file.ts';
-import { findNamedFiles, replaceFiles } from './job-inputs.ts';
-import type { Problem } from './job-walker.ts';
+import { findNamedFiles, replaceFiles, type NamedFiles } from './job-inputs.ts';
 import { liveLine, meanRateText } from './live-line.ts';
 import { bytesText } from './print.ts';
 import { uploadMissing } from './upload.ts';
@@ -27,16 +27,16 @@ export async function submitFile(
   const folder = path.dirname(path.resolve(options.file));
   const file = await readJobFile(options.file);
   const named = await findNamedFiles(file, folder);
-  const draft = await checkDraft(connection, file, named.problems);
+  const draft = await checkDraft(connection, file, named);
   const scratch = await mkdtemp(path.join(tmpdir(), 'punnet-submit-'));
   try {
-    const where = { folder, scratch, inputs: named.inputs };
+    const where = { ...named, folder, scratch };
     const { spec, blobs } = await replaceFiles(draft, where);
     await uploadMissing(connection, blobs, uploadProgress(io));
     const pending = await pendingRequest(io, connection.endpoint, spec);
     const requestId = options.requestId ?? pending.requestId;
     const sent = await send(connection, { spec, requestId, validateOnly: false });
-    if ('violations' in sent) throw refusal(file, sent.violations);
+    if ('violations' in sent) throw refusal(file, named, sent.violations);
     await rm(pending.file, { force: true });
     return sent.job;
   } finally {
@@ -48,14 +48,19 @@ export async function submitFile(
 async function checkDraft(
   connection: Connection,
   file: JobFile,
-  found: readonly Problem[],
+  named: NamedFiles,
 ): Promise<JobSpec> {
-  const { spec } = file;
-  if (spec === undefined) throw badInput(file.tell([...file.problems, ...found]));
+  if (file.spec === undefined) throw badInput(file.tell([...file.problems, ...named.problems]));
+  const spec = withColumns(file.spec, named.table);
   const sent = await send(connection, { spec, requestId: '', validateOnly: true });
-  const refused = 'violations' in sent ? problemsOf(file, sent.violations) : [];
-  if (found.length + refused.length > 0) throw badInput(file.tell([...found, ...refused]));
+  const violations = 'violations' in sent ? sent.violations : [];
+  if (named.problems.length + violations.length > 0) throw refusal(file, named, violations);
   return spec;
+}
+
+function withColumns(spec: JobSpec, table: CsvTable | undefined): JobSpec {
+  if (table === undefined || spec.tasks === undefined) return spec;
+  return { ...spec, tasks: { ...spec.tasks, columns: [...table.columns] } };
 }
 
 type Sent = { readonly job: Job } | { readonly violations: readonly FieldViolation[] };
@@ -73,8 +78,16 @@ async function send(connection: Connection, request: SubmitJobRequest): Promise<
   }
 }
 
-function refusal(file: JobFile, violations: readonly FieldViolation[]): CliError {
-  return badInput(file.tell(problemsOf(file, violations)));
+/** All that is wrong, at its place in the job file or in the table of its tasks. */
+function refusal(
+  file: JobFile,
+  { problems, table }: NamedFiles,
+  violations: readonly FieldViolation[],
+): CliError {
+  const inTable = violations.map((violation) => tableText(table, violation));
+  const inFile = violations.filter((_, at) => inTable[at] === undefined);
+  const told = [file.tell([...problems, ...problemsOf(file, inFile)]), ...inTable];
+  return badInput(told.filter((text) => text !== undefined && text !== '').join('\n'));
 }
 
 // One file for each specification that was sent and not acknowledged yet.

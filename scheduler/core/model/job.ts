@@ -33,8 +33,10 @@ export interface JobTemplate {
   readonly sharedInputs: readonly InputFile[];
   readonly outputs: readonly string[];
   readonly taskCount: number;
-  /** The blob with each task's own input; null when tasks have none. */
+  /** The blob with each task's own input or row; null when tasks have none. */
   readonly manifest: BlobRef | null;
+  /** Of the tasks' rows; absent when they have none. */
+  readonly columns?: readonly string[];
   /** Bytes of each task's own input, in the order of the tasks; empty when tasks have none. */
   readonly taskInputBytes: readonly number[];
   readonly profile: Profile;

@@ -1,5 +1,5 @@
-// The placeholders of a job's command and outputs: {index}, {input}, {input.name}, {input.stem}.
-// `{{` stands for a literal `{`.
+// The placeholders of a job's command, environment and outputs: {index}, {input}, {input.name},
+// {input.stem}, and the columns of the task's row. `{{` stands for a literal `{`.
 
 export const placeholders = ['index', 'input', 'input.name', 'input.stem'] as const;
 
@@ -7,6 +7,8 @@ export interface TemplateValues {
   readonly index: number;
   /** Path of the task's own input in the work folder; null when it has none. */
   readonly input: string | null;
+  /** The task's row: values by column. */
+  readonly row?: ReadonlyMap<string, string>;
 }
 
 const token = /\{\{|\{([^{}]*)\}/g;
@@ -24,16 +26,20 @@ export function renderTemplate(text: string, values: TemplateValues): string {
     ['input.stem', dot > 0 ? base.slice(0, dot) : base],
   ]);
   return text.replace(token, (whole: string, name: string | undefined) =>
-    name === undefined ? '{' : (known.get(name) ?? whole),
+    name === undefined ? '{' : (known.get(name) ?? values.row?.get(name) ?? whole),
   );
 }
 
+/** The names in braces, in the order of the text. */
+export function placeholdersOf(text: string): readonly string[] {
+  return [...text.matchAll(token)].flatMap(([, name]) => (name === undefined ? [] : [name]));
+}
+
 /** The names in braces that `renderTemplate` does not know, in the order of the text. */
-export function findUnknownPlaceholders(text: string): readonly string[] {
-  const unknown: string[] = [];
-  for (const match of text.matchAll(token)) {
-    const name = match[1];
-    if (name !== undefined && !placeholders.some((known) => known === name)) unknown.push(name);
-  }
-  return unknown;
+export function findUnknownPlaceholders(
+  text: string,
+  columns: readonly string[],
+): readonly string[] {
+  const known = new Set<string>([...placeholders, ...columns]);
+  return placeholdersOf(text).filter((name) => !known.has(name));
 }

@@ -52,7 +52,9 @@ test('an input that only somebody else has uploaded cannot be named in a manifes
   const secret = Buffer.from('the operator has uploaded this');
   await upload(operator, secret);
   const entries = [{ path: 'in.txt', blob: refOf(secret) }];
-  const manifest = Buffer.from(TaskManifest.encode({ tasks: entries }).finish());
+  const manifest = Buffer.from(
+    TaskManifest.encode(TaskManifest.fromPartial({ tasks: entries })).finish(),
+  );
   await upload(eve, manifest);
   await upload(operator, manifest);
   const changes = { tasks: { manifest: refOf(manifest) } };
@@ -67,7 +69,9 @@ test.each([
   ['the path of a shared input', 'shared', /task 0: "shared" is a shared input too/],
 ])('%s cannot be the place of an input', async (_, path, told) => {
   const entries = [{ path, blob: refOf(bundle) }];
-  const manifest = Buffer.from(TaskManifest.encode({ tasks: entries }).finish());
+  const manifest = Buffer.from(
+    TaskManifest.encode(TaskManifest.fromPartial({ tasks: entries })).finish(),
+  );
   await upload(eve, manifest);
   const sharedInputs = [
     { path: 'shared', source: { $case: 'blob' as const, value: refOf(bundle) } },

@@ -60,8 +60,23 @@ const mistakes: readonly (readonly [Changes, string])[] = [
     { command: ['a', '{input}'] },
     'command[1]: {input} wants tasks.inputs; with tasks.count there is only {index}',
   ],
-  [{ tasks: {} }, 'tasks: wanted either a count or inputs, found neither'],
-  [{ tasks: { count: 1, inputs: ['a'] } }, 'tasks: wanted either a count or inputs, found both'],
+  [
+    { tasks: { rows: 'p.csv', columns: ['a'] } },
+    'tasks.rows: wanted a manifest: upload it first, as punnet submit does',
+  ],
+  [
+    { tasks: { count: 1, columns: ['a'] } },
+    'tasks.columns: columns come with tasks.rows, found none',
+  ],
+  [
+    { environment: { A: '{b}' } },
+    'environment["A"]: there is no placeholder {b}; there are {index}, {input}, {input.name}, {input.stem}, and {{ for a brace',
+  ],
+  [{ tasks: {} }, 'tasks: wanted a count, inputs or rows, found nothing'],
+  [
+    { tasks: { count: 1, inputs: ['a'] } },
+    'tasks: wanted a count, inputs or rows, found count and inputs',
+  ],
   [{ outputs: ['../x'] }, `outputs[0]: ${inside} "../x"`],
   [{ outputs: ['/x'] }, `outputs[0]: ${inside} "/x"`],
   [{ outputs: ['a//b'] }, `outputs[0]: ${inside} "a//b"`],
@@ -115,6 +130,12 @@ test.each([
   { memory: '1 MB', disk: '1000 GB', timeout: '20 days', lostAfter: '1 min', retries: 100 },
   { memory: '1.5GiB', timeout: ' 10 min ' },
   { tasks: { manifest: { sha256, sizeBytes: 9 } }, command: ['a', '{input}', '{input.stem}'] },
+  {
+    tasks: { manifest: { sha256, sizeBytes: 9 }, columns: ['a b'] },
+    command: ['a', '{a b}'],
+    environment: { A: '{a b}' },
+    outputs: ['{a b}.txt'],
+  },
 ])('%j is taken', (changes) => {
   expect(check(changes)).toEqual([]);
 });

@@ -14,6 +14,7 @@ import {
   loadCapabilityKey,
 } from '../../../scheduler/adapters/blobs/capability.ts';
 import { LeaseComposer } from '../../../scheduler/adapters/blobs/lease-composer.ts';
+import { Manifests } from '../../../scheduler/adapters/blobs/manifests.ts';
 import { jobId, leaseId, nodeId, sha256 } from '../../../scheduler/core/index.ts';
 import type { JobTemplate } from '../../../scheduler/core/index.ts';
 import { CoreHarness, pi3 } from '../core/harness.ts';
@@ -33,7 +34,12 @@ function rig(changes: Partial<JobTemplate>, now: () => number = () => 0) {
   core.node('pi', 'home', { ...pi3, architecture: 'armv6l' });
   core.submit('job', changes);
   const signer = new CapabilitySigner(loadCapabilityKey(folder));
-  const composer = new LeaseComposer({ blobs, signer, view: () => core.view, now });
+  const composer = new LeaseComposer({
+    manifests: new Manifests(blobs),
+    signer,
+    view: () => core.view,
+    now,
+  });
   const compose = (taskIndex: number, job = 'job', node = 'pi') =>
     composer.compose({
       ...{ kind: 'grant', nodeId: nodeId(node), leaseId: leaseId(7) },
@@ -52,7 +58,7 @@ it('is there at once without inputs, with its command and the right to send its 
 
 it('waits for the list of inputs once', async () => {
   const tasks = ['a.txt', 'b.txt'].map((path) => ({ path, blob: { sha256: hash, sizeBytes: 5 } }));
-  const bytes = TaskManifest.encode({ tasks }).finish();
+  const bytes = TaskManifest.encode(TaskManifest.fromPartial({ tasks })).finish();
   const manifestHash = createHash('sha256').update(bytes).digest('hex');
   await blobs.put(Readable.from([bytes]), manifestHash, bytes.length);
   const manifest = { sha256: sha256(manifestHash), sizeBytes: bytes.length };

@@ -23,14 +23,14 @@ test.each([
   ['tasks: {count: 1_000}\n', '1:16: tasks.count: wanted a whole number, found "1_000"'],
   [
     'tasks: 100\n',
-    '1:8: tasks: wanted a mapping with the fields count, inputs, manifest, found 100',
+    '1:8: tasks: wanted a mapping with the fields count, inputs, manifest, rows, columns, found 100',
   ],
   ['tasks: {inputs: "*.txt"}\n', '1:17: tasks.inputs: wanted a list ([a, b]), found "*.txt"'],
   ['comand: [x]\n', '1:1: comand: unknown field, did you mean command?'],
   ['shared-inputs: []\n', '1:1: shared-inputs: unknown field, did you mean sharedInputs?'],
   [
     'tasks: {number: 5}\n',
-    '1:9: tasks.number: unknown field, wanted one of count, inputs, manifest',
+    '1:9: tasks.number: unknown field, wanted one of count, inputs, manifest, rows, columns',
   ],
   [
     '<<: {name: a}\n',

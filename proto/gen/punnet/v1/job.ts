@@ -105,10 +105,11 @@ export interface JobSpec {
   bundles: { [key: string]: Bundle };
   /**
    * What a task runs, in its work folder. Placeholders: {index}, {input} (the path of the task's
-   * own input), {input.name} (its base name), {input.stem} (without the extension).
+   * own input), {input.name} (its base name), {input.stem} (without the extension), {column} (the
+   * value of that column in the task's row).
    */
   command: string[];
-  /** How many tasks there are, or one for each input. */
+  /** How many tasks there are, or one for each input, or one for each row of a table. */
   tasks:
     | TaskSet
     | undefined;
@@ -130,7 +131,10 @@ export interface JobSpec {
   /** Size of the work folder. Default "100 MB". */
   disk: string;
   /** Attempts after the first that failed. Default 3. */
-  retries?: number | undefined;
+  retries?:
+    | number
+    | undefined;
+  /** The values may use the placeholders of the command. */
   environment: { [key: string]: string };
   /**
    * How long a silent node keeps its tasks after it became suspect: "1 min" to "1 day".
@@ -185,10 +189,19 @@ export interface TaskSet {
    * TaskManifest, and puts `manifest` in their place.
    */
   inputs: string[];
-  manifest: BlobRef | undefined;
+  manifest:
+    | BlobRef
+    | undefined;
+  /**
+   * One task for each row of a CSV file (RFC 4180, with a header) beside the job file: its columns
+   * are placeholders. The CLI uploads a TaskManifest, and puts `manifest` and `columns` in its place.
+   */
+  rows: string;
+  /** The header of `rows`. */
+  columns: string[];
 }
 
-/** A blob of its own: the inputs of each task, in the order of the tasks. */
+/** A blob of its own: the input or the row of each task, in the order of the tasks. */
 export interface TaskManifest {
   tasks: TaskEntry[];
 }
@@ -196,7 +209,11 @@ export interface TaskManifest {
 export interface TaskEntry {
   /** Path in the work folder. */
   path: string;
-  blob: BlobRef | undefined;
+  blob:
+    | BlobRef
+    | undefined;
+  /** Instead of an input: the task's row, a value for each of the job's columns. */
+  values: string[];
 }
 
 export interface Profile {
@@ -258,6 +275,13 @@ export interface Task {
   /** How the last ended attempt ended: a code of EndCode without its prefix, in lower case. */
   endCode: string;
   exitCode: number;
+  /** The row that it was made from, by column; empty when the job's tasks are no rows. */
+  row: { [key: string]: string };
+}
+
+export interface Task_RowEntry {
+  key: string;
+  value: string;
 }
 
 /**
@@ -853,7 +877,7 @@ export const InputFile: MessageFns<InputFile> = {
 };
 
 function createBaseTaskSet(): TaskSet {
-  return { count: 0, inputs: [], manifest: undefined };
+  return { count: 0, inputs: [], manifest: undefined, rows: "", columns: [] };
 }
 
 export const TaskSet: MessageFns<TaskSet> = {
@@ -866,6 +890,12 @@ export const TaskSet: MessageFns<TaskSet> = {
     }
     if (message.manifest !== undefined) {
       BlobRef.encode(message.manifest, writer.uint32(26).fork()).join();
+    }
+    if (message.rows !== "") {
+      writer.uint32(34).string(message.rows);
+    }
+    for (const v of message.columns) {
+      writer.uint32(42).string(v!);
     }
     return writer;
   },
@@ -907,6 +937,22 @@ export const TaskSet: MessageFns<TaskSet> = {
             message.manifest = BlobRef.decode(reader, reader.uint32());
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.rows = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.columns.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -929,6 +975,8 @@ export const TaskSet: MessageFns<TaskSet> = {
     message.manifest = (object.manifest !== undefined && object.manifest !== null)
       ? BlobRef.fromPartial(object.manifest)
       : undefined;
+    message.rows = object.rows ?? "";
+    message.columns = object.columns?.map((e) => e) || [];
     return message;
   },
 };
@@ -989,7 +1037,7 @@ export const TaskManifest: MessageFns<TaskManifest> = {
 };
 
 function createBaseTaskEntry(): TaskEntry {
-  return { path: "", blob: undefined };
+  return { path: "", blob: undefined, values: [] };
 }
 
 export const TaskEntry: MessageFns<TaskEntry> = {
@@ -999,6 +1047,9 @@ export const TaskEntry: MessageFns<TaskEntry> = {
     }
     if (message.blob !== undefined) {
       BlobRef.encode(message.blob, writer.uint32(18).fork()).join();
+    }
+    for (const v of message.values) {
+      writer.uint32(26).string(v!);
     }
     return writer;
   },
@@ -1032,6 +1083,14 @@ export const TaskEntry: MessageFns<TaskEntry> = {
             message.blob = BlobRef.decode(reader, reader.uint32());
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.values.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1051,6 +1110,7 @@ export const TaskEntry: MessageFns<TaskEntry> = {
     const message = createBaseTaskEntry();
     message.path = object.path ?? "";
     message.blob = (object.blob !== undefined && object.blob !== null) ? BlobRef.fromPartial(object.blob) : undefined;
+    message.values = object.values?.map((e) => e) || [];
     return message;
   },
 };
@@ -1496,6 +1556,7 @@ function createBaseTask(): Task {
     cpuSeconds: 0,
     endCode: "",
     exitCode: 0,
+    row: {},
   };
 }
 
@@ -1543,6 +1604,9 @@ export const Task: MessageFns<Task> = {
     if (message.exitCode !== 0) {
       writer.uint32(112).int32(message.exitCode);
     }
+    globalThis.Object.entries(message.row).forEach(([key, value]: [string, string]) => {
+      Task_RowEntry.encode({ key: key as any, value }, writer.uint32(162).fork()).join();
+    });
     return writer;
   },
 
@@ -1671,6 +1735,17 @@ export const Task: MessageFns<Task> = {
             message.exitCode = reader.int32();
             continue;
           }
+          case 20: {
+            if (tag !== 162) {
+              break;
+            }
+
+            const entry20 = Task_RowEntry.decode(reader, reader.uint32());
+            if (entry20.value !== undefined) {
+              message.row[entry20.key] = entry20.value;
+            }
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1702,6 +1777,82 @@ export const Task: MessageFns<Task> = {
     message.cpuSeconds = object.cpuSeconds ?? 0;
     message.endCode = object.endCode ?? "";
     message.exitCode = object.exitCode ?? 0;
+    message.row = (globalThis.Object.entries(object.row ?? {}) as [string, string][]).reduce(
+      (acc: { [key: string]: string }, [key, value]: [string, string]) => {
+        if (value !== undefined) {
+          acc[key] = globalThis.String(value);
+        }
+        return acc;
+      },
+      {},
+    );
+    return message;
+  },
+};
+
+function createBaseTask_RowEntry(): Task_RowEntry {
+  return { key: "", value: "" };
+}
+
+export const Task_RowEntry: MessageFns<Task_RowEntry> = {
+  encode(message: Task_RowEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Task_RowEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTask_RowEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Task_RowEntry>): Task_RowEntry {
+    return Task_RowEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Task_RowEntry>): Task_RowEntry {
+    const message = createBaseTask_RowEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? "";
     return message;
   },
 };
