@@ -37,7 +37,7 @@ export interface RigNode {
 
 /** How an agent is started. */
 /** Where the kernel refuses namespaces, all but the sandbox is tested all the same. */
-const hasNamespaces =
+export const hasNamespaces =
   spawnSync('bwrap', ['--unshare-all', '--bind', '/', '/', 'true']).status === 0;
 const agentFlags = hasNamespaces ? [] : ['--allow-unsandboxed'];
 

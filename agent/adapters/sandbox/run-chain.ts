@@ -75,6 +75,7 @@ function processesBeside(): number {
 }
 
 function bwrapWords(spec: AttemptSpec, attemptFolder: string): string[] {
+  const bundle = spec.isRootFileSystem ? '/' : '/bundle';
   return [
     'bwrap',
     '--unshare-all',
@@ -102,7 +103,7 @@ function bwrapWords(spec: AttemptSpec, attemptFolder: string): string[] {
     String(tmpfsBytes),
     '--tmpfs',
     '/tmp',
-    ...(spec.isRootFileSystem ? [] : ['--ro-bind', spec.bundlePath, '/bundle']),
+    ...(spec.isRootFileSystem ? [] : ['--ro-bind', spec.bundlePath, bundle]),
     '--bind',
     spec.workPath,
     '/work',
@@ -110,12 +111,12 @@ function bwrapWords(spec: AttemptSpec, attemptFolder: string): string[] {
     '/work',
     '--remount-ro',
     '/',
-    ...Object.entries(
-      environmentOf(spec, attemptFolder, { bundle: '/bundle', work: '/work' }),
-    ).flatMap(([name, value]) => ['--setenv', name, value]),
+    ...Object.entries(environmentOf(spec, attemptFolder, { bundle, work: '/work' })).flatMap(
+      ([name, value]) => ['--setenv', name, value],
+    ),
     '--',
     ...(isCountedInside(spec) ? ['prlimit', `--nproc=${spec.maxProcesses}`, '--'] : []),
-    ...commandIn(spec, '/bundle'),
+    ...commandIn(spec, bundle),
   ];
 }
 

@@ -87,6 +87,13 @@ export class Sandbox {
           ' install bubblewrap and allow user namespaces, or allow tasks without a sandbox',
       );
     }
+    if (backend === 'bare' && request.isRootFileSystem) {
+      throw new SandboxError(
+        'unsandboxed',
+        `lease ${request.leaseId}: its bundle is a root file system, which needs namespaces; ` +
+          `this machine has none (${problems.join('; ')})`,
+      );
+    }
     const folder = this.folderOf(request.leaseId);
     this.#assertUnstarted(request.leaseId);
     stageAttempt(folder, request, backend);

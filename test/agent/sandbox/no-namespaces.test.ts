@@ -5,6 +5,7 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { afterAll, beforeEach, expect, test } from 'vitest';
 import { leftoversOf } from '../../../agent/adapters/sandbox/task-processes.ts';
+import type { StartRequest } from '../../../agent/adapters/sandbox/stage.ts';
 import { bundleInto, SandboxRig } from './sandbox-rig.ts';
 
 const rig = new SandboxRig();
@@ -23,9 +24,9 @@ const source = `import { Sandbox } from './agent/adapters/sandbox/sandbox.ts';
   await sandbox.start(JSON.parse(request).leaseId);
   setInterval(() => undefined, 1000);`;
 
-async function runWithout(leaseId: number, script: string, allow: string): Promise<unknown> {
+async function runWithout(asked: StartRequest, allow: string): Promise<unknown> {
   const program = bundleInto(rig.folder, 'agent.mjs', source);
-  const request = JSON.stringify(rig.request(leaseId, script));
+  const request = JSON.stringify(asked);
   const shim = JSON.stringify(rig.shimCommand);
   // A user namespace that may not be made (limit 0 in one of our own) refuses bwrap for certain.
   const { stdout } = await promisify(execFile)('unshare', [
@@ -61,7 +62,7 @@ async function canNest(): Promise<boolean> {
 }
 
 test('tasks are refused', { timeout: 20_000 }, async () => {
-  expect(await runWithout(1, 'echo x', 'refuse')).toMatchObject({
+  expect(await runWithout(rig.request(1, 'echo x'), 'refuse')).toMatchObject({
     backend: 'bare',
     hasNamespaces: false,
     refused: 'unsandboxed',
@@ -70,9 +71,14 @@ test('tasks are refused', { timeout: 20_000 }, async () => {
 
 test('allowed, they run and leave no daemon', { timeout: 20_000 }, async () => {
   const script = 'setsid sleep 300 & echo done > out';
-  expect(await runWithout(2, script, 'allow')).toMatchObject({
+  expect(await runWithout(rig.request(2, script), 'allow')).toMatchObject({
     backend: 'bare',
     exit: { code: 'succeeded' },
   });
   expect(leftoversOf(rig.sandbox.folderOf(2))).toEqual([]);
+});
+
+test('allowed, a root file system is refused all the same', { timeout: 20_000 }, async () => {
+  const request = rig.request(3, 'echo x', { isRootFileSystem: true });
+  expect(await runWithout(request, 'allow')).toMatchObject({ refused: 'unsandboxed' });
 });
