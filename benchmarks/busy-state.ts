@@ -35,6 +35,7 @@ export function templateOf(tasks: number): JobTemplate {
     memoryBytes: 64_000_000,
     diskBytes: 100_000_000,
     retries: 3,
+    after: [],
     lostAfterMs: 15 * 60_000,
     priority: 0,
   };

@@ -50,7 +50,8 @@ const otherNames: Readonly<Record<string, string>> = {
 };
 
 export interface CheckedSpec {
-  /** Without the tasks' own inputs: these are in the manifest. */
+  /** Without the tasks' own inputs: these are in the manifest; and without the jobs of `after`,
+   * which are looked for by name. */
   readonly template: JobTemplate;
   /** All blobs that the specification names, with the field that names each. */
   readonly blobs: readonly { readonly field: string; readonly blob: BlobRef }[];
@@ -109,6 +110,7 @@ class SpecCheck {
       retries: this.#retries(spec.retries),
       lostAfterMs: this.#between('lostAfter', spec.lostAfter, ranges.lostAfter),
       priority: this.#priority(spec.priority),
+      after: [],
     };
     return { template, blobs: this.#blobs };
   }

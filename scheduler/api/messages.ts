@@ -71,6 +71,8 @@ export function toJob(job: core.JobSummary): Job {
       job.measuredWorkGhzSeconds === null
         ? undefined
         : { workGhzS: job.measuredWorkGhzSeconds, tasks: job.counts.succeeded },
+    waitsFor: [...job.waitsFor],
+    endReason: job.endReason,
   };
 }
 

@@ -41,5 +41,6 @@ export function toSpec(template: JobTemplate): JobSpec {
     environment: { ...template.environment },
     lostAfter: formatQuantity(template.lostAfterMs, span),
     priority: template.priority,
+    after: [...template.after],
   };
 }

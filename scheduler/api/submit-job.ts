@@ -6,6 +6,7 @@ import { Job } from '../../proto/gen/punnet/v1/job.ts';
 import type { SubmitJobRequest } from '../../proto/gen/punnet/v1/job_service.ts';
 import type { JobId, JobTemplate } from '../core/index.ts';
 import { jobId } from '../core/index.ts';
+import { findAfter } from './after.ts';
 import type { Principal } from './auth.ts';
 import type { ApiDeps } from './deps.ts';
 import { fromRefusal, invalid } from './errors.ts';
@@ -24,10 +25,10 @@ export async function submitJob(
   caller: Principal,
 ): Promise<Job> {
   const { requestId, validateOnly } = request;
-  const checked = check(request);
+  const checked = check(deps, request, caller);
   const { template } = checked;
   if (validateOnly) {
-    const refusal = deps.view().refuseJob(template);
+    const refusal = deps.view().refuseJob({ researcher: caller.name, template });
     if (refusal !== null) throw fromRefusal(refusal, 'spec');
     return Job.fromPartial({
       researcher: caller.name,
@@ -48,7 +49,8 @@ export async function submitJob(
 }
 
 /** Throws all mistakes of a request at once. */
-function check({ spec, requestId, validateOnly }: SubmitJobRequest): CheckedSpec {
+function check(deps: ApiDeps, request: SubmitJobRequest, caller: Principal): CheckedSpec {
+  const { spec, requestId, validateOnly } = request;
   if (spec === undefined) {
     throw invalid([{ field: 'spec', description: 'wanted a job, found none' }]);
   }
@@ -57,11 +59,13 @@ function check({ spec, requestId, validateOnly }: SubmitJobRequest): CheckedSpec
     field: field === '' ? 'spec' : `spec.${field}`,
     description,
   }));
+  const { after, violations: unknown } = findAfter(deps, spec.after, caller);
+  all.push(...unknown);
   if (!validateOnly && (requestId === '' || requestId.length > 63)) {
     all.push({ field: 'requestId', description: 'wanted 1 to 63 characters' });
   }
   if (all.length > 0) throw invalid(all);
-  return checked;
+  return { ...checked, template: { ...checked.template, after } };
 }
 
 /** Ten characters without look-alikes. */

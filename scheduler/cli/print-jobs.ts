@@ -31,7 +31,9 @@ export function jobText(io: CliIo, job: Job): string {
     ['researcher', safeText(job.researcher)],
     ['tasks', job.counts === undefined ? '' : progressText(job.counts)],
     ['submitted', timeText(job.submittedUnixMs)],
+    ['waits for', endMs === 0 ? job.waitsFor.join(', ') : ''],
     ['ended', timeText(endMs)],
+    ['because', safeText(job.endReason)],
     ['took', endMs === 0 ? '' : spanText(endMs - job.submittedUnixMs)],
     ['a task costs', work === undefined ? '' : `${work.workGhzS.toFixed(2)} GHz*s (measured)`],
   ]);

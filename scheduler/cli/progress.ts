@@ -1,6 +1,6 @@
 // How far a job is: counts, the rate at which tasks end, and the time that is left.
 import { type Job, JobState, type TaskCounts } from '../../proto/gen/punnet/v1/job.ts';
-import { enumText, spanText } from './print.ts';
+import { enumText, safeText, spanText } from './print.ts';
 
 /** "12/100 done, 35 s left, 2.5 tasks/s, 3 on nodes, 84 waiting, 1 failed"; what may be cut is last. */
 export function progressText(counts: TaskCounts, rate?: Rate): string {
@@ -47,5 +47,6 @@ export function endText(job: Job): string {
   const took = spanText(job.endedUnixMs - job.submittedUnixMs);
   const isFailed = job.state === JobState.FAILED;
   const hint = isFailed ? ` (punnet tasks ${job.jobId} --state failed)` : '';
-  return `${job.jobId} ${enumText(JobState, job.state)}${counts} in ${took}${hint}\n`;
+  const why = job.endReason === '' ? '' : `: ${safeText(job.endReason)}`;
+  return `${job.jobId} ${enumText(JobState, job.state)}${counts} in ${took}${why}${hint}\n`;
 }

@@ -9,9 +9,11 @@ import type {
   SetResearcher,
   SetSite,
   SubmitJob,
+  WantedJob,
 } from './commands.ts';
 import type { Decision } from './decision.ts';
 import { nothing, refusal, refuse } from './decision.ts';
+import { cancelWaiting, refuseAfter } from './dependencies.ts';
 import type { Effect } from './effects.ts';
 import type { Fact } from './facts.ts';
 import * as limits from './limits.ts';
@@ -30,7 +32,7 @@ export function submitJob(state: State, command: SubmitJob, now: Instant): Decis
   if (before !== undefined) {
     return { ...nothing, answer: { kind: 'job', jobId: before.jobId, isNew: false } };
   }
-  const no = refuseJob(state, template) ?? refuseQuota(state, command);
+  const no = refuseJob(state, command);
   if (no !== null) return { ...nothing, answer: no };
   const jobNumber = state.nextJobNumber;
   return {
@@ -50,8 +52,17 @@ export function submitJob(state: State, command: SubmitJob, now: Instant): Decis
   };
 }
 
-/** Why no such job is taken now, or null. */
-export function refuseJob(state: State, template: JobTemplate): CommandRefusal | null {
+/** Why no such job of this researcher is taken now, or null. */
+export function refuseJob(state: State, wanted: WantedJob): CommandRefusal | null {
+  return (
+    refuseSize(state, wanted.template) ??
+    refuseArchitecture(state, wanted.template) ??
+    refuseAfter(state, wanted) ??
+    refuseQuota(state, wanted)
+  );
+}
+
+function refuseSize(state: State, template: JobTemplate): CommandRefusal | null {
   if (template.taskCount > limits.tasksPerJob) {
     const reason = `A job has at most ${limits.tasksPerJob} tasks, this one ${template.taskCount}: split it.`;
     return refusal('exhausted', reason, 'tasks');
@@ -63,10 +74,10 @@ export function refuseJob(state: State, template: JobTemplate): CommandRefusal |
     const reason = `The scheduler holds ${state.jobs.size} jobs with ${state.taskCount} tasks and takes at most ${limits.jobsInCore} with ${limits.tasksInCore}: submit again when some have ended.`;
     return refusal('exhausted', reason);
   }
-  return refuseArchitecture(state, template);
+  return null;
 }
 
-function refuseQuota(state: State, { researcher, template }: SubmitJob): CommandRefusal | null {
+function refuseQuota(state: State, { researcher, template }: WantedJob): CommandRefusal | null {
   const known = state.researchers.get(researcher);
   const most = known?.settings.maxWaitingTasks ?? null;
   const waiting = known?.waitingTasks ?? 0;
@@ -101,7 +112,12 @@ export function cancelJob(state: State, command: CancelJob, now: Instant): Decis
     const node = mustHave(state.nodes[lease.nodeNumber], `node ${lease.nodeNumber}`);
     effects.push({ kind: 'cancel', nodeId: node.nodeId, leaseId: lease.leaseId });
   }
-  return { facts: [{ kind: 'jobCancelled', at: now, jobNumber: job.number }], effects, answer };
+  const others = cancelWaiting(state, job, { as: 'cancelled', now });
+  return {
+    facts: [{ kind: 'jobCancelled', at: now, jobNumber: job.number }, ...others.facts],
+    effects: [...effects, ...others.effects],
+    answer,
+  };
 }
 
 export function setSite(state: State, command: SetSite, now: Instant): Decision {

@@ -3,8 +3,10 @@
 import { makeTaskColumns, stateCode } from './columns.ts';
 import type { DurableFact } from './facts.ts';
 import { dropLease, lookAtOpenNodes } from './leases.ts';
-import { researcherOf, startWaiting, stopWaiting } from './queue/researchers.ts';
+import { release, unfinished } from './dependencies.ts';
+import { joinQueue, researcherOf, stopWaiting } from './queue/researchers.ts';
 import type { Instant } from './model/ids.ts';
+import type { JobTemplate } from './model/job.ts';
 import type { JobRecord, State } from './state.ts';
 import { mustHave, requestKey } from './state.ts';
 
@@ -19,9 +21,11 @@ export function applyJobFact(state: State, fact: JobFact): void {
   switch (fact.kind) {
     case 'jobCancelled':
       researcherOf(state, job.researcher).waitingTasks -= job.waiting;
+      job.cancelledBecause = fact.because ?? null;
       cancelOpenTasks(job);
       return end(state, job, { at: fact.at, state: 'cancelled' });
     case 'jobEnded':
+      if (fact.state === 'succeeded') release(state, job.number);
       return end(state, job, fact);
     case 'jobForgotten':
       return forget(state, job);
@@ -35,11 +39,12 @@ function submit(state: State, fact: Extract<JobFact, { kind: 'jobSubmitted' }>):
     jobId: fact.jobId,
     researcher: fact.researcher,
     requestId: fact.requestId,
-    // Jobs of the first journals had no priority.
-    template: { ...fact.template, priority: fact.template.priority ?? 0 },
+    template: completed(fact.template),
     submittedAt: fact.at,
     state: 'active',
     endedAt: null,
+    cancelledBecause: null,
+    waitsFor: unfinished(state, fact.template),
     tasks: makeTaskColumns(count),
     waiting: count,
     leased: 0,
@@ -56,6 +61,11 @@ function submit(state: State, fact: Extract<JobFact, { kind: 'jobSubmitted' }>):
   lookAtOpenNodes(state);
 }
 
+/** What the first journals did not have in a job. */
+export function completed(template: JobTemplate): JobTemplate {
+  return { ...template, priority: template.priority ?? 0, after: template.after ?? [] };
+}
+
 /** Puts a job, new or from a snapshot, into the state's indexes. */
 export function addJob(state: State, job: JobRecord): void {
   state.jobs.set(job.number, job);
@@ -64,10 +74,8 @@ export function addJob(state: State, job: JobRecord): void {
   state.nextJobNumber = Math.max(state.nextJobNumber, job.number + 1);
   state.taskCount += job.template.taskCount;
   researcherOf(state, job.researcher).waitingTasks += job.waiting;
-  if (job.waiting > 0) {
-    state.waitingJobs.add(job.number);
-    startWaiting(state, job);
-  }
+  if (job.waitsFor.length > 0) state.heldJobs.add(job.number);
+  joinQueue(state, job);
   if (job.state !== 'active') state.endedJobs.add(job.number);
 }
 
@@ -105,6 +113,7 @@ function forget(state: State, job: JobRecord): void {
   state.jobById.delete(job.jobId);
   state.jobByRequest.delete(requestKey(job.researcher, job.requestId));
   state.endedJobs.delete(job.number);
+  state.heldJobs.delete(job.number);
   state.taskCount -= job.template.taskCount;
   for (const node of state.nodes) node.jobsSeen.delete(job.number);
 }

@@ -24,7 +24,7 @@ import type { Instant, Sha256 } from './model/ids.ts';
 import { instant, leaseId } from './model/ids.ts';
 import { endCodes, taskStates } from './model/job.ts';
 import type { EndCode, TaskState } from './model/job.ts';
-import { countUse, researcherOf, startWaiting, stopWaiting } from './queue/researchers.ts';
+import { countUse, joinQueue, researcherOf, stopWaiting } from './queue/researchers.ts';
 import { endedRowLength, leasedRowLength, rowsOf, voidedRowLength } from './rows.ts';
 import type { JobRecord, LeaseRecord, NodeRecord, State } from './state.ts';
 import { mustHave } from './state.ts';
@@ -205,8 +205,7 @@ function setTaskState(
     job.cursor = Math.min(job.cursor, index);
     researcher.waitingTasks += 1;
     if (state.waitingJobs.has(job.number)) return;
-    state.waitingJobs.add(job.number);
-    startWaiting(state, job);
+    joinQueue(state, job);
     lookAtOpenNodes(state);
   } else if (before === 'waiting') {
     if (index === job.cursor) job.cursor += 1;

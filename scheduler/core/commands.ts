@@ -7,13 +7,16 @@ import type { Inventory, NodeStatus } from './model/node.ts';
 import type { ResearcherSettings } from './model/researcher.ts';
 import type { Token, TokenRole } from './model/token.ts';
 
-export interface SubmitJob {
+export interface WantedJob {
+  readonly researcher: string;
+  readonly template: JobTemplate;
+}
+
+export interface SubmitJob extends WantedJob {
   readonly kind: 'submitJob';
   /** Made by the edge; used only if the request is new. */
   readonly jobId: JobId;
-  readonly researcher: string;
   readonly requestId: string;
-  readonly template: JobTemplate;
 }
 
 export interface CancelJob {

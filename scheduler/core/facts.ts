@@ -7,7 +7,7 @@
 
 import type { Direction } from './commands.ts';
 import type { Instant, JobId, LeaseId, NodeId, Sha256, SiteId, TokenId } from './model/ids.ts';
-import type { JobTemplate, LeasePhase } from './model/job.ts';
+import type { CancelCause, JobTemplate, LeasePhase } from './model/job.ts';
 import type { Inventory, NodeHealth, NodeStatus } from './model/node.ts';
 import type { ResearcherSettings } from './model/researcher.ts';
 import type { Token } from './model/token.ts';
@@ -25,7 +25,13 @@ export type DurableFact =
       readonly requestId: string;
       readonly template: JobTemplate;
     }
-  | { readonly kind: 'jobCancelled'; readonly at: Instant; readonly jobNumber: number }
+  | {
+      readonly kind: 'jobCancelled';
+      readonly at: Instant;
+      readonly jobNumber: number;
+      /** The job that it waited for and that will not succeed; none: the researcher cancelled it. */
+      readonly because?: CancelCause;
+    }
   | {
       readonly kind: 'jobEnded';
       readonly at: Instant;

@@ -2,13 +2,14 @@
 
 import { refuseJob } from './admission.ts';
 import { readResult, taskState } from './columns.ts';
-import type { CommandRefusal } from './commands.ts';
+import type { CommandRefusal, WantedJob } from './commands.ts';
+import { causeText } from './dependencies.ts';
 import { explainJob, explainTask } from './placement/explain.ts';
 import { reasonText } from './placement/reasons.ts';
 import type { Instant, JobId, LeaseId, NodeId, SiteId, TokenId } from './model/ids.ts';
 import { instant } from './model/ids.ts';
 import { endCodes } from './model/job.ts';
-import type { JobState, JobTemplate } from './model/job.ts';
+import type { JobState } from './model/job.ts';
 import type { Token } from './model/token.ts';
 import { shares } from './queue/shares.ts';
 import { siteOf, slotsOf } from './leases.ts';
@@ -38,7 +39,7 @@ export class StateView implements View {
 
   job(jobId: JobId): JobSummary | undefined {
     const job = this.#state.jobById.get(jobId);
-    return job === undefined ? undefined : summarizeJob(job);
+    return job === undefined ? undefined : summarizeJob(this.#state, job);
   }
 
   jobs(options: {
@@ -55,7 +56,7 @@ export class StateView implements View {
       if (options.researcher !== null && job.researcher !== options.researcher) continue;
       if (options.name !== null && job.template.name !== options.name) continue;
       if (options.state !== null && job.state !== options.state) continue;
-      found.push(summarizeJob(job));
+      found.push(summarizeJob(this.#state, job));
     }
     return found;
   }
@@ -147,8 +148,8 @@ export class StateView implements View {
     return task === undefined ? undefined : explainTask(this.#state, task, { job, now });
   }
 
-  refuseJob(template: JobTemplate): CommandRefusal | null {
-    return refuseJob(this.#state, template);
+  refuseJob(wanted: WantedJob): CommandRefusal | null {
+    return refuseJob(this.#state, wanted);
   }
 
   #phaseOf(job: JobRecord, index: number): TaskPhase {
@@ -231,10 +232,11 @@ function orNull(at: number | undefined): Instant | null {
   return at === undefined || at === 0 ? null : instant(at);
 }
 
-function summarizeJob(job: JobRecord): JobSummary {
-  const { number, jobId, researcher, template, state, submittedAt, endedAt } = job;
+function summarizeJob(state: State, job: JobRecord): JobSummary {
+  const { number, jobId, researcher, template, submittedAt, endedAt } = job;
   return {
-    ...{ number, jobId, researcher, template, state, submittedAt, endedAt },
+    ...{ number, jobId, researcher, template, submittedAt, endedAt },
+    state: job.state,
     counts: {
       total: template.taskCount,
       waiting: job.waiting,
@@ -246,5 +248,7 @@ function summarizeJob(job: JobRecord): JobSummary {
       cancelled: job.cancelled,
     },
     measuredWorkGhzSeconds: job.workCount === 0 ? null : job.workSumGhzSeconds / job.workCount,
+    waitsFor: job.waitsFor.flatMap((each) => state.jobs.get(each)?.jobId ?? []),
+    endReason: causeText(state, job),
   };
 }

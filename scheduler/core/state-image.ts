@@ -1,7 +1,7 @@
 // The state as a snapshot: durable parts only. What is soft (phases, backlogs, transfers, reports)
 // is told again by the agents.
 
-import { addJob } from './apply-jobs.ts';
+import { addJob, completed } from './apply-jobs.ts';
 import { addNode, applyNodeFact } from './apply-nodes.ts';
 import type { TaskColumns } from './columns.ts';
 import { makeTaskColumns, stateCode } from './columns.ts';
@@ -34,7 +34,9 @@ const columnNames = [
   'result',
 ] as const satisfies readonly (keyof TaskColumns)[];
 
-type SavedJob = Omit<JobRecord, 'tasks' | 'running' | 'sending'>;
+type Later = 'cancelledBecause' | 'waitsFor';
+type SavedJob = Omit<JobRecord, 'tasks' | 'running' | 'sending' | Later> &
+  Partial<Pick<JobRecord, Later>>;
 type SavedNode = Omit<
   NodeRecord,
   | 'sequence'
@@ -161,7 +163,14 @@ export function stateOf(image: StateImage): State {
   for (const saved of document.nodes) addNode(state, wakeNode(saved));
   for (const saved of document.jobs) {
     const tasks = columnsOf(image, saved);
-    addJob(state, { ...saved, template: templateOf(image, saved), tasks, running: 0, sending: 0 });
+    addJob(state, {
+      ...saved,
+      // Not in the first snapshots.
+      cancelledBecause: saved.cancelledBecause ?? null,
+      waitsFor: saved.waitsFor ?? [],
+      template: completed(templateOf(image, saved)),
+      ...{ tasks, running: 0, sending: 0 },
+    });
   }
   state.nextJobNumber = document.nextJobNumber;
   for (const { name, settings, usage } of document.researchers ?? []) {

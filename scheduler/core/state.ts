@@ -5,7 +5,7 @@ import type { Direction } from './commands.ts';
 import type { TaskColumns } from './columns.ts';
 import type { Instant, JobId, LeaseId, NodeId, SiteId, TokenId } from './model/ids.ts';
 import { instant } from './model/ids.ts';
-import type { JobState, JobTemplate, LeasePhase } from './model/job.ts';
+import type { CancelCause, JobState, JobTemplate, LeasePhase } from './model/job.ts';
 import type { Inventory, NodeHealth, NodeStatus, RateSource } from './model/node.ts';
 import type { ResearcherSettings } from './model/researcher.ts';
 import type { Token } from './model/token.ts';
@@ -82,6 +82,10 @@ export interface JobRecord {
   readonly submittedAt: Instant;
   state: JobState;
   endedAt: Instant | null;
+  /** Why it was cancelled when its researcher did not. */
+  cancelledBecause: CancelCause | null;
+  /** Numbers of the jobs of `after` that have not succeeded yet: until then none of its tasks starts. */
+  waitsFor: readonly number[];
   readonly tasks: TaskColumns;
   waiting: number;
   leased: number;
@@ -145,7 +149,9 @@ export class State {
   readonly jobById = new Map<JobId, JobRecord>();
   readonly jobByRequest = new Map<string, JobRecord>();
   nextJobNumber = 0;
-  /** Jobs with waiting tasks, in the order of submission. */
+  /** Jobs that wait for others, whatever their state. */
+  readonly heldJobs = new Set<number>();
+  /** Jobs with waiting tasks that may start, in the order of submission. */
   readonly waitingJobs = new Set<number>();
   readonly endedJobs = new Set<number>();
   /** Jobs that may have ended with the last batch. */

@@ -4,7 +4,7 @@ import type { Architecture } from './model/architecture.ts';
 import type { Instant, JobId, LeaseId, NodeId, Sha256, SiteId, TokenId } from './model/ids.ts';
 import type { EndCode, JobState, JobTemplate } from './model/job.ts';
 import type { Inventory, NodeHealth, NodeStatus, UplinkRate } from './model/node.ts';
-import type { CommandRefusal } from './commands.ts';
+import type { CommandRefusal, WantedJob } from './commands.ts';
 import type { ResearcherSettings } from './model/researcher.ts';
 import type { Token } from './model/token.ts';
 
@@ -27,6 +27,10 @@ export interface JobSummary {
   readonly counts: TaskCounts;
   /** Mean work of the finished tasks; null before the first. */
   readonly measuredWorkGhzSeconds: number | null;
+  /** Jobs that must still succeed before it starts. */
+  readonly waitsFor: readonly JobId[];
+  /** Why it was cancelled, when its researcher did not; else empty. */
+  readonly endReason: string;
 }
 
 export interface TaskSummary {
@@ -173,5 +177,5 @@ export interface View {
   /** What holds the waiting tasks of a job, or this task, and what would free them. */
   explain(jobId: JobId, taskIndex: number | null): Explanation | undefined;
   /** Why the federation as it is now takes no such job; null when it does. */
-  refuseJob(template: JobTemplate): CommandRefusal | null;
+  refuseJob(wanted: WantedJob): CommandRefusal | null;
 }

@@ -1,7 +1,7 @@
 // What a researcher submitted, validated: the template that all tasks of a job share.
 
 import type { Architecture } from './architecture.ts';
-import type { Sha256 } from './ids.ts';
+import type { JobId, Sha256 } from './ids.ts';
 
 export interface BlobRef {
   readonly sha256: Sha256;
@@ -47,10 +47,18 @@ export interface JobTemplate {
   readonly lostAfterMs: number;
   /** Among the jobs of one researcher, the higher goes first. */
   readonly priority: number;
+  /** Jobs that must have succeeded before its tasks start. */
+  readonly after: readonly JobId[];
 }
 
 export const jobStates = ['active', 'succeeded', 'failed', 'cancelled'] as const;
 export type JobState = (typeof jobStates)[number];
+
+/** A job that another one waited for, and how it ended. */
+export interface CancelCause {
+  readonly jobId: JobId;
+  readonly state: 'failed' | 'cancelled';
+}
 
 /**
  * The durable states of a task. What a leased task does (staging, running, sending) is soft: the

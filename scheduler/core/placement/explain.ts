@@ -1,6 +1,7 @@
 // What holds waiting tasks, at how many nodes, and what would free them; why a placed task is where
 // it is.
 
+import { causeText, heldText } from '../dependencies.ts';
 import { isOpen, siteOf, slotLeases, slotsOf } from '../leases.ts';
 import { leasesPerSlot, linkWindowSeconds, sitesExplained } from '../limits.ts';
 import type { Instant } from '../model/ids.ts';
@@ -17,7 +18,8 @@ import { refuseQuota, refuseTurn } from '../queue/refuse.ts';
 /** The waiting tasks of a job. */
 export function explainJob(state: State, job: JobRecord, now: Instant): Explanation {
   const { template } = job;
-  if (job.state !== 'active') return { summary: endedText(job), refusals: [], sites: [] };
+  if (job.state !== 'active') return { summary: endedText(state, job), refusals: [], sites: [] };
+  if (job.waitsFor.length > 0) return { summary: heldJobText(state, job), refusals: [], sites: [] };
   if (job.waiting > 0) {
     return explainWaiting(state, { job, taskIndex: job.cursor, now }, waitsText(job));
   }
@@ -26,8 +28,15 @@ export function explainJob(state: State, job: JobRecord, now: Instant): Explanat
   return { summary, refusals: [], sites: [] };
 }
 
-function endedText({ state, template, failed }: JobRecord): string {
-  if (state !== 'failed') return `The job has ended: ${state}.`;
+function heldJobText(state: State, job: JobRecord): string {
+  return `The job ${heldText(state, job)}.`;
+}
+
+function endedText(state: State, job: JobRecord): string {
+  const { template, failed } = job;
+  const cause = causeText(state, job);
+  if (cause !== '') return `The job was cancelled: ${cause}.`;
+  if (job.state !== 'failed') return `The job has ended: ${job.state}.`;
   const count = `${failed} of ${template.taskCount} tasks failed for good`;
   return `The job has ended: ${count} (punnet tasks, punnet logs and punnet explain tell why).`;
 }
@@ -38,6 +47,9 @@ export function explainTask(
   task: TaskSummary,
   { job, now }: { readonly job: JobRecord; readonly now: Instant },
 ): Explanation {
+  if (task.phase === 'waiting' && job.waitsFor.length > 0) {
+    return { summary: heldJobText(state, job), refusals: [], sites: [] };
+  }
   if (task.phase === 'waiting') {
     const what = `Task ${task.index} waits`;
     return explainWaiting(state, { job, taskIndex: task.index, now }, what);

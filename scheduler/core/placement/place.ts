@@ -5,6 +5,7 @@ import { taskState } from '../columns.ts';
 import type { Decision } from '../decision.ts';
 import type { Effect } from '../effects.ts';
 import type { Fact } from '../facts.ts';
+import { cancelWaiting } from '../dependencies.ts';
 import { isOpen, siteOf, slotLeases, slotsOf } from '../leases.ts';
 import { endedJobsKept, leasesPerSlot } from '../limits.ts';
 import type { Instant } from '../model/ids.ts';
@@ -24,9 +25,11 @@ export function place(state: State, now: Instant): Decision {
   const ended = endJobs(state, now);
   const transfers = grantTransfers(state, now);
   const leases = fillSlots(state, now);
-  const facts = [...ended.facts, ...leases.facts, ...transfers.facts];
+  const facts = [...leases.facts, ...transfers.facts];
   const isQuiet = state.nodesToPlace.size + state.sitesToGrant.size + state.jobsToCheck.size === 0;
   if (!isQuiet) facts.push({ kind: 'placementSettled' });
+  // After that: a job that waited for one of these may start, and nodes are looked at once more.
+  facts.push(...ended.facts);
   const effects = [...ended.effects, ...leases.effects, ...transfers.effects];
   return { facts, effects, answer: { kind: 'done' } };
 }
@@ -45,6 +48,10 @@ function endJobs(state: State, now: Instant): Part {
     const end = job.failed > 0 ? 'failed' : 'succeeded';
     facts.push({ kind: 'jobEnded', at: now, jobNumber, state: end });
     effects.push({ kind: 'jobChanged', jobId: job.jobId });
+    if (end === 'succeeded') continue;
+    const others = cancelWaiting(state, job, { as: end, now });
+    facts.push(...others.facts);
+    effects.push(...others.effects);
   }
   let surplus = state.endedJobs.size - endedJobsKept;
   for (const jobNumber of state.endedJobs) {

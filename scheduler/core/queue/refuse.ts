@@ -23,7 +23,10 @@ export function refuseTurn(
   state: State,
   { job, now }: { readonly job: JobRecord; readonly now: Instant },
 ): Refusal | null {
-  const waiting = shares(state, now).filter((share) => share.waitingTasks > 0);
+  // Those whose tasks all wait for other jobs are before nobody.
+  const hasTurn = (name: string): boolean =>
+    (state.researchers.get(name)?.waitingJobs.length ?? 0) > 0;
+  const waiting = shares(state, now).filter((share) => hasTurn(share.name));
   const first = waiting.findIndex((share) => share.name === job.researcher);
   if (first > 0) {
     const [who, have] =

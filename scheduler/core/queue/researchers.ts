@@ -26,11 +26,18 @@ export function researcherOf(state: State, name: string): ResearcherRecord {
 }
 
 /** Puts a job among those of its researcher that wait: higher priority first, then older. */
-export function startWaiting(state: State, job: JobRecord): void {
+function startWaiting(state: State, job: JobRecord): void {
   const { waitingJobs } = researcherOf(state, job.researcher);
   let place = waitingJobs.length;
   while (place > 0 && isBefore(job, jobOf(state, waitingJobs[place - 1]))) place -= 1;
   waitingJobs.splice(place, 0, job.number);
+}
+
+/** Its waiting tasks may be placed, unless it waits for other jobs. */
+export function joinQueue(state: State, job: JobRecord): void {
+  if (job.waiting === 0 || job.waitsFor.length > 0 || state.waitingJobs.has(job.number)) return;
+  state.waitingJobs.add(job.number);
+  startWaiting(state, job);
 }
 
 export function stopWaiting(state: State, job: JobRecord): void {

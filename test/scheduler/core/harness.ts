@@ -56,6 +56,7 @@ export function template(changes: Partial<JobTemplate> = {}): JobTemplate {
     retries: 3,
     priority: 0,
     lostAfterMs: 15 * 60_000,
+    after: [],
     ...changes,
   };
 }

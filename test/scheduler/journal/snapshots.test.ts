@@ -12,6 +12,8 @@ import { JournalFolder } from './journal-folder.ts';
 import { digestOf, stateAfter, stateIn, tellStory } from './story.ts';
 
 const story = tellStory();
+/** Of a snapshot with all of it. */
+const wholeName = `${String(story.length).padStart(16, '0')}.snapshot`;
 /** A segment holds two or three batches; snapshots are taken when these many are on disk. */
 const options = { segmentBytes: 350, segmentsBetweenSnapshots: 2 };
 const snapshots = [6, 12, 17];
@@ -130,10 +132,10 @@ describe('a damaged snapshot', () => {
       for (const [sequence, batch] of story.entries()) await journal.append(batch, sequence);
       await journal.snapshot(imageOf(stateAfter(story)), story.length);
     }, options);
-    truncateSync(fresh.file('0000000000000022.snapshot'), 50);
+    truncateSync(fresh.file(wholeName), 50);
     folder.remove();
     folder = fresh;
-    await expectWhole(0, [/22\.snapshot is damaged/]);
+    await expectWhole(0, [/\d\.snapshot is damaged/]);
   });
 });
 
@@ -152,16 +154,16 @@ describe('the work of a snapshot', () => {
     const image = imageOf(stateAfter(story));
     const bytes = encodeSnapshot(image, story.length);
     for (const length of [0, 1, 4_096, bytes.length]) {
-      writeFileSync(folder.file('0000000000000022.snapshot.new'), bytes.subarray(0, length));
+      writeFileSync(folder.file(`${wholeName}.new`), bytes.subarray(0, length));
       await expectWhole(12);
       expect([...folder.contents().keys()].filter((name) => name.endsWith('.new'))).toEqual([]);
     }
-    writeFileSync(folder.file('0000000000000022.snapshot'), bytes);
-    await expectWhole(22);
+    writeFileSync(folder.file(wholeName), bytes);
+    await expectWhole(story.length);
     // What it makes needless goes oldest first.
     for (const name of segments().filter((each) => Number.parseInt(each, 10) < 10)) {
       rmSync(folder.file(name));
-      await expectWhole(22);
+      await expectWhole(story.length);
     }
   });
 });
@@ -222,8 +224,8 @@ describe('what a newer scheduler wrote', () => {
 
   it('is refused in a snapshot, with what to do', async () => {
     const image = { ...imageOf(stateAfter(story)), version: factsVersion + 1 };
-    writeFileSync(folder.file('0000000000000022.snapshot'), encodeSnapshot(image, 22));
-    await expectRefusal(/22\.snapshot was written by a newer scheduler.*Start that version/);
+    writeFileSync(folder.file(wholeName), encodeSnapshot(image, story.length));
+    await expectRefusal(/\d\.snapshot was written by a newer scheduler.*Start that version/);
   });
 });
 

@@ -65,6 +65,7 @@ export function tellStory(): readonly Batch[] {
   story.waitMinutes(1);
   story.end('pi', story.granted(), 'succeeded');
   story.submit('unwanted', 2);
+  story.submit('later', 2, ['unwanted']);
   story.give({ kind: 'cancelJob', jobId: jobId('unwanted') });
   story.give({ kind: 'setResearcher', name: 'ada', settings: { weight: 2, maxLeases: 40 } });
   // The core forgets a job only when thousands have ended: too many for a small story.
@@ -145,13 +146,16 @@ class Story {
     });
   }
 
-  submit(name: string, taskCount: number): void {
+  submit(name: string, taskCount: number, after: readonly string[] = []): void {
     this.give({
       kind: 'submitJob',
       jobId: jobId(name),
       researcher: 'ada',
       requestId: `request of ${name}`,
-      template: template({ name, taskCount, taskInputBytes: new Array(taskCount).fill(50_000) }),
+      template: template({
+        ...{ name, taskCount, after: after.map(jobId) },
+        taskInputBytes: new Array(taskCount).fill(50_000),
+      }),
     });
   }
 

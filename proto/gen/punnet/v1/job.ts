@@ -143,6 +143,11 @@ export interface JobSpec {
   lostAfter: string;
   /** Of your jobs, one with a higher priority goes first: -100 to 100. Default 0. */
   priority: number;
+  /**
+   * Jobs of yours, by id or by name (the newest of that name): its tasks wait until each of them
+   * has succeeded. When one fails or is cancelled, this job is cancelled.
+   */
+  after: string[];
 }
 
 export interface JobSpec_BundlesEntry {
@@ -235,7 +240,13 @@ export interface Job {
     | TaskCounts
     | undefined;
   /** Mean of what the finished tasks cost. Unset before the first. */
-  measured: MeasuredProfile | undefined;
+  measured:
+    | MeasuredProfile
+    | undefined;
+  /** Ids of the jobs of `after` that have not succeeded yet. */
+  waitsFor: string[];
+  /** For people: why it was cancelled, when it was not the researcher who did. */
+  endReason: string;
 }
 
 export interface TaskCounts {
@@ -318,6 +329,7 @@ function createBaseJobSpec(): JobSpec {
     environment: {},
     lostAfter: "",
     priority: 0,
+    after: [],
   };
 }
 
@@ -364,6 +376,9 @@ export const JobSpec: MessageFns<JobSpec> = {
     }
     if (message.priority !== 0) {
       writer.uint32(112).int32(message.priority);
+    }
+    for (const v of message.after) {
+      writer.uint32(122).string(v!);
     }
     return writer;
   },
@@ -499,6 +514,14 @@ export const JobSpec: MessageFns<JobSpec> = {
             message.priority = reader.int32();
             continue;
           }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.after.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -550,6 +573,7 @@ export const JobSpec: MessageFns<JobSpec> = {
     );
     message.lostAfter = object.lostAfter ?? "";
     message.priority = object.priority ?? 0;
+    message.after = object.after?.map((e) => e) || [];
     return message;
   },
 };
@@ -1192,6 +1216,8 @@ function createBaseJob(): Job {
     endedUnixMs: 0,
     counts: undefined,
     measured: undefined,
+    waitsFor: [],
+    endReason: "",
   };
 }
 
@@ -1220,6 +1246,12 @@ export const Job: MessageFns<Job> = {
     }
     if (message.measured !== undefined) {
       MeasuredProfile.encode(message.measured, writer.uint32(66).fork()).join();
+    }
+    for (const v of message.waitsFor) {
+      writer.uint32(114).string(v!);
+    }
+    if (message.endReason !== "") {
+      writer.uint32(122).string(message.endReason);
     }
     return writer;
   },
@@ -1301,6 +1333,22 @@ export const Job: MessageFns<Job> = {
             message.measured = MeasuredProfile.decode(reader, reader.uint32());
             continue;
           }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.waitsFor.push(reader.string());
+            continue;
+          }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.endReason = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1330,6 +1378,8 @@ export const Job: MessageFns<Job> = {
     message.measured = (object.measured !== undefined && object.measured !== null)
       ? MeasuredProfile.fromPartial(object.measured)
       : undefined;
+    message.waitsFor = object.waitsFor?.map((e) => e) || [];
+    message.endReason = object.endReason ?? "";
     return message;
   },
 };

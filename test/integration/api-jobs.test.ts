@@ -1,0 +1,83 @@
+// What a researcher does with jobs, over the wire: jobs that wait for others. No node is enrolled, so
+// that every job waits.
+
+import { randomUUID } from 'node:crypto';
+import { status } from '@grpc/grpc-js';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { JobSpec, JobState } from '../../proto/gen/punnet/v1/job.ts';
+import type { Connection } from '../../scheduler/cli/connection.ts';
+import { fieldViolations } from '../../scheduler/cli/errors.ts';
+import { errorOf, refOf, upload } from './api-calls.ts';
+import { Rig } from './rig.ts';
+
+let rig: Rig;
+let by: Connection;
+const bundle = Buffer.alloc(1_024);
+
+beforeAll(async () => {
+  rig = await Rig.start();
+  by = rig.connection;
+  await upload(by, bundle);
+});
+afterEach((each) => {
+  if (each.task.result?.state === 'fail') process.stderr.write(`${rig.logs()}\n`);
+});
+afterAll(() => rig.stop());
+
+function submitting(name: string, changes: Partial<JobSpec> = {}, validateOnly = false) {
+  const source = { $case: 'blob' as const, value: refOf(bundle) };
+  const spec = JobSpec.fromPartial({
+    ...{ name, command: ['true'], tasks: { count: 3 } },
+    bundles: { x86_64: { source } },
+    ...changes,
+  });
+  const request = { spec, requestId: validateOnly ? '' : randomUUID(), validateOnly };
+  return by.raw(by.jobs.submitJob.bind(by.jobs), request);
+}
+
+async function submit(name: string, changes: Partial<JobSpec> = {}) {
+  const { job } = await submitting(name, changes);
+  if (job === undefined) throw new Error('no job');
+  return job;
+}
+
+async function get(jobId: string) {
+  return (await by.raw(by.jobs.getJob.bind(by.jobs), { jobId })).job;
+}
+
+describe('after', () => {
+  test('names jobs by id or by name, and the newest of a name', async () => {
+    const old = await submit('prepare');
+    const newest = await submit('prepare');
+    const job = await submit('render', { after: [old.jobId, 'prepare', newest.jobId] });
+    expect(job.waitsFor).toEqual([old.jobId, newest.jobId]);
+    expect(job.spec?.after).toEqual(job.waitsFor);
+  });
+
+  test('an unknown job is told at its place, with all other mistakes', async () => {
+    const { jobId } = await submit('known');
+    const bad = { after: [jobId, 'nobody', ''], memory: '64' };
+    for (const isDraft of [true, false]) {
+      const error = await errorOf(submitting('bad', bad, isDraft));
+      expect(status[error.code]).toBe('INVALID_ARGUMENT');
+      expect(fieldViolations(error).map(({ field }) => field)).toEqual([
+        'spec.memory',
+        'spec.after[1]',
+        'spec.after[2]',
+      ]);
+    }
+  });
+
+  test('a job is cancelled with the one that it waits for, and says so', async () => {
+    const first = await submit('first');
+    const second = await submit('second', { after: ['first'] });
+    await by.raw(by.jobs.cancelJob.bind(by.jobs), { jobId: first.jobId });
+    expect(await get(second.jobId)).toMatchObject({
+      state: JobState.CANCELLED,
+      endReason: `it waited for job first (${first.jobId}), which was cancelled`,
+    });
+    expect(fieldViolations(await errorOf(submitting('third', { after: ['first'] })))).toMatchObject(
+      [{ field: 'spec.after[0]' }],
+    );
+  });
+});
