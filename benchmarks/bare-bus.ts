@@ -16,7 +16,10 @@ export type BareQuestion =
   | { readonly kind: 'count'; readonly options: BareOptions; readonly subject: string }
   /** Answers each second message of a connection with one of this size. */
   | { readonly kind: 'answer'; readonly options: BareOptions; readonly bytes: number }
-  /** So many connections, each of which says two messages and waits for an answer, again and again. */
+  /**
+   * Opens so many connections (`open` tells how far it is), each of which then says two messages and
+   * waits for an answer, again and again.
+   */
   | {
       readonly kind: 'talk';
       readonly options: BareOptions;
@@ -25,7 +28,10 @@ export type BareQuestion =
     }
   | { readonly kind: 'tell' };
 
-export type BareAnswer = { readonly count: number };
+export type BareAnswer = { readonly open: number; readonly count: number };
+
+/** Connections that are made at a time. */
+const dialsAtATime = 8;
 
 const open: NatsConnection[] = [];
 let count = 0;
@@ -50,7 +56,8 @@ async function answerEach(options: BareOptions, bytes: number): Promise<void> {
   await connection.flush();
 }
 
-async function talk(options: BareOptions, index: number, bytes: number): Promise<void> {
+/** Hands back what begins its talk. */
+async function talker(options: BareOptions, index: number, bytes: number): Promise<() => void> {
   const connection = await dial(options);
   const message = new Uint8Array(bytes);
   const say = (): void => {
@@ -65,7 +72,24 @@ async function talk(options: BareOptions, index: number, bytes: number): Promise
     },
   });
   await connection.flush();
-  say();
+  return say;
+}
+
+/**
+ * All are open before the first speaks: those that talk leave no CPU to those that connect, and a
+ * thousand would take minutes. Rejects with the first failure, which ends the process.
+ */
+async function talkAll(
+  options: BareOptions,
+  { connections, bytes }: { readonly connections: number; readonly bytes: number },
+): Promise<void> {
+  const talks: (() => void)[] = [];
+  const indexes = Array.from({ length: connections }, (_, index) => index).values();
+  const work = async (): Promise<void> => {
+    for (const index of indexes) talks.push(await talker(options, index, bytes));
+  };
+  await Promise.all(Array.from({ length: dialsAtATime }, work));
+  for (const begin of talks) begin();
 }
 
 async function hear(question: BareQuestion): Promise<BareAnswer> {
@@ -80,14 +104,12 @@ async function hear(question: BareQuestion): Promise<BareAnswer> {
       await answerEach(question.options, question.bytes);
       break;
     case 'talk':
-      for (let index = 0; index < question.connections; index += 1) {
-        await talk(question.options, index, question.bytes);
-      }
+      void talkAll(question.options, question);
       break;
     case 'tell':
       break;
   }
-  return { count };
+  return { open: open.length, count };
 }
 
 answerParent(hear, async () => {

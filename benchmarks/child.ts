@@ -1,8 +1,14 @@
-// A process of its own for one side of a benchmark: asked and answered by process messages.
+// A process of its own for one side of a benchmark: asked and answered by process messages. One
+// that ended, or does not answer, is an error for whoever asks; none is waited for without a bound.
 
 import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
+
+/** Questions are answered at once: what takes longer is begun, and followed by asking again. */
+const answerWithinMs = 20_000;
+/** To close its connections at the end. */
+const stopWithinMs = 10_000;
 
 const running = new Set<ChildProcess>();
 process.once('exit', () => running.forEach((child) => child.kill('SIGKILL')));
@@ -11,6 +17,19 @@ process.once('exit', () => running.forEach((child) => child.kill('SIGKILL')));
 export function endWithUs(child: ChildProcess): void {
   running.add(child);
   child.once('exit', () => running.delete(child));
+}
+
+export function hasEnded(child: ChildProcess): boolean {
+  return child.exitCode !== null || child.signalCode !== null;
+}
+
+/** Waits for its end, for which somebody has asked already; then it is killed. */
+export async function untilEnded(child: ChildProcess, withinMs: number): Promise<void> {
+  if (hasEnded(child)) return;
+  const ended = new Promise((resolve) => child.once('exit', resolve));
+  const timer = setTimeout(() => child.kill('SIGKILL'), withinMs);
+  await ended;
+  clearTimeout(timer);
 }
 
 /** Runs `<name>.ts` of this folder, which serves with `answerParent`. */
@@ -24,35 +43,49 @@ export class Child<Question, Answer> {
       execArgv: ['--import', 'tsx'],
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     });
+    endWithUs(this.#child);
   }
 
   get pid(): number {
     const { pid } = this.#child;
-    if (pid === undefined) throw new Error(`${this.#name} has no process`);
+    if (pid === undefined || hasEnded(this.#child)) throw new Error(this.#ended());
     return pid;
   }
 
-  /** One question at a time. Rejects when the process ends. */
+  /** One question at a time. Rejects when the process ends, or gives no answer for 20 s. */
   ask(question: Question): Promise<Answer> {
+    const child = this.#child;
     return new Promise((resolve, reject) => {
-      const ended = (): void => reject(new Error(`${this.#name} ended; its words are above`));
-      if (this.#child.exitCode !== null || this.#child.signalCode !== null) return ended();
-      this.#child.once('exit', ended);
+      if (hasEnded(child)) return reject(new Error(this.#ended()));
+      const settle = (act: () => void): void => {
+        clearTimeout(timer);
+        child.removeListener('exit', onExit);
+        child.removeListener('message', onMessage);
+        act();
+      };
+      const onExit = (): void => settle(() => reject(new Error(this.#ended())));
       // Only answerParent writes here, with what the file of that name declares.
-      this.#child.once('message', (answer: Answer) => {
-        this.#child.removeListener('exit', ended);
-        resolve(answer);
-      });
-      this.#child.send(question as object);
+      const onMessage = (answer: Answer): void => settle(() => resolve(answer));
+      const timer = setTimeout(() => {
+        const text = `${this.#name} gave no answer for ${answerWithinMs / 1000} s to ${JSON.stringify(question).slice(0, 200)}`;
+        settle(() => reject(new Error(text)));
+      }, answerWithinMs);
+      child.once('exit', onExit);
+      child.once('message', onMessage);
+      // A channel that is closed: the exit tells of it.
+      child.send(question as object, () => undefined);
     });
   }
 
-  /** Ends it; it closes its connections first. */
+  #ended(): string {
+    const { exitCode, signalCode } = this.#child;
+    return `${this.#name} has ended (${signalCode ?? `exit ${exitCode}`}); its last words are above`;
+  }
+
+  /** Ends it; it closes its connections first, and is killed when that takes too long. */
   async stop(): Promise<void> {
-    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
-    const ended = new Promise((resolve) => this.#child.once('exit', resolve));
-    this.#child.disconnect();
-    await ended;
+    if (this.#child.connected) this.#child.disconnect();
+    await untilEnded(this.#child, stopWithinMs);
   }
 }
 

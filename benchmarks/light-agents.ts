@@ -44,15 +44,13 @@ const status: NodeStatus = {
 
 let result: BlobRef | null = null;
 let taskMs = 0;
-const told = { started: 0, acknowledged: 0, reports: 0 };
+const told = { connected: 0, started: 0, acknowledged: 0, reports: 0 };
 
 class LightAgent {
   readonly #bus: NodeBus;
   readonly #loop: AgentLoop;
   readonly #instanceId: string;
   #sequence = 0;
-  #isConnected: () => void = () => undefined;
-  readonly connected = new Promise<void>((resolve) => (this.#isConnected = resolve));
 
   constructor(state: StateFolder, name: string) {
     const identity = state.readIdentity();
@@ -93,7 +91,7 @@ class LightAgent {
 
   #post(command: Command): void {
     this.#loop.post(command);
-    if (command.kind === 'connected') this.#isConnected();
+    if (command.kind === 'connected') told.connected += 1;
   }
 
   #carryOut(effects: readonly Effect[]): void {
@@ -159,10 +157,12 @@ class LightAgent {
   }
 }
 
-async function enrolAll(options: LightOptions): Promise<readonly LightAgent[]> {
+const agents: LightAgent[] = [];
+
+/** Rejects with the first failure, which ends the process. */
+async function enrolAll(options: LightOptions): Promise<void> {
   const names = Array.from({ length: options.count }, (_, index) => `n${index}`);
   const waiting = names.entries();
-  const agents: LightAgent[] = [];
   const work = async (): Promise<void> => {
     for (const [index, name] of waiting) {
       const state = new StateFolder(join(options.folder, name));
@@ -176,17 +176,14 @@ async function enrolAll(options: LightOptions): Promise<readonly LightAgent[]> {
     }
   };
   await Promise.all(Array.from({ length: enrolments }, work));
-  await Promise.all(agents.map((agent) => agent.connected));
-  return agents;
 }
 
-let agents: readonly LightAgent[] = [];
 let beat: NodeJS.Timeout | undefined;
 
 async function hear(question: LightQuestion): Promise<Told> {
   switch (question.kind) {
     case 'enrol':
-      agents = await enrolAll(question.options);
+      void enrolAll(question.options);
       break;
     case 'behave':
       ({ result, taskMs } = question);

@@ -3,6 +3,7 @@
 import { join } from 'node:path';
 import type { BlobRef } from '../agent/core/index.ts';
 import { Child } from './child.ts';
+import { follow } from './progress.ts';
 import type { SchedulerProcess } from './scheduler-process.ts';
 
 export interface LightOptions {
@@ -14,14 +15,16 @@ export interface LightOptions {
 }
 
 export type LightQuestion =
+  /** Begins; `connected` tells how far it is. */
   | { readonly kind: 'enrol'; readonly options: LightOptions }
   /** What tasks leave, and how long they take. */
   | { readonly kind: 'behave'; readonly result: BlobRef | null; readonly taskMs: number }
   | { readonly kind: 'report'; readonly perSecond: number }
   | { readonly kind: 'tell' };
 
-/** All that was started, acknowledged and reported since the process began. */
+/** All that was connected, started, acknowledged and reported since the process began. */
 export interface Told {
+  readonly connected: number;
   readonly started: number;
   readonly acknowledged: number;
   readonly reports: number;
@@ -55,7 +58,17 @@ export class LightFederation {
     }
     const child = new Child<LightQuestion, Told>('light-agents');
     const options = { count, url, tokens, folder: join(folder, 'agents') };
-    await child.ask({ kind: 'enrol', options });
+    try {
+      await child.ask({ kind: 'enrol', options });
+      await follow({
+        what: 'agents enrolled',
+        look: async () => ({ count: (await child.ask({ kind: 'tell' })).connected }),
+        isOver: (next) => next.count >= count,
+      });
+    } catch (error) {
+      await child.stop();
+      throw error;
+    }
     return new LightFederation(child);
   }
 

@@ -13,12 +13,14 @@ import { service as healthService } from 'grpc-health-check';
 import { Connection } from '../scheduler/cli/connection.ts';
 import type { Context } from '../scheduler/cli/context.ts';
 import { readContextFile } from '../scheduler/cli/context.ts';
-import { endWithUs } from './child.ts';
+import { endWithUs, hasEnded, untilEnded } from './child.ts';
 import { childrenOf, nameOf } from './machine.ts';
 
 const dist = join(import.meta.dirname, '../dist');
 const HealthClient = makeGenericClientConstructor(healthService, 'Health');
 const startWithinMs = 120_000;
+/** To finish what it does at the end. */
+const stopWithinMs = 30_000;
 /** To profile it: BENCH_NODE_FLAGS='--cpu-prof --cpu-prof-dir=/tmp/prof' npm run bench -- throughput */
 const nodeFlags = (process.env['BENCH_NODE_FLAGS'] ?? '').split(' ').filter((flag) => flag !== '');
 
@@ -29,18 +31,21 @@ export class SchedulerProcess {
   readonly context: Context;
   readonly connection: Connection;
   readonly #child: ChildProcess;
+  readonly #lastWords: () => string;
 
   private constructor(options: {
     readonly folder: string;
     readonly servingMs: number;
     readonly context: Context;
     readonly child: ChildProcess;
+    readonly lastWords: () => string;
   }) {
     this.folder = options.folder;
     this.servingMs = options.servingMs;
     this.context = options.context;
     this.connection = new Connection(options.context);
     this.#child = options.child;
+    this.#lastWords = options.lastWords;
   }
 
   /** Starts one on a folder, or on a new one; resolves when its health says SERVING. */
@@ -57,13 +62,13 @@ export class SchedulerProcess {
     let errors = '';
     child.stderr?.on('data', (bytes: Buffer) => (errors = (errors + String(bytes)).slice(-10_000)));
     while (performance.now() - startedMs < startWithinMs) {
-      if (child.exitCode !== null || child.signalCode !== null) {
+      if (hasEnded(child)) {
         throw new Error(`the scheduler ended while it started: ${errors}`);
       }
       const context = await readContextFile(join(data, 'operator.context')).catch(() => undefined);
       if (context !== undefined && (await isServing(context))) {
         return new SchedulerProcess({
-          ...{ folder, context, child },
+          ...{ folder, context, child, lastWords: () => errors },
           servingMs: performance.now() - startedMs,
         });
       }
@@ -73,9 +78,14 @@ export class SchedulerProcess {
     throw new Error(`the scheduler was not SERVING after ${startWithinMs / 1000} s: ${errors}`);
   }
 
+  /** Throws when it has ended, with what it said last. */
   get pid(): number {
-    const { pid } = this.#child;
-    if (pid === undefined) throw new Error('the scheduler has no process');
+    const { pid, exitCode, signalCode } = this.#child;
+    if (pid === undefined || hasEnded(this.#child)) {
+      throw new Error(
+        `the scheduler has ended (${signalCode ?? `exit ${exitCode}`}): ${this.#lastWords()}`,
+      );
+    }
     return pid;
   }
 
@@ -101,10 +111,8 @@ export class SchedulerProcess {
   /** Ends it, as a person or as a power cut would. */
   async end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
     this.connection.close();
-    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
-    const ended = new Promise((resolve) => this.#child.once('exit', resolve));
     this.#child.kill(signal);
-    await ended;
+    await untilEnded(this.#child, stopWithinMs);
   }
 
   /** Ends it and removes its folder. */

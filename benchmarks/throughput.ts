@@ -2,7 +2,6 @@
 // and acknowledged each second, what one costs the scheduler, and what a report costs it.
 
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { NatsIdentity } from '../scheduler/adapters/nats/nats-identity.ts';
 import { allNodesUp } from '../proto/subjects.ts';
 import type { BareAnswer, BareOptions, BareQuestion } from './bare-bus.ts';
@@ -11,6 +10,7 @@ import type { Benchmark, Figure, Outcome, Size } from './figure.ts';
 import { mustHaveSucceeded, specOf, submit, untilJob } from './jobs.ts';
 import { LightFederation } from './light-federation.ts';
 import { cpuMsOf } from './machine.ts';
+import { follow, tellPhase } from './progress.ts';
 import { SchedulerProcess } from './scheduler-process.ts';
 
 interface Scale {
@@ -50,10 +50,15 @@ export const throughput: Benchmark = {
       const light = await LightFederation.start(scheduler, scale.agents);
       const run = new Run(scheduler, light, scale);
       try {
+        tellPhase(`${scale.fastTasks} tasks, as fast as it goes`);
         const fast = await run.tasks(scale.fastTasks, 0);
+        tellPhase(`${scale.steadyTasks} tasks, steady`);
         const steady = await run.tasks(scale.steadyTasks, steadyTaskMs);
+        tellPhase(`reports for ${scale.seconds} s`);
         const reports = await run.reports();
+        tellPhase('the agents stop');
         await light.stop();
+        tellPhase(`a bare bus for ${scale.seconds} s`);
         const bare = await bareRate(scheduler, scale);
         const digest = `${fast.digest} ${steady.digest}`;
         return { figures: figuresOf({ fast, steady, reports, bare }), digest };
@@ -100,8 +105,12 @@ class Run {
       const told = await this.#light.tell();
       return told.acknowledged - before.acknowledged;
     };
-    const pids = [this.#scheduler.pid, this.#scheduler.natsPid, this.#light.pid] as const;
-    const costs = await observe(acknowledged, pids, (done) => done >= count);
+    const costs = await observe({
+      what: 'tasks',
+      count: acknowledged,
+      pids: () => [this.#scheduler.pid, this.#scheduler.natsPid, this.#light.pid],
+      isOver: (done) => done >= count,
+    });
     const isThere = (job: { readonly state: number }): boolean => job.state !== 1;
     const job = await untilJob(connection, jobId, { withinMs: 10_000, isThere });
     const journalBytes = (this.#scheduler.journalBytes - journalBefore) / count;
@@ -115,49 +124,59 @@ class Run {
       const options = await bareOptions(this.#scheduler);
       await bare.ask({ kind: 'count', options, subject: allNodesUp });
       await this.#light.report(this.#scale.reportsPerSecond);
-      await sleep(1_000);
-      const sent = async (): Promise<number> => (await this.#light.tell()).reports;
-      const pids = [this.#scheduler.pid, this.#scheduler.natsPid, bare.pid] as const;
-      let seconds = 0;
-      const costs = await observe(sent, pids, () => (seconds += 1) > this.#scale.seconds);
+      const costs = await observe({
+        what: 'reports',
+        count: async () => (await this.#light.tell()).reports,
+        pids: () => [this.#scheduler.pid, this.#scheduler.natsPid, bare.pid],
+        isOver: (_, seconds) => seconds > this.#scale.seconds,
+      });
       const { count } = await bare.ask({ kind: 'tell' });
       if (count === 0) throw new Error('the bare subscriber heard nothing');
+      await this.#light.report(0);
       return costs;
     } finally {
-      await this.#light.report(0);
       await bare.stop();
     }
   }
 }
 
+interface Look {
+  readonly atMs: number;
+  readonly count: number;
+  readonly cpuMs: readonly number[];
+}
+
 /** Each second: how many more there are, and what they cost three processes. */
-async function observe(
-  count: () => Promise<number>,
-  pids: readonly [number, number, number],
-  isOver: (count: number) => boolean,
-): Promise<Costs> {
+async function observe(options: {
+  readonly what: string;
+  readonly count: () => Promise<number>;
+  /** Asked each second: one that has ended is told of at once. */
+  readonly pids: () => readonly [number, number, number];
+  readonly isOver: (count: number, seconds: number) => boolean;
+}): Promise<Costs> {
   const perSecond: number[] = [];
   const cpu: [number[], number[], number[]] = [[], [], []];
-  const look = async () => ({
-    atMs: performance.now(),
-    count: await count(),
-    cpu: pids.map(cpuMsOf),
-  });
-  const first = await look();
-  for (let last = first; !isOver(last.count);) {
-    await sleep(1_000);
-    const next = await look();
+  let seconds = 0;
+  const look = async (): Promise<Look> => {
+    const count = await options.count();
+    return { atMs: performance.now(), count, cpuMs: options.pids().map(cpuMsOf) };
+  };
+  const take = (next: Look, last: Look): void => {
     const more = next.count - last.count;
-    if (more === 0 && next.atMs - first.atMs > 600_000) throw new Error('nothing goes on');
-    // The last second of a job is a part of one.
-    if (more > 0 && (perSecond.length === 0 || !isOver(next.count))) {
-      perSecond.push((1000 * more) / (next.atMs - last.atMs));
-      for (const [at, list] of cpu.entries()) {
-        list.push((1000 * ((next.cpu[at] ?? 0) - (last.cpu[at] ?? 0))) / more);
-      }
+    if (more === 0) return;
+    perSecond.push((1000 * more) / (next.atMs - last.atMs));
+    for (const [at, list] of cpu.entries()) {
+      list.push((1000 * ((next.cpuMs[at] ?? 0) - (last.cpuMs[at] ?? 0))) / more);
     }
-    last = next;
-  }
+  };
+  const isOver = (next: Look, last: Look): boolean => {
+    seconds += 1;
+    const isOverNow = options.isOver(next.count, seconds);
+    // The last second of a job is a part of one.
+    if (!isOverNow || perSecond.length === 0) take(next, last);
+    return isOverNow;
+  };
+  await follow({ what: options.what, look, isOver });
   return { perSecond, scheduler: cpu[0], nats: cpu[1], others: cpu[2] };
 }
 
@@ -178,10 +197,18 @@ async function bareRate(scheduler: SchedulerProcess, scale: Scale): Promise<read
     const options = await bareOptions(scheduler);
     await center.ask({ kind: 'answer', options, bytes: downBytes });
     await rim.ask({ kind: 'talk', options, connections: scale.agents, bytes: upBytes });
-    const rounds = async (): Promise<number> => (await rim.ask({ kind: 'tell' })).count;
-    const pids = [center.pid, scheduler.natsPid, rim.pid] as const;
-    let seconds = 0;
-    const costs = await observe(rounds, pids, () => (seconds += 1) > scale.seconds);
+    const tell = (): Promise<BareAnswer> => rim.ask({ kind: 'tell' });
+    await follow({
+      what: 'bare connections',
+      look: async () => ({ count: (await tell()).open }),
+      isOver: (next) => next.count >= scale.agents,
+    });
+    const costs = await observe({
+      what: 'bare rounds',
+      count: async () => (await tell()).count,
+      pids: () => [center.pid, scheduler.natsPid, rim.pid],
+      isOver: (_, seconds) => seconds > scale.seconds,
+    });
     return costs.perSecond;
   } finally {
     await rim.stop();
