@@ -53,7 +53,7 @@ export class SchedulerProcess {
     const data = join(folder, 'scheduler');
     mkdirSync(data, { recursive: true });
     const startedMs = performance.now();
-    const words = ['--data', data, '--grpc-port', '0', '--https-port', '0'];
+    const words = ['--data', data, '--grpc-port', '0', '--https-port', '0', '--metrics-port', '0'];
     const program = [...nodeFlags, join(dist, 'scheduler/main.js')];
     const child = spawn(process.execPath, [...program, ...words], {
       stdio: ['ignore', 'ignore', 'pipe'],

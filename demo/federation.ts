@@ -44,7 +44,7 @@ export async function startFederation(
   mkdirSync(data, { recursive: true });
   const scheduler = start('scheduler', [
     join(dist, 'scheduler/main.js'),
-    ...['--data', data, '--grpc-port', '0', '--https-port', '0'],
+    ...['--data', data, '--grpc-port', '0', '--https-port', '0', '--metrics-port', '0'],
   ]);
   const stop = async (): Promise<void> => {
     for (const child of children.reverse()) await stopChild(child);

@@ -12,6 +12,7 @@ export interface Config {
   /** 0: a free one, chosen at first start and kept. */
   readonly grpcPort: number;
   readonly httpsPort: number;
+  readonly metricsPort: number;
   readonly federation: string;
 }
 
@@ -24,6 +25,12 @@ export function readConfig(words: readonly string[]): Config {
     .option('--name <host>', 'name that agents and the CLI reach it by', 'localhost')
     .option('--grpc-port <port>', 'port of the gRPC API; 0: a free one', port, 7443)
     .option('--https-port <port>', 'port of enrolment and blobs; 0: a free one', port, 8443)
+    .option(
+      '--metrics-port <port>',
+      'port of /metrics, /healthz and /readyz, on this machine only; 0: a free one',
+      port,
+      9464,
+    )
     .option('--federation <name>', 'what the federation is called', 'punnet')
     .addHelpText('after', '\nExample:\n  punnet-scheduler --data ./state\n')
     .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))
@@ -34,6 +41,7 @@ export function readConfig(words: readonly string[]): Config {
     name: string;
     grpcPort: number;
     httpsPort: number;
+    metricsPort: number;
     federation: string;
   }>();
   return {
@@ -42,6 +50,7 @@ export function readConfig(words: readonly string[]): Config {
     publicName: flags.name,
     grpcPort: flags.grpcPort,
     httpsPort: flags.httpsPort,
+    metricsPort: flags.metricsPort,
     federation: flags.federation,
   };
 }

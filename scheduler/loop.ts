@@ -12,7 +12,7 @@ import {
   stateOf,
   toJournal,
 } from './core/index.ts';
-import type { Clock, EffectSink, Journal } from './ports.ts';
+import type { Clock, EffectSink, Journal, Meter } from './ports.ts';
 
 /** Commands decided in one batch; more wait for the next. */
 const batchSize = 4_096;
@@ -35,6 +35,8 @@ export interface LoopOptions {
   readonly journal: Journal;
   readonly clock: Clock;
   readonly sink: EffectSink;
+  /** Nobody measures a simulated scheduler. */
+  readonly meter?: Meter;
   /** The journal failed, or the core is wrong: nothing may be promised any more. */
   readonly onFatal: (error: Error) => void;
   /** What the journal had to mend when it was read, and snapshots that failed. */
@@ -180,6 +182,8 @@ export class Loop {
   }
 
   async #runBatch(entries: readonly Entry[]): Promise<void> {
+    const { meter, sink } = this.#options;
+    const ended = meter?.begin('batch');
     const now = this.now();
     const facts: Fact[] = [];
     const effects: Effect[] = [];
@@ -195,8 +199,10 @@ export class Loop {
     const answers = entries.map(({ command }) => take(command));
     take({ kind: 'place' });
     await this.#write(facts, entries);
-    if (effects.length > 0) this.#options.sink.carryOut(effects);
+    if (effects.length > 0) sink.carryOut(effects);
     for (const [index, answer] of answers.entries()) entries[index]?.resolve?.(answer);
+    meter?.batch(facts, answers);
+    ended?.();
   }
 
   async #write(facts: readonly Fact[], entries: readonly Entry[]): Promise<void> {
@@ -226,8 +232,11 @@ export class Loop {
   /** Between batches: the copy stops everything for a moment, the writing does not. */
   #maybeSnapshot(): void {
     if (this.#snapshot !== undefined || !this.#options.journal.wantsSnapshot()) return;
+    const copied = this.#options.meter?.begin('snapshotPause');
+    const image = imageOf(this.#state);
+    copied?.();
     this.#snapshot = this.#options.journal
-      .snapshot(imageOf(this.#state), this.#sequence)
+      .snapshot(image, this.#sequence)
       .catch((error: unknown) => {
         // Nothing rests on it: the journal goes on, and wants another one later.
         const why = error instanceof Error ? error.message : String(error);

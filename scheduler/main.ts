@@ -16,6 +16,9 @@ import { DataLockedError, lockData } from './adapters/journal/data-lock.ts';
 import { FileJournal } from './adapters/journal/file-journal.ts';
 import { JournalError } from './adapters/journal/journal-error.ts';
 import { KeptPorts } from './adapters/kept-ports.ts';
+import { MeteredJournal } from './adapters/metrics/metered-journal.ts';
+import { MetricsServer } from './adapters/metrics/metrics-server.ts';
+import { Metrics } from './adapters/metrics/metrics.ts';
 import { NatsIdentity } from './adapters/nats/nats-identity.ts';
 import { EmbeddedNats, NatsServerError } from './adapters/nats/nats-server.ts';
 import { NodeLink } from './adapters/nats/node-link.ts';
@@ -29,7 +32,7 @@ import { urlHost } from './adapters/url-host.ts';
 import { ApiServer } from './api/server.ts';
 import type { Config } from './config.ts';
 import { readConfig } from './config.ts';
-import type { Effect, Instant } from './core/index.ts';
+import type { Effect, Instant, NodeDisconnected, NodeSpoke } from './core/index.ts';
 import { instant, nodeId, tokenId } from './core/index.ts';
 import { Loop } from './loop.ts';
 
@@ -75,13 +78,12 @@ interface Folder {
   readonly blobs: BlobStore;
   readonly signer: CapabilitySigner;
   readonly identity: NatsIdentity;
-  readonly ports: { readonly grpc: number; readonly https: number; readonly nats: number };
+  readonly ports: Readonly<Record<'grpc' | 'https' | 'nats' | 'metrics', number>>;
 }
 
 async function start(config: Config, log: pino.Logger, stops: Stops): Promise<void> {
   const folder = await openFolder(config, log, stops);
   const { pki, blobs, signer, ports } = folder;
-  const clock = new SystemClock();
   const urls = {
     endpoint: `${urlHost(config.publicName)}:${ports.grpc}`,
     https: `https://${urlHost(config.publicName)}:${ports.https}`,
@@ -91,21 +93,14 @@ async function start(config: Config, log: pino.Logger, stops: Stops): Promise<vo
   const submit: Loop['submit'] = (command) => loop.submit(command);
   const view = (): Loop['view'] => loop.view;
   const now = (): Instant => loop.now();
+  const metrics = new Metrics();
+  const watched = await startMetrics(ports.metrics, metrics, stops);
   const nats = await startNats(config, folder, { log, stops });
   const manifests = new Manifests(blobs);
-  const composer = new LeaseComposer({ manifests, signer, view, now });
-  const link = await NodeLink.connect({
-    ...{ url: nats.url, caPem: pki.caPem },
-    credentials: await folder.identity.schedulerCredentials(),
-    closedSubject: folder.identity.closedSubject,
+  const link = await startLink(folder, nats, {
+    ...{ manifests, view, now, log, stops },
     submit: (command) => loop.post(command),
-    instanceOf: (id) => loop.view.instanceOf(id),
-    hasBlob: async (ref) => (await blobs.size(ref.sha256)) === ref.sizeBytes,
-    composeLease: (effect) => composer.compose(effect),
-    revokeUser: (publicKey) => nats.revokeUsers([publicKey]),
-    log: (event, fields) => log.info(fields, event),
   });
-  stops.push(() => link.stop());
   const https = new HttpsServer({
     ...{ host: config.host, port: ports.https, blobs, signer },
     ...{ keyPem: pki.keyPem, certificatePem: pki.certificatePem, caPem: pki.caPem },
@@ -123,13 +118,16 @@ async function start(config: Config, log: pino.Logger, stops: Stops): Promise<vo
     onFault: (error) => log.error(error, 'a call failed'),
     bytesOf: (siteId, direction) => https.bytes(siteId, direction),
   });
+  const bytesOf = (siteId: string, direction: 'down' | 'up'): number =>
+    https.bytes(siteId, direction);
   const loop = await startLoop(config, {
-    ...{ clock, log, stops },
+    ...{ metrics, log, stops },
     carryOut: (effects) => {
       link.carryOut(effects);
       for (const effect of effects) if (effect.kind === 'jobChanged') api.jobChanged(effect.jobId);
     },
   });
+  metrics.watch({ view, bytesOf, droppedMessages: () => link.droppedMessages });
   await repeatRevocations(loop, folder.identity, nats);
   await link.listen();
   await listening('--https-port', ports.https, () => https.start());
@@ -140,8 +138,10 @@ async function start(config: Config, log: pino.Logger, stops: Stops): Promise<vo
   );
   stops.push(() => api.stop());
   await letOperatorIn(config, loop, { pki, endpoint: urls.endpoint });
+  watched.readyUnless(() => (link.isConnected ? null : 'nats-server is away'));
   const { dataFolder, federation } = config;
-  log.info({ ...urls, dataFolder, federation }, 'ready');
+  const metricsUrl = `http://127.0.0.1:${ports.metrics}/metrics`;
+  log.info({ ...urls, metrics: metricsUrl, dataFolder, federation }, 'ready');
 }
 
 async function openFolder(config: Config, log: pino.Logger, stops: Stops): Promise<Folder> {
@@ -160,6 +160,7 @@ async function openFolder(config: Config, log: pino.Logger, stops: Stops): Promi
       grpc: await port('grpc', config.grpcPort),
       https: await port('https', config.httpsPort),
       nats: await port('nats', 0),
+      metrics: await port('metrics', config.metricsPort),
     },
   };
 }
@@ -179,19 +180,56 @@ async function startNats(
   return nats;
 }
 
+async function startLink(
+  { pki, identity, blobs, signer }: Folder,
+  nats: EmbeddedNats,
+  other: {
+    readonly manifests: Manifests;
+    readonly view: () => Loop['view'];
+    readonly now: () => Instant;
+    readonly submit: (command: NodeSpoke | NodeDisconnected) => void;
+    readonly log: pino.Logger;
+    readonly stops: Stops;
+  },
+): Promise<NodeLink> {
+  const { manifests, view, now, submit, log, stops } = other;
+  const composer = new LeaseComposer({ manifests, signer, view, now });
+  const link = await NodeLink.connect({
+    ...{ url: nats.url, caPem: pki.caPem, submit },
+    credentials: await identity.schedulerCredentials(),
+    closedSubject: identity.closedSubject,
+    instanceOf: (id) => view().instanceOf(id),
+    hasBlob: async (ref) => (await blobs.size(ref.sha256)) === ref.sizeBytes,
+    composeLease: (effect) => composer.compose(effect),
+    revokeUser: (publicKey) => nats.revokeUsers([publicKey]),
+    log: (event, fields) => log.info(fields, event),
+  });
+  stops.push(() => link.stop());
+  return link;
+}
+
+async function startMetrics(port: number, metrics: Metrics, stops: Stops): Promise<MetricsServer> {
+  const server = new MetricsServer({ port, registry: metrics.registry });
+  await listening('--metrics-port', port, () => server.start());
+  stops.push(() => server.stop());
+  return server;
+}
+
 async function startLoop(
   config: Config,
   other: {
-    readonly clock: SystemClock;
+    readonly metrics: Metrics;
     readonly log: pino.Logger;
     readonly stops: Stops;
     readonly carryOut: (effects: readonly Effect[]) => void;
   },
 ): Promise<Loop> {
-  const { clock, log, stops, carryOut } = other;
+  const { metrics, log, stops, carryOut } = other;
+  const journal = FileJournal.open(join(config.dataFolder, 'journal'));
   const loop = await Loop.start({
-    journal: FileJournal.open(join(config.dataFolder, 'journal')),
-    clock,
+    journal: new MeteredJournal(journal, metrics.registry),
+    clock: new SystemClock(),
+    meter: metrics,
     sink: { carryOut },
     onFatal: (error) => {
       // Nothing may be promised any more; the supervisor starts it again from the journal.
@@ -249,8 +287,14 @@ async function repeatRevocations(
   if (missing.length > 0) await nats.revokeUsers(missing);
 }
 
+const portUses = {
+  '--grpc-port': 'the gRPC API',
+  '--https-port': 'enrolment and blobs',
+  '--metrics-port': 'metrics',
+};
+
 async function listening(
-  flag: '--grpc-port' | '--https-port',
+  flag: keyof typeof portUses,
   port: number,
   begin: () => Promise<unknown>,
 ): Promise<void> {
@@ -258,9 +302,8 @@ async function listening(
     await begin();
   } catch (error) {
     if (!String(error).includes('EADDRINUSE')) throw error;
-    const what = flag === '--grpc-port' ? 'the gRPC API' : 'enrolment and blobs';
     throw new StartError(
-      `Port ${port}, for ${what}, is taken by ${portOwner(port)}: end that, or choose another port (${flag}).`,
+      `Port ${port}, for ${portUses[flag]}, is taken by ${portOwner(port)}: end that, or choose another port (${flag}).`,
     );
   }
 }

@@ -1,7 +1,7 @@
 // What the loop needs of the world. The simulator and the tests implement these too; one contract
 // suite a port is in test/contracts.
 
-import type { DurableFact, Effect, Instant, StateImage } from './core/index.ts';
+import type { Answer, DurableFact, Effect, Fact, Instant, StateImage } from './core/index.ts';
 
 /** What a journal holds when it is opened. */
 export interface Recovery {
@@ -45,4 +45,12 @@ export interface Clock {
 /** Carries effects out. It must not throw, nor wait: what fails is asked for again by the core. */
 export interface EffectSink {
   carryOut(effects: readonly Effect[]): void;
+}
+
+/** Hears of what the loop does, for metrics. It must not throw, nor wait. */
+export interface Meter {
+  /** Something begins; it has ended when what is returned is called. */
+  begin(what: 'batch' | 'snapshotPause'): () => void;
+  /** One batch is on disk. */
+  batch(facts: readonly Fact[], answers: readonly Answer[]): void;
 }

@@ -2,7 +2,7 @@
 // own modules, since it runs before anything is installed.
 
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -29,6 +29,7 @@ function main() {
   installPackages(wanted.filter((each) => !isInstalled(each.program)));
   installModules();
   if (purpose === 'test') installNode18();
+  if (purpose === 'test') fetchPromtool();
   say('Building.');
   run('npm', ['run', '--silent', 'build']);
 }
@@ -82,6 +83,18 @@ function installNode18() {
   const words = ['ci', '--prefix', folder, '--no-audit', '--no-fund', '--loglevel=error'];
   const { status } = spawnSync('npm', words, { stdio: 'inherit' });
   if (status !== 0) say(`npm failed (${status}): the tests on Node 18 will be skipped.`);
+}
+
+/** Checks metrics and alert rules. Taken out of Debian's package, whose installation would start a
+ * Prometheus; needs no root. Without it its tests skip. */
+function fetchPromtool() {
+  const folder = join(root, 'tools/promtool');
+  if (isInstalled('promtool') || existsSync(join(folder, 'usr/bin/promtool'))) return;
+  say('Fetching promtool, out of the package prometheus: it checks metrics and alert rules.');
+  mkdirSync(folder, { recursive: true });
+  const script = 'apt-get download -qq prometheus && dpkg-deb -x prometheus_*.deb . && rm *.deb';
+  const { status } = spawnSync('sh', ['-c', script], { cwd: folder, stdio: 'inherit' });
+  if (status !== 0) say(`It could not be fetched (${status}): its tests will be skipped.`);
 }
 
 function installModules() {

@@ -7,6 +7,7 @@ export * from './model/placeholders.ts';
 export * from './model/task-rows.ts';
 export type * from './model/researcher.ts';
 export * from './model/token.ts';
+export type { Census } from './census.ts';
 export type * from './commands.ts';
 export type * from './decision.ts';
 export type * from './effects.ts';

@@ -37,6 +37,8 @@ export const shareHalfLifeMs = 24 * 3_600_000;
 export const candidateJobs = 64;
 /** Sites that an explanation lists, those with the least to do first: more nobody reads. */
 export const sitesExplained = 50;
+/** Waiting jobs, the oldest, whose refusals metrics count: each is held against every node. */
+export const jobsCounted = 16;
 /** Work of a task whose profile nobody knows yet. */
 export const unknownWorkGhzSeconds = 60;
 /** Finished tasks before their mean replaces that figure. */

@@ -1,9 +1,12 @@
 // The read-only view of the state: what the API, the page and the metrics show.
 
 import { refuseJob } from './admission.ts';
+import type { Census } from './census.ts';
+import { census, placementsBySite } from './census.ts';
 import { readResult, taskState } from './columns.ts';
 import type { CommandRefusal, WantedJob } from './commands.ts';
 import { causeText } from './dependencies.ts';
+import type { Fact } from './facts.ts';
 import { explainJob, explainTask } from './placement/explain.ts';
 import { reasonText } from './placement/reasons.ts';
 import type { Instant, JobId, LeaseId, NodeId, SiteId, TokenId } from './model/ids.ts';
@@ -146,6 +149,14 @@ export class StateView implements View {
     if (taskIndex === null) return explainJob(this.#state, job, now);
     const task = this.task(jobId, taskIndex);
     return task === undefined ? undefined : explainTask(this.#state, task, { job, now });
+  }
+
+  census(): Census {
+    return census(this.#state, this.#now());
+  }
+
+  placementsBySite(facts: readonly Fact[]): ReadonlyMap<SiteId, number> {
+    return placementsBySite(this.#state, facts);
   }
 
   refuseJob(wanted: WantedJob): CommandRefusal | null {

@@ -1,5 +1,7 @@
 // What everybody outside the core may read. Nothing here changes state.
 
+import type { Census } from './census.ts';
+import type { Fact } from './facts.ts';
 import type { Architecture } from './model/architecture.ts';
 import type { Instant, JobId, LeaseId, NodeId, Sha256, SiteId, TokenId } from './model/ids.ts';
 import type { EndCode, JobState, JobTemplate } from './model/job.ts';
@@ -176,6 +178,9 @@ export interface View {
   tokenByHash(hash: string): Token | undefined;
   /** What holds the waiting tasks of a job, or this task, and what would free them. */
   explain(jobId: JobId, taskIndex: number | null): Explanation | undefined;
+  /** What metrics tell. */
+  census(): Census;
+  placementsBySite(facts: readonly Fact[]): ReadonlyMap<SiteId, number>;
   /** Why the federation as it is now takes no such job; null when it does. */
   refuseJob(wanted: WantedJob): CommandRefusal | null;
 }

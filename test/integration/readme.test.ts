@@ -43,7 +43,7 @@ test('the lines by hand do what they say', async () => {
   chmodSync(folder, 0o711);
   cpSync(join(root, 'examples'), join(folder, 'examples'), { recursive: true });
   // Tests take free ports.
-  const known = new Map([['--data', '--grpc-port 0 --https-port 0 --data']]);
+  const known = new Map([['--data', '--grpc-port 0 --https-port 0 --metrics-port 0 --data']]);
   for (let line of blockAfter('## By hand').split('\n')) {
     for (const [written, real] of known) line = line.replaceAll(written, real);
     const [npx, name = '', ...rest] = wordsOf(line);

@@ -114,7 +114,7 @@ export class Rig {
   }
 
   schedulerProgram(data = this.data): Program {
-    const ports = ['--grpc-port', '0', '--https-port', '0'];
+    const ports = ['--grpc-port', '0', '--https-port', '0', '--metrics-port', '0'];
     return this.run('scheduler', 'scheduler/main.js', '--data', data, ...ports);
   }
 

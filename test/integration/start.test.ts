@@ -77,7 +77,16 @@ test(
 test('it serves on an address of its own, alone on its folder, and takes nats-server along', async () => {
   const data = freshFolder('address');
   const flags = ['--listen', '127.0.0.9', '--name', '127.0.0.9', '--grpc-port', '0'];
-  const words = ['scheduler/main.js', '--data', data, ...flags, '--https-port', '0'];
+  const words = [
+    'scheduler/main.js',
+    '--data',
+    data,
+    ...flags,
+    '--https-port',
+    '0',
+    '--metrics-port',
+    '0',
+  ];
   const first = rig.run('scheduler', ...words);
   await first.said('"msg":"ready"');
   expect(await operatorTokens(data)).toBe(1);
@@ -104,7 +113,16 @@ test('a busy port is named with its owner and the way out, without a stack trace
   // A server that listens on TCP has an address with a port.
   const { port } = server.address() as AddressInfo;
   const data = freshFolder('busy');
-  const words = ['--data', data, '--grpc-port', String(port), '--https-port', '0'];
+  const words = [
+    '--data',
+    data,
+    '--grpc-port',
+    String(port),
+    '--https-port',
+    '0',
+    '--metrics-port',
+    '0',
+  ];
   const scheduler = rig.run('scheduler', 'scheduler/main.js', ...words);
   expect(await scheduler.ended).toEqual({ code: 1, signal: null });
   const owner = `process ${process.pid} (${readFileSync('/proc/self/comm', 'utf8').trim()})`;

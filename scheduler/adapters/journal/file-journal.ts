@@ -35,6 +35,8 @@ export class FileJournal implements Journal {
   #closedSegments = 0;
   #failure: Error | undefined = new JournalError('Read the journal first: call recover().');
   #isWriting = false;
+  #unsyncedBytes = 0;
+  #syncedBytes = 0;
 
   private constructor(folder: string, options: JournalOptions) {
     this.#folder = folder;
@@ -106,9 +108,12 @@ export class FileJournal implements Journal {
     this.#isWriting = true;
     try {
       const frame = encodeFrame(facts, expectedSequence);
+      this.#unsyncedBytes = frame.length;
       const segment = await this.#segmentToWrite();
       await writeWhole(segment, frame);
       await segment.datasync();
+      this.#unsyncedBytes = 0;
+      this.#syncedBytes += frame.length;
       this.#segmentBytes += frame.length;
       this.#sequence += 1;
     } catch (error) {
@@ -116,6 +121,11 @@ export class FileJournal implements Journal {
     } finally {
       this.#isWriting = false;
     }
+  }
+
+  /** Bytes of the batch that is being written, and those that were synced since the start. */
+  get bytes(): { readonly unsynced: number; readonly synced: number } {
+    return { unsynced: this.#unsyncedBytes, synced: this.#syncedBytes };
   }
 
   #fail(what: string, cause?: unknown): Error {

@@ -1,6 +1,6 @@
 // The scheduler's end of the bus: what nodes say becomes commands, effects become messages.
 
-import { connect, credsAuthenticator } from 'nats';
+import { Events, connect, credsAuthenticator } from 'nats';
 import type { NatsConnection } from 'nats';
 import { z } from 'zod';
 import type { LeaseGrant } from '../../../proto/gen/punnet/v1/agent.ts';
@@ -38,10 +38,25 @@ export class NodeLink implements EffectSink {
   /** Nodes with a message whose results are being looked for: what they said next waits. */
   readonly #busy = new Map<NodeId, Promise<void>>();
   #dropped = 0;
+  #isConnected = true;
 
   private constructor(options: NodeLinkOptions, connection: NatsConnection) {
     this.#options = options;
     this.#connection = connection;
+    void this.#follow();
+  }
+
+  /** False while nats-server is away; it is looked for again and again. */
+  get isConnected(): boolean {
+    return this.#isConnected;
+  }
+
+  /** Ends with the connection. */
+  async #follow(): Promise<void> {
+    for await (const { type } of this.#connection.status()) {
+      if (type === Events.Disconnect) this.#isConnected = false;
+      if (type === Events.Reconnect) this.#isConnected = true;
+    }
   }
 
   /** Connected, and able to speak; it hears nobody before `listen`. */

@@ -3,6 +3,7 @@
 
 import { bestBundle } from '../model/architecture.ts';
 import type { Instant } from '../model/ids.ts';
+import { nodeHealths } from '../model/node.ts';
 import type { JobRecord, NodeRecord } from '../state.ts';
 
 export interface Refusal {
@@ -87,6 +88,16 @@ function refuseNow(node: NodeRecord, now: Instant): Refusal | null {
     };
   }
   return null;
+}
+
+const otherCodes: ReadonlySet<string> = new Set([
+  ...nodeHealths.map((health) => `node_${health}`),
+  ...['node_unheard', 'architecture', 'memory', 'disk', 'not_accepting', 'resting'],
+]);
+
+/** The code, or "other" for one that an agent made up: whoever counts by code needs few of them. */
+export function knownCode(code: string): string {
+  return otherCodes.has(code) || code in ownersRemedies ? code : 'other';
 }
 
 const ownersRemedies: Readonly<Record<string, string>> = {
