@@ -16,8 +16,9 @@ import type {
 import { JobState, TaskState } from '../../proto/gen/punnet/v1/job.ts';
 import type { Principal } from './auth.ts';
 import { streaming, unary } from './calls.ts';
+import { cancelJob, deleteJob, retryTasks } from './change-job.ts';
 import type { ApiDeps } from './deps.ts';
-import { ApiError, fromRefusal, invalid } from './errors.ts';
+import { ApiError, invalid } from './errors.ts';
 import { explain } from './explain-job.ts';
 import { jobStateOf, taskPhaseOf, toJob } from './messages.ts';
 import { ownJob, ownTask, readResult } from './own.ts';
@@ -34,12 +35,9 @@ export function jobService(deps: ApiDeps, watchers: Watchers): JobServiceServer 
     getJob: unary(deps, (request, caller) => ({ job: toJob(ownJob(deps, request.jobId, caller)) })),
     listJobs: unary(deps, (request, caller) => listJobs(deps, request, caller)),
     watchJob: streaming(deps, (call, caller) => watch(deps, watchers, { call, caller })),
-    cancelJob: unary(deps, async (request, caller) => {
-      const { jobId } = ownJob(deps, request.jobId, caller);
-      const answer = await deps.submit({ kind: 'cancelJob', jobId });
-      if (answer.kind === 'refused') throw fromRefusal(answer);
-      return { job: toJob(ownJob(deps, request.jobId, caller)) };
-    }),
+    cancelJob: unary(deps, (request, caller) => cancelJob(deps, request, caller)),
+    retryTasks: unary(deps, (request, caller) => retryTasks(deps, request, caller)),
+    deleteJob: unary(deps, (request, caller) => deleteJob(deps, request, caller)),
     listTasks: unary(deps, (request, caller) => listTasks(deps, request, caller)),
     getTaskResult: unary(deps, async (request, caller) => {
       const found = ownTask(deps, request, caller);

@@ -1,6 +1,7 @@
 // The whole command line: options, commands, and the one place where errors become words.
 import { Command, CommanderError, Option } from 'commander';
 import { addContextCommands } from './commands/context.ts';
+import { addChangeCommands } from './commands/change-jobs.ts';
 import { addJobCommands } from './commands/jobs.ts';
 import { addResultCommands } from './commands/results.ts';
 import { addSubmitCommand } from './commands/submit.ts';
@@ -29,6 +30,7 @@ export async function runProgram(args: readonly string[], io: CliIo): Promise<nu
   configure(program, io);
   addSubmitCommand(program, session);
   addJobCommands(program, session);
+  addChangeCommands(program, session);
   addResultCommands(program, session);
   addNodeCommands(program, session);
   addResearcherCommands(program, session);

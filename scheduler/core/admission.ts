@@ -77,7 +77,11 @@ function refuseSize(state: State, template: JobTemplate): CommandRefusal | null 
   return null;
 }
 
-function refuseQuota(state: State, { researcher, template }: WantedJob): CommandRefusal | null {
+/** The operator allows no more waiting tasks. */
+export function refuseQuota(
+  state: State,
+  { researcher, template }: WantedJob,
+): CommandRefusal | null {
   const known = state.researchers.get(researcher);
   const most = known?.settings.maxWaitingTasks ?? null;
   const waiting = known?.waitingTasks ?? 0;

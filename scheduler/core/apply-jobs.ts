@@ -1,9 +1,13 @@
 // How facts about jobs change the state.
 
 import { makeTaskColumns, stateCode } from './columns.ts';
+import { setTaskState } from './apply-leases.ts';
 import type { DurableFact } from './facts.ts';
 import { dropLease, lookAtOpenNodes } from './leases.ts';
 import { release, unfinished } from './dependencies.ts';
+import { retriesRemembered } from './limits.ts';
+import { canRetry } from './retry.ts';
+import { rowsOf } from './rows.ts';
 import { joinQueue, researcherOf, stopWaiting } from './queue/researchers.ts';
 import type { Instant } from './model/ids.ts';
 import type { JobTemplate } from './model/job.ts';
@@ -12,7 +16,9 @@ import { mustHave, requestKey } from './state.ts';
 
 type JobFact = Extract<
   DurableFact,
-  { readonly kind: 'jobSubmitted' | 'jobCancelled' | 'jobEnded' | 'jobForgotten' }
+  {
+    readonly kind: 'jobSubmitted' | 'jobCancelled' | 'jobEnded' | 'jobForgotten' | 'tasksRetried';
+  }
 >;
 
 export function applyJobFact(state: State, fact: JobFact): void {
@@ -29,6 +35,8 @@ export function applyJobFact(state: State, fact: JobFact): void {
       return end(state, job, fact);
     case 'jobForgotten':
       return forget(state, job);
+    case 'tasksRetried':
+      return retry(state, job, fact);
   }
 }
 
@@ -45,6 +53,7 @@ function submit(state: State, fact: Extract<JobFact, { kind: 'jobSubmitted' }>):
     endedAt: null,
     cancelledBecause: null,
     waitsFor: unfinished(state, fact.template),
+    retryRequests: [],
     tasks: makeTaskColumns(count),
     waiting: count,
     leased: 0,
@@ -105,6 +114,26 @@ function end(
   state.endedJobs.add(job.number);
   for (const lease of state.leases.values()) {
     if (lease.jobNumber === job.number) dropLease(state, lease);
+  }
+}
+
+function retry(
+  state: State,
+  job: JobRecord,
+  { requestId, ranges }: Extract<JobFact, { kind: 'tasksRetried' }>,
+): void {
+  job.state = 'active';
+  job.endedAt = null;
+  job.cancelledBecause = null;
+  job.retryRequests = [...job.retryRequests, requestId].slice(-retriesRemembered);
+  state.endedJobs.delete(job.number);
+  for (const [first = 0, end = 0] of rowsOf(ranges, 2)) {
+    for (let index = first; index < end; index += 1) {
+      if (!canRetry(job, index)) continue;
+      job.tasks.failures[index] = 0;
+      job.tasks.losses[index] = 0;
+      setTaskState(state, job, { index, next: 'waiting' });
+    }
   }
 }
 

@@ -190,7 +190,7 @@ function revive(state: State, lease: LeaseRecord): void {
 }
 
 /** Moves a task between the job's counts, and the job in and out of the waiting ones. */
-function setTaskState(
+export function setTaskState(
   state: State,
   job: JobRecord,
   { index, next }: { readonly index: number; readonly next: TaskState },
@@ -204,9 +204,7 @@ function setTaskState(
   if (next === 'waiting') {
     job.cursor = Math.min(job.cursor, index);
     researcher.waitingTasks += 1;
-    if (state.waitingJobs.has(job.number)) return;
-    joinQueue(state, job);
-    lookAtOpenNodes(state);
+    if (joinQueue(state, job)) lookAtOpenNodes(state);
   } else if (before === 'waiting') {
     if (index === job.cursor) job.cursor += 1;
     researcher.waitingTasks -= 1;

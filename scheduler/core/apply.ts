@@ -18,6 +18,7 @@ export function apply(state: State, fact: Fact): void {
     case 'jobCancelled':
     case 'jobEnded':
     case 'jobForgotten':
+    case 'tasksRetried':
       return applyJobFact(state, fact);
     case 'tasksLeased':
     case 'tasksEnded':

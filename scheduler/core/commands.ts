@@ -24,6 +24,19 @@ export interface CancelJob {
   readonly jobId: JobId;
 }
 
+export interface RetryTasks {
+  readonly kind: 'retryTasks';
+  readonly jobId: JobId;
+  readonly requestId: string;
+  /** null: all that failed or were cancelled. */
+  readonly indexes: readonly number[] | null;
+}
+
+export interface DeleteJob {
+  readonly kind: 'deleteJob';
+  readonly jobId: JobId;
+}
+
 export interface SetSite {
   readonly kind: 'setSite';
   readonly siteId: SiteId;
@@ -134,6 +147,8 @@ export interface Place {
 export type Command =
   | SubmitJob
   | CancelJob
+  | RetryTasks
+  | DeleteJob
   | SetSite
   | SetResearcher
   | CreateToken
@@ -170,6 +185,7 @@ export type RefusalCode =
 export type Answer =
   | { readonly kind: 'done' }
   | { readonly kind: 'job'; readonly jobId: JobId; readonly isNew: boolean }
+  | { readonly kind: 'retried'; readonly tasks: number }
   | { readonly kind: 'node'; readonly nodeId: NodeId; readonly siteId: SiteId }
   | { readonly kind: 'token'; readonly token: Token }
   | CommandRefusal;

@@ -15,6 +15,7 @@ import { disconnect, revokeNode, sweep } from './liveness/sweep.ts';
 import { hear } from './liveness/hear.ts';
 import type { Instant } from './model/ids.ts';
 import { place } from './placement/place.ts';
+import { deleteJob, retryTasks } from './retry.ts';
 import type { State } from './state.ts';
 
 /**
@@ -28,6 +29,10 @@ export function decide(state: State, command: Command, now: Instant): Decision {
       return submitJob(state, command, now);
     case 'cancelJob':
       return cancelJob(state, command, now);
+    case 'retryTasks':
+      return retryTasks(state, command, now);
+    case 'deleteJob':
+      return deleteJob(state, command, now);
     case 'setSite':
       return setSite(state, command, now);
     case 'setResearcher':

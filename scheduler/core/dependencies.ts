@@ -66,6 +66,12 @@ function nameOf(state: State, id: JobId): string {
   return name === undefined ? id : `${name} (${id})`;
 }
 
+/** The first job that it waited for and that will not succeed as it is; undefined: there is none. */
+export function hopelessWait(state: State, job: JobRecord): JobRecord | undefined {
+  const named = job.waitsFor.flatMap((number) => state.jobs.get(number) ?? []);
+  return named.find((each) => each.state !== 'active');
+}
+
 /** The job has succeeded: those that waited for it only may start. Called by apply only. */
 export function release(state: State, jobNumber: number): void {
   for (const number of state.heldJobs) {

@@ -38,6 +38,14 @@ export type DurableFact =
       readonly jobNumber: number;
       readonly state: 'succeeded' | 'failed';
     }
+  /** Its failed and cancelled tasks in these ranges, [first, end) one after another, wait again. */
+  | {
+      readonly kind: 'tasksRetried';
+      readonly at: Instant;
+      readonly jobNumber: number;
+      readonly requestId: string;
+      readonly ranges: readonly number[];
+    }
   /** It leaves the core: its tasks are not listed any more. */
   | { readonly kind: 'jobForgotten'; readonly at: Instant; readonly jobNumber: number }
   /** Rows of `leasedRowLength` numbers; see `rows.ts`. Lease ids count up from the first. */

@@ -56,6 +56,8 @@ export const longestRestMs = 10 * 60_000;
 /** Attempts of one task that may be lost with their nodes before it counts as failed: a task that
  * kills its nodes must end. */
 export const lossesPerTask = 30;
+/** Retries of a job that are told from new ones when they come again. */
+export const retriesRemembered = 16;
 export const tasksPerJob = 1_000_000;
 /** About 70 bytes each: 280 MB. */
 export const tasksInCore = 4_000_000;

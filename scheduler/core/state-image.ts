@@ -34,7 +34,7 @@ const columnNames = [
   'result',
 ] as const satisfies readonly (keyof TaskColumns)[];
 
-type Later = 'cancelledBecause' | 'waitsFor';
+type Later = 'cancelledBecause' | 'waitsFor' | 'retryRequests';
 type SavedJob = Omit<JobRecord, 'tasks' | 'running' | 'sending' | Later> &
   Partial<Pick<JobRecord, Later>>;
 type SavedNode = Omit<
@@ -168,6 +168,7 @@ export function stateOf(image: StateImage): State {
       // Not in the first snapshots.
       cancelledBecause: saved.cancelledBecause ?? null,
       waitsFor: saved.waitsFor ?? [],
+      retryRequests: saved.retryRequests ?? [],
       template: completed(templateOf(image, saved)),
       ...{ tasks, running: 0, sending: 0 },
     });

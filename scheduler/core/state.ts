@@ -86,6 +86,8 @@ export interface JobRecord {
   cancelledBecause: CancelCause | null;
   /** Numbers of the jobs of `after` that have not succeeded yet: until then none of its tasks starts. */
   waitsFor: readonly number[];
+  /** Ids of its last retries: the same one again is harmless. */
+  retryRequests: readonly string[];
   readonly tasks: TaskColumns;
   waiting: number;
   leased: number;

@@ -1,4 +1,5 @@
-// What a researcher does with jobs, over the wire: jobs that wait for others. No node is enrolled, so
+// What a researcher does with jobs, over the wire: jobs that wait for others, retries,
+// deletion. No node is enrolled, so
 // that every job waits.
 
 import { randomUUID } from 'node:crypto';
@@ -79,5 +80,52 @@ describe('after', () => {
     expect(fieldViolations(await errorOf(submitting('third', { after: ['first'] })))).toMatchObject(
       [{ field: 'spec.after[0]' }],
     );
+  });
+});
+
+describe('after the end', () => {
+  const retry = (jobId: string, changes: object = {}) =>
+    by.raw(by.jobs.retryTasks.bind(by.jobs), { jobId, requestId: 'r', indexes: [], ...changes });
+
+  test('cancelled tasks run again, once for each request', async () => {
+    const { jobId } = await submit('again');
+    await by.raw(by.jobs.cancelJob.bind(by.jobs), { jobId });
+    expect(await retry(jobId, { indexes: [1] })).toMatchObject({
+      tasks: 1,
+      job: { state: JobState.ACTIVE, endedUnixMs: 0, counts: { waiting: 1, cancelled: 2 } },
+    });
+    expect(await retry(jobId, { indexes: [1] })).toMatchObject({ tasks: 0 });
+    expect(await retry(jobId, { requestId: 'another' })).toMatchObject({ tasks: 2 });
+  });
+
+  test.each([
+    ['a task that waits', { indexes: [0] }, 'FAILED_PRECONDITION', /Task 0 of job .* is waiting/],
+    ['no such task', { indexes: [7] }, 'INVALID_ARGUMENT', /no task 7/],
+    ['no request id', { requestId: '' }, 'INVALID_ARGUMENT', /requestId: wanted 1 to 63/],
+    ['nothing to retry', {}, 'FAILED_PRECONDITION', /nothing to retry/],
+  ])('%s is refused', async (_, changes, code, words) => {
+    const { jobId } = await submit('refused');
+    const error = await errorOf(retry(jobId, changes));
+    expect([status[error.code], error.details]).toEqual([
+      code,
+      expect.stringMatching(words) as string,
+    ]);
+  });
+
+  test('an ended job is deleted for good; an active one is not', async () => {
+    const { jobId } = await submit('deleted');
+    const remove = () => by.raw(by.jobs.deleteJob.bind(by.jobs), { jobId });
+    const error = await errorOf(remove());
+    expect([status[error.code], error.details]).toEqual([
+      'FAILED_PRECONDITION',
+      `Job ${jobId} is active: cancel it first (punnet cancel ${jobId}).`,
+    ]);
+    await by.raw(by.jobs.cancelJob.bind(by.jobs), { jobId });
+    expect(await remove()).toEqual({});
+    const all = { pageSize: 0, pageToken: '', state: JobState.UNSPECIFIED, name: 'deleted' };
+    expect((await by.raw(by.jobs.listJobs.bind(by.jobs), all)).jobs).toEqual([]);
+    for (const call of [remove(), get(jobId), retry(jobId)]) {
+      expect(status[(await errorOf(call)).code]).toBe('NOT_FOUND');
+    }
   });
 });

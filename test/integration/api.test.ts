@@ -234,6 +234,8 @@ describe('who may what', () => {
     const calls = [
       bob.raw(jobs.getJob.bind(jobs), { jobId }),
       bob.raw(jobs.cancelJob.bind(jobs), { jobId }),
+      bob.raw(jobs.retryTasks.bind(jobs), { jobId, requestId: 'r', indexes: [] }),
+      bob.raw(jobs.deleteJob.bind(jobs), { jobId }),
       bob.raw(jobs.listTasks.bind(jobs), { jobId, pageSize: 0, pageToken: '', state: 0 }),
       bob.raw(jobs.getTaskResult.bind(jobs), { jobId, index: 0 }),
       bob.raw(jobs.explainJob.bind(jobs), { jobId, index: undefined }),

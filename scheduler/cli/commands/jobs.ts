@@ -1,4 +1,4 @@
-// punnet jobs, job, tasks, explain, cancel: what researchers ask about their jobs.
+// punnet jobs, job, tasks, explain: what researchers ask about their jobs.
 import type { Command } from 'commander';
 import { Job, JobState, TaskState } from '../../../proto/gen/punnet/v1/job.ts';
 import {
@@ -10,7 +10,6 @@ import { allPages } from '../connection.ts';
 import { badInput } from '../errors.ts';
 import { explanationText, jobText, jobsText, tasksText } from '../print-jobs.ts';
 import type { Session } from '../session.ts';
-import { endText } from '../progress.ts';
 import { taskIndex } from './results.ts';
 
 const jobKind = { name: 'Job', codec: Job };
@@ -47,11 +46,6 @@ export function addJobCommands(program: Command, session: Session): void {
     .action(async (name: string, index: string | undefined) => {
       await explain(session, name, index === undefined ? undefined : taskIndex(index));
     });
-  program
-    .command('cancel <job>')
-    .description('cancel a job; what has ended stays')
-    .addHelpText('after', '\nExample:\n  punnet cancel primes')
-    .action(async (name: string) => cancel(session, name));
 }
 
 async function listJobs(session: Session, stateText: string | undefined): Promise<void> {
@@ -108,15 +102,6 @@ async function explain(session: Session, name: string, index: number | undefined
     const answer = await connection.call(method, { jobId, index });
     const kind = { name: 'ExplainJobResponse', codec: ExplainJobResponse };
     await session.show(kind, answer, () => explanationText(session.io, answer));
-  });
-}
-
-async function cancel(session: Session, name: string): Promise<void> {
-  await session.connected(async (connection) => {
-    const { jobId } = await connection.findJob(name);
-    const method = connection.jobs.cancelJob.bind(connection.jobs);
-    const job = (await connection.call(method, { jobId })).job ?? Job.fromPartial({ jobId });
-    await session.show(jobKind, job, () => endText(job));
   });
 }
 

@@ -33,11 +33,13 @@ function startWaiting(state: State, job: JobRecord): void {
   waitingJobs.splice(place, 0, job.number);
 }
 
-/** Its waiting tasks may be placed, unless it waits for other jobs. */
-export function joinQueue(state: State, job: JobRecord): void {
-  if (job.waiting === 0 || job.waitsFor.length > 0 || state.waitingJobs.has(job.number)) return;
+/** Its waiting tasks may be placed, unless it waits for other jobs; whether that is new. */
+export function joinQueue(state: State, job: JobRecord): boolean {
+  const isHeld = job.waitsFor.length > 0;
+  if (job.waiting === 0 || isHeld || state.waitingJobs.has(job.number)) return false;
   state.waitingJobs.add(job.number);
   startWaiting(state, job);
+  return true;
 }
 
 export function stopWaiting(state: State, job: JobRecord): void {

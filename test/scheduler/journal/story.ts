@@ -30,6 +30,7 @@ export const durableKinds: Readonly<Record<DurableFact['kind'], true>> = {
   jobCancelled: true,
   jobEnded: true,
   jobForgotten: true,
+  tasksRetried: true,
   tasksLeased: true,
   tasksEnded: true,
   leasesVoided: true,
@@ -68,8 +69,12 @@ export function tellStory(): readonly Batch[] {
   story.submit('later', 2, ['unwanted']);
   story.give({ kind: 'cancelJob', jobId: jobId('unwanted') });
   story.give({ kind: 'setResearcher', name: 'ada', settings: { weight: 2, maxLeases: 40 } });
-  // The core forgets a job only when thousands have ended: too many for a small story.
-  story.decided([{ kind: 'jobForgotten', at: instant(story.nowMs), jobNumber: 1 }]);
+  story.give({
+    ...{ kind: 'retryTasks', jobId: jobId('unwanted') },
+    ...{ requestId: 'again', indexes: [1] },
+  });
+  story.give({ kind: 'cancelJob', jobId: jobId('unwanted') });
+  story.give({ kind: 'deleteJob', jobId: jobId('unwanted') });
   story.enrol('clone');
   story.submit('count', 3);
   story.give({ kind: 'revokeToken', tokenId: tokenId('token of clone') });
@@ -116,11 +121,6 @@ class Story {
       this.#effects.push(...decision.effects);
     }
     if (facts.length > 0) this.batches.push(facts);
-  }
-
-  decided(batch: Batch): void {
-    for (const fact of batch) apply(this.#state, fact);
-    this.batches.push(batch);
   }
 
   enrol(name: string): void {
