@@ -6,6 +6,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import pino from 'pino';
 import { BlobStore } from './adapters/blobs/blob-store.ts';
+import { BundleChecks } from './adapters/blobs/bundle-checks.ts';
 import { CapabilitySigner, loadCapabilityKey } from './adapters/blobs/capability.ts';
 import { LeaseComposer } from './adapters/blobs/lease-composer.ts';
 import { Manifests } from './adapters/blobs/manifests.ts';
@@ -97,6 +98,7 @@ async function start(config: Config, log: pino.Logger, stops: Stops): Promise<vo
   const watched = await startMetrics(ports.metrics, metrics, stops);
   const nats = await startNats(config, folder, { log, stops });
   const manifests = new Manifests(blobs);
+  const bundles = new BundleChecks(blobs);
   const link = await startLink(folder, nats, {
     ...{ manifests, view, now, log, stops },
     submit: (command) => loop.post(command),
@@ -113,6 +115,7 @@ async function start(config: Config, log: pino.Logger, stops: Stops): Promise<vo
     now,
     makeToken: () => makeToken(pki.caFingerprint),
     enrolUrl: urls.https,
+    bundleProblem: (sha256, claim) => bundles.problem(sha256, claim),
     taskList: (sha256) => manifests.get(sha256),
     endpoint: urls.endpoint,
     onFault: (error) => log.error(error, 'a call failed'),

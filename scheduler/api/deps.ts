@@ -3,7 +3,7 @@
 import type { Readable } from 'node:stream';
 import type { BlobRef } from '../../proto/gen/punnet/v1/common.ts';
 import type { TaskEntry } from '../../proto/gen/punnet/v1/job.ts';
-import type { Answer, Command, Instant, View } from '../core/index.ts';
+import type { Answer, Bundle, Command, Instant, View } from '../core/index.ts';
 
 export interface Blobs {
   /** Fails, and leaves nothing, when the bytes are not the blob. */
@@ -27,6 +27,11 @@ export interface ApiDeps {
   readonly submit: (command: Command) => Promise<Answer>;
   readonly now: () => Instant;
   readonly blobs: Blobs;
+  /** Why a stored bundle is not what the job says that it is; null: it is. */
+  readonly bundleProblem: (
+    sha256: string,
+    claim: Pick<Bundle, 'architecture' | 'isRootFileSystem'>,
+  ) => Promise<string | null>;
   /** A TaskManifest by its hash. */
   readonly taskList: (sha256: string) => TaskList | Promise<TaskList>;
   readonly hashToken: (token: string) => string;

@@ -9,6 +9,7 @@ import { jobId } from '../core/index.ts';
 import { findAfter } from './after.ts';
 import type { Principal } from './auth.ts';
 import type { ApiDeps } from './deps.ts';
+import type { Violation } from './errors.ts';
 import { fromRefusal, invalid } from './errors.ts';
 import type { CheckedSpec } from './job-spec.ts';
 import { checkSpec } from './job-spec.ts';
@@ -36,6 +37,7 @@ export async function submitJob(
     });
   }
   await mustHave(deps, checked.blobs, caller);
+  await mustFit(deps, template);
   const answer = await deps.submit({
     kind: 'submitJob',
     jobId: newJobId(),
@@ -94,6 +96,17 @@ async function mustHave(
     description: `blob ${blob.sha256} of ${blob.sizeBytes} bytes is not here: upload it first`,
   }));
   throw invalid(violations);
+}
+
+/** Throws when a bundle is for other machines than it is said to be. */
+async function mustFit(deps: ApiDeps, { bundles }: JobTemplate): Promise<void> {
+  const violations: Violation[] = [];
+  for (const bundle of bundles) {
+    const description = await deps.bundleProblem(bundle.sha256, bundle);
+    const field = `spec.bundles["${bundle.architecture}"]`;
+    if (description !== null) violations.push({ field, description });
+  }
+  if (violations.length > 0) throw invalid(violations);
 }
 
 /** Reads the tasks' own inputs or rows from the manifest, and checks them. */

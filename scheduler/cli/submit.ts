@@ -8,6 +8,7 @@ import { JobSpec, type Job } from '../../proto/gen/punnet/v1/job.ts';
 import type { SubmitJobRequest } from '../../proto/gen/punnet/v1/job_service.ts';
 import type { Connection } from './connection.ts';
 import { configFolder } from './context.ts';
+import { checkBundles } from './bundle-check.ts';
 import { tableText, type CsvTable } from './csv-rows.ts';
 import { badInput, fieldViolations, isServiceError } from './errors.ts';
 import type { CliError, FieldViolation } from './errors.ts';
@@ -32,6 +33,8 @@ export async function submitFile(
   try {
     const where = { ...named, folder, scratch };
     const { spec, blobs } = await replaceFiles(draft, where);
+    const misfits = await checkBundles(spec, blobs);
+    if (misfits.length > 0) throw refusal(file, named, misfits);
     await uploadMissing(connection, blobs, uploadProgress(io));
     const pending = await pendingRequest(io, connection.endpoint, spec);
     const requestId = options.requestId ?? pending.requestId;

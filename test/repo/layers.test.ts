@@ -15,11 +15,16 @@ const rows: readonly (readonly [file: RegExp, may: readonly RegExp[]])[] = [
   [/^agent\/core\//, [/^agent\/core\//]],
   [/^scheduler\/(ports|loop)\.ts$/, [/^scheduler\/(ports\.ts|core\/index\.ts)$/]],
   [/^agent\/(ports|loop)\.ts$/, [/^agent\/(ports\.ts|core\/index\.ts)$/]],
-  [/^scheduler\/adapters\//, [edgeOf('scheduler/adapters'), /^proto\//, npm]],
+  // What a bundle is, for those who take one and those who send one.
+  [/^scheduler\/bundle\//, [/^scheduler\/bundle\//, npm]],
+  [
+    /^scheduler\/adapters\//,
+    [edgeOf('scheduler/adapters'), /^scheduler\/bundle\//, /^proto\//, npm],
+  ],
   [/^scheduler\/api\//, [edgeOf('scheduler/api'), /^proto\//, npm]],
   [/^scheduler\/web\//, [edgeOf('scheduler/web'), /^proto\//, npm]],
   // A client knows the contract only.
-  [/^scheduler\/cli\//, [/^scheduler\/cli\//, /^proto\//, npm]],
+  [/^scheduler\/cli\//, [/^scheduler\/(cli|bundle)\//, /^proto\//, npm]],
   [/^agent\/(adapters|install)\//, [edgeOf('agent/(adapters|install)'), /^proto\//, npm]],
   // main.ts puts its program together; config.ts and run.ts are parts of it.
   [/^scheduler\/(main|config)\.ts$/, [/^scheduler\/(?!core\/(?!index\.ts))/, /^proto\//, npm]],

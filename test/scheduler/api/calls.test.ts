@@ -13,6 +13,7 @@ import { allPages, Connection } from '../../../scheduler/cli/connection.ts';
 import { readContextFile } from '../../../scheduler/cli/context.ts';
 import { fieldViolations } from '../../../scheduler/cli/errors.ts';
 import { codeOf, errorOf, firstOf, refOf, upload } from '../../integration/api-calls.ts';
+import { debianArmhf, tarOf, tinyElf } from '../bundle/tiny-elf.ts';
 import { Rig } from '../../integration/rig.ts';
 
 let rig: Rig;
@@ -78,6 +79,21 @@ test.each([
   ];
   const submitting = submit(eve, { tasks: { manifest: refOf(manifest) }, sharedInputs });
   expect((await errorOf(submitting)).details).toMatch(told);
+});
+
+test('a bundle for other machines than it is said to be is refused, whoever sends it', async () => {
+  const program = tinyElf({ machine: 40, attributes: debianArmhf });
+  const tar = await tarOf({ 'bin/solve': program });
+  await upload(eve, tar);
+  const source = { $case: 'blob' as const, value: refOf(tar) };
+  const refused = await errorOf(submit(eve, { bundles: { armv6l: { source } } }));
+  expect(fieldViolations(refused)).toMatchObject([
+    {
+      field: 'spec.bundles["armv6l"]',
+      description: expect.stringContaining('bin/solve: wanted code for armv6l, found armv7'),
+    },
+  ]);
+  expect(await submit(eve, { bundles: { armv7l: { source } } })).toMatchObject({ job: {} });
 });
 
 test('the resource that is not there is named in the details', async () => {

@@ -7,6 +7,7 @@ import { JobState, TaskManifest } from '../../../proto/gen/punnet/v1/job.ts';
 import { openPki } from '../../../scheduler/adapters/pki/pki.ts';
 import { readContextFile, writeContextFile } from '../../../scheduler/cli/context.ts';
 import { runProgram } from '../../../scheduler/cli/program.ts';
+import { debianArmhf, tinyElf } from '../bundle/tiny-elf.ts';
 import { Rig } from '../../integration/rig.ts';
 
 let rig: Rig;
@@ -176,4 +177,16 @@ test('Ctrl-C stops the watching, not the job', async () => {
   const { jobs } = rig.connection;
   const { job } = await rig.connection.call(jobs.getJob.bind(jobs), { jobId });
   expect(job?.state).toBe(JobState.ACTIVE);
+});
+
+test('a bundle that misstates its architecture is refused before anything is uploaded', async () => {
+  const file = rig.jobFile('', { bundles: { armv6l: { file: 'program' } }, tasks: { count: 1 } });
+  const program = path.join(path.dirname(file), 'program/solve');
+  writeFileSync(program, tinyElf({ machine: 40, attributes: debianArmhf }), { mode: 0o755 });
+  const { exit, err } = await punnet('submit', file);
+  expect(exit).toBe(2);
+  expect(err).toMatch(
+    /^\S+job\.yaml:\d+:\d+: bundles\["armv6l"\]: solve: wanted code for armv6l, /,
+  );
+  expect(err).not.toContain('uploaded');
 });
