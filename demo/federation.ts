@@ -1,89 +1,124 @@
 // A small federation on this machine: one scheduler, and agents that are real processes. Starts
-// everything, and stops everything that it started.
+// everything, and stops everything that it started, tasks too.
 
 import type { ChildProcess } from 'node:child_process';
 import { execFile, spawn } from 'node:child_process';
 import { createWriteStream, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { endTasks } from './end-tasks.ts';
 
 const run = promisify(execFile);
 
-export interface Federation {
-  /** Runs `punnet` with these words and returns what it printed. Throws with its error. */
-  punnet(...words: readonly string[]): Promise<string>;
-  /** Enrols a node with a token and starts its agent; it has one slot. */
-  addNode(name: string, url: string, token: string): Promise<void>;
-  /** What a person would type before `punnet` words, to look at the demo from another terminal. */
-  readonly environment: NodeJS.ProcessEnv;
-  stop(): Promise<void>;
+export interface FederationOptions {
+  /** Folder of the built programs. */
+  readonly dist: string;
+  /** Everything is written here. */
+  readonly folder: string;
+  /** Lets agents run tasks with rlimits only, where namespaces are refused. */
+  readonly isUnsandboxed: boolean;
+  /** Ends what is under way; stop() is called all the same. */
+  readonly signal: AbortSignal;
 }
 
-/**
- * Starts a scheduler in `folder`.
- *
- * @param dist folder of the built programs.
- * @param isUnsandboxed let agents run tasks with rlimits only, where namespaces are refused.
- */
-export async function startFederation(
-  dist: string,
-  folder: string,
-  isUnsandboxed: boolean,
-): Promise<Federation> {
-  const children: ChildProcess[] = [];
-  const environment = { ...process.env, XDG_CONFIG_HOME: join(folder, 'config') };
-  const start = (name: string, words: readonly string[]): ChildProcess => {
-    const child = spawn(process.execPath, words, { stdio: ['ignore', 'pipe', 'pipe'] });
-    const log = createWriteStream(join(folder, `${name}.log`));
-    child.stdout?.pipe(log, { end: false });
-    child.stderr?.pipe(log, { end: false });
-    children.push(child);
-    return child;
-  };
-  const data = join(folder, 'scheduler');
-  mkdirSync(data, { recursive: true });
-  const scheduler = start('scheduler', [
-    join(dist, 'scheduler/main.js'),
-    ...['--data', data, '--grpc-port', '0', '--https-port', '0', '--metrics-port', '0'],
-  ]);
-  const stop = async (): Promise<void> => {
-    for (const child of children.reverse()) await stopChild(child);
-  };
-  const punnet = async (...words: readonly string[]): Promise<string> => {
-    const cli = join(dist, 'scheduler/cli/main.js');
-    const options = { env: environment, maxBuffer: 64 * 1024 * 1024 };
-    return (await run(process.execPath, [cli, ...words], options)).stdout;
-  };
-  try {
-    await untilReady(scheduler, join(folder, 'scheduler.log'));
-    await punnet('context', 'add', join(data, 'operator.context'));
-  } catch (error) {
-    await stop();
-    throw error;
+export class Federation {
+  readonly #options: FederationOptions;
+  readonly #data: string;
+  readonly #environment: NodeJS.ProcessEnv;
+  readonly #children: ChildProcess[] = [];
+  readonly #nodeFolders: string[] = [];
+
+  constructor(options: FederationOptions) {
+    this.#options = options;
+    this.#data = join(options.folder, 'scheduler');
+    this.#environment = { ...process.env, XDG_CONFIG_HOME: join(options.folder, 'config') };
   }
-  const addNode = async (name: string, url: string, token: string): Promise<void> => {
+
+  /** Starts the scheduler; `punnet` speaks to it from then on. */
+  async start(): Promise<void> {
+    const { dist, folder } = this.#options;
+    mkdirSync(this.#data, { recursive: true });
+    const scheduler = this.#launch('scheduler', [
+      join(dist, 'scheduler/main.js'),
+      ...['--data', this.#data, '--grpc-port', '0', '--https-port', '0', '--metrics-port', '0'],
+    ]);
+    await this.#untilReady(scheduler, join(folder, 'scheduler.log'));
+    await this.punnet('context', 'add', join(this.#data, 'operator.context'));
+  }
+
+  /** Runs `punnet` with these words and returns what it printed. Throws with its error. */
+  async punnet(...words: readonly string[]): Promise<string> {
+    const options = { ...this.#calls, env: this.#environment, maxBuffer: 64 * 1024 * 1024 };
+    return (await run(process.execPath, [this.#cli, ...words], options)).stdout;
+  }
+
+  /** Runs `punnet`, whose lines are told as they come. Returns its exit code; null: by a signal. */
+  async follow(words: readonly string[], tell: (line: string) => void): Promise<number | null> {
+    const options = { ...this.#calls, env: this.#environment };
+    const child = spawn(process.execPath, [this.#cli, ...words], options);
+    const print = (bytes: Buffer): void => {
+      for (const line of bytes.toString().split('\n')) if (line.trim() !== '') tell(line);
+    };
+    child.stdout.on('data', print);
+    child.stderr.on('data', print);
+    return new Promise((resolve, reject) => {
+      child.once('error', reject);
+      child.once('exit', resolve);
+    });
+  }
+
+  /** Enrols a node with a token and starts its agent; it has one slot. */
+  async addNode(name: string, url: string, token: string): Promise<void> {
+    const { dist, folder, isUnsandboxed } = this.#options;
     const agent = join(dist, 'punnet-agent.cjs');
     const state = join(folder, name);
-    await run(process.execPath, [agent, 'enrol', url, token, '--state', state, '--name', name]);
+    const enrol = [agent, 'enrol', url, token, '--state', state, '--name', name];
+    await run(process.execPath, enrol, this.#calls);
     writeFileSync(join(state, 'limits.json'), `${JSON.stringify({ slots: 1 })}\n`);
+    this.#nodeFolders.push(state);
     const flags = isUnsandboxed ? ['--allow-unsandboxed'] : [];
-    start(name, [agent, 'run', '--state', state, ...flags]);
-  };
-  return { punnet, addNode, environment, stop };
-}
+    this.#launch(name, [agent, 'run', '--state', state, ...flags]);
+  }
 
-/** Waits until the scheduler says that it is ready, or has ended. */
-function untilReady(child: ChildProcess, log: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    let text = '';
-    child.stdout?.on('data', (part: Buffer) => {
-      text = (text + part.toString()).slice(-10_000);
-      if (text.includes('"msg":"ready"')) resolve();
+  async stop(): Promise<void> {
+    for (const child of this.#children.toReversed()) await stopChild(child);
+    // An agent leaves its tasks running: it would find them when it comes back.
+    await endTasks(this.#nodeFolders);
+  }
+
+  get #cli(): string {
+    return join(this.#options.dist, 'scheduler/cli/main.js');
+  }
+
+  get #calls(): { readonly signal: AbortSignal } {
+    return { signal: this.#options.signal };
+  }
+
+  #launch(name: string, words: readonly string[]): ChildProcess {
+    this.#options.signal.throwIfAborted();
+    const child = spawn(process.execPath, words, { stdio: ['ignore', 'pipe', 'pipe'] });
+    const log = createWriteStream(join(this.#options.folder, `${name}.log`));
+    child.stdout.pipe(log, { end: false });
+    child.stderr.pipe(log, { end: false });
+    this.#children.push(child);
+    return child;
+  }
+
+  /** Waits until the scheduler says that it is ready, or has ended. */
+  #untilReady(child: ChildProcess, log: string): Promise<void> {
+    const { signal } = this.#options;
+    return new Promise((resolve, reject) => {
+      let text = '';
+      child.stdout?.on('data', (part: Buffer) => {
+        text = (text + part.toString()).slice(-10_000);
+        if (text.includes('"msg":"ready"')) resolve();
+      });
+      child.once('exit', () => {
+        reject(new Error(`the scheduler ended while it started:\n${readFileSync(log, 'utf8')}`));
+      });
+      signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
     });
-    child.once('exit', () => {
-      reject(new Error(`the scheduler ended while it started:\n${readFileSync(log, 'utf8')}`));
-    });
-  });
+  }
 }
 
 async function stopChild(child: ChildProcess): Promise<void> {

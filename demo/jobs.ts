@@ -12,7 +12,22 @@ export interface DemoJob {
   /** What it is, for whoever watches. */
   readonly title: string;
   /** Compares the fetched outputs with a computation on this machine; throws when they differ. */
-  check(fetched: string): Promise<string>;
+  check(fetched: string, signal: AbortSignal): Promise<string>;
+}
+
+/** How large the demo is. */
+export interface Scale {
+  /** Of each site. */
+  readonly nodes: number;
+  readonly strips: number;
+  readonly shards: number;
+  readonly shardBytes: number;
+}
+
+/** Where the demo's scripts are, and where a job's files go. */
+interface Where {
+  readonly source: string;
+  readonly folder: string;
 }
 
 /** The JSON mapping of punnet.v1.JobSpec. */
@@ -25,11 +40,11 @@ const limits = { memory: '256 MB', timeout: '5 min' };
 const architecture = process.arch === 'arm64' ? 'aarch64' : 'x86_64';
 
 /** Little data, much work. */
-export function makePictureJob(source: string, folder: string): DemoJob {
+export function makePictureJob({ source, folder }: Where, strips: number): DemoJob {
   const inputs = join(folder, 'picture');
   mkdirSync(inputs);
   picture.makePictureBundle(source, join(inputs, 'tachyon'));
-  picture.makePictureInputs(inputs);
+  picture.makePictureInputs(inputs, strips);
   const file = writeJob(inputs, {
     name: 'picture',
     bundles: { [architecture]: { file: 'tachyon' } },
@@ -40,24 +55,27 @@ export function makePictureJob(source: string, folder: string): DemoJob {
     profile: { work: '8 GHz*s', output: '40 kB' },
     ...limits,
   });
-  const check = async (fetched: string): Promise<string> => {
+  const check = async (fetched: string, signal: AbortSignal): Promise<string> => {
     const pixels = picture.joinStrips(filesOf(fetched, 'strip.rgb.gz'));
     picture.writePng(join(folder, 'picture.png'), pixels);
-    if (!pixels.equals(await picture.renderDirectly(inputs, folder))) {
+    if (!pixels.equals(await picture.renderDirectly(inputs, join(folder, 'direct'), signal))) {
       throw new Error('the picture differs from the one rendered here');
     }
-    return `${picture.stripCount} strips, ${pixels.length} bytes of pixels: the same as rendered here without Punnet.`;
+    return `${strips} strips, ${pixels.length} bytes of pixels: the same as rendered here without Punnet.`;
   };
-  return { name: 'picture', title: 'a ray-traced picture in 24 strips', file, check };
+  return { name: 'picture', title: `a ray-traced picture in ${strips} strips`, file, check };
 }
 
 /** Much data, little work. */
-export function makeWordsJob(source: string, folder: string, texts: string): DemoJob {
+export function makeWordsJob(
+  { source, folder, texts }: Where & { readonly texts: string },
+  scale: Scale,
+): DemoJob {
   const inputs = join(folder, 'words');
   mkdirSync(join(inputs, 'count/bin'), { recursive: true });
   copyFileSync(join(source, 'count.sh'), join(inputs, 'count/bin/count.sh'));
   const shards = join(inputs, 'shards');
-  words.makeShards(texts, shards);
+  words.makeShards(texts, shards, scale);
   const file = writeJob(inputs, {
     name: 'words',
     bundles: { [architecture]: { file: 'count' } },
@@ -80,7 +98,9 @@ export function makeWordsJob(source: string, folder: string, texts: string): Dem
       `${counts.size} different words: the same as counted here without Punnet. Most frequent: ${list}.`,
     );
   };
-  return { name: 'words', title: 'word counts over 36 MB of text in 24 shards', file, check };
+  const megabytes = (scale.shards * scale.shardBytes) / 1e6;
+  const title = `word counts over ${megabytes} MB of text in ${scale.shards} shards`;
+  return { name: 'words', title, file, check };
 }
 
 function writeJob(folder: string, job: JobFile): string {

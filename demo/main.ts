@@ -1,13 +1,12 @@
 // The demo: two sites of very different uplinks, eight agents, two real jobs, everything checked.
 // `npm run demo` installs what is missing and then runs this.
 
-import { spawn, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { chmodSync, copyFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Federation } from './federation.ts';
-import { startFederation } from './federation.ts';
-import type { DemoJob } from './jobs.ts';
+import { Federation } from './federation.ts';
+import type { DemoJob, Scale } from './jobs.ts';
 import { makePictureJob, makeWordsJob } from './jobs.ts';
 import { placementText } from './placements.ts';
 
@@ -16,11 +15,15 @@ const dist = join(root, 'dist');
 
 /** A village school on a thin line, and a university lab on a fat one; all of it may be used. */
 const sites = [
-  { site: 'school', down: '2 Mbit/s', up: '1 Mbit/s', nodes: 4 },
-  { site: 'lab', down: '200 Mbit/s', up: '100 Mbit/s', nodes: 4 },
+  { site: 'school', down: '2 Mbit/s', up: '1 Mbit/s' },
+  { site: 'lab', down: '200 Mbit/s', up: '100 Mbit/s' },
 ] as const;
 
-async function main(): Promise<void> {
+/** How much of everything; `--tiny` is for the tests, so that the demo can't rot. */
+const full: Scale = { nodes: 4, strips: 24, shards: 24, shardBytes: 1_500_000 };
+const tiny: Scale = { nodes: 1, strips: 2, shards: 2, shardBytes: 100_000 };
+
+async function main(scale: Scale, signal: AbortSignal): Promise<void> {
   const started = performance.now();
   const folder = mkdtempSync(join(tmpdir(), 'punnet-demo-'));
   // Tasks run as a user of their own, who must be able to reach their work folders.
@@ -30,35 +33,30 @@ async function main(): Promise<void> {
     say('!! This machine refuses namespaces (unshare fails): tasks run WITHOUT a sandbox, with');
     say('!! resource limits only. An agent outside this demo refuses tasks here.');
   }
-  let federation: Federation | undefined;
-  const stopEarly = (): void => {
-    void (federation?.stop() ?? Promise.resolve()).then(() => process.exit(130));
-  };
-  process.once('SIGINT', stopEarly);
-  process.once('SIGTERM', stopEarly);
+  const federation = new Federation({ dist, folder, isUnsandboxed, signal });
   try {
     say(`Starting a scheduler with its nats-server (everything it writes is in ${folder}).`);
-    federation = await startFederation(dist, folder, isUnsandboxed);
-    await enrolSites(federation);
+    await federation.start();
+    await enrolSites(federation, scale.nodes);
+    const where = { source: import.meta.dirname, folder };
     const jobs = [
-      makeWordsJob(import.meta.dirname, folder, join(root, 'node_modules')),
-      makePictureJob(import.meta.dirname, folder),
+      makeWordsJob({ ...where, texts: join(root, 'node_modules') }, scale),
+      makePictureJob(where, scale.strips),
     ];
     await submit(federation, jobs);
-    await watchAll(federation, jobs);
+    await Promise.all(jobs.map((job) => watch(federation, job)));
     for (const job of jobs) {
       const fetched = join(folder, `fetched-${job.name}`);
       await federation.punnet('fetch', job.name, '--to', fetched);
-      say(`${job.name}: ${await job.check(fetched)}`);
+      say(`${job.name}: ${await job.check(fetched, signal)}`);
     }
     say('Who ran how many tasks, and why there:');
     say(await placementText(federation, sites, jobs));
     say(`All results are right. ${Math.round((performance.now() - started) / 1000)} s in all.`);
   } finally {
-    process.removeListener('SIGINT', stopEarly);
-    process.removeListener('SIGTERM', stopEarly);
-    await federation?.stop();
+    await federation.stop();
     say('Stopped the scheduler, its nats-server and the agents.');
+    if (signal.aborted) rmSync(folder, { recursive: true, force: true });
   }
   keepPicture(folder);
 }
@@ -74,8 +72,8 @@ function hasNamespaces(): boolean {
   return spawnSync('bwrap', [...words, ...more]).status === 0;
 }
 
-async function enrolSites(federation: Federation): Promise<void> {
-  for (const { site, down, up, nodes } of sites) {
+async function enrolSites(federation: Federation, nodes: number): Promise<void> {
+  for (const { site, down, up } of sites) {
     await federation.punnet(
       ...['site', 'set', site, '--down', down, '--up', up, '--share', '100%'],
     );
@@ -97,22 +95,11 @@ async function submit(federation: Federation, jobs: readonly DemoJob[]): Promise
   }
 }
 
-async function watchAll(federation: Federation, jobs: readonly DemoJob[]): Promise<void> {
-  await Promise.all(jobs.map((job) => watch(federation, job)));
-}
-
 /** Shows a job until it has ended; throws, with the words of its tasks, when it did not succeed. */
 async function watch(federation: Federation, { name }: DemoJob): Promise<void> {
-  const cli = [join(dist, 'scheduler/cli/main.js'), 'job', name, '--watch'];
-  const child = spawn(process.execPath, cli, { env: federation.environment });
-  const print = (bytes: Buffer): void => {
-    for (const line of bytes.toString().split('\n')) {
-      if (line.trim() !== '') say(`  ${name.padEnd(8)} ${line}`);
-    }
-  };
-  child.stdout.on('data', print);
-  child.stderr.on('data', print);
-  const code = await new Promise<number | null>((resolve) => child.once('exit', resolve));
+  const code = await federation.follow(['job', name, '--watch'], (line) =>
+    say(`  ${name.padEnd(8)} ${line}`),
+  );
   if (code === 0) return;
   say(await federation.punnet('tasks', name, '--state', 'failed'));
   throw new Error(`job ${name} did not succeed (punnet job ended with ${code ?? 'a signal'})`);
@@ -126,7 +113,11 @@ function keepPicture(folder: string): void {
   say(`The picture is in ${kept}.`);
 }
 
-main().catch((error: unknown) => {
+const stopped = new AbortController();
+for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => stopped.abort());
+const scale = process.argv.includes('--tiny') ? tiny : full;
+main(scale, stopped.signal).catch((error: unknown) => {
+  if (stopped.signal.aborted) process.exit(130);
   process.stderr.write(`demo: ${error instanceof Error ? error.message : String(error)}\n`);
   process.exitCode = 1;
 });

@@ -2,7 +2,8 @@
 // the same strips on this machine to compare, and puts them together into a PNG.
 
 import { execFile, execFileSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readFileSync, readdirSync } from 'node:fs';
+import { realpathSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
@@ -14,9 +15,8 @@ import { cameraText, objectsText } from './scene.ts';
 const run = promisify(execFile);
 
 const width = 960;
-const height = 720;
-export const stripCount = 24;
-const stripHeight = height / stripCount;
+/** As in render.sh. */
+const stripHeight = 30;
 const stripBytes = 3 * width * stripHeight;
 const tachyon = '/usr/bin/tachyon-nox';
 
@@ -35,7 +35,7 @@ export function makePictureBundle(source: string, folder: string): void {
 }
 
 /** Writes the scene, which all strips share, and a camera for each strip, the top one first. */
-export function makePictureInputs(folder: string): void {
+export function makePictureInputs(folder: string, stripCount: number): void {
   writeFileSync(join(folder, 'objects.scene'), objectsText());
   const strips = join(folder, 'strips');
   mkdirSync(strips);
@@ -51,28 +51,33 @@ export function joinStrips(files: readonly string[]): Buffer {
   return Buffer.concat(files.map((file) => gunzipSync(readFileSync(file))));
 }
 
-/** The same strips rendered here, by the installed Tachyon and without Punnet. */
-export async function renderDirectly(inputs: string, folder: string): Promise<Buffer> {
-  const target = join(folder, 'direct');
+/** The same strips rendered here in `target`, by the installed Tachyon and without Punnet. */
+export async function renderDirectly(
+  inputs: string,
+  target: string,
+  signal: AbortSignal,
+): Promise<Buffer> {
   mkdirSync(target);
   const objects = readFileSync(join(inputs, 'objects.scene'));
   const queue = new PQueue({ concurrency: availableParallelism() });
-  const strips = Array.from({ length: stripCount }, (_, strip) => {
-    const name = String(strip).padStart(2, '0');
-    const camera = readFileSync(join(inputs, 'strips', `${name}.camera`));
+  const strips = readdirSync(join(inputs, 'strips')).sort();
+  const rendered = strips.map((name) => {
+    const camera = readFileSync(join(inputs, 'strips', name));
     const scene = join(target, `${name}.scene`);
     const image = join(target, `${name}.ppm`);
     writeFileSync(scene, Buffer.concat([camera, objects]));
+    const words = [scene, '-numthreads', '1', '-format', 'PPM', '-o', image];
     return queue.add(async () => {
-      await run(tachyon, [scene, '-numthreads', '1', '-format', 'PPM', '-o', image]);
+      await run(tachyon, words, { signal });
       return readFileSync(image).subarray(-stripBytes);
     });
   });
-  return Buffer.concat(await Promise.all(strips));
+  return Buffer.concat(await Promise.all(rendered));
 }
 
 /** Writes 8-bit RGB pixels as a PNG. */
 export function writePng(file: string, pixels: Buffer): void {
+  const height = pixels.length / (3 * width);
   const png = new PNG({ width, height });
   for (let pixel = 0; pixel < width * height; pixel += 1) {
     pixels.copy(png.data, 4 * pixel, 3 * pixel, 3 * pixel + 3);

@@ -5,11 +5,12 @@ import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 
-const shards = 24;
-const shardBytes = 1_500_000;
-
 /** Writes the shards, in a stable order of files; they end at line ends. */
-export function makeShards(sources: string, folder: string): void {
+export function makeShards(
+  sources: string,
+  folder: string,
+  { shards, shardBytes }: { readonly shards: number; readonly shardBytes: number },
+): void {
   mkdirSync(folder, { recursive: true });
   const texts = textsUnder(sources);
   for (let shard = 0; shard < shards; shard += 1) {

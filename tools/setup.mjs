@@ -25,7 +25,9 @@ const packages = [
 function main() {
   const at = process.argv.indexOf('--for');
   const purpose = at < 0 ? 'run' : process.argv[at + 1];
-  const wanted = packages.filter((each) => each.for === 'run' || each.for === purpose);
+  // The tests run the demo, too.
+  const purposes = { run: ['run'], demo: ['run', 'demo'], test: ['run', 'demo', 'test'] };
+  const wanted = packages.filter((each) => purposes[purpose]?.includes(each.for));
   installPackages(wanted.filter((each) => !isInstalled(each.program)));
   installModules();
   if (purpose === 'test') installNode18();

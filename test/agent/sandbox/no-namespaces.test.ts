@@ -6,11 +6,11 @@ import { promisify } from 'node:util';
 import { afterAll, beforeEach, expect, test } from 'vitest';
 import { leftoversOf } from '../../../agent/adapters/sandbox/task-processes.ts';
 import type { StartRequest } from '../../../agent/adapters/sandbox/stage.ts';
+import { refusingNamespaces, whyNotRefusing } from '../../refusing-namespaces.ts';
 import { bundleInto, SandboxRig } from './sandbox-rig.ts';
 
 const rig = new SandboxRig();
 afterAll(() => rig.close());
-const isRoot = process.getuid?.() === 0;
 
 const source = `import { Sandbox } from './agent/adapters/sandbox/sandbox.ts';
   const [stateFolder, shimCommand, request, allow] = process.argv.slice(2);
@@ -28,38 +28,14 @@ async function runWithout(asked: StartRequest, allow: string): Promise<unknown> 
   const program = bundleInto(rig.folder, 'agent.mjs', source);
   const request = JSON.stringify(asked);
   const shim = JSON.stringify(rig.shimCommand);
-  // A user namespace that may not be made (limit 0 in one of our own) refuses bwrap for certain.
-  const { stdout } = await promisify(execFile)('unshare', [
-    '--user',
-    '--map-root-user',
-    '--',
-    'sh',
-    '-c',
-    'echo 0 > /proc/sys/user/max_user_namespaces && exec setpriv --bounding-set=-sys_admin "$@"',
-    'sh',
-    process.execPath,
-    program,
-    rig.folder,
-    shim,
-    request,
-    allow,
-  ]);
+  const [file = '', ...before] = refusingNamespaces;
+  const words = [...before, process.execPath, program, rig.folder, shim, request, allow];
+  const { stdout } = await promisify(execFile)(file, words);
   const value: unknown = JSON.parse(stdout);
   return value;
 }
 
-const namespaces = isRoot ? await canNest() : false;
-beforeEach(({ skip }) => {
-  skip(!isRoot, 'only root can drop capabilities from the bounding set');
-  skip(!namespaces, 'this machine makes no user namespaces');
-});
-
-async function canNest(): Promise<boolean> {
-  return promisify(execFile)('unshare', ['--user', '--map-root-user', 'true']).then(
-    () => true,
-    () => false,
-  );
-}
+beforeEach(({ skip }) => skip(whyNotRefusing !== '', whyNotRefusing));
 
 test('tasks are refused', { timeout: 20_000 }, async () => {
   expect(await runWithout(rig.request(1, 'echo x'), 'refuse')).toMatchObject({

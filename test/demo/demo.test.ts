@@ -1,0 +1,85 @@
+// The demo, at its tiny size, so that it can't rot: it ends well, alone on the machine again, also
+// when it is stopped midway, and where the kernel refuses namespaces.
+
+import { chmodSync, existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeEach, expect, test } from 'vitest';
+import { Program, longTestMs } from '../integration/program.ts';
+import { checkBuild, hasNamespaces, root, until } from '../integration/rig.ts';
+import { refusingNamespaces, whyNotRefusing } from '../refusing-namespaces.ts';
+
+checkBuild();
+const folder = mkdtempSync(join(tmpdir(), 'punnet-demo-test-'));
+chmodSync(folder, 0o711);
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+beforeEach(({ skip }) =>
+  skip(!existsSync('/usr/bin/tachyon-nox'), 'tachyon-bin-nox is not installed'),
+);
+
+/** Starts the demo; all that it writes is in the folder, which marks each of its processes. */
+function startDemo(by: readonly string[] = []): Program {
+  const words = [join(root, 'node_modules/tsx/dist/cli.mjs'), join(root, 'demo/main.ts'), '--tiny'];
+  const env = { ...process.env, TMPDIR: folder };
+  return new Program('demo', words, { env, by: [...by, process.execPath] });
+}
+
+/** What runs still of the demo: by its environment, or for tasks, which have none, by their words. */
+function leftovers(): readonly string[] {
+  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+  const read = (pid: string, file: string): string => {
+    try {
+      return readFileSync(`/proc/${pid}/${file}`, 'utf8').replaceAll('\0', ' ');
+    } catch {
+      return '';
+    }
+  };
+  return pids
+    .filter((pid) => `${read(pid, 'environ')} ${read(pid, 'cmdline')}`.includes(folder))
+    .map((pid) => `${pid}: ${read(pid, 'cmdline')}`);
+}
+
+function picturePixels(): number {
+  // Width and height of a PNG.
+  const png = readFileSync(join(folder, 'punnet-picture.png'));
+  return png.readUInt32BE(16) * png.readUInt32BE(20);
+}
+
+test('it ends well and leaves its picture', { timeout: longTestMs }, async ({ skip }) => {
+  skip(!hasNamespaces, 'this machine refuses namespaces');
+  const demo = startDemo();
+  expect(await demo.ended, demo.tail()).toMatchObject({ code: 0 });
+  expect(leftovers()).toEqual([]);
+  expect(demo.lines.some((line) => line.startsWith('!!'))).toBe(false);
+  expect(demo.tail()).toContain('All results are right.');
+  expect(readdirSync(folder)).not.toContainEqual(expect.stringMatching(/^punnet-demo-/));
+  expect(picturePixels()).toBe(960 * 60);
+});
+
+test('stopped while its tasks run, it takes them along', { timeout: longTestMs }, async () => {
+  const demo = startDemo();
+  // The tasks of the picture take seconds.
+  await demo.said('picture.yaml');
+  await until('a task', () => Promise.resolve(taskRuns() ? true : undefined));
+  demo.signal('SIGTERM');
+  expect(await demo.ended, demo.tail()).toMatchObject({ code: 130 });
+  expect(leftovers()).toEqual([]);
+  expect(readdirSync(folder)).not.toContainEqual(expect.stringMatching(/^punnet-demo-/));
+});
+
+function taskRuns(): boolean {
+  return leftovers().some((line) => line.includes('render.sh'));
+}
+
+test(
+  'where namespaces are refused, it says so and ends well',
+  { timeout: longTestMs },
+  async ({ skip }) => {
+    skip(whyNotRefusing !== '', whyNotRefusing);
+    const demo = startDemo(refusingNamespaces);
+    expect(await demo.ended, demo.tail()).toMatchObject({ code: 0 });
+    expect(leftovers()).toEqual([]);
+    expect(demo.lines[0]).toMatch(/^!! This machine refuses namespaces .* WITHOUT a sandbox/);
+    expect(demo.tail()).toContain('All results are right.');
+  },
+);
