@@ -88,6 +88,7 @@ export function toTask(task: core.TaskSummary): Task {
     nodeName: task.nodeName,
     siteId: task.siteId ?? '',
     placement: task.placement,
+    backupNodeName: task.backupNodeName,
     leasedUnixMs: task.leasedAt ?? 0,
     endedUnixMs: task.endedAt ?? 0,
     cpuSeconds: task.cpuMs / 1000,

@@ -48,7 +48,7 @@ export function tasksText(io: CliIo, tasks: readonly Task[]): string {
     String(task.index),
     ...columns.map((column) => safeText(task.row[column] ?? '')),
     stateText(io, enumText(TaskState, task.state)),
-    safeText(task.nodeName === '' ? task.nodeId : task.nodeName),
+    safeText(nodesText(task)),
     task.siteId,
     task.endCode === '' ? '' : `${task.cpuSeconds.toFixed(2)} s`,
     triesText(task),
@@ -101,6 +101,12 @@ export function stateText(io: CliIo, state: string): string {
 
 function doneText(job: Job): string {
   return `${job.counts?.succeeded ?? 0}/${job.counts?.total ?? 0}`;
+}
+
+/** Where it is, and where its backup attempt. */
+function nodesText({ nodeName, nodeId, backupNodeName }: Task): string {
+  const node = nodeName === '' ? nodeId : nodeName;
+  return backupNodeName === '' ? node : `${node} (backup: ${backupNodeName})`;
 }
 
 /** Attempts that came to nothing. */

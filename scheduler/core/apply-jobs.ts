@@ -65,6 +65,7 @@ function submit(state: State, fact: Extract<JobFact, { kind: 'jobSubmitted' }>):
     cursor: 0,
     workSumGhzSeconds: 0,
     workCount: 0,
+    backups: new Map(),
   };
   addJob(state, job);
   lookAtOpenNodes(state);

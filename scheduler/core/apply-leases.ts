@@ -1,6 +1,7 @@
 // How facts about leases, their ends and their transfers change the state.
 
-import { stateCode, writeResult } from './columns.ts';
+import { attemptsOf, heirOf } from './attempts.ts';
+import { stateCode, taskState, writeResult } from './columns.ts';
 import type { Fact } from './facts.ts';
 import {
   addLease,
@@ -24,6 +25,7 @@ import type { Instant, Sha256 } from './model/ids.ts';
 import { instant, leaseId } from './model/ids.ts';
 import { endCodes, taskStates } from './model/job.ts';
 import type { EndCode, TaskState } from './model/job.ts';
+import { reasonCodes } from './placement/reasons.ts';
 import { countUse, joinQueue, researcherOf, stopWaiting } from './queue/researchers.ts';
 import { endedRowLength, leasedRowLength, rowsOf, voidedRowLength } from './rows.ts';
 import type { JobRecord, LeaseRecord, NodeRecord, State } from './state.ts';
@@ -84,17 +86,40 @@ function grant(state: State, fact: Extract<LeaseFact, { kind: 'tasksLeased' }>):
   for (const row of rowsOf(fact.rows, leasedRowLength)) {
     const [jobNumber = -1, taskIndex = -1, nodeNumber = -1, reason = 0, cpu = 0, link = 0] = row;
     const job = mustHave(state.jobs.get(jobNumber), `job ${jobNumber}`);
-    addLease(state, job, { leaseId: leaseId(id), taskIndex, nodeNumber, at: fact.at });
+    const lease = addLease(state, job, {
+      leaseId: leaseId(id),
+      taskIndex,
+      nodeNumber,
+      at: fact.at,
+    });
+    id += 1;
+    // Of a task that has a lease in force: a backup attempt.
+    if (taskState(job.tasks, taskIndex) === 'leased') {
+      job.backups.set(taskIndex, lease.leaseId);
+      continue;
+    }
     setTaskState(state, job, { index: taskIndex, next: 'leased' });
-    job.tasks.node[taskIndex] = nodeNumber;
-    job.tasks.lease[taskIndex] = id;
-    job.tasks.leasedAt[taskIndex] = fact.at;
-    job.tasks.reason[taskIndex] = reason;
+    nameLease(job, lease, reason);
     job.tasks.reasonCpuSeconds[taskIndex] = cpu;
     job.tasks.reasonLinkSeconds[taskIndex] = link;
-    id += 1;
   }
   state.nextLeaseId = Math.max(state.nextLeaseId, id);
+}
+
+/** The task's columns name this lease. */
+function nameLease(job: JobRecord, lease: LeaseRecord, reason: number): void {
+  job.tasks.node[lease.taskIndex] = lease.nodeNumber;
+  job.tasks.lease[lease.taskIndex] = lease.leaseId;
+  job.tasks.leasedAt[lease.taskIndex] = lease.grantedAt;
+  job.tasks.reason[lease.taskIndex] = reason;
+}
+
+/** Another attempt of the task has ended badly: this one is the task's from now on. */
+function inherit(state: State, job: JobRecord, heir: LeaseRecord): void {
+  if (job.tasks.lease[heir.taskIndex] === heir.leaseId) return;
+  job.backups.delete(heir.taskIndex);
+  nameLease(job, heir, reasonCodes.backup);
+  enterPhaseCounts(state, heir, 1);
 }
 
 function endAttempt(
@@ -107,15 +132,20 @@ function endAttempt(
   const node = nodeOf(state, lease);
   const endCode = mustHave(endCodes[code], `end code ${code}`);
   const index = lease.taskIndex;
-  const rival = state.leases.get(leaseId(job.tasks.lease[index] ?? 0));
-  if (rival !== undefined && rival !== lease) dropLease(state, rival);
+  const nextState = mustHave(taskStates[next], `task state ${next}`);
+  // A task that stays leased goes on with its other attempt; one that has ended needs none.
+  const heir = nextState === 'leased' ? heirOf(state, job, lease) : undefined;
+  if (heir === undefined) {
+    for (const rival of attemptsOf(state, job, index)) if (rival !== lease) dropLease(state, rival);
+  }
   dropLease(state, lease);
   const workGhzSeconds = (cpuMs / 1000) * node.inventory.speedGhz;
   if (endCode !== 'given_back') countUse(state, lease, { at, workGhzSeconds });
-  const nextState = mustHave(taskStates[next], `task state ${next}`);
-  setTaskState(state, job, { index, next: nextState });
-  job.tasks.node[index] = node.number;
-  job.tasks.lease[index] = lease.leaseId;
+  if (heir === undefined) {
+    setTaskState(state, job, { index, next: nextState });
+    job.tasks.node[index] = node.number;
+    job.tasks.lease[index] = lease.leaseId;
+  } else inherit(state, job, heir);
   job.tasks.endedAt[index] = at;
   job.tasks.cpuMs[index] = cpuMs;
   job.tasks.endCode[index] = code + 1;
@@ -170,12 +200,14 @@ function voidLease(
 ): void {
   const lease = leaseOf(state, id);
   const job = mustHave(state.jobs.get(lease.jobNumber), `job ${lease.jobNumber}`);
+  const heir = heirOf(state, job, lease);
   // No late result of an overdue lease is waited for; of others it may come.
   if (fact.why === 'overdue') dropLease(state, lease);
   else leaveForce(state, lease);
+  job.tasks.losses[lease.taskIndex] = Math.min(255, (job.tasks.losses[lease.taskIndex] ?? 0) + 1);
+  if (heir !== undefined) return inherit(state, job, heir);
   const nextState = mustHave(taskStates[next ?? -1], `task state ${next}`);
   setTaskState(state, job, { index: lease.taskIndex, next: nextState });
-  job.tasks.losses[lease.taskIndex] = Math.min(255, (job.tasks.losses[lease.taskIndex] ?? 0) + 1);
   if (nextState === 'failed') job.tasks.endedAt[lease.taskIndex] = fact.at;
   state.jobsToCheck.add(job.number);
 }

@@ -58,6 +58,9 @@ export function apply(state: State, fact: Fact): void {
       state.tokens.set(fact.tokenId, { ...token, isRevoked: true });
       return;
     }
+    case 'backupsLookedAt':
+      state.backupsLookedAt = fact.at;
+      return;
     case 'placementSettled':
       state.nodesToPlace.clear();
       state.sitesToGrant.clear();

@@ -48,7 +48,8 @@ export type DurableFact =
     }
   /** It leaves the core: its tasks are not listed any more. */
   | { readonly kind: 'jobForgotten'; readonly at: Instant; readonly jobNumber: number }
-  /** Rows of `leasedRowLength` numbers; see `rows.ts`. Lease ids count up from the first. */
+  /** Rows of `leasedRowLength` numbers; see `rows.ts`. Lease ids count up from the first. A task that
+   * has a lease in force already gets a backup attempt. */
   | {
       readonly kind: 'tasksLeased';
       readonly at: Instant;
@@ -62,7 +63,8 @@ export type DurableFact =
       readonly rows: readonly number[];
       readonly results: readonly (Sha256 | null)[];
     }
-  /** The leases are not in force any more; rows of [lease id, next state of its task]. */
+  /** The leases are not in force any more; rows of [lease id, next state of its task, unless another
+   * attempt of it is in force]. */
   | {
       readonly kind: 'leasesVoided';
       readonly at: Instant;
@@ -156,6 +158,8 @@ export type SoftFact =
   | { readonly kind: 'watchStarted'; readonly at: Instant; readonly nodeNumber: number }
   /** Its rest is over: it may be given tasks again. */
   | { readonly kind: 'nodeRested'; readonly nodeNumber: number }
+  /** Idle slots were offered to the tails of jobs. */
+  | { readonly kind: 'backupsLookedAt'; readonly at: Instant }
   /** Nothing more can be placed until something changes. */
   | { readonly kind: 'placementSettled' };
 

@@ -109,6 +109,8 @@ export function leaveForce(state: State, lease: LeaseRecord): void {
   node.leases.delete(lease.leaseId);
   freeLanes(state, site, lease.leaseId);
   lease.isVoid = true;
+  const backups = state.jobs.get(lease.jobNumber)?.backups;
+  if (backups?.get(lease.taskIndex) === lease.leaseId) backups.delete(lease.taskIndex);
   state.nodesToPlace.add(node.number);
 }
 
@@ -126,11 +128,12 @@ function freeLanes(state: State, site: SiteRecord, leaseId: LeaseId): void {
   }
 }
 
-/** Counts the lease in its job's soft phase counts, or out of them. */
+/** Counts the lease in its job's soft phase counts, or out of them. They are of tasks: a backup
+ * attempt does not count beside the one that the task's columns name. */
 export function enterPhaseCounts(state: State, lease: LeaseRecord, sign: 1 | -1): void {
   if (lease.isVoid) return;
   const job = state.jobs.get(lease.jobNumber);
-  if (job === undefined) return;
+  if (job === undefined || job.tasks.lease[lease.taskIndex] !== lease.leaseId) return;
   if (lease.phase === 'running') job.running += sign;
   if (lease.phase === 'sending') job.sending += sign;
 }

@@ -31,6 +31,17 @@ export const transferPatience = 4;
 export const transferGraceMs = 60_000;
 /** Over this backlog of the uplink a site takes no task that adds more link than CPU time. */
 export const linkWindowSeconds = 10;
+/** Idle slots are offered to the tails of jobs this often. */
+export const backupsEveryMs = 5_000;
+/** A backup attempt starts when the task is expected to take this many times as long without it:
+ * the expectation is rough, and a backup that does not win is wasted. */
+export const backupFactor = 1.5;
+/** And when it saves at least this: a sandbox, bytes and somebody's electricity are worth no less. */
+export const backupGainSeconds = 30;
+/** Of a job's tasks may have a backup, and one always (LATE caps them at a tenth of the slots). */
+export const backupPart = 0.1;
+/** Tasks with the longest to go, and idle nodes, the fastest, that are looked at each time. */
+export const backupCandidates = 64;
 /** What a researcher used counts half as much after this. */
 export const shareHalfLifeMs = 24 * 3_600_000;
 /** Waiting jobs of one researcher that a free slot chooses among, those whose turn is first. */

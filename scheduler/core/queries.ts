@@ -1,6 +1,7 @@
 // The read-only view of the state: what the API, the page and the metrics show.
 
 import { refuseJob } from './admission.ts';
+import { backupOf } from './attempts.ts';
 import type { Census } from './census.ts';
 import { census, placementsBySite } from './census.ts';
 import { readResult, taskState } from './columns.ts';
@@ -175,6 +176,7 @@ export class StateView implements View {
   #summarizeTask(job: JobRecord, index: number): TaskSummary {
     const { tasks } = job;
     const node = this.#state.nodes[tasks.node[index] ?? -1];
+    const backup = backupOf(this.#state, job, index);
     const code = tasks.endCode[index] ?? 0;
     return {
       jobId: job.jobId,
@@ -185,6 +187,7 @@ export class StateView implements View {
       nodeId: node?.nodeId ?? null,
       nodeName: node?.name ?? '',
       siteId: node === undefined ? null : siteOf(this.#state, node).siteId,
+      backupNodeName: this.#state.nodes[backup?.nodeNumber ?? -1]?.name ?? '',
       placement: reasonText(
         tasks.reason[index] ?? 0,
         tasks.reasonCpuSeconds[index] ?? 0,

@@ -5,7 +5,7 @@
 export const leasedRowLength = 6;
 /** [lease id, end code (index of `endCodes`), exit code, CPU ms, next state of the task] */
 export const endedRowLength = 5;
-/** [lease id, next state of the task (index of `taskStates`)] */
+/** [lease id, next state of the task (index of `taskStates`), unless another attempt is in force] */
 export const voidedRowLength = 2;
 
 /** Cuts rows out of a fact's flat array. */

@@ -13,7 +13,7 @@ import { instant, leaseId } from './model/ids.ts';
 import type { JobTemplate } from './model/job.ts';
 import type { Token } from './model/token.ts';
 import { researcherOf } from './queue/researchers.ts';
-import type { JobRecord, NodeRecord, ResearcherRecord, SiteRecord } from './state.ts';
+import type { JobRecord, LeaseRecord, NodeRecord, ResearcherRecord, SiteRecord } from './state.ts';
 import { State, mustHave } from './state.ts';
 
 const columnNames = [
@@ -35,7 +35,7 @@ const columnNames = [
 ] as const satisfies readonly (keyof TaskColumns)[];
 
 type Later = 'cancelledBecause' | 'waitsFor' | 'retryRequests';
-type SavedJob = Omit<JobRecord, 'tasks' | 'running' | 'sending' | Later> &
+type SavedJob = Omit<JobRecord, 'tasks' | 'running' | 'sending' | 'backups' | Later> &
   Partial<Pick<JobRecord, Later>>;
 type SavedNode = Omit<
   NodeRecord,
@@ -65,6 +65,8 @@ interface Document {
   readonly jobs: readonly SavedJob[];
   /** [lease id, job number, task index, node number, granted at] */
   readonly voidLeases: readonly (readonly number[])[];
+  /** Rows as those of `voidLeases`; not in the first snapshots. */
+  readonly backups?: readonly (readonly number[])[];
   readonly tokens: readonly Token[];
   /** Not in the first snapshots. */
   readonly researchers?: readonly SavedResearcher[];
@@ -77,11 +79,13 @@ export function imageOf(state: State): StateImage {
     for (const name of columnNames) columns[`${job.number}.${name}`] = job.tasks[name].slice();
     columns[inputBytesOf(job)] = Float64Array.from(job.template.taskInputBytes);
   }
-  const voidLeases: number[][] = [];
+  const voidLeases: (readonly number[])[] = [];
+  const backups: (readonly number[])[] = [];
   for (const lease of state.leases.values()) {
-    if (!lease.isVoid) continue;
-    const { jobNumber, taskIndex, nodeNumber, grantedAt } = lease;
-    voidLeases.push([lease.leaseId, jobNumber, taskIndex, nodeNumber, grantedAt]);
+    if (lease.isVoid) voidLeases.push(saveLease(lease));
+    else if (state.jobs.get(lease.jobNumber)?.backups.get(lease.taskIndex) === lease.leaseId) {
+      backups.push(saveLease(lease));
+    }
   }
   const document: Document = {
     nextLeaseId: state.nextLeaseId,
@@ -91,11 +95,17 @@ export function imageOf(state: State): StateImage {
     nodes: state.nodes.map(saveNode),
     jobs: [...state.jobs.values()].map(saveJob),
     voidLeases,
+    backups,
     tokens: [...state.tokens.values()],
     researchers: [...state.researchers.values()].map(saveResearcher),
   };
   // A Document is made of plain values only; TypeScript does not see that an interface is JSON.
   return { version: factsVersion, document: document as unknown as Json, columns };
+}
+
+function saveLease(lease: LeaseRecord): readonly number[] {
+  const { leaseId: id, jobNumber, taskIndex, nodeNumber, grantedAt } = lease;
+  return [id, jobNumber, taskIndex, nodeNumber, grantedAt];
 }
 
 function saveSite(site: SiteRecord): SavedSite {
@@ -129,6 +139,7 @@ function saveJob({
   tasks: _tasks,
   running: _running,
   sending: _sending,
+  backups: _backups,
   template,
   ...saved
 }: JobRecord): SavedJob {
@@ -170,7 +181,7 @@ export function stateOf(image: StateImage): State {
       waitsFor: saved.waitsFor ?? [],
       retryRequests: saved.retryRequests ?? [],
       template: completed(templateOf(image, saved)),
-      ...{ tasks, running: 0, sending: 0 },
+      ...{ tasks, running: 0, sending: 0, backups: new Map<number, LeaseId>() },
     });
   }
   state.nextJobNumber = document.nextJobNumber;
@@ -182,7 +193,15 @@ export function stateOf(image: StateImage): State {
     state.tokenByHash.set(token.hash, token.tokenId);
   }
   for (const job of state.jobs.values()) restoreLeases(state, job);
-  for (const row of document.voidLeases) restoreVoidLease(state, row);
+  for (const row of document.voidLeases) {
+    const lease = restoreLease(state, row);
+    if (lease !== null) leaveForce(state, lease);
+  }
+  for (const row of document.backups ?? []) {
+    const lease = restoreLease(state, row);
+    if (lease !== null)
+      state.jobs.get(lease.jobNumber)?.backups.set(lease.taskIndex, lease.leaseId);
+  }
   for (const job of state.jobs.values())
     if (job.state === 'active') state.jobsToCheck.add(job.number);
   return state;
@@ -238,10 +257,10 @@ function restoreLeases(state: State, job: JobRecord): void {
   }
 }
 
-function restoreVoidLease(state: State, row: readonly number[]): void {
+function restoreLease(state: State, row: readonly number[]): LeaseRecord | null {
   const [id = 0, jobNumber = -1, taskIndex = -1, nodeNumber = -1, grantedAt = 0] = row;
   const job = state.jobs.get(jobNumber);
-  if (job === undefined) return;
+  if (job === undefined) return null;
   const at = instant(grantedAt);
-  leaveForce(state, addLease(state, job, { leaseId: leaseId(id), taskIndex, nodeNumber, at }));
+  return addLease(state, job, { leaseId: leaseId(id), taskIndex, nodeNumber, at });
 }

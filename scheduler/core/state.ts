@@ -101,6 +101,8 @@ export interface JobRecord {
   cursor: number;
   workSumGhzSeconds: number;
   workCount: number;
+  /** Leases in force beside the one that the task's columns name, by the task's index. */
+  readonly backups: Map<number, LeaseId>;
 }
 
 export interface ResearcherRecord {
@@ -167,6 +169,8 @@ export class State {
   taskCount = 0;
   /** Nodes to look at when free slots are filled; soft. */
   readonly nodesToPlace = new Set<number>();
+  /** When idle slots were last offered to the tails of jobs; soft. */
+  backupsLookedAt: Instant = instant(0);
   /** Sites whose transfers may have a free place; soft. */
   readonly sitesToGrant = new Set<number>();
 }

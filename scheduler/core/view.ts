@@ -45,6 +45,8 @@ export interface TaskSummary {
   readonly nodeId: NodeId | null;
   readonly nodeName: string;
   readonly siteId: SiteId | null;
+  /** The node that runs a backup attempt of it; '' without one. */
+  readonly backupNodeName: string;
   /** Why it is there, a sentence; empty before the first placement. */
   readonly placement: string;
   readonly leasedAt: Instant | null;

@@ -32,6 +32,8 @@ export interface WorldOptions {
   readonly crashes: readonly Crash[];
   /** How long the first task takes; the others take a few seconds. */
   readonly firstTaskMs: number;
+  /** The only node where it takes so long, a broken one; null: all. */
+  readonly slowNode: string | null;
   /** Whether an attempt of this task fails. */
   readonly fails: (taskIndex: number, leaseId: number) => boolean;
 }
@@ -91,9 +93,12 @@ export class ProtocolWorld {
       schedulerAwayMs: 2_000,
       batchesBetweenSnapshots: 7,
       composeLease: ({ leaseId, taskIndex }) => leaseOf(leaseId, taskIndex),
-      behaviourOf: (_node, lease) => ({
+      behaviourOf: (node, lease) => ({
         fetchMs: 400,
-        runMs: lease.taskIndex === 0 ? options.firstTaskMs : 3_000 + 137 * (lease.taskIndex % 7),
+        runMs:
+          lease.taskIndex === 0 && (options.slowNode ?? node) === node
+            ? options.firstTaskMs
+            : 3_000 + 137 * (lease.taskIndex % 7),
         uploadMs: 200,
         code: options.fails(lease.taskIndex, lease.leaseId) ? 'exited' : 'succeeded',
         // Without a result, with one that needs no grant, and with one that does.

@@ -42,6 +42,8 @@ test('ends every task exactly once, and everybody forgets', async () => {
         tasks: fc.integer({ min: 1, max: 25 }),
         // A job that goes on for longer than a lost node stays away hears its late results.
         firstTaskMs: fc.constantFrom(3_000, 3_000, 50 * 60_000),
+        // Where one node is slow, a backup attempt elsewhere wins.
+        slowNode: fc.constantFrom(null, 'n0'),
       }),
       async (drawn) => {
         const { tasks } = drawn;
@@ -118,6 +120,16 @@ test('takes results that come too late for what they are', async () => {
   expect([...it.ledger.ends.values()]).toEqual(new Array(10).fill(1));
 });
 
+test('a backup attempt ends a task that a broken node would hold for an hour', async () => {
+  const it = await world({ firstTaskMs: hourMs, slowNode: 'n0' });
+  const start = it.federation.clock.now();
+  expect(await it.settle(4 * hourMs)).toBe(true);
+  expect(it.federation.clock.now() - start).toBeLessThan(3 * 60_000);
+  const { scheduler } = it.federation;
+  expect(scheduler.view.task(job, 0)?.nodeName).not.toBe('n0');
+  expect([...it.ledger.ends.values()]).toEqual(new Array(10).fill(1));
+});
+
 test('asks again for a result whose blob is gone', async () => {
   const it = await world({ tasks: 2 });
   const { scheduler, clock } = it.federation;
@@ -149,6 +161,7 @@ function world(changes: Partial<WorldOptions>): Promise<ProtocolWorld> {
     faultsUntilMs,
     crashes: [],
     firstTaskMs: 3_000,
+    slowNode: null,
     fails: () => false,
     ...changes,
   });

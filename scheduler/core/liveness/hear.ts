@@ -1,6 +1,7 @@
 // One message of a node: who speaks, what it holds, what has started, what has ended, which bytes
 // want to move. Every part may come twice, late or out of order.
 
+import { attemptsOf, heirOf } from '../attempts.ts';
 import { stateCode, taskState } from '../columns.ts';
 import type { AttemptEnd, NodeSpoke } from '../commands.ts';
 import type { Decision } from '../decision.ts';
@@ -157,7 +158,7 @@ class Conversation {
       jobs.add(job);
       this.#endedLeases.add(end.leaseId);
       this.#endedTasks.add(`${lease.jobNumber} ${lease.taskIndex}`);
-      this.#cancelRival(job, lease);
+      if (next !== 'leased') this.#cancelRivals(job, lease);
       this.#acknowledge(end.leaseId);
     }
     if (rows.length > 0) this.#facts.push({ kind: 'tasksEnded', at: this.#now, rows, results });
@@ -172,20 +173,21 @@ class Conversation {
     if (this.#endedTasks.has(`${lease.jobNumber} ${index}`)) return 'superseded';
     if (end.code === 'succeeded') return 'succeeded';
     if (lease.isVoid) return 'superseded';
+    // A backup attempt, or the one that it is a backup of, may still bring the result.
+    if (heirOf(this.#state, job, lease) !== undefined) return 'leased';
     if (isLoss(end.code)) {
       return (job.tasks.losses[index] ?? 0) + 1 > lossesPerTask ? 'failed' : 'waiting';
     }
     return (job.tasks.failures[index] ?? 0) + 1 > job.template.retries ? 'failed' : 'waiting';
   }
 
-  /** The first valid result wins: another attempt of the same task stops. */
-  #cancelRival(job: JobRecord, lease: LeaseRecord): void {
-    const rival = this.#state.leases.get(
-      (job.tasks.lease[lease.taskIndex] ?? 0) as LeaseId, // the column holds lease ids only
-    );
-    if (rival === undefined || rival === lease || rival.isVoid) return;
-    const node = mustHave(this.#state.nodes[rival.nodeNumber], `node ${rival.nodeNumber}`);
-    this.effects.push({ kind: 'cancel', nodeId: node.nodeId, leaseId: rival.leaseId });
+  /** The first valid result wins: other attempts of the same task stop. */
+  #cancelRivals(job: JobRecord, lease: LeaseRecord): void {
+    for (const rival of attemptsOf(this.#state, job, lease.taskIndex)) {
+      if (rival === lease || rival.isVoid) continue;
+      const node = mustHave(this.#state.nodes[rival.nodeNumber], `node ${rival.nodeNumber}`);
+      this.effects.push({ kind: 'cancel', nodeId: node.nodeId, leaseId: rival.leaseId });
+    }
   }
 
   #acknowledge(leaseId: LeaseId): void {

@@ -4,6 +4,12 @@ import { pilotTasks, unknownWorkGhzSeconds } from '../limits.ts';
 import type { JobRecord, NodeRecord, SiteRecord } from '../state.ts';
 import type { SiteLoad, TaskCost } from './balance.ts';
 
+/** GHz·s of one task as finished ones have shown it, or as declared; null: nobody knows yet. */
+export function knownWorkOf(job: JobRecord): number | null {
+  if (job.workCount >= pilotTasks) return job.workSumGhzSeconds / job.workCount;
+  return job.template.profile.workGhzSeconds;
+}
+
 /** GHz·s of one task: declared, or shown by finished ones, or a first guess. */
 export function workOf(job: JobRecord): number {
   if (job.template.profile.workGhzSeconds !== null) return job.template.profile.workGhzSeconds;

@@ -24,7 +24,9 @@ export function explainJob(state: State, job: JobRecord, now: Instant): Explanat
     return explainWaiting(state, { job, taskIndex: job.cursor, now }, waitsText(job));
   }
   const ended = template.taskCount - job.leased;
-  const summary = `Nothing waits: of ${template.taskCount} tasks, ${job.leased} are on nodes and ${ended} have ended.`;
+  const { size } = job.backups;
+  const backups = size === 0 ? '' : ` ${countOf(size, 'backup attempt')} on idle slots.`;
+  const summary = `Nothing waits: of ${template.taskCount} tasks, ${job.leased} are on nodes and ${ended} have ended.${backups}`;
   return { summary, refusals: [], sites: [] };
 }
 
@@ -55,7 +57,12 @@ export function explainTask(
     return explainWaiting(state, { job, taskIndex: task.index, now }, what);
   }
   const why = task.placement === '' ? '' : ` Why there: ${task.placement}.`;
-  return { summary: `${placedText(task)}${why}`, refusals: [], sites: [] };
+  return { summary: `${placedText(task)}${why}${backupText(task)}`, refusals: [], sites: [] };
+}
+
+function backupText({ backupNodeName }: TaskSummary): string {
+  if (backupNodeName === '') return '';
+  return ` A backup attempt is at ${backupNodeName}, an idle slot that is expected to be done earlier; the first result wins.`;
 }
 
 function placedText(task: TaskSummary): string {

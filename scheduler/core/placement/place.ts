@@ -14,6 +14,7 @@ import { Turns } from '../queue/turns.ts';
 import type { JobRecord, NodeRecord, SiteRecord, State } from '../state.ts';
 import { mustHave } from '../state.ts';
 import { grantTransfers } from '../transfers/grant.ts';
+import { grantBackups } from './backups.ts';
 import type { Balance, TaskCost } from './balance.ts';
 import { balanceWith } from './balance.ts';
 import { downBytesOf, loadOf, upBytesOf, workOf } from './estimate.ts';
@@ -24,7 +25,9 @@ import { reasonCodes } from './reasons.ts';
 export function place(state: State, now: Instant): Decision {
   const ended = endJobs(state, now);
   const transfers = grantTransfers(state, now);
-  const leases = fillSlots(state, now);
+  const slots = fillSlots(state, now);
+  // What nobody waits for is offered to the tails of jobs.
+  const leases = slots.facts.length > 0 ? slots : grantBackups(state, now);
   const facts = [...leases.facts, ...transfers.facts];
   const isQuiet = state.nodesToPlace.size + state.sitesToGrant.size + state.jobsToCheck.size === 0;
   if (!isQuiet) facts.push({ kind: 'placementSettled' });

@@ -286,6 +286,8 @@ export interface Task {
   /** How the last ended attempt ended: a code of EndCode without its prefix, in lower case. */
   endCode: string;
   exitCode: number;
+  /** The node of its backup attempt; empty without one. */
+  backupNodeName: string;
   /** The row that it was made from, by column; empty when the job's tasks are no rows. */
   row: { [key: string]: string };
 }
@@ -1606,6 +1608,7 @@ function createBaseTask(): Task {
     cpuSeconds: 0,
     endCode: "",
     exitCode: 0,
+    backupNodeName: "",
     row: {},
   };
 }
@@ -1653,6 +1656,9 @@ export const Task: MessageFns<Task> = {
     }
     if (message.exitCode !== 0) {
       writer.uint32(112).int32(message.exitCode);
+    }
+    if (message.backupNodeName !== "") {
+      writer.uint32(122).string(message.backupNodeName);
     }
     globalThis.Object.entries(message.row).forEach(([key, value]: [string, string]) => {
       Task_RowEntry.encode({ key: key as any, value }, writer.uint32(162).fork()).join();
@@ -1785,6 +1791,14 @@ export const Task: MessageFns<Task> = {
             message.exitCode = reader.int32();
             continue;
           }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.backupNodeName = reader.string();
+            continue;
+          }
           case 20: {
             if (tag !== 162) {
               break;
@@ -1827,6 +1841,7 @@ export const Task: MessageFns<Task> = {
     message.cpuSeconds = object.cpuSeconds ?? 0;
     message.endCode = object.endCode ?? "";
     message.exitCode = object.exitCode ?? 0;
+    message.backupNodeName = object.backupNodeName ?? "";
     message.row = (globalThis.Object.entries(object.row ?? {}) as [string, string][]).reduce(
       (acc: { [key: string]: string }, [key, value]: [string, string]) => {
         if (value !== undefined) {

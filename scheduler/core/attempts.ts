@@ -1,0 +1,28 @@
+// The attempts of one task that are in force: the one that its columns name, and perhaps a backup.
+
+import type { LeaseId } from './model/ids.ts';
+import type { JobRecord, LeaseRecord, State } from './state.ts';
+
+/** Leases of the task that are kept, those that its columns and the job's backups name. */
+export function attemptsOf(
+  state: State,
+  job: JobRecord,
+  taskIndex: number,
+): readonly LeaseRecord[] {
+  // The column holds lease ids only.
+  const first = state.leases.get((job.tasks.lease[taskIndex] ?? 0) as LeaseId);
+  const backup = backupOf(state, job, taskIndex);
+  return [first, backup].filter((lease) => lease !== undefined);
+}
+
+/** The task's backup attempt, while there is another. */
+export function backupOf(state: State, job: JobRecord, taskIndex: number): LeaseRecord | undefined {
+  const id = job.backups.get(taskIndex);
+  return id === undefined ? undefined : state.leases.get(id);
+}
+
+/** Another attempt of the same task that is in force: when this one ends badly, the task goes on. */
+export function heirOf(state: State, job: JobRecord, lease: LeaseRecord): LeaseRecord | undefined {
+  const attempts = attemptsOf(state, job, lease.taskIndex);
+  return attempts.find((other) => other !== lease && !other.isVoid);
+}

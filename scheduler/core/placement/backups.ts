@@ -1,0 +1,157 @@
+// Backup attempts for the tail of a job: "when a MapReduce operation is close to completion, the
+// master schedules backup executions of the remaining in-progress tasks. The task is marked as
+// completed whenever either the primary or the backup execution completes" (Dean and Ghemawat,
+// MapReduce, OSDI 2004, section 3.6). Which task: the one with the longest time to its end, only on
+// fast nodes, and few at a time (Zaharia et al., LATE, OSDI 2008).
+
+import type { Effect } from '../effects.ts';
+import type { Fact } from '../facts.ts';
+import { siteOf, slotLeases, slotsOf } from '../leases.ts';
+import {
+  backupCandidates,
+  backupFactor,
+  backupGainSeconds,
+  backupPart,
+  backupsEveryMs,
+} from '../limits.ts';
+import type { Instant } from '../model/ids.ts';
+import { leaseId } from '../model/ids.ts';
+import { refuseQuota } from '../queue/refuse.ts';
+import type { JobRecord, LeaseRecord, NodeRecord, State } from '../state.ts';
+import { mustHave } from '../state.ts';
+import { balanceWith, linkSecondsOf } from './balance.ts';
+import { costOf, knownWorkOf, loadOf } from './estimate.ts';
+import { refuseNode } from './filter.ts';
+import { reasonCodes } from './reasons.ts';
+
+interface Part {
+  readonly facts: readonly Fact[];
+  readonly effects: readonly Effect[];
+}
+
+interface Straggler {
+  readonly job: JobRecord;
+  readonly lease: LeaseRecord;
+  readonly secondsToEnd: number;
+}
+
+/** Offers idle slots to the longest tasks of jobs that end: at most one at each site each time. */
+export function grantBackups(state: State, now: Instant): Part {
+  const isEarly = now - state.backupsLookedAt < backupsEveryMs;
+  if (isEarly || state.leases.size === 0) return { facts: [], effects: [] };
+  const looked: Fact = { kind: 'backupsLookedAt', at: now };
+  const stragglers = stragglersOf(state, now);
+  if (stragglers.length === 0) return { facts: [looked], effects: [] };
+  const round = new Round(state, now);
+  for (const straggler of stragglers) round.offer(straggler);
+  return { facts: [looked, ...round.facts], effects: round.effects };
+}
+
+/** Tasks of jobs of which nothing waits, those with the longest to go first. */
+function stragglersOf(state: State, now: Instant): readonly Straggler[] {
+  const found: Straggler[] = [];
+  for (const lease of state.leases.values()) {
+    if (lease.isVoid || lease.phase === 'sending') continue;
+    const job = mustHave(state.jobs.get(lease.jobNumber), `job ${lease.jobNumber}`);
+    if (job.state !== 'active' || job.waiting > 0 || job.backups.has(lease.taskIndex)) continue;
+    const secondsToEnd = secondsToEndOf(state, lease, now);
+    if (secondsToEnd > backupGainSeconds) found.push({ job, lease, secondsToEnd });
+  }
+  found.sort((a, b) => b.secondsToEnd - a.secondsToEnd || a.lease.leaseId - b.lease.leaseId);
+  return found.slice(0, backupCandidates);
+}
+
+/**
+ * How long an attempt is expected to go on; 0 when nobody knows what its task costs. LATE divides
+ * what is left by the rate of progress, and a task here tells no progress: one that has run over its
+ * expected time is expected to run over by as much again.
+ */
+function secondsToEndOf(state: State, lease: LeaseRecord, now: Instant): number {
+  const job = mustHave(state.jobs.get(lease.jobNumber), `job ${lease.jobNumber}`);
+  const node = mustHave(state.nodes[lease.nodeNumber], `node ${lease.nodeNumber}`);
+  const work = knownWorkOf(job);
+  if (work === null) return 0;
+  const runSeconds = work / node.inventory.speedGhz;
+  if (lease.phase === 'running') return Math.abs(runSeconds - (now - lease.phaseSince) / 1000);
+  const { downBps } = loadOf(siteOf(state, node));
+  return (8 * lease.downBytes) / downBps + slotFreeIn(state, node, now) + runSeconds;
+}
+
+/** Seconds until the node has a slot for what is staged, as far as its running tasks are expected. */
+function slotFreeIn(state: State, node: NodeRecord, now: Instant): number {
+  const running = [...node.leases]
+    .map((id) => mustHave(state.leases.get(id), `lease ${id}`))
+    .filter((lease) => lease.phase === 'running')
+    .map((lease) => secondsToEndOf(state, lease, now));
+  return running.length < slotsOf(node) ? 0 : Math.min(...running);
+}
+
+/** One look at the idle slots; remembers what it has given away, since nothing is applied yet. */
+class Round {
+  readonly effects: Effect[] = [];
+  readonly #state: State;
+  readonly #now: Instant;
+  readonly #rows: number[] = [];
+  /** The fastest first. */
+  #idle: readonly NodeRecord[];
+  readonly #perJob = new Map<number, number>();
+
+  constructor(state: State, now: Instant) {
+    this.#state = state;
+    this.#now = now;
+    this.#idle = state.nodes
+      .filter((node) => node.health === 'healthy' && slotLeases(node) < slotsOf(node))
+      .sort((a, b) => b.inventory.speedGhz - a.inventory.speedGhz || a.number - b.number)
+      .slice(0, backupCandidates);
+  }
+
+  get facts(): readonly Fact[] {
+    if (this.#rows.length === 0) return [];
+    const firstLeaseId = leaseId(this.#state.nextLeaseId);
+    return [{ kind: 'tasksLeased', at: this.#now, firstLeaseId, rows: this.#rows }];
+  }
+
+  offer({ job, lease, secondsToEnd }: Straggler): void {
+    if (!this.#hasPlace(job)) return;
+    let best: { readonly node: NodeRecord; readonly seconds: number } | null = null;
+    for (const node of this.#idle) {
+      const seconds = this.#freshSeconds(job, lease, node);
+      if (seconds === null || seconds >= (best?.seconds ?? Infinity)) continue;
+      best = { node, seconds };
+    }
+    if (best === null || secondsToEnd < backupFactor * best.seconds) return;
+    if (secondsToEnd - best.seconds < backupGainSeconds) return;
+    this.#give(job, lease, best.node);
+  }
+
+  /** A bounded part of a job's tasks has a backup, and no researcher has more than her quota. */
+  #hasPlace(job: JobRecord): boolean {
+    const given = this.#perJob.get(job.number) ?? 0;
+    const most = Math.max(1, Math.floor(backupPart * job.template.taskCount));
+    if (job.backups.size + given >= most) return false;
+    // One a round is within a quota that has room.
+    const { settings } = mustHave(this.#state.researchers.get(job.researcher), job.researcher);
+    if (settings.maxLeases !== null && this.effects.length > 0) return false;
+    return refuseQuota(this.#state, job) === null;
+  }
+
+  /** What a new attempt on the node would take, its bytes behind those that its site waits for. */
+  #freshSeconds(job: JobRecord, lease: LeaseRecord, node: NodeRecord): number | null {
+    if (node.number === lease.nodeNumber || refuseNode(job, node, this.#now) !== null) return null;
+    const load = loadOf(siteOf(this.#state, node));
+    const cost = costOf(job, lease.taskIndex, node);
+    if (balanceWith(load, cost) === null) return null;
+    const runSeconds = (knownWorkOf(job) ?? 0) / node.inventory.speedGhz;
+    return linkSecondsOf(load, cost).down + runSeconds + cost.upBits / load.upBps;
+  }
+
+  #give(job: JobRecord, { taskIndex }: LeaseRecord, node: NodeRecord): void {
+    // What is idle at its site is not offered again in this round: the load of its uplink changes.
+    this.#idle = this.#idle.filter((other) => other.siteNumber !== node.siteNumber);
+    const id = leaseId(this.#state.nextLeaseId + this.effects.length);
+    this.#rows.push(job.number, taskIndex, node.number, reasonCodes.backup, 0, 0);
+    const { nodeId } = node;
+    this.effects.push({ kind: 'grant', nodeId, leaseId: id, jobId: job.jobId, taskIndex });
+    this.#perJob.set(job.number, (this.#perJob.get(job.number) ?? 0) + 1);
+  }
+}
