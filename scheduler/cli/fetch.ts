@@ -26,8 +26,8 @@ export interface FetchOptions {
   readonly isWanted: (index: number) => boolean;
   /** Write over files that differ. */
   readonly isForced?: boolean;
-  /** Hears of each piece of a file that came, and of each task whose files are there. */
-  readonly progress?: (came: { readonly bytes?: number; readonly tasks?: number }) => void;
+  /** Hears of each piece of a file that came, and the index of each task whose files are there. */
+  readonly progress?: (came: { readonly bytes?: number; readonly task?: number }) => void;
 }
 
 /** Fetches the outputs of the succeeded tasks that are wanted. Throws the first failure. */
@@ -63,7 +63,7 @@ export async function fetchOutputs(
       else sum.skippedFiles += 1;
       if (isNew) sum.bytes += output.blob?.sizeBytes ?? 0;
     }
-    options.progress?.({ tasks: 1 });
+    options.progress?.({ task: index });
   });
   try {
     await queue.addAll(work);

@@ -21,30 +21,45 @@ export async function watchJob(
   jobId: string,
   how: { readonly io: CliIo; readonly isJson: boolean },
 ): Promise<Job> {
-  const { signal } = how.io;
   const view = viewFor(how);
+  const stopped = `stopped watching; the job goes on: "punnet job ${jobId} --watch"`;
+  try {
+    return await followJob(connection, jobId, { ...view, signal: how.io.signal, stopped });
+  } finally {
+    view.stop();
+  }
+}
+
+/** Who hears of a job; `stopped` is told when `signal` ends it. */
+export interface Follower extends Pick<View, 'show' | 'note'> {
+  readonly signal: AbortSignal;
+  readonly stopped: string;
+}
+
+/** Shows each state of a job until it has ended, over restarts of the scheduler; returns the last. */
+export async function followJob(
+  connection: Connection,
+  jobId: string,
+  { signal, stopped, show, note }: Follower,
+): Promise<Job> {
   let last: Job | undefined;
   let failures = 0;
   const hear = (job: Job): void => {
-    if (failures > 0) view.note('the scheduler is back');
+    if (failures > 0) note('the scheduler is back');
     failures = 0;
     last = job;
-    view.show(job);
+    show(job);
   };
-  try {
-    for (;;) {
-      const error = await follow(connection, jobId, { signal, hear });
-      if (signal.aborted) throw stoppedWatching(jobId);
-      if (last !== undefined && last.state !== JobState.ACTIVE) return last;
-      if (last === undefined || !isAway(error) || failures >= reconnectsMax) {
-        throw connection.explain(error);
-      }
-      failures += 1;
-      if (failures === 1) view.note('the scheduler went away, waiting for it');
-      await pause(reconnectDelayMs, signal);
+  for (;;) {
+    const error = await follow(connection, jobId, { signal, hear });
+    if (signal.aborted) throw new CliError(stopped, exitCodes.interrupted);
+    if (last !== undefined && last.state !== JobState.ACTIVE) return last;
+    if (last === undefined || !isAway(error) || failures >= reconnectsMax) {
+      throw connection.explain(error);
     }
-  } finally {
-    view.stop();
+    failures += 1;
+    if (failures === 1) note('the scheduler went away, waiting for it');
+    await pause(reconnectDelayMs, signal);
   }
 }
 
@@ -159,11 +174,4 @@ async function pause(ms: number, signal: AbortSignal): Promise<void> {
     const timer = setTimeout(done, ms);
     signal.addEventListener('abort', done, { once: true });
   });
-}
-
-function stoppedWatching(jobId: string): CliError {
-  return new CliError(
-    `stopped watching; the job goes on: "punnet job ${jobId} --watch"`,
-    exitCodes.interrupted,
-  );
 }

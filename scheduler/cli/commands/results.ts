@@ -3,7 +3,8 @@ import type { Command } from 'commander';
 import { AttemptResult, type Job } from '../../../proto/gen/punnet/v1/job.ts';
 import { badInput } from '../errors.ts';
 import { bytesText, countText, safeText } from '../print.ts';
-import type { FetchOptions } from '../fetch.ts';
+import type { Connection } from '../connection.ts';
+import type { Fetched, FetchOptions } from '../fetch.ts';
 import type { CliIo } from '../io.ts';
 import { liveLine, meanRateText, type LiveLine } from '../live-line.ts';
 import type { Session } from '../session.ts';
@@ -21,7 +22,11 @@ export function addResultCommands(program: Command, session: Session): void {
     .option('--to <dir>', 'the folder (default: a folder named as the job)')
     .option('--tasks <indexes>', 'only these, such as 0-9,12')
     .option('--force', 'write over files that differ')
-    .addHelpText('after', '\nExample:\n  punnet fetch primes --to results --tasks 0-9')
+    .option('--watch', 'as tasks succeed, until the job ends; exit code 1 when it failed')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  punnet fetch primes --to results --tasks 0-9\n  punnet fetch primes --watch',
+    )
     .action(async (name: string, options: FetchFlags) => fetch(session, name, options));
 }
 
@@ -49,6 +54,7 @@ interface FetchFlags {
   readonly to?: string;
   readonly tasks?: string;
   readonly force?: boolean;
+  readonly watch?: boolean;
 }
 
 async function fetch(session: Session, name: string, options: FetchFlags): Promise<void> {
@@ -61,24 +67,49 @@ async function fetch(session: Session, name: string, options: FetchFlags): Promi
     const line = liveLine(session.io);
     const progress = fetchProgress(session.io, line);
     const how = { to, isWanted, isForced, progress };
-    const sum = await fetchOutputs(connection, job.jobId, how).finally(() => line.end(''));
+    const fetching =
+      options.watch === true
+        ? fetchToTheEnd(session, connection, { jobId: job.jobId, ...how })
+        : fetchOutputs(connection, job.jobId, how);
+    const sum = await fetching.finally(() => line.end(''));
     session.showValue({ to, ...sum }, () => {
       const kept = sum.skippedFiles === 0 ? '' : `, ${sum.skippedFiles} were there`;
       const fetched = `${countText(sum.files, 'file')} (${bytesText(sum.bytes)})`;
       return `fetched ${fetched} of ${countText(sum.tasks, 'task')} to ${to}${kept}\n`;
     });
     const missing = missingText(job);
-    if (options.tasks === undefined && missing !== '') session.io.err(missing);
+    if (options.watch !== true && options.tasks === undefined && missing !== '')
+      session.io.err(missing);
   });
+}
+
+async function fetchToTheEnd(
+  session: Session,
+  connection: Connection,
+  { jobId, ...how }: FetchOptions & { readonly jobId: string },
+): Promise<Fetched> {
+  const { fetchAsTheyCome } = await import('../fetch-watch.ts');
+  const { exitCodeOfJob } = await import('../watch.ts');
+  const { endText } = await import('../progress.ts');
+  const { io } = session;
+  const note = (text: string): void => io.err(`${text}\n`);
+  const { job, fetched } = await fetchAsTheyCome(connection, jobId, {
+    ...how,
+    note,
+    signal: io.signal,
+  });
+  io.err(endText(job));
+  session.exitCode = exitCodeOfJob(job);
+  return fetched;
 }
 
 function fetchProgress(io: CliIo, line: LiveLine): NonNullable<FetchOptions['progress']> {
   const startMs = io.now();
   let allBytes = 0;
   let allTasks = 0;
-  return ({ bytes = 0, tasks = 0 }) => {
+  return ({ bytes = 0, task }) => {
     allBytes += bytes;
-    allTasks += tasks;
+    if (task !== undefined) allTasks += 1;
     line.show(() => {
       const rate = meanRateText(allBytes, startMs, io.now());
       return `fetched ${bytesText(allBytes)} of ${countText(allTasks, 'task')}, ${rate}`;
