@@ -20,6 +20,7 @@ import { cancelJob, deleteJob, retryTasks } from './change-job.ts';
 import type { ApiDeps } from './deps.ts';
 import { ApiError, invalid } from './errors.ts';
 import { explain } from './explain-job.ts';
+import { listFailures } from './list-failures.ts';
 import { jobStateOf, taskPhaseOf, toJob } from './messages.ts';
 import { ownJob, ownTask, readResult } from './own.ts';
 import { fitting, pageSize, pageToken, readPageToken } from './pages.ts';
@@ -39,6 +40,7 @@ export function jobService(deps: ApiDeps, watchers: Watchers): JobServiceServer 
     retryTasks: unary(deps, (request, caller) => retryTasks(deps, request, caller)),
     deleteJob: unary(deps, (request, caller) => deleteJob(deps, request, caller)),
     listTasks: unary(deps, (request, caller) => listTasks(deps, request, caller)),
+    listFailures: unary(deps, (request, caller) => listFailures(deps, request, caller)),
     getTaskResult: unary(deps, async (request, caller) => {
       const found = ownTask(deps, request, caller);
       const { template } = ownJob(deps, request.jobId, caller);

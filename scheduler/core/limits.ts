@@ -69,6 +69,9 @@ export const longestRestMs = 10 * 60_000;
 export const lossesPerTask = 30;
 /** Retries of a job that are told from new ones when they come again. */
 export const retriesRemembered = 16;
+/** Ways to fail that are told, and tasks that are named for each: more nobody reads. */
+export const failureGroups = 20;
+export const failureExamples = 5;
 export const tasksPerJob = 1_000_000;
 /** About 70 bytes each: 280 MB. */
 export const tasksInCore = 4_000_000;

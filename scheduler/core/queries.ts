@@ -8,6 +8,7 @@ import { readResult, taskState } from './columns.ts';
 import type { CommandRefusal, WantedJob } from './commands.ts';
 import { causeText } from './dependencies.ts';
 import type { Fact } from './facts.ts';
+import { groupFailures } from './failures.ts';
 import { explainJob, explainTask } from './placement/explain.ts';
 import { reasonText } from './placement/reasons.ts';
 import type { Instant, JobId, LeaseId, NodeId, SiteId, TokenId } from './model/ids.ts';
@@ -21,6 +22,7 @@ import type { JobRecord, NodeRecord, SiteRecord, State } from './state.ts';
 import { mustHave } from './state.ts';
 import type {
   Explanation,
+  FailureGroup,
   JobSummary,
   LeaseContext,
   LeaseSummary,
@@ -86,6 +88,11 @@ export class StateView implements View {
       found.push(this.#summarizeTask(job, index));
     }
     return found;
+  }
+
+  failures(jobId: JobId): readonly FailureGroup[] {
+    const job = this.#state.jobById.get(jobId);
+    return job === undefined ? [] : groupFailures(this.#state, job);
   }
 
   node(nodeId: NodeId): NodeSummary | undefined {

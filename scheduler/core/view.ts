@@ -59,6 +59,19 @@ export interface TaskSummary {
   readonly result: Sha256 | null;
 }
 
+/** Tasks whose last attempt failed in one way. */
+export interface FailureGroup {
+  readonly endCode: EndCode;
+  readonly exitCode: number;
+  /** Failed for good, and those that will be tried again. */
+  readonly failed: number;
+  readonly retrying: number;
+  readonly nodes: number;
+  readonly sites: number;
+  /** The first few. */
+  readonly tasks: readonly number[];
+}
+
 export interface NodeSummary {
   readonly nodeId: NodeId;
   readonly name: string;
@@ -164,6 +177,8 @@ export interface View {
     readonly from: number;
     readonly limit: number;
   }): readonly TaskSummary[];
+  /** Why tasks of a job fail, the most frequent reason first. */
+  failures(jobId: JobId): readonly FailureGroup[];
   node(nodeId: NodeId): NodeSummary | undefined;
   /** The agent's present instance, '' before it was heard: what it is told names it. */
   instanceOf(nodeId: NodeId): string;

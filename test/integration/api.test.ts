@@ -238,6 +238,7 @@ describe('who may what', () => {
       bob.raw(jobs.deleteJob.bind(jobs), { jobId }),
       bob.raw(jobs.listTasks.bind(jobs), { jobId, pageSize: 0, pageToken: '', state: 0 }),
       bob.raw(jobs.getTaskResult.bind(jobs), { jobId, index: 0 }),
+      bob.raw(jobs.listFailures.bind(jobs), { jobId }),
       bob.raw(jobs.explainJob.bind(jobs), { jobId, index: undefined }),
       firstOf(jobs.watchJob({ jobId }, bob.metadata)),
       firstOf(bytes.read({ resourceName, readOffset: 0, readLimit: 0 }, bob.metadata)),

@@ -3,11 +3,14 @@ import type { Command } from 'commander';
 import { Job, JobState, TaskState } from '../../../proto/gen/punnet/v1/job.ts';
 import {
   ExplainJobResponse,
+  ListFailuresResponse,
+  type FailureGroup,
   ListJobsResponse,
   ListTasksResponse,
 } from '../../../proto/gen/punnet/v1/job_service.ts';
-import { allPages } from '../connection.ts';
+import { allPages, type Connection } from '../connection.ts';
 import { badInput } from '../errors.ts';
+import { failuresText } from '../print-failures.ts';
 import { explanationText, jobText, jobsText, tasksText } from '../print-jobs.ts';
 import type { Session } from '../session.ts';
 import { taskIndex } from './results.ts';
@@ -35,9 +38,14 @@ export function addJobCommands(program: Command, session: Session): void {
     .command('tasks <job>')
     .description("a job's tasks, and where each is")
     .option('--state <state>', 'waiting, staging, running, sending, succeeded, failed, cancelled')
-    .addHelpText('after', '\nExample:\n  punnet tasks primes --state failed')
-    .action(async (name: string, options: { state?: string }) => {
-      await listTasks(session, name, options.state);
+    .option('--failures', 'why tasks fail, one line for each cause')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  punnet tasks primes --state failed\n  punnet tasks primes --failures',
+    )
+    .action(async (name: string, options: { state?: string; failures?: boolean }) => {
+      if (options.failures === true) await listFailures(session, name);
+      else await listTasks(session, name, options.state);
     });
   program
     .command('explain <job> [index]')
@@ -64,8 +72,27 @@ async function listJobs(session: Session, stateText: string | undefined): Promis
 async function show(session: Session, name: string): Promise<void> {
   await session.connected(async (connection) => {
     const job = await connection.findJob(name);
-    await session.show(jobKind, job, () => jobText(session.io, job));
+    const isBad = (job.counts?.failed ?? 0) > 0 && !session.isJson;
+    const groups = isBad ? await failuresOf(connection, job.jobId) : [];
+    const why = failuresText(job.jobId, groups);
+    await session.show(jobKind, job, () => `${jobText(session.io, job)}${why && `\n${why}`}`);
   });
+}
+
+async function listFailures(session: Session, name: string): Promise<void> {
+  await session.connected(async (connection) => {
+    const { jobId } = await connection.findJob(name);
+    const groups = [...(await failuresOf(connection, jobId))];
+    const kind = { name: 'ListFailuresResponse', codec: ListFailuresResponse };
+    await session.show(kind, { groups }, () =>
+      groups.length === 0 ? 'no task has failed\n' : failuresText(jobId, groups),
+    );
+  });
+}
+
+async function failuresOf(connection: Connection, jobId: string): Promise<readonly FailureGroup[]> {
+  const method = connection.jobs.listFailures.bind(connection.jobs);
+  return (await connection.call(method, { jobId })).groups;
 }
 
 async function watch(session: Session, name: string): Promise<void> {

@@ -115,6 +115,34 @@ export interface ListTasksResponse {
   nextPageToken: string;
 }
 
+export interface ListFailuresRequest {
+  jobId: string;
+}
+
+export interface ListFailuresResponse {
+  /** At most 20. */
+  groups: FailureGroup[];
+}
+
+export interface FailureGroup {
+  /** Of the last attempt: a code of EndCode without its prefix, in lower case. */
+  endCode: string;
+  exitCode: number;
+  /** Tasks that failed for good, and tasks that will be tried again. */
+  failed: number;
+  retrying: number;
+  /** Where these attempts ended: one node points to the node, many to the job. */
+  nodes: number;
+  sites: number;
+  /** The first few of these tasks. */
+  tasks: number[];
+  /**
+   * What exactly happened, as the nodes of these few tell; those that differ in numbers only are
+   * told once.
+   */
+  details: string[];
+}
+
 export interface GetTaskResultRequest {
   jobId: string;
   index: number;
@@ -1196,6 +1224,269 @@ export const ListTasksResponse: MessageFns<ListTasksResponse> = {
   },
 };
 
+function createBaseListFailuresRequest(): ListFailuresRequest {
+  return { jobId: "" };
+}
+
+export const ListFailuresRequest: MessageFns<ListFailuresRequest> = {
+  encode(message: ListFailuresRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.jobId !== "") {
+      writer.uint32(10).string(message.jobId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListFailuresRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListFailuresRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.jobId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ListFailuresRequest>): ListFailuresRequest {
+    return ListFailuresRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListFailuresRequest>): ListFailuresRequest {
+    const message = createBaseListFailuresRequest();
+    message.jobId = object.jobId ?? "";
+    return message;
+  },
+};
+
+function createBaseListFailuresResponse(): ListFailuresResponse {
+  return { groups: [] };
+}
+
+export const ListFailuresResponse: MessageFns<ListFailuresResponse> = {
+  encode(message: ListFailuresResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.groups) {
+      FailureGroup.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListFailuresResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListFailuresResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.groups.push(FailureGroup.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ListFailuresResponse>): ListFailuresResponse {
+    return ListFailuresResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListFailuresResponse>): ListFailuresResponse {
+    const message = createBaseListFailuresResponse();
+    message.groups = object.groups?.map((e) => FailureGroup.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseFailureGroup(): FailureGroup {
+  return { endCode: "", exitCode: 0, failed: 0, retrying: 0, nodes: 0, sites: 0, tasks: [], details: [] };
+}
+
+export const FailureGroup: MessageFns<FailureGroup> = {
+  encode(message: FailureGroup, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.endCode !== "") {
+      writer.uint32(10).string(message.endCode);
+    }
+    if (message.exitCode !== 0) {
+      writer.uint32(16).int32(message.exitCode);
+    }
+    if (message.failed !== 0) {
+      writer.uint32(24).int32(message.failed);
+    }
+    if (message.retrying !== 0) {
+      writer.uint32(32).int32(message.retrying);
+    }
+    if (message.nodes !== 0) {
+      writer.uint32(40).int32(message.nodes);
+    }
+    if (message.sites !== 0) {
+      writer.uint32(48).int32(message.sites);
+    }
+    if (message.tasks.length !== 0) {
+      writer.uint32(58).fork();
+      for (const v of message.tasks) {
+        writer.int32(v);
+      }
+      writer.join();
+    }
+    for (const v of message.details) {
+      writer.uint32(66).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FailureGroup {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFailureGroup();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.endCode = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.exitCode = reader.int32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.failed = reader.int32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.retrying = reader.int32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.nodes = reader.int32();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.sites = reader.int32();
+            continue;
+          }
+          case 7: {
+            if (tag === 56) {
+              message.tasks.push(reader.int32());
+
+              continue;
+            }
+
+            if (tag === 58) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.tasks.push(reader.int32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.details.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<FailureGroup>): FailureGroup {
+    return FailureGroup.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<FailureGroup>): FailureGroup {
+    const message = createBaseFailureGroup();
+    message.endCode = object.endCode ?? "";
+    message.exitCode = object.exitCode ?? 0;
+    message.failed = object.failed ?? 0;
+    message.retrying = object.retrying ?? 0;
+    message.nodes = object.nodes ?? 0;
+    message.sites = object.sites ?? 0;
+    message.tasks = object.tasks?.map((e) => e) || [];
+    message.details = object.details?.map((e) => e) || [];
+    return message;
+  },
+};
+
 function createBaseGetTaskResultRequest(): GetTaskResultRequest {
   return { jobId: "", index: 0 };
 }
@@ -1706,6 +1997,17 @@ export const JobServiceService = {
     responseSerialize: (value: ListTasksResponse): Buffer => Buffer.from(ListTasksResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListTasksResponse => ListTasksResponse.decode(value),
   },
+  /** Why tasks of a job fail: one group for each way in which they ended, the largest first. */
+  listFailures: {
+    path: "/punnet.v1.JobService/ListFailures" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListFailuresRequest): Buffer => Buffer.from(ListFailuresRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListFailuresRequest => ListFailuresRequest.decode(value),
+    responseSerialize: (value: ListFailuresResponse): Buffer =>
+      Buffer.from(ListFailuresResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListFailuresResponse => ListFailuresResponse.decode(value),
+  },
   /** The outputs and the log tail of a task's last ended attempt. */
   getTaskResult: {
     path: "/punnet.v1.JobService/GetTaskResult" as const,
@@ -1748,6 +2050,8 @@ export interface JobServiceServer extends UntypedServiceImplementation {
   deleteJob: handleUnaryCall<DeleteJobRequest, DeleteJobResponse>;
   /** In the order of their index. */
   listTasks: handleUnaryCall<ListTasksRequest, ListTasksResponse>;
+  /** Why tasks of a job fail: one group for each way in which they ended, the largest first. */
+  listFailures: handleUnaryCall<ListFailuresRequest, ListFailuresResponse>;
   /** The outputs and the log tail of a task's last ended attempt. */
   getTaskResult: handleUnaryCall<GetTaskResultRequest, GetTaskResultResponse>;
   /** What holds the waiting tasks of a job and what would free them; why a placed task is there. */
@@ -1875,6 +2179,22 @@ export interface JobServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ListTasksResponse) => void,
+  ): ClientUnaryCall;
+  /** Why tasks of a job fail: one group for each way in which they ended, the largest first. */
+  listFailures(
+    request: ListFailuresRequest,
+    callback: (error: ServiceError | null, response: ListFailuresResponse) => void,
+  ): ClientUnaryCall;
+  listFailures(
+    request: ListFailuresRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListFailuresResponse) => void,
+  ): ClientUnaryCall;
+  listFailures(
+    request: ListFailuresRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListFailuresResponse) => void,
   ): ClientUnaryCall;
   /** The outputs and the log tail of a task's last ended attempt. */
   getTaskResult(
