@@ -5,6 +5,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import pino from 'pino';
+import { AuditLog } from './adapters/audit/audit-log.ts';
 import { BlobStore } from './adapters/blobs/blob-store.ts';
 import { BundleChecks } from './adapters/blobs/bundle-checks.ts';
 import { CapabilitySigner, loadCapabilityKey } from './adapters/blobs/capability.ts';
@@ -77,6 +78,7 @@ async function main(): Promise<void> {
 interface Folder {
   readonly pki: Pki;
   readonly blobs: BlobStore;
+  readonly audit: AuditLog;
   readonly signer: CapabilitySigner;
   readonly identity: NatsIdentity;
   readonly ports: Readonly<Record<'grpc' | 'https' | 'nats' | 'metrics', number>>;
@@ -107,11 +109,11 @@ async function start(config: Config, log: pino.Logger, stops: Stops): Promise<vo
     ...{ host: config.host, port: ports.https, blobs, signer },
     ...{ keyPem: pki.keyPem, certificatePem: pki.certificatePem, caPem: pki.caPem },
     now,
-    ...enrolment(config, folder, { submit, urls }),
+    ...enrolment(config, folder, { submit, view, urls }),
     ...nodeRules(view),
   });
   const api = new ApiServer({
-    ...{ view, submit, blobs, hashToken, caPem: pki.caPem },
+    ...{ view, submit, blobs, audit: folder.audit, hashToken, caPem: pki.caPem },
     now,
     makeToken: () => makeToken(pki.caFingerprint),
     enrolUrl: urls.https,
@@ -151,12 +153,15 @@ async function openFolder(config: Config, log: pino.Logger, stops: Stops): Promi
   const { dataFolder, host } = config;
   mkdirSync(dataFolder, { recursive: true, mode: 0o700 });
   stops.push(await lockData(dataFolder));
+  const audit = AuditLog.open(dataFolder);
+  stops.push(() => audit.close());
   const kept = new KeptPorts(dataFolder);
   const port = (name: string, wanted: number): Promise<number> =>
     wanted === 0 ? kept.port(name, host) : Promise.resolve(wanted);
   return {
     pki: await openPki(dataFolder, [config.publicName, host]),
     blobs: await BlobStore.open(dataFolder, (damage) => log.error(damage, 'a blob was damaged')),
+    audit,
     signer: new CapabilitySigner(loadCapabilityKey(dataFolder)),
     identity: NatsIdentity.open(dataFolder),
     ports: {
@@ -247,11 +252,16 @@ async function startLoop(
 
 function enrolment(
   config: Config,
-  { pki, identity }: Folder,
-  other: { readonly submit: Loop['submit']; readonly urls: { nats: string; https: string } },
+  { pki, identity, audit }: Folder,
+  other: {
+    readonly submit: Loop['submit'];
+    readonly view: () => Loop['view'];
+    readonly urls: { nats: string; https: string };
+  },
 ): Pick<ConstructorParameters<typeof HttpsServer>[0], 'enrol'> {
   const enroller = new Enroller({
-    submit: other.submit,
+    ...{ submit: other.submit, audit },
+    tokenIdOf: (hash) => other.view().tokenByHash(hash)?.tokenId,
     issueNodeJwt: (node, key) => identity.issueNodeJwt(node, key),
     ...{ hashToken, caPem: pki.caPem, federation: config.federation },
     natsUrl: other.urls.nats,

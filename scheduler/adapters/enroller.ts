@@ -4,10 +4,14 @@ import { randomBytes } from 'node:crypto';
 import type { EnrolRequest } from '../../proto/gen/punnet/v1/agent.ts';
 import type { Answer, EnrolNode } from '../core/index.ts';
 import { nodeId } from '../core/index.ts';
+import type { AuditLog } from './audit/audit-log.ts';
 import type { Enrolment } from './https/https-server.ts';
 import { toInventory } from './nats/wire.ts';
 
 export interface EnrollerOptions {
+  readonly audit: Pick<AuditLog, 'record'>;
+  /** undefined: there is no such token, and whoever shows one is nobody to write about. */
+  readonly tokenIdOf: (hash: string) => string | undefined;
   readonly submit: (command: EnrolNode) => Promise<Answer>;
   readonly issueNodeJwt: (nodeId: string, publicKey: string) => Promise<string>;
   readonly hashToken: (token: string) => string;
@@ -28,6 +32,7 @@ export class Enroller {
     const command = this.#toCommand(request);
     if (command.kind === 'refused') return command;
     const answer = await this.#options.submit(command);
+    await this.#record(command, answer);
     if (answer.kind === 'refused') return answer;
     if (answer.kind !== 'node') throw new Error(`enrolment was answered with ${answer.kind}`);
     const { caPem, federation, natsUrl, httpsUrl } = this.#options;
@@ -35,6 +40,17 @@ export class Enroller {
     const { nodeId: id, siteId } = answer;
     const response = { nodeId: id, siteId, federation, natsJwt, natsUrls: [natsUrl] };
     return { kind: 'enrolled', response: { ...response, httpsUrl, caPem } };
+  }
+
+  async #record({ tokenHash, name }: EnrolNode, answer: Answer): Promise<void> {
+    const { audit, tokenIdOf } = this.#options;
+    const known = tokenIdOf(tokenHash);
+    if (known === undefined) return;
+    await audit.record({
+      ...{ unixMs: Date.now(), role: 'node', name, tokenId: known, action: 'EnrolNode' },
+      target: answer.kind === 'node' ? `node ${answer.nodeId}` : '',
+      outcome: answer.kind === 'refused' ? answer.code.toUpperCase() : 'done',
+    });
   }
 
   #toCommand(request: EnrolRequest): EnrolNode | Extract<Enrolment, { kind: 'refused' }> {

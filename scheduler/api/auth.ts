@@ -9,6 +9,7 @@ import { ApiError } from './errors.ts';
 export interface Principal {
   readonly role: Exclude<TokenRole, 'node'>;
   readonly name: string;
+  readonly tokenId: string;
 }
 
 /** The caller. Throws UNAUTHENTICATED with what to do. */
@@ -31,7 +32,7 @@ export function authenticate(deps: ApiDeps, metadata: Metadata): Principal {
       `This is a node's token; here a researcher's is wanted: ${ask}.`,
     );
   }
-  return { role: token.role, name: token.name };
+  return { role: token.role, name: token.name, tokenId: token.tokenId };
 }
 
 function refuse(reason: string, message: string): ApiError {

@@ -6,6 +6,7 @@ import type {
   handleServerStreamingCall,
   handleUnaryCall,
 } from '@grpc/grpc-js';
+import { isChange, recordChange } from './audit.ts';
 import type { Principal } from './auth.ts';
 import { authenticate } from './auth.ts';
 import type { ApiDeps } from './deps.ts';
@@ -17,8 +18,20 @@ export function unary<Request, Response>(
   answer: (request: Request, caller: Principal) => Promise<Response> | Response,
 ): handleUnaryCall<Request, Response> {
   return (call: ServerUnaryCall<Request, Response>, callback) => {
-    const run = async (): Promise<Response> =>
-      answer(call.request, authenticate(deps, call.metadata));
+    const run = async (): Promise<Response> => {
+      const caller = authenticate(deps, call.metadata);
+      const { request } = call;
+      const path = call.getPath();
+      if (!isChange(path, request)) return answer(request, caller);
+      try {
+        const response = await answer(request, caller);
+        await recordChange(deps, { path, caller }, { request, response });
+        return response;
+      } catch (error) {
+        await recordChange(deps, { path, caller }, { request, error });
+        throw error;
+      }
+    };
     run().then(
       (response) => callback(null, response),
       (error: unknown) => callback(told(deps, error)),

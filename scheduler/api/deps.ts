@@ -1,6 +1,7 @@
 // What the services need of the rest; given once, by main.
 
 import type { Readable } from 'node:stream';
+import type { AuditEntry } from '../../proto/gen/punnet/v1/audit_service.ts';
 import type { BlobRef } from '../../proto/gen/punnet/v1/common.ts';
 import type { TaskEntry } from '../../proto/gen/punnet/v1/job.ts';
 import type { Answer, Bundle, Command, Instant, View } from '../core/index.ts';
@@ -22,6 +23,17 @@ export interface TaskList {
   entry(index: number): TaskEntry;
 }
 
+/** Who changed what. */
+export interface Audit {
+  record(entry: Omit<AuditEntry, 'number'>): Promise<void>;
+  /** The newest first. */
+  read(options: {
+    readonly before: number | null;
+    readonly sinceUnixMs: number;
+    readonly limit: number;
+  }): readonly AuditEntry[];
+}
+
 export interface ApiDeps {
   readonly view: () => View;
   readonly submit: (command: Command) => Promise<Answer>;
@@ -32,6 +44,7 @@ export interface ApiDeps {
     sha256: string,
     claim: Pick<Bundle, 'architecture' | 'isRootFileSystem'>,
   ) => Promise<string | null>;
+  readonly audit: Audit;
   /** A TaskManifest by its hash. */
   readonly taskList: (sha256: string) => TaskList | Promise<TaskList>;
   readonly hashToken: (token: string) => string;

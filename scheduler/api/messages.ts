@@ -121,6 +121,7 @@ export function toNode(node: core.NodeSummary): Node {
     leases: node.leases,
     tasksSucceeded: node.tasksSucceeded,
     tasksFailed: node.tasksFailed,
+    isDraining: node.isDraining,
   };
 }
 

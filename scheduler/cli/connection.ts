@@ -8,6 +8,7 @@ import {
   type ServiceError,
 } from '@grpc/grpc-js';
 import { ByteStreamClient } from '../../proto/gen/google/bytestream/bytestream.ts';
+import { AuditServiceClient } from '../../proto/gen/punnet/v1/audit_service.ts';
 import { BlobServiceClient } from '../../proto/gen/punnet/v1/blob_service.ts';
 import { JobState, type Job } from '../../proto/gen/punnet/v1/job.ts';
 import { JobServiceClient } from '../../proto/gen/punnet/v1/job_service.ts';
@@ -43,6 +44,7 @@ export class Connection {
   readonly sites: SiteServiceClient;
   readonly researchers: ResearcherServiceClient;
   readonly tokens: TokenServiceClient;
+  readonly audit: AuditServiceClient;
 
   constructor(context: Context) {
     this.endpoint = context.endpoint;
@@ -63,11 +65,12 @@ export class Connection {
     this.sites = new SiteServiceClient(context.endpoint, channel, options);
     this.researchers = new ResearcherServiceClient(context.endpoint, channel, options);
     this.tokens = new TokenServiceClient(context.endpoint, channel, options);
+    this.audit = new AuditServiceClient(context.endpoint, channel, options);
   }
 
   close(): void {
-    const { jobs, blobs, bytes, nodes, sites, researchers, tokens } = this;
-    const clients = [jobs, blobs, bytes, nodes, sites, researchers, tokens];
+    const { jobs, blobs, bytes, nodes, sites, researchers, tokens, audit } = this;
+    const clients = [jobs, blobs, bytes, nodes, sites, researchers, tokens, audit];
     for (const client of clients) client.close();
   }
 

@@ -24,7 +24,7 @@ export function nodesText(io: CliIo, nodes: readonly Node[]): string {
     node.nodeId,
     safeText(node.name),
     node.siteId,
-    stateText(io, enumText(NodeHealth, node.health)),
+    stateText(io, healthText(node)),
     node.inventory?.architecture ?? '',
     `${node.leases}/${node.status?.slots ?? node.inventory?.slots ?? 0}`,
     node.inventory === undefined ? '' : `${node.inventory.speedGhz.toFixed(2)} GHz`,
@@ -47,7 +47,8 @@ export function nodeText(io: CliIo, node: Node): string {
     ['node', node.nodeId],
     ['name', safeText(node.name)],
     ['site', node.siteId],
-    ['health', stateText(io, enumText(NodeHealth, node.health))],
+    ['health', stateText(io, healthText(node))],
+    ['draining', node.isDraining ? 'an operator lets it run empty: no new tasks' : ''],
     ['not accepting', isRefusing ? safeText(refusal?.reason ?? 'no reason given') : ''],
     ['quarantined', node.health === NodeHealth.QUARANTINED ? quarantineText(node.nodeId) : ''],
     ['model', safeText(inventory?.model ?? '')],
@@ -65,6 +66,11 @@ export function nodeText(io: CliIo, node: Node): string {
     ['enrolled', timeText(node.enrolledUnixMs)],
     ['last heard', ageText(io, node.lastHeardUnixMs)],
   ]);
+}
+
+/** What matters most of it to whoever looks for a place. */
+function healthText({ health, isDraining }: Node): string {
+  return isDraining && health === NodeHealth.HEALTHY ? 'draining' : enumText(NodeHealth, health);
 }
 
 /** How a node gets out of it; its agent says the same to the owner. */

@@ -1,5 +1,6 @@
 // The whole command line: options, commands, and the one place where errors become words.
 import { Command, CommanderError, Option } from 'commander';
+import { addAuditCommand } from './commands/audit.ts';
 import { addContextCommands } from './commands/context.ts';
 import { addChangeCommands } from './commands/change-jobs.ts';
 import { addJobCommands } from './commands/jobs.ts';
@@ -35,6 +36,7 @@ export async function runProgram(args: readonly string[], io: CliIo): Promise<nu
   addNodeCommands(program, session);
   addResearcherCommands(program, session);
   addTokenCommands(program, session);
+  addAuditCommand(program, session);
   addContextCommands(program, session);
   try {
     await program.parseAsync([...args], { from: 'user' });

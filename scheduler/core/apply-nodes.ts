@@ -15,6 +15,7 @@ type NodeFact = Extract<
       | 'nodeInventoryChanged'
       | 'nodeInstanceChanged'
       | 'nodeHealthChanged'
+      | 'nodesDrained'
       | 'nodeHeard'
       | 'watchStarted'
       | 'nodeRested';
@@ -24,6 +25,7 @@ type NodeFact = Extract<
 export function applyNodeFact(state: State, fact: NodeFact): void {
   if (fact.kind === 'siteSet') return setSite(state, fact);
   if (fact.kind === 'nodeEnrolled') return enrol(state, fact);
+  if (fact.kind === 'nodesDrained') return drain(state, fact);
   const node = mustHave(state.nodes[fact.nodeNumber], `node ${fact.nodeNumber}`);
   switch (fact.kind) {
     case 'nodeInventoryChanged':
@@ -57,6 +59,14 @@ export function applyNodeFact(state: State, fact: NodeFact): void {
       break;
   }
   if (isOpen(node)) state.nodesToPlace.add(node.number);
+}
+
+function drain(state: State, fact: Extract<NodeFact, { kind: 'nodesDrained' }>): void {
+  for (const number of fact.nodeNumbers) {
+    const node = mustHave(state.nodes[number], `node ${number}`);
+    node.isDraining = fact.isDraining;
+    if (isOpen(node)) state.nodesToPlace.add(number);
+  }
 }
 
 function setSite(state: State, fact: Extract<NodeFact, { kind: 'siteSet' }>): void {
@@ -106,6 +116,7 @@ function enrol(state: State, fact: Extract<NodeFact, { kind: 'nodeEnrolled' }>):
     enrolledAt: fact.at,
     inventory: fact.inventory,
     health: 'new',
+    isDraining: false,
     instanceNumber: 0,
     instanceId: '',
     instanceSince: instant(0),

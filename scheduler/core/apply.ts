@@ -35,6 +35,7 @@ export function apply(state: State, fact: Fact): void {
     case 'nodeInventoryChanged':
     case 'nodeInstanceChanged':
     case 'nodeHealthChanged':
+    case 'nodesDrained':
     case 'nodeHeard':
     case 'watchStarted':
     case 'nodeRested':

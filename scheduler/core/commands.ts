@@ -85,6 +85,13 @@ export interface RevokeNode {
   readonly nodeId: NodeId;
 }
 
+/** Nodes run empty, or are given leases again: one of them, or all that a site has now. */
+export interface DrainNodes {
+  readonly kind: 'drainNodes';
+  readonly of: { readonly nodeId: NodeId } | { readonly siteId: SiteId };
+  readonly isDraining: boolean;
+}
+
 export interface AttemptEnd {
   readonly leaseId: LeaseId;
   readonly code: EndCode;
@@ -155,6 +162,7 @@ export type Command =
   | RevokeToken
   | EnrolNode
   | RevokeNode
+  | DrainNodes
   | NodeSpoke
   | NodeDisconnected
   | Tick

@@ -11,6 +11,7 @@ import {
 } from './admission.ts';
 import type { Command } from './commands.ts';
 import type { Decision } from './decision.ts';
+import { drainNodes } from './drain.ts';
 import { disconnect, revokeNode, sweep } from './liveness/sweep.ts';
 import { hear } from './liveness/hear.ts';
 import type { Instant } from './model/ids.ts';
@@ -45,6 +46,8 @@ export function decide(state: State, command: Command, now: Instant): Decision {
       return enrolNode(state, command, now);
     case 'revokeNode':
       return revokeNode(state, command.nodeId, now);
+    case 'drainNodes':
+      return drainNodes(state, command, now);
     case 'nodeSpoke':
       return hear(state, command, now);
     case 'nodeDisconnected':

@@ -116,6 +116,12 @@ export type DurableFact =
       readonly health: NodeHealth;
     }
   | {
+      readonly kind: 'nodesDrained';
+      readonly at: Instant;
+      readonly nodeNumbers: readonly number[];
+      readonly isDraining: boolean;
+    }
+  | {
       readonly kind: 'researcherSet';
       readonly at: Instant;
       readonly name: string;

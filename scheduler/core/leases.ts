@@ -29,7 +29,7 @@ export function slotLeases(node: NodeRecord): number {
 /** Whether the node may be given another lease at all. One that was healthy before a restart must be
  * heard first: it may have died with the scheduler's machine, and would keep what it is given. */
 export function isOpen(node: NodeRecord): boolean {
-  const isHere = node.health === 'healthy' && node.lastHeardAt !== null;
+  const isHere = node.health === 'healthy' && node.lastHeardAt !== null && !node.isDraining;
   return isHere && slotLeases(node) < leasesPerSlot * slotsOf(node);
 }
 

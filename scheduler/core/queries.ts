@@ -210,9 +210,9 @@ export class StateView implements View {
   }
 
   #summarizeNode(node: NodeRecord): NodeSummary {
-    const { nodeId, name, natsPublicKey, health, inventory, status } = node;
+    const { nodeId, name, natsPublicKey, health, isDraining, inventory, status } = node;
     return {
-      ...{ nodeId, name, natsPublicKey, health, inventory, status },
+      ...{ nodeId, name, natsPublicKey, health, isDraining, inventory, status },
       siteId: siteOf(this.#state, node).siteId,
       enrolledAt: node.enrolledAt,
       lastHeardAt: node.lastHeardAt,

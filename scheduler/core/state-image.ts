@@ -126,6 +126,7 @@ function saveNode(node: NodeRecord): SavedNode {
     enrolledAt: node.enrolledAt,
     inventory: node.inventory,
     health: node.health,
+    isDraining: node.isDraining,
     instanceNumber: node.instanceNumber,
     instanceId: node.instanceId,
     instanceSince: node.instanceSince,
@@ -210,6 +211,8 @@ export function stateOf(image: StateImage): State {
 function wakeNode(saved: SavedNode): NodeRecord {
   return {
     ...saved,
+    // Not in the first snapshots.
+    isDraining: saved.isDraining ?? false,
     sequence: 0,
     lastHeardAt: null,
     watchedSince: instant(0),

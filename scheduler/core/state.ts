@@ -22,6 +22,8 @@ export interface NodeRecord {
   readonly enrolledAt: Instant;
   inventory: Inventory;
   health: NodeHealth;
+  /** It is given no new leases: an operator's word. */
+  isDraining: boolean;
   instanceNumber: number;
   instanceId: string;
   /** When this instance was first heard. */

@@ -78,6 +78,8 @@ export interface NodeSummary {
   readonly siteId: SiteId;
   readonly natsPublicKey: string;
   readonly health: NodeHealth;
+  /** An operator lets it run empty. */
+  readonly isDraining: boolean;
   readonly inventory: Inventory;
   readonly status: NodeStatus | null;
   readonly enrolledAt: Instant;

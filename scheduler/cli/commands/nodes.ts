@@ -1,16 +1,23 @@
 // punnet nodes, node, sites, site: the federation's machines and their uplinks.
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
 import {
+  DrainNodeResponse,
   ListNodesResponse,
   ListSitesResponse,
   Node,
   Site,
+  UndrainNodeResponse,
 } from '../../../proto/gen/punnet/v1/node_service.ts';
+import type { Connection } from '../connection.ts';
 import { allPages } from '../connection.ts';
 import { badInput } from '../errors.ts';
 import { safeText } from '../print.ts';
 import { nodesText, nodeText, sitesText, siteText } from '../print-nodes.ts';
 import type { Session } from '../session.ts';
+
+/** How often `drain --wait` looks. */
+const drainLookMs = 500;
 
 const nodeKind = { name: 'Node', codec: Node };
 const siteKind = { name: 'Site', codec: Site };
@@ -42,7 +49,7 @@ function addNodes(program: Command, session: Session): void {
     });
   const node = program
     .command('node')
-    .description('one node, by its id or its name: show it, or revoke it')
+    .description('one node, by its id or its name: show it, drain it, or revoke it')
     .addHelpText('after', '\nExamples:\n  punnet node attic-1\n  punnet node revoke attic-1');
   node
     .command('show <node>', { isDefault: true })
@@ -68,6 +75,72 @@ function addNodes(program: Command, session: Session): void {
         await session.show(nodeKind, shown, () => text);
       });
     });
+  addDrain(node, session);
+}
+
+/** drain and undrain, of a node or a site. */
+function addDrain(node: Command, session: Session): void {
+  const { io } = session;
+  node
+    .command('drain [node]')
+    .description('operators: no new tasks for a node, or a whole site; what runs goes on')
+    .option('--site <id>', 'all nodes that are at this site now')
+    .option('--wait', 'until they hold no task any more')
+    .addHelpText('after', '\nExample:\n  punnet node drain attic-1 --wait')
+    .action(async (name: string | undefined, options: { site?: string; wait?: true }) => {
+      await session.connected(async (connection) => {
+        const request = await drainRequest(connection, name, options.site);
+        const method = connection.nodes.drainNode.bind(connection.nodes);
+        const drained = (await connection.call(method, request)).nodes;
+        const nodes =
+          options.wait === true ? await untilEmpty({ connection, session }, drained) : drained;
+        const kind = { name: 'DrainNodeResponse', codec: DrainNodeResponse };
+        await session.show(kind, { nodes }, () => nodesText(io, nodes));
+      });
+    });
+  node
+    .command('undrain [node]')
+    .description('operators: they are given tasks again')
+    .option('--site <id>', 'all nodes that are at this site now')
+    .addHelpText('after', '\nExample:\n  punnet node undrain attic-1')
+    .action(async (name: string | undefined, options: { site?: string }) => {
+      await session.connected(async (connection) => {
+        const request = await drainRequest(connection, name, options.site);
+        const method = connection.nodes.undrainNode.bind(connection.nodes);
+        const { nodes } = await connection.call(method, request);
+        const kind = { name: 'UndrainNodeResponse', codec: UndrainNodeResponse };
+        await session.show(kind, { nodes }, () => nodesText(io, nodes));
+      });
+    });
+}
+
+async function untilEmpty(
+  { connection, session }: { readonly connection: Connection; readonly session: Session },
+  drained: readonly Node[],
+): Promise<Node[]> {
+  const method = connection.nodes.getNode.bind(connection.nodes);
+  const nodes: Node[] = [];
+  for (const { nodeId } of drained) {
+    let node = (await connection.call(method, { nodeId })).node;
+    while (node !== undefined && node.leases > 0) {
+      await sleep(drainLookMs, undefined, { signal: session.io.signal });
+      node = (await connection.call(method, { nodeId })).node;
+    }
+    if (node !== undefined) nodes.push(node);
+  }
+  return nodes;
+}
+
+async function drainRequest(
+  connection: Connection,
+  name: string | undefined,
+  site: string | undefined,
+): Promise<{ readonly nodeId: string; readonly siteId: string }> {
+  if ((name === undefined) === (site === undefined)) {
+    throw badInput('wanted a node or else --site SITE, such as: punnet node drain attic-1');
+  }
+  if (name === undefined) return { nodeId: '', siteId: site ?? '' };
+  return { nodeId: (await connection.findNode(name)).nodeId, siteId: '' };
 }
 
 function addSites(program: Command, session: Session): void {

@@ -14,7 +14,7 @@ export interface Refusal {
 
 /** null: it fits, as far as the node is concerned; free slots are not looked at here. */
 export function refuseNode(job: JobRecord, node: NodeRecord, now: Instant): Refusal | null {
-  return refuseHealth(node) ?? refuseFit(job, node) ?? refuseNow(node, now);
+  return refuseHealth(node) ?? refuseDraining(node) ?? refuseFit(job, node) ?? refuseNow(node, now);
 }
 
 function refuseHealth(node: NodeRecord): Refusal | null {
@@ -30,6 +30,16 @@ const unheard: Refusal = {
   code: 'node_unheard',
   reason: 'the node has not reported since the scheduler started',
   remedy: 'wait a moment: it was asked for a report',
+};
+
+function refuseDraining(node: NodeRecord): Refusal | null {
+  return node.isDraining ? draining : null;
+}
+
+const draining: Refusal = {
+  code: 'draining',
+  reason: 'an operator lets the node run empty',
+  remedy: 'wait, or ask an operator to end that (punnet node undrain)',
 };
 
 const healthReasons: Readonly<Record<string, string>> = {
@@ -92,7 +102,7 @@ function refuseNow(node: NodeRecord, now: Instant): Refusal | null {
 
 const otherCodes: ReadonlySet<string> = new Set([
   ...nodeHealths.map((health) => `node_${health}`),
-  ...['node_unheard', 'architecture', 'memory', 'disk', 'not_accepting', 'resting'],
+  ...['node_unheard', 'draining', 'architecture', 'memory', 'disk', 'not_accepting', 'resting'],
 ]);
 
 /** The code, or "other" for one that an agent made up: whoever counts by code needs few of them. */

@@ -40,6 +40,7 @@ export const durableKinds: Readonly<Record<DurableFact['kind'], true>> = {
   nodeInventoryChanged: true,
   nodeInstanceChanged: true,
   nodeHealthChanged: true,
+  nodesDrained: true,
   researcherSet: true,
   tokenCreated: true,
   tokenUsed: true,
@@ -77,6 +78,7 @@ export function tellStory(): readonly Batch[] {
   story.give({ kind: 'deleteJob', jobId: jobId('unwanted') });
   story.enrol('clone');
   story.submit('count', 3);
+  story.give({ kind: 'drainNodes', of: { nodeId: nodeId('pi') }, isDraining: true });
   story.give({ kind: 'revokeToken', tokenId: tokenId('token of clone') });
   story.give({ kind: 'revokeNode', nodeId: nodeId('clone') });
   return story.batches;

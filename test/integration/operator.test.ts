@@ -1,0 +1,102 @@
+// An operator's changes on a real federation: nodes run empty, and every change is in the audit log,
+// over restarts, without any secret.
+
+import { readFileSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { z } from 'zod';
+import { TokenRole } from '../../proto/gen/punnet/v1/token_service.ts';
+import { longTestMs } from './program.ts';
+import { Rig } from './rig.ts';
+
+let rig: Rig;
+
+beforeAll(async () => {
+  rig = await Rig.start();
+  await rig.addNodes(['one']);
+}, longTestMs);
+afterEach((context) => {
+  if (context.task.result?.state === 'fail') process.stderr.write(`${rig.logs()}\n`);
+});
+afterAll(() => rig.stop());
+
+const listed = z.object({
+  entries: z.array(
+    z.object({
+      ...{ role: z.string(), name: z.string(), tokenId: z.string() },
+      ...{ action: z.string(), target: z.string(), outcome: z.string() },
+    }),
+  ),
+});
+
+async function audit(): Promise<z.infer<typeof listed>['entries']> {
+  const { out } = await rig.punnet('audit', '--output', 'json');
+  return listed.parse(JSON.parse(out)).entries;
+}
+
+test('a drained node finishes what it runs, takes nothing more, and stays so over a restart', async () => {
+  const script = 'sleep 2; echo done > out.txt';
+  const file = rig.jobFile(script, { tasks: { count: 4 }, outputs: ['out.txt'] });
+  const { jobId } = await rig.submit(file);
+  await rig.untilJob(jobId, (job) => (job.counts?.running ?? 0) > 0);
+  const drained = await rig.punnet('node', 'drain', 'one', '--wait');
+  expect(drained).toMatchObject({ code: 0 });
+  expect(drained.out).toMatch(/one +here +draining/);
+  const { counts } = await rig.untilJob(jobId, () => true);
+  // One ran and one was staged.
+  expect(counts).toMatchObject({ succeeded: 2, waiting: 2, running: 0, staging: 0 });
+  await rig.scheduler.kill('SIGKILL');
+  await rig.startScheduler();
+  await rig.untilNode('one', (node) => node.status !== undefined);
+  expect((await rig.punnet('nodes')).out).toContain('draining');
+  expect((await rig.punnet('explain', jobId)).out).toContain('an operator lets the node run empty');
+  expect((await rig.punnet('node', 'undrain', '--site', 'here')).code).toBe(0);
+  await rig.untilSucceeded(jobId);
+});
+
+test('every change is in the audit log, with who, what and how it ended', async () => {
+  const node = rig.node('one').id;
+  const made = await rig.punnet('token', 'create', '--researcher', 'ada');
+  expect(made.code).toBe(0);
+  expect((await rig.punnet('site', 'set', 'here', '--share', '50%')).code).toBe(0);
+  const { tokens } = rig.connection;
+  const revoke = rig.connection.call(tokens.revokeToken.bind(tokens), { tokenId: 'tnone' });
+  await expect(revoke).rejects.toThrow(/tnone/);
+  const entries = await audit();
+  const rows = entries.map(({ role, name, action, target, outcome }) =>
+    [role, name, action, target, outcome].join(' | '),
+  );
+  expect(rows[0]).toBe('operator | operator | TokenService/RevokeToken | token tnone | NOT_FOUND');
+  expect(rows[1]).toBe('operator | operator | SiteService/SetSite | site here | done');
+  expect(rows[2]).toMatch(
+    /^operator \| operator \| TokenService\/CreateToken \| token t\w+ \| done$/,
+  );
+  expect(rows).toContain(`operator | operator | NodeService/DrainNode | node ${node} | done`);
+  expect(rows).toContain('operator | operator | NodeService/UndrainNode | site here | done');
+  expect(rows).toContain(`node | one | EnrolNode | node ${node} | done`);
+  expect(rows.some((row) => /SubmitJob \| job \w+ \| done/.test(row))).toBe(true);
+  expect(rows.filter((row) => /List|Get|Watch/.test(row))).toEqual([]);
+  expect(entries.every(({ tokenId }) => tokenId !== '')).toBe(true);
+  // The secret of the token that was just made, and of all others.
+  const secret = /pnt_[0-9a-f]{32}/.exec(made.out + made.err)?.[0] ?? '?';
+  const folder = join(rig.data, 'audit');
+  const text = readdirSync(folder)
+    .map((name) => readFileSync(join(folder, name), 'utf8'))
+    .join('');
+  expect(made.out + made.err).toContain(secret);
+  expect(text).not.toContain('pnt_');
+});
+
+test('only operators read it', async () => {
+  const { tokens } = rig.connection;
+  const wanted = { role: TokenRole.RESEARCHER, name: 'bob', siteId: '', expiresIn: '', uses: 0 };
+  const { secret } = await rig.connection.call(tokens.createToken.bind(tokens), wanted);
+  const as = rig.connection.metadata.clone();
+  as.set('authorization', `Bearer ${secret}`);
+  const refused = new Promise((resolve) => {
+    const request = { pageSize: 0, pageToken: '', since: '' };
+    rig.connection.audit.listAuditEntries(request, as, (error) => resolve(error?.message));
+  });
+  expect(await refused).toContain("Only an operator's token may do this");
+  expect((await rig.punnet('audit', '--since', 'yesterday')).err).toContain('wanted a time');
+});
