@@ -3,7 +3,7 @@
 import { join } from 'node:path';
 import type { BlobRef } from '../agent/core/index.ts';
 import { Child } from './child.ts';
-import { follow } from './progress.ts';
+import { follow, tellPhase } from './progress.ts';
 import type { SchedulerProcess } from './scheduler-process.ts';
 
 export interface LightOptions {
@@ -56,6 +56,7 @@ export class LightFederation {
       tokens.push(token.secret);
       url = token.url;
     }
+    tellPhase(`${count} agents enrol and connect`);
     const child = new Child<LightQuestion, Told>('light-agents');
     const options = { count, url, tokens, folder: join(folder, 'agents') };
     try {

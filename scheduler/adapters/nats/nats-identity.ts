@@ -22,6 +22,7 @@ const stored = z.object({
   revocations: z.record(z.string(), z.number()),
 });
 type Stored = z.infer<typeof stored>;
+type KeyName = Exclude<keyof Stored, 'revocations'>;
 
 /** An agent has one; a hostile one must not fill the server's memory. */
 export const subscriptionsOfNode = 16;
@@ -39,6 +40,7 @@ const unlimited = {
 
 export class NatsIdentity {
   readonly #file: string;
+  readonly #keys = new Map<KeyName, KeyPair>();
   #stored: Stored;
 
   private constructor(file: string, found: Stored) {
@@ -150,13 +152,24 @@ export class NatsIdentity {
     return fmtCreds(await encodeUser(user, key, this.#key(account), {}, {}), key);
   }
 
-  #key(name: Exclude<keyof Stored, 'revocations'>): KeyPair {
-    return fromSeed(new TextEncoder().encode(this.#stored[name]));
+  #key(name: KeyName): KeyPair {
+    const known = this.#keys.get(name);
+    if (known !== undefined) return known;
+    const key = remembering(fromSeed(new TextEncoder().encode(this.#stored[name])));
+    this.#keys.set(name, key);
+    return key;
   }
 
   #save(): void {
     writeDurably(this.#file, JSON.stringify(this.#stored));
   }
+}
+
+/** nkeys derives a pair anew for each question, some milliseconds each; one user's JWT asks five. */
+function remembering(pair: KeyPair): KeyPair {
+  const publicKey = pair.getPublicKey();
+  const privateKey = pair.getPrivateKey();
+  return Object.assign(pair, { getPublicKey: () => publicKey, getPrivateKey: () => privateKey });
 }
 
 function parse(file: string, text: string): Stored {
