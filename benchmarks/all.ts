@@ -2,6 +2,7 @@
 
 import { agent } from './agent.ts';
 import type { Benchmark } from './figure.ts';
+import { history } from './history.ts';
 import { journalBytes } from './journal-bytes.ts';
 import { snapshot } from './snapshot.ts';
 import { submit } from './submit.ts';
@@ -12,6 +13,7 @@ export const benchmarks: readonly Benchmark[] = [
   submit,
   snapshot,
   journalBytes,
+  history,
   agent,
   turnaround,
   throughput,

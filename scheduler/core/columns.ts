@@ -70,8 +70,11 @@ export function writeResult(columns: TaskColumns, index: number, result: Sha256 
 export function readResult(columns: TaskColumns, index: number): Sha256 | null {
   if (columns.hasResult[index] !== 1) return null;
   let hex = '';
-  for (const byte of columns.result.subarray(32 * index, 32 * index + 32)) {
-    hex += byte.toString(16).padStart(2, '0');
+  for (let at = 32 * index; at < 32 * index + 32; at += 1) {
+    hex += hexBytes[columns.result[at] ?? 0];
   }
   return sha256(hex);
 }
+
+/** The digits of each byte: lists of tasks are read in pages of a thousand. */
+const hexBytes = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));

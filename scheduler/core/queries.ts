@@ -4,7 +4,7 @@ import { refuseJob } from './admission.ts';
 import { backupOf } from './attempts.ts';
 import type { Census } from './census.ts';
 import { census, placementsBySite } from './census.ts';
-import { readResult, taskState } from './columns.ts';
+import { readResult, stateCode, taskState } from './columns.ts';
 import type { CommandRefusal, WantedJob } from './commands.ts';
 import { causeText } from './dependencies.ts';
 import type { Fact } from './facts.ts';
@@ -81,11 +81,13 @@ export class StateView implements View {
   }): readonly TaskSummary[] {
     const job = this.#state.jobById.get(options.jobId);
     if (job === undefined) return [];
+    const { phase, from, limit } = options;
     const found: TaskSummary[] = [];
-    for (let index = options.from; index < job.template.taskCount; index += 1) {
-      if (found.length >= options.limit) break;
-      if (options.phase !== null && this.#phaseOf(job, index) !== options.phase) continue;
-      found.push(this.#summarizeTask(job, index));
+    let index = nextOf(job, phase, from);
+    while (index < job.template.taskCount && found.length < limit) {
+      const isWanted = phase === null || this.#phaseOf(job, index) === phase;
+      if (isWanted) found.push(this.#summarizeTask(job, index));
+      index = nextOf(job, phase, index + 1);
     }
     return found;
   }
@@ -247,6 +249,15 @@ export class StateView implements View {
       upRatio: ratio(site.upBps),
     };
   }
+}
+
+/** The first task from there on that may be in the phase. The column is searched as bytes: a few
+ * failed tasks among a million are found in less than a millisecond. */
+function nextOf(job: JobRecord, phase: TaskPhase | null, from: number): number {
+  if (phase === null) return from;
+  const isLeased = phase === 'staging' || phase === 'running' || phase === 'sending';
+  const index = job.tasks.state.indexOf(stateCode(isLeased ? 'leased' : phase), from);
+  return index < 0 ? job.template.taskCount : index;
 }
 
 function orNull(at: number | undefined): Instant | null {
