@@ -36,6 +36,7 @@ export function templateOf(tasks: number): JobTemplate {
     diskBytes: 100_000_000,
     retries: 3,
     after: [],
+    deadlineAt: null,
     lostAfterMs: 15 * 60_000,
     priority: 0,
   };

@@ -26,6 +26,7 @@ import { ownJob, ownTask, readResult } from './own.ts';
 import { fitting, pageSize, pageToken, readPageToken } from './pages.ts';
 import { submitJob } from './submit-job.ts';
 import { toTasks } from './task-list.ts';
+import { tryJob } from './try-job.ts';
 import type { Watchers } from './watch.ts';
 
 export function jobService(deps: ApiDeps, watchers: Watchers): JobServiceServer {
@@ -33,6 +34,7 @@ export function jobService(deps: ApiDeps, watchers: Watchers): JobServiceServer 
     submitJob: unary(deps, async (request: SubmitJobRequest, caller) => ({
       job: await submitJob(deps, request, caller),
     })),
+    tryJob: unary(deps, (request, caller) => tryJob(deps, request, caller)),
     getJob: unary(deps, (request, caller) => ({ job: toJob(ownJob(deps, request.jobId, caller)) })),
     listJobs: unary(deps, (request, caller) => listJobs(deps, request, caller)),
     watchJob: streaming(deps, (call, caller) => watch(deps, watchers, { call, caller })),

@@ -51,7 +51,7 @@ const otherNames: Readonly<Record<string, string>> = {
 
 export interface CheckedSpec {
   /** Without the tasks' own inputs: these are in the manifest; and without the jobs of `after`,
-   * which are looked for by name. */
+   * which are looked for by name, and the deadline, which may count from now. */
   readonly template: JobTemplate;
   /** All blobs that the specification names, with the field that names each. */
   readonly blobs: readonly { readonly field: string; readonly blob: BlobRef }[];
@@ -111,6 +111,7 @@ class SpecCheck {
       lostAfterMs: this.#between('lostAfter', spec.lostAfter, ranges.lostAfter),
       priority: this.#priority(spec.priority),
       after: [],
+      deadlineAt: null,
     };
     return { template, blobs: this.#blobs };
   }

@@ -71,12 +71,25 @@ export function toJob(job: core.JobSummary): Job {
       job.measuredWorkGhzSeconds === null
         ? undefined
         : { workGhzS: job.measuredWorkGhzSeconds, tasks: job.counts.succeeded },
+    ...toEstimate(job.forecast),
+    deadlineUnixMs: job.template.deadlineAt ?? 0,
+    isLate: job.isLate,
     waitsFor: [...job.waitsFor],
     endReason: job.endReason,
   };
 }
 
 /** Its row is in the list of tasks: `toTasks` of task-list.ts adds it. */
+export function toEstimate(
+  forecast: core.Forecast | null,
+): Pick<Job, 'etaUnixMs' | 'etaBoundBy' | 'etaBasis'> {
+  return {
+    etaUnixMs: forecast?.endsAt ?? 0,
+    etaBoundBy: forecast?.boundBy ?? '',
+    etaBasis: forecast?.basis ?? '',
+  };
+}
+
 export function toTask(task: core.TaskSummary): Task {
   return {
     jobId: task.jobId,

@@ -42,5 +42,6 @@ export function toSpec(template: JobTemplate): JobSpec {
     lostAfter: formatQuantity(template.lostAfterMs, span),
     priority: template.priority,
     after: [...template.after],
+    deadline: template.deadlineAt === null ? '' : new Date(template.deadlineAt).toISOString(),
   };
 }

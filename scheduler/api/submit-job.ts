@@ -8,6 +8,7 @@ import type { JobId, JobTemplate } from '../core/index.ts';
 import { jobId } from '../core/index.ts';
 import { findAfter } from './after.ts';
 import type { Principal } from './auth.ts';
+import { readDeadline } from './deadline.ts';
 import type { ApiDeps } from './deps.ts';
 import type { Violation } from './errors.ts';
 import { fromRefusal, invalid } from './errors.ts';
@@ -51,7 +52,7 @@ export async function submitJob(
 }
 
 /** Throws all mistakes of a request at once. */
-function check(deps: ApiDeps, request: SubmitJobRequest, caller: Principal): CheckedSpec {
+export function check(deps: ApiDeps, request: SubmitJobRequest, caller: Principal): CheckedSpec {
   const { spec, requestId, validateOnly } = request;
   if (spec === undefined) {
     throw invalid([{ field: 'spec', description: 'wanted a job, found none' }]);
@@ -62,12 +63,13 @@ function check(deps: ApiDeps, request: SubmitJobRequest, caller: Principal): Che
     description,
   }));
   const { after, violations: unknown } = findAfter(deps, spec.after, caller);
-  all.push(...unknown);
+  const { deadlineAt, violations: notThen } = readDeadline(spec.deadline, deps.now());
+  all.push(...unknown, ...notThen);
   if (!validateOnly && (requestId === '' || requestId.length > 63)) {
     all.push({ field: 'requestId', description: 'wanted 1 to 63 characters' });
   }
   if (all.length > 0) throw invalid(all);
-  return { ...checked, template: { ...checked.template, after } };
+  return { ...checked, template: { ...checked.template, after, deadlineAt } };
 }
 
 /** Ten characters without look-alikes. */

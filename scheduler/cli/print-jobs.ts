@@ -2,6 +2,7 @@
 import { JobState, TaskState, type Job, type Task } from '../../proto/gen/punnet/v1/job.ts';
 import type { ExplainJobResponse } from '../../proto/gen/punnet/v1/job_service.ts';
 import type { CliIo } from './io.ts';
+import { deadlineText, etaText } from './print-estimate.ts';
 import { enumText, facts, paintFor, safeText, spanText, table, timeText } from './print.ts';
 import { progressText } from './progress.ts';
 
@@ -16,8 +17,11 @@ export function jobsText(io: CliIo, jobs: readonly Job[]): string {
     String(job.counts?.failed ?? 0),
     safeText(job.researcher),
     timeText(job.submittedUnixMs),
+    timeText(job.etaUnixMs),
+    job.isLate ? paintFor(io).red('late') : '',
   ]);
-  return table(io, ['job', 'name', 'state', 'done', 'failed', 'researcher', 'submitted'], rows);
+  const head = ['job', 'name', 'state', 'done', 'failed', 'researcher', 'submitted'];
+  return table(io, [...head, 'estimated end', 'deadline'], rows);
 }
 
 /** One job in full. */
@@ -33,6 +37,8 @@ export function jobText(io: CliIo, job: Job): string {
     ['submitted', timeText(job.submittedUnixMs)],
     ['waits for', endMs === 0 ? job.waitsFor.join(', ') : ''],
     ['ended', timeText(endMs)],
+    ['estimated end', etaText(job)],
+    ['deadline', deadlineText(io, job)],
     ['because', safeText(job.endReason)],
     ['took', endMs === 0 ? '' : spanText(endMs - job.submittedUnixMs)],
     ['a task costs', work === undefined ? '' : `${work.workGhzS.toFixed(2)} GHz*s (measured)`],

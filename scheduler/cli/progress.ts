@@ -7,7 +7,8 @@ export function progressText(counts: TaskCounts, rate?: Rate): string {
   const parts = [`${counts.succeeded}/${counts.total} done`];
   if (rate !== undefined) {
     if (rate.leftMs > 0) parts.push(`${spanText(rate.leftMs)} left`);
-    parts.push(`${rate.tasksPerSecond.toFixed(rate.tasksPerSecond < 10 ? 2 : 0)} tasks/s`);
+    const { tasksPerSecond: each } = rate;
+    if (each > 0) parts.push(`${each.toFixed(each < 10 ? 2 : 0)} tasks/s`);
   }
   const onNodes = counts.staging + counts.running + counts.sending;
   if (onNodes > 0) parts.push(`${onNodes} on nodes`);
@@ -34,6 +35,12 @@ export function rateMeter(): (counts: TaskCounts, nowMs: number) => Rate | undef
     if (seconds < 0.5 || tasksPerSecond <= 0) return undefined;
     return { tasksPerSecond, leftMs: ((counts.total - ended) / tasksPerSecond) * 1000 };
   };
+}
+
+/** The measured rate; before there is one, the time that the scheduler expects. */
+export function rateOf(job: Job, measured: Rate | undefined, nowMs: number): Rate | undefined {
+  if (measured !== undefined || job.etaUnixMs === 0) return measured;
+  return { tasksPerSecond: 0, leftMs: Math.max(0, job.etaUnixMs - nowMs) };
 }
 
 /** Tasks that will not run again. */

@@ -4,8 +4,8 @@ import { createHash, randomUUID } from 'node:crypto';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { JobSpec, type Job } from '../../proto/gen/punnet/v1/job.ts';
-import type { SubmitJobRequest } from '../../proto/gen/punnet/v1/job_service.ts';
+import { JobSpec, TaskManifest, type Job } from '../../proto/gen/punnet/v1/job.ts';
+import type { SubmitJobRequest, TryJobResponse } from '../../proto/gen/punnet/v1/job_service.ts';
 import type { Connection } from './connection.ts';
 import { configFolder } from './context.ts';
 import { checkBundles } from './bundle-check.ts';
@@ -14,7 +14,7 @@ import { badInput, fieldViolations, isServiceError } from './errors.ts';
 import type { CliError, FieldViolation } from './errors.ts';
 import type { CliIo } from './io.ts';
 import { problemsOf, readJobFile, type JobFile } from './job-file.ts';
-import { findNamedFiles, replaceFiles, type NamedFiles } from './job-inputs.ts';
+import { findNamedFiles, replaceFiles, type LocalBlob, type NamedFiles } from './job-inputs.ts';
 import { liveLine, meanRateText } from './live-line.ts';
 import { bytesText } from './print.ts';
 import { uploadMissing } from './upload.ts';
@@ -45,6 +45,36 @@ export async function submitFile(
   } finally {
     await rm(scratch, { recursive: true, force: true });
   }
+}
+
+/** What would become of a job file: nothing is uploaded, nothing submitted. */
+export async function tryFile(connection: Connection, jobFile: string): Promise<TryJobResponse> {
+  const folder = path.dirname(path.resolve(jobFile));
+  const file = await readJobFile(jobFile);
+  const named = await findNamedFiles(file, folder);
+  const draft = await checkDraft(connection, file, named);
+  const scratch = await mkdtemp(path.join(tmpdir(), 'punnet-submit-'));
+  try {
+    const { spec, blobs } = await replaceFiles(draft, { ...named, folder, scratch });
+    const misfits = await checkBundles(spec, blobs);
+    if (misfits.length > 0) throw refusal(file, named, misfits);
+    const method = connection.jobs.tryJob.bind(connection.jobs);
+    return await connection.call(method, { spec, ...tasksOf(spec, blobs) });
+  } finally {
+    await rm(scratch, { recursive: true, force: true });
+  }
+}
+
+/** How many tasks a manifest has, and the bytes of their inputs together. */
+function tasksOf(
+  { tasks }: JobSpec,
+  blobs: readonly LocalBlob[],
+): { readonly tasks: number; readonly inputBytes: number } {
+  const { sha256 } = tasks?.manifest ?? { sha256: '' };
+  const found = blobs.find(({ blob }) => blob.sha256 === sha256)?.source;
+  const list = found instanceof Uint8Array ? TaskManifest.decode(found).tasks : [];
+  const inputBytes = list.reduce((sum, { blob }) => sum + (blob?.sizeBytes ?? 0), 0);
+  return { tasks: list.length, inputBytes };
 }
 
 /** The specification, once nothing is wrong with it here or in the eyes of the scheduler. */

@@ -7,7 +7,7 @@ import type { Connection } from './connection.ts';
 import { messageToJson } from './descriptors.ts';
 import { CliError, exitCodes, isServiceError } from './errors.ts';
 import type { CliIo } from './io.ts';
-import { endedTasks, endText, progressText, rateMeter } from './progress.ts';
+import { endedTasks, endText, progressText, rateMeter, rateOf } from './progress.ts';
 
 // A pipe gets a line at most so often.
 const lineIntervalMs = 2000;
@@ -126,7 +126,7 @@ function lineView(io: CliIo): View {
     show: (job) => {
       if (job.counts === undefined) return;
       const nowMs = io.now();
-      const rate = meter(job.counts, nowMs);
+      const rate = rateOf(job, meter(job.counts, nowMs), nowMs);
       if (job.state !== JobState.ACTIVE) return io.out(endText(job));
       const counts = progressText(job.counts);
       if (counts === shown || nowMs - shownMs < lineIntervalMs) return;
@@ -150,7 +150,8 @@ function barView(io: CliIo): View {
   return {
     show: (job) => {
       if (job.counts === undefined) return;
-      const text = progressText(job.counts, meter(job.counts, io.now()));
+      const rate = rateOf(job, meter(job.counts, io.now()), io.now());
+      const text = `${progressText(job.counts, rate)}${job.isLate ? ', late' : ''}`;
       if (!isStarted) bar.start(job.counts.total, 0, { text });
       isStarted = true;
       bar.update(endedTasks(job.counts), { text });

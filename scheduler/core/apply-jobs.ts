@@ -40,9 +40,17 @@ export function applyJobFact(state: State, fact: JobFact): void {
   }
 }
 
-function submit(state: State, fact: Extract<JobFact, { kind: 'jobSubmitted' }>): void {
+type Submitted = Extract<JobFact, { kind: 'jobSubmitted' }>;
+
+function submit(state: State, fact: Submitted): void {
+  addJob(state, newJob(state, fact));
+  lookAtOpenNodes(state);
+}
+
+/** A job of which nothing has happened yet. */
+export function newJob(state: State, fact: Omit<Submitted, 'kind'>): JobRecord {
   const count = fact.template.taskCount;
-  const job: JobRecord = {
+  return {
     number: fact.jobNumber,
     jobId: fact.jobId,
     researcher: fact.researcher,
@@ -67,13 +75,16 @@ function submit(state: State, fact: Extract<JobFact, { kind: 'jobSubmitted' }>):
     workCount: 0,
     backups: new Map(),
   };
-  addJob(state, job);
-  lookAtOpenNodes(state);
 }
 
 /** What the first journals did not have in a job. */
 export function completed(template: JobTemplate): JobTemplate {
-  return { ...template, priority: template.priority ?? 0, after: template.after ?? [] };
+  return {
+    ...template,
+    priority: template.priority ?? 0,
+    after: template.after ?? [],
+    deadlineAt: template.deadlineAt ?? null,
+  };
 }
 
 /** Puts a job, new or from a snapshot, into the state's indexes. */

@@ -69,6 +69,10 @@ export const longestRestMs = 10 * 60_000;
 export const lossesPerTask = 30;
 /** Retries of a job that are told from new ones when they come again. */
 export const retriesRemembered = 16;
+/** A forecast is made again after this: it moves slowly, and many may ask. */
+export const forecastAgeMs = 1_000;
+/** Active jobs of one list that get a forecast, the first ones: each may cost a look at all nodes. */
+export const forecastsPerList = 100;
 /** Ways to fail that are told, and tasks that are named for each: more nobody reads. */
 export const failureGroups = 20;
 export const failureExamples = 5;

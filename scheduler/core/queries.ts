@@ -8,6 +8,10 @@ import { readResult, stateCode, taskState } from './columns.ts';
 import type { CommandRefusal, WantedJob } from './commands.ts';
 import { causeText } from './dependencies.ts';
 import type { Fact } from './facts.ts';
+import { dryRun } from './estimate/dry-run.ts';
+import { Forecasts } from './estimate/forecast.ts';
+import { isLate } from './estimate/late.ts';
+import { forecastsPerList } from './limits.ts';
 import { groupFailures } from './failures.ts';
 import { explainJob, explainTask } from './placement/explain.ts';
 import { reasonText } from './placement/reasons.ts';
@@ -21,6 +25,7 @@ import { siteOf, slotsOf } from './leases.ts';
 import type { JobRecord, NodeRecord, SiteRecord, State } from './state.ts';
 import { mustHave } from './state.ts';
 import type {
+  DryRun,
   Explanation,
   FailureGroup,
   JobSummary,
@@ -37,15 +42,17 @@ import type {
 export class StateView implements View {
   readonly #state: State;
   readonly #now: () => Instant;
+  readonly #forecasts: Forecasts;
 
   constructor(state: State, now: () => Instant) {
     this.#state = state;
+    this.#forecasts = new Forecasts(state);
     this.#now = now;
   }
 
   job(jobId: JobId): JobSummary | undefined {
     const job = this.#state.jobById.get(jobId);
-    return job === undefined ? undefined : summarizeJob(this.#state, job);
+    return job === undefined ? undefined : this.#summarizeJob(job);
   }
 
   jobs(options: {
@@ -62,7 +69,8 @@ export class StateView implements View {
       if (options.researcher !== null && job.researcher !== options.researcher) continue;
       if (options.name !== null && job.template.name !== options.name) continue;
       if (options.state !== null && job.state !== options.state) continue;
-      found.push(summarizeJob(this.#state, job));
+      const isFirst = found.length < forecastsPerList;
+      found.push(isFirst ? this.#summarizeJob(job) : summarizeJob(this.#state, job));
     }
     return found;
   }
@@ -173,6 +181,16 @@ export class StateView implements View {
     return refuseJob(this.#state, wanted);
   }
 
+  dryRun(wanted: WantedJob): DryRun {
+    return dryRun(this.#state, wanted, { now: this.#now(), forecasts: this.#forecasts });
+  }
+
+  #summarizeJob(job: JobRecord): JobSummary {
+    const now = this.#now();
+    const forecast = this.#forecasts.of(job, now);
+    return { ...summarizeJob(this.#state, job), forecast, isLate: isLate(job, forecast, now) };
+  }
+
   #phaseOf(job: JobRecord, index: number): TaskPhase {
     const state = taskState(job.tasks, index);
     if (state !== 'leased') return state;
@@ -280,6 +298,8 @@ function summarizeJob(state: State, job: JobRecord): JobSummary {
       cancelled: job.cancelled,
     },
     measuredWorkGhzSeconds: job.workCount === 0 ? null : job.workSumGhzSeconds / job.workCount,
+    forecast: null,
+    isLate: false,
     waitsFor: job.waitsFor.flatMap((each) => state.jobs.get(each)?.jobId ?? []),
     endReason: causeText(state, job),
   };

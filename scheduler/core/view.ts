@@ -6,6 +6,7 @@ import type { Architecture } from './model/architecture.ts';
 import type { Instant, JobId, LeaseId, NodeId, Sha256, SiteId, TokenId } from './model/ids.ts';
 import type { EndCode, JobState, JobTemplate } from './model/job.ts';
 import type { Inventory, NodeHealth, NodeStatus, UplinkRate } from './model/node.ts';
+import type { BoundBy } from './estimate/finish.ts';
 import type { CommandRefusal, WantedJob } from './commands.ts';
 import type { ResearcherSettings } from './model/researcher.ts';
 import type { Token } from './model/token.ts';
@@ -29,10 +30,38 @@ export interface JobSummary {
   readonly counts: TaskCounts;
   /** Mean work of the finished tasks; null before the first. */
   readonly measuredWorkGhzSeconds: number | null;
+  /** null: it has ended, waits for others, or is far down a list. */
+  readonly forecast: Forecast | null;
+  readonly isLate: boolean;
   /** Jobs that must still succeed before it starts. */
   readonly waitsFor: readonly JobId[];
   /** Why it was cancelled, when its researcher did not; else empty. */
   readonly endReason: string;
+}
+
+/** When a job will have ended, if nothing changes: a fluid estimate. */
+export interface Forecast {
+  /** null: it fits nowhere. */
+  readonly endsAt: Instant | null;
+  readonly boundBy: BoundBy;
+  /** Where the work of a task is from. */
+  readonly basis: 'declared' | 'measured' | 'guessed';
+}
+
+/** What would become of a job. */
+export interface DryRun {
+  readonly fittingNodes: number;
+  readonly fittingSites: number;
+  /** Why others don't fit, most nodes first. */
+  readonly refusals: readonly RefusalCount[];
+  readonly sites: readonly {
+    readonly siteId: SiteId;
+    readonly nodes: number;
+    readonly fitting: number;
+  }[];
+  /** null: it waits for other jobs. */
+  readonly forecast: Forecast | null;
+  readonly isLate: boolean;
 }
 
 export interface TaskSummary {
@@ -202,4 +231,6 @@ export interface View {
   placementsBySite(facts: readonly Fact[]): ReadonlyMap<SiteId, number>;
   /** Why the federation as it is now takes no such job; null when it does. */
   refuseJob(wanted: WantedJob): CommandRefusal | null;
+  /** What would become of such a job. */
+  dryRun(wanted: WantedJob): DryRun;
 }

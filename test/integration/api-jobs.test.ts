@@ -1,5 +1,5 @@
-// What a researcher does with jobs, over the wire: jobs that wait for others, retries,
-// deletion. No node is enrolled, so
+// What a researcher does with jobs, over the wire: jobs that wait for others, dry runs,
+// deadlines, retries, deletion. No node is enrolled, so
 // that every job waits.
 
 import { randomUUID } from 'node:crypto';
@@ -80,6 +80,56 @@ describe('after', () => {
     expect(fieldViolations(await errorOf(submitting('third', { after: ['first'] })))).toMatchObject(
       [{ field: 'spec.after[0]' }],
     );
+  });
+});
+
+describe('a deadline and a dry run', () => {
+  const trying = (changes: object, tasks = { tasks: 0, inputBytes: 0 }) => {
+    const source = { $case: 'file' as const, value: 'program' };
+    const spec = JobSpec.fromPartial({
+      ...{ name: 'tried', command: ['true'], tasks: { count: 3 } },
+      bundles: { x86_64: { source } },
+      ...changes,
+    });
+    return by.raw(by.jobs.tryJob.bind(by.jobs), { spec, ...tasks });
+  };
+
+  test('a span counts from the submit; a time is a time', async () => {
+    const job = await submit('soon', { deadline: '6 h' });
+    expect(job.deadlineUnixMs - job.submittedUnixMs).toBeLessThanOrEqual(6 * 3_600_000);
+    expect(job.deadlineUnixMs - job.submittedUnixMs).toBeGreaterThan(5.9 * 3_600_000);
+    const tenYears = new Date(job.submittedUnixMs + 3e11).toISOString();
+    const later = await submit('later', { deadline: tenYears });
+    expect(later.spec?.deadline).toBe(tenYears);
+    // No node is there.
+    expect(later).toMatchObject({ etaUnixMs: 0, etaBoundBy: 'nothing fits', isLate: true });
+  });
+
+  test.each(['yesterday', '2020-01-01T00:00:00Z', '2126-01-01T00:00:00Z', '2030-01-01', '0 h'])(
+    'the deadline %s is refused at its field',
+    async (deadline) => {
+      const error = await errorOf(submitting('bad', { deadline }));
+      expect(fieldViolations(error)).toMatchObject([
+        { field: 'spec.deadline', description: expect.stringContaining(deadline) as string },
+      ]);
+    },
+  );
+
+  test('a dry run leaves nothing, and needs no blob', async () => {
+    const { job, fit } = await trying({ deadline: '1 h' });
+    expect(job).toMatchObject({ jobId: '', etaBoundBy: 'nothing fits', isLate: true });
+    expect(fit).toEqual({ nodes: 0, sites: 0, refusals: [], bySite: [] });
+    const all = { pageSize: 0, pageToken: '', state: JobState.UNSPECIFIED, name: 'tried' };
+    expect((await by.raw(by.jobs.listJobs.bind(by.jobs), all)).jobs).toEqual([]);
+  });
+
+  test('it tells mistakes as a submit does, and wants to know how many inputs there are', async () => {
+    const bad = await errorOf(trying({ memory: '64' }));
+    expect(fieldViolations(bad)).toMatchObject([{ field: 'spec.memory' }]);
+    const inputs = { tasks: { inputs: ['*.txt'] }, command: ['cat', '{input}'] };
+    expect(fieldViolations(await errorOf(trying(inputs)))).toMatchObject([{ field: 'tasks' }]);
+    const known = await trying(inputs, { tasks: 5, inputBytes: 1_000 });
+    expect(known.job?.etaBoundBy).toBe('nothing fits');
   });
 });
 

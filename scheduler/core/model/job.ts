@@ -1,7 +1,7 @@
 // What a researcher submitted, validated: the template that all tasks of a job share.
 
 import type { Architecture } from './architecture.ts';
-import type { JobId, Sha256 } from './ids.ts';
+import type { Instant, JobId, Sha256 } from './ids.ts';
 
 export interface BlobRef {
   readonly sha256: Sha256;
@@ -49,6 +49,8 @@ export interface JobTemplate {
   readonly priority: number;
   /** Jobs that must have succeeded before its tasks start. */
   readonly after: readonly JobId[];
+  /** When it should have ended; null: whenever. */
+  readonly deadlineAt: Instant | null;
 }
 
 export const jobStates = ['active', 'succeeded', 'failed', 'cancelled'] as const;

@@ -104,16 +104,28 @@ function explainWaiting(state: State, waiting: Waiting, what: string): Explanati
 }
 
 function countRefusals(state: State, waiting: Waiting): readonly RefusalCount[] {
-  const groups = new Map<string, { readonly first: Refusal; readonly nodes: NodeRecord[] }>();
+  const refused: { readonly node: NodeRecord; readonly refusal: Refusal }[] = [];
   for (const node of state.nodes) {
     if (node.health === 'revoked') continue;
-    const first = refuseNode(waiting.job, node, waiting.now) ?? refusePlace(state, waiting, node);
-    const group = groups.get(first.code);
-    if (group === undefined) groups.set(first.code, { first, nodes: [node] });
+    const no = refuseNode(waiting.job, node, waiting.now) ?? refusePlace(state, waiting, node);
+    refused.push({ node, refusal: no });
+  }
+  return groupRefusals(refused, waiting);
+}
+
+/** One for each code, most nodes first. */
+export function groupRefusals(
+  refused: readonly { readonly node: NodeRecord; readonly refusal: Refusal }[],
+  about: { readonly job: JobRecord; readonly now: Instant },
+): readonly RefusalCount[] {
+  const groups = new Map<string, { readonly first: Refusal; readonly nodes: NodeRecord[] }>();
+  for (const { node, refusal } of refused) {
+    const group = groups.get(refusal.code);
+    if (group === undefined) groups.set(refusal.code, { first: refusal, nodes: [node] });
     else group.nodes.push(node);
   }
   const counts = [...groups.values()].map(({ first, nodes }) => ({
-    ...tellGroup(first, nodes, waiting),
+    ...tellGroup(first, nodes, about),
     count: nodes.length,
     sites: new Set(nodes.map((node) => node.siteNumber)).size,
   }));

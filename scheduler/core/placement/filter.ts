@@ -51,7 +51,7 @@ const healthReasons: Readonly<Record<string, string>> = {
 };
 
 /** What no waiting changes: architecture, memory, disk. */
-export function refuseFit(job: JobRecord, node: NodeRecord): Refusal | null {
+export function refuseFit(job: Pick<JobRecord, 'template'>, node: NodeRecord): Refusal | null {
   const { template } = job;
   const { inventory } = node;
   if (bestBundle(inventory.architecture, template.bundles) === undefined) {

@@ -57,6 +57,7 @@ export function template(changes: Partial<JobTemplate> = {}): JobTemplate {
     priority: 0,
     lostAfterMs: 15 * 60_000,
     after: [],
+    deadlineAt: null,
     ...changes,
   };
 }

@@ -148,6 +148,11 @@ export interface JobSpec {
    * has succeeded. When one fails or is cancelled, this job is cancelled.
    */
   after: string[];
+  /**
+   * When it should have ended: a time ("2026-12-24T18:00:00Z") or a span from the submit ("6 h").
+   * Nothing is cut off then: the job says whether it will be late.
+   */
+  deadline: string;
 }
 
 export interface JobSpec_BundlesEntry {
@@ -243,6 +248,22 @@ export interface Job {
   measured:
     | MeasuredProfile
     | undefined;
+  /**
+   * When it will have ended, if nothing changes: a fluid estimate over the nodes that fit and their
+   * sites' uplinks. 0: it has ended, waits for others, or fits nowhere.
+   */
+  etaUnixMs: number;
+  /** What keeps it from ending earlier: "cpu", "uplink down", "uplink up", or "nothing fits". */
+  etaBoundBy: string;
+  /**
+   * Where the work of a task is from: "declared", "measured", or "guessed" as long as too few tasks
+   * have finished.
+   */
+  etaBasis: string;
+  /** 0: none. */
+  deadlineUnixMs: number;
+  /** The deadline is over, or the estimate is beyond it. */
+  isLate: boolean;
   /** Ids of the jobs of `after` that have not succeeded yet. */
   waitsFor: string[];
   /** For people: why it was cancelled, when it was not the researcher who did. */
@@ -332,6 +353,7 @@ function createBaseJobSpec(): JobSpec {
     lostAfter: "",
     priority: 0,
     after: [],
+    deadline: "",
   };
 }
 
@@ -381,6 +403,9 @@ export const JobSpec: MessageFns<JobSpec> = {
     }
     for (const v of message.after) {
       writer.uint32(122).string(v!);
+    }
+    if (message.deadline !== "") {
+      writer.uint32(130).string(message.deadline);
     }
     return writer;
   },
@@ -524,6 +549,14 @@ export const JobSpec: MessageFns<JobSpec> = {
             message.after.push(reader.string());
             continue;
           }
+          case 16: {
+            if (tag !== 130) {
+              break;
+            }
+
+            message.deadline = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -576,6 +609,7 @@ export const JobSpec: MessageFns<JobSpec> = {
     message.lostAfter = object.lostAfter ?? "";
     message.priority = object.priority ?? 0;
     message.after = object.after?.map((e) => e) || [];
+    message.deadline = object.deadline ?? "";
     return message;
   },
 };
@@ -1218,6 +1252,11 @@ function createBaseJob(): Job {
     endedUnixMs: 0,
     counts: undefined,
     measured: undefined,
+    etaUnixMs: 0,
+    etaBoundBy: "",
+    etaBasis: "",
+    deadlineUnixMs: 0,
+    isLate: false,
     waitsFor: [],
     endReason: "",
   };
@@ -1248,6 +1287,21 @@ export const Job: MessageFns<Job> = {
     }
     if (message.measured !== undefined) {
       MeasuredProfile.encode(message.measured, writer.uint32(66).fork()).join();
+    }
+    if (message.etaUnixMs !== 0) {
+      writer.uint32(72).int64(message.etaUnixMs);
+    }
+    if (message.etaBoundBy !== "") {
+      writer.uint32(82).string(message.etaBoundBy);
+    }
+    if (message.etaBasis !== "") {
+      writer.uint32(90).string(message.etaBasis);
+    }
+    if (message.deadlineUnixMs !== 0) {
+      writer.uint32(96).int64(message.deadlineUnixMs);
+    }
+    if (message.isLate !== false) {
+      writer.uint32(104).bool(message.isLate);
     }
     for (const v of message.waitsFor) {
       writer.uint32(114).string(v!);
@@ -1335,6 +1389,46 @@ export const Job: MessageFns<Job> = {
             message.measured = MeasuredProfile.decode(reader, reader.uint32());
             continue;
           }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.etaUnixMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.etaBoundBy = reader.string();
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.etaBasis = reader.string();
+            continue;
+          }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.deadlineUnixMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 13: {
+            if (tag !== 104) {
+              break;
+            }
+
+            message.isLate = reader.bool();
+            continue;
+          }
           case 14: {
             if (tag !== 114) {
               break;
@@ -1380,6 +1474,11 @@ export const Job: MessageFns<Job> = {
     message.measured = (object.measured !== undefined && object.measured !== null)
       ? MeasuredProfile.fromPartial(object.measured)
       : undefined;
+    message.etaUnixMs = object.etaUnixMs ?? 0;
+    message.etaBoundBy = object.etaBoundBy ?? "";
+    message.etaBasis = object.etaBasis ?? "";
+    message.deadlineUnixMs = object.deadlineUnixMs ?? 0;
+    message.isLate = object.isLate ?? false;
     message.waitsFor = object.waitsFor?.map((e) => e) || [];
     message.endReason = object.endReason ?? "";
     return message;

@@ -39,6 +39,38 @@ export interface SubmitJobResponse {
   job: Job | undefined;
 }
 
+export interface TryJobRequest {
+  /** As with validate_only: `file` and `inputs` may stand where blobs will, and blobs need not be here. */
+  spec:
+    | JobSpec
+    | undefined;
+  /** Of a job with inputs: how many tasks it will have, and the bytes of their inputs together. */
+  tasks: number;
+  inputBytes: number;
+}
+
+export interface TryJobResponse {
+  /** Without an id; with its estimated end, and whether that is late. */
+  job: Job | undefined;
+  fit: Fit | undefined;
+}
+
+/** Which nodes could run the tasks of a job, and why the others can't. */
+export interface Fit {
+  nodes: number;
+  sites: number;
+  /** Most nodes first. */
+  refusals: Refusal[];
+  /** Those with the most nodes that fit first; at most 50. */
+  bySite: SiteFit[];
+}
+
+export interface SiteFit {
+  siteId: string;
+  nodes: number;
+  fitting: number;
+}
+
 export interface GetJobRequest {
   jobId: string;
 }
@@ -316,6 +348,322 @@ export const SubmitJobResponse: MessageFns<SubmitJobResponse> = {
   fromPartial(object: DeepPartial<SubmitJobResponse>): SubmitJobResponse {
     const message = createBaseSubmitJobResponse();
     message.job = (object.job !== undefined && object.job !== null) ? Job.fromPartial(object.job) : undefined;
+    return message;
+  },
+};
+
+function createBaseTryJobRequest(): TryJobRequest {
+  return { spec: undefined, tasks: 0, inputBytes: 0 };
+}
+
+export const TryJobRequest: MessageFns<TryJobRequest> = {
+  encode(message: TryJobRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.spec !== undefined) {
+      JobSpec.encode(message.spec, writer.uint32(10).fork()).join();
+    }
+    if (message.tasks !== 0) {
+      writer.uint32(16).int32(message.tasks);
+    }
+    if (message.inputBytes !== 0) {
+      writer.uint32(24).int64(message.inputBytes);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TryJobRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTryJobRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.spec = JobSpec.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.tasks = reader.int32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.inputBytes = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<TryJobRequest>): TryJobRequest {
+    return TryJobRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<TryJobRequest>): TryJobRequest {
+    const message = createBaseTryJobRequest();
+    message.spec = (object.spec !== undefined && object.spec !== null) ? JobSpec.fromPartial(object.spec) : undefined;
+    message.tasks = object.tasks ?? 0;
+    message.inputBytes = object.inputBytes ?? 0;
+    return message;
+  },
+};
+
+function createBaseTryJobResponse(): TryJobResponse {
+  return { job: undefined, fit: undefined };
+}
+
+export const TryJobResponse: MessageFns<TryJobResponse> = {
+  encode(message: TryJobResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.job !== undefined) {
+      Job.encode(message.job, writer.uint32(10).fork()).join();
+    }
+    if (message.fit !== undefined) {
+      Fit.encode(message.fit, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TryJobResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTryJobResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.job = Job.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.fit = Fit.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<TryJobResponse>): TryJobResponse {
+    return TryJobResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<TryJobResponse>): TryJobResponse {
+    const message = createBaseTryJobResponse();
+    message.job = (object.job !== undefined && object.job !== null) ? Job.fromPartial(object.job) : undefined;
+    message.fit = (object.fit !== undefined && object.fit !== null) ? Fit.fromPartial(object.fit) : undefined;
+    return message;
+  },
+};
+
+function createBaseFit(): Fit {
+  return { nodes: 0, sites: 0, refusals: [], bySite: [] };
+}
+
+export const Fit: MessageFns<Fit> = {
+  encode(message: Fit, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.nodes !== 0) {
+      writer.uint32(8).int32(message.nodes);
+    }
+    if (message.sites !== 0) {
+      writer.uint32(16).int32(message.sites);
+    }
+    for (const v of message.refusals) {
+      Refusal.encode(v!, writer.uint32(26).fork()).join();
+    }
+    for (const v of message.bySite) {
+      SiteFit.encode(v!, writer.uint32(34).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Fit {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFit();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.nodes = reader.int32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.sites = reader.int32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.refusals.push(Refusal.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.bySite.push(SiteFit.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Fit>): Fit {
+    return Fit.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Fit>): Fit {
+    const message = createBaseFit();
+    message.nodes = object.nodes ?? 0;
+    message.sites = object.sites ?? 0;
+    message.refusals = object.refusals?.map((e) => Refusal.fromPartial(e)) || [];
+    message.bySite = object.bySite?.map((e) => SiteFit.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseSiteFit(): SiteFit {
+  return { siteId: "", nodes: 0, fitting: 0 };
+}
+
+export const SiteFit: MessageFns<SiteFit> = {
+  encode(message: SiteFit, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.siteId !== "") {
+      writer.uint32(10).string(message.siteId);
+    }
+    if (message.nodes !== 0) {
+      writer.uint32(16).int32(message.nodes);
+    }
+    if (message.fitting !== 0) {
+      writer.uint32(24).int32(message.fitting);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SiteFit {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSiteFit();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.siteId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.nodes = reader.int32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.fitting = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<SiteFit>): SiteFit {
+    return SiteFit.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SiteFit>): SiteFit {
+    const message = createBaseSiteFit();
+    message.siteId = object.siteId ?? "";
+    message.nodes = object.nodes ?? 0;
+    message.fitting = object.fitting ?? 0;
     return message;
   },
 };
@@ -1925,6 +2273,16 @@ export const JobServiceService = {
     responseSerialize: (value: SubmitJobResponse): Buffer => Buffer.from(SubmitJobResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): SubmitJobResponse => SubmitJobResponse.decode(value),
   },
+  /** What would become of a job if it were submitted now; nothing is kept. */
+  tryJob: {
+    path: "/punnet.v1.JobService/TryJob" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: TryJobRequest): Buffer => Buffer.from(TryJobRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): TryJobRequest => TryJobRequest.decode(value),
+    responseSerialize: (value: TryJobResponse): Buffer => Buffer.from(TryJobResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): TryJobResponse => TryJobResponse.decode(value),
+  },
   getJob: {
     path: "/punnet.v1.JobService/GetJob" as const,
     requestStream: false as const,
@@ -2034,6 +2392,8 @@ export const JobServiceService = {
 export interface JobServiceServer extends UntypedServiceImplementation {
   /** Submits a job. With the same request_id again it returns the job of the first time. */
   submitJob: handleUnaryCall<SubmitJobRequest, SubmitJobResponse>;
+  /** What would become of a job if it were submitted now; nothing is kept. */
+  tryJob: handleUnaryCall<TryJobRequest, TryJobResponse>;
   getJob: handleUnaryCall<GetJobRequest, GetJobResponse>;
   /** Newest first. */
   listJobs: handleUnaryCall<ListJobsRequest, ListJobsResponse>;
@@ -2074,6 +2434,22 @@ export interface JobServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: SubmitJobResponse) => void,
+  ): ClientUnaryCall;
+  /** What would become of a job if it were submitted now; nothing is kept. */
+  tryJob(
+    request: TryJobRequest,
+    callback: (error: ServiceError | null, response: TryJobResponse) => void,
+  ): ClientUnaryCall;
+  tryJob(
+    request: TryJobRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: TryJobResponse) => void,
+  ): ClientUnaryCall;
+  tryJob(
+    request: TryJobRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: TryJobResponse) => void,
   ): ClientUnaryCall;
   getJob(
     request: GetJobRequest,
@@ -2244,6 +2620,17 @@ export type DeepPartial<T> = T extends Builtin ? T
   : T extends { $case: string; value: unknown } ? { $case: T["$case"]; value?: DeepPartial<T["value"]> }
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
+
+function longToNumber(int64: { toString(): string }): number {
+  const num = globalThis.Number(int64.toString());
+  if (num > globalThis.Number.MAX_SAFE_INTEGER) {
+    throw new globalThis.Error("Value is larger than Number.MAX_SAFE_INTEGER");
+  }
+  if (num < globalThis.Number.MIN_SAFE_INTEGER) {
+    throw new globalThis.Error("Value is smaller than Number.MIN_SAFE_INTEGER");
+  }
+  return num;
+}
 
 export interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;

@@ -1,0 +1,49 @@
+// JobService.TryJob: what would become of a job, without a word in the journal.
+
+import { Job } from '../../proto/gen/punnet/v1/job.ts';
+import type { TryJobRequest, TryJobResponse } from '../../proto/gen/punnet/v1/job_service.ts';
+import type { DryRun, JobTemplate } from '../core/index.ts';
+import type { Principal } from './auth.ts';
+import type { ApiDeps } from './deps.ts';
+import { fromRefusal, invalid } from './errors.ts';
+import { toEstimate } from './messages.ts';
+import { check } from './submit-job.ts';
+
+const maxTasks = 1_000_000;
+
+export function tryJob(deps: ApiDeps, request: TryJobRequest, caller: Principal): TryJobResponse {
+  const { spec } = request;
+  const { template } = check(deps, { spec, requestId: '', validateOnly: true }, caller);
+  const wanted = { researcher: caller.name, template: withTasks(template, request) };
+  const refusal = deps.view().refuseJob(wanted);
+  if (refusal !== null) throw fromRefusal(refusal, 'spec');
+  const result = deps.view().dryRun(wanted);
+  const job = Job.fromPartial({
+    researcher: caller.name,
+    ...(spec && { spec }),
+    ...toEstimate(result.forecast),
+    deadlineUnixMs: template.deadlineAt ?? 0,
+    isLate: result.isLate,
+    waitsFor: [...template.after],
+  });
+  return { job, fit: toFit(result) };
+}
+
+/** One mean input stands for all: an estimate needs no more. */
+function withTasks(template: JobTemplate, { tasks, inputBytes }: TryJobRequest): JobTemplate {
+  if (template.taskCount > 0) return template;
+  if (!(tasks > 0 && tasks <= maxTasks)) {
+    const description = `wanted 1 to ${maxTasks}, found ${tasks}`;
+    throw invalid([{ field: 'tasks', description }]);
+  }
+  return { ...template, taskCount: tasks, taskInputBytes: [Math.max(0, inputBytes) / tasks] };
+}
+
+function toFit(result: DryRun): TryJobResponse['fit'] {
+  return {
+    nodes: result.fittingNodes,
+    sites: result.fittingSites,
+    refusals: result.refusals.map((each) => ({ ...each })),
+    bySite: result.sites.map((each) => ({ ...each })),
+  };
+}

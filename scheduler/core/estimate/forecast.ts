@@ -1,0 +1,146 @@
+// When a job will have ended, as things are now: its waiting tasks, behind what comes first, flow over
+// the sites whose nodes fit (see `finish.ts`), and what is on nodes ends there. Of other researchers
+// so much comes first as their weights give them in the same time; what they used before, hours of
+// owners, failures and nodes that come or go are not looked at.
+
+import { bestBundle } from '../model/architecture.ts';
+import { forecastAgeMs, pilotTasks } from '../limits.ts';
+import type { Instant } from '../model/ids.ts';
+import { instant } from '../model/ids.ts';
+import type { JobTemplate } from '../model/job.ts';
+import { slotsOf } from '../leases.ts';
+import { workOf } from '../placement/estimate.ts';
+import { refuseFit } from '../placement/filter.ts';
+import type { JobRecord, NodeRecord, SiteRecord, State } from '../state.ts';
+import { mustHave } from '../state.ts';
+import type { Forecast } from '../view.ts';
+import type { Claims } from './ahead.ts';
+import { aheadOf, bitsOf } from './ahead.ts';
+import type { SiteRate } from './finish.ts';
+import { finishOf } from './finish.ts';
+import { remainingOf } from './on-nodes.ts';
+import type { OnNodes } from './on-nodes.ts';
+
+interface Fit {
+  readonly site: SiteRecord;
+  readonly cpuGhz: number;
+  readonly slotGhz: number;
+}
+
+/** Forecasts of one moment are kept for a second: a hundred watchers of one job cost as one. */
+export class Forecasts {
+  readonly #state: State;
+  #madeAt = 0;
+  #onNodes: OnNodes = { longest: new Map(), done: new Map() };
+  readonly #fits = new Map<string, readonly Fit[]>();
+  readonly #kept = new Map<number, Forecast>();
+
+  constructor(state: State) {
+    this.#state = state;
+  }
+
+  /** null: it has ended, or waits for other jobs. */
+  of(job: JobRecord, now: Instant): Forecast | null {
+    if (job.state !== 'active' || job.waitsFor.length > 0) return null;
+    this.#refresh(now);
+    const kept = this.#kept.get(job.number) ?? this.#make(job, now);
+    this.#kept.set(job.number, kept);
+    return kept;
+  }
+
+  /** Of a job that is not submitted. */
+  ofDraft(job: JobRecord, now: Instant): Forecast {
+    this.#refresh(now);
+    return this.#make(job, now);
+  }
+
+  #refresh(now: Instant): void {
+    if (now - this.#madeAt < forecastAgeMs) return;
+    this.#madeAt = now;
+    this.#fits.clear();
+    this.#kept.clear();
+    this.#onNodes = remainingOf(this.#state, now);
+  }
+
+  #make(job: JobRecord, now: Instant): Forecast {
+    const basis = basisOf(job);
+    const leased = this.#onNodes.longest.get(job.number) ?? 0;
+    if (job.waiting === 0) return { endsAt: later(now, leased), boundBy: 'cpu', basis };
+    const sites = this.#ratesFor(job);
+    const bits = bitsOf(job);
+    const demand = { tasks: job.waiting, workGhzSeconds: workOf(job), ...bits };
+    const { seconds, boundBy } = finishOf(sites, demand);
+    if (seconds === Number.POSITIVE_INFINITY) return { endsAt: null, boundBy, basis };
+    return { endsAt: later(now, Math.max(seconds, leased)), boundBy, basis };
+  }
+
+  /** What the sites have for the job: the slots that fit, and their part of what comes before it. */
+  #ratesFor(job: JobRecord): readonly SiteRate[] {
+    const ahead = aheadOf(this.#state, job);
+    const { capacity } = this.#state;
+    return this.#fitsFor(job.template).map(({ site, cpuGhz, slotGhz }) => {
+      const fitting = cpuGhz / site.cpuGhz;
+      const cpuPart = site.cpuGhz / capacity.cpuGhz;
+      const done = this.#onNodes.done.get(site.number) ?? 0;
+      const inHand = Math.max(0, site.pendingWorkGhzSeconds - done);
+      return {
+        ...{ cpuGhz, slotGhz },
+        downBps: site.share * site.downBps,
+        upBps: site.share * site.upBps,
+        workGhzSeconds: fitting * (inHand + ahead.workGhzSeconds * cpuPart),
+        ...linkAhead(site, ahead, capacity.linkBps),
+      };
+    });
+  }
+
+  #fitsFor(template: JobTemplate): readonly Fit[] {
+    const { bundles, memoryBytes, diskBytes } = template;
+    const names = bundles.map((bundle) => bundle.architecture).join(' ');
+    const key = `${names} ${memoryBytes} ${diskBytes}`;
+    const known = this.#fits.get(key);
+    if (known !== undefined) return known;
+    const fits = this.#state.sites.flatMap((site) => this.#fitOf(site, template) ?? []);
+    this.#fits.set(key, fits);
+    return fits;
+  }
+
+  #fitOf(site: SiteRecord, template: JobTemplate): Fit | undefined {
+    let cpuGhz = 0;
+    let slotGhz = 0;
+    for (const number of site.nodeNumbers) {
+      const node = mustHave(this.#state.nodes[number], `node ${number}`);
+      if (!isFit(node, template)) continue;
+      cpuGhz += slotsOf(node) * node.inventory.speedGhz;
+      slotGhz = Math.max(slotGhz, node.inventory.speedGhz);
+    }
+    return cpuGhz === 0 ? undefined : { site, cpuGhz, slotGhz };
+  }
+}
+
+/** Nodes that rest, or whose owners let nothing start now, count: that passes. */
+function isFit(node: NodeRecord, template: JobTemplate): boolean {
+  if (node.health !== 'healthy' || slotsOf(node) === 0) return false;
+  if (bestBundle(node.inventory.architecture, template.bundles) === undefined) return false;
+  return refuseFit({ template }, node) === null;
+}
+
+function linkAhead(
+  site: SiteRecord,
+  ahead: Claims,
+  linkBps: number,
+): { readonly downBits: number; readonly upBits: number } {
+  const linkPart = (site.share * (site.downBps + site.upBps)) / linkBps;
+  return {
+    downBits: 8 * site.pendingDownBytes + ahead.downBits * linkPart,
+    upBits: 8 * site.pendingUpBytes + ahead.upBits * linkPart,
+  };
+}
+
+function basisOf(job: JobRecord): Forecast['basis'] {
+  if (job.template.profile.workGhzSeconds !== null) return 'declared';
+  return job.workCount >= pilotTasks ? 'measured' : 'guessed';
+}
+
+function later(now: Instant, seconds: number): Instant {
+  return instant(Math.round(now + 1000 * seconds));
+}
