@@ -18,7 +18,7 @@ import { RunningTime } from './adapters/state/running-time.ts';
 import type { Identity, NodeKeys, StateFolder } from './adapters/state/state-folder.ts';
 import { AgentError } from './adapters/state/state-folder.ts';
 import type { Command } from './core/index.ts';
-import { Edge } from './edge.ts';
+import { Edge } from './adapters/edge.ts';
 import { AgentLoop } from './loop.ts';
 
 const lookEveryMs = 2_000;

@@ -3,15 +3,15 @@
 
 import { copyFile, mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { writeLease } from './adapters/attempts/attempt-record.ts';
-import type { Results } from './adapters/attempts/results.ts';
-import type { BlobClient } from './adapters/blobs/blob-client.ts';
-import { BlobClientError } from './adapters/blobs/blob-client.ts';
-import { SandboxError } from './adapters/sandbox/attempt-spec.ts';
-import type { Bundles } from './adapters/sandbox/bundles.ts';
-import type { Sandbox } from './adapters/sandbox/sandbox.ts';
-import type { Command, Effect, Exit, Lease, SayPart } from './core/index.ts';
-import type { EffectSink } from './ports.ts';
+import { writeLease } from './attempts/attempt-record.ts';
+import type { Results } from './attempts/results.ts';
+import type { BlobClient } from './blobs/blob-client.ts';
+import { BlobClientError } from './blobs/blob-client.ts';
+import { SandboxError } from './sandbox/attempt-spec.ts';
+import type { Bundles } from './sandbox/bundles.ts';
+import type { Sandbox } from './sandbox/sandbox.ts';
+import type { Command, Effect, Exit, Lease, SayPart } from '../core/index.ts';
+import type { EffectSink } from '../ports.ts';
 
 /** Processes of one task. */
 const maxProcesses = 64;
