@@ -8,12 +8,14 @@ export const version = '0.1.0';
 export const usage = `punnet-agent: runs tasks of a Punnet federation on this node.
 
   punnet-agent enrol URL TOKEN [--state DIR] [--name NAME]   join a federation
+  punnet-agent enrol URL --token-file FILE                   the same, where others see commands
   punnet-agent run [--state DIR]                             run tasks until stopped
   punnet-agent status [--state DIR]                          what it is and what it holds
   punnet-agent pause | resume [--state DIR]                  stop taking tasks, and go on
   punnet-agent limits [--state DIR]                          the limits in force, and their file
 
   --state DIR            where everything is kept (default /var/lib/punnet-agent)
+  --token-file FILE      where the token is, instead of TOKEN; - for stdin
   --allow-unsandboxed    run tasks where the kernel refuses namespaces: for demos only
   --version, --help
 `;
@@ -22,6 +24,7 @@ export interface Flags {
   readonly words: readonly string[];
   readonly stateFolder: string;
   readonly name: string | undefined;
+  readonly tokenFile: string | undefined;
   readonly isUnsandboxedAllowed: boolean;
   readonly wantsHelp: boolean;
   readonly wantsVersion: boolean;
@@ -36,6 +39,7 @@ export function readFlags(args: readonly string[]): Flags {
       options: {
         state: { type: 'string', default: '/var/lib/punnet-agent' },
         name: { type: 'string' },
+        'token-file': { type: 'string' },
         'allow-unsandboxed': { type: 'boolean', default: false },
         help: { type: 'boolean', default: false },
         version: { type: 'boolean', default: false },
@@ -45,6 +49,7 @@ export function readFlags(args: readonly string[]): Flags {
       words: positionals,
       stateFolder: values.state,
       name: values.name,
+      tokenFile: values['token-file'],
       isUnsandboxedAllowed: values['allow-unsandboxed'],
       wantsHelp: values.help,
       wantsVersion: values.version,

@@ -35,7 +35,9 @@ async function main(args: readonly string[]): Promise<number> {
   if (canChangeUser && (command === 'enrol' || command === 'run')) state.checkReachable();
   switch (command) {
     case 'enrol': {
-      const [url, token] = words;
+      const [url, word] = words;
+      const { tokenFile } = flags;
+      const token = tokenFile === undefined ? word : readToken(tokenFile);
       if (url === undefined || token === undefined) {
         throw new AgentError(`enrol wants an address and a token.\n\n${usage}`);
       }
@@ -58,6 +60,17 @@ async function main(args: readonly string[]): Promise<number> {
       return print(limitsText(state.file('limits.json')));
     default:
       throw new AgentError(`There is no command ${command}.\n\n${usage}`);
+  }
+}
+
+/** Whoever is on this machine sees the words of a command; a file has a mode. */
+function readToken(file: string): string {
+  try {
+    return readFileSync(file === '-' ? 0 : file, 'utf8').trim();
+  } catch (error) {
+    throw new AgentError(
+      `--token-file: wanted a file with a token, found that ${file} cannot be read (${(error as Error).message}).`,
+    );
   }
 }
 

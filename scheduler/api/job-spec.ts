@@ -113,7 +113,15 @@ class SpecCheck {
       after: [],
       deadlineAt: null,
     };
+    this.#room(template);
     return { template, blobs: this.#blobs };
+  }
+
+  /** Inputs are copied into the work folder; those of a task are added when its manifest is read. */
+  #room({ sharedInputs, diskBytes }: JobTemplate): void {
+    const inputBytes = sharedInputs.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+    if (inputBytes <= diskBytes) return;
+    this.#no('disk', `wanted at least ${inputBytes} B, for sharedInputs, found ${diskBytes} B`);
   }
 
   #no(field: string, description: string): void {

@@ -51,13 +51,17 @@ function readEntry(tasks: TaskList, at: number): TaskEntry | undefined {
 
 type Check = (entry: TaskEntry) => string | undefined;
 
-function inputCheck({ sharedInputs }: JobTemplate): Check {
+function inputCheck({ sharedInputs, diskBytes }: JobTemplate): Check {
   const shared = new Set(sharedInputs.map((input) => input.path));
+  const sharedBytes = bytesOf(sharedInputs);
   return ({ path, blob, values }) => {
     if (!isInside(path)) return `wanted a path in the work folder, found "${path}"`;
     if (shared.has(path)) return `"${path}" is a shared input too`;
     if (values.length > 0) return 'wanted an input, found a row: tasks.columns names no columns';
-    return blob === undefined ? 'wanted a blob, found none' : undefined;
+    if (blob === undefined) return 'wanted a blob, found none';
+    const inputBytes = sharedBytes + blob.sizeBytes;
+    if (inputBytes <= diskBytes) return undefined;
+    return `its inputs are copied into its work folder: wanted disk of at least ${inputBytes} B for them, found ${diskBytes} B`;
   };
 }
 
@@ -69,6 +73,11 @@ function rowsCheck(template: JobTemplate): Check {
     if (found === null) return undefined;
     return found.column === null ? found.problem : `${found.column}: ${found.problem}`;
   };
+}
+
+/** What blobs take together. */
+function bytesOf(blobs: readonly { readonly sizeBytes: number }[]): number {
+  return blobs.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
 }
 
 /** Tasks of one job as messages, each with its row. */

@@ -77,9 +77,21 @@ export function contextText(context: Context): string {
   return JSON.stringify(context, undefined, 2) + '\n';
 }
 
-/** Keeps a context; the first one becomes the current one. Returns whether it is current. */
+/**
+ * Keeps a context; the first one becomes the current one. Returns whether it is current. One of the
+ * same name is replaced only by one of the same federation: its CA, whatever its address is by now.
+ */
 export async function addContext(env: Env, context: Context): Promise<boolean> {
-  await writeContextFile(storedPath(env, context.name), context);
+  const { name, endpoint, caPem } = context;
+  const file = storedPath(env, name);
+  const kept = (await listContexts(env)).includes(name) ? await readStored(env, name) : context;
+  if (kept.caPem.trim() !== caPem.trim()) {
+    throw badInput(
+      `context "${name}" is kept already, for another scheduler (${kept.endpoint}; this one: ${endpoint}): ` +
+        `give the new file another "name", or remove ${file} first`,
+    );
+  }
+  await writeContextFile(file, context);
   if ((await currentName(env)) === undefined) await useContext(env, context.name);
   return (await currentName(env)) === context.name;
 }

@@ -1,7 +1,8 @@
 // Enrolment with the real agent: each refusal says what to do, changes nothing, and does not keep
 // the same folder from enrolling later. The token goes to its own federation only.
 
-import { existsSync, mkdirSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { connect as dial, createServer as createTcpServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:tls';
@@ -10,7 +11,7 @@ import { afterAll, afterEach, beforeAll, expect, onTestFinished, test } from 'vi
 import { TokenRole } from '../../proto/gen/punnet/v1/token_service.ts';
 import { openPki } from '../../scheduler/adapters/pki/pki.ts';
 import type { Ran } from './rig.ts';
-import { Rig } from './rig.ts';
+import { Rig, root } from './rig.ts';
 import { enrolLight } from './light-node.ts';
 
 let rig: Rig;
@@ -180,4 +181,21 @@ test('a node whose answer was lost gets the same identity, and uses its token on
   const again = await enrolLight({ ...request, keys: first.keys });
   expect(again.response.nodeId).toBe(first.response.nodeId);
   await expect(enrolLight(request)).rejects.toThrow(/used up/);
+});
+
+test('a token in a file, or on stdin, is not among the words of the command', async () => {
+  const other = join(rig.folder, 'by-file');
+  const words = ['enrol', url, '--state', other, '--name', 'by-file', '--token-file'];
+  const missing = await rig.call('punnet-agent.cjs', ...words, join(rig.folder, 'none'));
+  expect(missing).toMatchObject({ code: 2 });
+  expect(missing.err).toMatch(/--token-file: wanted a file with a token, .*none cannot be read/);
+  const file = join(rig.folder, 'token');
+  writeFileSync(file, `${await token()}\n`, { mode: 0o600 });
+  expect(await rig.call('punnet-agent.cjs', ...words, file)).toMatchObject({ code: 0 });
+  const again = spawnSync(
+    process.execPath,
+    [join(root, 'dist/punnet-agent.cjs'), ...words.with(3, `${other}-2`), '-'],
+    { input: await token(), encoding: 'utf8' },
+  );
+  expect(again.stdout).toContain('Enrolled as');
 });

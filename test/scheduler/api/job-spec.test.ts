@@ -48,6 +48,16 @@ const mistakes: readonly (readonly [Changes, string])[] = [
     { bundles: { x86_64: { source: { $case: 'blob', value: { sha256: 'x', sizeBytes: 1 } } } } },
     'bundles["x86_64"].blob: wanted a sha256 of 64 hexadecimal digits and a size',
   ],
+  [
+    {
+      disk: '1 MB',
+      sharedInputs: [600_001, 400_000].map((sizeBytes, at) => ({
+        path: `in${at}`,
+        source: { $case: 'blob' as const, value: { sha256, sizeBytes } },
+      })),
+    },
+    'disk: wanted at least 1000001 B, for sharedInputs, found 1000000 B',
+  ],
   [{ command: [] }, 'command: wanted a program, found none'],
   [{ command: [''] }, 'command: wanted a program, found none'],
   [{ command: many(257) }, 'command: wanted at most 256 words, found 257'],

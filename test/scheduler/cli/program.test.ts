@@ -82,6 +82,22 @@ test('a repeated submit with the same request id is one job', async () => {
   expect(await punnet('submit', file, '--request-id', '')).toMatchObject({ exit: 2 });
 });
 
+test('inputs that do not fit into the disk of their task are refused, and said which', async () => {
+  const file = rig.jobFile('cat "$1"', {
+    ...{ tasks: { inputs: ['*.in'] }, command: ['cat', '{input}'], disk: '100 kB' },
+    sharedInputs: [{ file: 'shared' }],
+  });
+  const folder = path.dirname(file);
+  writeFileSync(path.join(folder, 'shared'), 'x'.repeat(40_000));
+  writeFileSync(path.join(folder, 'a.in'), 'x'.repeat(60_000));
+  expect(await punnet('submit', file)).toMatchObject({ exit: 0 });
+  writeFileSync(path.join(folder, 'b.in'), 'x'.repeat(60_001));
+  const { exit, err } = await punnet('submit', file);
+  expect(exit).toBe(2);
+  expect(err).toContain('task 1: its inputs are copied');
+  expect(err).toContain('wanted disk of at least 100001 B for them, found 100000 B');
+});
+
 test('a context is kept for its owner only', async () => {
   const kept = path.join(rig.env.XDG_CONFIG_HOME, 'punnet/contexts/punnet.json');
   expect(statSync(kept).mode & 0o777).toBe(0o600);
@@ -90,6 +106,21 @@ test('a context is kept for its owner only', async () => {
   expect(statSync(file).mode & 0o777).toBe(0o600);
   const printed = await punnet('token', 'create', '--researcher', 'eve');
   expect(JSON.parse(printed.out)).toMatchObject({ name: 'eve' });
+});
+
+test('a context is replaced by one of the same federation only', async () => {
+  const own = path.join(rig.data, 'operator.context');
+  expect(await punnet('context', 'add', own)).toMatchObject({ exit: 0 });
+  const other = path.join(rig.folder, 'namesake.context');
+  const good = await readContextFile(own);
+  const { caPem } = await openPki(mkdtempSync(path.join(rig.folder, 'namesake-')), []);
+  await writeContextFile(other, { ...good, caPem });
+  const ran = await punnet('context', 'add', other);
+  expect(ran.exit).toBe(2);
+  expect(ran.err).toContain('context "punnet" is kept already, for another scheduler');
+  expect(await punnet('sites')).toMatchObject({ exit: 0 });
+  await writeContextFile(other, { ...good, caPem, name: 'namesake' });
+  expect(await punnet('context', 'add', other)).toMatchObject({ exit: 0 });
 });
 
 test.each([
