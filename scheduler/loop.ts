@@ -151,7 +151,7 @@ export class Loop {
       while (this.#inbox.length > 0) {
         await this.#untilNextBatch();
         if (this.#isStopped) break;
-        await this.#runBatch(this.#inbox.splice(0, batchSize));
+        await this.#answerBatch(this.#inbox.splice(0, batchSize));
         this.#maybeSnapshot();
       }
     } catch (error) {
@@ -179,6 +179,16 @@ export class Loop {
       });
     }
     this.#batchAt = clock.now();
+  }
+
+  /** Every caller hears how it ended, before the process stops. */
+  async #answerBatch(entries: readonly Entry[]): Promise<void> {
+    try {
+      await this.#runBatch(entries);
+    } catch (error) {
+      for (const entry of entries) entry.reject?.(failed(error));
+      throw error;
+    }
   }
 
   async #runBatch(entries: readonly Entry[]): Promise<void> {
@@ -248,6 +258,12 @@ export class Loop {
         this.#snapshot = undefined;
       });
   }
+}
+
+function failed(cause: unknown): StoppedError {
+  const text =
+    'The scheduler stops over a fault of its own: see, when it is back, whether this request was kept, and try again.';
+  return new StoppedError(text, { cause });
 }
 
 function stopped(): StoppedError {

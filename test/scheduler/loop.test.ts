@@ -3,7 +3,7 @@
 
 import { expect, test } from 'vitest';
 import { instant, nodeId, siteId, tokenId } from '../../scheduler/core/index.ts';
-import type { Effect, NodeSpoke } from '../../scheduler/core/index.ts';
+import type { Command, Effect, NodeSpoke } from '../../scheduler/core/index.ts';
 import { Loop } from '../../scheduler/loop.ts';
 import { MemoryDisk, MemoryJournal } from '../../sim/kernel/memory-journal.ts';
 import { VirtualClock } from '../../sim/kernel/virtual-clock.ts';
@@ -130,4 +130,22 @@ test('a loop that stops while commands gather ends at once, and drops them', asy
   await new Promise(setImmediate);
   await loop.stop();
   expect(disk.batchCount).toBe(before);
+});
+
+test('when the core fails, all callers of the batch hear it, and the process is told to stop', async () => {
+  const fatal: Error[] = [];
+  const loop = await Loop.start({
+    journal: new MemoryJournal(new MemoryDisk()),
+    clock: new VirtualClock(instant(start)),
+    sink: { carryOut: () => undefined },
+    onFatal: (error) => fatal.push(error),
+    onWarning: () => undefined,
+  });
+  const rates = { downBps: 1e6, upBps: 1e6, share: 1 };
+  const good = loop.submit({ kind: 'setSite', siteId: siteId('one'), ...rates });
+  // As no command that the compiler lets through.
+  const bad = loop.submit({ kind: 'unheard of' } as unknown as Command);
+  for (const asked of [good, bad])
+    await expect(asked).rejects.toMatchObject({ code: 'unavailable' });
+  expect(fatal).toHaveLength(1);
 });

@@ -1,5 +1,6 @@
 // What an attempt left behind once nobody watches it any more.
 
+import { randomBytes } from 'node:crypto';
 import { rename, rm } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -35,7 +36,8 @@ export async function settle(folder: string): Promise<Exit> {
  * finds its folder again, and runs.
  */
 export async function discard(folder: string): Promise<boolean> {
-  const aside = join(dirname(folder), `unstarted-${process.pid}`);
+  // Not the pid: an agent that was killed here may have had the same one.
+  const aside = join(dirname(folder), `unstarted-${randomBytes(8).toString('hex')}`);
   await rename(folder, aside);
   if (existsSync(join(aside, attemptFiles.shim))) {
     await rename(aside, folder);

@@ -26,7 +26,7 @@ const manyFiles = 1_000;
 export class BlobStore {
   readonly #root: string;
   readonly #onDamage: (error: BlobError) => void;
-  /** Of uploads under way, as announced. */
+  /** What uploads under way have announced and not written yet: the disk counts the rest. */
   #expectedBytes = 0;
 
   private constructor(root: string, onDamage: (error: BlobError) => void) {
@@ -71,9 +71,16 @@ export class BlobStore {
     const folder = path.dirname(this.#path(expectedSha));
     const othersBytes = this.#expectedBytes;
     this.#expectedBytes += expectedSize;
+    let leftBytes = expectedSize;
+    const onWritten = (count: number): void => {
+      leftBytes -= count;
+      this.#expectedBytes -= count;
+    };
     try {
       await this.#checkSpace(expectedSha, expectedSize, othersBytes);
-      await writeChecked(temporary, stream, { sha256: expectedSha, sizeBytes: expectedSize });
+      await writeChecked(temporary, stream, {
+        ...{ sha256: expectedSha, sizeBytes: expectedSize, onWritten },
+      });
       await mkdir(folder, { recursive: true, mode: 0o700 });
       await rename(temporary, this.#path(expectedSha));
       await syncFolder(folder);
@@ -82,7 +89,7 @@ export class BlobStore {
       await rm(temporary, { force: true });
       throw asBlobError(error, expectedSha);
     } finally {
-      this.#expectedBytes -= expectedSize;
+      this.#expectedBytes -= leftBytes;
     }
   }
 
@@ -214,7 +221,7 @@ export function isSha256(text: string): boolean {
 async function writeChecked(
   file: string,
   stream: AsyncIterable<Uint8Array>,
-  { sha256, sizeBytes }: { readonly sha256: string; readonly sizeBytes: number },
+  { sha256, sizeBytes, onWritten }: BlobRef & { readonly onWritten: (countBytes: number) => void },
 ): Promise<void> {
   const hash = createHash('sha256');
   const handle = await open(file, 'wx', 0o600);
@@ -227,6 +234,7 @@ async function writeChecked(
       }
       hash.update(chunk);
       await handle.writeFile(chunk);
+      onWritten(chunk.length);
     }
     if (count < sizeBytes) {
       throw new BlobError('too_short', `blob ${sha256}: want ${sizeBytes} bytes, found ${count}`);

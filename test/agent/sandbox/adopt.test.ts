@@ -82,6 +82,8 @@ describe('after kill -9 of the agent', () => {
 
   test('an attempt that was staged and not started is removed', async () => {
     await rig.stage(4, 'echo x');
+    // As an agent of this pid that was killed while it removed one.
+    mkdirSync(rig.sandbox.folderOf(4) + `/../unstarted-${process.pid}/work`, { recursive: true });
     expect(await rig.sandbox.adopt()).toEqual([]);
     expect(existsSync(rig.sandbox.folderOf(4))).toBe(false);
   });
