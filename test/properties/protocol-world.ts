@@ -92,7 +92,7 @@ export class ProtocolWorld {
       },
       schedulerAwayMs: 2_000,
       batchesBetweenSnapshots: 7,
-      composeLease: ({ leaseId, taskIndex }) => leaseOf(leaseId, taskIndex),
+      composeLease: leaseOf,
       behaviourOf: (node, lease) => ({
         fetchMs: 400,
         runMs:
@@ -206,11 +206,14 @@ export class ProtocolWorld {
   }
 }
 
-function leaseOf(id: number, taskIndex: number): Lease {
+type LeaseIds = Pick<Lease, 'leaseId' | 'jobId' | 'taskIndex'>;
+
+/** A lease as a node gets it. */
+export function leaseOf({ leaseId, jobId: id, taskIndex }: LeaseIds): Lease {
   const blob = { sha256: '', sizeBytes: 50_000, capability: '' };
   return {
-    leaseId: id,
-    jobId: job,
+    leaseId,
+    jobId: id,
     jobName: 'job',
     researcher: 'ada',
     taskIndex,
