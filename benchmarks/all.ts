@@ -4,6 +4,7 @@ import { agent } from './agent.ts';
 import type { Benchmark } from './figure.ts';
 import { history } from './history.ts';
 import { journalBytes } from './journal-bytes.ts';
+import { restore } from './restore.ts';
 import { snapshot } from './snapshot.ts';
 import { submit } from './submit.ts';
 import { throughput } from './throughput.ts';
@@ -14,6 +15,7 @@ export const benchmarks: readonly Benchmark[] = [
   snapshot,
   journalBytes,
   history,
+  restore,
   agent,
   turnaround,
   throughput,

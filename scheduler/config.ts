@@ -32,7 +32,10 @@ export function readConfig(words: readonly string[]): Config {
       9464,
     )
     .option('--federation <name>', 'what the federation is called', 'punnet')
-    .addHelpText('after', '\nExample:\n  punnet-scheduler --data ./state\n')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  punnet-scheduler --data ./state\n  punnet-scheduler backup --help\n  punnet-scheduler restore --help\n',
+    )
     .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))
     .parse(words, { from: 'user' });
   const flags = program.opts<{

@@ -6,6 +6,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import pino from 'pino';
 import { AuditLog } from './adapters/audit/audit-log.ts';
+import { BackupError } from './adapters/backup/backup-error.ts';
 import { BlobStore } from './adapters/blobs/blob-store.ts';
 import { BundleChecks } from './adapters/blobs/bundle-checks.ts';
 import { CapabilitySigner, loadCapabilityKey } from './adapters/blobs/capability.ts';
@@ -37,6 +38,7 @@ import { readConfig } from './config.ts';
 import type { Effect, Instant, NodeDisconnected, NodeSpoke } from './core/index.ts';
 import { instant, nodeId, tokenId } from './core/index.ts';
 import { Loop } from './loop.ts';
+import { isMaintenance, maintain } from './maintenance.ts';
 
 /** The operator's first token: long, since nobody could make another without it. */
 const operatorTokenMs = 400 * 24 * 3_600_000;
@@ -51,7 +53,9 @@ class StartError extends Error {}
 type Stops = (() => Promise<void> | void)[];
 
 async function main(): Promise<void> {
-  const config = readConfig(process.argv.slice(2));
+  const words = process.argv.slice(2);
+  if (isMaintenance(words)) return maintain(words);
+  const config = readConfig(words);
   const log = pino({ base: null });
   const stops: Stops = [];
   const stop = async (): Promise<void> => {
@@ -342,7 +346,14 @@ function letOperatorIn(
   });
 }
 
-const mistakes = [StartError, DataFolderError, DataLockedError, JournalError, NatsServerError];
+const mistakes = [
+  StartError,
+  BackupError,
+  DataFolderError,
+  DataLockedError,
+  JournalError,
+  NatsServerError,
+];
 
 function fail(error: unknown): never {
   process.stderr.write(`punnet-scheduler: ${wordsFor(error)}\n`);

@@ -62,6 +62,9 @@ export function apply(state: State, fact: Fact): void {
     case 'backupsLookedAt':
       state.backupsLookedAt = fact.at;
       return;
+    case 'leaseIdsSkipped':
+      state.nextLeaseId = Math.max(state.nextLeaseId, fact.nextLeaseId);
+      return;
     case 'placementSettled':
       state.nodesToPlace.clear();
       state.sitesToGrant.clear();

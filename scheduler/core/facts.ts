@@ -72,6 +72,8 @@ export type DurableFact =
       readonly why: 'node_lost' | 'node_revoked' | 'node_quarantined' | 'overdue';
       readonly rows: readonly number[];
     }
+  /** A restored journal does not know the leases granted after its backup: theirs are not used again. */
+  | { readonly kind: 'leaseIdsSkipped'; readonly at: Instant; readonly nextLeaseId: number }
   /** A node that was thought lost still holds the task, and nobody else does. */
   | { readonly kind: 'leaseRevived'; readonly at: Instant; readonly leaseId: LeaseId }
   | {

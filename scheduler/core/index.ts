@@ -18,5 +18,8 @@ export { apply } from './apply.ts';
 export { decide } from './decide.ts';
 export { toJournal } from './merge-facts.ts';
 export { StateView } from './queries.ts';
+export { holdingsOf } from './holdings.ts';
+export type { Holdings } from './holdings.ts';
+export { restoredFacts } from './restored.ts';
 export { State } from './state.ts';
 export { imageOf, stateOf } from './state-image.ts';

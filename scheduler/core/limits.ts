@@ -50,6 +50,8 @@ export const candidateJobs = 64;
 export const sitesExplained = 50;
 /** Waiting jobs, the oldest, whose refusals metrics count: each is held against every node. */
 export const jobsCounted = 16;
+/** After a restore so many lease numbers are left out: more than are granted between two backups. */
+export const leasesSkipped = 1_000_000_000;
 /** Work of a task whose profile nobody knows yet. */
 export const unknownWorkGhzSeconds = 60;
 /** Finished tasks before their mean replaces that figure. */

@@ -118,11 +118,11 @@ export class Rig {
     return this.run('scheduler', 'scheduler/main.js', '--data', data, ...ports);
   }
 
-  async startScheduler(): Promise<void> {
-    this.#scheduler = this.schedulerProgram();
+  async startScheduler(data = this.data): Promise<void> {
+    this.#scheduler = this.schedulerProgram(data);
     await this.#scheduler.said('"msg":"ready"');
     this.#connection?.close();
-    this.#connection = new Connection(await readContextFile(join(this.data, 'operator.context')));
+    this.#connection = new Connection(await readContextFile(join(data, 'operator.context')));
   }
 
   natsPid(): number {

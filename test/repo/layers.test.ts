@@ -27,7 +27,10 @@ const rows: readonly (readonly [file: RegExp, may: readonly RegExp[]])[] = [
   [/^scheduler\/cli\//, [/^scheduler\/(cli|bundle)\//, /^proto\//, npm]],
   [/^agent\/(adapters|install)\//, [edgeOf('agent/(adapters|install)'), /^proto\//, npm]],
   // main.ts puts its program together; config.ts and run.ts are parts of it.
-  [/^scheduler\/(main|config)\.ts$/, [/^scheduler\/(?!core\/(?!index\.ts))/, /^proto\//, npm]],
+  [
+    /^scheduler\/(main|config|maintenance)\.ts$/,
+    [/^scheduler\/(?!core\/(?!index\.ts))/, /^proto\//, npm],
+  ],
   [/^agent\/(main|config|run)\.ts$/, [/^agent\/(?!core\/(?!index\.ts))/, /^proto\//, npm]],
   [
     /^sim\//,

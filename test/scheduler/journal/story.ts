@@ -35,6 +35,7 @@ export const durableKinds: Readonly<Record<DurableFact['kind'], true>> = {
   tasksEnded: true,
   leasesVoided: true,
   leaseRevived: true,
+  leaseIdsSkipped: true,
   siteSet: true,
   nodeEnrolled: true,
   nodeInventoryChanged: true,
@@ -76,6 +77,7 @@ export function tellStory(): readonly Batch[] {
   });
   story.give({ kind: 'cancelJob', jobId: jobId('unwanted') });
   story.give({ kind: 'deleteJob', jobId: jobId('unwanted') });
+  story.decided([{ kind: 'leaseIdsSkipped', at: instant(story.nowMs), nextLeaseId: 1_000 }]);
   story.enrol('clone');
   story.submit('count', 3);
   story.give({ kind: 'drainNodes', of: { nodeId: nodeId('pi') }, isDraining: true });
@@ -123,6 +125,11 @@ class Story {
       this.#effects.push(...decision.effects);
     }
     if (facts.length > 0) this.batches.push(facts);
+  }
+
+  decided(batch: Batch): void {
+    for (const fact of batch) apply(this.#state, fact);
+    this.batches.push(batch);
   }
 
   enrol(name: string): void {
