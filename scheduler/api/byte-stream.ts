@@ -25,9 +25,10 @@ export function byteStream(deps: ApiDeps): ByteStreamServer {
     write: (call, callback) => void write(deps, call, callback),
     queryWriteStatus: unary(deps, async (request, caller) => {
       const { sha256, size } = uploadName(request.resourceName);
-      const missing = await deps.blobs.missing(caller.name, [{ sha256, sizeBytes: size }]);
-      const isHere = missing.length === 0;
-      return { committedSize: isHere ? size : 0, complete: isHere };
+      const blob = { sha256, sizeBytes: size };
+      const missing = await deps.blobs.missing(caller.name, [blob]);
+      if (missing.length === 0) return { committedSize: size, complete: true };
+      return { committedSize: await deps.blobs.committed(caller.name, blob), complete: false };
     }),
   };
 }
@@ -48,8 +49,11 @@ async function write(
   try {
     const caller = authenticate(deps, call.metadata);
     const upload = new Upload(call);
-    const { sha256, size } = uploadName(await upload.name());
-    await deps.blobs.put(upload.bytes(), sha256, size);
+    const { resourceName, writeOffset: offset } = await upload.begin();
+    const { sha256, size } = uploadName(resourceName);
+    if (offset < 0 || offset > size) throw wrongOffset(`0 to ${size}`, offset);
+    const from = { sender: caller.name, offset };
+    await deps.blobs.resume(upload.bytes(), { sha256, sizeBytes: size }, from);
     await deps.blobs.markOwned(caller.name, sha256);
     callback(null, { committedSize: size });
   } catch (error) {
@@ -61,6 +65,10 @@ async function write(
   }
 }
 
+function wrongOffset(wanted: string, found: number): ApiError {
+  return invalid([{ field: 'writeOffset', description: `wanted ${wanted}, found ${found}` }]);
+}
+
 /** The requests of one upload: the first names the blob, all carry bytes in order. */
 class Upload {
   readonly #requests: AsyncIterator<WriteRequest>;
@@ -70,22 +78,21 @@ class Upload {
     this.#requests = call[Symbol.asyncIterator]() as AsyncIterator<WriteRequest>;
   }
 
-  async name(): Promise<string> {
+  async begin(): Promise<WriteRequest> {
     const next = await this.#requests.next();
     if (next.done === true) {
       throw invalid([{ field: 'resourceName', description: 'wanted an upload, found no message' }]);
     }
     this.#first = next.value;
-    return next.value.resourceName;
+    return next.value;
   }
 
   async *bytes(): AsyncGenerator<Uint8Array> {
-    let offset = 0;
     let request = this.#first;
+    let offset = request?.writeOffset ?? 0;
     while (request !== undefined) {
       if (request.writeOffset !== offset) {
-        const description = `wanted ${offset}, where the last bytes ended, found ${request.writeOffset}`;
-        throw invalid([{ field: 'writeOffset', description }]);
+        throw wrongOffset(`${offset}, where the last bytes ended`, request.writeOffset);
       }
       offset += request.data.length;
       yield request.data;

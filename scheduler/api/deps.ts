@@ -7,8 +7,14 @@ import type { TaskEntry } from '../../proto/gen/punnet/v1/job.ts';
 import type { Answer, Bundle, Command, Instant, View } from '../core/index.ts';
 
 export interface Blobs {
-  /** Fails, and leaves nothing, when the bytes are not the blob. */
-  put(stream: AsyncIterable<Uint8Array>, sha256: string, sizeBytes: number): Promise<void>;
+  /** Fails when the bytes are not the blob. Of one that is cut, what came stays for the sender. */
+  resume(
+    stream: AsyncIterable<Uint8Array>,
+    blob: BlobRef,
+    from: { readonly sender: string; readonly offset: number },
+  ): Promise<void>;
+  /** Bytes that stayed of an upload that was cut. */
+  committed(sender: string, blob: BlobRef): Promise<number>;
   read(sha256: string, range: { readonly offset?: number; readonly length?: number }): Readable;
   readBytes(sha256: string, maxBytes: number): Promise<Buffer>;
   markOwned(principal: string, sha256: string): Promise<void>;

@@ -121,6 +121,7 @@ const knownStatuses: Readonly<Record<string, status>> = {
   too_short: status.INVALID_ARGUMENT,
   too_long: status.INVALID_ARGUMENT,
   invalid: status.INVALID_ARGUMENT,
+  offset: status.ABORTED,
   not_found: status.NOT_FOUND,
   disk_full: status.RESOURCE_EXHAUSTED,
   damaged: status.DATA_LOSS,

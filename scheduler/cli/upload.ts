@@ -2,17 +2,23 @@
 import { randomUUID } from 'node:crypto';
 import { EventEmitter, once } from 'node:events';
 import { createReadStream } from 'node:fs';
-import type { ClientWritableStream, ServiceError } from '@grpc/grpc-js';
+import { status, type ClientWritableStream, type ServiceError } from '@grpc/grpc-js';
 import PQueue from 'p-queue';
 import type { WriteRequest, WriteResponse } from '../../proto/gen/google/bytestream/bytestream.ts';
 import type { Connection } from './connection.ts';
-import { CliError, exitCodes } from './errors.ts';
+import { CliError, exitCodes, isServiceError } from './errors.ts';
 import type { LocalBlob } from './job-inputs.ts';
 
 // The contract's bound of one FindMissingBlobs.
 const blobsPerQuestion = 10_000;
 const chunkBytes = 256 * 1024;
 const parallelUploads = 4;
+// From this size on an upload goes on where an earlier one was cut.
+const resumedBytes = 256 * 1024;
+// Cuts one after another that brought no byte further.
+const cutsMax = 5;
+const retryDelayMs = 500;
+const cutCodes: readonly status[] = [status.UNAVAILABLE, status.CANCELLED, status.ABORTED];
 
 /** Uploads the missing ones of `blobs`; `progress` hears of bytes sent and bytes in all. */
 export async function uploadMissing(
@@ -57,6 +63,7 @@ async function findMissing(
   return missing;
 }
 
+/** Sends a blob; a cut is mended by going on where the scheduler's part ends. */
 async function uploadOne(
   connection: Connection,
   local: LocalBlob,
@@ -64,18 +71,64 @@ async function uploadOne(
 ): Promise<void> {
   const { sha256, sizeBytes } = local.blob;
   const resourceName = `uploads/${randomUUID()}/blobs/${sha256}/${sizeBytes}`;
+  let toldBytes = 0;
+  const tell = (bytes: number): void => {
+    if (bytes > toldBytes) sent(bytes - toldBytes);
+    toldBytes = Math.max(bytes, toldBytes);
+  };
+  let cuts = 0;
+  let furthest = -1;
+  for (;;) {
+    try {
+      const start = await committedBytes(connection, resourceName, sizeBytes);
+      cuts = start > furthest ? 0 : cuts;
+      furthest = Math.max(furthest, start);
+      tell(start);
+      if (start < sizeBytes || sizeBytes === 0)
+        await write(connection, local, { resourceName, start, tell });
+      return;
+    } catch (error) {
+      cuts += 1;
+      const isCut = isServiceError(error) && cutCodes.includes(error.code);
+      if (!isCut || cuts >= cutsMax) throw error;
+      await new Promise((resolve) => setTimeout(resolve, retryDelayMs));
+    }
+  }
+}
+
+async function committedBytes(
+  connection: Connection,
+  resourceName: string,
+  sizeBytes: number,
+): Promise<number> {
+  if (sizeBytes < resumedBytes) return 0;
+  const method = connection.bytes.queryWriteStatus.bind(connection.bytes);
+  return (await connection.raw(method, { resourceName })).committedSize;
+}
+
+async function write(
+  connection: Connection,
+  local: LocalBlob,
+  how: {
+    readonly resourceName: string;
+    readonly start: number;
+    readonly tell: (bytes: number) => void;
+  },
+): Promise<void> {
+  const { resourceName, start, tell } = how;
+  const { sizeBytes } = local.blob;
   const { stream, answer } = openWrite(connection);
   let isOver = false;
   const over = answer.finally(() => (isOver = true));
   // It is awaited below; until then a refusal only stops the loop.
   over.catch(() => undefined);
-  let writeOffset = 0;
-  for await (const data of chunksOf(local.source)) {
+  let writeOffset = start;
+  for await (const data of chunksOf(local.source, start)) {
     if (isOver) break;
     const finishWrite = writeOffset + data.length >= sizeBytes;
     const isRoomy = stream.write({ resourceName, writeOffset, finishWrite, data });
     writeOffset += data.length;
-    sent(data.length);
+    tell(writeOffset);
     if (!isRoomy) await Promise.race([once(stream, 'drain'), over]);
   }
   if (sizeBytes === 0) {
@@ -108,13 +161,14 @@ function openWrite(connection: Connection): {
   return { stream, answer };
 }
 
-async function* chunksOf(source: string | Uint8Array): AsyncGenerator<Buffer> {
+async function* chunksOf(source: string | Uint8Array, start: number): AsyncGenerator<Buffer> {
   if (typeof source !== 'string') {
     const bytes = Buffer.from(source);
-    for (let at = 0; at < bytes.length; at += chunkBytes) yield bytes.subarray(at, at + chunkBytes);
+    for (let at = start; at < bytes.length; at += chunkBytes)
+      yield bytes.subarray(at, at + chunkBytes);
     return;
   }
-  for await (const chunk of createReadStream(source, { highWaterMark: chunkBytes })) {
+  for await (const chunk of createReadStream(source, { start, highWaterMark: chunkBytes })) {
     if (Buffer.isBuffer(chunk)) yield chunk;
   }
 }

@@ -189,7 +189,13 @@ describe('jobs', () => {
 });
 
 describe('uploads', () => {
-  test('one that is cut in the middle leaves nothing; sent again it is there', async () => {
+  test('one that begins where nothing ended: ABORTED, the caller asks again', async () => {
+    const bytes = Buffer.alloc(300_000, 'part');
+    const late = { resourceName: nameOf(bytes), writeOffset: 5, data: bytes.subarray(5) };
+    expect(await codeOf(write(ada, [{ ...late, finishWrite: true }]))).toBe('ABORTED');
+  });
+
+  test('one that is cut in the middle is not there; sent again it is there', async () => {
     const bytes = Buffer.alloc(300_000, 'cut');
     const cut = new Promise<ServiceError | null>((resolve) => {
       const call = ada.bytes.write(ada.metadata, (error) => resolve(error));
@@ -215,7 +221,15 @@ describe('uploads', () => {
     ['other bytes', [{ ...chunk, data: wrong }], /hash to/],
     ['too few bytes', [{ ...chunk, data: right.subarray(1) }], /found 14/],
     ['too many bytes', [{ ...chunk, data: Buffer.concat([right, right]) }], /found more/],
-    ['a gap', [{ ...chunk, writeOffset: 5 }], /writeOffset: wanted 0.*found 5/],
+    [
+      'a gap',
+      [
+        { ...chunk, data: right.subarray(0, 5), finishWrite: false },
+        { ...chunk, writeOffset: 6 },
+      ],
+      /writeOffset: wanted 5.*found 6/,
+    ],
+    ['a start beyond the end', [{ ...chunk, writeOffset: 16 }], /writeOffset: wanted 0 to 15/],
     ['a name of another form', [{ ...chunk, resourceName: '../../x' }], /resourceName: wanted/],
     ['no message', [], /resourceName: wanted an upload/],
   ])('%s: INVALID_ARGUMENT, and nothing is kept', async (_, requests, words) => {

@@ -24,6 +24,8 @@ const finalStatuses: ReadonlySet<number> = new Set([400, 404, 413, 422]);
 const idleTimeoutMs = 60_000;
 /** Under this size the body goes at once; asking whether it is wanted would cost as much. */
 const unaskedBytes = 16 * 1024;
+/** From this size on an upload goes on where an earlier one was cut. */
+const resumedBytes = 256 * 1024;
 
 export interface BlobRequest {
   readonly sha256: string;
@@ -69,16 +71,18 @@ export class BlobHttp {
 
   /** Sends a file unless the scheduler has it: then no byte of it moves. Throws BlobClientError. */
   async put(wanted: BlobRequest, file: string, sizeBytes: number): Promise<void> {
+    const start = sizeBytes < resumedBytes ? 0 : await this.#uploaded(wanted, sizeBytes);
     const answer = await new Promise<IncomingMessage>((resolve, reject) => {
       const isAsked = sizeBytes > unaskedBytes;
       const headers = {
-        'content-length': sizeBytes,
+        'content-length': sizeBytes - start,
+        ...(start > 0 && { 'content-range': `bytes ${start}-${sizeBytes - 1}/${sizeBytes}` }),
         ...(isAsked ? { expect: '100-continue' } : {}),
       };
       const asked = this.#request('PUT', wanted, headers);
       const fail = (error: unknown): void => reject(worldError(wanted.sha256, error));
       const send = (): void => {
-        pipeline(createReadStream(file), this.#pacer.stream('up'), asked).catch(fail);
+        pipeline(createReadStream(file, { start }), this.#pacer.stream('up'), asked).catch(fail);
       };
       asked.on('error', fail);
       asked.once('response', (response) => {
@@ -95,8 +99,21 @@ export class BlobHttp {
     answer.resume();
   }
 
+  /** How much of a file the scheduler has of an upload that was cut; one of before knows of none. */
+  async #uploaded(wanted: BlobRequest, sizeBytes: number): Promise<number> {
+    const answer = await new Promise<IncomingMessage>((resolve, reject) => {
+      const asked = this.#request('HEAD', wanted, {});
+      asked.on('error', (error) => reject(worldError(wanted.sha256, error)));
+      asked.once('response', resolve);
+      asked.end();
+    });
+    answer.resume();
+    const offset = Number(answer.headers['upload-offset'] ?? 0);
+    return offset < sizeBytes ? offset : 0;
+  }
+
   #request(
-    method: 'GET' | 'PUT',
+    method: 'GET' | 'HEAD' | 'PUT',
     { sha256, capability, signal }: BlobRequest,
     more: Record<string, string | number>,
   ): ClientRequest {

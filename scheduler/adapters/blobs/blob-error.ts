@@ -8,6 +8,8 @@ export type BlobErrorCode =
   | 'not_found'
   | 'damaged'
   | 'invalid'
+  /** An upload that does not begin where the last one ended. */
+  | 'offset'
   | 'io';
 
 export class BlobError extends Error {

@@ -3,13 +3,14 @@
 
 import { createHash, randomUUID } from 'node:crypto';
 import type { Stats } from 'node:fs';
-import { existsSync, statSync } from 'node:fs';
+import { createReadStream, existsSync, statSync } from 'node:fs';
 import { mkdir, open, readdir, rename, rm, stat, statfs, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { Readable } from 'node:stream';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { BlobRef } from '../../../proto/gen/punnet/v1/common.ts';
 import { BlobError, asBlobError, codeOf } from './blob-error.ts';
+import { PartialUploads, type PartWriter } from './partial-uploads.ts';
 
 export interface ByteRange {
   readonly offset?: number;
@@ -22,16 +23,22 @@ const reservedBytes = 1e9;
 /** About a millisecond on a warm disk. */
 const filesInASlice = 256;
 const manyFiles = 1_000;
+/** Less is sent again as a whole: to ask would cost as much. */
+const resumableBytes = 256 * 1024;
+/** After these errors the part is of no use. */
+const spoiled: ReadonlySet<string> = new Set(['wrong_hash', 'too_long']);
 
 export class BlobStore {
   readonly #root: string;
   readonly #onDamage: (error: BlobError) => void;
+  readonly #parts: PartialUploads;
   /** What uploads under way have announced and not written yet: the disk counts the rest. */
   #expectedBytes = 0;
 
   private constructor(root: string, onDamage: (error: BlobError) => void) {
     this.#root = root;
     this.#onDamage = onDamage;
+    this.#parts = new PartialUploads(path.join(root, 'partial'));
   }
 
   /**
@@ -42,9 +49,12 @@ export class BlobStore {
     const root = path.join(dataFolder, 'blobs');
     await rm(path.join(root, 'tmp'), { recursive: true, force: true });
     await mkdir(path.join(root, 'tmp'), { recursive: true, mode: 0o700 });
+    await mkdir(path.join(root, 'partial'), { recursive: true, mode: 0o700 });
     await mkdir(path.join(root, 'owners'), { recursive: true, mode: 0o700 });
     await syncFolder(dataFolder);
-    return new BlobStore(root, onDamage);
+    const store = new BlobStore(root, onDamage);
+    await store.#parts.trim(Date.now());
+    return store;
   }
 
   /** Bytes, or undefined when the blob is not here. */
@@ -68,26 +78,80 @@ export class BlobStore {
       throw new BlobError('invalid', `blob ${expectedSha.slice(0, 80)}: want 64 hex digits`);
     }
     const temporary = path.join(this.#root, 'tmp', randomUUID());
-    const folder = path.dirname(this.#path(expectedSha));
+    const blob = { sha256: expectedSha, sizeBytes: expectedSize };
+    await this.#place(blob, { file: temporary, comingBytes: expectedSize }, async (onWritten) => {
+      const handle = await open(temporary, 'wx', 0o600);
+      const write = (chunk: Uint8Array): Promise<void> => handle.writeFile(chunk);
+      try {
+        await writeChecked({ file: temporary, handle, write }, stream, {
+          blob,
+          offset: 0,
+          onWritten,
+        });
+      } catch (error) {
+        await rm(temporary, { force: true });
+        throw error;
+      } finally {
+        await handle.close();
+      }
+    });
+  }
+
+  /** Bytes of this blob that an upload of this sender may begin after. */
+  async committed(sender: string, { sha256, sizeBytes }: BlobRef): Promise<number> {
+    if (!isSha256(sha256)) return 0;
+    return Math.min(await this.#parts.size(sender, sha256), sizeBytes);
+  }
+
+  /** As `put`, from `offset` on. What came stays for the same sender's next try when it is cut. */
+  async resume(
+    stream: AsyncIterable<Uint8Array>,
+    blob: BlobRef,
+    { sender, offset }: { readonly sender: string; readonly offset: number },
+  ): Promise<void> {
+    const { sha256, sizeBytes } = blob;
+    if (offset === 0 && sizeBytes < resumableBytes) return this.put(stream, sha256, sizeBytes);
+    const file = this.#parts.fileOf(sender, sha256);
+    await this.#place(blob, { file, comingBytes: sizeBytes - offset }, async (onWritten) => {
+      const part = await this.#parts.open(sender, sha256, offset);
+      try {
+        await writeChecked(part, stream, { blob, offset, onWritten });
+      } catch (error) {
+        const isSpoiled = error instanceof BlobError && spoiled.has(error.code);
+        if (isSpoiled) await rm(file, { force: true });
+        throw error;
+      } finally {
+        await this.#parts.close(part);
+      }
+    }).catch(async (error: unknown) => {
+      await this.#parts.trim(Date.now());
+      throw error;
+    });
+  }
+
+  /** Fills a file, which becomes the blob. */
+  async #place(
+    { sha256 }: BlobRef,
+    { file, comingBytes }: { readonly file: string; readonly comingBytes: number },
+    fill: (onWritten: (countBytes: number) => void) => Promise<void>,
+  ): Promise<void> {
+    const folder = path.dirname(this.#path(sha256));
     const othersBytes = this.#expectedBytes;
-    this.#expectedBytes += expectedSize;
-    let leftBytes = expectedSize;
-    const onWritten = (count: number): void => {
-      leftBytes -= count;
-      this.#expectedBytes -= count;
+    this.#expectedBytes += comingBytes;
+    let leftBytes = comingBytes;
+    const onWritten = (countBytes: number): void => {
+      leftBytes -= countBytes;
+      this.#expectedBytes -= countBytes;
     };
     try {
-      await this.#checkSpace(expectedSha, expectedSize, othersBytes);
-      await writeChecked(temporary, stream, {
-        ...{ sha256: expectedSha, sizeBytes: expectedSize, onWritten },
-      });
+      await this.#checkSpace(sha256, comingBytes, othersBytes);
+      await fill(onWritten);
       await mkdir(folder, { recursive: true, mode: 0o700 });
-      await rename(temporary, this.#path(expectedSha));
+      await rename(file, this.#path(sha256));
       await syncFolder(folder);
       await syncFolder(this.#root);
     } catch (error) {
-      await rm(temporary, { force: true });
-      throw asBlobError(error, expectedSha);
+      throw asBlobError(error, sha256);
     } finally {
       this.#expectedBytes -= leftBytes;
     }
@@ -218,38 +282,44 @@ export function isSha256(text: string): boolean {
   return /^[0-9a-f]{64}$/.test(text);
 }
 
+/** What is still to come of a blob, and who hears of what was written. */
+interface Rest {
+  readonly blob: BlobRef;
+  readonly offset: number;
+  readonly onWritten: (countBytes: number) => void;
+}
+
+/** Writes the rest of a blob from `offset` on; all of it is what its name says when this resolves. */
 async function writeChecked(
-  file: string,
+  { file, handle, write }: PartWriter,
   stream: AsyncIterable<Uint8Array>,
-  { sha256, sizeBytes, onWritten }: BlobRef & { readonly onWritten: (countBytes: number) => void },
+  { blob, offset, onWritten }: Rest,
 ): Promise<void> {
+  const { sha256, sizeBytes } = blob;
   const hash = createHash('sha256');
-  const handle = await open(file, 'wx', 0o600);
-  try {
-    let count = 0;
-    for await (const chunk of stream) {
-      count += chunk.length;
-      if (count > sizeBytes) {
-        throw new BlobError('too_long', `blob ${sha256}: want ${sizeBytes} bytes, found more`);
-      }
-      hash.update(chunk);
-      await handle.writeFile(chunk);
-      onWritten(chunk.length);
-    }
-    if (count < sizeBytes) {
-      throw new BlobError('too_short', `blob ${sha256}: want ${sizeBytes} bytes, found ${count}`);
-    }
-    const found = hash.digest('hex');
-    if (found !== sha256) {
-      throw new BlobError(
-        'wrong_hash',
-        `blob ${sha256}: the bytes hash to ${found}; send it again`,
-      );
-    }
-    await handle.sync();
-  } finally {
-    await handle.close();
+  let count = offset;
+  if (offset > 0) {
+    // What a stream yields without an encoding.
+    const before: AsyncIterable<Buffer> = createReadStream(file, { end: offset - 1 });
+    for await (const chunk of before) hash.update(chunk);
   }
+  for await (const chunk of stream) {
+    count += chunk.length;
+    if (count > sizeBytes) {
+      throw new BlobError('too_long', `blob ${sha256}: want ${sizeBytes} bytes, found more`);
+    }
+    hash.update(chunk);
+    await write(chunk);
+    onWritten(chunk.length);
+  }
+  if (count < sizeBytes) {
+    throw new BlobError('too_short', `blob ${sha256}: want ${sizeBytes} bytes, found ${count}`);
+  }
+  const found = hash.digest('hex');
+  if (found !== sha256) {
+    throw new BlobError('wrong_hash', `blob ${sha256}: the bytes hash to ${found}; send it again`);
+  }
+  await handle.sync();
 }
 
 async function syncFolder(folder: string): Promise<void> {

@@ -181,6 +181,9 @@ export class HttpsServer {
 
   async #get(sha256: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
     const capability = this.#capability(request);
+    if (capability.kind === 'put' && request.method === 'HEAD') {
+      return this.#tellOffset(sha256, capability, response);
+    }
     if (capability.kind !== 'get' || capability.sha256 !== sha256) {
       throw new HttpError(403, 'capability', 'The capability is for something else.');
     }
@@ -203,13 +206,26 @@ export class HttpsServer {
     await pipeline(source, pace, response);
   }
 
+  /** How much of a result is here, of this node's. */
+  async #tellOffset(
+    sha256: string,
+    { nodeId }: Capability,
+    response: ServerResponse,
+  ): Promise<void> {
+    const { blobs } = this.#options;
+    const blob = { sha256, sizeBytes: Number.MAX_SAFE_INTEGER };
+    response.setHeader('upload-offset', await blobs.committed(senderOf(nodeId), blob));
+    response.end();
+  }
+
   async #put(sha256: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
     const capability = this.#capability(request);
-    const size = Number(request.headers['content-length']);
+    const length = Number(request.headers['content-length']);
+    const { offset, size } = contentRange(request.headers['content-range'], length);
     if (capability.kind !== 'put') {
       throw new HttpError(403, 'capability', 'The capability is for reading.');
     }
-    if (!Number.isSafeInteger(size) || size < 0) {
+    if (!Number.isSafeInteger(size) || length < 0) {
       throw new HttpError(411, 'length', 'A blob is sent with its content-length.');
     }
     if (size > capability.maxBytes) {
@@ -225,11 +241,31 @@ export class HttpsServer {
       if (isAsking) response.writeContinue();
       const pace = this.#pacer.stream(() => this.#options.siteRate(capability.nodeId), 'up');
       const pacing = pipeline(request, pace);
-      await Promise.all([this.#options.blobs.put(pace, sha256, size), pacing]);
+      const from = { sender: senderOf(capability.nodeId), offset };
+      const blob = { sha256, sizeBytes: size };
+      await Promise.all([this.#options.blobs.resume(pace, blob, from), pacing]);
     }
     response.writeHead(201);
     response.end();
   }
+}
+
+/** No researcher has such a name. */
+function senderOf(nodeId: string): string {
+  return `node ${nodeId}`;
+}
+
+/** What part of a blob comes; without a range all of it. */
+function contentRange(
+  text: string | undefined,
+  length: number,
+): { readonly offset: number; readonly size: number } {
+  if (text === undefined) return { offset: 0, size: length };
+  const [, first, last, all] = /^bytes (\d{1,15})-(\d{1,15})\/(\d{1,15})$/.exec(text) ?? [];
+  const [offset, size] = [Number(first), Number(all)];
+  const isRest = Number(last) === size - 1 && size - offset === length;
+  if (isRest) return { offset, size };
+  throw new HttpError(400, 'range', `Wanted the rest of a blob, found ${text} of ${length} bytes.`);
 }
 
 /** Where a Range asks to start; null: no range. Only `bytes=N-` is of use for resuming. */
@@ -246,6 +282,7 @@ const blobStatuses: Readonly<Record<string, number>> = {
   wrong_hash: 422,
   too_long: 422,
   too_short: 422,
+  offset: 409,
   disk_full: 507,
 };
 

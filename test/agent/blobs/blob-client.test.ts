@@ -150,6 +150,21 @@ describe('an upload', () => {
     expect(relay.bytesUp).toBeLessThan(10_000);
   });
 
+  test('that was cut goes on where the scheduler has it', async () => {
+    // More than sockets hold: some of it has arrived when the line is cut.
+    const large = randomBytes(24_000_000);
+    writeFileSync(file(), large);
+    const send = (): Promise<void> =>
+      client.upload(refTo(large), file(), { capability: rig.mayPut(large.length), signal: never });
+    relay.cutAfterBytesUp = 20_000_000;
+    await expect(send()).rejects.toMatchObject({ isFinal: false });
+    await relay.closed();
+    relay.reset();
+    await send();
+    expect(await rig.blobs.size(hashOf(large))).toBe(large.length);
+    expect(relay.bytesUp).toBeLessThan(large.length);
+  });
+
   test('of more than the lease may is refused before it is sent', async () => {
     const capability = rig.mayPut(1_000);
     const other = randomBytes(250_000);

@@ -11,6 +11,8 @@ export class Relay {
   bytesUp = 0;
   /** Lines are cut once when so many more bytes have come down. */
   cutAfterBytes = Number.POSITIVE_INFINITY;
+  /** The same, of bytes that have gone up. */
+  cutAfterBytesUp = Number.POSITIVE_INFINITY;
 
   private constructor(port: number) {
     this.#port = port;
@@ -54,7 +56,13 @@ export class Relay {
         far.destroy();
       });
     }
-    near.on('data', (part) => (this.bytesUp += part.length));
+    near.on('data', (part) => {
+      this.bytesUp += part.length;
+      this.cutAfterBytesUp -= part.length;
+      if (this.cutAfterBytesUp > 0) return;
+      this.cutAfterBytesUp = Number.POSITIVE_INFINITY;
+      near.destroy();
+    });
     far.on('data', (part) => {
       this.bytesDown += part.length;
       this.cutAfterBytes -= part.length;

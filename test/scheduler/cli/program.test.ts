@@ -1,13 +1,17 @@
 // The commands against a real scheduler, where the golden sessions do not look: what is sent, what
 // is kept on disk, endpoints that are not right, and the watching over restarts.
+import { createHash, randomBytes } from 'node:crypto';
 import { mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { JobState, TaskManifest } from '../../../proto/gen/punnet/v1/job.ts';
 import { openPki } from '../../../scheduler/adapters/pki/pki.ts';
 import { readContextFile, writeContextFile } from '../../../scheduler/cli/context.ts';
+import { Connection } from '../../../scheduler/cli/connection.ts';
+import { uploadMissing } from '../../../scheduler/cli/upload.ts';
 import { runProgram } from '../../../scheduler/cli/program.ts';
 import { debianArmhf, tinyElf } from '../bundle/tiny-elf.ts';
+import { Relay } from '../../agent/blobs/relay.ts';
 import { Rig } from '../../integration/rig.ts';
 
 let rig: Rig;
@@ -220,4 +224,26 @@ test('a bundle that misstates its architecture is refused before anything is upl
     /^\S+job\.yaml:\d+:\d+: bundles\["armv6l"\]: solve: wanted code for armv6l, /,
   );
   expect(err).not.toContain('uploaded');
+});
+
+test('an upload that is cut goes on where it was, by itself', async () => {
+  const context = await readContextFile(path.join(rig.data, 'operator.context'));
+  const relay = await Relay.start(Number(context.endpoint.split(':').at(-1)));
+  const connection = new Connection({ ...context, endpoint: `localhost:${relay.port}` });
+  try {
+    const source = randomBytes(8_000_000);
+    const blob = {
+      sha256: createHash('sha256').update(source).digest('hex'),
+      sizeBytes: source.length,
+    };
+    relay.cutAfterBytesUp = 6_000_000;
+    let sentBytes = 0;
+    await uploadMissing(connection, [{ blob, source }], (sent) => (sentBytes = sent));
+    expect(sentBytes).toBe(source.length);
+    expect(relay.cutAfterBytesUp).toBe(Number.POSITIVE_INFINITY);
+    expect(relay.bytesUp).toBeLessThan(12_000_000);
+  } finally {
+    connection.close();
+    relay.stop();
+  }
 });
