@@ -229,8 +229,8 @@ function allow(turn: Turn, allowance: Allowance): void {
 }
 
 /** What the scheduler must know at once; why in detail it hears with the next report. */
-function gist({ slots, memoryBytes, notAccepting }: Allowance): string {
-  return [slots, memoryBytes, notAccepting?.code].join(' ');
+function gist({ slots, memoryBytes, notAccepting, hoursEndMinute }: Allowance): string {
+  return [slots, memoryBytes, notAccepting?.code, hoursEndMinute].join(' ');
 }
 
 function endTasks(turn: Turn): void {

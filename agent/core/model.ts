@@ -71,6 +71,8 @@ export interface Allowance {
   readonly memoryBytes: number;
   readonly isAccepting: boolean;
   readonly notAccepting: { readonly code: string; readonly reason: string } | null;
+  /** The minute of the day at which the owner's hours end; null: they don't. */
+  readonly hoursEndMinute: number | null;
   /** Running tasks end too: outside the owner's hours, or far too hot. */
   readonly isEndingTasks: boolean;
 }

@@ -28,6 +28,7 @@ export const noAllowance: Allowance = {
   slots: 0,
   memoryBytes: 0,
   isAccepting: false,
+  hoursEndMinute: null,
   notAccepting: null,
   isEndingTasks: false,
 };

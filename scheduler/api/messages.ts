@@ -127,6 +127,7 @@ export function toNode(node: core.NodeSummary): Node {
         : {
             ...status,
             uplink: uplink === null ? undefined : { ...uplink, source: sources[uplink.source] },
+            hoursLeftMs: status.hoursLeftMs ?? undefined,
             notAccepting: refusal === null ? undefined : Refusal.fromPartial(refusal),
           },
     enrolledUnixMs: node.enrolledAt,

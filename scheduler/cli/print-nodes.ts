@@ -60,12 +60,18 @@ export function nodeText(io: CliIo, node: Node): string {
     ['LAN', safeText(inventory?.lan ?? '')],
     ['load', status === undefined ? '' : status.load.toFixed(2)],
     ['uplink', uplinkText(status?.uplink)],
+    ["owner's hours", hoursText(status?.hoursLeftMs)],
     ['leases', String(node.leases)],
     ['tasks', `${node.tasksSucceeded} succeeded, ${node.tasksFailed} failed`],
     ['agent', safeText(inventory?.agentVersion ?? '')],
     ['enrolled', timeText(node.enrolledUnixMs)],
     ['last heard', ageText(io, node.lastHeardUnixMs)],
   ]);
+}
+
+/** Empty when they don't end. */
+function hoursText(leftMs: number | undefined): string {
+  return leftMs === undefined ? '' : `ended in ${spanText(leftMs)} when it last reported`;
 }
 
 /** What matters most of it to whoever looks for a place. */

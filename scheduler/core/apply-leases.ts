@@ -267,6 +267,7 @@ function enterPhase(
   }
   if (phase === 'sending') {
     site.pendingWorkGhzSeconds = remaining(site.pendingWorkGhzSeconds, lease.workGhzSeconds);
+    node.pendingWorkGhzSeconds = remaining(node.pendingWorkGhzSeconds, lease.workGhzSeconds);
     lease.workGhzSeconds = 0;
     state.nodesToPlace.add(node.number);
   }

@@ -48,6 +48,8 @@ export function applyNodeFact(state: State, fact: NodeFact): void {
       if (fact.status !== null) {
         const slots = slotsOf(node);
         node.status = fact.status;
+        const { hoursLeftMs } = fact.status;
+        node.closesAt = hoursLeftMs === null ? null : instant(fact.at + hoursLeftMs);
         if (slotsOf(node) !== slots) sumCpu(state, siteOf(state, node));
       }
       break;
@@ -126,6 +128,8 @@ function enrol(state: State, fact: Extract<NodeFact, { kind: 'nodeEnrolled' }>):
     lastHeardAt: null,
     watchedSince: instant(0),
     status: null,
+    closesAt: null,
+    pendingWorkGhzSeconds: 0,
     leases: new Set(),
     sending: 0,
     consecutiveFailures: 0,

@@ -86,6 +86,7 @@ export function enterForce(state: State, job: JobRecord, lease: LeaseRecord): vo
   lease.claim = { workGhzSeconds: lease.workGhzSeconds, bits };
   countLease(state, lease, 1);
   site.pendingWorkGhzSeconds += lease.workGhzSeconds;
+  node.pendingWorkGhzSeconds += lease.workGhzSeconds;
   site.pendingDownBytes += lease.downBytes;
   site.pendingUpBytes += lease.upBytes;
   node.leases.add(lease.leaseId);
@@ -100,6 +101,7 @@ export function leaveForce(state: State, lease: LeaseRecord): void {
   if (!lease.isVoid && lease.phase === 'sending') node.sending -= 1;
   countLease(state, lease, -1);
   site.pendingWorkGhzSeconds = remaining(site.pendingWorkGhzSeconds, lease.workGhzSeconds);
+  node.pendingWorkGhzSeconds = remaining(node.pendingWorkGhzSeconds, lease.workGhzSeconds);
   site.pendingDownBytes = remaining(site.pendingDownBytes, lease.downBytes);
   site.pendingUpBytes = remaining(site.pendingUpBytes, lease.upBytes);
   if (lease.downBytes + lease.upBytes > 0) lookAtSite(state, site);

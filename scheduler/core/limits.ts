@@ -71,6 +71,8 @@ export const longestRestMs = 10 * 60_000;
 export const lossesPerTask = 30;
 /** Retries of a job that are told from new ones when they come again. */
 export const retriesRemembered = 16;
+/** A task must fit into the owner's hours with so many times the time that it is thought to need. */
+export const hoursMargin = 1.2;
 /** A forecast is made again after this: it moves slowly, and many may ask. */
 export const forecastAgeMs = 1_000;
 /** Active jobs of one list that get a forecast, the first ones: each may cost a look at all nodes. */

@@ -43,6 +43,8 @@ type SavedNode = Omit<
   | 'lastHeardAt'
   | 'watchedSince'
   | 'status'
+  | 'closesAt'
+  | 'pendingWorkGhzSeconds'
   | 'leases'
   | 'sending'
   | 'consecutiveFailures'
@@ -217,6 +219,8 @@ function wakeNode(saved: SavedNode): NodeRecord {
     lastHeardAt: null,
     watchedSince: instant(0),
     status: null,
+    closesAt: null,
+    pendingWorkGhzSeconds: 0,
     leases: new Set<LeaseId>(),
     sending: 0,
     consecutiveFailures: 0,

@@ -36,6 +36,10 @@ export interface NodeRecord {
   /** Since when its silence counts: the start, or when it became suspect; 0: not yet. */
   watchedSince: Instant;
   status: NodeStatus | null;
+  /** When its owner's hours end; null: they don't, or it has not said so. */
+  closesAt: Instant | null;
+  /** Of its leases in force that have not run to their end, GHz·s. */
+  pendingWorkGhzSeconds: number;
   readonly leases: Set<LeaseId>;
   /** Leases whose process has ended: they hold no slot. */
   sending: number;

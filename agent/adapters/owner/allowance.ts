@@ -1,6 +1,7 @@
 // What the owner's limits and the machine allow now. Pure: limits and readings in, an allowance out.
 
 import type { Allowance } from '../../core/index.ts';
+import { hoursEnd, isInHours } from './hours.ts';
 import type { Limits } from './limits.ts';
 
 export interface Readings {
@@ -31,6 +32,7 @@ export function allow(limits: Limits, readings: Readings): Allowance {
     memoryBytes,
     isAccepting: refusal === null,
     notAccepting: refusal,
+    hoursEndMinute: hoursEnd(limits.hours, readings.minuteOfDay),
     isEndingTasks: refusal !== null && isEnding(limits, readings),
   };
 }
@@ -59,18 +61,4 @@ function refuse(limits: Limits, readings: Readings): Allowance['notAccepting'] {
     return { code: 'disk_reserve', reason: 'its disk is full up to the reserve' };
   }
   return null;
-}
-
-function isInHours(hours: Limits['hours'], minute: number): boolean {
-  if (hours.length === 0) return true;
-  return hours.some(([from, to]) => {
-    const start = minutes(from);
-    const end = minutes(to);
-    return start <= end ? minute >= start && minute < end : minute >= start || minute < end;
-  });
-}
-
-function minutes(time: string): number {
-  const [hour = 0, minute = 0] = time.split(':').map(Number);
-  return 60 * hour + minute;
 }

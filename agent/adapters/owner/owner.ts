@@ -9,6 +9,7 @@ import { memoryForTasks } from '../probe/inventory.ts';
 import { readStatus } from '../probe/status.ts';
 import type { StateFolder } from '../state/state-folder.ts';
 import { allow } from './allowance.ts';
+import { hoursLeftMs } from './hours.ts';
 import { defaultLimits, readLimits, type Limits } from './limits.ts';
 
 /** A careful first value, as the scheduler has for a line nobody has described. */
@@ -103,6 +104,7 @@ export class Owner {
       isAccepting,
       notAccepting: notAccepting === null ? undefined : Refusal.fromPartial(notAccepting),
       slots,
+      hoursLeftMs: hoursLeftMs(this.#limits.hours, msOfDay(new Date())) ?? undefined,
     };
   }
 
@@ -116,6 +118,12 @@ export class Owner {
   #limitsChangedMs(): number {
     return statSync(this.#state.file('limits.json'), { throwIfNoEntry: false })?.mtimeMs ?? 0;
   }
+}
+
+/** Local time, as owners write their hours. */
+function msOfDay(now: Date): number {
+  const minutes = 60 * now.getHours() + now.getMinutes();
+  return 60_000 * minutes + 1_000 * now.getSeconds() + now.getMilliseconds();
 }
 
 /** The scheduler takes reasons of at most 256 characters. */

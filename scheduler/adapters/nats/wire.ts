@@ -116,6 +116,8 @@ function toStatus(status: proto.NodeStatus): NodeStatus {
         ? null
         : { code: text(notAccepting.code, 'code'), reason: text(notAccepting.reason, 'reason') },
     slots: slots(status.slots),
+    hoursLeftMs:
+      status.hoursLeftMs === undefined ? null : whole(status.hoursLeftMs, 'hours_left_ms'),
   };
 }
 

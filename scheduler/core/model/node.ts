@@ -41,6 +41,8 @@ export interface NodeStatus {
   readonly notAccepting: { readonly code: string; readonly reason: string } | null;
   /** Slots that the owner's limits leave. */
   readonly slots: number;
+  /** Until the owner's hours end; null: they don't. */
+  readonly hoursLeftMs: number | null;
 }
 
 export const nodeHealths = ['new', 'healthy', 'suspect', 'lost', 'quarantined', 'revoked'] as const;

@@ -5,6 +5,7 @@ import { bestBundle } from '../model/architecture.ts';
 import type { Instant } from '../model/ids.ts';
 import { nodeHealths } from '../model/node.ts';
 import type { JobRecord, NodeRecord } from '../state.ts';
+import { refuseHours } from './hours-left.ts';
 
 export interface Refusal {
   readonly code: string;
@@ -14,7 +15,13 @@ export interface Refusal {
 
 /** null: it fits, as far as the node is concerned; free slots are not looked at here. */
 export function refuseNode(job: JobRecord, node: NodeRecord, now: Instant): Refusal | null {
-  return refuseHealth(node) ?? refuseDraining(node) ?? refuseFit(job, node) ?? refuseNow(node, now);
+  return (
+    refuseHealth(node) ??
+    refuseDraining(node) ??
+    refuseFit(job, node) ??
+    refuseNow(node, now) ??
+    refuseHours(job, node, { now })
+  );
 }
 
 function refuseHealth(node: NodeRecord): Refusal | null {

@@ -19,6 +19,7 @@ import type { Balance, TaskCost } from './balance.ts';
 import { balanceWith } from './balance.ts';
 import { downBytesOf, loadOf, upBytesOf, workOf } from './estimate.ts';
 import { refuseNode } from './filter.ts';
+import { refuseHours } from './hours-left.ts';
 import { reasonCodes } from './reasons.ts';
 
 /** Grants leases and transfers for all that changed, and ends jobs whose tasks all have. */
@@ -85,6 +86,7 @@ class Placement {
   readonly #rows: number[] = [];
   readonly #effects: Effect[] = [];
   readonly #added = new Map<number, number>();
+  readonly #work = new Map<number, number>();
   readonly #loads = new Map<number, { work: number; down: number; up: number }>();
   readonly #cursors = new Map<number, number>();
   readonly #taken = new Map<number, number>();
@@ -141,7 +143,7 @@ class Placement {
     let kinds = 0;
     for (const job of jobs) {
       const taskIndex = this.#nextTask(job);
-      if (taskIndex === null || refuseNode(job, node, this.#now) !== null) continue;
+      if (taskIndex === null || this.#refuses(node, job)) continue;
       const load = loadOf(site, this.#loads.get(site.number));
       const balance = balanceWith(load, this.#costOf(node, job, taskIndex));
       if (balance === null) continue;
@@ -151,6 +153,14 @@ class Placement {
       }
     }
     return best === null ? null : { ...best, isOnly: kinds === 1 };
+  }
+
+  /** With what this round has given to the node already. */
+  #refuses(node: NodeRecord, job: JobRecord): boolean {
+    if (refuseNode(job, node, this.#now) !== null) return true;
+    const leases = this.#added.get(node.number) ?? 0;
+    const given = { leases, workGhzSeconds: this.#work.get(node.number) ?? 0 };
+    return leases > 0 && refuseHours(job, node, { now: this.#now, given }) !== null;
   }
 
   #costOf(node: NodeRecord, job: JobRecord, taskIndex: number): TaskCost {
@@ -190,6 +200,7 @@ class Placement {
     );
     const { nodeId } = node;
     this.#effects.push({ kind: 'grant', nodeId, leaseId: id, jobId: job.jobId, taskIndex });
+    this.#work.set(node.number, (this.#work.get(node.number) ?? 0) + workGhzSeconds);
     this.#added.set(node.number, (this.#added.get(node.number) ?? 0) + 1);
     this.#cursors.set(job.number, taskIndex + 1);
     this.#taken.set(job.number, (this.#taken.get(job.number) ?? 0) + 1);

@@ -3,6 +3,7 @@
 import type { JobRecord, NodeRecord } from '../state.ts';
 import type { Refusal } from './filter.ts';
 import { sizeText } from './filter.ts';
+import { minutesText } from './hours-left.ts';
 
 /** The refusal of a group of nodes, with what matters of all of them. */
 export function tellGroup(
@@ -38,6 +39,14 @@ export function tellGroup(
       const endsAt = Math.min(...nodes.map((node) => node.restsUntil));
       const left = Math.max(1, Math.ceil((endsAt - now) / 1_000));
       return { ...first, reason: `${first.reason} (the first one for another ${left} s)` };
+    }
+    case 'hours_left': {
+      const longest = Math.max(...nodes.map((node) => (node.closesAt ?? now) - now));
+      const what =
+        nodes.length === 1
+          ? first.reason
+          : `${first.reason} (the longest in ${minutesText(longest)})`;
+      return { ...first, reason: what };
     }
     default:
       return first;

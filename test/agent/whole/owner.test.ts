@@ -81,6 +81,21 @@ test('a mistake in the file is told everywhere; what runs goes on', async () => 
   await rig.punnet('cancel', jobId);
 });
 
+test('no task starts that would outlast the hours, and the researcher hears why', async () => {
+  const at = (minutes: number): string =>
+    new Date(Date.now() + minutes * 60_000).toTimeString().slice(0, 5);
+  setLimits(JSON.stringify({ hours: [[at(-60), at(30)]] }));
+  await rig.untilNode('home', ({ status }) => status?.hoursLeftMs !== undefined);
+  const { jobId } = await rig.submit(
+    rig.jobFile('true', { tasks: { count: 1 }, profile: { work: '100 GHz*h' }, timeout: '1 h' }),
+  );
+  expect((await rig.punnet('explain', jobId)).out).toMatch(
+    /its owner's hours end in (29|30|31) min, and a task needs 1 h/,
+  );
+  setLimits('{}');
+  await rig.untilSucceeded(jobId);
+});
+
 test('outside the hours the running task ends, and waits for another node', async () => {
   const jobId = await endlessJob();
   await untilStatus(/, running/);

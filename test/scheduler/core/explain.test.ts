@@ -12,6 +12,7 @@ const status: NodeStatus = {
   diskAvailableBytes: 9e9,
   temperatureC: 40,
   uplink: null,
+  hoursLeftMs: null,
   isAccepting: true,
   notAccepting: null,
   slots: 4,

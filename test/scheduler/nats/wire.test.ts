@@ -51,6 +51,15 @@ test('a whole message becomes a command', () => {
   });
 });
 
+test.each([
+  [undefined, null],
+  [0, 0],
+  [90_000, 90_000],
+])("the owner's hours: %s is %s", (hoursLeftMs, known) => {
+  const decoded = decode({ report: { status: { ...status, hoursLeftMs }, inventory, held: [] } });
+  expect(decoded).toMatchObject({ command: { status: { hoursLeftMs: known } } });
+});
+
 test('fields that this version does not know are passed over', () => {
   // Field 1000 with a varint, field 1001 with two bytes: what a newer agent may send.
   const unknown = [0xc0, 0x3e, 0x2a, 0xca, 0x3e, 0x02, 0x68, 0x69];
@@ -108,6 +117,11 @@ test.each([
   ['a load that is no number', report({ status: { ...status, load: NaN } }), /^load: /],
   ['infinite load', report({ status: { ...status, load: Infinity } }), /^load: /],
   ['a node as hot as an oven', report({ status: { ...status, temperatureC: 301 } }), /^temp/],
+  [
+    'hours that ended before now',
+    report({ status: { ...status, hoursLeftMs: -1 } }),
+    'hours_left_ms: want a whole number',
+  ],
   ['a thousand slots', report({ status: { ...status, slots: 1_000 } }), 'slots: want up to 512'],
   [
     'an architecture of a newer version',

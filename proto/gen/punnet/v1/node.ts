@@ -48,6 +48,8 @@ export interface NodeStatus {
     | undefined;
   /** Slots the owner's limits leave. */
   slots: number;
+  /** Until the owner's hours end, and running tasks with them. Not set: they don't end. */
+  hoursLeftMs?: number | undefined;
 }
 
 function createBaseInventory(): Inventory {
@@ -247,6 +249,7 @@ function createBaseNodeStatus(): NodeStatus {
     isAccepting: false,
     notAccepting: undefined,
     slots: 0,
+    hoursLeftMs: undefined,
   };
 }
 
@@ -275,6 +278,9 @@ export const NodeStatus: MessageFns<NodeStatus> = {
     }
     if (message.slots !== 0) {
       writer.uint32(64).int32(message.slots);
+    }
+    if (message.hoursLeftMs !== undefined) {
+      writer.uint32(72).int64(message.hoursLeftMs);
     }
     return writer;
   },
@@ -356,6 +362,14 @@ export const NodeStatus: MessageFns<NodeStatus> = {
             message.slots = reader.int32();
             continue;
           }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.hoursLeftMs = longToNumber(reader.int64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -385,6 +399,7 @@ export const NodeStatus: MessageFns<NodeStatus> = {
       ? Refusal.fromPartial(object.notAccepting)
       : undefined;
     message.slots = object.slots ?? 0;
+    message.hoursLeftMs = object.hoursLeftMs ?? undefined;
     return message;
   },
 };
