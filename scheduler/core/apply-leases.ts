@@ -1,6 +1,6 @@
 // How facts about leases, their ends and their transfers change the state.
 
-import { attemptsOf, heirOf } from './attempts.ts';
+import { attemptsOf, backupOf, heirOf } from './attempts.ts';
 import { stateCode, taskState, writeResult } from './columns.ts';
 import type { Fact } from './facts.ts';
 import {
@@ -114,7 +114,7 @@ function nameLease(job: JobRecord, lease: LeaseRecord, reason: number): void {
   job.tasks.reason[lease.taskIndex] = reason;
 }
 
-/** Another attempt of the task has ended badly: this one is the task's from now on. */
+/** The other attempt of the task has ended badly, or this one has won: it is the task's now. */
 function inherit(state: State, job: JobRecord, heir: LeaseRecord): void {
   if (job.tasks.lease[heir.taskIndex] === heir.leaseId) return;
   job.backups.delete(heir.taskIndex);
@@ -136,7 +136,10 @@ function endAttempt(
   // A task that stays leased goes on with its other attempt; one that has ended needs none.
   const heir = nextState === 'leased' ? heirOf(state, job, lease) : undefined;
   if (heir === undefined) {
+    const isBackup = backupOf(state, job, index) === lease;
     for (const rival of attemptsOf(state, job, index)) if (rival !== lease) dropLease(state, rival);
+    // The columns tell when and why the attempt that ended the task was placed.
+    if (isBackup) inherit(state, job, lease);
   }
   dropLease(state, lease);
   const workGhzSeconds = (cpuMs / 1000) * node.inventory.speedGhz;

@@ -1,10 +1,10 @@
 // How values look: units, colours only where they belong, and explanations with several hindrances.
 import { expect, test } from 'vitest';
-import { TaskCounts } from '../../../proto/gen/punnet/v1/job.ts';
+import { Task, TaskCounts } from '../../../proto/gen/punnet/v1/job.ts';
 import { ExplainJobResponse } from '../../../proto/gen/punnet/v1/job_service.ts';
 import type { CliIo } from '../../../scheduler/cli/io.ts';
 import { liveLine } from '../../../scheduler/cli/live-line.ts';
-import { explanationText, stateText } from '../../../scheduler/cli/print-jobs.ts';
+import { explanationText, stateText, tasksText } from '../../../scheduler/cli/print-jobs.ts';
 import {
   bytesText,
   countText,
@@ -100,6 +100,13 @@ attic   2      0           12 s  0 s         0 s  cpu
 school  4      0           3 s   1 min 35 s  0 s  uplink down
 `,
   );
+});
+
+test('a task is told with the node of its backup attempt', () => {
+  const task = Task.fromPartial({ index: 3, state: 3, nodeName: 'attic', siteId: 'home' });
+  const text = tasksText(new Terminal(false), [{ ...task, backupNodeName: 'school' }]);
+  expect(text).toContain('attic (backup: school)  home');
+  expect(tasksText(new Terminal(false), [task])).not.toContain('backup');
 });
 
 test('a live line is drawn over on a terminal, and told now and then in a pipe', () => {

@@ -116,6 +116,10 @@ describe('with two attempts of a task', () => {
     core.end(winner, won, 'succeeded');
     expect(core.take('cancel')).toMatchObject([{ nodeId: loser, leaseId: lost }]);
     expect(core.view.task(job, 0)).toMatchObject({ nodeName: winner, backupNodeName: '' });
+    const why = core.view.task(job, 0)?.placement ?? '';
+    expect(why.includes('backup')).toBe(winner === 'fast');
+    const grantedAt = core.view.task(job, 0)?.leasedAt ?? 0;
+    expect(grantedAt - (core.view.job(job)?.submittedAt ?? 0) > 0).toBe(winner === 'fast');
     core.take('acknowledge');
     core.end(loser, lost, 'succeeded');
     expect(core.take('acknowledge')).toMatchObject([{ leaseId: lost }]);
@@ -145,7 +149,9 @@ describe('with two attempts of a task', () => {
     expect(countsOf(core)).toMatchObject({ failed: 1, running: 0 });
     expect(core.view.task(job, 0)?.failures).toBe(2);
   });
+});
 
+describe('when more than an attempt ends', () => {
   it('the loss of both nodes in one moment makes the task wait again', () => {
     const { core, first, second } = withBackup();
     core.wait(8 * 60_000);
