@@ -143,7 +143,7 @@ async function start(config: Config, log: pino.Logger, stops: Stops): Promise<vo
   stops.push(() => https.stop());
   const { keyPem, certificatePem } = pki;
   await listening('--grpc-port', ports.grpc, () =>
-    api.start({ host: config.host, port: ports.grpc, keyPem, certificatePem }),
+    api.start({ host: urlHost(config.host), port: ports.grpc, keyPem, certificatePem }),
   );
   stops.push(() => api.stop());
   await letOperatorIn(config, loop, { pki, endpoint: urls.endpoint });

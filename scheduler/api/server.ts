@@ -53,6 +53,7 @@ export class ApiServer {
 
   /** Listens; resolves with the port. Rejects when the port is in use. */
   async start(options: {
+    /** As in an address: IPv6 in brackets. */
     readonly host: string;
     readonly port: number;
     readonly keyPem: string;
@@ -63,9 +64,8 @@ export class ApiServer {
       cert_chain: Buffer.from(options.certificatePem),
     };
     const credentials = ServerCredentials.createSsl(null, [pair]);
-    const host = options.host.includes(':') ? `[${options.host}]` : options.host;
     return new Promise((resolve, reject) => {
-      this.#server.bindAsync(`${host}:${options.port}`, credentials, (error, port) =>
+      this.#server.bindAsync(`${options.host}:${options.port}`, credentials, (error, port) =>
         error === null ? resolve(port) : reject(error),
       );
     });

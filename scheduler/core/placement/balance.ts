@@ -45,17 +45,18 @@ export function linkSecondsOf(
 /** The balance with one more task; null when the slot had better stay idle. */
 export function balanceWith(load: SiteLoad, cost: TaskCost): Balance | null {
   const cpuSeconds = (load.workGhzSeconds + cost.workGhzSeconds) / load.cpuGhz;
-  const linkBefore = Math.max(load.downBits / load.downBps, load.upBits / load.upBps);
-  const linkSeconds = Math.max(
-    (load.downBits + cost.downBits) / load.downBps,
-    (load.upBits + cost.upBits) / load.upBps,
-  );
+  const linkBefore = longerOf(linkSecondsOf(load));
+  const linkSeconds = longerOf(linkSecondsOf(load, cost));
   const addsLink = Math.max(cost.downBits / load.downBps, cost.upBits / load.upBps);
   const addsCpu = cost.workGhzSeconds / load.cpuGhz;
   // A thin line that has enough to do takes no more of what it is bad at; an idle one always may,
   // or a task that fits nowhere better would wait for ever.
   if (linkBefore > 0 && linkSeconds > linkWindowSeconds && addsLink > addsCpu) return null;
   return { cpuSeconds, linkSeconds, imbalance: imbalanceOf(cpuSeconds, linkSeconds) };
+}
+
+function longerOf({ down, up }: ReturnType<typeof linkSecondsOf>): number {
+  return Math.max(down, up);
 }
 
 /** Relative: in seconds, a site short of CPU would like small tasks best, whatever they are made of. */
