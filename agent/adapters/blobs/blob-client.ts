@@ -16,6 +16,8 @@ export { BlobClientError };
 
 /** Requests at a time and direction: the two that the scheduler grants, and a small one. */
 const concurrency = 3;
+/** Hashes that are remembered as checked; more are checked again. */
+const checkedKept = 4_096;
 
 export interface BlobClientOptions {
   readonly folder: string;
@@ -30,6 +32,8 @@ export class BlobClient {
   readonly #pacer: UplinkPacer;
   readonly #http: BlobHttp;
   readonly #queues = { down: new PQueue({ concurrency }), up: new PQueue({ concurrency }) };
+  /** Found to be what their names say since this agent started: SD cards flip bits. */
+  readonly #checked = new Set<string>();
   /** One fetch of the same blob at a time. */
   readonly #fetching = new Map<string, SharedWork<string>>();
 
@@ -89,7 +93,7 @@ export class BlobClient {
 
   async #fetch(grant: BlobGrant, signal: AbortSignal): Promise<string> {
     const file = this.fileOf(grant.sha256);
-    if (await this.#has(grant)) {
+    if ((await this.#has(grant)) && (await this.#isRight(grant.sha256))) {
       // Its last use, for the order in which old ones are removed.
       await utimes(file, new Date(), new Date());
       return file;
@@ -108,7 +112,24 @@ export class BlobClient {
     await handle.sync();
     await handle.close();
     await rename(part, file);
+    this.#remember(grant.sha256);
     return file;
+  }
+
+  /** Whether a file of before this agent's start is what its name says; it goes if it is not. */
+  async #isRight(sha256: string): Promise<boolean> {
+    if (this.#checked.has(sha256)) return true;
+    if ((await hashFile(this.fileOf(sha256))) !== sha256) {
+      await rm(this.fileOf(sha256));
+      return false;
+    }
+    this.#remember(sha256);
+    return true;
+  }
+
+  #remember(sha256: string): void {
+    if (this.#checked.size >= checkedKept) this.#checked.clear();
+    this.#checked.add(sha256);
   }
 
   async #download(

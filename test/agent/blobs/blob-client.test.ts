@@ -41,8 +41,7 @@ afterAll(async () => {
 beforeEach(async () => {
   rate = null;
   folder = mkdtempSync(join(tmpdir(), 'punnet-blobs-'));
-  const url = `https://localhost:${relay.port}`;
-  client = new BlobClient({ folder, url, ca: rig.caPem, rateOf: () => rate });
+  client = newClient();
   await client.start();
   relay.reset();
 });
@@ -50,6 +49,11 @@ afterEach(() => {
   client.stop();
   rmSync(folder, { recursive: true });
 });
+
+function newClient(): BlobClient {
+  const url = `https://localhost:${relay.port}`;
+  return new BlobClient({ folder, url, ca: rig.caPem, rateOf: () => rate });
+}
 
 function refTo(content: Buffer): { readonly sha256: string; readonly sizeBytes: number } {
   return { sha256: hashOf(content), sizeBytes: content.length };
@@ -120,6 +124,19 @@ describe('a fetch', () => {
     await client.fetch(grant, never);
     expect(performance.now() - startedMs).toBeGreaterThan(1_000);
   });
+});
+
+test('a fetch of what flipped on the card while no agent ran brings it again', async () => {
+  const file = await client.fetch(grant, never);
+  const damaged = Buffer.from(bytes);
+  damaged[200_000] = (damaged[200_000] ?? 0) ^ 1;
+  writeFileSync(file, damaged);
+  client.stop();
+  client = newClient();
+  expect(readFileSync(await client.fetch(grant, never))).toEqual(bytes);
+  relay.reset();
+  await client.fetch(grant, never);
+  expect(relay.bytesDown).toBe(0);
 });
 
 describe('an upload', () => {
