@@ -38,8 +38,8 @@ export function nodesText(io: CliIo, nodes: readonly Node[]): string {
   return table(io, head, rows) + hint;
 }
 
-/** One node in full. */
-export function nodeText(io: CliIo, node: Node): string {
+/** One node in full, with the uplink of its site: what is declared there counts, not the node's guess. */
+export function nodeText(io: CliIo, node: Node, uplink: UplinkRate | undefined): string {
   const { inventory, status } = node;
   const refusal = status?.notAccepting;
   const isRefusing = status !== undefined && !status.isAccepting;
@@ -59,7 +59,7 @@ export function nodeText(io: CliIo, node: Node): string {
     ['sandbox', inventory?.sandbox ?? ''],
     ['LAN', safeText(inventory?.lan ?? '')],
     ['load', status === undefined ? '' : status.load.toFixed(2)],
-    ['uplink', uplinkText(status?.uplink)],
+    ["site's uplink", uplinkText(uplink)],
     ["owner's hours", hoursText(status?.hoursLeftMs)],
     ['leases', String(node.leases)],
     ['tasks', `${node.tasksSucceeded} succeeded, ${node.tasksFailed} failed`],

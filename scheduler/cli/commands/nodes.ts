@@ -58,7 +58,9 @@ function addNodes(program: Command, session: Session): void {
     .action(async (name: string) => {
       await session.connected(async (connection) => {
         const found = await connection.findNode(name);
-        await session.show(nodeKind, found, () => nodeText(io, found));
+        const getSite = connection.sites.getSite.bind(connection.sites);
+        const { site } = await connection.call(getSite, { siteId: found.siteId });
+        await session.show(nodeKind, found, () => nodeText(io, found, site?.uplink));
       });
     });
   node

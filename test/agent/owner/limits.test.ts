@@ -1,6 +1,6 @@
 // The owner's limits: each is read, and a mistake is told by its field; what follows from them.
 
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
@@ -108,4 +108,10 @@ test('slots and memory are the least of what owner and node have', () => {
   expect(allow(some, readings)).toMatchObject({ slots: 3, memoryBytes: 500 });
   const many = { ...defaultLimits, slots: 9, memoryBytes: 9_000 };
   expect(allow(many, readings)).toMatchObject({ slots: 4, memoryBytes: 800 });
+});
+
+test('the page for owners names each limit, and no other', () => {
+  const page = readFileSync(join(import.meta.dirname, '../../../docs/volunteering.md'), 'utf8');
+  const named = [...page.matchAll(/^\| `(\w+)` /gm)].map(([, name]) => name);
+  expect(named).toEqual(Object.keys(defaultLimits));
 });
