@@ -6,7 +6,7 @@ import type { ApiDeps } from './deps.ts';
 import { asApiError } from './errors.ts';
 
 /** A call of these changes nothing; whatever else there is, or will be, is recorded. */
-const reading = /\/(Get|List|Watch|Explain|Find|Query)[A-Z]\w*$/;
+const reading = /\/(Get|List|Watch|Explain|Find|Query|Try)[A-Z]\w*$/;
 
 const idFields = ['jobId', 'nodeId', 'tokenId', 'siteId', 'name'] as const;
 

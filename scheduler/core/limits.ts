@@ -75,8 +75,9 @@ export const retriesRemembered = 16;
 export const hoursMargin = 1.2;
 /** A forecast is made again after this: it moves slowly, and many may ask. */
 export const forecastAgeMs = 1_000;
-/** Active jobs of one list that get a forecast, the first ones: each may cost a look at all nodes. */
-export const forecastsPerList = 100;
+/** Active jobs of one list that get a forecast, the first ones: each looks at all sites, which takes
+ * about 1 ms for 1,000 of them. */
+export const forecastsPerList = 50;
 /** Ways to fail that are told, and tasks that are named for each: more nobody reads. */
 export const failureGroups = 20;
 export const failureExamples = 5;

@@ -59,6 +59,8 @@ test('every change is in the audit log, with who, what and how it ended', async 
   const made = await rig.punnet('token', 'create', '--researcher', 'ada');
   expect(made.code).toBe(0);
   expect((await rig.punnet('site', 'set', 'here', '--share', '50%')).code).toBe(0);
+  const trial = rig.jobFile('true', { tasks: { count: 1 } });
+  expect((await rig.punnet('submit', trial, '--dry-run')).code).toBe(0);
   const { tokens } = rig.connection;
   const revoke = rig.connection.call(tokens.revokeToken.bind(tokens), { tokenId: 'tnone' });
   await expect(revoke).rejects.toThrow(/tnone/);
@@ -75,7 +77,7 @@ test('every change is in the audit log, with who, what and how it ended', async 
   expect(rows).toContain('operator | operator | NodeService/UndrainNode | site here | done');
   expect(rows).toContain(`node | one | EnrolNode | node ${node} | done`);
   expect(rows.some((row) => /SubmitJob \| job \w+ \| done/.test(row))).toBe(true);
-  expect(rows.filter((row) => /List|Get|Watch/.test(row))).toEqual([]);
+  expect(rows.filter((row) => /List|Get|Watch|Try/.test(row))).toEqual([]);
   expect(entries.every(({ tokenId }) => tokenId !== '')).toBe(true);
   // The secret of the token that was just made, and of all others.
   const secret = /pnt_[0-9a-f]{32}/.exec(made.out + made.err)?.[0] ?? '?';

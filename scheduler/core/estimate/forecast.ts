@@ -11,6 +11,7 @@ import type { JobTemplate } from '../model/job.ts';
 import { slotsOf } from '../leases.ts';
 import { workOf } from '../placement/estimate.ts';
 import { refuseFit } from '../placement/filter.ts';
+import type { Capacity } from '../queue/share.ts';
 import type { JobRecord, NodeRecord, SiteRecord, State } from '../state.ts';
 import { mustHave } from '../state.ts';
 import type { Forecast } from '../view.ts';
@@ -67,8 +68,9 @@ export class Forecasts {
     const leased = this.#onNodes.longest.get(job.number) ?? 0;
     if (job.waiting === 0) return { endsAt: later(now, leased), boundBy: 'cpu', basis };
     const sites = this.#ratesFor(job);
-    const bits = bitsOf(job);
-    const demand = { tasks: job.waiting, workGhzSeconds: workOf(job), ...bits };
+    const { downBits, upBits, sharedBits } = bitsOf(job);
+    const workGhzSeconds = workOf(job);
+    const demand = { tasks: job.waiting, workGhzSeconds, downBits, upBits, sharedBits };
     const { seconds, boundBy } = finishOf(sites, demand);
     if (seconds === Number.POSITIVE_INFINITY) return { endsAt: null, boundBy, basis };
     return { endsAt: later(now, Math.max(seconds, leased)), boundBy, basis };
@@ -78,18 +80,9 @@ export class Forecasts {
   #ratesFor(job: JobRecord): readonly SiteRate[] {
     const ahead = aheadOf(this.#state, job);
     const { capacity } = this.#state;
-    return this.#fitsFor(job.template).map(({ site, cpuGhz, slotGhz }) => {
-      const fitting = cpuGhz / site.cpuGhz;
-      const cpuPart = site.cpuGhz / capacity.cpuGhz;
-      const done = this.#onNodes.done.get(site.number) ?? 0;
-      const inHand = Math.max(0, site.pendingWorkGhzSeconds - done);
-      return {
-        ...{ cpuGhz, slotGhz },
-        downBps: site.share * site.downBps,
-        upBps: site.share * site.upBps,
-        workGhzSeconds: fitting * (inHand + ahead.workGhzSeconds * cpuPart),
-        ...linkAhead(site, ahead, capacity.linkBps),
-      };
+    return this.#fitsFor(job.template).map((fit) => {
+      const done = this.#onNodes.done.get(fit.site.number) ?? 0;
+      return rateOf(fit, { ahead, capacity, done });
     });
   }
 
@@ -124,13 +117,23 @@ function isFit(node: NodeRecord, template: JobTemplate): boolean {
   return refuseFit({ template }, node) === null;
 }
 
-function linkAhead(
-  site: SiteRecord,
-  ahead: Claims,
-  linkBps: number,
-): { readonly downBits: number; readonly upBits: number } {
-  const linkPart = (site.share * (site.downBps + site.upBps)) / linkBps;
+/** One plain literal: with spreads a thousand sites take a hundred times as long. */
+function rateOf(
+  { site, cpuGhz, slotGhz }: Fit,
+  before: { readonly ahead: Claims; readonly capacity: Capacity; readonly done: number },
+): SiteRate {
+  const { ahead, capacity, done } = before;
+  const downBps = site.share * site.downBps;
+  const upBps = site.share * site.upBps;
+  const inHand = Math.max(0, site.pendingWorkGhzSeconds - done);
+  const work = inHand + (ahead.workGhzSeconds * site.cpuGhz) / capacity.cpuGhz;
+  const linkPart = (downBps + upBps) / capacity.linkBps;
   return {
+    cpuGhz,
+    slotGhz,
+    downBps,
+    upBps,
+    workGhzSeconds: (cpuGhz / site.cpuGhz) * work,
     downBits: 8 * site.pendingDownBytes + ahead.downBits * linkPart,
     upBits: 8 * site.pendingUpBytes + ahead.upBits * linkPart,
   };

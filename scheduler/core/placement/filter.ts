@@ -109,7 +109,16 @@ function refuseNow(node: NodeRecord, now: Instant): Refusal | null {
 
 const otherCodes: ReadonlySet<string> = new Set([
   ...nodeHealths.map((health) => `node_${health}`),
-  ...['node_unheard', 'draining', 'architecture', 'memory', 'disk', 'not_accepting', 'resting'],
+  ...[
+    'node_unheard',
+    'draining',
+    'architecture',
+    'memory',
+    'disk',
+    'not_accepting',
+    'resting',
+    'hours_left',
+  ],
 ]);
 
 /** The code, or "other" for one that an agent made up: whoever counts by code needs few of them. */

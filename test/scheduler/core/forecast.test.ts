@@ -112,7 +112,7 @@ test('a dry run tells who fits, who does not and when it would end, and changes 
       { siteId: 'home', nodes: 1, fitting: 1 },
       { siteId: 'school', nodes: 1, fitting: 0 },
     ],
-    forecast: { endsAt: core.nowMs + 100_000, boundBy: 'cpu' },
+    forecast: { boundBy: 'cpu', basis: 'declared' },
   });
   expect(JSON.stringify([...core.state.jobs.values()])).toBe(before);
   expect(core.state.nextJobNumber).toBe(0);
