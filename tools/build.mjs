@@ -1,7 +1,8 @@
-// Builds dist/: the scheduler and CLI by tsc, the agent as one file by esbuild.
+// Builds dist/: the scheduler and CLI by tsc; the agent, and the CLI for a laptop alone, as one file
+// each by esbuild.
 
 import { spawnSync } from 'node:child_process';
-import { chmodSync, copyFileSync, mkdirSync, rmSync } from 'node:fs';
+import { chmodSync, copyFileSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { build } from 'esbuild';
 
 rmSync('dist', { recursive: true, force: true });
@@ -23,7 +24,36 @@ await build({
   alias: { systeminformation: './node_modules/systeminformation/lib/system.js' },
   logLevel: 'warning',
 });
+/** A file alone has no other beside it: the descriptors go into it. */
+const embedDescriptors = {
+  name: 'embed-descriptors',
+  setup({ onLoad }) {
+    onLoad({ filter: /cli\/descriptors\.ts$/ }, ({ path }) => {
+      const bytes = readFileSync('proto/gen/descriptors.binpb').toString('base64');
+      const source = readFileSync(path, 'utf8');
+      const contents = source.replace('readFileSync(file)', `Buffer.from('${bytes}', 'base64')`);
+      if (contents === source) throw new Error(`${path}: readFileSync(file) is not there`);
+      return { contents, loader: 'ts' };
+    });
+  },
+};
+await build({
+  entryPoints: ['scheduler/cli/main.ts'],
+  outfile: 'dist/punnet.mjs',
+  bundle: true,
+  minify: true,
+  platform: 'node',
+  target: 'node20',
+  format: 'esm',
+  // Packages of the older kind ask for Node's modules by require.
+  banner: {
+    js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);",
+  },
+  plugins: [embedDescriptors],
+  logLevel: 'warning',
+});
 for (const file of [
+  'dist/punnet.mjs',
   'dist/scheduler/main.js',
   'dist/scheduler/cli/main.js',
   'dist/punnet-agent.cjs',

@@ -1,5 +1,4 @@
 // How values look: tables, sizes, rates, times. Colours only on a terminal and without NO_COLOR.
-import type { JsonValue } from '@bufbuild/protobuf';
 import Table from 'cli-table3';
 import pc from 'picocolors';
 import type { CliIo } from './io.ts';
@@ -48,11 +47,6 @@ export function facts(io: CliIo, pairs: readonly (readonly [string, string])[]):
   const shown = pairs.filter(([, value]) => value !== '');
   const width = Math.max(...shown.map(([name]) => name.length));
   return shown.map(([name, value]) => `${paint.dim(name.padEnd(width))}  ${value}\n`).join('');
-}
-
-/** Pretty JSON with a line end. */
-export function json(value: JsonValue): string {
-  return JSON.stringify(value, undefined, 2) + '\n';
 }
 
 /** "1 file", "2 files". */

@@ -9,7 +9,8 @@ import { addSubmitCommand } from './commands/submit.ts';
 import { addNodeCommands } from './commands/nodes.ts';
 import { addResearcherCommands } from './commands/researchers.ts';
 import { addTokenCommands } from './commands/tokens.ts';
-import { CliError, exitCodes } from './errors.ts';
+import { badInput, CliError, exitCodes } from './errors.ts';
+import { forms, formProblem } from './form-names.ts';
 import type { CliIo } from './io.ts';
 import { Session } from './session.ts';
 
@@ -38,6 +39,10 @@ export async function runProgram(args: readonly string[], io: CliIo): Promise<nu
   addTokenCommands(program, session);
   addAuditCommand(program, session);
   addContextCommands(program, session);
+  program.hook('preAction', (_, command) => {
+    const problem = formProblem(session.form, command.name());
+    if (problem !== null) throw badInput(problem);
+  });
   try {
     await program.parseAsync([...args], { from: 'user' });
     return session.exitCode;
@@ -49,9 +54,7 @@ export async function runProgram(args: readonly string[], io: CliIo): Promise<nu
 function configure(program: Command, io: CliIo): void {
   program
     .description('Runs jobs on a federation of donated Raspberry Pis.')
-    .addOption(
-      new Option('--output <form>', 'how to print').choices(['table', 'json']).default('table'),
-    )
+    .addOption(new Option('--output <form>', 'how to print').choices(forms).default('table'))
     .option('--context <file|name>', 'the context to use instead of the current one')
     .configureOutput({ writeOut: io.out, writeErr: io.err })
     .exitOverride()

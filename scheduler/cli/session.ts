@@ -4,8 +4,8 @@ import type { JsonValue } from '@bufbuild/protobuf';
 import { Connection } from './connection.ts';
 import { findContext } from './context.ts';
 import type { Codec } from './descriptors.ts';
+import { forms, type Form } from './form-names.ts';
 import type { CliIo } from './io.ts';
-import { json } from './print.ts';
 
 /** A message of the contract: its name in punnet.v1, and its codec. */
 export interface Kind<T> {
@@ -24,8 +24,14 @@ export class Session {
     this.#program = program;
   }
 
+  /** The value of --output. */
+  get form(): Form {
+    const value: unknown = this.#program.opts()['output'];
+    return forms.find((form) => form === value) ?? 'table';
+  }
+
   get isJson(): boolean {
-    return this.#program.opts()['output'] === 'json';
+    return this.form === 'json';
   }
 
   /** The value of --context. */
@@ -44,16 +50,19 @@ export class Session {
     }
   }
 
-  /** Prints a message as JSON, or what `text` makes of it. */
+  /** Prints a message in the chosen form, or what `text` makes of it. */
   async show<T>(kind: Kind<T>, message: T, text: () => string): Promise<void> {
-    if (!this.isJson) return this.io.out(text());
+    if (this.form === 'table') return this.io.out(text());
     // Loaded when it is wanted only: it is a large part of a command's start.
     const { messageToJson } = await import('./descriptors.ts');
-    this.io.out(json(messageToJson(kind.name, kind.codec, message)));
+    const { formText } = await import('./forms.ts');
+    this.io.out(formText(this.form, messageToJson(kind.name, kind.codec, message)));
   }
 
-  /** Prints plain JSON, or what `text` makes. */
-  showValue(value: JsonValue, text: () => string): void {
-    this.io.out(this.isJson ? json(value) : text());
+  /** Prints a plain value in the chosen form, or what `text` makes. */
+  async showValue(value: JsonValue, text: () => string): Promise<void> {
+    if (this.form === 'table') return this.io.out(text());
+    const { formText } = await import('./forms.ts');
+    this.io.out(formText(this.form, value));
   }
 }

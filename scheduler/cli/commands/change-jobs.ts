@@ -62,6 +62,6 @@ async function deleteJob(session: Session, name: string): Promise<void> {
   await session.connected(async (connection) => {
     const { jobId } = await connection.findJob(name);
     await connection.call(connection.jobs.deleteJob.bind(connection.jobs), { jobId });
-    session.showValue({ jobId }, () => `deleted ${jobId}\n`);
+    await session.showValue({ jobId }, () => `deleted ${jobId}\n`);
   });
 }

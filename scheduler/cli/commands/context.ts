@@ -28,7 +28,7 @@ export function addContextCommands(program: Command, session: Session): void {
       const isCurrent = await addContext(io.env, added);
       const use = `"punnet context use ${added.name}" makes it the current one`;
       const hint = isCurrent ? 'it is the current one' : use;
-      session.showValue(
+      await session.showValue(
         { name: added.name, endpoint: added.endpoint, isCurrent },
         () => `added context ${added.name} (${added.endpoint}): ${hint}\n`,
       );
@@ -45,7 +45,7 @@ export function addContextCommands(program: Command, session: Session): void {
         found.push({ name, endpoint, isCurrent: name === current });
       }
       const rows = found.map((c) => [c.isCurrent ? '*' : ' ', c.name, c.endpoint]);
-      session.showValue(found, () =>
+      await session.showValue(found, () =>
         rows.length === 0
           ? 'no contexts: "punnet context add FILE"\n'
           : table(io, [' ', 'name', 'endpoint'], rows),
@@ -57,7 +57,7 @@ export function addContextCommands(program: Command, session: Session): void {
     .addHelpText('after', '\nExample:\n  punnet context use alice')
     .action(async (name: string) => {
       await useContext(io.env, name);
-      session.showValue({ name }, () => `now using context ${name}\n`);
+      await session.showValue({ name }, () => `now using context ${name}\n`);
     });
   context
     .command('show')
@@ -65,7 +65,7 @@ export function addContextCommands(program: Command, session: Session): void {
     .addHelpText('after', '\nExample:\n  punnet context show')
     .action(async () => {
       const { name, endpoint } = await findContext(io.env, session.contextOption);
-      session.showValue({ name, endpoint }, () =>
+      await session.showValue({ name, endpoint }, () =>
         facts(io, [
           ['name', name],
           ['endpoint', endpoint],

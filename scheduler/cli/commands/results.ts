@@ -72,7 +72,7 @@ async function fetch(session: Session, name: string, options: FetchFlags): Promi
         ? fetchToTheEnd(session, connection, { jobId: job.jobId, ...how })
         : fetchOutputs(connection, job.jobId, how);
     const sum = await fetching.finally(() => line.end(''));
-    session.showValue({ to, ...sum }, () => {
+    await session.showValue({ to, ...sum }, () => {
       const kept = sum.skippedFiles === 0 ? '' : `, ${sum.skippedFiles} were there`;
       const fetched = `${countText(sum.files, 'file')} (${bytesText(sum.bytes)})`;
       return `fetched ${fetched} of ${countText(sum.tasks, 'task')} to ${to}${kept}\n`;

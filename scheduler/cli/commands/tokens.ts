@@ -97,7 +97,10 @@ async function create(session: Session, options: CreateOptions): Promise<void> {
     }
     await writeContextFile(options.to, context);
     const { name, endpoint } = context;
-    session.showValue({ file: options.to, name, endpoint }, () => `wrote ${options.to}: ${hint}\n`);
+    await session.showValue(
+      { file: options.to, name, endpoint },
+      () => `wrote ${options.to}: ${hint}\n`,
+    );
   });
 }
 

@@ -1,8 +1,10 @@
 // The commands against a real scheduler, where the golden sessions do not look: what is sent, what
 // is kept on disk, endpoints that are not right, and the watching over restarts.
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { execFile } from 'node:child_process';
+import { copyFileSync, mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { JobState, TaskManifest } from '../../../proto/gen/punnet/v1/job.ts';
 import { openPki } from '../../../scheduler/adapters/pki/pki.ts';
@@ -12,7 +14,7 @@ import { uploadMissing } from '../../../scheduler/cli/upload.ts';
 import { runProgram } from '../../../scheduler/cli/program.ts';
 import { debianArmhf, tinyElf } from '../bundle/tiny-elf.ts';
 import { Relay } from '../../agent/blobs/relay.ts';
-import { Rig } from '../../integration/rig.ts';
+import { Rig, root } from '../../integration/rig.ts';
 
 let rig: Rig;
 
@@ -246,4 +248,16 @@ test('an upload that is cut goes on where it was, by itself', async () => {
     connection.close();
     relay.stop();
   }
+});
+
+test('the one file of the CLI works alone, where nothing else of the project is', async () => {
+  const folder = mkdtempSync(path.join(rig.folder, 'laptop-'));
+  const file = path.join(folder, 'punnet.mjs');
+  copyFileSync(path.join(root, 'dist/punnet.mjs'), file);
+  const run = (...words: readonly string[]) =>
+    promisify(execFile)(process.execPath, [file, ...words], { cwd: folder, env: rig.env });
+  const submitted = await run('submit', shardJob(), '--output', 'yaml');
+  expect(submitted.stdout).toMatch(/^jobId: j/);
+  expect((await run('jobs', '--output', 'csv')).stdout).toMatch(/^jobId,researcher,spec\.name,/);
+  await expect(run('cancel', 'any', '--output', 'csv')).rejects.toMatchObject({ code: 2 });
 });
