@@ -13,6 +13,8 @@ export interface Config {
   readonly grpcPort: number;
   readonly httpsPort: number;
   readonly metricsPort: number;
+  /** Of nats-servers that somebody else runs; empty: one of our own. */
+  readonly natsUrls: readonly string[];
   readonly federation: string;
 }
 
@@ -31,6 +33,12 @@ export function readConfig(words: readonly string[]): Config {
       port,
       9464,
     )
+    .option(
+      '--nats-url <urls>',
+      'a nats-server or a cluster that runs, instead of one of our own',
+      urls,
+      [],
+    )
     .option('--federation <name>', 'what the federation is called', 'punnet')
     .addHelpText(
       'after',
@@ -45,6 +53,7 @@ export function readConfig(words: readonly string[]): Config {
     grpcPort: number;
     httpsPort: number;
     metricsPort: number;
+    natsUrl: readonly string[];
     federation: string;
   }>();
   return {
@@ -54,6 +63,7 @@ export function readConfig(words: readonly string[]): Config {
     grpcPort: flags.grpcPort,
     httpsPort: flags.httpsPort,
     metricsPort: flags.metricsPort,
+    natsUrls: flags.natsUrl,
     federation: flags.federation,
   };
 }
@@ -62,4 +72,10 @@ function port(text: string): number {
   const number = Number(text);
   if (Number.isInteger(number) && number >= 0 && number <= 65_535) return number;
   throw new InvalidArgumentError('wanted a port, 0 to 65535.');
+}
+
+function urls(text: string): readonly string[] {
+  const found = text.split(',');
+  if (found.every((url) => /^tls:\/\/[^/,]+:\d+$/.test(url))) return found;
+  throw new InvalidArgumentError('wanted tls://host:port, several parted by commas.');
 }

@@ -22,6 +22,7 @@ import { KeptPorts } from './adapters/kept-ports.ts';
 import { MeteredJournal } from './adapters/metrics/metered-journal.ts';
 import { MetricsServer } from './adapters/metrics/metrics-server.ts';
 import { Metrics } from './adapters/metrics/metrics.ts';
+import { ExternalNats } from './adapters/nats/external-nats.ts';
 import { NatsIdentity } from './adapters/nats/nats-identity.ts';
 import { EmbeddedNats, NatsServerError } from './adapters/nats/nats-server.ts';
 import { NodeLink } from './adapters/nats/node-link.ts';
@@ -94,7 +95,6 @@ async function start(config: Config, log: pino.Logger, stops: Stops): Promise<vo
   const urls = {
     endpoint: `${urlHost(config.publicName)}:${ports.grpc}`,
     https: `https://${urlHost(config.publicName)}:${ports.https}`,
-    nats: `tls://${urlHost(config.publicName)}:${ports.nats}`,
   };
   // The loop and what surrounds it need each other: they are made first, and listen last.
   const submit: Loop['submit'] = (command) => loop.submit(command);
@@ -103,6 +103,8 @@ async function start(config: Config, log: pino.Logger, stops: Stops): Promise<vo
   const metrics = new Metrics();
   const watched = await startMetrics(ports.metrics, metrics, stops);
   const nats = await startNats(config, folder, { log, stops });
+  const ownUrl = `tls://${urlHost(config.publicName)}:${ports.nats}`;
+  const natsUrls = config.natsUrls.length > 0 ? config.natsUrls : [ownUrl];
   const manifests = new Manifests(blobs);
   const bundles = new BundleChecks(blobs);
   const link = await startLink(folder, nats, {
@@ -113,7 +115,7 @@ async function start(config: Config, log: pino.Logger, stops: Stops): Promise<vo
     ...{ host: config.host, port: ports.https, blobs, signer },
     ...{ keyPem: pki.keyPem, certificatePem: pki.certificatePem, caPem: pki.caPem },
     now,
-    ...enrolment(config, folder, { submit, view, urls }),
+    ...enrolment(config, folder, { submit, view, natsUrls, httpsUrl: urls.https }),
     ...nodeRules(view),
   });
   const api = new ApiServer({
@@ -150,7 +152,10 @@ async function start(config: Config, log: pino.Logger, stops: Stops): Promise<vo
   watched.readyUnless(() => (link.isConnected ? null : 'nats-server is away'));
   const { dataFolder, federation } = config;
   const metricsUrl = `http://127.0.0.1:${ports.metrics}/metrics`;
-  log.info({ ...urls, metrics: metricsUrl, dataFolder, federation }, 'ready');
+  log.info(
+    { ...urls, nats: natsUrls.join(','), metrics: metricsUrl, dataFolder, federation },
+    'ready',
+  );
 }
 
 async function openFolder(config: Config, log: pino.Logger, stops: Stops): Promise<Folder> {
@@ -177,11 +182,20 @@ async function openFolder(config: Config, log: pino.Logger, stops: Stops): Promi
   };
 }
 
+/** The bus, whoever runs it. */
+type Nats = Pick<EmbeddedNats, 'urls' | 'revokeUsers'>;
+
 async function startNats(
   config: Config,
   { pki, identity, ports }: Folder,
   { log, stops }: { readonly log: pino.Logger; readonly stops: Stops },
-): Promise<EmbeddedNats> {
+): Promise<Nats> {
+  const { natsUrls } = config;
+  if (natsUrls.length > 0) {
+    const external = await ExternalNats.connect({ urls: natsUrls, identity, caPem: pki.caPem });
+    stops.push(() => external.stop());
+    return external;
+  }
   const nats = new EmbeddedNats({
     ...{ dataFolder: config.dataFolder, host: config.host, port: ports.nats, identity },
     ...{ certificateFile: pki.certificateFile, keyFile: pki.keyFile, caPem: pki.caPem },
@@ -194,7 +208,7 @@ async function startNats(
 
 async function startLink(
   { pki, identity, blobs, signer }: Folder,
-  nats: EmbeddedNats,
+  nats: Nats,
   other: {
     readonly manifests: Manifests;
     readonly view: () => Loop['view'];
@@ -207,7 +221,7 @@ async function startLink(
   const { manifests, view, now, submit, log, stops } = other;
   const composer = new LeaseComposer({ manifests, signer, view, now });
   const link = await NodeLink.connect({
-    ...{ url: nats.url, caPem: pki.caPem, submit },
+    ...{ urls: nats.urls, caPem: pki.caPem, submit },
     credentials: await identity.schedulerCredentials(),
     closedSubject: identity.closedSubject,
     instanceOf: (id) => view().instanceOf(id),
@@ -260,7 +274,8 @@ function enrolment(
   other: {
     readonly submit: Loop['submit'];
     readonly view: () => Loop['view'];
-    readonly urls: { nats: string; https: string };
+    readonly natsUrls: readonly string[];
+    readonly httpsUrl: string;
   },
 ): Pick<ConstructorParameters<typeof HttpsServer>[0], 'enrol'> {
   const enroller = new Enroller({
@@ -268,8 +283,8 @@ function enrolment(
     tokenIdOf: (hash) => other.view().tokenByHash(hash)?.tokenId,
     issueNodeJwt: (node, key) => identity.issueNodeJwt(node, key),
     ...{ hashToken, caPem: pki.caPem, federation: config.federation },
-    natsUrl: other.urls.nats,
-    httpsUrl: other.urls.https,
+    natsUrls: other.natsUrls,
+    httpsUrl: other.httpsUrl,
   });
   return { enrol: (request) => enroller.enrol(request) };
 }
@@ -292,11 +307,7 @@ function nodeRules(view: () => Loop['view']) {
 }
 
 /** A crash may have come between a revocation on disk and its effect. */
-async function repeatRevocations(
-  loop: Loop,
-  identity: NatsIdentity,
-  nats: EmbeddedNats,
-): Promise<void> {
+async function repeatRevocations(loop: Loop, identity: NatsIdentity, nats: Nats): Promise<void> {
   const revoked = loop.view.nodes().filter((node) => node.health === 'revoked');
   const missing = revoked
     .map((node) => node.natsPublicKey)

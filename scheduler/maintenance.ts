@@ -1,11 +1,13 @@
-// What `punnet-scheduler` does besides running: backup and restore.
+// What `punnet-scheduler` does besides running: backup, restore, and the configuration of a bus
+// that somebody else runs.
 
 import { Command } from 'commander';
 import { backUp } from './adapters/backup/backup.ts';
 import type { Counts } from './adapters/backup/contents.ts';
+import { writeNatsConfig } from './adapters/nats/nats-config.ts';
 import { restore } from './adapters/backup/restore.ts';
 
-const names = ['backup', 'restore'];
+const names = ['backup', 'restore', 'nats-config'];
 
 /** Whether these words of the command line are for this file. */
 export function isMaintenance([first = '']: readonly string[]): boolean {
@@ -36,6 +38,24 @@ export async function maintain(words: readonly string[]): Promise<void> {
       const { expected, contents } = await restore(file, data);
       show(`restored ${file} to ${data}:`, expected, contents.counts);
       say('whole. Start it there, and nowhere else: punnet-scheduler --data ' + data);
+    });
+  program
+    .command('nats-config')
+    .description('write what a nats-server that you run must have (see docs/nats.md)')
+    .requiredOption('--data <folder>', 'the data folder, of a scheduler that runs or will run')
+    .requiredOption('--host <name>', 'what agents call that server')
+    .requiredOption('--to <folder>', 'where the files go, as the server will see them')
+    .option('--port <port>', 'port of that server', '4222')
+    .addHelpText(
+      'after',
+      '\nExample:\n  punnet-scheduler nats-config --data ./state --host nats.example.org --to /etc/punnet-nats',
+    )
+    .action(async (options: { data: string; host: string; to: string; port: string }) => {
+      const { data: dataFolder, host, to: folder } = options;
+      const port = Number(options.port);
+      const file = await writeNatsConfig({ dataFolder, host, folder, port });
+      say(`start it: nats-server -c ${file}`);
+      say(`then: punnet-scheduler --data ${dataFolder} --nats-url tls://${host}:${port}`);
     });
   await program.parseAsync([...words], { from: 'user' });
 }

@@ -2,7 +2,7 @@
 // own modules, since it runs before anything is installed.
 
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -32,6 +32,7 @@ function main() {
   installModules();
   if (purpose === 'test') installNode18();
   if (purpose === 'test') fetchPromtool();
+  if (purpose === 'test') fetchNats210();
   say('Building.');
   run('npm', ['run', '--silent', 'build']);
 }
@@ -95,6 +96,24 @@ function fetchPromtool() {
   say('Fetching promtool, out of the package prometheus: it checks metrics and alert rules.');
   mkdirSync(folder, { recursive: true });
   const script = 'apt-get download -qq prometheus && dpkg-deb -x prometheus_*.deb . && rm *.deb';
+  const { status } = spawnSync('sh', ['-c', script], { cwd: folder, stdio: 'inherit' });
+  if (status !== 0) say(`It could not be fetched (${status}): its tests will be skipped.`);
+}
+
+/** Debian 13's nats-server: tests of the bus run on it too. Fetched with package lists of its own, so
+ * that nothing else of Debian 13 comes to this machine. Without it its tests skip. */
+function fetchNats210() {
+  const folder = join(root, 'tools/nats-server-2.10');
+  if (existsSync(join(folder, 'usr/sbin/nats-server'))) return;
+  say("Fetching Debian 13's nats-server: the bus is tested on it, too.");
+  mkdirSync(join(folder, 'lists/partial'), { recursive: true });
+  const source = 'deb http://deb.debian.org/debian trixie main\n';
+  writeFileSync(join(folder, 'trixie.list'), source);
+  const script = `set -e
+    apt="-qq -o Dir::Etc::sourcelist=$PWD/trixie.list -o Dir::Etc::sourceparts=-"
+    apt="$apt -o Dir::State::lists=$PWD/lists -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache="
+    apt-get $apt update && apt-get $apt download nats-server
+    dpkg-deb -x nats-server_*.deb . && rm -rf lists trixie.list nats-server_*.deb`;
   const { status } = spawnSync('sh', ['-c', script], { cwd: folder, stdio: 'inherit' });
   if (status !== 0) say(`It could not be fetched (${status}): its tests will be skipped.`);
 }

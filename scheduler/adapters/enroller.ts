@@ -17,7 +17,7 @@ export interface EnrollerOptions {
   readonly hashToken: (token: string) => string;
   readonly caPem: string;
   readonly federation: string;
-  readonly natsUrl: string;
+  readonly natsUrls: readonly string[];
   readonly httpsUrl: string;
 }
 
@@ -35,10 +35,10 @@ export class Enroller {
     await this.#record(command, answer);
     if (answer.kind === 'refused') return answer;
     if (answer.kind !== 'node') throw new Error(`enrolment was answered with ${answer.kind}`);
-    const { caPem, federation, natsUrl, httpsUrl } = this.#options;
+    const { caPem, federation, natsUrls, httpsUrl } = this.#options;
     const natsJwt = await this.#options.issueNodeJwt(answer.nodeId, command.natsPublicKey);
     const { nodeId: id, siteId } = answer;
-    const response = { nodeId: id, siteId, federation, natsJwt, natsUrls: [natsUrl] };
+    const response = { nodeId: id, siteId, federation, natsJwt, natsUrls: [...natsUrls] };
     return { kind: 'enrolled', response: { ...response, httpsUrl, caPem } };
   }
 

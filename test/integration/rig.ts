@@ -52,6 +52,8 @@ export class Rig {
   readonly folder = mkdtempSync(join(tmpdir(), 'punnet-test-'));
   readonly data = join(this.folder, 'scheduler');
   readonly env = { ...process.env, XDG_CONFIG_HOME: join(this.folder, 'config') };
+  /** More words for its scheduler. */
+  flags: readonly string[] = [];
   readonly nodes: RigNode[] = [];
   readonly #programs: Program[] = [];
   #scheduler: Program | undefined;
@@ -115,7 +117,7 @@ export class Rig {
 
   schedulerProgram(data = this.data): Program {
     const ports = ['--grpc-port', '0', '--https-port', '0', '--metrics-port', '0'];
-    return this.run('scheduler', 'scheduler/main.js', '--data', data, ...ports);
+    return this.run('scheduler', 'scheduler/main.js', '--data', data, ...ports, ...this.flags);
   }
 
   async startScheduler(data = this.data): Promise<void> {

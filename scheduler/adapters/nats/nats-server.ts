@@ -54,8 +54,8 @@ export class EmbeddedNats {
   }
 
   /** For clients on this machine. */
-  get url(): string {
-    return `tls://${urlHost(this.#localHost)}:${this.#options.port}`;
+  get urls(): readonly string[] {
+    return [`tls://${urlHost(this.#localHost)}:${this.#options.port}`];
   }
 
   /** A connection in the system account, for account updates. */
@@ -70,7 +70,7 @@ export class EmbeddedNats {
     await this.#writeConfiguration();
     await this.#launch(0);
     this.#system = await connect({
-      servers: this.url,
+      servers: [...this.urls],
       name: 'punnet-system',
       authenticator: credsAuthenticator(await this.#options.identity.systemCredentials()),
       tls: { ca: this.#options.caPem },
@@ -97,10 +97,7 @@ export class EmbeddedNats {
     const { identity } = this.#options;
     const account = await identity.accountJwt();
     this.#writeAccount(identity.accountPublicKey, account);
-    const answer = await this.system.request('$SYS.REQ.CLAIMS.UPDATE', account, { timeout: 5000 });
-    if (!answer.string().includes('"code":200')) {
-      throw new NatsServerError(`nats-server refused the revocation: ${answer.string()}`);
-    }
+    await updateAccount(this.system, account);
   }
 
   async stop(): Promise<void> {
@@ -234,6 +231,13 @@ export class EmbeddedNats {
       `nats-server: want it ready on port ${port}, it ended: ${this.#lastLine}`,
     );
   }
+}
+
+/** Hands a nats-server the newest JWT of our account; what it revokes is dropped at once. */
+export async function updateAccount(system: NatsConnection, account: string): Promise<void> {
+  const answer = await system.request('$SYS.REQ.CLAIMS.UPDATE', account, { timeout: 5000 });
+  if (answer.string().includes('"code":200')) return;
+  throw new NatsServerError(`nats-server refused the account: ${answer.string()}`);
 }
 
 function find(program: string): string | undefined {

@@ -15,7 +15,7 @@ import type { Outgoing } from './wire.ts';
 type GrantEffect = Extract<Effect, { kind: 'grant' }>;
 
 export interface NodeLinkOptions {
-  readonly url: string;
+  readonly urls: readonly string[];
   readonly caPem: string;
   readonly credentials: Uint8Array;
   /** Where the server tells of each connection that closed. */
@@ -62,7 +62,7 @@ export class NodeLink implements EffectSink {
   /** Connected, and able to speak; it hears nobody before `listen`. */
   static async connect(options: NodeLinkOptions): Promise<NodeLink> {
     const connection = await connect({
-      servers: options.url,
+      servers: [...options.urls],
       name: 'punnet-scheduler',
       authenticator: credsAuthenticator(options.credentials),
       tls: { ca: options.caPem },

@@ -28,8 +28,36 @@ export async function openPki(dataFolder: string, extraNames: readonly string[])
   const folder = path.join(dataFolder, 'pki');
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const ca = await openCa(folder);
-  const keys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
   const names = new Set(['localhost', hostname(), '127.0.0.1', '::1', ...extraNames]);
+  const { certificatePem, keyPem } = await issue(ca, [...names]);
+  const certificateFile = path.join(folder, 'server.crt');
+  const keyFile = path.join(folder, 'server.key');
+  writeDurably(keyFile, keyPem);
+  writeDurably(certificateFile, certificatePem);
+  const caFingerprint = createHash('sha256')
+    .update(new Uint8Array(ca.certificate.rawData))
+    .digest('hex');
+  const caPem = ca.certificate.toString('pem');
+  return { caPem, caFingerprint, certificateFile, keyFile, certificatePem, keyPem };
+}
+
+/** A certificate of the federation's CA for a server on another machine. */
+export async function issueFor(dataFolder: string, host: string): Promise<ServerPair> {
+  const folder = path.join(dataFolder, 'pki');
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  return issue(await openCa(folder), [host]);
+}
+
+interface ServerPair {
+  readonly certificatePem: string;
+  readonly keyPem: string;
+}
+
+async function issue(
+  ca: Awaited<ReturnType<typeof openCa>>,
+  names: readonly string[],
+): Promise<ServerPair> {
+  const keys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
   const certificate = await x509.X509CertificateGenerator.create({
     subject: 'CN=punnet scheduler',
     issuer: ca.certificate.subject,
@@ -39,22 +67,13 @@ export async function openPki(dataFolder: string, extraNames: readonly string[])
     signingAlgorithm: algorithm,
     extensions: [
       new x509.SubjectAlternativeNameExtension(
-        [...names].map((value) => ({ type: isIP(value) === 0 ? 'dns' : 'ip', value })),
+        names.map((value) => ({ type: isIP(value) === 0 ? 'dns' : 'ip', value })),
       ),
       new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth]),
       new x509.BasicConstraintsExtension(false, undefined, true),
     ],
   });
-  const certificateFile = path.join(folder, 'server.crt');
-  const keyFile = path.join(folder, 'server.key');
-  const [certificatePem, keyPem] = [certificate.toString('pem'), await keyToPem(keys.privateKey)];
-  writeDurably(keyFile, keyPem);
-  writeDurably(certificateFile, certificatePem);
-  const caFingerprint = createHash('sha256')
-    .update(new Uint8Array(ca.certificate.rawData))
-    .digest('hex');
-  const caPem = ca.certificate.toString('pem');
-  return { caPem, caFingerprint, certificateFile, keyFile, certificatePem, keyPem };
+  return { certificatePem: certificate.toString('pem'), keyPem: await keyToPem(keys.privateKey) };
 }
 
 async function openCa(folder: string) {

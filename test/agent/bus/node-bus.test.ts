@@ -39,7 +39,7 @@ async function startBus(): Promise<Started> {
     identity: {
       ...{ nodeId: 'pi', federation: 'f', siteId: 's', httpsUrl: '', caPem: rig.pki.caPem },
       natsJwt: await rig.identity.issueNodeJwt('pi', publicKey),
-      natsUrls: [rig.server.url],
+      natsUrls: [...rig.server.urls],
     },
     natsSeed: new TextDecoder().decode(key.getSeed()),
     instanceId: 'first',

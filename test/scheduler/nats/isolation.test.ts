@@ -27,7 +27,7 @@ async function connectNode(id: string): Promise<User> {
   const jwt = await rig.identity.issueNodeJwt(id, key.getPublicKey());
   const connectAgain = (): Promise<NatsConnection> =>
     connect({
-      servers: rig.server.url,
+      servers: [...rig.server.urls],
       authenticator: jwtAuthenticator(jwt, key.getSeed()),
       tls: { ca: rig.pki.caPem },
       inboxPrefix: `_INBOX.${id}`,
@@ -46,7 +46,7 @@ beforeAll(async () => {
   rig = await NatsRig.open();
   await rig.start();
   scheduler = await connect({
-    servers: rig.server.url,
+    servers: [...rig.server.urls],
     authenticator: credsAuthenticator(await rig.identity.schedulerCredentials()),
     tls: { ca: rig.pki.caPem },
     maxReconnectAttempts: -1,
@@ -161,7 +161,7 @@ test('a JWT that says another name than it was signed with is refused', async ()
   const [header = '', payload = '', signature = ''] = jwt.split('.');
   const text = Buffer.from(payload, 'base64url').toString().replace('"honest"', '"victim"');
   const forged = [header, Buffer.from(text).toString('base64url'), signature].join('.');
-  const options = { servers: rig.server.url, tls: { ca: rig.pki.caPem }, reconnect: false };
+  const options = { servers: [...rig.server.urls], tls: { ca: rig.pki.caPem }, reconnect: false };
   const authenticator = jwtAuthenticator(forged, key.getSeed());
   await expect(connect({ ...options, authenticator })).rejects.toThrow(/authorization/i);
 });

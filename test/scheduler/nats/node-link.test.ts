@@ -20,7 +20,7 @@ beforeAll(async () => {
   rig = await NatsRig.open();
   await rig.start();
   link = await NodeLink.connect({
-    ...{ url: rig.server.url, caPem: rig.pki.caPem },
+    ...{ urls: rig.server.urls, caPem: rig.pki.caPem },
     credentials: await rig.identity.schedulerCredentials(),
     closedSubject: rig.identity.closedSubject,
     submit: (command) => {
@@ -48,7 +48,7 @@ async function connectNode(id: string): Promise<NatsConnection> {
   const key = createUser();
   const jwt = await rig.identity.issueNodeJwt(id, key.getPublicKey());
   const authenticator = jwtAuthenticator(jwt, key.getSeed());
-  return connect({ servers: rig.server.url, authenticator, tls: { ca: rig.pki.caPem } });
+  return connect({ servers: [...rig.server.urls], authenticator, tls: { ca: rig.pki.caPem } });
 }
 
 /** A message that says an end, with a result that is looked for in the blob store. */
