@@ -65,6 +65,12 @@ export function apply(state: State, fact: Fact): void {
     case 'leaseIdsSkipped':
       state.nextLeaseId = Math.max(state.nextLeaseId, fact.nextLeaseId);
       return;
+    case 'tokenForgotten': {
+      const token = mustHave(state.tokens.get(fact.tokenId), `token ${fact.tokenId}`);
+      state.tokens.delete(fact.tokenId);
+      state.tokenByHash.delete(token.hash);
+      return;
+    }
     case 'placementSettled':
       state.nodesToPlace.clear();
       state.sitesToGrant.clear();

@@ -131,7 +131,9 @@ export type DurableFact =
     }
   | { readonly kind: 'tokenCreated'; readonly at: Instant; readonly token: Token }
   | { readonly kind: 'tokenUsed'; readonly at: Instant; readonly tokenId: TokenId }
-  | { readonly kind: 'tokenRevoked'; readonly at: Instant; readonly tokenId: TokenId };
+  | { readonly kind: 'tokenRevoked'; readonly at: Instant; readonly tokenId: TokenId }
+  /** It opened nothing for a long time, and leaves the list. */
+  | { readonly kind: 'tokenForgotten'; readonly at: Instant; readonly tokenId: TokenId };
 
 export type SoftFact =
   | {

@@ -90,6 +90,8 @@ export const endedJobsKept = 2_000;
 export const nodes = 1_000_000;
 export const sites = 100_000;
 export const tokens = 100_000;
+/** A token stays in the list so long after it expired: the operator may look why a node was refused. */
+export const tokenKeptMs = 30 * 24 * 3_600_000;
 /** The part of an uplink that is ours unless its owner says more. */
 export const defaultShare = 0.25;
 /** A careful first value for a line nobody has described. */

@@ -11,6 +11,7 @@ import {
   grantResendMs,
   resendsPerSweep,
   suspectAfterMs,
+  tokenKeptMs,
   unheardSuspectAfterMs,
 } from '../limits.ts';
 import type { Instant, NodeId } from '../model/ids.ts';
@@ -42,6 +43,7 @@ export function sweep(state: State, now: Instant): Decision {
   add(resendGrants(state, now));
   facts.push(...expireTransfers(state, now));
   add(endOverdue(state, now));
+  facts.push(...forgetTokens(state, now));
   return { facts, effects, answer: { kind: 'done' } };
 }
 
@@ -115,6 +117,19 @@ function expireTransfers(state: State, now: Instant): readonly Fact[] {
   for (const site of state.sites) {
     expire(site, 'down');
     expire(site, 'up');
+  }
+  return facts;
+}
+
+/**
+ * Used up or revoked ones too go when they would have expired. An operator's stays: the scheduler
+ * takes the one of its context file that it does not know for a new one.
+ */
+function forgetTokens(state: State, now: Instant): readonly Fact[] {
+  const facts: Fact[] = [];
+  for (const { tokenId, expiresAt, role } of state.tokens.values()) {
+    if (role === 'operator' || expiresAt + tokenKeptMs > now) continue;
+    facts.push({ kind: 'tokenForgotten', at: now, tokenId });
   }
   return facts;
 }

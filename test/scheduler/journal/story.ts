@@ -46,6 +46,7 @@ export const durableKinds: Readonly<Record<DurableFact['kind'], true>> = {
   tokenCreated: true,
   tokenUsed: true,
   tokenRevoked: true,
+  tokenForgotten: true,
 };
 
 const minuteMs = 60_000;
@@ -83,6 +84,8 @@ export function tellStory(): readonly Batch[] {
   story.give({ kind: 'drainNodes', of: { nodeId: nodeId('pi') }, isDraining: true });
   story.give({ kind: 'revokeToken', tokenId: tokenId('token of clone') });
   story.give({ kind: 'revokeNode', nodeId: nodeId('clone') });
+  const forgotten = tokenId('token of pi');
+  story.decided([{ kind: 'tokenForgotten', at: instant(story.nowMs), tokenId: forgotten }]);
   return story.batches;
 }
 
