@@ -8,7 +8,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { JobSpec, JobState } from '../../proto/gen/punnet/v1/job.ts';
 import type { Connection } from '../../scheduler/cli/connection.ts';
 import { fieldViolations } from '../../scheduler/cli/errors.ts';
-import { errorOf, refOf, upload } from './api-calls.ts';
+import { codeOf, errorOf, refOf, upload } from './api-calls.ts';
 import { Rig } from './rig.ts';
 
 let rig: Rig;
@@ -174,8 +174,7 @@ describe('after the end', () => {
     expect(await remove()).toEqual({});
     const all = { pageSize: 0, pageToken: '', state: JobState.UNSPECIFIED, name: 'deleted' };
     expect((await by.raw(by.jobs.listJobs.bind(by.jobs), all)).jobs).toEqual([]);
-    for (const call of [remove(), get(jobId), retry(jobId)]) {
-      expect(status[(await errorOf(call)).code]).toBe('NOT_FOUND');
-    }
+    const codes = await Promise.all([remove(), get(jobId), retry(jobId)].map(codeOf));
+    expect(codes).toEqual(['NOT_FOUND', 'NOT_FOUND', 'NOT_FOUND']);
   });
 });
