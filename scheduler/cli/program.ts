@@ -1,6 +1,7 @@
 // The whole command line: options, commands, and the one place where errors become words.
 import { Command, CommanderError, Option } from 'commander';
 import { addAuditCommand } from './commands/audit.ts';
+import { addCompletionCommand } from './commands/completion.ts';
 import { addContextCommands } from './commands/context.ts';
 import { addChangeCommands } from './commands/change-jobs.ts';
 import { addJobCommands } from './commands/jobs.ts';
@@ -39,6 +40,7 @@ export async function runProgram(args: readonly string[], io: CliIo): Promise<nu
   addTokenCommands(program, session);
   addAuditCommand(program, session);
   addContextCommands(program, session);
+  addCompletionCommand(program, session);
   program.hook('preAction', (_, command) => {
     const problem = formProblem(session.form, command.name());
     if (problem !== null) throw badInput(problem);
