@@ -8,7 +8,8 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     testTimeout: 60_000,
     hookTimeout: 60_000,
-    maxWorkers: 2,
+    // Real servers and agents are waited for much of the time, also where there are but two cores.
+    maxWorkers: 3,
     reporters: ['default', new SummaryReporter(process.env['PUNNET_TEST_COUNTS'])],
   },
 });

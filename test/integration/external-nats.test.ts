@@ -15,9 +15,10 @@ const servers: readonly (readonly [string, string])[] = [
 ];
 
 describe.each(servers)('on the nats-server %s', (_, binary) => {
-  test(
+  test.concurrent(
     'agents enrol, work and come back, and a revoked one is dropped',
     async (context) => {
+      const { onTestFinished, expect } = context;
       context.skip(!existsSync(binary), `${binary} is not here: node tools/setup.mjs --for test`);
       const rig = new Rig();
       onTestFinished(() => rig.stop());
