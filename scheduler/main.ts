@@ -118,6 +118,8 @@ async function start(config: Config, log: pino.Logger, stops: Stops): Promise<vo
     ...enrolment(config, folder, { submit, view, natsUrls, httpsUrl: urls.https }),
     ...nodeRules(view),
   });
+  const bytesOf = (siteId: string, direction: 'down' | 'up'): number =>
+    https.bytes(siteId, direction);
   const api = new ApiServer({
     ...{ view, submit, blobs, audit: folder.audit, hashToken, caPem: pki.caPem },
     now,
@@ -127,10 +129,8 @@ async function start(config: Config, log: pino.Logger, stops: Stops): Promise<vo
     taskList: (sha256) => manifests.get(sha256),
     endpoint: urls.endpoint,
     onFault: (error) => log.error(error, 'a call failed'),
-    bytesOf: (siteId, direction) => https.bytes(siteId, direction),
+    bytesOf,
   });
-  const bytesOf = (siteId: string, direction: 'down' | 'up'): number =>
-    https.bytes(siteId, direction);
   const loop = await startLoop(config, {
     ...{ metrics, log, stops },
     carryOut: (effects) => {

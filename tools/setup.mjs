@@ -105,10 +105,15 @@ function fetchPromtool() {
 function fetchNats210() {
   const folder = join(root, 'tools/nats-server-2.10');
   if (existsSync(join(folder, 'usr/sbin/nats-server'))) return;
+  const mirror = debianMirror();
+  if (mirror === undefined) {
+    return say(
+      "apt knows no mirror of Debian: the tests on Debian 13's nats-server will be skipped.",
+    );
+  }
   say("Fetching Debian 13's nats-server: the bus is tested on it, too.");
   mkdirSync(join(folder, 'lists/partial'), { recursive: true });
-  const source = 'deb http://deb.debian.org/debian trixie main\n';
-  writeFileSync(join(folder, 'trixie.list'), source);
+  writeFileSync(join(folder, 'trixie.list'), `deb ${mirror} trixie main\n`);
   const script = `set -e
     apt="-qq -o Dir::Etc::sourcelist=$PWD/trixie.list -o Dir::Etc::sourceparts=-"
     apt="$apt -o Dir::State::lists=$PWD/lists -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache="
@@ -116,6 +121,13 @@ function fetchNats210() {
     dpkg-deb -x nats-server_*.deb . && rm -rf lists trixie.list nats-server_*.deb`;
   const { status } = spawnSync('sh', ['-c', script], { cwd: folder, stdio: 'inherit' });
   if (status !== 0) say(`It could not be fetched (${status}): its tests will be skipped.`);
+}
+
+/** Where this machine's apt has Debian from. */
+function debianMirror() {
+  const words = ['indextargets', '--format', '$(LABEL) $(REPO_URI)', 'Created-By: Packages'];
+  const { stdout } = spawnSync('apt-get', words, { encoding: 'utf8' });
+  return /^Debian (\S+)$/m.exec(stdout ?? '')?.[1];
 }
 
 function installModules() {

@@ -12,6 +12,7 @@ import type { Violation } from './errors.ts';
 import { fromRefusal, invalid } from './errors.ts';
 import { toJob } from './messages.ts';
 import { ownJob } from './own.ts';
+import { requestIdViolations } from './request-id.ts';
 
 const maxIndexes = 100_000;
 
@@ -37,10 +38,7 @@ export async function retryTasks(
 ): Promise<RetryTasksResponse> {
   const { jobId } = ownJob(deps, request.jobId, caller);
   const { requestId, indexes } = request;
-  const violations: Violation[] = [];
-  if (requestId === '' || requestId.length > 63) {
-    violations.push({ field: 'requestId', description: 'wanted 1 to 63 characters' });
-  }
+  const violations: Violation[] = [...requestIdViolations(requestId)];
   if (indexes.length > maxIndexes) {
     const description = `wanted at most ${maxIndexes} tasks, found ${indexes.length}`;
     violations.push({ field: 'indexes', description });

@@ -17,6 +17,7 @@ import { checkSpec } from './job-spec.ts';
 import { toJob } from './messages.ts';
 import { ownJob } from './own.ts';
 import { checkTaskList } from './task-list.ts';
+import { requestIdViolations } from './request-id.ts';
 
 /** Missing blobs told of in one answer. */
 const violationsTold = 64;
@@ -65,9 +66,7 @@ export function check(deps: ApiDeps, request: SubmitJobRequest, caller: Principa
   const { after, violations: unknown } = findAfter(deps, spec.after, caller);
   const { deadlineAt, violations: notThen } = readDeadline(spec.deadline, deps.now());
   all.push(...unknown, ...notThen);
-  if (!validateOnly && (requestId === '' || requestId.length > 63)) {
-    all.push({ field: 'requestId', description: 'wanted 1 to 63 characters' });
-  }
+  if (!validateOnly) all.push(...requestIdViolations(requestId));
   if (all.length > 0) throw invalid(all);
   return { ...checked, template: { ...checked.template, after, deadlineAt } };
 }
