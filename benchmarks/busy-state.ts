@@ -6,6 +6,7 @@ import {
   State,
   apply,
   decide,
+  defaultPolicy,
   instant,
   jobId,
   leaseId,
@@ -48,7 +49,8 @@ export function busyState(options: { readonly nodes: number; readonly tasks: num
   const give = (command: Command): void => {
     nowMs += 1;
     for (const each of [command, { kind: 'place' } as const]) {
-      for (const fact of decide(state, each, instant(nowMs)).facts) apply(state, fact);
+      for (const fact of decide(state, each, { now: instant(nowMs), policy: defaultPolicy }).facts)
+        apply(state, fact);
     }
   };
   for (const command of enrolNodes(options.nodes, startMs)) give(command);

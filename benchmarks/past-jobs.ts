@@ -7,6 +7,7 @@ import type { Command, DurableFact, JobId, State } from '../scheduler/core/index
 import {
   apply,
   decide,
+  defaultPolicy,
   endCodes,
   instant,
   jobId,
@@ -62,7 +63,10 @@ class Past {
 
   async give(commands: Iterable<Command>): Promise<void> {
     for (const command of commands) {
-      const { facts } = decide(this.state, command, this.state.latest);
+      const { facts } = decide(this.state, command, {
+        now: this.state.latest,
+        policy: defaultPolicy,
+      });
       for (const fact of facts) apply(this.state, fact);
       await this.#append(toJournal(facts));
     }

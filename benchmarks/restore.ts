@@ -13,6 +13,7 @@ import {
   State,
   apply,
   decide,
+  defaultPolicy,
   instant,
   jobId,
   leaseId,
@@ -92,7 +93,8 @@ async function writeJournal(
   const give = (commands: Iterable<Command>): Promise<void> => {
     const facts: Fact[] = [];
     for (const command of commands) {
-      for (const fact of decide(state, command, instant(startMs)).facts) {
+      for (const fact of decide(state, command, { now: instant(startMs), policy: defaultPolicy })
+        .facts) {
         apply(state, fact);
         facts.push(fact);
       }

@@ -1,12 +1,13 @@
 // Drives the core and decides nothing: takes commands in batches, applies what is decided, puts the
 // facts on disk with one sync, and only then lets effects and answers go.
 
-import type { Answer, Command, Effect, Fact, Instant, View } from './core/index.ts';
+import type { Answer, Command, Effect, Fact, Instant, Policy, View } from './core/index.ts';
 import {
   State,
   StateView,
   apply,
   decide,
+  defaultPolicy,
   imageOf,
   instant,
   stateOf,
@@ -35,6 +36,8 @@ export interface LoopOptions {
   readonly journal: Journal;
   readonly clock: Clock;
   readonly sink: EffectSink;
+  /** Without: the one that federations run. */
+  readonly policy?: Policy;
   /** Nobody measures a simulated scheduler. */
   readonly meter?: Meter;
   /** The journal failed, or the core is wrong: nothing may be promised any more. */
@@ -52,6 +55,7 @@ export class StoppedError extends Error {
 export class Loop {
   readonly #options: LoopOptions;
   readonly #state: State;
+  readonly #policy: Policy;
   readonly #view: View;
   /** How far the clock was behind the last fact at the start. */
   readonly #behindMs: number;
@@ -68,10 +72,11 @@ export class Loop {
 
   private constructor(options: LoopOptions, state: State, sequence: number) {
     this.#options = options;
+    this.#policy = options.policy ?? defaultPolicy;
     this.#state = state;
     this.#sequence = sequence;
     this.#behindMs = Math.max(0, state.latest - options.clock.now());
-    this.#view = new StateView(state, () => this.now());
+    this.#view = new StateView(state, { now: () => this.now(), policy: this.#policy });
   }
 
   /**
@@ -198,7 +203,7 @@ export class Loop {
     const facts: Fact[] = [];
     const effects: Effect[] = [];
     const take = (command: Command): Answer => {
-      const decision = decide(this.#state, command, now);
+      const decision = decide(this.#state, command, { now, policy: this.#policy });
       for (const fact of decision.facts) {
         apply(this.#state, fact);
         facts.push(fact);

@@ -5,6 +5,7 @@ import { stateCode, taskState, writeResult } from './columns.ts';
 import type { Fact } from './facts.ts';
 import {
   addLease,
+  bytesArrived,
   dropLease,
   enterForce,
   enterPhaseCounts,
@@ -265,8 +266,7 @@ function enterPhase(
   lease.phaseSince = at;
   enterPhaseCounts(state, lease, 1);
   if (phase === 'running' || phase === 'sending') {
-    site.pendingDownBytes = remaining(site.pendingDownBytes, lease.downBytes);
-    lease.downBytes = 0;
+    bytesArrived(site, lease);
   }
   if (phase === 'sending') {
     site.pendingWorkGhzSeconds = remaining(site.pendingWorkGhzSeconds, lease.workGhzSeconds);
@@ -300,8 +300,7 @@ function applyTransferFact(
     case 'transferEnded':
       lane.active.delete(fact.leaseId);
       if (fact.direction === 'down') {
-        site.pendingDownBytes = remaining(site.pendingDownBytes, lease.downBytes);
-        lease.downBytes = 0;
+        bytesArrived(site, lease);
         lookAtSite(state, site);
       }
       return;

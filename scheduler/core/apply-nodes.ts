@@ -97,6 +97,7 @@ function setSite(state: State, fact: Extract<NodeFact, { kind: 'siteSet' }>): vo
     pendingWorkGhzSeconds: 0,
     pendingDownBytes: 0,
     pendingUpBytes: 0,
+    incoming: 0,
     lanes: {
       down: { queue: new Map(), active: new Map() },
       up: { queue: new Map(), active: new Map() },

@@ -16,15 +16,20 @@ import { disconnect, revokeNode, sweep } from './liveness/sweep.ts';
 import { hear } from './liveness/hear.ts';
 import type { Instant } from './model/ids.ts';
 import { place } from './placement/place.ts';
+import type { Policy } from './placement/policy.ts';
 import { deleteJob, retryTasks } from './retry.ts';
 import type { State } from './state.ts';
 
-/**
- * Judges one command against the state.
- *
- * @param now milliseconds since the epoch; it never goes back from one call to the next.
- */
-export function decide(state: State, command: Command, now: Instant): Decision {
+/** What a judgement rests on beside the state. */
+export interface Circumstances {
+  /** Milliseconds since the epoch; it never goes back from one call to the next. */
+  readonly now: Instant;
+  readonly policy: Policy;
+}
+
+/** Judges one command against the state. */
+export function decide(state: State, command: Command, about: Circumstances): Decision {
+  const { now } = about;
   switch (command.kind) {
     case 'submitJob':
       return submitJob(state, command, now);
@@ -55,6 +60,6 @@ export function decide(state: State, command: Command, now: Instant): Decision {
     case 'tick':
       return sweep(state, now);
     case 'place':
-      return place(state, now);
+      return place(state, about);
   }
 }

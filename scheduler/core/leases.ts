@@ -88,6 +88,7 @@ export function enterForce(state: State, job: JobRecord, lease: LeaseRecord): vo
   site.pendingWorkGhzSeconds += lease.workGhzSeconds;
   node.pendingWorkGhzSeconds += lease.workGhzSeconds;
   site.pendingDownBytes += lease.downBytes;
+  if (lease.downBytes > 0) site.incoming += 1;
   site.pendingUpBytes += lease.upBytes;
   node.leases.add(lease.leaseId);
   node.jobsSeen.add(job.number);
@@ -102,11 +103,10 @@ export function leaveForce(state: State, lease: LeaseRecord): void {
   countLease(state, lease, -1);
   site.pendingWorkGhzSeconds = remaining(site.pendingWorkGhzSeconds, lease.workGhzSeconds);
   node.pendingWorkGhzSeconds = remaining(node.pendingWorkGhzSeconds, lease.workGhzSeconds);
-  site.pendingDownBytes = remaining(site.pendingDownBytes, lease.downBytes);
-  site.pendingUpBytes = remaining(site.pendingUpBytes, lease.upBytes);
   if (lease.downBytes + lease.upBytes > 0) lookAtSite(state, site);
+  bytesArrived(site, lease);
+  site.pendingUpBytes = remaining(site.pendingUpBytes, lease.upBytes);
   lease.workGhzSeconds = 0;
-  lease.downBytes = 0;
   lease.upBytes = 0;
   node.leases.delete(lease.leaseId);
   freeLanes(state, site, lease.leaseId);
@@ -114,6 +114,14 @@ export function leaveForce(state: State, lease: LeaseRecord): void {
   const backups = state.jobs.get(lease.jobNumber)?.backups;
   if (backups?.get(lease.taskIndex) === lease.leaseId) backups.delete(lease.taskIndex);
   state.nodesToPlace.add(node.number);
+}
+
+/** What the lease had to fetch is there, or is not fetched any more. */
+export function bytesArrived(site: SiteRecord, lease: LeaseRecord): void {
+  if (lease.downBytes === 0) return;
+  site.pendingDownBytes = remaining(site.pendingDownBytes, lease.downBytes);
+  site.incoming -= 1;
+  lease.downBytes = 0;
 }
 
 /** Removes the lease altogether: a result of it is superseded from now on. */

@@ -14,7 +14,9 @@ import { isLate } from './estimate/late.ts';
 import { forecastsPerList } from './limits.ts';
 import { groupFailures } from './failures.ts';
 import { explainJob, explainTask } from './placement/explain.ts';
+import type { Policy } from './placement/policy.ts';
 import { reasonText } from './placement/reasons.ts';
+import { Round } from './placement/round.ts';
 import type { Instant, JobId, LeaseId, NodeId, SiteId, TokenId } from './model/ids.ts';
 import { instant } from './model/ids.ts';
 import { endCodes } from './model/job.ts';
@@ -42,10 +44,12 @@ import type {
 export class StateView implements View {
   readonly #state: State;
   readonly #now: () => Instant;
+  readonly #policy: Policy;
   readonly #forecasts: Forecasts;
 
-  constructor(state: State, now: () => Instant) {
+  constructor(state: State, { now, policy }: { now: () => Instant; policy: Policy }) {
     this.#state = state;
+    this.#policy = policy;
     this.#forecasts = new Forecasts(state);
     this.#now = now;
   }
@@ -163,10 +167,10 @@ export class StateView implements View {
   explain(jobId: JobId, taskIndex: number | null): Explanation | undefined {
     const job = this.#state.jobById.get(jobId);
     if (job === undefined) return undefined;
-    const now = this.#now();
-    if (taskIndex === null) return explainJob(this.#state, job, now);
+    const round = new Round(this.#state, { now: this.#now(), policy: this.#policy });
+    if (taskIndex === null) return explainJob(round, job);
     const task = this.task(jobId, taskIndex);
-    return task === undefined ? undefined : explainTask(this.#state, task, { job, now });
+    return task === undefined ? undefined : explainTask(round, job, task);
   }
 
   census(): Census {

@@ -76,6 +76,8 @@ export interface SiteRecord {
   pendingWorkGhzSeconds: number;
   pendingDownBytes: number;
   pendingUpBytes: number;
+  /** Leases in force whose bytes are still on the way to the site. */
+  incoming: number;
   readonly lanes: Readonly<Record<Direction, Lane>>;
 }
 

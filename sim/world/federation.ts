@@ -2,7 +2,7 @@
 // loops are the real ones; only the world around them is simulated.
 
 import type { Lease } from '../../agent/core/index.ts';
-import type { Effect, Instant } from '../../scheduler/core/index.ts';
+import type { Effect, Instant, Policy } from '../../scheduler/core/index.ts';
 import { instant, nodeId } from '../../scheduler/core/index.ts';
 import type { AppendFate } from '../kernel/memory-journal.ts';
 import { MemoryDisk } from '../kernel/memory-journal.ts';
@@ -21,6 +21,8 @@ export interface FederationOptions {
   /** How long a scheduler that died stays away. */
   readonly schedulerAwayMs: number;
   readonly batchesBetweenSnapshots: number;
+  /** Without: the one that federations run. */
+  readonly policy?: Policy;
   /** The lease of a task as its node gets it. */
   readonly composeLease: (grant: Extract<Effect, { kind: 'grant' }>) => Lease;
   readonly behaviourOf: (nodeId: string, lease: Lease) => Behaviour;
@@ -41,6 +43,7 @@ export class SimFederation {
       clock: this.clock,
       disk: options.disk,
       batchesBetweenSnapshots: options.batchesBetweenSnapshots,
+      ...(options.policy === undefined ? {} : { policy: options.policy }),
       fateOf: options.appendFateOf,
       tell: (effects) => this.#tell(effects),
       onDeath: () => this.#startAgain(),

@@ -1,7 +1,14 @@
 // A simulated scheduler: the real loop and core on a disk in memory. Its process may die at any
 // moment; the disk, with the journal and the blobs, stays.
 
-import type { Answer, Command, Effect, NodeSpoke, View } from '../../scheduler/core/index.ts';
+import type {
+  Answer,
+  Command,
+  Effect,
+  NodeSpoke,
+  Policy,
+  View,
+} from '../../scheduler/core/index.ts';
 import { Loop } from '../../scheduler/loop.ts';
 import type { AppendFate } from '../kernel/memory-journal.ts';
 import { MemoryDisk, MemoryJournal } from '../kernel/memory-journal.ts';
@@ -12,6 +19,8 @@ export interface SimSchedulerOptions {
   readonly clock: VirtualClock;
   readonly disk: MemoryDisk;
   readonly batchesBetweenSnapshots: number;
+  /** Without: the one that federations run. */
+  readonly policy?: Policy;
   /** What becomes of the append that follows so many batches. */
   readonly fateOf: (sequence: number) => AppendFate;
   /** Carries effects to nodes. */
@@ -48,7 +57,7 @@ export class SimScheduler {
   async start(): Promise<void> {
     this.#starts += 1;
     const start = this.#starts;
-    const { disk, batchesBetweenSnapshots, tell } = this.#options;
+    const { disk, batchesBetweenSnapshots, policy, tell } = this.#options;
     const clock = new ProcessClock(this.#options.clock);
     const fateOf = (sequence: number): AppendFate => {
       // A dead process writes nothing more, whatever its last promises still do.
@@ -60,6 +69,7 @@ export class SimScheduler {
     const loop = await Loop.start({
       journal: new MemoryJournal(disk, { batchesBetweenSnapshots, fateOf }),
       clock,
+      ...(policy === undefined ? {} : { policy }),
       sink: { carryOut: (effects) => start === this.#starts && tell(effects) },
       onFatal: () => start === this.#starts && this.#die(),
       onWarning: () => undefined,

@@ -1,6 +1,5 @@
-// The balance rule: of the kinds of task that fit, a site takes the one after which its two
-// backlogs, seconds of work for its CPUs and seconds of bytes for its uplink, are most alike. Kinds
-// that need much data for little work so go where the ratio of uplink to CPU is high, by themselves.
+// What a site has in hand, in seconds of its CPUs and of its uplink, and how one more task would
+// change that: the figures that policies weigh.
 
 import { linkWindowSeconds } from '../limits.ts';
 
@@ -9,6 +8,8 @@ export interface SiteLoad {
   readonly workGhzSeconds: number;
   readonly downBits: number;
   readonly upBits: number;
+  /** Leases whose bytes are still on the way to the site. */
+  readonly incoming: number;
   readonly cpuGhz: number;
   /** Of the shared part of the uplink. */
   readonly downBps: number;
@@ -42,17 +43,23 @@ export function linkSecondsOf(
   };
 }
 
-/** The balance with one more task; null when the slot had better stay idle. */
-export function balanceWith(load: SiteLoad, cost: TaskCost): Balance | null {
+/** The balance with one more task. */
+export function balanceWith(load: SiteLoad, cost: TaskCost): Balance {
   const cpuSeconds = (load.workGhzSeconds + cost.workGhzSeconds) / load.cpuGhz;
-  const linkBefore = longerOf(linkSecondsOf(load));
   const linkSeconds = longerOf(linkSecondsOf(load, cost));
-  const addsLink = Math.max(cost.downBits / load.downBps, cost.upBits / load.upBps);
-  const addsCpu = cost.workGhzSeconds / load.cpuGhz;
-  // A thin line that has enough to do takes no more of what it is bad at; an idle one always may,
-  // or a task that fits nowhere better would wait for ever.
-  if (linkBefore > 0 && linkSeconds > linkWindowSeconds && addsLink > addsCpu) return null;
   return { cpuSeconds, linkSeconds, imbalance: imbalanceOf(cpuSeconds, linkSeconds) };
+}
+
+/**
+ * Whether a thin line that has enough to do would get more of what it is bad at: a window's worth of
+ * bytes in hand, and a task that adds more link than CPU time. An idle line may always take one, or a
+ * task that fits nowhere better would wait for ever.
+ */
+export function isOverWindow(load: SiteLoad, cost: TaskCost): boolean {
+  if (longerOf(linkSecondsOf(load)) === 0) return false;
+  if (longerOf(linkSecondsOf(load, cost)) <= linkWindowSeconds) return false;
+  const addsLink = Math.max(cost.downBits / load.downBps, cost.upBits / load.upBps);
+  return addsLink > cost.workGhzSeconds / load.cpuGhz;
 }
 
 function longerOf({ down, up }: ReturnType<typeof linkSecondsOf>): number {

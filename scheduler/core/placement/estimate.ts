@@ -42,17 +42,23 @@ export function costOf(job: JobRecord, taskIndex: number, node: NodeRecord): Tas
   };
 }
 
-const nothingMore = { work: 0, down: 0, up: 0 };
+/** What is not counted in a site yet: GHz·s, bytes, and leases that have bytes to fetch. */
+export interface More {
+  readonly work: number;
+  readonly down: number;
+  readonly up: number;
+  readonly incoming: number;
+}
 
-/** What a site has in hand now, and more (GHz·s and bytes) that is not counted yet. */
-export function loadOf(
-  site: SiteRecord,
-  more: Readonly<typeof nothingMore> = nothingMore,
-): SiteLoad {
+const nothingMore: More = { work: 0, down: 0, up: 0, incoming: 0 };
+
+/** What a site has in hand now, and more. */
+export function loadOf(site: SiteRecord, more = nothingMore): SiteLoad {
   return {
     workGhzSeconds: site.pendingWorkGhzSeconds + more.work,
     downBits: 8 * (site.pendingDownBytes + more.down),
     upBits: 8 * (site.pendingUpBytes + more.up),
+    incoming: site.incoming + more.incoming,
     cpuGhz: site.cpuGhz,
     downBps: site.share * site.downBps,
     upBps: site.share * site.upBps,

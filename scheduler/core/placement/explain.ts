@@ -2,26 +2,28 @@
 // it is.
 
 import { causeText, heldText } from '../dependencies.ts';
-import { isOpen, siteOf, slotLeases, slotsOf } from '../leases.ts';
-import { leasesPerSlot, linkWindowSeconds, sitesExplained } from '../limits.ts';
+import { isOpen, slotLeases, slotsOf } from '../leases.ts';
+import { leasesPerSlot, sitesExplained } from '../limits.ts';
 import type { Instant } from '../model/ids.ts';
 import type { JobRecord, NodeRecord, SiteRecord, State } from '../state.ts';
 import { mustHave } from '../state.ts';
 import type { Explanation, RefusalCount, SiteBacklog, TaskSummary } from '../view.ts';
-import { balanceWith, linkSecondsOf } from './balance.ts';
-import { costOf, loadOf } from './estimate.ts';
+import { linkSecondsOf } from './balance.ts';
+import { loadOf } from './estimate.ts';
 import { refuseNode } from './filter.ts';
 import type { Refusal } from './filter.ts';
 import { tellGroup } from './refusal-groups.ts';
+import type { Round } from './round.ts';
 import { refuseQuota, refuseTurn } from '../queue/refuse.ts';
 
 /** The waiting tasks of a job. */
-export function explainJob(state: State, job: JobRecord, now: Instant): Explanation {
+export function explainJob(round: Round, job: JobRecord): Explanation {
+  const { state } = round;
   const { template } = job;
   if (job.state !== 'active') return { summary: endedText(state, job), refusals: [], sites: [] };
   if (job.waitsFor.length > 0) return { summary: heldJobText(state, job), refusals: [], sites: [] };
   if (job.waiting > 0) {
-    return explainWaiting(state, { job, taskIndex: job.cursor, now }, waitsText(job));
+    return explainWaiting(round, { job, taskIndex: job.cursor }, waitsText(job));
   }
   const ended = template.taskCount - job.leased;
   const { size } = job.backups;
@@ -44,17 +46,14 @@ function endedText(state: State, job: JobRecord): string {
 }
 
 /** One task, wherever it is. */
-export function explainTask(
-  state: State,
-  task: TaskSummary,
-  { job, now }: { readonly job: JobRecord; readonly now: Instant },
-): Explanation {
+export function explainTask(round: Round, job: JobRecord, task: TaskSummary): Explanation {
+  const { state } = round;
   if (task.phase === 'waiting' && job.waitsFor.length > 0) {
     return { summary: heldJobText(state, job), refusals: [], sites: [] };
   }
   if (task.phase === 'waiting') {
     const what = `Task ${task.index} waits`;
-    return explainWaiting(state, { job, taskIndex: task.index, now }, what);
+    return explainWaiting(round, { job, taskIndex: task.index }, what);
   }
   const why = task.placement === '' ? '' : ` Why there: ${task.placement}.`;
   return { summary: `${placedText(task)}${why}${backupText(task)}`, refusals: [], sites: [] };
@@ -89,11 +88,11 @@ function placedText(task: TaskSummary): string {
 interface Waiting {
   readonly job: JobRecord;
   readonly taskIndex: number;
-  readonly now: Instant;
 }
 
-function explainWaiting(state: State, waiting: Waiting, what: string): Explanation {
-  const refusals = countRefusals(state, waiting);
+function explainWaiting(round: Round, waiting: Waiting, what: string): Explanation {
+  const { state } = round;
+  const refusals = countRefusals(round, waiting);
   const sites = state.sites
     .filter((site) => site.nodeNumbers.length > 0)
     .map((site) => backlogOf(state, site))
@@ -103,14 +102,15 @@ function explainWaiting(state: State, waiting: Waiting, what: string): Explanati
   return { summary: `${what}. ${summarize(refusals, nodeCount)}`, refusals, sites };
 }
 
-function countRefusals(state: State, waiting: Waiting): readonly RefusalCount[] {
+function countRefusals(round: Round, waiting: Waiting): readonly RefusalCount[] {
+  const { state, now } = round;
   const refused: { readonly node: NodeRecord; readonly refusal: Refusal }[] = [];
   for (const node of state.nodes) {
     if (node.health === 'revoked') continue;
-    const no = refuseNode(waiting.job, node, waiting.now) ?? refusePlace(state, waiting, node);
+    const no = refuseNode(waiting.job, node, now) ?? refusePlace(round, waiting, node);
     refused.push({ node, refusal: no });
   }
-  return groupRefusals(refused, waiting);
+  return groupRefusals(refused, { job: waiting.job, now });
 }
 
 /** One for each code, most nodes first. */
@@ -133,7 +133,8 @@ export function groupRefusals(
 }
 
 /** The node fits; what keeps the task from it now. */
-function refusePlace(state: State, { job, taskIndex, now }: Waiting, node: NodeRecord): Refusal {
+function refusePlace(round: Round, { job, taskIndex }: Waiting, node: NodeRecord): Refusal {
+  const { state, now } = round;
   const quota = refuseQuota(state, job);
   if (quota !== null) return quota;
   if (!isOpen(node)) {
@@ -143,18 +144,8 @@ function refusePlace(state: State, { job, taskIndex, now }: Waiting, node: NodeR
       remedy: 'wait for tasks to end, or enrol more nodes',
     };
   }
-  const load = loadOf(siteOf(state, node));
-  const cost = costOf(job, taskIndex, node);
-  if (balanceWith(load, cost) === null) {
-    const { down, up } = linkSecondsOf(load, cost);
-    const way = down >= up ? 'down' : 'up';
-    return {
-      code: `uplink_${way}`,
-      reason: `the uplink ${way} is busy, and with this task would have over ${linkWindowSeconds} s of bytes in hand`,
-      remedy: 'wait, or declare the rate that it really has (punnet site set)',
-    };
-  }
   return (
+    round.hold(round.optionOf(job, taskIndex, node)) ??
     refuseTurn(state, { job, now }) ?? {
       code: 'next',
       reason: 'a slot is free and takes a task at this moment',

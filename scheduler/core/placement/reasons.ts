@@ -1,6 +1,7 @@
 // Why a task is where it is: a small code in the journal, a sentence for people.
 
-export const reasonCodes = { none: 0, balance: 1, onlyKind: 2, backup: 3 } as const;
+export const reasonCodes = { none: 0, balance: 1, onlyKind: 2, backup: 3, policy: 4 } as const;
+export type ReasonCode = (typeof reasonCodes)[keyof typeof reasonCodes];
 
 /** The sentence of a journalled reason; empty without one. */
 export function reasonText(code: number, cpuSeconds: number, linkSeconds: number): string {
@@ -8,6 +9,7 @@ export function reasonText(code: number, cpuSeconds: number, linkSeconds: number
   if (code === reasonCodes.balance)
     return `of the jobs that waited, its tasks even the site's backlogs best: ${backlogs}`;
   if (code === reasonCodes.onlyKind) return `only this job waited and fitted: ${backlogs}`;
+  if (code === reasonCodes.policy) return `the policy of this scheduler chose it: ${backlogs}`;
   if (code === reasonCodes.backup)
     return 'it was the backup of an attempt that would have taken longer, or that came to nothing';
   return '';

@@ -1,5 +1,5 @@
-// Which bytes go next on each uplink: few at a time, those that an idle slot waits for first. The
-// sites' budgets are the core's to spend; an adapter only paces the bytes.
+// Which bytes go next on each uplink: few at a time, in the policy's order. The sites' budgets are
+// the core's to spend; an adapter only paces the bytes.
 
 import type { Direction } from '../commands.ts';
 import type { Effect } from '../effects.ts';
@@ -7,13 +7,14 @@ import type { Fact } from '../facts.ts';
 import { transferGraceMs, transferPatience, transfersAtATime } from '../limits.ts';
 import type { Instant } from '../model/ids.ts';
 import { instant } from '../model/ids.ts';
-import type { Lane, QueuedTransfer, SiteRecord, State } from '../state.ts';
+import type { Policy } from '../placement/policy.ts';
+import type { SiteRecord, State } from '../state.ts';
 import { mustHave } from '../state.ts';
 
 /** Fills the free places in the lanes of sites where something changed. */
 export function grantTransfers(
   state: State,
-  now: Instant,
+  { now, policy }: { readonly now: Instant; readonly policy: Policy },
 ): { readonly facts: readonly Fact[]; readonly effects: readonly Effect[] } {
   const facts: Fact[] = [];
   const effects: Effect[] = [];
@@ -21,7 +22,9 @@ export function grantTransfers(
     const site = mustHave(state.sites[siteNumber], `site ${siteNumber}`);
     for (const direction of ['down', 'up'] as const) {
       const lane = site.lanes[direction];
-      for (const next of nextInLane(lane, transfersAtATime - lane.active.size)) {
+      const places = transfersAtATime - lane.active.size;
+      if (places <= 0 || lane.queue.size === 0) continue;
+      for (const next of policy.nextTransfers(lane.queue.values(), places)) {
         const lease = mustHave(state.leases.get(next.leaseId), `lease ${next.leaseId}`);
         const node = mustHave(state.nodes[lease.nodeNumber], `node ${lease.nodeNumber}`);
         const { leaseId } = next;
@@ -32,16 +35,6 @@ export function grantTransfers(
     }
   }
   return { facts, effects };
-}
-
-/** Idle slots first, then first come, first served. */
-function nextInLane(lane: Lane, places: number): readonly QueuedTransfer[] {
-  if (places <= 0 || lane.queue.size === 0) return [];
-  const urgent: QueuedTransfer[] = [];
-  const others: QueuedTransfer[] = [];
-  for (const transfer of lane.queue.values())
-    (transfer.isSlotIdle ? urgent : others).push(transfer);
-  return [...urgent, ...others].slice(0, places);
 }
 
 function patienceMs(site: SiteRecord, direction: Direction, sizeBytes: number): number {

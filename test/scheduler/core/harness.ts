@@ -13,6 +13,7 @@ import {
   StateView,
   apply,
   decide,
+  defaultPolicy,
   instant,
   jobId,
   nodeId,
@@ -64,12 +65,13 @@ export function template(changes: Partial<JobTemplate> = {}): JobTemplate {
 
 export class CoreHarness {
   state = new State();
+  policy = defaultPolicy;
   nowMs = 1_800_000_000_000;
   effects: Effect[] = [];
   #sequence = 0;
 
   get view(): StateView {
-    return new StateView(this.state, () => instant(this.nowMs));
+    return new StateView(this.state, { now: () => instant(this.nowMs), policy: this.policy });
   }
 
   /** Decides and applies one command, and then fills free slots, as the loop does. */
@@ -80,7 +82,10 @@ export class CoreHarness {
   }
 
   #one(command: Command): Decision {
-    const decision = decide(this.state, command, instant(this.nowMs));
+    const decision = decide(this.state, command, {
+      now: instant(this.nowMs),
+      policy: this.policy,
+    });
     for (const fact of decision.facts) apply(this.state, fact);
     this.effects.push(...decision.effects);
     return decision;

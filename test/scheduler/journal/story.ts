@@ -8,6 +8,7 @@ import {
   State,
   apply,
   decide,
+  defaultPolicy,
   imageOf,
   instant,
   jobId,
@@ -122,7 +123,10 @@ class Story {
     const facts: DurableFact[] = [];
     this.nowMs += 250;
     for (const each of [command, { kind: 'place' } as const]) {
-      const decision = decide(this.#state, each, instant(this.nowMs));
+      const decision = decide(this.#state, each, {
+        now: instant(this.nowMs),
+        policy: defaultPolicy,
+      });
       for (const fact of decision.facts) apply(this.#state, fact);
       facts.push(...toJournal(decision.facts));
       this.#effects.push(...decision.effects);

@@ -1,10 +1,10 @@
 // What is in a state, in lines that people read and that later versions can still say.
 
-import { StateView, instant } from '../../../scheduler/core/index.ts';
+import { StateView, defaultPolicy, instant } from '../../../scheduler/core/index.ts';
 import type { State } from '../../../scheduler/core/index.ts';
 
 export function summaryOf(state: State): string {
-  const view = new StateView(state, () => instant(state.latest));
+  const view = new StateView(state, { now: () => instant(state.latest), policy: defaultPolicy });
   const lines: string[] = [];
   for (const job of view.jobs({
     researcher: null,

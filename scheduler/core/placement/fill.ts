@@ -1,0 +1,102 @@
+// Fills free slots as a policy says: in its order of asking, and only where everything else allows
+// it. Every slot gets a task before a second lease for any slot that is busy.
+
+import type { Effect } from '../effects.ts';
+import type { Fact } from '../facts.ts';
+import { isOpen } from '../leases.ts';
+import { leasesPerSlot } from '../limits.ts';
+import type { Instant } from '../model/ids.ts';
+import type { JobRecord, NodeRecord, State } from '../state.ts';
+import { mustHave } from '../state.ts';
+import type { Choice, Policy } from './policy.ts';
+import { Round } from './round.ts';
+
+type ChoiceOf<K extends Choice['asks']> = Extract<Choice, { readonly asks: K }>;
+
+export function fillSlots(
+  state: State,
+  about: { readonly now: Instant; readonly policy: Policy },
+): { readonly facts: readonly Fact[]; readonly effects: readonly Effect[] } {
+  const isIdle = state.waitingJobs.size === 0 || state.nodesToPlace.size === 0;
+  if (isIdle) return { facts: [], effects: [] };
+  const nodes: NodeRecord[] = [];
+  for (const number of state.nodesToPlace) {
+    const node = mustHave(state.nodes[number], `node ${number}`);
+    if (isOpen(node)) nodes.push(node);
+  }
+  const round = new Round(state, about);
+  const { choice } = about.policy;
+  for (round.perSlot = 1; round.perSlot <= leasesPerSlot; round.perSlot += 1) {
+    if (choice.asks === 'slot') slotsAsk(round, nodes, choice);
+    else tasksAsk(round, nodes, choice);
+  }
+  return round.given;
+}
+
+/** Over the nodes again and again, one task each, until nobody takes another. */
+function slotsAsk(round: Round, nodes: readonly NodeRecord[], choice: ChoiceOf<'slot'>): void {
+  let willing = nodes;
+  while (willing.length > 0) {
+    const served: NodeRecord[] = [];
+    for (const node of willing) {
+      if (round.hasPlace(node) && askFor(node, round, choice)) served.push(node);
+    }
+    willing = served;
+  }
+}
+
+/** A task of the first group of jobs, in the order of their turn, that has one for the node. */
+function askFor(node: NodeRecord, round: Round, choice: ChoiceOf<'slot'>): boolean {
+  for (const jobs of round.turns.groups()) {
+    const pick = choice.pick(round.options(node, jobs), round);
+    if (pick === null) continue;
+    round.give(pick);
+    return true;
+  }
+  return false;
+}
+
+/** The next task in turn, again and again, until none finds a place. */
+function tasksAsk(round: Round, nodes: readonly NodeRecord[], choice: ChoiceOf<'task'>): void {
+  const open = new OpenNodes(nodes.filter((node) => round.hasPlace(node)));
+  // What finds no place finds none later in the round either: places only become fewer.
+  const stuck = new Set<JobRecord>();
+  while (open.list.length > 0) {
+    const job = nextInTurn(round, stuck);
+    if (job === null) return;
+    const pick = choice.pick(job, open.list, round);
+    if (pick === null) {
+      stuck.add(job);
+      continue;
+    }
+    round.give(pick);
+    if (!round.hasPlace(pick.option.node)) open.remove(pick.option.node);
+  }
+}
+
+function nextInTurn(round: Round, stuck: ReadonlySet<JobRecord>): JobRecord | null {
+  for (const jobs of round.turns.groups()) {
+    for (const job of jobs) if (!stuck.has(job) && round.nextTask(job) !== null) return job;
+  }
+  return null;
+}
+
+/** Nodes with a place, from which one goes without a search. */
+class OpenNodes {
+  readonly list: NodeRecord[];
+  readonly #places = new Map<NodeRecord, number>();
+
+  constructor(nodes: readonly NodeRecord[]) {
+    this.list = [...nodes];
+    for (const [place, node] of nodes.entries()) this.#places.set(node, place);
+  }
+
+  remove(node: NodeRecord): void {
+    const place = mustHave(this.#places.get(node), `open node ${node.number}`);
+    const last = this.list.pop();
+    this.#places.delete(node);
+    if (last === undefined || last === node) return;
+    this.list[place] = last;
+    this.#places.set(last, place);
+  }
+}

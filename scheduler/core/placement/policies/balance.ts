@@ -1,0 +1,50 @@
+// The balance rule: of the kinds of task that fit, a site takes the one after which its two
+// backlogs, seconds of work for its CPUs and seconds of bytes for its uplink, are most alike. Kinds
+// that need much data for little work so go where the ratio of uplink to CPU is high, by themselves.
+
+import { linkWindowSeconds } from '../../limits.ts';
+import { idleSlotsFirst } from '../../transfers/order.ts';
+import { balanceWith, isOverWindow, linkSecondsOf } from '../balance.ts';
+import type { Refusal } from '../filter.ts';
+import type { Option, Pick, Policy } from '../policy.ts';
+import { reasonCodes } from '../reasons.ts';
+
+export const balance: Policy = {
+  name: 'balance',
+  choice: { asks: 'slot', pick: mostAlike },
+  hold: overWindow,
+  nextTransfers: idleSlotsFirst,
+};
+
+function mostAlike(options: Iterable<Option>): Pick | null {
+  let best: Option | null = null;
+  let least = Number.POSITIVE_INFINITY;
+  let kinds = 0;
+  for (const option of options) {
+    kinds += 1;
+    const { imbalance } = balanceWith(option.load, option.cost);
+    if (best !== null && imbalance >= least) continue;
+    best = option;
+    least = imbalance;
+  }
+  if (best === null) return null;
+  return { option: best, reason: kinds === 1 ? reasonCodes.onlyKind : reasonCodes.balance };
+}
+
+/** While the uplink's backlog is over a window, no task that adds more link than CPU time. */
+export function overWindow({ load, cost }: Option): Refusal | null {
+  if (!isOverWindow(load, cost)) return null;
+  const { down, up } = linkSecondsOf(load, cost);
+  return down >= up ? uplinkDown : uplinkUp;
+}
+
+const uplinkDown = uplinkRefusal('down');
+const uplinkUp = uplinkRefusal('up');
+
+function uplinkRefusal(way: 'down' | 'up'): Refusal {
+  return {
+    code: `uplink_${way}`,
+    reason: `the uplink ${way} is busy, and with this task would have over ${linkWindowSeconds} s of bytes in hand`,
+    remedy: 'wait, or declare the rate that it really has (punnet site set)',
+  };
+}

@@ -1,0 +1,82 @@
+// What a policy decides, and all that it may look at. Whose turn it is, whether a task fits a node,
+// quotas and leases are not its business: the core sees to them, whatever the policy says.
+
+import type { Instant } from '../model/ids.ts';
+import type { JobRecord, NodeRecord, QueuedTransfer, SiteRecord, State } from '../state.ts';
+import type { SiteLoad, TaskCost } from './balance.ts';
+import type { Refusal } from './filter.ts';
+import type { ReasonCode } from './reasons.ts';
+
+/** The next task of a job on a node that it fits, with what it would cost there. */
+export interface Option {
+  readonly job: JobRecord;
+  readonly taskIndex: number;
+  readonly node: NodeRecord;
+  readonly site: SiteRecord;
+  /** What the site has in hand, with what this round has given to it. */
+  readonly load: SiteLoad;
+  readonly cost: TaskCost;
+}
+
+export interface Pick {
+  readonly option: Option;
+  /** Why, for those who ask later. */
+  readonly reason: ReasonCode;
+  /** What the reason's sentence names; without: the site's two backlogs with the task. */
+  readonly figures?: readonly [number, number];
+}
+
+/** One round of placement, as a policy sees it. */
+export interface RoundView {
+  readonly state: State;
+  readonly now: Instant;
+  /** What the node has, and what it may be given up to, both with what this round has given. */
+  used(node: NodeRecord): NodeUse;
+  /** The job's next task on the node; null: none, it does not fit, or the policy holds it. */
+  option(job: JobRecord, node: NodeRecord): Option | null;
+  /** From 0 up to 1, evenly, and the same whenever the same is decided again. */
+  draw(): number;
+}
+
+export interface NodeUse {
+  readonly leases: number;
+  readonly places: number;
+  readonly memoryBytes: number;
+}
+
+/**
+ * Who asks. A free slot asks for one of the tasks whose turn it is, which come one for each job, the
+ * next in turn first; or a task, the next in turn, asks for one of the nodes with a free place.
+ * Null: the slot stays idle, or the task waits.
+ */
+export type Choice =
+  | {
+      readonly asks: 'slot';
+      readonly pick: (options: Iterable<Option>, round: RoundView) => Pick | null;
+    }
+  | {
+      readonly asks: 'task';
+      readonly pick: (
+        job: JobRecord,
+        nodes: readonly NodeRecord[],
+        round: RoundView,
+      ) => Pick | null;
+    };
+
+/** A replaceable way to place tasks. It is pure: what it answers depends on its arguments alone. */
+export interface Policy {
+  readonly name: string;
+  readonly choice: Choice;
+  /** Idling: why a free slot had better not take this task now; null: it may. */
+  readonly hold: (option: Option, round: RoundView) => Refusal | null;
+  /** The order of transfers: of those that wait at a site, the ones that go next. */
+  readonly nextTransfers: (
+    waiting: Iterable<QueuedTransfer>,
+    places: number,
+  ) => readonly QueuedTransfer[];
+}
+
+/** For policies that never leave a slot idle while something fits. */
+export function holdNothing(): null {
+  return null;
+}
