@@ -1,5 +1,5 @@
-// Capabilities: short texts, signed with HMAC-SHA256, that let one node read one blob or send the
-// results of one lease until they expire. They say nothing about what is in the store.
+// Capabilities: short texts, signed with HMAC-SHA256, that let one node read one blob, or send blobs
+// up to a size, until they expire. They say nothing about what is in the store.
 
 import { createHmac, createSecretKey, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
@@ -17,7 +17,6 @@ export type Capability =
   | {
       readonly kind: 'put';
       readonly nodeId: string;
-      readonly leaseId: number;
       readonly maxBytes: number;
       readonly expiresUnixMs: number;
     };
@@ -43,7 +42,7 @@ export class CapabilitySigner {
 
   sign(capability: Capability): string {
     const c = capability;
-    const scope = c.kind === 'get' ? ['get', c.sha256] : ['put', c.leaseId, c.maxBytes];
+    const scope = c.kind === 'get' ? ['get', c.sha256] : ['put', c.maxBytes];
     const text = JSON.stringify([c.nodeId, c.expiresUnixMs, ...scope]);
     const payload = Buffer.from(text).toString('base64url');
     return `${payload}.${this.#mac(payload).toString('base64url')}`;
@@ -70,13 +69,15 @@ export class CapabilitySigner {
 }
 
 function read(fields: readonly unknown[]): Capability | undefined {
-  const [nodeId, expiresUnixMs, kind, scope, maxBytes] = fields;
+  const [nodeId, expiresUnixMs, kind, scope] = fields;
   if (typeof nodeId !== 'string' || typeof expiresUnixMs !== 'number') return undefined;
   if (kind === 'get' && typeof scope === 'string') {
     return { kind, nodeId, sha256: scope, expiresUnixMs };
   }
-  if (kind === 'put' && typeof scope === 'number' && typeof maxBytes === 'number') {
-    return { kind, nodeId, leaseId: scope, maxBytes, expiresUnixMs };
+  // A version before named the lease first; nodes may hold such a right for a month.
+  const maxBytes = fields.at(-1);
+  if (kind === 'put' && typeof maxBytes === 'number') {
+    return { kind, nodeId, maxBytes, expiresUnixMs };
   }
   return undefined;
 }

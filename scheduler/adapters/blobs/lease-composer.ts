@@ -11,14 +11,19 @@ import type { Manifest, Manifests } from './manifests.ts';
 
 type GrantEffect = Extract<Effect, { kind: 'grant' }>;
 
-/** Inputs may be fetched for a day; results are kept on a node for a month after their task, which
- * may have been staged for a day. */
-const readSpanMs = 24 * 3_600_000;
-const writeSpanMs = 32 * 24 * 3_600_000;
+const dayMs = 24 * 3_600_000;
+/** Inputs may be fetched for a day. */
+const readSpanMs = dayMs;
+/** Results are kept on a node for a month after their task, which may have been staged for a day. */
+const writeSpanMs = 32 * dayMs;
 /** The result's own blob, beside the outputs. */
 const resultBytes = 1_000_000;
 /** About 10 MB; beyond it all are signed anew. */
 const rightsKept = 20_000;
+
+type Scope =
+  | { readonly kind: 'get'; readonly nodeId: string; readonly sha256: string }
+  | { readonly kind: 'put'; readonly nodeId: string; readonly maxBytes: number };
 
 export interface LeaseComposerOptions {
   readonly manifests: Manifests;
@@ -29,7 +34,7 @@ export interface LeaseComposerOptions {
 
 export class LeaseComposer {
   readonly #options: LeaseComposerOptions;
-  /** Rights to read what all tasks of a job share: to sign one takes longer than all else here. */
+  /** Rights that all tasks of a job share on a node: to sign one takes longer than all else here. */
   readonly #rights = new Map<string, { readonly text: string; readonly expiresUnixMs: number }>();
 
   constructor(options: LeaseComposerOptions) {
@@ -86,28 +91,33 @@ export class LeaseComposer {
       timeoutMs: template.timeoutMs,
       memoryBytes: template.memoryBytes,
       diskBytes: template.diskBytes,
-      uploadCapability: this.#options.signer.sign({
-        kind: 'put',
-        nodeId: effect.nodeId,
-        leaseId: effect.leaseId,
-        maxBytes: template.diskBytes + resultBytes,
-        expiresUnixMs: this.#options.now() + template.timeoutMs + writeSpanMs,
-      }),
+      uploadCapability: this.#right(
+        { kind: 'put', nodeId: effect.nodeId, maxBytes: template.diskBytes + resultBytes },
+        { atLeastMs: template.timeoutMs + writeSpanMs, spareMs: dayMs },
+      ),
     };
   }
 
   #shared({ nodeId }: GrantEffect, { sha256, sizeBytes }: BlobRef): BlobGrant {
-    const key = `${nodeId} ${sha256}`;
+    const half = readSpanMs / 2;
+    const spans = { atLeastMs: half, spareMs: half };
+    const capability = this.#right({ kind: 'get', nodeId, sha256 }, spans);
+    return { blob: { sha256, sizeBytes }, capability };
+  }
+
+  /** A right that lasts for so long at least; the one signed before, as long as its spare time. */
+  #right(scope: Scope, spans: { readonly atLeastMs: number; readonly spareMs: number }): string {
+    const { nodeId } = scope;
+    const what = scope.kind === 'get' ? scope.sha256 : `${scope.maxBytes} ${spans.atLeastMs}`;
+    const key = `${nodeId} ${what}`;
     const now = this.#options.now();
-    let right = this.#rights.get(key);
-    if (right === undefined || right.expiresUnixMs - now < readSpanMs / 2) {
-      const expiresUnixMs = now + readSpanMs;
-      const capability = { kind: 'get', nodeId, sha256, expiresUnixMs } as const;
-      right = { text: this.#options.signer.sign(capability), expiresUnixMs };
-      if (this.#rights.size >= rightsKept) this.#rights.clear();
-      this.#rights.set(key, right);
-    }
-    return { blob: { sha256, sizeBytes }, capability: right.text };
+    const kept = this.#rights.get(key);
+    if (kept !== undefined && kept.expiresUnixMs - now >= spans.atLeastMs) return kept.text;
+    const expiresUnixMs = now + spans.atLeastMs + spans.spareMs;
+    const text = this.#options.signer.sign({ ...scope, expiresUnixMs });
+    if (this.#rights.size >= rightsKept) this.#rights.clear();
+    this.#rights.set(key, { text, expiresUnixMs });
+    return text;
   }
 
   #readable({ nodeId }: GrantEffect, { sha256, sizeBytes }: ProtoBlobRef): BlobGrant {

@@ -53,7 +53,23 @@ it('is there at once without inputs, with its command and the right to send its 
   const lease = compose(3);
   expect(lease).toMatchObject({ leaseId: 7, taskIndex: 3, command: ['bin/run', '3'], inputs: [] });
   if (lease === undefined || lease instanceof Promise) throw new Error('not at once');
-  expect(signer.verify(lease.uploadCapability, 0)).toMatchObject({ kind: 'put', leaseId: 7 });
+  expect(signer.verify(lease.uploadCapability, 0)).toMatchObject({ kind: 'put', nodeId: 'pi' });
+});
+
+it('gives a node the same right to send, and a new one before a month is left of it', () => {
+  let nowMs = 0;
+  const { compose, signer } = rig({ timeoutMs: 3_600_000 }, () => nowMs);
+  const rightAt = (hours: number): string => {
+    nowMs = hours * 3_600_000;
+    const lease = compose(0);
+    if (lease === undefined || lease instanceof Promise) throw new Error('not at once');
+    const monthLaterMs = nowMs + (32 * 24 + 1) * 3_600_000;
+    expect(signer.verify(lease.uploadCapability, monthLaterMs - 1)).toBeDefined();
+    return lease.uploadCapability;
+  };
+  const rights = [0, 23, 25].map(rightAt);
+  expect(rights[1]).toBe(rights[0]);
+  expect(rights[2]).not.toBe(rights[1]);
 });
 
 it('waits for the list of inputs once', async () => {

@@ -87,7 +87,6 @@ export class HttpsRig {
     const right = {
       kind: 'put',
       nodeId: 'pi',
-      leaseId: 1,
       maxBytes,
       expiresUnixMs: 2_000,
     } as const;

@@ -119,7 +119,7 @@ export interface LeaseGrant {
   timeoutMs: number;
   memoryBytes: number;
   diskBytes: number;
-  /** Allows PUT of any blob for this lease, up to its disk limit. */
+  /** Allows this node PUT of any blob up to the lease's disk limit. */
   uploadCapability: string;
   /** Whose task this is, for the owner. */
   researcher: string;
