@@ -16,9 +16,9 @@ test('each file opens with a comment on what it is for', () => {
 const impure =
   /\b(Date|Math\.random|process|performance|crypto|fetch|console|globalThis|Promise|async|await|(set|clear)(Timeout|Interval|Immediate)|queueMicrotask)\b/;
 
-test('the cores read no clock, draw no number, wait for nothing and log nothing', () => {
+test('the cores and the network model read no clock, draw no number, wait for nothing and log nothing', () => {
   const broken = sourceFiles()
-    .filter((file) => /^(scheduler|agent)\/core\//.test(file))
+    .filter((file) => /^((scheduler|agent)\/core|sim\/network)\//.test(file))
     .flatMap((file) =>
       withoutComments(textOf(file))
         .split('\n')
