@@ -80,6 +80,18 @@ export class Federation {
     this.#launch(name, [agent, 'run', '--state', state, ...flags]);
   }
 
+  /** Waits until the scheduler has heard what each node is and offers. */
+  async untilReported(): Promise<void> {
+    for (;;) {
+      this.#options.signal.throwIfAborted();
+      const { nodes } = JSON.parse(await this.punnet('nodes', '--output', 'json')) as {
+        nodes: readonly { readonly status?: unknown }[];
+      };
+      const heard = nodes.filter(({ status }) => status !== undefined);
+      if (heard.length === this.#nodeFolders.length) return;
+    }
+  }
+
   async stop(): Promise<void> {
     for (const child of this.#children.toReversed()) await stopChild(child);
     // An agent leaves its tasks running: it would find them when it comes back.

@@ -85,6 +85,7 @@ async function enrolSites(federation: Federation, nodes: number): Promise<void> 
       await federation.addNode(`${site}-${node}`, url, secret);
     }
   }
+  await federation.untilReported();
   say(await federation.punnet('sites'));
 }
 
