@@ -25,6 +25,8 @@ interface Entry {
   readonly words: readonly string[];
   /** Its first argument is a job. */
   readonly takesJob: boolean;
+  /** It, or one of its own commands, takes a file. */
+  readonly takesFile: boolean;
 }
 
 function entriesOf(program: Command): readonly Entry[] {
@@ -36,6 +38,9 @@ function entriesOf(program: Command): readonly Entry[] {
       ...[...command.options, ...program.options].flatMap(({ long }) => long ?? []),
     ],
     takesJob: command.registeredArguments[0]?.name() === 'job',
+    takesFile: [command, ...command.commands].some(({ registeredArguments }) =>
+      registeredArguments.some((argument) => argument.name() === 'file'),
+    ),
   }));
 }
 
@@ -65,11 +70,12 @@ function bashText(entries: readonly Entry[], isZsh: boolean): string {
 }
 
 function fishText(entries: readonly Entry[]): string {
-  const lines = entries.flatMap(({ name, description, words, takesJob }) => {
-    const here = `complete -c punnet -n "__fish_seen_subcommand_from ${name}"`;
+  const lines = entries.flatMap(({ name, description, words, takesJob, takesFile }) => {
+    const noFiles = takesFile ? '' : ' -f';
+    const here = `complete -c punnet${noFiles} -n "__fish_seen_subcommand_from ${name}"`;
     const told = description.replaceAll("'", "\\'");
     return [
-      `complete -c punnet -n __fish_use_subcommand -a ${name} -d '${told}'`,
+      `complete -c punnet -f -n __fish_use_subcommand -a ${name} -d '${told}'`,
       `${here} -a '${words.join(' ')}'`,
       ...(takesJob ? [`${here} -a "(${jobsCommand})"`] : []),
     ];
