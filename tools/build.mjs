@@ -2,7 +2,7 @@
 // each by esbuild.
 
 import { spawnSync } from 'node:child_process';
-import { chmodSync, copyFileSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, copyFileSync, cpSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { build } from 'esbuild';
 
 rmSync('dist', { recursive: true, force: true });
@@ -12,6 +12,7 @@ const compiled = spawnSync('node_modules/.bin/tsc', ['-p', 'tools/tsconfig.build
 if (compiled.status !== 0) process.exit(1);
 mkdirSync('dist/proto/gen', { recursive: true });
 copyFileSync('proto/gen/descriptors.binpb', 'dist/proto/gen/descriptors.binpb');
+cpSync('sim/scenarios', 'dist/sim/scenarios', { recursive: true });
 await build({
   entryPoints: ['agent/main.ts'],
   outfile: 'dist/punnet-agent.cjs',

@@ -34,7 +34,15 @@ const rows: readonly (readonly [file: RegExp, may: readonly RegExp[]])[] = [
   [/^agent\/(main|config|run)\.ts$/, [/^agent\/(?!core\/(?!index\.ts))/, /^proto\//, npm]],
   [
     /^sim\//,
-    [/^sim\//, cores, ports, /^scheduler\/adapters\/journal\/(snapshot-)?codec\.ts$/, npm],
+    [
+      /^sim\//,
+      cores,
+      ports,
+      /^scheduler\/adapters\/journal\/(snapshot-)?codec\.ts$/,
+      // Units mean in a scenario what they mean in a job file.
+      /^scheduler\/api\/quantities\.ts$/,
+      npm,
+    ],
   ],
   // The demo types what a person would type: it starts programs and imports none of them.
   [/^demo\//, [/^demo\//, npm]],

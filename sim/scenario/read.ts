@@ -1,0 +1,100 @@
+// Reads scenario files: YAML with a schema. Every mistake is told with its line and field.
+
+import { readFileSync, readdirSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { LineCounter, isMap, isNode, isScalar, parseDocument } from 'yaml';
+import type { Document } from 'yaml';
+import type { z } from 'zod';
+import { scenarioSchema } from './schema.ts';
+import type { Scenario } from './schema.ts';
+
+/** A file or an argument is wrong: whoever ran the command is told, without a stack. */
+export class InputError extends Error {
+  override readonly name = 'InputError';
+}
+
+const folder = join(import.meta.dirname, '../scenarios');
+
+/** Those that come with the project, in the order of their names. */
+export function scenarioNames(): readonly string[] {
+  return readdirSync(folder)
+    .filter((file) => file.endsWith('.yaml'))
+    .map((file) => basename(file, '.yaml'))
+    .sort();
+}
+
+/** By its name, or a file of one's own. */
+export function readScenario(nameOrFile: string): Scenario {
+  const isFile = /\.ya?ml$/.test(nameOrFile);
+  if (!isFile && !scenarioNames().includes(nameOrFile)) {
+    const known = scenarioNames().join(', ');
+    throw new InputError(
+      `There is no scenario "${nameOrFile}": name one of ${known}, or a file that ends in .yaml.`,
+    );
+  }
+  const file = isFile ? nameOrFile : join(folder, `${nameOrFile}.yaml`);
+  return parseScenario(file, read(file));
+}
+
+function read(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (cause) {
+    throw new InputError(`${file}: cannot read this scenario: ${String(cause)}`, { cause });
+  }
+}
+
+export function parseScenario(file: string, text: string): Scenario {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  const [flaw] = [...document.errors, ...document.warnings];
+  if (flaw !== undefined) {
+    throw new InputError(`${file}:${lines.linePos(flaw.pos[0]).line}: ${flaw.message}`);
+  }
+  const parsed = scenarioSchema.safeParse(document.toJS());
+  if (parsed.success) {
+    return { name: basename(file).replace(/\.ya?ml$/, ''), ...parsed.data };
+  }
+  const told = parsed.error.issues.map((issue) => {
+    const path = pathOf(issue);
+    const { line } = lines.linePos(offsetOf(document, path));
+    return `${file}:${line}: ${fieldOf(path)}${textOf(issue)}`;
+  });
+  throw new InputError(told.join('\n'));
+}
+
+type Path = readonly PropertyKey[];
+
+/** A field that is not known is told at its own place. */
+function pathOf(issue: z.core.$ZodIssue): Path {
+  if (issue.code === 'unrecognized_keys') return [...issue.path, issue.keys[0] ?? ''];
+  return issue.path;
+}
+
+function textOf(issue: z.core.$ZodIssue): string {
+  if (issue.code === 'unrecognized_keys') return 'there is no such field; is it misspelt?';
+  if (issue.code === 'invalid_type' && issue.message.endsWith('received undefined')) {
+    return `wanted ${issue.expected}, and it is not there`;
+  }
+  return issue.message.replace(/^Invalid input: expected/, 'wanted').replace('received', 'found');
+}
+
+function fieldOf(path: Path): string {
+  const text = path.map((step) => (typeof step === 'number' ? `[${step}]` : `.${String(step)}`));
+  return text.length === 0 ? '' : `${text.join('').slice(1)}: `;
+}
+
+/** Of the field's name, or of the nearest thing around it. */
+function offsetOf(document: Document, path: Path): number {
+  for (let length = path.length; length > 0; length -= 1) {
+    const last = path[length - 1];
+    const around = document.getIn(path.slice(0, length - 1), true);
+    if (isMap(around)) {
+      const pair = around.items.find(({ key }) => isScalar(key) && key.value === last);
+      if (pair !== undefined && isNode(pair.key)) return pair.key.range?.[0] ?? 0;
+    }
+    const node = document.getIn(path.slice(0, length), true);
+    if (isNode(node)) return node.range?.[0] ?? 0;
+  }
+  return 0;
+}

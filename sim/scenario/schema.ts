@@ -1,0 +1,79 @@
+// What a scenario file says: a federation to draw and jobs to run on it. Every field is there because
+// a scenario uses it.
+
+import { z } from 'zod';
+import { bytes, rate, span, work } from '../../scheduler/api/quantities.ts';
+import { piModels } from '../world/pi-models.ts';
+import { percentage, quantityOf, rangeOf } from './quantities.ts';
+
+const count = z.int().min(1).max(1_000_000);
+
+const siteSizes = z
+  .strictObject({
+    from: count,
+    to: count,
+    /** Of the Pareto distribution; it plays no part when all sites are alike. */
+    exponent: z.number().positive().default(1),
+  })
+  .refine(({ from, to }) => from <= to, { error: 'wanted the smaller size first' });
+
+const uplinks = z
+  .strictObject({
+    /** Drawn from a panel of home lines, down and up together. */
+    lines: z.literal('ofcom-2015').optional(),
+    down: rangeOf(rate).optional(),
+    /** The up rate as a part of the down rate. */
+    upPart: z.number().positive().optional(),
+    /** Of the line, that its owner leaves to the federation. */
+    share: percentage.optional(),
+  })
+  .refine(({ lines, down }) => (lines === undefined) !== (down === undefined), {
+    error: 'wanted either lines: ofcom-2015 or a down rate such as 10 Mbit/s',
+  })
+  .refine(({ down, upPart }) => down === undefined || upPart !== undefined, {
+    error: 'wanted upPart beside the down rate, such as 0.17',
+  });
+
+const weight = z.number().nonnegative().default(0);
+const models = z
+  .strictObject({ pi1b: weight, zerow: weight, pi2b: weight, pi3b: weight } satisfies Record<
+    keyof typeof piModels,
+    unknown
+  >)
+  .refine((weights) => Object.values(weights).some((each) => each > 0), {
+    error: 'wanted at least one model with a weight above 0',
+  });
+
+const jobs = z.strictObject({
+  name: z.string().regex(/^[a-z][a-z0-9-]*$/, 'wanted small letters, digits and -'),
+  /** So many jobs of this kind; each draws its own values from the ranges. */
+  jobs: count.default(1),
+  /** Of each job. */
+  tasks: count,
+  work: rangeOf(work),
+  input: rangeOf(bytes).optional(),
+  output: rangeOf(bytes).optional(),
+  /** Once for each node that runs the job. */
+  bundle: rangeOf(bytes).optional(),
+  memory: quantityOf(bytes).optional(),
+  /** The first at 0, the others so far apart; without: all at once. */
+  every: quantityOf(span).optional(),
+});
+
+export const scenarioSchema = z.strictObject({
+  about: z.string().min(1),
+  federation: z.strictObject({
+    nodes: count,
+    siteSizes,
+    models,
+    uplinks,
+  }),
+  jobs: z.array(jobs).min(1),
+});
+
+export type ScenarioFile = z.infer<typeof scenarioSchema>;
+export type JobClass = ScenarioFile['jobs'][number];
+
+export interface Scenario extends ScenarioFile {
+  readonly name: string;
+}

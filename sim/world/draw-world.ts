@@ -1,0 +1,125 @@
+// A world from a scenario and a seed: which boards stand at which sites, their lines, and the jobs.
+// The same seed gives the same world, whatever runs on it.
+
+import { defaultShare } from '../../scheduler/core/index.ts';
+import { between, boundedPareto, drawsFor } from '../kernel/random.ts';
+import type { Draw } from '../kernel/random.ts';
+import type { JobClass, Scenario } from '../scenario/schema.ts';
+import { drawHomeLine } from './home-lines.ts';
+import type { LineRates } from './home-lines.ts';
+import { boardSpread, piModels } from './pi-models.ts';
+import type { PiModel } from './pi-models.ts';
+
+/** Sites, nodes and jobs are known by their place in these lists. */
+export interface World {
+  readonly sites: readonly WorldSite[];
+  readonly nodes: readonly WorldNode[];
+  readonly jobs: readonly WorldJob[];
+}
+
+export interface WorldSite extends LineRates {
+  /** Of both rates, what the federation may use. */
+  readonly share: number;
+  readonly nodes: number;
+}
+
+export interface WorldNode {
+  readonly site: number;
+  readonly model: PiModel;
+  /** Of one slot of this very board. */
+  readonly speedGhz: number;
+}
+
+export interface WorldJob {
+  readonly name: string;
+  readonly submitMs: number;
+  readonly tasks: number;
+  readonly workGhzSeconds: number;
+  readonly inputBytes: number;
+  readonly outputBytes: number;
+  readonly bundleBytes: number;
+  readonly memoryBytes: number;
+}
+
+export function drawWorld(scenario: Scenario, seed: number): World {
+  const sites = drawSites(scenario, seed);
+  return { sites, nodes: drawNodes(scenario, seed, sites), jobs: drawJobs(scenario, seed) };
+}
+
+function drawSites({ federation }: Scenario, seed: number): readonly WorldSite[] {
+  const { nodes, siteSizes, uplinks } = federation;
+  const draw = drawsFor('sites', seed);
+  const lines = drawsFor('uplinks', seed);
+  const sites: WorldSite[] = [];
+  let left = nodes;
+  while (left > 0) {
+    // The last one is cut, so that the federation has as many nodes as the scenario says.
+    const size = Math.min(left, Math.round(boundedPareto(draw, siteSizes)));
+    sites.push({ nodes: size, share: uplinks.share ?? defaultShare, ...drawLine(uplinks, lines) });
+    left -= size;
+  }
+  return sites;
+}
+
+function drawLine(uplinks: Scenario['federation']['uplinks'], draw: Draw): LineRates {
+  const { down, upPart } = uplinks;
+  if (down === undefined) {
+    const line = drawHomeLine(draw);
+    return upPart === undefined ? line : { ...line, upBps: upPart * line.downBps };
+  }
+  const downBps = between(draw, down);
+  return { downBps, upBps: (upPart ?? 1) * downBps };
+}
+
+function drawNodes(
+  { federation }: Scenario,
+  seed: number,
+  sites: readonly WorldSite[],
+): readonly WorldNode[] {
+  const draw = drawsFor('boards', seed);
+  const weights = Object.entries(federation.models);
+  const total = weights.reduce((sum, [, weight]) => sum + weight, 0);
+  const drawModel = (): PiModel => {
+    let place = total * draw();
+    const [name] = weights.find(([, weight]) => (place -= weight) < 0) ?? ['pi3b'];
+    const model = Object.entries(piModels).find(([each]) => each === name)?.[1];
+    return model ?? piModels.pi3b;
+  };
+  const nodes: WorldNode[] = [];
+  for (const [site, { nodes: size }] of sites.entries()) {
+    for (let place = 0; place < size; place += 1) {
+      const model = drawModel();
+      const factor = between(draw, { from: 1 - boardSpread, to: 1 + boardSpread });
+      nodes.push({ site, model, speedGhz: factor * model.speedGhz });
+    }
+  }
+  return nodes;
+}
+
+const nothing = { from: 0, to: 0 };
+/** What the job file's default is. */
+const defaultMemoryBytes = 64e6;
+
+function drawJobs(scenario: Scenario, seed: number): readonly WorldJob[] {
+  const draw = drawsFor('jobs', seed);
+  const jobs = scenario.jobs.flatMap((kind) =>
+    Array.from({ length: kind.jobs }, (_, place) => drawJob(kind, place, draw)),
+  );
+  // In the order of submission, so that a job has the same number here and in the scheduler.
+  return jobs.sort((a, b) => a.submitMs - b.submitMs);
+}
+
+function drawJob(kind: JobClass, place: number, draw: Draw): WorldJob {
+  const { name, jobs, tasks, work, memory, every, input, output, bundle } = kind;
+  const whole = (range = nothing): number => Math.round(between(draw, range));
+  return {
+    name: jobs === 1 ? name : `${name}-${place}`,
+    submitMs: place * (every ?? 0),
+    tasks,
+    workGhzSeconds: between(draw, work),
+    inputBytes: whole(input),
+    outputBytes: whole(output),
+    bundleBytes: whole(bundle),
+    memoryBytes: memory ?? defaultMemoryBytes,
+  };
+}

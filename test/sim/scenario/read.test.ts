@@ -1,0 +1,106 @@
+// Every mistake in a scenario file is told with its line and field; those that come with the project
+// can be read, and draw what they say.
+
+import { expect, test } from 'vitest';
+import { parseScenario, readScenario, scenarioNames } from '../../../sim/scenario/read.ts';
+import { drawWorld } from '../../../sim/world/draw-world.ts';
+
+const good = `about: A test.
+federation:
+  nodes: 100
+  siteSizes: { from: 1, to: 10 }
+  models: { pi1b: 1, pi3b: 3 }
+  uplinks: { lines: ofcom-2015 }
+jobs:
+  - name: one
+    tasks: 10
+    work: 1 GHz*min
+    input: 1 MB .. 2 MB
+`;
+
+const bad: readonly (readonly [from: string, to: string, told: string])[] = [
+  ['work: 1 GHz*min', 'work: 60', '10: jobs[0].work: wanted work with a unit, such as 20 GHz*s'],
+  ['1 GHz*min', '1 ghzmin', 'found "1 ghzmin": did you mean 1 GHz*min?'],
+  ['    work: 1 GHz*min\n', '', '8: jobs[0].work: wanted work with a unit, such as 20 GHz*s'],
+  ['1 MB .. 2 MB', '2 MB .. 1 MB', '11: jobs[0].input: wanted a quantity, or two with ..'],
+  ['1 MB .. 2 MB', '1 MB .. 2', '11: jobs[0].input: wanted bytes with a unit'],
+  ['1 MB .. 2 MB', '-1 MB', '11: jobs[0].input: wanted bytes with a unit'],
+  ['nodes: 100', 'nodes: many', '3: federation.nodes: wanted number, found string'],
+  ['nodes: 100', 'nodes: 0', '3: federation.nodes: Too small'],
+  ['nodes: 100', 'knots: 100', '3: federation.knots: there is no such field'],
+  ['  nodes: 100\n', '', '2: federation.nodes: wanted number, and it is not there'],
+  ['from: 1, to: 10', 'from: 10, to: 1', '4: federation.siteSizes: wanted the smaller size first'],
+  ['pi1b: 1, pi3b: 3', 'pi4: 1', '5: federation.models.pi4: there is no such field'],
+  ['pi1b: 1, pi3b: 3', 'pi1b: 0', '5: federation.models: wanted at least one model'],
+  ['lines: ofcom-2015', 'lines: ofcom-1999', '6: federation.uplinks.lines: wanted "ofcom-2015"'],
+  ['lines: ofcom-2015', 'down: 1 Mbit/s', '6: federation.uplinks: wanted upPart'],
+  ['lines: ofcom-2015', 'share: 25%', '6: federation.uplinks: wanted either lines: ofcom-2015'],
+  ['ofcom-2015 }', 'ofcom-2015, share: 2 }', '6: federation.uplinks.share: wanted a part with'],
+  ['ofcom-2015 }', 'ofcom-2015, share: 0% }', '6: federation.uplinks.share: wanted a part with'],
+  ['name: one', 'name: One Job', '8: jobs[0].name: wanted small letters, digits and -'],
+  ['jobs:\n', 'jobs: []\nothers:\n', '7: jobs: Too small'],
+  ['about: A test.', 'about: a: b', '1: Nested mappings'],
+  ['  nodes', '\tnodes', '3: Tabs are not allowed'],
+];
+
+test.each(bad)('%j as %j is told', (from, to, told) => {
+  const text = good.replace(from, to);
+  expect(text).not.toBe(good);
+  let message = '';
+  try {
+    parseScenario('x.yaml', text);
+  } catch (error) {
+    message = String(error);
+  }
+  expect(message).toContain(told);
+  expect(message).toContain('x.yaml:');
+});
+
+test('all mistakes are told at once', () => {
+  const text = good.replace('nodes: 100', 'nodes: -1').replace('tasks: 10', 'tasks: 1.5');
+  expect(() => parseScenario('x.yaml', text)).toThrow(/x\.yaml:3: .*\nx\.yaml:9: /s);
+});
+
+test('a scenario that is not there is told with those that are', () => {
+  expect(() => readScenario('nowhere')).toThrow(/name one of cpu-heavy, data-heavy/);
+  expect(() => readScenario('nowhere.yaml')).toThrow(/nowhere\.yaml: cannot read this scenario/);
+});
+
+test.each(scenarioNames())('%s draws as many nodes as it says', (name) => {
+  const scenario = readScenario(name);
+  const { nodes, sites, jobs } = drawWorld(scenario, 1);
+  const { federation } = scenario;
+  expect(nodes).toHaveLength(federation.nodes);
+  expect(sites.reduce((sum, site) => sum + site.nodes, 0)).toBe(federation.nodes);
+  expect(Math.max(...sites.map((site) => site.nodes))).toBeLessThanOrEqual(federation.siteSizes.to);
+  // The scheduler takes no more of each (scheduler/core/limits.ts).
+  expect(Math.max(...jobs.map((job) => job.tasks))).toBeLessThanOrEqual(1_000_000);
+  expect(jobs.reduce((sum, job) => sum + job.tasks, 0)).toBeLessThanOrEqual(3_000_000);
+});
+
+test('a seed draws the same world again, and jobs do not change its sites', () => {
+  const two = parseScenario('x.yaml', good);
+  const other = parseScenario('x.yaml', good.replace('tasks: 10', 'tasks: 11'));
+  expect(drawWorld(two, 5)).toEqual(drawWorld(two, 5));
+  expect(drawWorld(two, 6).sites).not.toEqual(drawWorld(two, 5).sites);
+  expect(drawWorld(other, 5).sites).toEqual(drawWorld(two, 5).sites);
+  expect(drawWorld(other, 5).nodes).toEqual(drawWorld(two, 5).nodes);
+});
+
+test('drawn lines and boards are like their sources', () => {
+  const { sites, nodes } = drawWorld(readScenario('homes-10k'), 1);
+  const middle = (values: readonly number[]): number =>
+    [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
+  const downs = sites.map((site) => site.downBps / 1e6);
+  const ups = sites.map((site) => site.upBps / 1e6);
+  // The panel's own medians over all technologies, weighted.
+  expect(middle(downs)).toBeGreaterThan(10);
+  expect(middle(downs)).toBeLessThan(20);
+  expect(middle(ups)).toBeGreaterThan(0.9);
+  expect(middle(ups)).toBeLessThan(1.3);
+  const threes = nodes.filter((node) => node.model.slots === 4 && node.model.speedGhz === 1.2);
+  expect(threes.length / nodes.length).toBeCloseTo(0.25, 1);
+  const speeds = threes.map((node) => node.speedGhz);
+  expect(Math.min(...speeds)).toBeGreaterThan(0.7 * 1.2 - 1e-9);
+  expect(Math.max(...speeds)).toBeLessThan(1.3 * 1.2);
+});
