@@ -4,10 +4,13 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import process from 'node:process';
 import { Command } from 'commander';
+import { addScenarioCommands } from './commands/scenarios.ts';
 import { FlowCaseError, parseFlowCase } from './network/flow-case.ts';
 import { buildFlowCase, runFlowCase } from './network/run-flow-case.ts';
 
 const program: Command = new Command('sim').description('The simulator.');
+
+addScenarioCommands(program);
 
 program
   .command('flows')
@@ -38,4 +41,4 @@ function readCase(file: string): ReturnType<typeof parseFlowCase> {
   }
 }
 
-program.parse();
+await program.parseAsync();

@@ -5,6 +5,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { simulate } from '../../sim/run/simulate.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'punnet-sim-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -29,6 +30,41 @@ describe('flows', () => {
     const { status, stderr } = sim('flows', file);
     expect(status).toBe(1);
     expect(stderr).toBe(`${file}: flows[0].dst: there are 0 sites, from 0 on, but no 0\n`);
+  });
+});
+
+describe('scenarios', () => {
+  const tiny = 'test/fixtures/scenarios/tiny.yaml';
+  const text = (file: string): string => readFileSync(join(folder, file), 'utf8');
+
+  it('runs one and writes its figures', async () => {
+    const words = ['run', tiny, '--policy', 'count-limit=2', '--seed', '3', '--out', folder];
+    const { status, stdout } = sim(...words);
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/makespan ÷ bound +\d\.\d{3}\n/);
+    const wanted = { scenario: tiny, policy: 'count-limit=2', seed: 3 };
+    const { summary } = await simulate(wanted, () => undefined);
+    expect(JSON.parse(text('summary.json'))).toEqual(summary);
+    expect(text('tasks.csv').trim().split('\n')).toHaveLength(1 + summary.tasks);
+  });
+
+  it('compares policies in processes of their own', async () => {
+    const words = ['compare', tiny, '--policies', 'balance,fifo', '--seeds', '3'];
+    const { status, stdout } = sim(...words, '--workers', '2', '--out', folder);
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/^fifo +\d\.\d{3} ± \d\.\d{3} +-?\d+\.\d ± \d+\.\d %$/m);
+    expect(text('compare.csv').trim().split('\n')).toHaveLength(7);
+    const wanted = { scenario: tiny, policy: 'fifo', seed: 3 };
+    const { summary } = await simulate(wanted, () => undefined);
+    expect(JSON.parse(text('compare.json')).runs[5]).toEqual(summary);
+  });
+
+  it('says what went wrong in a process, without a stack', () => {
+    const broken = 'test/fixtures/scenarios/throws.ts';
+    const { status, stderr } = sim('compare', tiny, '--policies', `fifo,${broken}`);
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/scenario tiny, policy .*, seed 1, .*: this policy is broken/);
+    expect(stderr).not.toContain('    at ');
   });
 });
 

@@ -1,0 +1,56 @@
+// How far a run is, on standard error: one line that is written anew on a terminal, and now and then
+// a line elsewhere.
+
+import process from 'node:process';
+import type { Progress } from '../run/run.ts';
+
+const terminalEveryMs = 200;
+const elsewhereEveryMs = 10_000;
+
+export class ProgressLine {
+  readonly #startedAt = performance.now();
+  readonly #isTerminal = process.stderr.isTTY;
+  #toldAt = this.#startedAt;
+
+  tell(progress: Progress): void {
+    const now = performance.now();
+    const everyMs = this.#isTerminal ? terminalEveryMs : elsewhereEveryMs;
+    if (now - this.#toldAt < everyMs) return;
+    this.#toldAt = now;
+    this.#write(textOf(progress, (now - this.#startedAt) / 1000));
+  }
+
+  /** Any text, at once. */
+  say(text: string): void {
+    this.#write(text);
+  }
+
+  /** What is printed next has a line of its own. */
+  end(): void {
+    if (this.#isTerminal) process.stderr.write('\r\x1b[K');
+  }
+
+  #write(text: string): void {
+    process.stderr.write(this.#isTerminal ? `\r\x1b[K${text}` : `${text}\n`);
+  }
+}
+
+function textOf({ nowMs, events, tasks, tasksLeft }: Progress, seconds: number): string {
+  const done = tasks - tasksLeft;
+  const left = done === 0 ? '?' : spanText((seconds * tasksLeft) / done);
+  return [
+    `${Math.floor((100 * done) / tasks)} %`,
+    `${spanText(nowMs / 1000)} simulated`,
+    `${Math.round(done / seconds)} tasks/s`,
+    `${Math.round(events / seconds)} events/s`,
+    `about ${left} left`,
+  ].join(', ');
+}
+
+/** "35 s", "12 min", "3.4 h", "2.1 days". */
+export function spanText(seconds: number): string {
+  if (seconds < 120) return `${Math.round(seconds)} s`;
+  if (seconds < 7200) return `${Math.round(seconds / 60)} min`;
+  if (seconds < 48 * 3600) return `${(seconds / 3600).toFixed(1)} h`;
+  return `${(seconds / 86_400).toFixed(1)} days`;
+}

@@ -1,0 +1,71 @@
+// Runs beside each other, each in a process of its own: a run takes one core, and much memory.
+
+import { fork } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { extname, join } from 'node:path';
+import type { Summary } from '../report/summary.ts';
+import { CheckFailed } from '../run/checks.ts';
+import type { Wanted } from '../run/simulate.ts';
+
+/** What a worker answers. */
+export type Answer =
+  | { readonly kind: 'done'; readonly summary: Summary }
+  | { readonly kind: 'failed'; readonly why: string };
+
+export class RunPool {
+  readonly #workers: number;
+
+  constructor(workers: number) {
+    this.#workers = workers;
+  }
+
+  /** In the order in which they are wanted. The first that fails ends all. */
+  async run(
+    wanted: readonly Wanted[],
+    onDone: (done: number) => void,
+  ): Promise<readonly Summary[]> {
+    const summaries = new Array<Summary | undefined>(wanted.length).fill(undefined);
+    let next = 0;
+    let done = 0;
+    const children = Array.from({ length: Math.min(this.#workers, wanted.length) }, startWorker);
+    const serve = async (child: ChildProcess): Promise<void> => {
+      for (;;) {
+        const place = next;
+        const want = wanted[place];
+        if (want === undefined) return;
+        next += 1;
+        summaries[place] = await ask(child, want);
+        done += 1;
+        onDone(done);
+      }
+    };
+    try {
+      await Promise.all(children.map(serve));
+    } finally {
+      for (const child of children) child.kill();
+    }
+    return summaries.filter((summary) => summary !== undefined);
+  }
+}
+
+function startWorker(): ChildProcess {
+  // The same kind of file as this one, loaded in the same way: source or built.
+  const file = join(import.meta.dirname, `run-worker${extname(import.meta.filename)}`);
+  return fork(file, [], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+}
+
+function ask(child: ChildProcess, wanted: Wanted): Promise<Summary> {
+  return new Promise((resolve, reject) => {
+    const onExit = (code: number | null): void => {
+      reject(new Error(`a worker ended (${code}); its last words are above`));
+    };
+    child.once('exit', onExit);
+    // Only run-worker writes here.
+    child.once('message', (answer: Answer) => {
+      child.removeListener('exit', onExit);
+      if (answer.kind === 'done') resolve(answer.summary);
+      else reject(new CheckFailed(answer.why));
+    });
+    child.send(wanted);
+  });
+}

@@ -1,0 +1,59 @@
+// The commands that run scenarios, as words of the command line.
+
+import process from 'node:process';
+import type { Command } from 'commander';
+import { InvalidArgumentError } from 'commander';
+import { defaultPolicy } from '../../scheduler/core/index.ts';
+import { CheckFailed } from '../run/checks.ts';
+import { InputError } from '../scenario/read.ts';
+import { compare } from './compare.ts';
+import { list } from './list.ts';
+import { run } from './run.ts';
+
+export function addScenarioCommands(program: Command): void {
+  program
+    .command('list')
+    .description('the scenarios and policies that there are')
+    .action(() => list());
+  program
+    .command('run')
+    .description('one run of a scenario: makespan ÷ bound, waits, use of CPU and uplinks')
+    .argument('<scenario>', 'a name of `list`, or a file that ends in .yaml')
+    .option('--policy <policy>', 'a name, count-limit=4, or ./mine.ts', defaultPolicy.name)
+    .option('--seed <number>', 'of the world that is drawn', wholeNumber, 1)
+    .option('--out <folder>', 'for summary.json, tasks.csv, jobs.csv and sites.csv')
+    .action(told(run));
+  program
+    .command('compare')
+    .description('policies on the same worlds: paired differences with 95 % intervals')
+    .argument('<scenario>', 'a name of `list`, or a file that ends in .yaml')
+    .requiredOption('--policies <a,b,…>', 'the first is what the others are held against', words)
+    .option('--seeds <count>', 'worlds, of the seeds 1, 2, …', wholeNumber, 5)
+    .option('--workers <count>', 'processes at a time', wholeNumber, 1)
+    .option('--out <folder>', 'for compare.json and compare.csv')
+    .action(told(compare));
+}
+
+/** What is wrong with the input is told without a stack. */
+function told<Options>(
+  command: (scenario: string, options: Options) => Promise<void>,
+): (scenario: string, options: Options) => Promise<void> {
+  return async (scenario, options) => {
+    try {
+      await command(scenario, options);
+    } catch (error) {
+      if (!(error instanceof InputError) && !(error instanceof CheckFailed)) throw error;
+      process.stderr.write(`${error.message}\n`);
+      process.exitCode = error instanceof InputError ? 2 : 1;
+    }
+  };
+}
+
+function wholeNumber(text: string): number {
+  if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError('wanted a whole number from 1 on');
+}
+
+function words(text: string): readonly string[] {
+  return text.split(',').map((word) => word.trim());
+}

@@ -1,0 +1,120 @@
+// What came of a run, in figures. Nothing of the machine that ran it is in here: the same input
+// gives the same bytes.
+
+import type { RunResult } from '../run/run.ts';
+import { batchMs } from '../run/run.ts';
+import type { World } from '../world/draw-world.ts';
+import { attemptRuns } from './attempt-runs.ts';
+import type { Bound } from './bound.ts';
+import { siteUses } from './site-uses.ts';
+import type { SiteUse } from './site-uses.ts';
+import { spreadOf, sumOf } from './statistics.ts';
+import type { Spread } from './statistics.ts';
+import { slowdownOf, taskTimes } from './task-times.ts';
+
+/** What the run was of. */
+export interface About {
+  readonly scenario: string;
+  readonly policy: string;
+  readonly seed: number;
+}
+
+export interface Summary extends About {
+  readonly nodes: number;
+  readonly sites: number;
+  readonly jobs: number;
+  readonly tasks: number;
+  readonly makespanSeconds: number;
+  readonly bound: Bound;
+  readonly makespanOverBound: number;
+  /** The bound over the time of the longest task on the slowest slot. */
+  readonly load: number;
+  /** Of all slots' time, weighted by speed, and of all uplinks' time, until the end. */
+  readonly cpuUse: number;
+  readonly downUse: number;
+  readonly upUse: number;
+  readonly waitSeconds: Spread;
+  readonly slowdown: Spread;
+  readonly downBytes: number;
+  readonly upBytes: number;
+  /** Attempts whose result was not taken, mostly backups, and what they computed. */
+  readonly wastedAttempts: number;
+  readonly wastedGhzSeconds: number;
+  readonly events: number;
+  readonly assumed: readonly string[];
+}
+
+const assumed = [
+  `control messages take up to ${batchMs} ms, there and back`,
+  'speeds are known exactly, and tasks of a job are alike',
+  'no node, line or task fails',
+  'rates of uplinks do not change, and the scheduler has no narrow line of its own',
+];
+
+export interface Outcome {
+  readonly result: RunResult;
+  readonly bound: Bound;
+}
+
+export function summaryOf(about: About, world: World, { result, bound }: Outcome): Summary {
+  const makespanSeconds = result.makespanMs / 1000;
+  return {
+    ...about,
+    nodes: world.nodes.length,
+    sites: world.sites.length,
+    jobs: world.jobs.length,
+    tasks: sumOf(world.jobs.map(({ tasks }) => tasks)),
+    makespanSeconds,
+    bound,
+    makespanOverBound: makespanSeconds / bound.seconds,
+    load: bound.seconds / longestTaskSeconds(world),
+    ...usesOf(siteUses(world, result), makespanSeconds),
+    ...timesOf(world, result),
+    ...wasteOf(world, result),
+    events: result.events,
+    assumed,
+  };
+}
+
+/** Of the task with the most work, on the slowest slot. */
+function longestTaskSeconds({ jobs, nodes }: World): number {
+  const most = jobs.reduce((most, { workGhzSeconds }) => Math.max(most, workGhzSeconds), 0);
+  return most / nodes.reduce((least, { speedGhz }) => Math.min(least, speedGhz), Infinity);
+}
+
+function usesOf(uses: readonly SiteUse[], seconds: number) {
+  const total = (of: (use: SiteUse) => number): number => sumOf(uses.map(of));
+  const downBytes = total((use) => use.downBytes);
+  const upBytes = total((use) => use.upBytes);
+  return {
+    cpuUse: total((use) => use.computedGhzSeconds) / (total((use) => use.cpuGhz) * seconds),
+    downUse: downBytes / (total((use) => use.downRate) * seconds),
+    upUse: upBytes / (total((use) => use.upRate) * seconds),
+    downBytes: Math.round(downBytes),
+    upBytes: Math.round(upBytes),
+  };
+}
+
+function timesOf(world: World, result: RunResult) {
+  const count = sumOf(world.jobs.map(({ tasks }) => tasks));
+  const waits = new Float64Array(count);
+  const slowdowns = new Float64Array(count);
+  let place = 0;
+  for (const times of taskTimes(world, result)) {
+    waits[place] = (times.startMs - times.submitMs) / 1000;
+    slowdowns[place] = slowdownOf(times);
+    place += 1;
+  }
+  return { waitSeconds: spreadOf(waits), slowdown: spreadOf(slowdowns) };
+}
+
+function wasteOf(world: World, result: RunResult) {
+  let wastedAttempts = 0;
+  let wastedGhzSeconds = 0;
+  for (const { hasWon, ghzSeconds } of attemptRuns(world, result)) {
+    if (hasWon) continue;
+    wastedAttempts += 1;
+    wastedGhzSeconds += ghzSeconds;
+  }
+  return { wastedAttempts, wastedGhzSeconds };
+}

@@ -1,0 +1,73 @@
+// Every attempt of a run as columns, by the number of its lease: leases count up from 1, and a run
+// has millions.
+
+import { endedRowLength } from '../../scheduler/core/index.ts';
+
+/**
+ * wanted: its bytes wait for their turn; moving: they are on the way; blocked: another attempt
+ * brings the bundle; ready: waits for a slot.
+ */
+export const phases = {
+  none: 0,
+  wanted: 1,
+  moving: 2,
+  blocked: 3,
+  ready: 4,
+  running: 5,
+  sendWanted: 6,
+  sending: 7,
+  over: 8,
+} as const;
+
+export class Attempts {
+  node = new Int32Array(1024);
+  job = new Int32Array(1024);
+  task = new Int32Array(1024);
+  phase = new Uint8Array(1024);
+  /** Of what it asked for last. */
+  bytes = new Float64Array(1024);
+  grantedAt = new Float64Array(1024);
+  startedAt = new Float64Array(1024);
+  exitedAt = new Float64Array(1024);
+  /** When its result was taken. */
+  doneAt = new Float64Array(1024);
+  /** That it fetched, that it sent, and of a transfer that was stopped. */
+  downBytes = new Float64Array(1024);
+  upBytes = new Float64Array(1024);
+  stoppedBytes = new Float64Array(1024);
+  /** Number of the last lease. */
+  last = 0;
+
+  add(lease: number, of: { readonly node: number; readonly job: number; readonly task: number }) {
+    if (lease >= this.node.length) this.#grow(lease);
+    this.node[lease] = of.node;
+    this.job[lease] = of.job;
+    this.task[lease] = of.task;
+    this.last = Math.max(this.last, lease);
+  }
+
+  /** The scheduler has taken the ends of leases: rows of a fact `tasksEnded`. */
+  ended(rows: readonly number[], nowMs: number): void {
+    for (let at = 0; at < rows.length; at += endedRowLength) this.doneAt[rows[at] ?? 0] = nowMs;
+  }
+
+  #grow(lease: number): void {
+    const length = Math.max(2 * this.node.length, lease + 1);
+    const grown = <T extends Int32Array | Uint8Array | Float64Array>(column: T, larger: T): T => {
+      larger.set(column);
+      return larger;
+    };
+    this.node = grown(this.node, new Int32Array(length));
+    this.job = grown(this.job, new Int32Array(length));
+    this.task = grown(this.task, new Int32Array(length));
+    this.phase = grown(this.phase, new Uint8Array(length));
+    this.bytes = grown(this.bytes, new Float64Array(length));
+    this.grantedAt = grown(this.grantedAt, new Float64Array(length));
+    this.startedAt = grown(this.startedAt, new Float64Array(length));
+    this.exitedAt = grown(this.exitedAt, new Float64Array(length));
+    this.doneAt = grown(this.doneAt, new Float64Array(length));
+    this.downBytes = grown(this.downBytes, new Float64Array(length));
+    this.upBytes = grown(this.upBytes, new Float64Array(length));
+    this.stoppedBytes = grown(this.stoppedBytes, new Float64Array(length));
+  }
+}

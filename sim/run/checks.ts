@@ -1,0 +1,166 @@
+// What must hold in every run, whatever the policy: looked at while it runs, and the first violation
+// stops it. They look at what the nodes and links see and at the scheduler's facts, not at its state.
+
+import type { Fact } from '../../scheduler/core/index.ts';
+import {
+  endedRowLength,
+  leasedRowLength,
+  leasesPerSlot,
+  taskStates,
+  transfersAtATime,
+  voidedRowLength,
+} from '../../scheduler/core/index.ts';
+import type { World, WorldJob, WorldNode } from '../world/draw-world.ts';
+import type { Attempts } from './attempts.ts';
+import type { Direction, Transfers } from './transfers.ts';
+
+/** A rule was broken: by the policy, the scheduler or the simulator itself. */
+export class CheckFailed extends Error {
+  override readonly name = 'CheckFailed';
+}
+
+const succeeded = taskStates.indexOf('succeeded');
+/** What rounding may leave, as a part of the whole. */
+const crumbs = 1e-9;
+
+/** Where a task's valid result came from. */
+export type Results = readonly Float64Array[];
+
+export class Checks {
+  readonly #world: World;
+  /** By job and task: the lease whose result was taken; 0: none yet. */
+  readonly #results: readonly Float64Array[];
+  /** Of leases in force, their jobs and tasks. */
+  readonly #taskOf = new Map<number, readonly [job: number, task: number]>();
+  readonly #transfers: readonly { readonly down: Set<number>; readonly up: Set<number> }[];
+  #left: number;
+
+  constructor(world: World) {
+    this.#world = world;
+    this.#results = world.jobs.map(({ tasks }) => new Float64Array(tasks));
+    this.#transfers = world.sites.map(() => ({ down: new Set(), up: new Set() }));
+    this.#left = world.jobs.reduce((sum, { tasks }) => sum + tasks, 0);
+  }
+
+  get results(): Results {
+    return this.#results;
+  }
+
+  /** Tasks without a result. */
+  get tasksLeft(): number {
+    return this.#left;
+  }
+
+  /** A node is given a lease, and holds so many then that have or need a slot. */
+  granted(node: WorldNode, job: WorldJob, held: number): void {
+    const most = leasesPerSlot * node.model.slots;
+    if (held > most) {
+      fail(
+        `capacity: a ${node.model.name} with ${node.model.slots} slots was given ${held} leases, and may hold ${most}`,
+      );
+    }
+    if (job.memoryBytes > node.model.memoryBytes) {
+      fail(
+        `capacity: a task of ${job.name} wants ${job.memoryBytes} bytes of memory, and was given to a ${node.model.name} with ${node.model.memoryBytes}`,
+      );
+    }
+  }
+
+  /** The owner's limit of the uplink: few large transfers at a time. */
+  transferStarted(site: number, direction: Direction, lease: number): void {
+    const lane = this.#transfers[site]?.[direction];
+    lane?.add(lease);
+    if ((lane?.size ?? 0) <= transfersAtATime) return;
+    fail(
+      `uplink: site ${site} was given ${lane?.size} transfers ${direction} at a time, and may have ${transfersAtATime}`,
+    );
+  }
+
+  transferOver(site: number, direction: Direction, lease: number): void {
+    this.#transfers[site]?.[direction].delete(lease);
+  }
+
+  /** What the scheduler has decided. */
+  saw(fact: Fact): void {
+    if (fact.kind === 'tasksLeased') this.#leased(fact.firstLeaseId, fact.rows);
+    else if (fact.kind === 'tasksEnded') this.#ended(fact.rows);
+    else if (fact.kind === 'leasesVoided') {
+      for (let at = 0; at < fact.rows.length; at += voidedRowLength) {
+        this.#taskOf.delete(fact.rows[at] ?? 0);
+      }
+    } else if (fact.kind === 'jobEnded' && fact.state !== 'succeeded') {
+      fail(`results: job ${this.#nameOf(fact.jobNumber)} ${fact.state}, and nothing fails here`);
+    }
+  }
+
+  /** Nothing more will happen. */
+  stuck(): never {
+    fail(`progress: nothing happens any more, and ${this.#left} tasks have no result`);
+  }
+
+  /** The run is over. */
+  ended(transfers: Transfers, { attempts, nowMs }: { attempts: Attempts; nowMs: number }): void {
+    let moved = 0;
+    for (let link = 0; link < transfers.links; link += 1) {
+      const bytes = transfers.movedBytes(link);
+      const most = transfers.mostBytes(link, nowMs);
+      if (bytes > (1 + crumbs) * most) {
+        fail(`uplink: link ${link} moved ${bytes} bytes, and its owner's share is ${most}`);
+      }
+      moved += bytes;
+    }
+    const got = bytesOf(attempts);
+    if (Math.abs(moved - got) > crumbs * moved) {
+      fail(`bytes: the uplinks moved ${moved} bytes, and the attempts had ${got}`);
+    }
+  }
+
+  #leased(first: number, rows: readonly number[]): void {
+    let lease = first;
+    for (let at = 0; at < rows.length; at += leasedRowLength) {
+      const job = rows[at] ?? -1;
+      const task = rows[at + 1] ?? -1;
+      const result = this.#results[job]?.[task];
+      if (result === undefined) fail(`results: lease ${lease} is of task ${task} of no job`);
+      if (result > 0) {
+        fail(`results: task ${task} of ${this.#nameOf(job)} was leased after its result had come`);
+      }
+      this.#taskOf.set(lease, [job, task]);
+      lease += 1;
+    }
+  }
+
+  #ended(rows: readonly number[]): void {
+    for (let at = 0; at < rows.length; at += endedRowLength) {
+      const lease = rows[at] ?? 0;
+      const [job = -1, task = -1] = this.#taskOf.get(lease) ?? [];
+      this.#taskOf.delete(lease);
+      if (rows[at + 4] !== succeeded) continue;
+      const results = this.#results[job];
+      if (results === undefined) fail(`results: lease ${lease} ended and is of no task`);
+      if ((results[task] ?? 0) > 0) {
+        fail(`results: task ${task} of ${this.#nameOf(job)} has a second valid result`);
+      }
+      results[task] = lease;
+      this.#left -= 1;
+    }
+  }
+
+  #nameOf(job: number): string {
+    return this.#world.jobs[job]?.name ?? `number ${job}`;
+  }
+}
+
+/** That all attempts fetched and sent, and of transfers that were stopped. */
+function bytesOf(attempts: Attempts): number {
+  let bytes = 0;
+  for (let lease = 1; lease <= attempts.last; lease += 1) {
+    bytes += attempts.downBytes[lease] ?? 0;
+    bytes += (attempts.upBytes[lease] ?? 0) + (attempts.stoppedBytes[lease] ?? 0);
+  }
+  return bytes;
+}
+
+function fail(what: string): never {
+  throw new CheckFailed(what);
+}

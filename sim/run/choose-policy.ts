@@ -1,0 +1,64 @@
+// The policy that a run is given: one of the scheduler's by its name, with another value of its
+// parameter if one is named; or a file of a researcher's own.
+
+import { resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import type { Policy } from '../../scheduler/core/index.ts';
+import { policyMakers } from '../../scheduler/core/index.ts';
+import { InputError } from '../scenario/read.ts';
+
+/** "balance", "count-limit=4", or "./mine.ts", which exports `policy`. */
+export async function choosePolicy(text: string): Promise<Policy> {
+  return /\.[cm]?[jt]s$/.test(text) ? readPolicy(text) : namedPolicy(text);
+}
+
+function namedPolicy(text: string): Policy {
+  const [name = '', value, ...more] = text.split('=');
+  const maker = policyMakers.get(name);
+  if (maker === undefined || more.length > 0) {
+    const known = [...policyMakers.keys()].join(', ');
+    throw new InputError(
+      `There is no policy "${text}": name one of ${known}, or a file such as ./mine.ts.`,
+    );
+  }
+  const { parameter, make } = maker;
+  if (value === undefined) return make(parameter?.value ?? 0);
+  if (parameter === null) {
+    throw new InputError(`The policy ${name} has no parameter: wanted ${name}, found "${text}".`);
+  }
+  const number = value === '' ? Number.NaN : Number(value);
+  if (!Number.isFinite(number) || number < 0) {
+    const example = `${name}=${parameter.value}`;
+    throw new InputError(`${parameter.name}: wanted a number as in ${example}, found "${text}".`);
+  }
+  return make(number);
+}
+
+async function readPolicy(file: string): Promise<Policy> {
+  const module = await load(file);
+  const policy = 'policy' in module ? module.policy : undefined;
+  if (isPolicy(policy)) return policy;
+  throw new InputError(
+    `${file}: wanted an export "policy" with name, choice, hold and nextTransfers (scheduler/core/placement/policy.ts), found ${policy === undefined ? 'none' : 'another thing of that name'}.`,
+  );
+}
+
+async function load(file: string): Promise<object> {
+  try {
+    const module: unknown = await import(pathToFileURL(resolve(file)).href);
+    return typeof module === 'object' && module !== null ? module : {};
+  } catch (cause) {
+    throw new InputError(`${file}: cannot load this policy: ${String(cause)}`, { cause });
+  }
+}
+
+function isPolicy(value: unknown): value is Policy {
+  if (typeof value !== 'object' || value === null) return false;
+  const has = (field: string, type: string): boolean =>
+    field in value && typeof value[field as keyof typeof value] === type;
+  return has('name', 'string') && has('choice', 'object') && hasRules(has);
+}
+
+function hasRules(has: (field: string, type: string) => boolean): boolean {
+  return has('hold', 'function') && has('nextTransfers', 'function');
+}

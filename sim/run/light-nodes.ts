@@ -1,0 +1,275 @@
+// What nodes do with their leases, as an agent does: ask for their inputs, fetch them when it is
+// their turn, run them when a slot is free, send results, and say so. An agent of its own for each
+// of 10,000 nodes would take longer than the scheduler that the runs are for; the agents' own core
+// is in the federation of sim/world, with faults.
+
+import { freeTransferBytes } from '../../agent/core/index.ts';
+import type { Effect } from '../../scheduler/core/index.ts';
+import { leaseId } from '../../scheduler/core/index.ts';
+import type { World, WorldJob, WorldNode } from '../world/draw-world.ts';
+import { Attempts, phases } from './attempts.ts';
+import type { Checks } from './checks.ts';
+import { Messages, numberOf } from './messages.ts';
+import type { Direction, Moved, Transfers } from './transfers.ts';
+
+interface Board {
+  readonly number: number;
+  readonly node: WorldNode;
+  running: number;
+  /** Leases that hold a slot or will need one. */
+  held: number;
+  /** Whose bytes are here, oldest first. */
+  readonly ready: number[];
+  /** Of jobs whose bundle it has (0) or brings: by which lease. */
+  readonly bundles: Map<number, number>;
+  /** Of bundles that another lease brings. */
+  readonly blocked: number[];
+}
+
+export interface LightNodesOptions {
+  readonly world: World;
+  readonly transfers: Transfers;
+  readonly checks: Checks;
+  /** A task has started and will have run to its end then. */
+  readonly endsAt: (atMs: number, lease: number) => void;
+}
+
+export class LightNodes {
+  readonly attempts = new Attempts();
+  readonly messages: Messages;
+  readonly #options: LightNodesOptions;
+  readonly #boards: readonly Board[];
+
+  constructor(options: LightNodesOptions) {
+    const { nodes } = options.world;
+    this.#options = options;
+    this.messages = new Messages(nodes.length);
+    this.#boards = nodes.map((node, number) => ({
+      number,
+      node,
+      running: 0,
+      held: 0,
+      ready: [],
+      bundles: new Map(),
+      blocked: [],
+    }));
+  }
+
+  /** All nodes connect. */
+  start(): void {
+    for (const { number } of this.#boards) this.messages.hello(number);
+  }
+
+  carryOut(effect: Effect, now: number): void {
+    switch (effect.kind) {
+      case 'grant':
+        return this.#grant(effect, now);
+      case 'transfer':
+        return this.#transfer(effect.leaseId, effect.direction, now);
+      case 'cancel':
+        return this.#cancel(effect.leaseId, now);
+      default:
+        return;
+    }
+  }
+
+  /** A transfer has ended. */
+  transferDone({ lease, direction, bytes }: Moved, now: number): void {
+    const board = this.#boardOf(lease);
+    if (bytes > freeTransferBytes) {
+      this.messages.done(board.number, { leaseId: leaseId(lease), direction });
+      this.#options.checks.transferOver(board.node.site, direction, lease);
+    }
+    if (direction === 'up') {
+      this.attempts.upBytes[lease] = bytes;
+      return this.#sent(lease);
+    }
+    this.attempts.downBytes[lease] = (this.attempts.downBytes[lease] ?? 0) + bytes;
+    this.#fetched(lease, now);
+  }
+
+  taskDone(lease: number, now: number): void {
+    // It was cancelled before.
+    if (this.attempts.phase[lease] !== phases.running) return;
+    const board = this.#boardOf(lease);
+    this.attempts.exitedAt[lease] = now;
+    this.#freeSlot(board);
+    const { outputBytes } = this.#jobOf(lease);
+    if (outputBytes === 0) {
+      this.#sent(lease);
+    } else {
+      this.messages.exited(board.number, lease);
+      this.#want(lease, 'up', { bytes: outputBytes, now });
+    }
+    this.#fill(board, now);
+  }
+
+  #grant(effect: Extract<Effect, { kind: 'grant' }>, now: number): void {
+    const lease: number = effect.leaseId;
+    const job = numberOf(effect.jobId);
+    const board = this.#board(numberOf(effect.nodeId));
+    this.attempts.add(lease, { node: board.number, job, task: effect.taskIndex });
+    this.attempts.grantedAt[lease] = now;
+    board.held += 1;
+    this.#options.checks.granted(board.node, this.#jobOf(lease), board.held);
+    this.#ask(lease, board, now);
+  }
+
+  /** Asks for what is missing, or waits for a bundle that another lease brings. */
+  #ask(lease: number, board: Board, now: number): void {
+    const job = this.attempts.job[lease] ?? -1;
+    const { bundleBytes, inputBytes } = this.#jobOf(lease);
+    const needsBundle = bundleBytes > 0 && !board.bundles.has(job);
+    if (needsBundle) board.bundles.set(job, lease);
+    this.#want(lease, 'down', { bytes: needsBundle ? inputBytes + bundleBytes : inputBytes, now });
+  }
+
+  #want(
+    lease: number,
+    direction: Direction,
+    { bytes, now }: { readonly bytes: number; readonly now: number },
+  ): void {
+    this.attempts.bytes[lease] = bytes;
+    if (bytes === 0) {
+      if (direction === 'down') this.#fetched(lease, now);
+      return;
+    }
+    this.attempts.phase[lease] = direction === 'down' ? phases.wanted : phases.sendWanted;
+    // Small ones go at once: asking would cost as much.
+    if (bytes <= freeTransferBytes) return this.#transfer(lease, direction, now);
+    const board = this.#boardOf(lease);
+    const isSlotIdle = direction === 'down' && board.running < board.node.model.slots;
+    const part = { leaseId: leaseId(lease), direction, sizeBytes: bytes, isSlotIdle };
+    this.messages.wanted(board.number, part);
+  }
+
+  #transfer(lease: number, direction: Direction, now: number): void {
+    const waits = direction === 'down' ? phases.wanted : phases.sendWanted;
+    if (this.attempts.phase[lease] !== waits) return;
+    this.attempts.phase[lease] = direction === 'down' ? phases.moving : phases.sending;
+    const { number, node } = this.#boardOf(lease);
+    const bytes = this.attempts.bytes[lease] ?? 0;
+    const { transfers, checks } = this.#options;
+    if (bytes > freeTransferBytes) checks.transferStarted(node.site, direction, lease);
+    transfers.start(number, { lease, direction, bytes }, now);
+  }
+
+  #fetched(lease: number, now: number): void {
+    const board = this.#boardOf(lease);
+    const job = this.attempts.job[lease] ?? -1;
+    const carrier = board.bundles.get(job) ?? 0;
+    if (carrier !== 0 && carrier !== lease) {
+      this.attempts.phase[lease] = phases.blocked;
+      board.blocked.push(lease);
+      return;
+    }
+    if (carrier === lease) {
+      board.bundles.set(job, 0);
+      this.#unblock(board, job);
+    }
+    this.attempts.phase[lease] = phases.ready;
+    board.ready.push(lease);
+    this.#fill(board, now);
+  }
+
+  /** The bundle is here for those that waited for it. */
+  #unblock(board: Board, job: number): void {
+    const waiting = board.blocked.splice(0);
+    for (const lease of waiting) {
+      if (this.attempts.job[lease] !== job) {
+        board.blocked.push(lease);
+        continue;
+      }
+      this.attempts.phase[lease] = phases.ready;
+      board.ready.push(lease);
+    }
+  }
+
+  #fill(board: Board, now: number): void {
+    const { model, speedGhz } = board.node;
+    while (board.running < model.slots) {
+      const lease = board.ready.shift();
+      if (lease === undefined) return;
+      board.running += 1;
+      this.attempts.phase[lease] = phases.running;
+      this.attempts.startedAt[lease] = now;
+      this.messages.started(board.number, lease);
+      const { workGhzSeconds } = this.#jobOf(lease);
+      this.#options.endsAt(now + (1000 * workGhzSeconds) / speedGhz, lease);
+    }
+  }
+
+  #freeSlot(board: Board): void {
+    board.running -= 1;
+    board.held -= 1;
+  }
+
+  /** Its result is where the scheduler is. */
+  #sent(lease: number): void {
+    const { phase, node, startedAt, exitedAt } = this.attempts;
+    phase[lease] = phases.over;
+    const runMs = (exitedAt[lease] ?? 0) - (startedAt[lease] ?? 0);
+    this.messages.ended(node[lease] ?? -1, lease, runMs);
+  }
+
+  /** Another attempt has won: it stops, and nobody waits for its end. */
+  #cancel(lease: number, now: number): void {
+    const phase = this.attempts.phase[lease] ?? phases.none;
+    if (phase === phases.none || phase === phases.over) return;
+    const board = this.#boardOf(lease);
+    this.attempts.phase[lease] = phases.over;
+    this.#stopTransfer(board, lease, now);
+    if (phase === phases.running) {
+      this.attempts.exitedAt[lease] = now;
+      this.#freeSlot(board);
+    } else if (phase < phases.running) {
+      board.held -= 1;
+      drop(board.ready, lease);
+      drop(board.blocked, lease);
+      this.#dropCarrier(board, lease, now);
+    }
+    this.#fill(board, now);
+  }
+
+  #stopTransfer(board: Board, lease: number, now: number): void {
+    const { transfers, checks } = this.#options;
+    const bytes = transfers.stop(lease, now);
+    this.attempts.stoppedBytes[lease] = bytes;
+    for (const direction of ['down', 'up'] as const) {
+      checks.transferOver(board.node.site, direction, lease);
+    }
+  }
+
+  /** Whoever waited for its bundle brings it. */
+  #dropCarrier(board: Board, lease: number, now: number): void {
+    const job = this.attempts.job[lease] ?? -1;
+    if (board.bundles.get(job) !== lease) return;
+    board.bundles.delete(job);
+    const heir = board.blocked.find((each) => this.attempts.job[each] === job);
+    if (heir === undefined) return;
+    drop(board.blocked, heir);
+    board.bundles.set(job, heir);
+    this.#want(heir, 'down', { bytes: this.#jobOf(heir).bundleBytes, now });
+  }
+
+  #boardOf(lease: number): Board {
+    return this.#board(this.attempts.node[lease] ?? -1);
+  }
+
+  #board(number: number): Board {
+    const board = this.#boards[number];
+    if (board === undefined) throw new Error(`there is no node ${number}`);
+    return board;
+  }
+
+  #jobOf(lease: number): WorldJob {
+    const job = this.#options.world.jobs[this.attempts.job[lease] ?? -1];
+    if (job === undefined) throw new Error(`lease ${lease} has no job`);
+    return job;
+  }
+}
+
+function drop(list: number[], lease: number): void {
+  const place = list.indexOf(lease);
+  if (place >= 0) list.splice(place, 1);
+}

@@ -1,0 +1,128 @@
+// What nodes have to say until the next batch: the parts of one node go in one message, as a real
+// agent sends them.
+
+import type { AttemptEnd, LeaseId, NodeSpoke } from '../../scheduler/core/index.ts';
+import { leaseId, nodeId } from '../../scheduler/core/index.ts';
+
+type Wanted = NodeSpoke['transfersWanted'][number];
+type Done = NodeSpoke['transfersDone'][number];
+
+interface Draft {
+  readonly node: number;
+  started: LeaseId[];
+  exited: LeaseId[];
+  ended: AttemptEnd[];
+  wanted: Wanted[];
+  done: Done[];
+}
+
+/** Most parts of most messages: nobody writes into it. */
+const none: never[] = [];
+
+export class Messages {
+  readonly #ids: readonly ReturnType<typeof nodeId>[];
+  readonly #sequences: Uint32Array;
+  readonly #draftOf: (Draft | undefined)[];
+  #drafts: Draft[] = [];
+
+  constructor(nodes: number) {
+    this.#ids = Array.from({ length: nodes }, (_, node) => nodeId(nameOf(node)));
+    this.#sequences = new Uint32Array(nodes);
+    this.#draftOf = new Array<Draft | undefined>(nodes).fill(undefined);
+  }
+
+  get isEmpty(): boolean {
+    return this.#drafts.length === 0;
+  }
+
+  /** Only that it is there. */
+  hello(node: number): void {
+    this.#draft(node);
+  }
+
+  started(node: number, lease: number): void {
+    const draft = this.#draft(node);
+    if (draft.started === none) draft.started = [];
+    draft.started.push(leaseId(lease));
+  }
+
+  exited(node: number, lease: number): void {
+    const draft = this.#draft(node);
+    if (draft.exited === none) draft.exited = [];
+    draft.exited.push(leaseId(lease));
+  }
+
+  ended(node: number, lease: number, runMs: number): void {
+    const draft = this.#draft(node);
+    if (draft.ended === none) draft.ended = [];
+    draft.ended.push({
+      leaseId: leaseId(lease),
+      code: 'succeeded',
+      exitCode: 0,
+      cpuMs: runMs,
+      wallMs: runMs,
+      // Its bytes have moved; what they are is nothing to the core.
+      result: null,
+      isResultPresent: true,
+    });
+  }
+
+  wanted(node: number, part: Wanted): void {
+    const draft = this.#draft(node);
+    if (draft.wanted === none) draft.wanted = [];
+    draft.wanted.push(part);
+  }
+
+  done(node: number, part: Done): void {
+    const draft = this.#draft(node);
+    if (draft.done === none) draft.done = [];
+    draft.done.push(part);
+  }
+
+  /** Takes all of them, in the order in which the nodes began to speak. */
+  take(): readonly NodeSpoke[] {
+    const drafts = this.#drafts;
+    this.#drafts = [];
+    return drafts.map((draft) => this.#message(draft));
+  }
+
+  #draft(node: number): Draft {
+    const known = this.#draftOf[node];
+    if (known !== undefined) return known;
+    const fresh = { node, started: none, exited: none, ended: none, wanted: none, done: none };
+    this.#draftOf[node] = fresh;
+    this.#drafts.push(fresh);
+    return fresh;
+  }
+
+  #message({ node, started, exited, ended, wanted, done }: Draft): NodeSpoke {
+    this.#draftOf[node] = undefined;
+    const sequence = (this.#sequences[node] ?? 0) + 1;
+    this.#sequences[node] = sequence;
+    const id = this.#ids[node];
+    if (id === undefined) throw new Error(`there is no node ${node}`);
+    return {
+      kind: 'nodeSpoke',
+      nodeId: id,
+      instanceNumber: 1,
+      instanceId: 'only',
+      sequence,
+      status: null,
+      inventory: null,
+      held: null,
+      started,
+      exited,
+      ended,
+      transfersWanted: wanted,
+      transfersDone: done,
+    };
+  }
+}
+
+export function nameOf(node: number): string {
+  return `n${node}`;
+}
+
+export function numberOf(name: string): number {
+  return Number(name.slice(1));
+}

@@ -1,0 +1,232 @@
+// One run: the scheduler's own core over a world that was drawn, in virtual time. What the core is
+// told, it is told in batches, as its loop does; nothing is journalled, as nothing crashes here.
+
+import type { Command, Effect, Policy } from '../../scheduler/core/index.ts';
+import {
+  State,
+  apply,
+  backupsEveryMs,
+  decide,
+  instant,
+  jobId,
+  nodeId,
+  siteId,
+  tokenId,
+} from '../../scheduler/core/index.ts';
+import { EventQueue } from '../kernel/event-queue.ts';
+import type { World } from '../world/draw-world.ts';
+import type { Attempts } from './attempts.ts';
+import { CheckFailed, Checks } from './checks.ts';
+import { templateOf } from './job-template.ts';
+import { LightNodes } from './light-nodes.ts';
+import { nameOf } from './messages.ts';
+import { Transfers } from './transfers.ts';
+
+/** Batches are so far apart; what a node says waits for the next one. This stands for the time that
+ * control messages take, there and back. */
+export const batchMs = 100;
+/** The clock of a run starts anywhere but at 0, which the core takes for never. */
+const startMs = 1_800_000_000_000;
+/** What has not happened by then, with nothing under way, never will. */
+const idleAtMostMs = 3_600_000;
+
+const kinds = { batch: 0, task: 1, submit: 2, beat: 3 } as const;
+const kindCount = 4;
+
+export interface Progress {
+  readonly nowMs: number;
+  readonly events: number;
+  readonly tasks: number;
+  readonly tasksLeft: number;
+}
+
+export interface RunResult {
+  readonly makespanMs: number;
+  readonly events: number;
+  readonly attempts: Attempts;
+  readonly checks: Checks;
+  readonly transfers: Transfers;
+}
+
+export class Run {
+  readonly #world: World;
+  readonly #policy: Policy;
+  readonly #state = new State();
+  readonly #queue = new EventQueue();
+  readonly #transfers: Transfers;
+  readonly #checks: Checks;
+  readonly #nodes: LightNodes;
+  #commands: Command[] = [];
+  #now = 0;
+  #batchAt = -1;
+  #events = 0;
+  #idleBeats = 0;
+
+  constructor(world: World, policy: Policy) {
+    this.#world = world;
+    this.#policy = policy;
+    this.#checks = new Checks(world);
+    const ask =
+      (kind: number, of = 0) =>
+      (atMs: number) =>
+        this.#queue.push(atMs, of * kindCount + kind);
+    this.#transfers = new Transfers(world);
+    this.#nodes = new LightNodes({
+      world,
+      transfers: this.#transfers,
+      checks: this.#checks,
+      endsAt: (atMs, lease) => ask(kinds.task, lease)(atMs),
+    });
+    this.#enrol();
+    this.#nodes.start();
+    for (const [job, { submitMs }] of world.jobs.entries()) ask(kinds.submit, job)(submitMs);
+    ask(kinds.beat)(backupsEveryMs);
+    this.#wake();
+  }
+
+  get progress(): Progress {
+    const tasks = this.#world.jobs.reduce((sum, job) => sum + job.tasks, 0);
+    const { tasksLeft } = this.#checks;
+    return { nowMs: this.#now, events: this.#events, tasks, tasksLeft };
+  }
+
+  /** Goes on for so many events; returns whether the run is over. */
+  advance(events: number): boolean {
+    for (let count = 0; count < events; count += 1) {
+      if (this.#checks.tasksLeft === 0) return true;
+      this.#events += 1;
+      this.#next();
+    }
+    return false;
+  }
+
+  /** Of a run that is over. */
+  result(): RunResult {
+    const nowMs = this.#now;
+    const { attempts } = this.#nodes;
+    for (const { lease, bytes } of this.#transfers.stopAll(nowMs)) {
+      attempts.stoppedBytes[lease] = bytes;
+    }
+    this.#checks.ended(this.#transfers, { attempts, nowMs });
+    return {
+      makespanMs: this.#now,
+      events: this.#events,
+      attempts,
+      checks: this.#checks,
+      transfers: this.#transfers,
+    };
+  }
+
+  #next(): void {
+    const transferAt = this.#transfers.nextAt;
+    this.#now = Math.min(this.#queue.nextAt, transferAt);
+    if (this.#now < transferAt) return this.#handle(this.#queue.pop());
+    for (const moved of this.#transfers.finish()) this.#nodes.transferDone(moved, this.#now);
+    this.#wake();
+  }
+
+  #handle(event: number): void {
+    const of = Math.floor(event / kindCount);
+    switch (event % kindCount) {
+      case kinds.batch:
+        return this.#batch();
+      case kinds.task:
+        this.#nodes.taskDone(of, this.#now);
+        break;
+      case kinds.submit:
+        this.#submit(of);
+        break;
+      default:
+        this.#beat();
+    }
+    this.#wake();
+  }
+
+  /** The tails of jobs are looked at when nothing else happens, too. */
+  #beat(): void {
+    const isIdle = this.#queue.nextAt === Infinity && this.#transfers.nextAt === Infinity;
+    this.#idleBeats = isIdle ? this.#idleBeats + 1 : 0;
+    if (this.#idleBeats * backupsEveryMs > idleAtMostMs) this.#checks.stuck();
+    this.#queue.push(this.#now + backupsEveryMs, kinds.beat);
+    this.#commands.push({ kind: 'place' });
+  }
+
+  /** Whoever has something to say is heard in the next batch. */
+  #wake(): void {
+    const isQuiet = this.#nodes.messages.isEmpty && this.#commands.length === 0;
+    if (isQuiet || this.#batchAt > this.#now) return;
+    this.#batchAt = batchMs * (Math.floor(this.#now / batchMs) + 1);
+    this.#queue.push(this.#batchAt, kinds.batch);
+  }
+
+  #batch(): void {
+    const effects: Effect[] = [];
+    for (const command of this.#commands.splice(0)) this.#take(command, effects);
+    for (const message of this.#nodes.messages.take()) this.#take(message, effects);
+    this.#take({ kind: 'place' }, effects);
+    for (const effect of effects) this.#nodes.carryOut(effect, this.#now);
+    this.#wake();
+  }
+
+  #take(command: Command, effects: Effect[]): void {
+    const about = { now: instant(startMs + this.#now), policy: this.#policy };
+    const decision = decide(this.#state, command, about);
+    if (decision.answer.kind === 'refused') throw new CheckFailed(decision.answer.reason);
+    for (const fact of decision.facts) {
+      apply(this.#state, fact);
+      this.#checks.saw(fact);
+      if (fact.kind === 'tasksEnded') this.#nodes.attempts.ended(fact.rows, this.#now);
+    }
+    for (const effect of decision.effects) effects.push(effect);
+  }
+
+  #submit(number: number): void {
+    const job = this.#world.jobs[number];
+    if (job === undefined) throw new Error(`there is no job ${number}`);
+    this.#commands.push({
+      kind: 'submitJob',
+      jobId: jobId(`j${number}`),
+      researcher: 'ada',
+      requestId: `j${number}`,
+      template: templateOf(job),
+    });
+  }
+
+  /** The federation as it is before the run: enrolling a node is no part of what is measured. */
+  #enrol(): void {
+    const at = instant(startMs);
+    const { sites, nodes } = this.#world;
+    for (const [siteNumber, site] of sites.entries()) {
+      const { downBps, upBps, share } = site;
+      const of = { siteNumber, siteId: siteId(`s${siteNumber}`), downBps, upBps, share };
+      apply(this.#state, { kind: 'siteSet', at, source: 'measured', ...of });
+    }
+    for (const [nodeNumber, { site, model, speedGhz }] of nodes.entries()) {
+      const name = nameOf(nodeNumber);
+      apply(this.#state, {
+        kind: 'nodeEnrolled',
+        at,
+        nodeNumber,
+        nodeId: nodeId(name),
+        name,
+        siteNumber: site,
+        natsPublicKey: name,
+        requestId: name,
+        tokenId: tokenId('all'),
+        inventory: {
+          architecture: model.architecture,
+          userland: model.userland,
+          model: model.name,
+          slots: model.slots,
+          speedGhz,
+          memoryBytes: model.memoryBytes,
+          diskBytes: 8e9,
+          agentVersion: '0.1.0',
+          nodeVersion: '18.0.0',
+          lan: '',
+          sandbox: 'cgroup-v2',
+        },
+      });
+    }
+  }
+}

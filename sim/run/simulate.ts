@@ -1,0 +1,51 @@
+// A whole run from its three inputs, scenario, policy and seed, and its summary.
+
+import { boundOf } from '../report/bound.ts';
+import type { Summary } from '../report/summary.ts';
+import { summaryOf } from '../report/summary.ts';
+import { readScenario } from '../scenario/read.ts';
+import { drawWorld } from '../world/draw-world.ts';
+import type { World } from '../world/draw-world.ts';
+import { CheckFailed } from './checks.ts';
+import { choosePolicy } from './choose-policy.ts';
+import type { Progress, RunResult } from './run.ts';
+import { Run } from './run.ts';
+
+export interface Wanted {
+  /** A name, or a file. */
+  readonly scenario: string;
+  readonly policy: string;
+  readonly seed: number;
+}
+
+export interface Simulated {
+  readonly world: World;
+  readonly result: RunResult;
+  readonly summary: Summary;
+}
+
+/** Progress is told after so many events. */
+const stepEvents = 20_000;
+
+/** @throws {CheckFailed} naming the seed, when a rule was broken. */
+export async function simulate(
+  { scenario, policy, seed }: Wanted,
+  onProgress: (progress: Progress) => void,
+): Promise<Simulated> {
+  const read = readScenario(scenario);
+  const chosen = await choosePolicy(policy);
+  const world = drawWorld(read, seed);
+  const bound = await boundOf(world);
+  const run = new Run(world, chosen);
+  try {
+    while (!run.advance(stepEvents)) onProgress(run.progress);
+    const result = run.result();
+    const about = { scenario: read.name, policy, seed };
+    return { world, result, summary: summaryOf(about, world, { result, bound }) };
+  } catch (cause) {
+    const where = `scenario ${read.name}, policy ${policy}, seed ${seed}`;
+    const at = `after ${Math.round(run.progress.nowMs / 1000)} s of simulated time`;
+    const what = cause instanceof Error ? cause.message : String(cause);
+    throw new CheckFailed(`${where}, ${at}: ${what}`, { cause });
+  }
+}

@@ -1,0 +1,119 @@
+// Bytes on their way between nodes and the scheduler: what the network does, told in attempts, and
+// what each uplink has carried.
+
+import { FlowNetwork } from '../network/flow-network.ts';
+import type { World } from '../world/draw-world.ts';
+
+export type Direction = 'down' | 'up';
+
+/** Ethernet of every board, and about what its USB bus leaves of that. */
+const portBps = 100e6;
+
+interface Transfer {
+  readonly lease: number;
+  readonly direction: Direction;
+  readonly bytes: number;
+  readonly link: number;
+}
+
+/** What a transfer moved until it ended, of its own or because it was stopped. */
+export interface Moved {
+  readonly lease: number;
+  readonly direction: Direction;
+  readonly bytes: number;
+}
+
+export class Transfers {
+  readonly #network = new FlowNetwork();
+  readonly #rates: readonly number[];
+  readonly #ports: readonly number[];
+  readonly #siteOf: readonly number[];
+  /** Under way, by the network's number. */
+  readonly #flows: (Transfer | undefined)[] = [];
+  readonly #flowOf = new Map<number, number>();
+  readonly #moved: Float64Array;
+
+  constructor({ sites, nodes }: World) {
+    // Bytes and milliseconds.
+    this.#rates = sites.flatMap(({ downBps, upBps, share }) => [
+      (share * downBps) / 8000,
+      (share * upBps) / 8000,
+    ]);
+    for (const rate of this.#rates) this.#network.addLink(rate);
+    this.#ports = nodes.map(() => this.#network.addLink(portBps / 8000));
+    this.#siteOf = nodes.map(({ site }) => site);
+    this.#moved = new Float64Array(this.#rates.length);
+  }
+
+  /** When the next one ends; Infinity: none is under way. */
+  get nextAt(): number {
+    return this.#network.nextCompletion();
+  }
+
+  start(node: number, transfer: Omit<Transfer, 'link'>, now: number): void {
+    const { lease, direction, bytes } = transfer;
+    const link = linkOf(this.#siteOf[node] ?? -1, direction);
+    this.#network.advance(now);
+    const port = this.#ports[node] ?? -1;
+    // A port that is wider than the whole uplink holds nothing up.
+    const isNarrow = (this.#rates[link] ?? 0) > portBps / 8000;
+    const flow = this.#network.start(isNarrow ? [link, port] : [link], bytes);
+    this.#flows[flow] = { lease, direction, bytes, link };
+    this.#flowOf.set(lease, flow);
+  }
+
+  /** Stops the transfer of a lease; 0: none was under way. */
+  stop(lease: number, now: number): number {
+    const flow = this.#flowOf.get(lease);
+    const transfer = flow === undefined ? undefined : this.#flows[flow];
+    if (flow === undefined || transfer === undefined) return 0;
+    this.#network.advance(now);
+    const bytes = transfer.bytes - this.#network.cancel(flow);
+    return this.#forget(flow, transfer, bytes).bytes;
+  }
+
+  /** The run is over: what is under way stops. */
+  stopAll(now: number): readonly Moved[] {
+    const stopped: Moved[] = [];
+    for (const transfer of [...this.#flows]) {
+      if (transfer === undefined) continue;
+      const { lease, direction } = transfer;
+      stopped.push({ lease, direction, bytes: this.stop(lease, now) });
+    }
+    return stopped;
+  }
+
+  /** Goes to the next end: those that end then. */
+  finish(): readonly Moved[] {
+    const ended = this.#network.advance(this.#network.nextCompletion());
+    return ended.flatMap((flow) => {
+      const transfer = this.#flows[flow];
+      return transfer === undefined ? [] : [this.#forget(flow, transfer, transfer.bytes)];
+    });
+  }
+
+  /** By an uplink, of transfers that are over. */
+  movedBytes(link: number): number {
+    return this.#moved[link] ?? 0;
+  }
+
+  /** The most that an uplink could have moved. */
+  mostBytes(link: number, spanMs: number): number {
+    return (this.#rates[link] ?? 0) * spanMs;
+  }
+
+  get links(): number {
+    return this.#rates.length;
+  }
+
+  #forget(flow: number, { lease, direction, link }: Transfer, bytes: number): Moved {
+    this.#flows[flow] = undefined;
+    this.#flowOf.delete(lease);
+    this.#moved[link] = (this.#moved[link] ?? 0) + bytes;
+    return { lease, direction, bytes };
+  }
+}
+
+export function linkOf(site: number, direction: Direction): number {
+  return 2 * site + (direction === 'down' ? 0 : 1);
+}

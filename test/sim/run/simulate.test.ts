@@ -1,0 +1,140 @@
+// Runs of a tiny scenario: the same input gives the same bytes, and a policy that breaks a rule is
+// caught with its seed.
+
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, test } from 'vitest';
+import type { Option, Pick, Policy, RoundView } from '../../../scheduler/core/index.ts';
+import { defaultPolicy, policyMakers } from '../../../scheduler/core/index.ts';
+import { drawWorld } from '../../../sim/world/draw-world.ts';
+import { readScenario } from '../../../sim/scenario/read.ts';
+import { writeTables } from '../../../sim/report/csv.ts';
+import { Run } from '../../../sim/run/run.ts';
+import type { RunResult } from '../../../sim/run/run.ts';
+import { simulate } from '../../../sim/run/simulate.ts';
+
+const scenario = 'test/fixtures/scenarios/tiny.yaml';
+const folder = mkdtempSync(join(tmpdir(), 'punnet-sim-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const quiet = (): void => undefined;
+
+async function bytesOf(policy: string, seed: number): Promise<readonly string[]> {
+  const { world, result, summary } = await simulate({ scenario, policy, seed }, quiet);
+  writeTables(folder, world, result);
+  const tables = ['tasks.csv', 'jobs.csv', 'sites.csv'];
+  return [
+    JSON.stringify(summary),
+    ...tables.map((file) => readFileSync(join(folder, file), 'utf8')),
+  ];
+}
+
+test.each([...policyMakers.keys()])('%s: the same input gives the same bytes', async (policy) => {
+  const first = await bytesOf(policy, 1);
+  expect(await bytesOf(policy, 1)).toEqual(first);
+  expect(await bytesOf(policy, 2)).not.toEqual(first);
+});
+
+test('every task has a row, and its times are in order', async () => {
+  const [summary = '', tasks = '', jobs = '', sites = ''] = await bytesOf('balance', 3);
+  const rows = tasks.trim().split('\n').slice(1);
+  expect(rows).toHaveLength(120);
+  for (const row of rows) {
+    const [, , , submitted, , , , started, ran, finished] = row.split(',').map(Number);
+    expect(started).toBeGreaterThan(submitted ?? NaN);
+    expect(ran).toBeGreaterThan(0);
+    // Times are told to the millisecond.
+    expect(finished).toBeGreaterThanOrEqual((started ?? NaN) + (ran ?? NaN) - 0.002);
+  }
+  expect(jobs.trim().split('\n')).toHaveLength(5);
+  const { makespanSeconds, makespanOverBound, cpuUse, sites: count } = JSON.parse(summary);
+  expect(sites.trim().split('\n')).toHaveLength(1 + count);
+  const finishes = rows.map((row) => Number(row.split(',')[9]));
+  expect(Math.max(...finishes)).toBeCloseTo(makespanSeconds);
+  expect(makespanOverBound).toBeGreaterThan(1);
+  expect(cpuUse).toBeGreaterThan(0.2);
+  expect(cpuUse).toBeLessThanOrEqual(1);
+});
+
+/** Runs to the end with a policy of our own. */
+function runWith(policy: Policy): RunResult {
+  const run = new Run(drawWorld(readScenario(scenario), 1), policy);
+  while (!run.advance(1_000));
+  return run.result();
+}
+
+test('a fast node ends a task sooner than a slow one', () => {
+  const { attempts, checks } = runWith(defaultPolicy);
+  const { nodes } = drawWorld(readScenario(scenario), 1);
+  for (const lease of checks.results[0] ?? []) {
+    const speed = nodes[attempts.node[lease] ?? -1]?.speedGhz ?? 0;
+    const seconds = ((attempts.exitedAt[lease] ?? 0) - (attempts.startedAt[lease] ?? 0)) / 1000;
+    expect(seconds * speed).toBeCloseTo(60);
+  }
+});
+
+const take = (option: Option): Pick => ({ option, reason: 0 });
+const broken: readonly (readonly [what: string, policy: Partial<Policy>, message: RegExp])[] = [
+  [
+    'gives everything to one node',
+    {
+      choice: {
+        asks: 'slot',
+        pick: (options: Iterable<Option>, round: RoundView) => {
+          const [option] = [...options];
+          const [first] = round.state.nodes;
+          return option && first ? take({ ...option, node: first }) : null;
+        },
+      },
+    },
+    /capacity: .* slots? was given \d+ leases, and may hold \d+/,
+  ],
+  [
+    'gives a task away twice',
+    {
+      choice: {
+        asks: 'slot',
+        pick: (options: Iterable<Option>) => {
+          const [option] = [...options];
+          return option ? take({ ...option, taskIndex: 0 }) : null;
+        },
+      },
+    },
+    /results: task 0 of cpu-heavy/,
+  ],
+  ['lets every transfer go at once', { nextTransfers: (waiting) => [...waiting] }, /uplink: site/],
+  [
+    'never gives anything',
+    { choice: { asks: 'slot', pick: () => null } },
+    /progress: nothing happens any more, and 120 tasks have no result/,
+  ],
+];
+
+test.each(broken)('a policy that %s is caught', (_, changes, message) => {
+  expect(() => runWith({ ...defaultPolicy, ...changes })).toThrow(message);
+});
+
+test('what a policy throws is told with scenario, policy and seed', async () => {
+  const policy = 'test/fixtures/scenarios/throws.ts';
+  const told = /scenario tiny, policy .*throws\.ts, seed 7, after \d+ s .*: this policy is broken/;
+  await expect(simulate({ scenario, policy, seed: 7 }, quiet)).rejects.toThrow(told);
+});
+
+test('the policy of docs/simulating.md runs', async () => {
+  const [, code = ''] = /```ts\n(.*?)```/s.exec(readFileSync('docs/simulating.md', 'utf8')) ?? [];
+  const policy = join(folder, 'mine.ts');
+  writeFileSync(policy, code.replaceAll("'./scheduler", `'${process.cwd()}/scheduler`));
+  const { summary } = await simulate({ scenario, policy, seed: 1 }, quiet);
+  expect(summary.tasks).toBe(120);
+});
+
+test.each([
+  ['nobody', /There is no policy "nobody": name one of random, fifo/],
+  ['fifo=3', /The policy fifo has no parameter/],
+  ['count-limit=x', /transfers per network: wanted a number as in count-limit=10/],
+  ['./not-there.ts', /not-there\.ts: cannot load this policy/],
+  ['test/integration/program.ts', /wanted an export "policy"/],
+])('the policy %s is refused', async (policy, message) => {
+  await expect(simulate({ scenario, policy, seed: 1 }, quiet)).rejects.toThrow(message);
+});
