@@ -39,7 +39,7 @@ function entriesOf(program: Command): readonly Entry[] {
     ],
     takesJob: command.registeredArguments[0]?.name() === 'job',
     takesFile: [command, ...command.commands].some(({ registeredArguments }) =>
-      registeredArguments.some((argument) => argument.name() === 'file'),
+      registeredArguments.some((argument) => /^file$|\.yaml$/.test(argument.name())),
     ),
   }));
 }

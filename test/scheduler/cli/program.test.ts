@@ -283,5 +283,8 @@ test('bash completes commands, options and the jobs that there are', async () =>
   expect(await complete('submit', '--wa')).toEqual(['--watch']);
   expect(await complete('token', 'cr')).toEqual(['create']);
   expect(await complete('explain', jobId.slice(0, 6))).toEqual([jobId]);
-  expect((await punnet('completion', 'fish')).out).toContain('complete -c punnet -f -n');
+  const fish = (await punnet('completion', 'fish')).out;
+  const withFiles = fish.split('\n').filter((line) => line !== '' && !line.includes(' -f '));
+  expect(withFiles.join()).toMatch(/from submit".*from context"/);
+  expect(withFiles).toHaveLength(2);
 });
