@@ -2,6 +2,7 @@
 
 import { agent } from './agent.ts';
 import type { Benchmark } from './figure.ts';
+import { flows } from './flows.ts';
 import { history } from './history.ts';
 import { journalBytes } from './journal-bytes.ts';
 import { restore } from './restore.ts';
@@ -16,6 +17,7 @@ export const benchmarks: readonly Benchmark[] = [
   journalBytes,
   history,
   restore,
+  flows,
   agent,
   turnaround,
   throughput,

@@ -26,13 +26,19 @@ function main() {
   const at = process.argv.indexOf('--for');
   const purpose = at < 0 ? 'run' : process.argv[at + 1];
   // The tests run the demo, too.
-  const purposes = { run: ['run'], demo: ['run', 'demo'], test: ['run', 'demo', 'test'] };
+  const purposes = {
+    run: ['run'],
+    bench: ['run'],
+    demo: ['run', 'demo'],
+    test: ['run', 'demo', 'test'],
+  };
   const wanted = packages.filter((each) => purposes[purpose]?.includes(each.for));
   installPackages(wanted.filter((each) => !isInstalled(each.program)));
   installModules();
   if (purpose === 'test') installNode18();
   if (purpose === 'test') fetchPromtool();
   if (purpose === 'test') fetchNats210();
+  if (purpose === 'bench') buildFlowReference();
   say('Building.');
   run('npm', ['run', '--silent', 'build']);
 }
@@ -121,6 +127,32 @@ function fetchNats210() {
     dpkg-deb -x nats-server_*.deb . && rm -rf lists trixie.list nats-server_*.deb`;
   const { status } = spawnSync('sh', ['-c', script], { cwd: folder, stdio: 'inherit' });
   if (status !== 0) say(`It could not be fetched (${status}): its tests will be skipped.`);
+}
+
+/** SimGrid, beside which the benchmark `flows` measures. Without it that compares with less. */
+function buildFlowReference() {
+  const folder = join(root, 'tools/simgrid');
+  const source = join(root, 'benchmarks/simgrid/flow-reference.cpp');
+  const program = join(folder, 'flow-reference');
+  if (existsSync(program) && statSync(program).mtimeMs >= statSync(source).mtimeMs) return;
+  const names = ['g++', 'libsimgrid-dev'];
+  const leftOut = 'the benchmark `flows` will be without SimGrid.';
+  if (!isInstalled('g++') || !existsSync('/usr/include/simgrid/s4u.hpp')) {
+    if (process.getuid() !== 0) {
+      return say(`${names.join(' or ')} is missing, and I may not install packages: ${leftOut}`);
+    }
+    say(`Installing ${names.join(', ')}: the network model is measured beside SimGrid.`);
+    const script = `apt-get update -qq &&
+      apt-get install -y -qq --no-install-recommends ${names.join(' ')}`;
+    const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+    const { status } = spawnSync('sh', ['-c', script], { stdio: 'inherit', env });
+    if (status !== 0) return say(`They could not be installed (${status}): ${leftOut}`);
+  }
+  say('Building the reference on SimGrid.');
+  mkdirSync(folder, { recursive: true });
+  const words = ['-std=c++17', '-O2', '-o', program, source, '-lsimgrid'];
+  const { status } = spawnSync('g++', words, { stdio: 'inherit' });
+  if (status !== 0) say(`g++ failed (${status}): ${leftOut}`);
 }
 
 /** Where this machine's apt has Debian from. */

@@ -6,6 +6,8 @@ import { FlowNetwork } from './flow-network.ts';
 /** A case whose links are there and whose flows have not started. Runs once. */
 export interface FlowRun {
   readonly network: FlowNetwork;
+  /** Of each link, in bytes a second. */
+  readonly capacities: readonly number[];
   readonly starts: Float64Array;
   readonly bytes: Float64Array;
   readonly paths: readonly (readonly number[])[];
@@ -24,11 +26,13 @@ interface SiteLinks {
 }
 
 export function buildFlowCase({ core_bps, sites, flows }: FlowCase): FlowRun {
+  const capacities: number[] = [];
+  const core = core_bps === undefined ? undefined : addLine(capacities, core_bps, core_bps);
+  const links = sites.map((site) => addSite(capacities, site));
   const network = new FlowNetwork();
-  const core = core_bps === undefined ? undefined : lineOf(network, core_bps, core_bps);
-  const links = sites.map((site) => linksOf(network, site));
+  for (const capacity of capacities) network.addLink(capacity);
   return {
-    network,
+    ...{ network, capacities },
     starts: Float64Array.from(flows, ({ start }) => start),
     bytes: Float64Array.from(flows, ({ bytes }) => bytes),
     paths: flows.map(({ src, dst }) => {
@@ -60,21 +64,25 @@ export function runFlowCase({ network, starts, bytes, paths }: FlowRun): Float64
   }
 }
 
-function linksOf(network: FlowNetwork, site: FlowSite): SiteLinks {
+function addSite(capacities: number[], site: FlowSite): SiteLinks {
   const isBus = site.lan_mode === 'bus';
   const port = isBus ? site.node_bps : site.lan_bps;
   return {
-    uplink: lineOf(network, site.uplink_up_bps, site.uplink_down_bps),
-    lan: isBus ? network.addLink(site.lan_bps / 8) : undefined,
+    uplink: addLine(capacities, site.uplink_up_bps, site.uplink_down_bps),
+    lan: isBus ? addLink(capacities, site.lan_bps) : undefined,
     ports:
       port === undefined
         ? []
-        : Array.from({ length: site.nodes }, () => lineOf(network, port, port)),
+        : Array.from({ length: site.nodes }, () => addLine(capacities, port, port)),
   };
 }
 
-function lineOf(network: FlowNetwork, upBps: number, downBps: number): Line {
-  return { up: network.addLink(upBps / 8), down: network.addLink(downBps / 8) };
+function addLine(capacities: number[], upBps: number, downBps: number): Line {
+  return { up: addLink(capacities, upBps), down: addLink(capacities, downBps) };
+}
+
+function addLink(capacities: number[], bps: number): number {
+  return capacities.push(bps / 8) - 1;
 }
 
 /** Port, LAN, uplink; of the core its port. */
