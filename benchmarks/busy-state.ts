@@ -38,6 +38,7 @@ export function templateOf(tasks: number): JobTemplate {
     retries: 3,
     after: [],
     deadlineAt: null,
+    service: null,
     lostAfterMs: 15 * 60_000,
     priority: 0,
   };

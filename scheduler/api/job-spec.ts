@@ -10,11 +10,13 @@ import {
   findUnknownPlaceholders,
   isArchitecture,
   isInside,
+  noTimeoutMs,
   placeholders,
   sha256,
 } from '../core/index.ts';
 import type { Violation } from './errors.ts';
 import type { Unit } from './quantities.ts';
+import { checkService } from './service-spec.ts';
 import { bytes, formatQuantity, parseQuantity, span, work, wrongQuantity } from './quantities.ts';
 
 const limits = {
@@ -76,6 +78,7 @@ class SpecCheck {
   readonly #blobs: { readonly field: string; readonly blob: BlobRef }[] = [];
   readonly #isDraft: boolean;
   #hasInputs = false;
+  #isService = false;
   #columns: readonly string[] = [];
 
   constructor(isDraft: boolean) {
@@ -84,7 +87,11 @@ class SpecCheck {
 
   run(spec: JobSpec): CheckedSpec {
     this.#columns = spec.tasks?.columns ?? [];
-    this.#hasInputs = (spec.tasks?.count ?? 0) === 0 && this.#columns.length === 0;
+    const { service, replicas, violations } = checkService(spec);
+    this.violations.push(...violations);
+    this.#isService = service !== null;
+    const hasCount = this.#isService || (spec.tasks?.count ?? 0) > 0;
+    this.#hasInputs = !hasCount && this.#columns.length === 0;
     this.#size(spec);
     if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/.test(spec.name)) {
       this.#no('name', `wanted 1 to 63 letters, digits, ".", "_" or "-", ${found(spec.name)}`);
@@ -96,7 +103,7 @@ class SpecCheck {
       environment: this.#environment(spec.environment),
       sharedInputs: this.#sharedInputs(spec.sharedInputs),
       outputs: this.#outputs(spec.outputs),
-      taskCount: this.#taskCount(spec),
+      taskCount: service === null ? this.#taskCount(spec) : replicas,
       manifest: this.#manifest(spec),
       ...(this.#columns.length > 0 && { columns: this.#columns }),
       taskInputBytes: [],
@@ -104,7 +111,7 @@ class SpecCheck {
         workGhzSeconds: this.#quantity('profile.work', spec.profile?.work ?? '', work),
         outputBytes: this.#quantity('profile.output', spec.profile?.output ?? '', bytes),
       },
-      timeoutMs: this.#between('timeout', spec.timeout, ranges.timeout),
+      timeoutMs: this.#timeout(spec.timeout),
       memoryBytes: this.#between('memory', spec.memory, ranges.memory),
       diskBytes: this.#between('disk', spec.disk, ranges.disk),
       retries: this.#retries(spec.retries),
@@ -112,9 +119,14 @@ class SpecCheck {
       priority: this.#priority(spec.priority),
       after: [],
       deadlineAt: null,
+      service,
     };
     this.#room(template);
     return { template, blobs: this.#blobs };
+  }
+
+  #timeout(text: string): number {
+    return this.#isService ? noTimeoutMs : this.#between('timeout', text, ranges.timeout);
   }
 
   /** Inputs are copied into the work folder; those of a task are added when its manifest is read. */
@@ -197,10 +209,11 @@ class SpecCheck {
     }
     const [wanting] = /\{input(\.name|\.stem)?\}/.exec(text.replaceAll('{{', '')) ?? [];
     if (wanting === undefined || this.#hasInputs) return;
+    const source = this.#isService ? 'service' : 'tasks.count';
     const has =
       this.#columns.length > 0
         ? 'with tasks.rows there are {index} and its columns'
-        : 'with tasks.count there is only {index}';
+        : `with ${source} there is only {index}`;
     this.#no(field, `${wanting} wants tasks.inputs; ${has}`);
   }
 

@@ -76,6 +76,7 @@ export function toJob(job: core.JobSummary): Job {
     isLate: job.isLate,
     waitsFor: [...job.waitsFor],
     endReason: job.endReason,
+    restarts: job.restarts,
   };
 }
 
@@ -108,6 +109,8 @@ export function toTask(task: core.TaskSummary): Task {
     endCode: task.endCode ?? '',
     exitCode: task.exitCode,
     row: {},
+    restarts: task.replica?.restarts ?? 0,
+    restsUntilUnixMs: task.replica?.restsUntil ?? 0,
   };
 }
 

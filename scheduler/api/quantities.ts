@@ -40,6 +40,13 @@ export const work: Unit = {
   slips: { ghz: 'GHz*s', ghzs: 'GHz*s', 'ghz/s': 'GHz*s', ghzmin: 'GHz*min', ghzh: 'GHz*h' },
 };
 
+/** GHz of a Cortex-A53. */
+export const speed: Unit = {
+  wanted: 'a speed with a unit, such as 0.5 GHz (MHz, GHz)',
+  factors: { GHz: 1, MHz: 1e-3 },
+  slips: { 'ghz*s': 'GHz' },
+};
+
 /** Bit/s. */
 export const rate: Unit = {
   wanted: 'a rate with a unit, such as 20 Mbit/s (kbit/s, Mbit/s, Gbit/s)',

@@ -3,8 +3,17 @@ import { JobState, TaskState, type Job, type Task } from '../../proto/gen/punnet
 import type { ExplainJobResponse } from '../../proto/gen/punnet/v1/job_service.ts';
 import type { CliIo } from './io.ts';
 import { deadlineText, etaText } from './print-estimate.ts';
-import { enumText, facts, paintFor, safeText, spanText, table, timeText } from './print.ts';
-import { progressText } from './progress.ts';
+import {
+  countText,
+  enumText,
+  facts,
+  paintFor,
+  safeText,
+  spanText,
+  table,
+  timeText,
+} from './print.ts';
+import { isService, progressText } from './progress.ts';
 
 /** A line a job. */
 export function jobsText(io: CliIo, jobs: readonly Job[]): string {
@@ -33,7 +42,7 @@ export function jobText(io: CliIo, job: Job): string {
     ['name', safeText(job.spec?.name ?? '')],
     ['state', stateText(io, enumText(JobState, job.state))],
     ['researcher', safeText(job.researcher)],
-    ['tasks', job.counts === undefined ? '' : progressText(job.counts)],
+    [isService(job) ? 'replicas' : 'tasks', progressText(job)],
     ['submitted', timeText(job.submittedUnixMs)],
     ['waits for', endMs === 0 ? job.waitsFor.join(', ') : ''],
     ['ended', timeText(endMs)],
@@ -53,7 +62,7 @@ export function tasksText(io: CliIo, tasks: readonly Task[]): string {
   const rows = tasks.map((task) => [
     String(task.index),
     ...columns.map((column) => safeText(task.row[column] ?? '')),
-    stateText(io, enumText(TaskState, task.state)),
+    stateText(io, enumText(TaskState, task.state)) + restText(io, task),
     safeText(nodesText(task)),
     task.siteId,
     task.endCode === '' ? '' : `${task.cpuSeconds.toFixed(2)} s`,
@@ -106,7 +115,8 @@ export function stateText(io: CliIo, state: string): string {
 }
 
 function doneText(job: Job): string {
-  return `${job.counts?.succeeded ?? 0}/${job.counts?.total ?? 0}`;
+  const { running = 0, succeeded = 0, total = 0 } = job.counts ?? {};
+  return isService(job) ? `${running}/${total} run` : `${succeeded}/${total}`;
 }
 
 /** Where it is, and where its backup attempt. */
@@ -115,8 +125,15 @@ function nodesText({ nodeName, nodeId, backupNodeName }: Task): string {
   return backupNodeName === '' ? node : `${node} (backup: ${backupNodeName})`;
 }
 
+/** " (rests 35 s)", for a replica that ended soon after it had been placed. */
+function restText(io: CliIo, { restsUntilUnixMs }: Task): string {
+  const leftMs = restsUntilUnixMs - io.now();
+  return leftMs > 0 ? ` (rests ${spanText(leftMs)})` : '';
+}
+
 /** Attempts that came to nothing. */
-function triesText({ failures, losses }: Task): string {
+function triesText({ failures, losses, restarts }: Task): string {
+  if (restarts > 0) return countText(restarts, 'restart');
   const parts = [failures > 0 ? `${failures} failed` : '', losses > 0 ? `${losses} lost` : ''];
   return parts.filter((part) => part !== '').join(', ');
 }

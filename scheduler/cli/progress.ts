@@ -1,9 +1,12 @@
 // How far a job is: counts, the rate at which tasks end, and the time that is left.
 import { type Job, JobState, type TaskCounts } from '../../proto/gen/punnet/v1/job.ts';
-import { enumText, safeText, spanText } from './print.ts';
+import { countText, enumText, safeText, spanText } from './print.ts';
 
 /** "12/100 done, 35 s left, 2.5 tasks/s, 3 on nodes, 84 waiting, 1 failed"; what may be cut is last. */
-export function progressText(counts: TaskCounts, rate?: Rate): string {
+export function progressText(job: Job, rate?: Rate): string {
+  const { counts } = job;
+  if (counts === undefined) return '';
+  if (isService(job)) return serviceText(job, counts);
   const parts = [`${counts.succeeded}/${counts.total} done`];
   if (rate !== undefined) {
     if (rate.leftMs > 0) parts.push(`${spanText(rate.leftMs)} left`);
@@ -15,6 +18,22 @@ export function progressText(counts: TaskCounts, rate?: Rate): string {
   if (counts.waiting > 0) parts.push(`${counts.waiting} waiting`);
   if (counts.failed > 0) parts.push(`${counts.failed} failed`);
   if (counts.cancelled > 0) parts.push(`${counts.cancelled} cancelled`);
+  return parts.join(', ');
+}
+
+/** Whether its tasks are replicas that do not end. */
+export function isService({ spec }: Job): boolean {
+  return spec?.service !== undefined;
+}
+
+/** "2/3 run, 1 waiting, 7 restarts". */
+function serviceText({ restarts }: Job, counts: TaskCounts): string {
+  const parts = [`${counts.running}/${counts.total} run`];
+  const coming = counts.staging + counts.sending;
+  if (coming > 0) parts.push(`${coming} on the way`);
+  if (counts.waiting > 0) parts.push(`${counts.waiting} waiting`);
+  if (counts.cancelled > 0) parts.push(`${counts.cancelled} cancelled`);
+  if (restarts > 0) parts.push(countText(restarts, 'restart'));
   return parts.join(', ');
 }
 
@@ -50,7 +69,7 @@ export function endedTasks(counts: TaskCounts): number {
 
 /** How a job ended: "j1 failed: 2/3 done, 1 failed in 4 s (punnet tasks j1 --state failed)". */
 export function endText(job: Job): string {
-  const counts = job.counts === undefined ? '' : `: ${progressText(job.counts)}`;
+  const counts = job.counts === undefined ? '' : `: ${progressText(job)}`;
   const took = spanText(job.endedUnixMs - job.submittedUnixMs);
   const isFailed = job.state === JobState.FAILED;
   const hint = isFailed ? ` (punnet tasks ${job.jobId} --state failed)` : '';

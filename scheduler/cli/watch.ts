@@ -7,7 +7,7 @@ import type { Connection } from './connection.ts';
 import { messageToJson } from './descriptors.ts';
 import { CliError, exitCodes, isServiceError } from './errors.ts';
 import type { CliIo } from './io.ts';
-import { endedTasks, endText, progressText, rateMeter, rateOf } from './progress.ts';
+import { endedTasks, endText, isService, progressText, rateMeter, rateOf } from './progress.ts';
 
 // A pipe gets a line at most so often.
 const lineIntervalMs = 2000;
@@ -128,11 +128,11 @@ function lineView(io: CliIo): View {
       const nowMs = io.now();
       const rate = rateOf(job, meter(job.counts, nowMs), nowMs);
       if (job.state !== JobState.ACTIVE) return io.out(endText(job));
-      const counts = progressText(job.counts);
+      const counts = progressText(job);
       if (counts === shown || nowMs - shownMs < lineIntervalMs) return;
       shown = counts;
       shownMs = nowMs;
-      io.out(`${job.jobId} active: ${progressText(job.counts, rate)}\n`);
+      io.out(`${job.jobId} active: ${progressText(job, rate)}\n`);
     },
     note: (text) => io.err(`${text}\n`),
     stop: () => undefined,
@@ -151,10 +151,10 @@ function barView(io: CliIo): View {
     show: (job) => {
       if (job.counts === undefined) return;
       const rate = rateOf(job, meter(job.counts, io.now()), io.now());
-      const text = `${progressText(job.counts, rate)}${job.isLate ? ', late' : ''}`;
+      const text = `${progressText(job, rate)}${job.isLate ? ', late' : ''}`;
       if (!isStarted) bar.start(job.counts.total, 0, { text });
       isStarted = true;
-      bar.update(endedTasks(job.counts), { text });
+      bar.update(isService(job) ? job.counts.running : endedTasks(job.counts), { text });
       if (job.state !== JobState.ACTIVE) end = endText(job);
     },
     note: (text) => io.err(`\r\u001b[K${text}\n`),

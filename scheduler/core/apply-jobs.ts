@@ -2,12 +2,13 @@
 
 import { makeTaskColumns, stateCode } from './columns.ts';
 import { setTaskState } from './apply-leases.ts';
-import type { DurableFact } from './facts.ts';
+import type { Fact } from './facts.ts';
 import { dropLease, lookAtOpenNodes } from './leases.ts';
 import { release, unfinished } from './dependencies.ts';
 import { retriesRemembered } from './limits.ts';
 import { canRetry } from './retry.ts';
 import { rowsOf } from './rows.ts';
+import { afterRest, newReplicas, rested } from './services.ts';
 import { joinQueue, researcherOf, stopWaiting } from './queue/researchers.ts';
 import type { Instant } from './model/ids.ts';
 import type { JobTemplate } from './model/job.ts';
@@ -15,9 +16,15 @@ import type { JobRecord, State } from './state.ts';
 import { mustHave, requestKey } from './state.ts';
 
 type JobFact = Extract<
-  DurableFact,
+  Fact,
   {
-    readonly kind: 'jobSubmitted' | 'jobCancelled' | 'jobEnded' | 'jobForgotten' | 'tasksRetried';
+    readonly kind:
+      | 'jobSubmitted'
+      | 'jobCancelled'
+      | 'jobEnded'
+      | 'jobForgotten'
+      | 'tasksRetried'
+      | 'replicasRested';
   }
 >;
 
@@ -37,6 +44,8 @@ export function applyJobFact(state: State, fact: JobFact): void {
       return forget(state, job);
     case 'tasksRetried':
       return retry(state, job, fact);
+    case 'replicasRested':
+      return endRests(state, job, fact.at);
   }
 }
 
@@ -49,13 +58,14 @@ function submit(state: State, fact: Submitted): void {
 
 /** A job of which nothing has happened yet. */
 export function newJob(state: State, fact: Omit<Submitted, 'kind'>): JobRecord {
-  const count = fact.template.taskCount;
+  const template = completed(fact.template);
+  const count = template.taskCount;
   return {
     number: fact.jobNumber,
     jobId: fact.jobId,
     researcher: fact.researcher,
     requestId: fact.requestId,
-    template: completed(fact.template),
+    template,
     submittedAt: fact.at,
     state: 'active',
     endedAt: null,
@@ -73,6 +83,7 @@ export function newJob(state: State, fact: Omit<Submitted, 'kind'>): JobRecord {
     cursor: 0,
     workSumGhzSeconds: 0,
     workCount: 0,
+    replicas: newReplicas(template),
     backups: new Map(),
   };
 }
@@ -84,6 +95,7 @@ export function completed(template: JobTemplate): JobTemplate {
     priority: template.priority ?? 0,
     after: template.after ?? [],
     deadlineAt: template.deadlineAt ?? null,
+    service: template.service ?? null,
   };
 }
 
@@ -144,9 +156,16 @@ function retry(
       if (!canRetry(job, index)) continue;
       job.tasks.failures[index] = 0;
       job.tasks.losses[index] = 0;
+      const replica = job.replicas?.[index];
+      if (replica !== undefined) job.replicas?.splice(index, 1, rested(replica));
       setTaskState(state, job, { index, next: 'waiting' });
     }
   }
+}
+
+function endRests(state: State, job: JobRecord, now: Instant): void {
+  job.replicas = job.replicas?.map((each) => afterRest(each, now)) ?? null;
+  lookAtOpenNodes(state);
 }
 
 function forget(state: State, job: JobRecord): void {

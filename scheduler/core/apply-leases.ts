@@ -9,6 +9,7 @@ import {
   dropLease,
   enterForce,
   enterPhaseCounts,
+  isOfService,
   leaveForce,
   lookAtOpenNodes,
   lookAtSite,
@@ -28,6 +29,7 @@ import { endCodes, taskStates } from './model/job.ts';
 import type { EndCode, TaskState } from './model/job.ts';
 import { reasonCodes } from './placement/reasons.ts';
 import { countUse, joinQueue, researcherOf, stopWaiting } from './queue/researchers.ts';
+import { afterEnd } from './services.ts';
 import { endedRowLength, leasedRowLength, rowsOf, voidedRowLength } from './rows.ts';
 import type { JobRecord, LeaseRecord, NodeRecord, State } from './state.ts';
 import { mustHave } from './state.ts';
@@ -87,6 +89,7 @@ function grant(state: State, fact: Extract<LeaseFact, { kind: 'tasksLeased' }>):
   for (const row of rowsOf(fact.rows, leasedRowLength)) {
     const [jobNumber = -1, taskIndex = -1, nodeNumber = -1, reason = 0, cpu = 0, link = 0] = row;
     const job = mustHave(state.jobs.get(jobNumber), `job ${jobNumber}`);
+    if (job.replicas !== null) forgetLost(state, job, taskIndex);
     const lease = addLease(state, job, {
       leaseId: leaseId(id),
       taskIndex,
@@ -105,6 +108,11 @@ function grant(state: State, fact: Extract<LeaseFact, { kind: 'tasksLeased' }>):
     job.tasks.reasonLinkSeconds[taskIndex] = link;
   }
   state.nextLeaseId = Math.max(state.nextLeaseId, id);
+}
+
+/** A lost attempt of a replica brings no result that is worth waiting for, and it may have lost many. */
+function forgetLost(state: State, job: JobRecord, taskIndex: number): void {
+  for (const lost of attemptsOf(state, job, taskIndex)) dropLease(state, lost);
 }
 
 /** The task's columns name this lease. */
@@ -155,9 +163,17 @@ function endAttempt(
   job.tasks.endCode[index] = code + 1;
   job.tasks.exitCode[index] = exitCode;
   writeResult(job.tasks, index, result);
+  restReplica(job, index, at);
   countAttempt(job, node, { index, code: endCode, workGhzSeconds });
   restNode(node, endCode, at);
   state.jobsToCheck.add(job.number);
+}
+
+function restReplica(job: JobRecord, index: number, endedAt: Instant): void {
+  const replica = job.replicas?.[index];
+  if (replica === undefined) return;
+  const placedAt = job.tasks.leasedAt[index] ?? 0;
+  job.replicas?.splice(index, 1, afterEnd(replica, { placedAt, endedAt }));
 }
 
 /** Ends that say nothing against the task: its node went, or gave it back. */
@@ -175,6 +191,8 @@ function countAttempt(
   const { index, code, workGhzSeconds } = end;
   if (code === 'succeeded') {
     node.tasksSucceeded += 1;
+    // How long a replica happened to run says nothing of the next.
+    if (job.replicas !== null) return;
     job.workSumGhzSeconds += workGhzSeconds;
     job.workCount += 1;
   } else if (isLoss(code)) {
@@ -205,11 +223,12 @@ function voidLease(
   const lease = leaseOf(state, id);
   const job = mustHave(state.jobs.get(lease.jobNumber), `job ${lease.jobNumber}`);
   const heir = heirOf(state, job, lease);
-  // No late result of an overdue lease is waited for; of others it may come.
-  if (fact.why === 'overdue') dropLease(state, lease);
+  // No late result of an overdue or drained lease is waited for; of others it may come.
+  if (fact.why === 'overdue' || fact.why === 'drained') dropLease(state, lease);
   else leaveForce(state, lease);
   job.tasks.losses[lease.taskIndex] = Math.min(255, (job.tasks.losses[lease.taskIndex] ?? 0) + 1);
   if (heir !== undefined) return inherit(state, job, heir);
+  restReplica(job, lease.taskIndex, fact.at);
   const nextState = mustHave(taskStates[next ?? -1], `task state ${next}`);
   setTaskState(state, job, { index: lease.taskIndex, next: nextState });
   if (nextState === 'failed') job.tasks.endedAt[lease.taskIndex] = fact.at;
@@ -258,9 +277,10 @@ function enterPhase(
   const node = nodeOf(state, lease);
   const site = siteOf(state, node);
   enterPhaseCounts(state, lease, -1);
-  if (!lease.isVoid) {
-    if (lease.phase !== 'sending' && phase === 'sending') node.sending += 1;
-    if (lease.phase === 'sending' && phase !== 'sending') node.sending -= 1;
+  // Phases go forward only: nothing comes back from sending.
+  if (!lease.isVoid && lease.phase !== 'sending' && phase === 'sending') {
+    node.sending += 1;
+    if (isOfService(state, lease)) node.serving -= 1;
   }
   lease.phase = phase;
   lease.phaseSince = at;

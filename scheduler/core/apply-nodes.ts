@@ -3,6 +3,7 @@
 import type { Fact } from './facts.ts';
 import { isOpen, lookAtSite, siteOf, slotsOf } from './leases.ts';
 import { instant } from './model/ids.ts';
+import { noRates } from './model/service.ts';
 import type { NodeRecord, SiteRecord, State } from './state.ts';
 import { mustHave } from './state.ts';
 
@@ -98,6 +99,7 @@ function setSite(state: State, fact: Extract<NodeFact, { kind: 'siteSet' }>): vo
     pendingDownBytes: 0,
     pendingUpBytes: 0,
     incoming: 0,
+    serving: noRates,
     lanes: {
       down: { queue: new Map(), active: new Map() },
       up: { queue: new Map(), active: new Map() },
@@ -133,6 +135,7 @@ function enrol(state: State, fact: Extract<NodeFact, { kind: 'nodeEnrolled' }>):
     pendingWorkGhzSeconds: 0,
     leases: new Set(),
     sending: 0,
+    serving: 0,
     consecutiveFailures: 0,
     restsUntil: instant(0),
     jobsSeen: new Set(),

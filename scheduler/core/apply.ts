@@ -19,6 +19,7 @@ export function apply(state: State, fact: Fact): void {
     case 'jobEnded':
     case 'jobForgotten':
     case 'tasksRetried':
+    case 'replicasRested':
       return applyJobFact(state, fact);
     case 'tasksLeased':
     case 'tasksEnded':

@@ -34,6 +34,10 @@ export function refuseAfter(
       return refusal('invalid', `wanted a job of yours, found none with the id "${id}"`, field);
     }
     const { state: how, template: named } = job;
+    if (named.service !== null) {
+      const reason = `job ${named.name} (${id}) is a service and never succeeds: wanted a job that ends`;
+      return refusal('invalid', reason, field);
+    }
     if (how !== 'failed' && how !== 'cancelled') continue;
     const reason = `job ${named.name} (${id}) ${endedText(how)}, so that this one would never start: wanted one that can still succeed`;
     return refusal('invalid', reason, field);

@@ -1,10 +1,14 @@
 // An operator lets nodes run empty, for a repair or before they go: no new leases, what runs goes on.
+// Replicas of services, which would run for ever, are placed elsewhere.
 
 import type { DrainNodes } from './commands.ts';
 import type { Decision } from './decision.ts';
 import { nothing, refuse } from './decision.ts';
+import type { Fact } from './facts.ts';
 import type { Instant } from './model/ids.ts';
-import type { NodeRecord, State } from './state.ts';
+import { isOfService } from './leases.ts';
+import { cancelsOf, jobsOf, leasesOfNode, voidLeases } from './liveness/void-leases.ts';
+import type { LeaseRecord, NodeRecord, State } from './state.ts';
 import { mustHave } from './state.ts';
 
 /** Only nodes whose word changes are in the fact: asking twice is no harm. */
@@ -19,7 +23,19 @@ export function drainNodes(state: State, command: DrainNodes, now: Instant): Dec
   const changed = nodes.filter((node) => node.isDraining !== isDraining);
   if (changed.length === 0) return nothing;
   const nodeNumbers = changed.map((node) => node.number);
-  return { ...nothing, facts: [{ kind: 'nodesDrained', at: now, nodeNumbers, isDraining }] };
+  const drained: Fact = { kind: 'nodesDrained', at: now, nodeNumbers, isDraining };
+  if (!isDraining) return { ...nothing, facts: [drained] };
+  const replicas = changed.flatMap((node) => replicasOn(state, node));
+  return {
+    facts: [drained, ...voidLeases(state, replicas, { at: now, why: 'drained' })],
+    effects: [...cancelsOf(state, replicas), ...jobsOf(state, replicas)],
+    answer: { kind: 'done' },
+  };
+}
+
+function replicasOn(state: State, node: NodeRecord): readonly LeaseRecord[] {
+  const held = leasesOfNode(state, node);
+  return held.filter((lease) => lease.phase !== 'sending' && isOfService(state, lease));
 }
 
 function nodesOf(state: State, of: DrainNodes['of']): readonly NodeRecord[] | undefined {

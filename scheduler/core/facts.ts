@@ -68,8 +68,8 @@ export type DurableFact =
   | {
       readonly kind: 'leasesVoided';
       readonly at: Instant;
-      /** An overdue one is forgotten: its node is told to end it as often as it names it. */
-      readonly why: 'node_lost' | 'node_revoked' | 'node_quarantined' | 'overdue';
+      /** Overdue and drained ones are forgotten: the node is told to end them as often as it names them. */
+      readonly why: 'node_lost' | 'node_revoked' | 'node_quarantined' | 'overdue' | 'drained';
       readonly rows: readonly number[];
     }
   /** A restored journal does not know the leases granted after its backup: theirs are not used again. */
@@ -168,6 +168,8 @@ export type SoftFact =
   | { readonly kind: 'watchStarted'; readonly at: Instant; readonly nodeNumber: number }
   /** Its rest is over: it may be given tasks again. */
   | { readonly kind: 'nodeRested'; readonly nodeNumber: number }
+  /** Replicas of the service have waited long enough after quick ends. */
+  | { readonly kind: 'replicasRested'; readonly at: Instant; readonly jobNumber: number }
   /** Idle slots were offered to the tails of jobs. */
   | { readonly kind: 'backupsLookedAt'; readonly at: Instant }
   /** Nothing more can be placed until something changes. */

@@ -4,6 +4,7 @@ export * from './model/architecture.ts';
 export * from './model/job.ts';
 export * from './model/node.ts';
 export * from './model/placeholders.ts';
+export * from './model/service.ts';
 export * from './model/task-rows.ts';
 export type * from './model/researcher.ts';
 export * from './model/token.ts';

@@ -4,7 +4,9 @@
 import { leasesPerSlot } from './limits.ts';
 import type { Instant, LeaseId } from './model/ids.ts';
 import { downBytesOf, upBytesOf, workOf } from './placement/estimate.ts';
+import { noRates } from './model/service.ts';
 import { countLease } from './queue/researchers.ts';
+import { addRates, claimOf, ratesOf } from './services.ts';
 import type { JobRecord, LeaseRecord, NodeRecord, SiteRecord, State } from './state.ts';
 import { mustHave } from './state.ts';
 
@@ -26,11 +28,23 @@ export function slotLeases(node: NodeRecord): number {
   return node.leases.size - node.sending;
 }
 
+/**
+ * How many more leases the node may have, with so many for each slot. A replica of a service holds
+ * its slot for good: nothing is staged behind it.
+ */
+export function placesOf(node: NodeRecord, perSlot: number, given = nothingGiven): number {
+  const serving = node.serving + given.serving;
+  const others = slotLeases(node) + given.leases - serving;
+  return perSlot * (slotsOf(node) - serving) - others;
+}
+
+const nothingGiven = { leases: 0, serving: 0 };
+
 /** Whether the node may be given another lease at all. One that was healthy before a restart must be
  * heard first: it may have died with the scheduler's machine, and would keep what it is given. */
 export function isOpen(node: NodeRecord): boolean {
   const isHere = node.health === 'healthy' && node.lastHeardAt !== null && !node.isDraining;
-  return isHere && slotLeases(node) < leasesPerSlot * slotsOf(node);
+  return isHere && placesOf(node, leasesPerSlot) > 0;
 }
 
 /** Something changed for everybody: each node with a place is looked at again. */
@@ -65,6 +79,7 @@ export function addLease(
     phaseSince: options.at,
     resends: 0,
     claim: { workGhzSeconds: 0, bits: 0 },
+    rates: noRates,
     workGhzSeconds: 0,
     downBytes: 0,
     upBytes: 0,
@@ -83,8 +98,12 @@ export function enterForce(state: State, job: JobRecord, lease: LeaseRecord): vo
   lease.downBytes = downBytesOf(job, lease.taskIndex, node);
   lease.upBytes = upBytesOf(job);
   const bits = 8 * (lease.downBytes + lease.upBytes);
-  lease.claim = { workGhzSeconds: lease.workGhzSeconds, bits };
+  const isService = job.template.service !== null;
+  lease.rates = ratesOf(job.template, node);
+  lease.claim = isService ? claimOf(lease.rates) : { workGhzSeconds: lease.workGhzSeconds, bits };
   countLease(state, lease, 1);
+  site.serving = addRates(site.serving, lease.rates, 1);
+  if (isService) node.serving += 1;
   site.pendingWorkGhzSeconds += lease.workGhzSeconds;
   node.pendingWorkGhzSeconds += lease.workGhzSeconds;
   site.pendingDownBytes += lease.downBytes;
@@ -99,8 +118,10 @@ export function leaveForce(state: State, lease: LeaseRecord): void {
   const node = nodeOf(state, lease);
   const site = siteOf(state, node);
   enterPhaseCounts(state, lease, -1);
-  if (!lease.isVoid && lease.phase === 'sending') node.sending -= 1;
+  if (lease.phase === 'sending') node.sending -= 1;
+  else if (isOfService(state, lease)) node.serving -= 1;
   countLease(state, lease, -1);
+  site.serving = addRates(site.serving, lease.rates, -1);
   site.pendingWorkGhzSeconds = remaining(site.pendingWorkGhzSeconds, lease.workGhzSeconds);
   node.pendingWorkGhzSeconds = remaining(node.pendingWorkGhzSeconds, lease.workGhzSeconds);
   if (lease.downBytes + lease.upBytes > 0) lookAtSite(state, site);
@@ -114,6 +135,11 @@ export function leaveForce(state: State, lease: LeaseRecord): void {
   const backups = state.jobs.get(lease.jobNumber)?.backups;
   if (backups?.get(lease.taskIndex) === lease.leaseId) backups.delete(lease.taskIndex);
   state.nodesToPlace.add(node.number);
+}
+
+export function isOfService(state: State, lease: LeaseRecord): boolean {
+  const job = mustHave(state.jobs.get(lease.jobNumber), `job ${lease.jobNumber}`);
+  return job.template.service !== null;
 }
 
 /** What the lease had to fetch is there, or is not fetched any more. */

@@ -71,6 +71,17 @@ export const longestRestMs = 10 * 60_000;
 export const lossesPerTask = 30;
 /** Retries of a job that are told from new ones when they come again. */
 export const retriesRemembered = 16;
+/** A replica of a service that was placed so long ago had settled: its next end is taken for the first
+ * one. It is not placed where the owner's hours end earlier. */
+export const replicaSettledMs = 10 * 60_000;
+/** One that ends earlier rests so long before it is placed again, and each time twice as long. */
+export const replicaRestMs = 5_000;
+export const longestReplicaRestMs = 5 * 60_000;
+/** A replica runs for ever: for whose turn it is, so much of that counts in advance. */
+export const serviceClaimSeconds = 3_600;
+/** Services may have all of an uplink but this part: what remains must bring their bundles. And so much
+ * of a site's rates is thought to remain for tasks, at least. */
+export const partKept = 0.1;
 /** A task must fit into the owner's hours with so many times the time that it is thought to need. */
 export const hoursMargin = 1.2;
 /** A forecast is made again after this: it moves slowly, and many may ask. */

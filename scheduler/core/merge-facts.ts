@@ -12,6 +12,7 @@ const softKinds: ReadonlySet<string> = new Set<SoftFact['kind']>([
   'transferEnded',
   'watchStarted',
   'nodeRested',
+  'replicasRested',
   'backupsLookedAt',
   'placementSettled',
 ]);

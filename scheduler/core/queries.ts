@@ -215,6 +215,7 @@ export class StateView implements View {
       phase: this.#phaseOf(job, index),
       failures: tasks.failures[index] ?? 0,
       losses: tasks.losses[index] ?? 0,
+      replica: job.replicas?.[index] ?? null,
       nodeId: node?.nodeId ?? null,
       nodeName: node?.name ?? '',
       siteId: node === undefined ? null : siteOf(this.#state, node).siteId,
@@ -305,6 +306,7 @@ function summarizeJob(state: State, job: JobRecord): JobSummary {
     forecast: null,
     isLate: false,
     waitsFor: job.waitsFor.flatMap((each) => state.jobs.get(each)?.jobId ?? []),
+    restarts: job.replicas?.reduce((sum, { restarts }) => sum + restarts, 0) ?? 0,
     endReason: causeText(state, job),
   };
 }

@@ -11,8 +11,10 @@ import { addLease, leaveForce } from './leases.ts';
 import type { Instant, LeaseId } from './model/ids.ts';
 import { instant, leaseId } from './model/ids.ts';
 import type { JobTemplate } from './model/job.ts';
+import { noRates } from './model/service.ts';
 import type { Token } from './model/token.ts';
 import { researcherOf } from './queue/researchers.ts';
+import type { Usage } from './queue/share.ts';
 import type { JobRecord, LeaseRecord, NodeRecord, ResearcherRecord, SiteRecord } from './state.ts';
 import { State, mustHave } from './state.ts';
 
@@ -34,7 +36,7 @@ const columnNames = [
   'result',
 ] as const satisfies readonly (keyof TaskColumns)[];
 
-type Later = 'cancelledBecause' | 'waitsFor' | 'retryRequests';
+type Later = 'cancelledBecause' | 'waitsFor' | 'retryRequests' | 'replicas';
 type SavedJob = Omit<JobRecord, 'tasks' | 'running' | 'sending' | 'backups' | Later> &
   Partial<Pick<JobRecord, Later>>;
 type SavedNode = Omit<
@@ -47,6 +49,7 @@ type SavedNode = Omit<
   | 'pendingWorkGhzSeconds'
   | 'leases'
   | 'sending'
+  | 'serving'
   | 'consecutiveFailures'
   | 'restsUntil'
   | 'jobsSeen'
@@ -56,7 +59,9 @@ type SavedSite = Pick<
   'number' | 'siteId' | 'downBps' | 'upBps' | 'source' | 'share' | 'setAt'
 >;
 
-type SavedResearcher = Pick<ResearcherRecord, 'name' | 'settings' | 'usage'>;
+interface SavedResearcher extends Pick<ResearcherRecord, 'name' | 'settings'> {
+  readonly usage: Omit<Usage, 'rates'> & Partial<Usage>;
+}
 
 interface Document {
   readonly nextLeaseId: number;
@@ -144,9 +149,14 @@ function saveJob({
   sending: _sending,
   backups: _backups,
   template,
+  replicas,
   ...saved
 }: JobRecord): SavedJob {
-  return { ...saved, template: { ...template, taskInputBytes: [] } };
+  return {
+    ...saved,
+    replicas: replicas?.slice() ?? null,
+    template: { ...template, taskInputBytes: [] },
+  };
 }
 
 /** The column of a job's `taskInputBytes`. */
@@ -183,14 +193,12 @@ export function stateOf(image: StateImage): State {
       cancelledBecause: saved.cancelledBecause ?? null,
       waitsFor: saved.waitsFor ?? [],
       retryRequests: saved.retryRequests ?? [],
+      replicas: saved.replicas ?? null,
       template: completed(templateOf(image, saved)),
       ...{ tasks, running: 0, sending: 0, backups: new Map<number, LeaseId>() },
     });
   }
   state.nextJobNumber = document.nextJobNumber;
-  for (const { name, settings, usage } of document.researchers ?? []) {
-    Object.assign(researcherOf(state, name), { settings, usage });
-  }
   for (const token of document.tokens) {
     state.tokens.set(token.tokenId, token);
     state.tokenByHash.set(token.hash, token.tokenId);
@@ -204,6 +212,11 @@ export function stateOf(image: StateImage): State {
     const lease = restoreLease(state, row);
     if (lease !== null)
       state.jobs.get(lease.jobNumber)?.backups.set(lease.taskIndex, lease.leaseId);
+  }
+  // After the leases: what they use all the time is in it.
+  for (const { name, settings, usage } of document.researchers ?? []) {
+    const { rates = noRates } = usage;
+    Object.assign(researcherOf(state, name), { settings, usage: { ...usage, rates } });
   }
   for (const job of state.jobs.values())
     if (job.state === 'active') state.jobsToCheck.add(job.number);
@@ -223,6 +236,7 @@ function wakeNode(saved: SavedNode): NodeRecord {
     pendingWorkGhzSeconds: 0,
     leases: new Set<LeaseId>(),
     sending: 0,
+    serving: 0,
     consecutiveFailures: 0,
     restsUntil: instant(0),
     jobsSeen: new Set<number>(),

@@ -7,6 +7,7 @@ import type { Instant, JobId, LeaseId, NodeId, SiteId, TokenId } from './model/i
 import { instant } from './model/ids.ts';
 import type { CancelCause, JobState, JobTemplate, LeasePhase } from './model/job.ts';
 import type { Inventory, NodeHealth, NodeStatus, RateSource } from './model/node.ts';
+import type { Rates, Replica } from './model/service.ts';
 import type { ResearcherSettings } from './model/researcher.ts';
 import type { Token } from './model/token.ts';
 import type { Capacity, Claim, Usage } from './queue/share.ts';
@@ -43,6 +44,8 @@ export interface NodeRecord {
   readonly leases: Set<LeaseId>;
   /** Leases whose process has ended: they hold no slot. */
   sending: number;
+  /** Leases of services that hold or will need a slot: for good. */
+  serving: number;
   consecutiveFailures: number;
   restsUntil: Instant;
   /** Jobs whose shared blobs it has fetched. */
@@ -78,6 +81,8 @@ export interface SiteRecord {
   pendingUpBytes: number;
   /** Leases in force whose bytes are still on the way to the site. */
   incoming: number;
+  /** What the services with leases in force use all the time. */
+  serving: Rates;
   readonly lanes: Readonly<Record<Direction, Lane>>;
 }
 
@@ -109,6 +114,8 @@ export interface JobRecord {
   cursor: number;
   workSumGhzSeconds: number;
   workCount: number;
+  /** How each replica of a service fares; null: it is none. */
+  replicas: Replica[] | null;
   /** Leases in force beside the one that the task's columns name, by the task's index. */
   readonly backups: Map<number, LeaseId>;
 }
@@ -142,6 +149,8 @@ export interface LeaseRecord {
   resends: number;
   /** What its researcher is charged for while it is in force. */
   claim: Claim;
+  /** What a service uses as long as the lease is in force. */
+  rates: Rates;
   // What it still adds to its site's backlogs.
   workGhzSeconds: number;
   downBytes: number;

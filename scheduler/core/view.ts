@@ -8,6 +8,7 @@ import type { EndCode, JobState, JobTemplate } from './model/job.ts';
 import type { Inventory, NodeHealth, NodeStatus, UplinkRate } from './model/node.ts';
 import type { BoundBy } from './estimate/finish.ts';
 import type { CommandRefusal, WantedJob } from './commands.ts';
+import type { Replica } from './model/service.ts';
 import type { ResearcherSettings } from './model/researcher.ts';
 import type { Token } from './model/token.ts';
 
@@ -35,6 +36,8 @@ export interface JobSummary {
   readonly isLate: boolean;
   /** Jobs that must still succeed before it starts. */
   readonly waitsFor: readonly JobId[];
+  /** Attempts of the replicas of a service that have ended. */
+  readonly restarts: number;
   /** Why it was cancelled, when its researcher did not; else empty. */
   readonly endReason: string;
 }
@@ -70,6 +73,8 @@ export interface TaskSummary {
   readonly phase: TaskPhase;
   readonly failures: number;
   readonly losses: number;
+  /** How it fares as a replica of a service; null: it is none. */
+  readonly replica: Replica | null;
   /** Of the attempt that holds the task or ended it; null before the first. */
   readonly nodeId: NodeId | null;
   readonly nodeName: string;

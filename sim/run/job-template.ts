@@ -32,5 +32,6 @@ export function templateOf(job: WorldJob): JobTemplate {
     priority: 0,
     after: [],
     deadlineAt: null,
+    service: null,
   };
 }

@@ -57,6 +57,11 @@ export class SimNode {
     return this.#disk.size;
   }
 
+  /** Leases whose task runs, whatever became of the agent. */
+  get running(): readonly agent.Lease[] {
+    return [...this.#disk.values()].filter(({ exit }) => exit === null).map(({ lease }) => lease);
+  }
+
   /** How often each lease's task was started; more than once is wrong. */
   get runs(): ReadonlyMap<number, number> {
     return this.#runs;

@@ -36,6 +36,9 @@ export interface WorldOptions {
   readonly slowNode: string | null;
   /** Whether an attempt of this task fails. */
   readonly fails: (taskIndex: number, leaseId: number) => boolean;
+  /** What is different with its job; and how long an attempt runs that starts so late. */
+  readonly template?: Partial<JobTemplate>;
+  readonly runMsOf?: (leaseId: number, sinceMs: number) => number;
 }
 
 export const startMs = 1_800_000_000_000;
@@ -96,9 +99,10 @@ export class ProtocolWorld {
       behaviourOf: (node, lease) => ({
         fetchMs: 400,
         runMs:
-          lease.taskIndex === 0 && (options.slowNode ?? node) === node
+          options.runMsOf?.(lease.leaseId, this.federation.clock.now() - startMs) ??
+          (lease.taskIndex === 0 && (options.slowNode ?? node) === node
             ? options.firstTaskMs
-            : 3_000 + 137 * (lease.taskIndex % 7),
+            : 3_000 + 137 * (lease.taskIndex % 7)),
         uploadMs: 200,
         code: options.fails(lease.taskIndex, lease.leaseId) ? 'exited' : 'succeeded',
         // Without a result, with one that needs no grant, and with one that does.
@@ -124,6 +128,7 @@ export class ProtocolWorld {
       taskCount: options.tasks,
       taskInputBytes: new Array<number>(options.tasks).fill(50_000),
       retries: 2,
+      ...options.template,
     });
     world.#planCrashes();
     return world;

@@ -3,35 +3,11 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { hashOf } from '../../sim/world/sim-node.ts';
+import { crash, fault, faultsUntilMs, numRuns } from './faults.ts';
 import { ProtocolWorld, job } from './protocol-world.ts';
 import type { WorldOptions } from './protocol-world.ts';
 
-/** `npm run fuzz` asks for many more. */
-const numRuns = Number(process.env['PUNNET_PROPERTY_RUNS'] ?? 60);
 const hourMs = 3_600_000;
-
-const fault = fc.record({
-  isLost: fc.boolean(),
-  copies: fc.integer({ min: 1, max: 3 }),
-  delayMs: fc.integer({ min: 0, max: 20_000 }),
-});
-const atMs = fc.integer({ min: 0, max: 120_000 });
-const crash = fc.oneof(
-  fc.record({ kind: fc.constant('scheduler' as const), atMs }),
-  fc.record({
-    kind: fc.constant('node' as const),
-    node: fc.integer({ min: 0, max: 2 }),
-    atMs,
-    // From a restart to a home that was offline for longer than the scheduler waits.
-    awayMs: fc.oneof(fc.integer({ min: 0, max: 60_000 }), fc.constant(40 * 60_000)),
-  }),
-  fc.record({
-    kind: fc.constant('append' as const),
-    batch: fc.integer({ min: 9, max: 80 }),
-    fate: fc.constantFrom('failed' as const, 'lost' as const, 'unanswered' as const),
-  }),
-);
-const faultsUntilMs = 120_000;
 
 test('ends every task exactly once, and everybody forgets', async () => {
   await fc.assert(

@@ -39,6 +39,8 @@ const firstWatchMs = 100;
 /** Looking must not cost more than a twentieth of a core: a work folder may hold 100,000 files. */
 const watchCostFactor = 20;
 const graceMs = 2000;
+/** The longest that a timer takes: whoever gives a task so much means that it runs until it is stopped. */
+const noTimeoutMs = 2 ** 31 - 1;
 /** A task is ended when the disk has less left: the node needs room to report at all. */
 const diskReserveBytes = 64 << 20;
 /** Below what people run on the node, above the task: for a shim that a chatty task keeps busy. */
@@ -115,6 +117,13 @@ class Shim {
     return exit;
   }
 
+  #startTimeout(): NodeJS.Timeout | undefined {
+    const { timeoutMs } = this.#spec;
+    if (timeoutMs >= noTimeoutMs) return undefined;
+    const end = (): void => this.#end({ code: 'timeout', detail: `ran over its ${timeoutMs} ms` });
+    return setTimeout(end, timeoutMs);
+  }
+
   /** A group is busy for a moment after its last process has ended. */
   async removeGroups(): Promise<void> {
     for (let round = 0; round < 100; round += 1) {
@@ -144,9 +153,7 @@ class Shim {
     });
     const closed = new Promise<void>((resolve) => child.stdout.once('close', resolve));
     child.once('spawn', () => say(shimWords.started));
-    const timeout = setTimeout(() => {
-      this.#end({ code: 'timeout', detail: `ran over its ${this.#spec.timeoutMs} ms` });
-    }, this.#spec.timeoutMs);
+    const timeout = this.#startTimeout();
     this.#watchAfter(firstWatchMs);
     this.#holdCpu();
     const ended = await new Promise<Ended>((resolve) => {

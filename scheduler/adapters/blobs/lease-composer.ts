@@ -4,7 +4,7 @@
 import type { BlobGrant, LeaseGrant } from '../../../proto/gen/punnet/v1/agent.ts';
 import type { BlobRef as ProtoBlobRef } from '../../../proto/gen/punnet/v1/common.ts';
 import type { TaskEntry } from '../../../proto/gen/punnet/v1/job.ts';
-import type { BlobRef, Effect, LeaseContext, View } from '../../core/index.ts';
+import type { BlobRef, Effect, JobTemplate, LeaseContext, View } from '../../core/index.ts';
 import { bestBundle, renderTemplate, rowOf } from '../../core/index.ts';
 import type { CapabilitySigner } from './capability.ts';
 import type { Manifest, Manifests } from './manifests.ts';
@@ -30,6 +30,11 @@ export interface LeaseComposerOptions {
   readonly signer: CapabilitySigner;
   readonly view: () => View;
   readonly now: () => number;
+}
+
+/** A replica may run for years. */
+function runSpanMs({ service, timeoutMs }: JobTemplate): number {
+  return service === null ? timeoutMs : 3_650 * dayMs;
 }
 
 export class LeaseComposer {
@@ -93,7 +98,7 @@ export class LeaseComposer {
       diskBytes: template.diskBytes,
       uploadCapability: this.#right(
         { kind: 'put', nodeId: effect.nodeId, maxBytes: template.diskBytes + resultBytes },
-        { atLeastMs: template.timeoutMs + writeSpanMs, spareMs: dayMs },
+        { atLeastMs: runSpanMs(template) + writeSpanMs, spareMs: dayMs },
       ),
     };
   }

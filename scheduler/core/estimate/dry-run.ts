@@ -6,8 +6,9 @@ import type { WantedJob } from '../commands.ts';
 import { sitesExplained } from '../limits.ts';
 import type { Instant } from '../model/ids.ts';
 import { jobId } from '../model/ids.ts';
+import { siteOf } from '../leases.ts';
 import { groupRefusals } from '../placement/explain.ts';
-import { refuseNode } from '../placement/filter.ts';
+import { refuseNode, refuseRates } from '../placement/filter.ts';
 import type { Refusal } from '../placement/filter.ts';
 import type { JobRecord, NodeRecord, SiteRecord, State } from '../state.ts';
 import { mustHave } from '../state.ts';
@@ -25,7 +26,9 @@ export function dryRun(
   const fitting = new Set<number>();
   for (const node of state.nodes) {
     if (node.health === 'revoked') continue;
-    const refusal = refuseNode(job, node, now);
+    const site = siteOf(state, node);
+    const rates = { site, used: site.serving };
+    const refusal = refuseNode(job, node, now) ?? refuseRates(job, node, rates);
     if (refusal === null) fitting.add(node.number);
     else refused.push({ node, refusal });
   }
@@ -33,7 +36,8 @@ export function dryRun(
     .filter((site) => site.nodeNumbers.length > 0)
     .map((site) => fitOf(state, site, fitting))
     .sort((a, b) => b.fitting - a.fitting || b.nodes - a.nodes);
-  const forecast = job.waitsFor.length > 0 ? null : forecasts.ofDraft(job, now);
+  const hasEnd = job.waitsFor.length === 0 && job.replicas === null;
+  const forecast = !hasEnd ? null : forecasts.ofDraft(job, now);
   return {
     fittingNodes: fitting.size,
     fittingSites: sites.filter((site) => site.fitting > 0).length,

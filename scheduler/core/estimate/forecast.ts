@@ -9,7 +9,7 @@ import type { Instant } from '../model/ids.ts';
 import { instant } from '../model/ids.ts';
 import type { JobTemplate } from '../model/job.ts';
 import { slotsOf } from '../leases.ts';
-import { workOf } from '../placement/estimate.ts';
+import { ratesLeft, workOf } from '../placement/estimate.ts';
 import { refuseFit } from '../placement/filter.ts';
 import type { Capacity } from '../queue/share.ts';
 import type { JobRecord, NodeRecord, SiteRecord, State } from '../state.ts';
@@ -40,8 +40,9 @@ export class Forecasts {
     this.#state = state;
   }
 
-  /** null: it has ended, or waits for other jobs. */
+  /** null: it has ended, waits for other jobs, or is a service. */
   of(job: JobRecord, now: Instant): Forecast | null {
+    if (job.replicas !== null) return null;
     if (job.state !== 'active' || job.waitsFor.length > 0) return null;
     this.#refresh(now);
     const kept = this.#kept.get(job.number) ?? this.#make(job, now);
@@ -103,7 +104,7 @@ export class Forecasts {
     for (const number of site.nodeNumbers) {
       const node = mustHave(this.#state.nodes[number], `node ${number}`);
       if (!isFit(node, template)) continue;
-      cpuGhz += slotsOf(node) * node.inventory.speedGhz;
+      cpuGhz += Math.max(0, slotsOf(node) - node.serving) * node.inventory.speedGhz;
       slotGhz = Math.max(slotGhz, node.inventory.speedGhz);
     }
     return cpuGhz === 0 ? undefined : { site, cpuGhz, slotGhz };
@@ -123,8 +124,7 @@ function rateOf(
   before: { readonly ahead: Claims; readonly capacity: Capacity; readonly done: number },
 ): SiteRate {
   const { ahead, capacity, done } = before;
-  const downBps = site.share * site.downBps;
-  const upBps = site.share * site.upBps;
+  const { downBps, upBps } = ratesLeft(site);
   const inHand = Math.max(0, site.pendingWorkGhzSeconds - done);
   const work = inHand + (ahead.workGhzSeconds * site.cpuGhz) / capacity.cpuGhz;
   const linkPart = (downBps + upBps) / capacity.linkBps;

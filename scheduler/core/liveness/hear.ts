@@ -171,6 +171,8 @@ class Conversation {
     const now = taskState(job.tasks, index);
     if (now !== 'waiting' && now !== 'leased') return 'superseded';
     if (this.#endedTasks.has(`${lease.jobNumber} ${index}`)) return 'superseded';
+    // However the attempt ended, a replica goes on.
+    if (job.replicas !== null) return lease.isVoid ? 'superseded' : 'waiting';
     if (end.code === 'succeeded') return 'succeeded';
     if (lease.isVoid) return 'superseded';
     // A backup attempt, or the one that it is a backup of, may still bring the result.

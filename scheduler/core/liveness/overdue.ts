@@ -7,7 +7,7 @@ import { overdueAfterMs, resendsOfLease, stagedAtMostMs } from '../limits.ts';
 import type { Instant } from '../model/ids.ts';
 import type { LeaseRecord, State } from '../state.ts';
 import { mustHave } from '../state.ts';
-import { jobsOf, voidLeases } from './void-leases.ts';
+import { cancelsOf, jobsOf, voidLeases } from './void-leases.ts';
 
 /** Takes overdue leases back and tells their nodes. */
 export function endOverdue(
@@ -16,13 +16,9 @@ export function endOverdue(
 ): { readonly facts: readonly Fact[]; readonly effects: readonly Effect[] } {
   const overdue: LeaseRecord[] = [];
   for (const lease of state.leases.values()) if (isOverdue(state, lease, now)) overdue.push(lease);
-  const cancels = overdue.map((lease): Effect => {
-    const node = mustHave(state.nodes[lease.nodeNumber], `node ${lease.nodeNumber}`);
-    return { kind: 'cancel', nodeId: node.nodeId, leaseId: lease.leaseId };
-  });
   return {
     facts: voidLeases(state, overdue, { at: now, why: 'overdue' }),
-    effects: [...cancels, ...jobsOf(state, overdue)],
+    effects: [...cancelsOf(state, overdue), ...jobsOf(state, overdue)],
   };
 }
 
@@ -32,6 +28,7 @@ function isOverdue(state: State, lease: LeaseRecord, now: Instant): boolean {
   if (state.nodes[lease.nodeNumber]?.health !== 'healthy') return false;
   if (lease.phase === 'granted') return lease.resends >= resendsOfLease;
   const job = mustHave(state.jobs.get(lease.jobNumber), `job ${lease.jobNumber}`);
+  if (job.replicas !== null && lease.phase === 'running') return false;
   const patienceMs = lease.phase === 'running' ? overdueAfterMs : stagedAtMostMs;
   return now - lease.phaseSince > job.template.timeoutMs + patienceMs;
 }

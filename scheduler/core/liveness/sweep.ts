@@ -17,6 +17,7 @@ import {
 import type { Instant, NodeId } from '../model/ids.ts';
 import type { LeaseRecord, NodeRecord, SiteRecord, State } from '../state.ts';
 import { mustHave } from '../state.ts';
+import { hasRested } from '../services.ts';
 import { endOverdue } from './overdue.ts';
 import { jobsOf, leasesOfNode, voidLeases } from './void-leases.ts';
 
@@ -41,6 +42,10 @@ export function sweep(state: State, now: Instant): Decision {
     if (node.health === 'healthy' || node.health === 'suspect') add(sweepNode(state, node, now));
   }
   add(resendGrants(state, now));
+  for (const jobNumber of state.waitingJobs) {
+    const job = mustHave(state.jobs.get(jobNumber), `job ${jobNumber}`);
+    if (hasRested(job, now)) facts.push({ kind: 'replicasRested', at: now, jobNumber });
+  }
   facts.push(...expireTransfers(state, now));
   add(endOverdue(state, now));
   facts.push(...forgetTokens(state, now));

@@ -21,10 +21,19 @@ export function voidLeases(
     if (lease.isVoid) continue;
     const job = mustHave(state.jobs.get(lease.jobNumber), `job ${lease.jobNumber}`);
     const losses = (job.tasks.losses[lease.taskIndex] ?? 0) + 1;
-    rows.push(lease.leaseId, stateCode(losses > lossesPerTask ? 'failed' : 'waiting'));
+    const isOver = job.replicas === null && losses > lossesPerTask;
+    rows.push(lease.leaseId, stateCode(isOver ? 'failed' : 'waiting'));
   }
   if (rows.length === 0) return [];
   return [{ kind: 'leasesVoided', at: options.at, why: options.why, rows }];
+}
+
+/** Tells their nodes to end them. */
+export function cancelsOf(state: State, leases: readonly LeaseRecord[]): readonly Effect[] {
+  return leases.map(({ nodeNumber, leaseId }) => {
+    const { nodeId } = mustHave(state.nodes[nodeNumber], `node ${nodeNumber}`);
+    return { kind: 'cancel', nodeId, leaseId };
+  });
 }
 
 /** For watchers of the jobs that these leases belong to. */

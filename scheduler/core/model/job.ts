@@ -2,6 +2,7 @@
 
 import type { Architecture } from './architecture.ts';
 import type { Instant, JobId, Sha256 } from './ids.ts';
+import type { Service } from './service.ts';
 
 export interface BlobRef {
   readonly sha256: Sha256;
@@ -51,6 +52,8 @@ export interface JobTemplate {
   readonly after: readonly JobId[];
   /** When it should have ended; null: whenever. */
   readonly deadlineAt: Instant | null;
+  /** Its tasks run until it is cancelled; null: each ends. */
+  readonly service: Service | null;
 }
 
 export const jobStates = ['active', 'succeeded', 'failed', 'cancelled'] as const;

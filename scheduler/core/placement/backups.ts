@@ -6,7 +6,7 @@
 
 import type { Effect } from '../effects.ts';
 import type { Fact } from '../facts.ts';
-import { siteOf, slotLeases, slotsOf } from '../leases.ts';
+import { isOfService, siteOf, slotLeases, slotsOf } from '../leases.ts';
 import {
   backupCandidates,
   backupFactor,
@@ -53,6 +53,7 @@ function stragglersOf(state: State, now: Instant): readonly Straggler[] {
   for (const lease of state.leases.values()) {
     if (lease.isVoid || lease.phase === 'sending') continue;
     const job = mustHave(state.jobs.get(lease.jobNumber), `job ${lease.jobNumber}`);
+    if (job.replicas !== null) continue;
     if (job.state !== 'active' || job.waiting > 0 || job.backups.has(lease.taskIndex)) continue;
     const secondsToEnd = secondsToEndOf(state, lease, now);
     if (secondsToEnd > backupGainSeconds) found.push({ job, lease, secondsToEnd });
@@ -81,9 +82,9 @@ function secondsToEndOf(state: State, lease: LeaseRecord, now: Instant): number 
 function slotFreeIn(state: State, node: NodeRecord, now: Instant): number {
   const running = [...node.leases]
     .map((id) => mustHave(state.leases.get(id), `lease ${id}`))
-    .filter((lease) => lease.phase === 'running')
+    .filter((lease) => lease.phase === 'running' && !isOfService(state, lease))
     .map((lease) => secondsToEndOf(state, lease, now));
-  return running.length < slotsOf(node) ? 0 : Math.min(...running);
+  return running.length < slotsOf(node) - node.serving ? 0 : Math.min(...running);
 }
 
 /** One look at the idle slots; remembers what it has given away, since nothing is applied yet. */

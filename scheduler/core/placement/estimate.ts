@@ -1,6 +1,8 @@
 // What a task will cost, as far as anybody knows.
 
-import { pilotTasks, unknownWorkGhzSeconds } from '../limits.ts';
+import { partKept, pilotTasks, unknownWorkGhzSeconds } from '../limits.ts';
+import { noRates } from '../model/service.ts';
+import type { Rates } from '../model/service.ts';
 import type { JobRecord, NodeRecord, SiteRecord } from '../state.ts';
 import type { SiteLoad, TaskCost } from './balance.ts';
 
@@ -10,8 +12,10 @@ export function knownWorkOf(job: JobRecord): number | null {
   return job.template.profile.workGhzSeconds;
 }
 
-/** GHz·s of one task: declared, or shown by finished ones, or a first guess. */
+/** GHz·s of one task: declared, or shown by finished ones, or a first guess. A replica of a service has
+ * no end to work for: it takes a part of its site instead. */
 export function workOf(job: JobRecord): number {
+  if (job.template.service !== null) return 0;
   if (job.template.profile.workGhzSeconds !== null) return job.template.profile.workGhzSeconds;
   if (job.workCount >= pilotTasks) return job.workSumGhzSeconds / job.workCount;
   return unknownWorkGhzSeconds;
@@ -48,9 +52,26 @@ export interface More {
   readonly down: number;
   readonly up: number;
   readonly incoming: number;
+  /** Of services. */
+  readonly rates: Rates;
 }
 
-const nothingMore: More = { work: 0, down: 0, up: 0, incoming: 0 };
+export const nothingMore: More = { work: 0, down: 0, up: 0, incoming: 0, rates: noRates };
+
+/** What services leave of the site's CPUs and of the shared part of its uplink. */
+export function ratesLeft(site: SiteRecord, more = noRates): Rates {
+  const { serving, share } = site;
+  return {
+    cpuGhz: left(site.cpuGhz, serving.cpuGhz + more.cpuGhz),
+    downBps: left(share * site.downBps, serving.downBps + more.downBps),
+    upBps: left(share * site.upBps, serving.upBps + more.upBps),
+  };
+}
+
+/** A line that was declared thinner, or nodes that went, may leave less than services use. */
+function left(all: number, used: number): number {
+  return Math.max(partKept * all, all - used);
+}
 
 /** What a site has in hand now, and more. */
 export function loadOf(site: SiteRecord, more = nothingMore): SiteLoad {
@@ -59,8 +80,6 @@ export function loadOf(site: SiteRecord, more = nothingMore): SiteLoad {
     downBits: 8 * (site.pendingDownBytes + more.down),
     upBits: 8 * (site.pendingUpBytes + more.up),
     incoming: site.incoming + more.incoming,
-    cpuGhz: site.cpuGhz,
-    downBps: site.share * site.downBps,
-    upBps: site.share * site.upBps,
+    ...ratesLeft(site, more.rates),
   };
 }

@@ -1,6 +1,7 @@
 // What holds waiting tasks, at how many nodes, and what would free them; why a placed task is where
 // it is.
 
+import { taskState } from '../columns.ts';
 import { causeText, heldText } from '../dependencies.ts';
 import { isOpen, slotLeases, slotsOf } from '../leases.ts';
 import { leasesPerSlot, sitesExplained } from '../limits.ts';
@@ -10,10 +11,10 @@ import { mustHave } from '../state.ts';
 import type { Explanation, RefusalCount, SiteBacklog, TaskSummary } from '../view.ts';
 import { linkSecondsOf } from './balance.ts';
 import { loadOf } from './estimate.ts';
-import { refuseNode } from './filter.ts';
 import type { Refusal } from './filter.ts';
 import { tellGroup } from './refusal-groups.ts';
 import type { Round } from './round.ts';
+import { isResting } from '../services.ts';
 import { refuseQuota, refuseTurn } from '../queue/refuse.ts';
 
 /** The waiting tasks of a job. */
@@ -22,6 +23,7 @@ export function explainJob(round: Round, job: JobRecord): Explanation {
   const { template } = job;
   if (job.state !== 'active') return { summary: endedText(state, job), refusals: [], sites: [] };
   if (job.waitsFor.length > 0) return { summary: heldJobText(state, job), refusals: [], sites: [] };
+  if (job.replicas !== null) return explainService(round, job);
   if (job.waiting > 0) {
     return explainWaiting(round, { job, taskIndex: job.cursor }, waitsText(job));
   }
@@ -30,6 +32,27 @@ export function explainJob(round: Round, job: JobRecord): Explanation {
   const backups = size === 0 ? '' : ` ${countOf(size, 'backup attempt')} on idle slots.`;
   const summary = `Nothing waits: of ${template.taskCount} tasks, ${job.leased} are on nodes and ${ended} have ended.${backups}`;
   return { summary, refusals: [], sites: [] };
+}
+
+/** What holds the first replica that may start, or how the service is. */
+function explainService(round: Round, job: JobRecord): Explanation {
+  const state = (index: number): boolean => taskState(job.tasks, index) === 'waiting';
+  const waiting = [...(job.replicas ?? []).keys()].filter(state);
+  const first = waiting.find((index) => !isResting(job, index));
+  const held = countOf(job.template.taskCount, 'replica');
+  const what = `Of ${held}, ${job.leased} are on nodes and ${waiting.length} wait`;
+  if (first !== undefined) return explainWaiting(round, { job, taskIndex: first }, what);
+  const [resting] = waiting;
+  const rest = resting === undefined ? '' : ` ${restText(round, job, resting)}`;
+  return { summary: `${what}.${rest}`, refusals: [], sites: [] };
+}
+
+/** Why a waiting replica is not placed yet. */
+function restText({ now }: Round, job: JobRecord, index: number): string {
+  const { restsUntil = 0, quickEnds = 0 } = job.replicas?.[index] ?? {};
+  const left = Math.max(1, Math.ceil((restsUntil - now) / 1_000));
+  const often = quickEnds === 1 ? 'it ended soon' : `it ended ${quickEnds} times, each time soon`;
+  return `Replica ${index} rests for another ${left} s: ${often} after it had been placed (punnet logs ${job.jobId} ${index}).`;
 }
 
 function heldJobText(state: State, job: JobRecord): string {
@@ -50,6 +73,9 @@ export function explainTask(round: Round, job: JobRecord, task: TaskSummary): Ex
   const { state } = round;
   if (task.phase === 'waiting' && job.waitsFor.length > 0) {
     return { summary: heldJobText(state, job), refusals: [], sites: [] };
+  }
+  if (task.phase === 'waiting' && isResting(job, task.index)) {
+    return { summary: restText(round, job, task.index), refusals: [], sites: [] };
   }
   if (task.phase === 'waiting') {
     const what = `Task ${task.index} waits`;
@@ -107,7 +133,7 @@ function countRefusals(round: Round, waiting: Waiting): readonly RefusalCount[] 
   const refused: { readonly node: NodeRecord; readonly refusal: Refusal }[] = [];
   for (const node of state.nodes) {
     if (node.health === 'revoked') continue;
-    const no = refuseNode(waiting.job, node, now) ?? refusePlace(round, waiting, node);
+    const no = round.refuse(waiting.job, node) ?? refusePlace(round, waiting, node);
     refused.push({ node, refusal: no });
   }
   return groupRefusals(refused, { job: waiting.job, now });
@@ -144,8 +170,10 @@ function refusePlace(round: Round, { job, taskIndex }: Waiting, node: NodeRecord
       remedy: 'wait for tasks to end, or enrol more nodes',
     };
   }
+  // A service is spread, whatever the policy.
+  const hold = job.replicas === null ? round.hold(round.optionOf(job, taskIndex, node)) : null;
   return (
-    round.hold(round.optionOf(job, taskIndex, node)) ??
+    hold ??
     refuseTurn(state, { job, now }) ?? {
       code: 'next',
       reason: 'a slot is free and takes a task at this moment',

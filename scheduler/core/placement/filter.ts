@@ -4,7 +4,10 @@
 import { bestBundle } from '../model/architecture.ts';
 import type { Instant } from '../model/ids.ts';
 import { nodeHealths } from '../model/node.ts';
-import type { JobRecord, NodeRecord } from '../state.ts';
+import { partKept } from '../limits.ts';
+import type { Rates } from '../model/service.ts';
+import type { JobRecord, NodeRecord, SiteRecord } from '../state.ts';
+import { ratesOf } from '../services.ts';
 import { refuseHours } from './hours-left.ts';
 
 export interface Refusal {
@@ -76,6 +79,14 @@ export function refuseFit(job: Pick<JobRecord, 'template'>, node: NodeRecord): R
       remedy: 'ask for less memory, or wait for larger nodes',
     };
   }
+  const cpuGhz = template.service?.rates.cpuGhz ?? 0;
+  if (cpuGhz > inventory.speedGhz) {
+    return {
+      code: 'speed',
+      reason: `a replica needs ${cpuGhz} GHz all the time, a core of the node has less`,
+      remedy: 'declare a lower rates.cpu, or wait for faster nodes',
+    };
+  }
   const disk = node.status?.diskAvailableBytes ?? inventory.diskBytes;
   if (template.diskBytes > disk) {
     return {
@@ -85,6 +96,31 @@ export function refuseFit(job: Pick<JobRecord, 'template'>, node: NodeRecord): R
     };
   }
   return null;
+}
+
+/** What services use at a site is bounded by the shared part of its uplink. */
+export function refuseRates(
+  { template }: JobRecord,
+  node: NodeRecord,
+  { site, used }: { readonly site: SiteRecord; readonly used: Rates },
+): Refusal | null {
+  const rates = ratesOf(template, node);
+  const most = site.share * (1 - partKept);
+  const isDownFull = rates.downBps > 0 && used.downBps + rates.downBps > most * site.downBps;
+  const isUpFull = rates.upBps > 0 && used.upBps + rates.upBps > most * site.upBps;
+  if (isDownFull) return noRateDown;
+  return isUpFull ? noRateUp : null;
+}
+
+const noRateDown = rateRefusal('down');
+const noRateUp = rateRefusal('up');
+
+function rateRefusal(way: 'down' | 'up'): Refusal {
+  return {
+    code: `rate_${way}`,
+    reason: `services use the shared part of the site's uplink ${way}, and a replica more would be too much`,
+    remedy: 'declare a lower rate, or wait for sites with more uplink (punnet sites)',
+  };
 }
 
 function refuseNow(node: NodeRecord, now: Instant): Refusal | null {
@@ -108,6 +144,7 @@ function refuseNow(node: NodeRecord, now: Instant): Refusal | null {
 }
 
 const otherCodes: ReadonlySet<string> = new Set([
+  ...['speed', 'rate_down', 'rate_up'],
   ...nodeHealths.map((health) => `node_${health}`),
   ...[
     'node_unheard',

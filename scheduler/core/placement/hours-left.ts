@@ -2,7 +2,7 @@
 // runs, and the work is lost.
 
 import { slotLeases, slotsOf } from '../leases.ts';
-import { hoursMargin, pilotTasks } from '../limits.ts';
+import { hoursMargin, pilotTasks, replicaSettledMs } from '../limits.ts';
 import type { Instant } from '../model/ids.ts';
 import type { JobRecord, NodeRecord } from '../state.ts';
 import { workOf } from './estimate.ts';
@@ -26,6 +26,7 @@ export function refuseHours(
   const leftMs = Math.max(0, node.closesAt - now);
   const needsMs = needOf(job, node) + aheadMs(node, given);
   if (needsMs <= leftMs) return null;
+  if (job.template.service !== null) return tooSoon(leftMs);
   const what = isKnown(job) ? 'a task needs' : 'a task may take';
   return {
     code: 'hours_left',
@@ -36,12 +37,23 @@ export function refuseHours(
   };
 }
 
+/** A replica is placed again when the hours end, and must have had some use until then. */
+function tooSoon(leftMs: number): Refusal {
+  const least = minutesText(replicaSettledMs);
+  return {
+    code: 'hours_left',
+    reason: `its owner's hours end in ${minutesText(leftMs)}, and a replica gets ${least} at least`,
+    remedy: 'wait for its next hours, or for other nodes',
+  };
+}
+
 /**
  * What is declared or measured, with a margin, since an estimate is off and inputs come first. Of an
  * unknown task its timeout: it may take so long, and a guess would lose the work of whoever exceeds it.
  */
 function needOf(job: JobRecord, node: NodeRecord): number {
-  const { timeoutMs } = job.template;
+  const { timeoutMs, service } = job.template;
+  if (service !== null) return replicaSettledMs;
   if (!isKnown(job)) return timeoutMs;
   return Math.min(timeoutMs, (hoursMargin * 1000 * workOf(job)) / node.inventory.speedGhz);
 }
@@ -52,8 +64,8 @@ function isKnown(job: JobRecord): boolean {
 
 /** Until a slot is free for it: so many rounds of the tasks before it, of which each takes the mean. */
 function aheadMs(node: NodeRecord, given: Given): number {
-  const leases = slotLeases(node) + given.leases;
-  const rounds = Math.floor(leases / Math.max(1, slotsOf(node)));
+  const leases = slotLeases(node) - node.serving + given.leases;
+  const rounds = Math.floor(leases / Math.max(1, slotsOf(node) - node.serving));
   if (rounds === 0) return 0;
   const mean = (node.pendingWorkGhzSeconds + given.workGhzSeconds) / leases;
   return (1000 * rounds * mean) / node.inventory.speedGhz;

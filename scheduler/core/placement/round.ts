@@ -4,23 +4,27 @@
 import { taskState } from '../columns.ts';
 import type { Effect } from '../effects.ts';
 import type { Fact } from '../facts.ts';
-import { siteOf, slotLeases, slotsOf } from '../leases.ts';
+import { placesOf, siteOf, slotLeases } from '../leases.ts';
 import type { Instant } from '../model/ids.ts';
 import { leaseId } from '../model/ids.ts';
 import { Turns } from '../queue/turns.ts';
-import type { JobRecord, NodeRecord, State } from '../state.ts';
+import type { Rates } from '../model/service.ts';
+import { addRates, claimOf, ratesOf } from '../services.ts';
+import type { JobRecord, NodeRecord, SiteRecord, State } from '../state.ts';
 import { mustHave } from '../state.ts';
 import { balanceWith } from './balance.ts';
 import { draw } from './draw.ts';
-import { downBytesOf, loadOf, upBytesOf, workOf } from './estimate.ts';
+import { downBytesOf, loadOf, nothingMore, upBytesOf, workOf } from './estimate.ts';
 import type { More } from './estimate.ts';
-import { refuseNode } from './filter.ts';
+import { refuseNode, refuseRates } from './filter.ts';
 import type { Refusal } from './filter.ts';
 import { refuseHours } from './hours-left.ts';
 import type { NodeUse, Option, Pick, Policy, RoundView } from './policy.ts';
 
 interface NodeGifts {
   leases: number;
+  /** Of them, those of services. */
+  serving: number;
   work: number;
   memoryBytes: number;
 }
@@ -57,8 +61,7 @@ export class Round implements RoundView {
   }
 
   hasPlace(node: NodeRecord): boolean {
-    const held = slotLeases(node) + (this.#nodes.get(node.number)?.leases ?? 0);
-    return held < this.perSlot * slotsOf(node);
+    return placesOf(node, this.perSlot, this.#nodes.get(node.number)) > 0;
   }
 
   used(node: NodeRecord): NodeUse {
@@ -70,7 +73,8 @@ export class Round implements RoundView {
       memoryBytes += this.state.jobs.get(lease.jobNumber)?.template.memoryBytes ?? 0;
     }
     const leases = slotLeases(node) + (gifts?.leases ?? 0);
-    return { leases, places: this.perSlot * slotsOf(node), memoryBytes };
+    const places = leases + placesOf(node, this.perSlot, gifts);
+    return { leases, places, memoryBytes };
   }
 
   draw(): number {
@@ -78,9 +82,10 @@ export class Round implements RoundView {
     return draw(this.state.nextLeaseId + this.#effects.length, this.#drawn);
   }
 
-  /** One for each of the jobs that has something for the node. */
+  /** One for each of the jobs that has something for the node, services apart. */
   *options(node: NodeRecord, jobs: readonly JobRecord[]): Generator<Option> {
     for (const job of jobs) {
+      if (job.replicas !== null) continue;
       const option = this.option(job, node);
       if (option !== null) yield option;
     }
@@ -88,7 +93,7 @@ export class Round implements RoundView {
 
   option(job: JobRecord, node: NodeRecord): Option | null {
     const taskIndex = this.nextTask(job);
-    if (taskIndex === null || this.#refuses(node, job)) return null;
+    if (taskIndex === null || this.refuse(job, node) !== null) return null;
     const option = this.optionOf(job, taskIndex, node);
     return this.hold(option) === null ? option : null;
   }
@@ -107,13 +112,21 @@ export class Round implements RoundView {
     return { job, taskIndex, node, site, load, cost };
   }
 
-  /** With what this round has given to the node already. */
-  #refuses(node: NodeRecord, job: JobRecord): boolean {
-    if (refuseNode(job, node, this.now) !== null) return true;
+  /** Why the node does not fit, with what this round has given to it and its site already. */
+  refuse(job: JobRecord, node: NodeRecord): Refusal | null {
+    const site = siteOf(this.state, node);
+    const used = this.ratesAt(site);
+    const no = refuseNode(job, node, this.now) ?? refuseRates(job, node, { site, used });
     const gifts = this.#nodes.get(node.number);
-    if (gifts === undefined) return false;
-    const given = { leases: gifts.leases, workGhzSeconds: gifts.work };
-    return refuseHours(job, node, { now: this.now, given }) !== null;
+    if (no !== null || gifts === undefined) return no;
+    const given = { leases: gifts.leases - gifts.serving, workGhzSeconds: gifts.work };
+    return refuseHours(job, node, { now: this.now, given });
+  }
+
+  /** What services use at the site. */
+  ratesAt(site: SiteRecord): Rates {
+    const given = this.#sites.get(site.number)?.rates;
+    return given === undefined ? site.serving : addRates(site.serving, given, 1);
   }
 
   /** The job's shared blobs count once for each node, in this round too. */
@@ -132,17 +145,23 @@ export class Round implements RoundView {
     const { nodeId } = node;
     this.#effects.push({ kind: 'grant', nodeId, leaseId: id, jobId: job.jobId, taskIndex });
     const { workGhzSeconds, downBits, upBits } = cost;
-    const more = this.#sites.get(site.number) ?? { work: 0, down: 0, up: 0, incoming: 0 };
+    const more = this.#sites.get(site.number) ?? nothingMore;
+    const rates = ratesOf(job.template, node);
     this.#sites.set(site.number, {
       work: more.work + workGhzSeconds,
       down: more.down + downBits / 8,
       up: more.up + upBits / 8,
       incoming: more.incoming + (downBits > 0 ? 1 : 0),
+      rates: addRates(more.rates, rates, 1),
     });
-    this.turns.give(job, { workGhzSeconds, bits: downBits + upBits });
+    const isService = job.template.service !== null;
+    const claim = isService ? claimOf(rates) : { workGhzSeconds, bits: downBits + upBits };
+    this.turns.give(job, claim);
     this.#jobsOnNode.add(`${job.number} ${node.number}`);
-    const gifts = this.#nodes.get(node.number) ?? { leases: 0, work: 0, memoryBytes: 0 };
+    const none = { leases: 0, serving: 0, work: 0, memoryBytes: 0 };
+    const gifts = this.#nodes.get(node.number) ?? none;
     gifts.leases += 1;
+    if (isService) gifts.serving += 1;
     gifts.work += workGhzSeconds;
     gifts.memoryBytes += job.template.memoryBytes;
     this.#nodes.set(node.number, gifts);
@@ -150,7 +169,7 @@ export class Round implements RoundView {
     this.#taken.set(job.number, (this.#taken.get(job.number) ?? 0) + 1);
   }
 
-  /** The job's first waiting task that this round has not given away. */
+  /** The job's first waiting task, no replica, that this round has not given away. */
   nextTask(job: JobRecord): number | null {
     if ((this.#taken.get(job.number) ?? 0) >= job.waiting) return null;
     let index = this.#cursors.get(job.number) ?? job.cursor;

@@ -4,6 +4,8 @@
 import type { Instant } from '../model/ids.ts';
 import { instant } from '../model/ids.ts';
 import { defaultSettings } from '../model/researcher.ts';
+import { noRates } from '../model/service.ts';
+import { addRates } from '../services.ts';
 import type { JobRecord, LeaseRecord, ResearcherRecord, State } from '../state.ts';
 import { mustHave } from '../state.ts';
 import { usageAt } from './share.ts';
@@ -15,8 +17,8 @@ export function researcherOf(state: State, name: string): ResearcherRecord {
   const fresh: ResearcherRecord = {
     name,
     settings: defaultSettings,
-    usage: { workGhzSeconds: 0, bits: 0, at: instant(0) },
-    leased: { workGhzSeconds: 0, bits: 0 },
+    usage: { ...noClaim, at: instant(0), rates: noRates },
+    leased: noClaim,
     leases: 0,
     waitingTasks: 0,
     waitingJobs: [],
@@ -55,20 +57,29 @@ export function countLease(state: State, lease: LeaseRecord, sign: 1 | -1): void
   researcher.leases += sign;
   researcher.leased =
     researcher.leases === 0
-      ? { workGhzSeconds: 0, bits: 0 }
+      ? noClaim
       : {
           workGhzSeconds: researcher.leased.workGhzSeconds + sign * lease.claim.workGhzSeconds,
           bits: researcher.leased.bits + sign * lease.claim.bits,
         };
+  if (job.template.service === null) return;
+  // Until now it was used at the rate of before.
+  const usage = usageAt(researcher.usage, state.latest, noClaim);
+  researcher.usage = { ...usage, rates: addRates(usage.rates, lease.rates, sign) };
 }
 
-/** An attempt has ended: what it really computed counts, and the bytes it was expected to move. */
+const noClaim = { workGhzSeconds: 0, bits: 0 };
+
+/** An attempt has ended: what it really computed counts, and the bytes it was expected to move. One of
+ * a service has counted with its rates. */
 export function countUse(
   state: State,
   lease: LeaseRecord,
   { at, workGhzSeconds }: { readonly at: Instant; readonly workGhzSeconds: number },
 ): void {
-  const researcher = researcherOf(state, jobOf(state, lease.jobNumber).researcher);
+  const job = jobOf(state, lease.jobNumber);
+  if (job.template.service !== null) return;
+  const researcher = researcherOf(state, job.researcher);
   const more = { workGhzSeconds, bits: lease.claim.bits };
   researcher.usage = usageAt(researcher.usage, at, more);
 }

@@ -4,12 +4,15 @@
 
 import { shareHalfLifeMs } from '../limits.ts';
 import type { Instant } from '../model/ids.ts';
+import type { Rates } from '../model/service.ts';
 
 /** What was used until an instant, in GHz·s and bits, decayed to that instant. */
 export interface Usage {
   readonly workGhzSeconds: number;
   readonly bits: number;
   readonly at: Instant;
+  /** What services have used all the time since then, and still do. */
+  readonly rates: Rates;
 }
 
 /** What the federation can do. */
@@ -25,13 +28,19 @@ export interface Claim {
   readonly bits: number;
 }
 
+/** Whoever always had everything has used this many seconds of it: the integral of the decay. */
+const spanSeconds = shareHalfLifeMs / 1000 / Math.LN2;
+
 /** The usage at a later instant, with something added. */
 export function usageAt(usage: Usage, at: Instant, more: Claim): Usage {
+  const { rates } = usage;
   const decay = 2 ** (-Math.max(0, at - usage.at) / shareHalfLifeMs);
+  const seconds = spanSeconds * (1 - decay);
   return {
-    workGhzSeconds: usage.workGhzSeconds * decay + more.workGhzSeconds,
-    bits: usage.bits * decay + more.bits,
+    workGhzSeconds: usage.workGhzSeconds * decay + rates.cpuGhz * seconds + more.workGhzSeconds,
+    bits: usage.bits * decay + (rates.downBps + rates.upBps) * seconds + more.bits,
     at,
+    rates,
   };
 }
 
@@ -48,8 +57,6 @@ export function shareOf(
   usage: Usage,
   { claim, capacity, weight }: { claim: Claim; capacity: Capacity; weight: number },
 ): Share {
-  // Whoever always had everything has used this many seconds of it: the integral of the decay.
-  const spanSeconds = shareHalfLifeMs / 1000 / Math.LN2;
   const part = (used: number, rate: number): number => (rate > 0 ? used / (rate * spanSeconds) : 0);
   const cpu = part(usage.workGhzSeconds + claim.workGhzSeconds, capacity.cpuGhz);
   const link = part(usage.bits + claim.bits, capacity.linkBps);

@@ -18,10 +18,7 @@ const good = JobSpec.fromPartial({
 type Changes = Parameters<typeof JobSpec.fromPartial>[0];
 
 function check(changes: Changes, isDraft = false): readonly string[] {
-  const { violations } = checkSpec(
-    { ...good, ...JobSpec.fromPartial({ ...good, ...changes }) },
-    isDraft,
-  );
+  const { violations } = checkSpec(JobSpec.fromPartial({ ...good, ...changes }), isDraft);
   return violations.map(({ field, description }) => `${field}: ${description}`);
 }
 
@@ -127,7 +124,45 @@ const mistakes: readonly (readonly [Changes, string])[] = [
   ],
 ];
 
-test.each(mistakes)('%j is refused', (changes, told) => {
+const noTasks = {
+  tasks: undefined,
+  service: { replicas: 3, rates: { cpu: '0.5 GHz', down: '200 kbit/s' } },
+};
+
+const serviceMistakes: readonly (readonly [Changes, string])[] = [
+  [
+    { outputs: ['a'] },
+    'outputs: a replica never ends by itself, and brings no outputs: leave it out',
+  ],
+  [
+    { profile: { work: '1 GHz*s' } },
+    'profile: a service has service.rates instead of a profile: leave it out',
+  ],
+  [{ timeout: '1 h' }, 'timeout: a replica runs for as long as the service does: leave it out'],
+  [{ retries: 0 }, 'retries: a replica is placed again as often as it ends: leave it out'],
+  [{ after: ['a'] }, 'after: a service waits for no other job: leave it out'],
+  [{ deadline: '1 h' }, 'deadline: a service has no end that could be late: leave it out'],
+  [{ tasks: { count: 1 } }, 'tasks: a service has service.replicas instead of tasks: leave it out'],
+  [
+    { command: ['a', '{input}'] },
+    'command[1]: {input} wants tasks.inputs; with service there is only {index}',
+  ],
+  [{ service: { replicas: 0 } }, 'service.replicas: wanted 1 to 1000, found 0'],
+  [{ service: { replicas: 1001 } }, 'service.replicas: wanted 1 to 1000, found 1001'],
+  [
+    { service: { replicas: 1, rates: { cpu: '1 ghz' } } },
+    'service.rates.cpu: wanted a speed with a unit, such as 0.5 GHz (MHz, GHz), found "1 ghz": did you mean 1 GHz?',
+  ],
+  [
+    { service: { replicas: 1, rates: { up: '0 bit/s' } } },
+    'service.rates.up: wanted more than nothing, found "0 bit/s": leave it out',
+  ],
+];
+
+test.each([
+  ...mistakes,
+  ...serviceMistakes.map(([changes, told]) => [{ ...noTasks, ...changes }, told] as const),
+])('%j is refused', (changes, told) => {
   expect(check(changes)).toEqual([told]);
 });
 
@@ -139,6 +174,8 @@ test.each([
   { outputs: ['a/{index}.txt', '..a'] },
   { memory: '1 MB', disk: '1000 GB', timeout: '20 days', lostAfter: '1 min', retries: 100 },
   { memory: '1.5GiB', timeout: ' 10 min ' },
+  noTasks,
+  { ...noTasks, service: { replicas: 1000 }, priority: 5, memory: '1 GB', lostAfter: '1 min' },
   { tasks: { manifest: { sha256, sizeBytes: 9 } }, command: ['a', '{input}', '{input.stem}'] },
   {
     tasks: { manifest: { sha256, sizeBytes: 9 }, columns: ['a b'] },
@@ -161,5 +198,17 @@ test('what was submitted is shown again, with what was left out', () => {
   expect(toSpec(checked.template)).toMatchObject({
     ...{ name: 'job', command: ['run', '{index}'], tasks: { count: 3 } },
     ...{ timeout: '90 s', memory: '64 MB', disk: '100 MB', retries: 3, lostAfter: '15 min' },
+  });
+});
+
+test('a service is shown as it was submitted', () => {
+  const { checked } = checkSpec(JobSpec.fromPartial({ ...good, ...noTasks }), false);
+  expect(checked.template).toMatchObject({
+    ...{ taskCount: 3, timeoutMs: 2 ** 31 - 1 },
+    service: { rates: { cpuGhz: 0.5, downBps: 200_000, upBps: 0 } },
+  });
+  expect(toSpec(checked.template)).toMatchObject({
+    ...{ tasks: undefined, profile: undefined, retries: undefined, timeout: '' },
+    service: { replicas: 3, rates: { cpu: '0.5 GHz', down: '200 kbit/s', up: '' } },
   });
 });

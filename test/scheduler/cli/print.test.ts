@@ -1,6 +1,6 @@
 // How values look: units, colours only where they belong, and explanations with several hindrances.
 import { expect, test } from 'vitest';
-import { Task, TaskCounts } from '../../../proto/gen/punnet/v1/job.ts';
+import { Job, Task, TaskCounts } from '../../../proto/gen/punnet/v1/job.ts';
 import { ExplainJobResponse } from '../../../proto/gen/punnet/v1/job_service.ts';
 import type { CliIo } from '../../../scheduler/cli/io.ts';
 import { liveLine } from '../../../scheduler/cli/live-line.ts';
@@ -69,9 +69,20 @@ test('a rate is told once something has ended, with the time that is left', () =
     TaskCounts.fromPartial({ total: 10, succeeded, waiting });
   expect(meter(at(2, 8), 0)).toBeUndefined();
   expect(meter(at(2, 8), 10_000)).toBeUndefined();
-  expect(progressText(at(6, 4), meter(at(6, 4), 20_000))).toBe(
+  const job = Job.fromPartial({ counts: at(6, 4) });
+  expect(progressText(job, meter(at(6, 4), 20_000))).toBe(
     '6/10 done, 20 s left, 0.20 tasks/s, 4 waiting',
   );
+});
+
+test.each([
+  [{ running: 3 }, 0, '3/3 run'],
+  [{ running: 1, staging: 1, waiting: 1 }, 1, '1/3 run, 1 on the way, 1 waiting, 1 restart'],
+  [{ cancelled: 3 }, 7, '0/3 run, 3 cancelled, 7 restarts'],
+])('a service is told by the replicas that run: %j', (counts, restarts, told) => {
+  const spec = { service: { replicas: 3 } };
+  const job = Job.fromPartial({ spec, counts: { total: 3, ...counts }, restarts });
+  expect(progressText(job)).toBe(told);
 });
 
 test('several hindrances are a table, and so is what sites have in hand', () => {

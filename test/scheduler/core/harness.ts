@@ -59,6 +59,7 @@ export function template(changes: Partial<JobTemplate> = {}): JobTemplate {
     lostAfterMs: 15 * 60_000,
     after: [],
     deadlineAt: null,
+    service: null,
     ...changes,
   };
 }

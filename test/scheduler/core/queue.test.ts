@@ -3,6 +3,7 @@
 import { expect, test } from 'vitest';
 import type { JobTemplate } from '../../../scheduler/core/index.ts';
 import { instant, jobId, stateOf, imageOf } from '../../../scheduler/core/index.ts';
+import { noRates } from '../../../scheduler/core/model/service.ts';
 import type { Usage } from '../../../scheduler/core/queue/share.ts';
 import { shareOf, usageAt } from '../../../scheduler/core/queue/share.ts';
 import { CoreHarness, pi3, template } from './harness.ts';
@@ -11,14 +12,15 @@ const dayMs = 24 * 3_600_000;
 const nothing = { workGhzSeconds: 0, bits: 0 };
 
 test('what was used counts half a day later', () => {
-  const usage: Usage = { workGhzSeconds: 800, bits: 400, at: instant(dayMs) };
+  const usage: Usage = { workGhzSeconds: 800, bits: 400, at: instant(dayMs), rates: noRates };
   const later = usageAt(usage, instant(2 * dayMs), { workGhzSeconds: 1, bits: 2 });
-  expect(later).toEqual({ workGhzSeconds: 401, bits: 202, at: 2 * dayMs });
+  expect(later).toEqual({ workGhzSeconds: 401, bits: 202, at: 2 * dayMs, rates: noRates });
 });
 
 test('whoever always had all has a share of 1, of the resource that was used most', () => {
   const spanSeconds = dayMs / 1000 / Math.LN2;
-  const usage = { workGhzSeconds: 5 * spanSeconds, bits: 1e6 * spanSeconds, at: instant(0) };
+  const used = { workGhzSeconds: 5 * spanSeconds, bits: 1e6 * spanSeconds };
+  const usage = { ...used, at: instant(0), rates: noRates };
   const capacity = { cpuGhz: 10, linkBps: 1e6 };
   const share = shareOf(usage, { claim: nothing, capacity, weight: 1 });
   expect(share.cpu).toBeCloseTo(0.5);

@@ -116,6 +116,7 @@ export interface LeaseGrant {
   isRootFileSystem: boolean;
   inputs: GrantedInput[];
   outputs: string[];
+  /** Of its wall time; 2^31-1, the longest, is none. */
   timeoutMs: number;
   memoryBytes: number;
   diskBytes: number;

@@ -95,7 +95,7 @@ export namespace EndCode {
 }
 
 /**
- * A job of many tasks of one kind. Quantities are strings with a unit ("64 MB", "10 min",
+ * A job of many tasks of one kind, or a service. Quantities are strings with a unit ("64 MB", "10 min",
  * "20 GHz*s"), as in Kubernetes, so that a job file reads as prose and a wrong unit is an error.
  */
 export interface JobSpec {
@@ -109,7 +109,10 @@ export interface JobSpec {
    * value of that column in the task's row).
    */
   command: string[];
-  /** How many tasks there are, or one for each input, or one for each row of a table. */
+  /**
+   * How many tasks there are, or one for each input, or one for each row of a table. Not for a
+   * service.
+   */
   tasks:
     | TaskSet
     | undefined;
@@ -153,6 +156,11 @@ export interface JobSpec {
    * Nothing is cut off then: the job says whether it will be late.
    */
   deadline: string;
+  /**
+   * Makes the job a service. Its replicas have no outputs, and neither profile, timeout, retries,
+   * `after` nor deadline.
+   */
+  service: Service | undefined;
 }
 
 export interface JobSpec_BundlesEntry {
@@ -163,6 +171,25 @@ export interface JobSpec_BundlesEntry {
 export interface JobSpec_EnvironmentEntry {
   key: string;
   value: string;
+}
+
+/**
+ * Its tasks, the replicas, run until the job is cancelled: one whose attempt ends, however that was,
+ * is placed again, and rests before when it ended soon. They are spread over sites.
+ */
+export interface Service {
+  /** How many run: 1 to 1,000. */
+  replicas: number;
+  /** What each of them uses all the time. */
+  rates: Rates | undefined;
+}
+
+export interface Rates {
+  /** "0.5 GHz" of a Cortex-A53; at most what one core has. Default: all that the core has. */
+  cpu: string;
+  /** Over the site's uplink, "200 kbit/s". Default: nothing. */
+  down: string;
+  up: string;
 }
 
 /**
@@ -268,6 +295,8 @@ export interface Job {
   waitsFor: string[];
   /** For people: why it was cancelled, when it was not the researcher who did. */
   endReason: string;
+  /** Of a service: attempts of its replicas that have ended. */
+  restarts: number;
 }
 
 export interface TaskCounts {
@@ -311,6 +340,10 @@ export interface Task {
   backupNodeName: string;
   /** The row that it was made from, by column; empty when the job's tasks are no rows. */
   row: { [key: string]: string };
+  /** Of a replica of a service: attempts that have ended. */
+  restarts: number;
+  /** It rests after attempts that ended soon, and is placed again then; 0: it does not rest. */
+  restsUntilUnixMs: number;
 }
 
 export interface Task_RowEntry {
@@ -354,6 +387,7 @@ function createBaseJobSpec(): JobSpec {
     priority: 0,
     after: [],
     deadline: "",
+    service: undefined,
   };
 }
 
@@ -406,6 +440,9 @@ export const JobSpec: MessageFns<JobSpec> = {
     }
     if (message.deadline !== "") {
       writer.uint32(130).string(message.deadline);
+    }
+    if (message.service !== undefined) {
+      Service.encode(message.service, writer.uint32(138).fork()).join();
     }
     return writer;
   },
@@ -557,6 +594,14 @@ export const JobSpec: MessageFns<JobSpec> = {
             message.deadline = reader.string();
             continue;
           }
+          case 17: {
+            if (tag !== 138) {
+              break;
+            }
+
+            message.service = Service.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -610,6 +655,9 @@ export const JobSpec: MessageFns<JobSpec> = {
     message.priority = object.priority ?? 0;
     message.after = object.after?.map((e) => e) || [];
     message.deadline = object.deadline ?? "";
+    message.service = (object.service !== undefined && object.service !== null)
+      ? Service.fromPartial(object.service)
+      : undefined;
     return message;
   },
 };
@@ -746,6 +794,152 @@ export const JobSpec_EnvironmentEntry: MessageFns<JobSpec_EnvironmentEntry> = {
     const message = createBaseJobSpec_EnvironmentEntry();
     message.key = object.key ?? "";
     message.value = object.value ?? "";
+    return message;
+  },
+};
+
+function createBaseService(): Service {
+  return { replicas: 0, rates: undefined };
+}
+
+export const Service: MessageFns<Service> = {
+  encode(message: Service, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.replicas !== 0) {
+      writer.uint32(8).uint32(message.replicas);
+    }
+    if (message.rates !== undefined) {
+      Rates.encode(message.rates, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Service {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseService();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.replicas = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.rates = Rates.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Service>): Service {
+    return Service.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Service>): Service {
+    const message = createBaseService();
+    message.replicas = object.replicas ?? 0;
+    message.rates = (object.rates !== undefined && object.rates !== null) ? Rates.fromPartial(object.rates) : undefined;
+    return message;
+  },
+};
+
+function createBaseRates(): Rates {
+  return { cpu: "", down: "", up: "" };
+}
+
+export const Rates: MessageFns<Rates> = {
+  encode(message: Rates, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.cpu !== "") {
+      writer.uint32(10).string(message.cpu);
+    }
+    if (message.down !== "") {
+      writer.uint32(18).string(message.down);
+    }
+    if (message.up !== "") {
+      writer.uint32(26).string(message.up);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Rates {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRates();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.cpu = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.down = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.up = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Rates>): Rates {
+    return Rates.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Rates>): Rates {
+    const message = createBaseRates();
+    message.cpu = object.cpu ?? "";
+    message.down = object.down ?? "";
+    message.up = object.up ?? "";
     return message;
   },
 };
@@ -1259,6 +1453,7 @@ function createBaseJob(): Job {
     isLate: false,
     waitsFor: [],
     endReason: "",
+    restarts: 0,
   };
 }
 
@@ -1308,6 +1503,9 @@ export const Job: MessageFns<Job> = {
     }
     if (message.endReason !== "") {
       writer.uint32(122).string(message.endReason);
+    }
+    if (message.restarts !== 0) {
+      writer.uint32(160).int64(message.restarts);
     }
     return writer;
   },
@@ -1445,6 +1643,14 @@ export const Job: MessageFns<Job> = {
             message.endReason = reader.string();
             continue;
           }
+          case 20: {
+            if (tag !== 160) {
+              break;
+            }
+
+            message.restarts = longToNumber(reader.int64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1481,6 +1687,7 @@ export const Job: MessageFns<Job> = {
     message.isLate = object.isLate ?? false;
     message.waitsFor = object.waitsFor?.map((e) => e) || [];
     message.endReason = object.endReason ?? "";
+    message.restarts = object.restarts ?? 0;
     return message;
   },
 };
@@ -1709,6 +1916,8 @@ function createBaseTask(): Task {
     exitCode: 0,
     backupNodeName: "",
     row: {},
+    restarts: 0,
+    restsUntilUnixMs: 0,
   };
 }
 
@@ -1762,6 +1971,12 @@ export const Task: MessageFns<Task> = {
     globalThis.Object.entries(message.row).forEach(([key, value]: [string, string]) => {
       Task_RowEntry.encode({ key: key as any, value }, writer.uint32(162).fork()).join();
     });
+    if (message.restarts !== 0) {
+      writer.uint32(168).int64(message.restarts);
+    }
+    if (message.restsUntilUnixMs !== 0) {
+      writer.uint32(176).int64(message.restsUntilUnixMs);
+    }
     return writer;
   },
 
@@ -1909,6 +2124,22 @@ export const Task: MessageFns<Task> = {
             }
             continue;
           }
+          case 21: {
+            if (tag !== 168) {
+              break;
+            }
+
+            message.restarts = longToNumber(reader.int64());
+            continue;
+          }
+          case 22: {
+            if (tag !== 176) {
+              break;
+            }
+
+            message.restsUntilUnixMs = longToNumber(reader.int64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1950,6 +2181,8 @@ export const Task: MessageFns<Task> = {
       },
       {},
     );
+    message.restarts = object.restarts ?? 0;
+    message.restsUntilUnixMs = object.restsUntilUnixMs ?? 0;
     return message;
   },
 };
