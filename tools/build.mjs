@@ -3,7 +3,7 @@
 
 import { spawnSync } from 'node:child_process';
 import { chmodSync, copyFileSync, cpSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
-import { build } from 'esbuild';
+import { bundle, forNode20 } from './bundle.mjs';
 
 rmSync('dist', { recursive: true, force: true });
 const compiled = spawnSync('node_modules/.bin/tsc', ['-p', 'tools/tsconfig.build.json'], {
@@ -13,17 +13,11 @@ if (compiled.status !== 0) process.exit(1);
 mkdirSync('dist/proto/gen', { recursive: true });
 copyFileSync('proto/gen/descriptors.binpb', 'dist/proto/gen/descriptors.binpb');
 cpSync('sim/scenarios', 'dist/sim/scenarios', { recursive: true });
-await build({
-  entryPoints: ['agent/main.ts'],
-  outfile: 'dist/punnet-agent.cjs',
-  bundle: true,
+await bundle('agent/main.ts', 'dist/punnet-agent.cjs', {
   minify: true,
-  platform: 'node',
   target: 'node18',
-  format: 'cjs',
   // The agent asks it for the board alone; the rest of it would be two fifths of the bundle.
   alias: { systeminformation: './node_modules/systeminformation/lib/system.js' },
-  logLevel: 'warning',
 });
 /** A file alone has no other beside it: the descriptors go into it. */
 const embedDescriptors = {
@@ -38,23 +32,13 @@ const embedDescriptors = {
     });
   },
 };
-await build({
-  entryPoints: ['scheduler/cli/main.ts'],
-  outfile: 'dist/punnet.mjs',
-  bundle: true,
+await bundle('scheduler/cli/main.ts', 'dist/punnet.cjs', {
+  ...forNode20,
   minify: true,
-  platform: 'node',
-  target: 'node20',
-  format: 'esm',
-  // Packages of the older kind ask for Node's modules by require.
-  banner: {
-    js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);",
-  },
   plugins: [embedDescriptors],
-  logLevel: 'warning',
 });
 for (const file of [
-  'dist/punnet.mjs',
+  'dist/punnet.cjs',
   'dist/scheduler/main.js',
   'dist/scheduler/cli/main.js',
   'dist/punnet-agent.cjs',

@@ -38,6 +38,7 @@ function main() {
   if (purpose === 'test') installNode18();
   if (purpose === 'test') fetchPromtool();
   if (purpose === 'test') fetchNats210();
+  if (purpose === 'test') installLintian();
   if (purpose === 'bench') buildFlowReference();
   say('Building.');
   run('npm', ['run', '--silent', 'build']);
@@ -129,6 +130,15 @@ function fetchNats210() {
   if (status !== 0) say(`It could not be fetched (${status}): its tests will be skipped.`);
 }
 
+/** Checks our package for Debian. It brings a hundred Perl modules, so that nobody but root must have
+ * it. Without it its test skips. */
+function installLintian() {
+  if (isInstalled('lintian') || process.getuid() !== 0) return;
+  say('Installing lintian: it checks the package for Debian.');
+  const status = tryToInstall(['lintian']);
+  if (status !== 0) say(`It could not be installed (${status}): its test will be skipped.`);
+}
+
 /** SimGrid, beside which the benchmark `flows` measures. Without it that compares with less. */
 function buildFlowReference() {
   const folder = join(root, 'tools/simgrid');
@@ -142,10 +152,7 @@ function buildFlowReference() {
       return say(`${names.join(' or ')} is missing, and I may not install packages: ${leftOut}`);
     }
     say(`Installing ${names.join(', ')}: the network model is measured beside SimGrid.`);
-    const script = `apt-get update -qq &&
-      apt-get install -y -qq --no-install-recommends ${names.join(' ')}`;
-    const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
-    const { status } = spawnSync('sh', ['-c', script], { stdio: 'inherit', env });
+    const status = tryToInstall(names);
     if (status !== 0) return say(`They could not be installed (${status}): ${leftOut}`);
   }
   say('Building the reference on SimGrid.');
@@ -153,6 +160,14 @@ function buildFlowReference() {
   const words = ['-std=c++17', '-O2', '-o', program, source, '-lsimgrid'];
   const { status } = spawnSync('g++', words, { stdio: 'inherit' });
   if (status !== 0) say(`g++ failed (${status}): ${leftOut}`);
+}
+
+/** What is good to have. Returns apt-get's exit code. */
+function tryToInstall(names) {
+  const script = `apt-get update -qq &&
+    apt-get install -y -qq --no-install-recommends ${names.join(' ')} >/dev/null`;
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+  return spawnSync('sh', ['-c', script], { stdio: 'inherit', env }).status;
 }
 
 /** Where this machine's apt has Debian from. */

@@ -18,7 +18,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   process.exit(error.code === 'EPIPE' ? 0 : 1);
 });
 
-process.exitCode = await runProgram(process.argv.slice(2), {
+void runProgram(process.argv.slice(2), {
   out: (text) => void process.stdout.write(text),
   err: (text) => void process.stderr.write(text),
   // Undefined, against its type, where the output is not a terminal.
@@ -26,4 +26,6 @@ process.exitCode = await runProgram(process.argv.slice(2), {
   env: process.env,
   signal: interrupt.signal,
   now: () => Date.now(),
+}).then((code) => {
+  process.exitCode = code;
 });

@@ -46,7 +46,7 @@ const rows: readonly (readonly [file: RegExp, may: readonly RegExp[]])[] = [
   ],
   // The demo types what a person would type: it starts programs and imports none of them.
   [/^demo\//, [/^demo\//, npm]],
-  [/^tools\//, [npm]],
+  [/^tools\//, [/^tools\//, npm]],
   [/^(benchmarks|test)\/|^vitest\.config\.ts$/, [/./]],
 ];
 

@@ -259,8 +259,8 @@ test('an upload that is cut goes on where it was, by itself', async () => {
 
 test('the one file of the CLI works alone, where nothing else of the project is', async () => {
   const folder = mkdtempSync(path.join(rig.folder, 'laptop-'));
-  const file = path.join(folder, 'punnet.mjs');
-  copyFileSync(path.join(root, 'dist/punnet.mjs'), file);
+  const file = path.join(folder, 'punnet.cjs');
+  copyFileSync(path.join(root, 'dist/punnet.cjs'), file);
   const run = (...words: readonly string[]) =>
     promisify(execFile)(process.execPath, [file, ...words], { cwd: folder, env: rig.env });
   const submitted = await run('submit', shardJob(), '--output', 'yaml');

@@ -1,0 +1,34 @@
+// One file of a program and all that it imports, by esbuild. CommonJS, so that its first lines run
+// before anything that an older Node lacks is asked for.
+
+import { build } from 'esbuild';
+
+/** For programs that run on Node 20.15 (zlib's crc32), and tell an older one so. */
+export const forNode20 = {
+  target: 'node20',
+  define: { 'import.meta.url': 'ownUrl' },
+  banner: {
+    js: `const ownUrl = require('node:url').pathToFileURL(__filename).href;
+const [major, minor] = process.versions.node.split('.').map(Number);
+if (major < 20 || (major === 20 && minor < 15)) {
+  process.stderr.write('punnet: wanted Node.js 20.15 or newer, found ' + process.version + ': ' +
+    'install it (Debian 13 has it, for Debian 12 NodeSource has), then start again.\\n');
+  process.exit(2);
+}`,
+  },
+};
+
+/** Resolves with the files that went into it, from the root of the project. */
+export async function bundle(entry, outfile, options) {
+  const { metafile } = await build({
+    entryPoints: [entry],
+    outfile,
+    bundle: true,
+    metafile: true,
+    platform: 'node',
+    format: 'cjs',
+    logLevel: 'warning',
+    ...options,
+  });
+  return Object.keys(metafile.inputs);
+}
