@@ -50,16 +50,23 @@ export function grantBackups(state: State, now: Instant): Part {
 /** Tasks of jobs of which nothing waits, those with the longest to go first. */
 function stragglersOf(state: State, now: Instant): readonly Straggler[] {
   const found: Straggler[] = [];
+  // Most of the time there is none, and all leases need not be looked at.
+  if (![...state.jobs.values()].some(hasTail)) return found;
   for (const lease of state.leases.values()) {
     if (lease.isVoid || lease.phase === 'sending') continue;
     const job = mustHave(state.jobs.get(lease.jobNumber), `job ${lease.jobNumber}`);
-    if (job.replicas !== null) continue;
-    if (job.state !== 'active' || job.waiting > 0 || job.backups.has(lease.taskIndex)) continue;
+    if (!hasTail(job) || job.backups.has(lease.taskIndex)) continue;
     const secondsToEnd = secondsToEndOf(state, lease, now);
     if (secondsToEnd > backupGainSeconds) found.push({ job, lease, secondsToEnd });
   }
   found.sort((a, b) => b.secondsToEnd - a.secondsToEnd || a.lease.leaseId - b.lease.leaseId);
   return found.slice(0, backupCandidates);
+}
+
+/** A service has none: its replicas run on. */
+function hasTail(job: JobRecord): boolean {
+  if (job.replicas !== null) return false;
+  return job.state === 'active' && job.waiting === 0 && job.leased > 0;
 }
 
 /**
@@ -100,10 +107,7 @@ class Round {
   constructor(state: State, now: Instant) {
     this.#state = state;
     this.#now = now;
-    this.#idle = state.nodes
-      .filter((node) => node.health === 'healthy' && slotLeases(node) < slotsOf(node))
-      .sort((a, b) => b.inventory.speedGhz - a.inventory.speedGhz || a.number - b.number)
-      .slice(0, backupCandidates);
+    this.#idle = fastestIdle(state);
   }
 
   get facts(): readonly Fact[] {
@@ -155,4 +159,23 @@ class Round {
     this.effects.push({ kind: 'grant', nodeId, leaseId: id, jobId: job.jobId, taskIndex });
     this.#perJob.set(job.number, (this.#perJob.get(job.number) ?? 0) + 1);
   }
+}
+
+/** The fastest first; a federation may have a million nodes, so that few are ever in order. */
+function fastestIdle(state: State): readonly NodeRecord[] {
+  const fastest: NodeRecord[] = [];
+  for (const node of state.nodes) {
+    if (node.health !== 'healthy' || slotLeases(node) >= slotsOf(node)) continue;
+    const isFull = fastest.length === backupCandidates;
+    if (isFull && speedOf(node) <= speedOf(fastest[backupCandidates - 1])) continue;
+    if (isFull) fastest.pop();
+    let place = fastest.length;
+    while (place > 0 && speedOf(fastest[place - 1]) < speedOf(node)) place -= 1;
+    fastest.splice(place, 0, node);
+  }
+  return fastest;
+}
+
+function speedOf(node: NodeRecord | undefined): number {
+  return node?.inventory.speedGhz ?? 0;
 }
