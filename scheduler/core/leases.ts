@@ -53,7 +53,10 @@ export function lookAtOpenNodes(state: State): void {
 }
 
 export function lookAtSite(state: State, site: SiteRecord): void {
-  for (const number of site.nodeNumbers) state.nodesToPlace.add(number);
+  for (const number of site.nodeNumbers) {
+    const node = state.nodes[number];
+    if (node !== undefined && isOpen(node)) state.nodesToPlace.add(number);
+  }
 }
 
 /** Makes a lease in force: node, site and job count it. */

@@ -22,6 +22,8 @@ import { refuseHours } from './hours-left.ts';
 import type { NodeUse, Option, Pick, Policy, RoundView } from './policy.ts';
 
 interface NodeGifts {
+  /** Jobs that it has a task of. */
+  readonly jobs: Set<number>;
   leases: number;
   /** Of them, those of services. */
   serving: number;
@@ -42,7 +44,6 @@ export class Round implements RoundView {
   readonly #sites = new Map<number, More>();
   readonly #cursors = new Map<number, number>();
   readonly #taken = new Map<number, number>();
-  readonly #jobsOnNode = new Set<string>();
   #drawn = 0;
 
   constructor(state: State, { now, policy }: { readonly now: Instant; readonly policy: Policy }) {
@@ -131,8 +132,8 @@ export class Round implements RoundView {
 
   /** The job's shared blobs count once for each node, in this round too. */
   #downBytes(job: JobRecord, taskIndex: number, node: NodeRecord): number {
-    const isSeen = this.#jobsOnNode.has(`${job.number} ${node.number}`);
-    if (isSeen) return job.template.taskInputBytes[taskIndex] ?? 0;
+    const isSeen = this.#nodes.get(node.number)?.jobs.has(job.number);
+    if (isSeen === true) return job.template.taskInputBytes[taskIndex] ?? 0;
     return downBytesOf(job, taskIndex, node);
   }
 
@@ -157,9 +158,8 @@ export class Round implements RoundView {
     const isService = job.template.service !== null;
     const claim = isService ? claimOf(rates) : { workGhzSeconds, bits: downBits + upBits };
     this.turns.give(job, claim);
-    this.#jobsOnNode.add(`${job.number} ${node.number}`);
-    const none = { leases: 0, serving: 0, work: 0, memoryBytes: 0 };
-    const gifts = this.#nodes.get(node.number) ?? none;
+    const gifts = this.#nodes.get(node.number) ?? noGifts();
+    gifts.jobs.add(job.number);
     gifts.leases += 1;
     if (isService) gifts.serving += 1;
     gifts.work += workGhzSeconds;
@@ -182,4 +182,8 @@ export class Round implements RoundView {
 /** Two digits after the point are enough for a reason, and short in the journal. */
 function rounded(seconds: number): number {
   return Math.round(100 * seconds) / 100;
+}
+
+function noGifts(): NodeGifts {
+  return { jobs: new Set(), leases: 0, serving: 0, work: 0, memoryBytes: 0 };
 }

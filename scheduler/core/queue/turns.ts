@@ -10,8 +10,8 @@ import { shareOf, usageAt } from './share.ts';
 
 interface Turn {
   readonly researcher: ResearcherRecord;
-  /** In the order of their turn. */
-  readonly jobs: readonly JobRecord[];
+  /** Those of one priority, in the order of their turn. */
+  readonly groups: readonly (readonly JobRecord[])[];
   share: number;
   leases: number;
   claim: Claim;
@@ -33,7 +33,8 @@ export class Turns {
       const jobs = researcher.waitingJobs
         .slice(0, candidateJobs)
         .map((number) => mustHave(state.jobs.get(number), `job ${number}`));
-      const turn = { researcher, jobs, share: 0, leases: researcher.leases, claim: noClaim };
+      const groups = groupsOf(jobs);
+      const turn = { researcher, groups, share: 0, leases: researcher.leases, claim: noClaim };
       turn.share = this.#shareOf(turn);
       this.#insert(turn);
     }
@@ -47,14 +48,7 @@ export class Turns {
     for (const turn of this.#turns) {
       const { maxLeases } = turn.researcher.settings;
       if (maxLeases !== null && turn.leases >= maxLeases) continue;
-      let from = 0;
-      while (from < turn.jobs.length) {
-        const priority = turn.jobs[from]?.template.priority;
-        let to = from + 1;
-        while (turn.jobs[to]?.template.priority === priority && to < turn.jobs.length) to += 1;
-        yield turn.jobs.slice(from, to);
-        from = to;
-      }
+      yield* turn.groups;
     }
   }
 
@@ -88,6 +82,17 @@ export class Turns {
     while (place > 0 && isBefore(turn, this.#turns[place - 1])) place -= 1;
     this.#turns.splice(place, 0, turn);
   }
+}
+
+/** Jobs in the order of their turn, cut where the priority changes. */
+function groupsOf(jobs: readonly JobRecord[]): readonly (readonly JobRecord[])[] {
+  const groups: JobRecord[][] = [];
+  for (const job of jobs) {
+    const last = groups.at(-1);
+    if (last?.[0]?.template.priority === job.template.priority) last?.push(job);
+    else groups.push([job]);
+  }
+  return groups;
 }
 
 function isBefore(one: Turn, other: Turn | undefined): boolean {
