@@ -100,11 +100,13 @@ const onPaper: readonly (readonly [what: string, text: string, finish: readonly 
       [
         [0, 'core', [0, 0], 1],
         [0, 'core', [1, 0], 1],
+        [0, [0, 0], 'core', 1],
+        [0, [1, 0], 'core', 1],
       ],
       6,
     ),
-    // 6 Mbit/s: 2 to the slow site, 4 to the other.
-    [2, 4],
+    // 6 Mbit/s each way: 2 for the slow site, 4 for the other.
+    [2, 4, 2, 4],
   ],
   [
     'flows out of order, and one that starts when all others have ended',
