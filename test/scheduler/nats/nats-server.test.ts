@@ -5,6 +5,7 @@ import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { createUser } from '@nats-io/nkeys';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { NatsServerError } from '../../../scheduler/adapters/nats/nats-server.ts';
 import { NatsRig } from './nats-rig.ts';
@@ -60,6 +61,14 @@ test('one that an earlier scheduler left is ended, and the new one has its port'
     },
   ]);
   expect(pidOf()).not.toBe(orphan.pid);
+});
+
+test('a revocation while it is away fails, and is kept for its next start', async () => {
+  await rig.start();
+  await rig.stop();
+  const key = createUser().getPublicKey();
+  await expect(rig.server.revokeUsers([key])).rejects.toThrow();
+  expect(rig.identity.isRevoked(key)).toBe(true);
 });
 
 test('a port that another program has is named with its owner, who is left alone', async () => {
