@@ -39,7 +39,7 @@ export class Federation {
     const { dist, folder } = this.#options;
     mkdirSync(this.#data, { recursive: true });
     const scheduler = this.#launch('scheduler', [
-      join(dist, 'scheduler/main.js'),
+      join(dist, 'scheduler/bin/punnet-scheduler.cjs'),
       ...['--data', this.#data, '--grpc-port', '0', '--https-port', '0', '--metrics-port', '0'],
     ]);
     await this.#untilReady(scheduler, join(folder, 'scheduler.log'));
@@ -99,7 +99,7 @@ export class Federation {
   }
 
   get #cli(): string {
-    return join(this.#options.dist, 'scheduler/cli/main.js');
+    return join(this.#options.dist, 'punnet.cjs');
   }
 
   get #calls(): { readonly signal: AbortSignal } {

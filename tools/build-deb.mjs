@@ -12,7 +12,7 @@ import { parseArgs } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { copyrightOf } from './deb-copyright.mjs';
 import { manPage } from './man-page.mjs';
-import { bundle, forNode20 } from './bundle.mjs';
+import { bundle, forNode20, protoFiles } from './bundle.mjs';
 
 const name = 'punnet-scheduler';
 const share = 'usr/share/punnet';
@@ -22,9 +22,7 @@ const documents = `usr/share/doc/${name}`;
 /** Files as they are: where they come from, and where they go. */
 const copies = [
   // Bundles find these where the project and its packages have them: two folders up.
-  ['proto/gen/descriptors.binpb', `${share}/proto/gen/descriptors.binpb`],
-  ['node_modules/@grpc/reflection/build/proto/grpc', `${share}/proto/grpc`],
-  ['node_modules/grpc-health-check/proto/health', `${share}/proto/health`],
+  ...protoFiles.map(([from, to]) => [from, `${share}/${to}`]),
   [`deploy/debian/${name}.service`, `usr/lib/systemd/system/${name}.service`],
   [`deploy/debian/${name}.sysusers`, `usr/lib/sysusers.d/${name}.conf`],
   [`deploy/debian/${name}.default`, `etc/default/${name}`],

@@ -1,18 +1,17 @@
-// Builds dist/: the scheduler and CLI by tsc; the agent, and the CLI for a laptop alone, as one file
-// each by esbuild.
+// Builds dist/: one file of each program by esbuild, which starts in less than half the time that its
+// modules one by one would take. Types are checked by `npm run types`.
 
-import { spawnSync } from 'node:child_process';
-import { chmodSync, copyFileSync, cpSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
-import { bundle, forNode20 } from './bundle.mjs';
+import { chmodSync, cpSync, readFileSync, rmSync } from 'node:fs';
+import { bundle, forNode20, protoFiles } from './bundle.mjs';
 
 rmSync('dist', { recursive: true, force: true });
-const compiled = spawnSync('node_modules/.bin/tsc', ['-p', 'tools/tsconfig.build.json'], {
-  stdio: 'inherit',
-});
-if (compiled.status !== 0) process.exit(1);
-mkdirSync('dist/proto/gen', { recursive: true });
-copyFileSync('proto/gen/descriptors.binpb', 'dist/proto/gen/descriptors.binpb');
-cpSync('sim/scenarios', 'dist/sim/scenarios', { recursive: true });
+for (const [from, to] of protoFiles) cpSync(from, `dist/${to}`, { recursive: true });
+await bundle('scheduler/main.ts', 'dist/scheduler/bin/punnet-scheduler.cjs', forNode20);
+await bundle(
+  'scheduler/adapters/journal/snapshot-worker.ts',
+  'dist/scheduler/bin/snapshot-worker.cjs',
+  forNode20,
+);
 await bundle('agent/main.ts', 'dist/punnet-agent.cjs', {
   minify: true,
   target: 'node18',
@@ -39,8 +38,7 @@ await bundle('scheduler/cli/main.ts', 'dist/punnet.cjs', {
 });
 for (const file of [
   'dist/punnet.cjs',
-  'dist/scheduler/main.js',
-  'dist/scheduler/cli/main.js',
+  'dist/scheduler/bin/punnet-scheduler.cjs',
   'dist/punnet-agent.cjs',
 ]) {
   chmodSync(file, 0o755);

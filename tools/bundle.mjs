@@ -18,6 +18,13 @@ if (major < 20 || (major === 20 && minor < 15)) {
   },
 };
 
+/** What the scheduler and its packages read from `../../proto`, seen from their bundle. */
+export const protoFiles = [
+  ['proto/gen/descriptors.binpb', 'proto/gen/descriptors.binpb'],
+  ['node_modules/@grpc/reflection/build/proto/grpc', 'proto/grpc'],
+  ['node_modules/grpc-health-check/proto/health', 'proto/health'],
+];
+
 /** Resolves with the files that went into it, from the root of the project. */
 export async function bundle(entry, outfile, options) {
   const { metafile } = await build({

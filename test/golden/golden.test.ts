@@ -22,7 +22,7 @@ beforeAll(async () => {
   const bin = join(rig.folder, 'bin');
   mkdirSync(bin);
   for (const [name, file] of [
-    ['punnet', 'scheduler/cli/main.js'],
+    ['punnet', 'punnet.cjs'],
     ['punnet-agent', 'punnet-agent.cjs'],
   ] as const) {
     const script = `#!/bin/sh\nexec ${process.execPath} ${join(root, 'dist', file)} "$@"\n`;

@@ -112,12 +112,19 @@ export class Rig {
 
   /** The real CLI. */
   punnet(...words: readonly string[]): Promise<Ran> {
-    return this.call('scheduler/cli/main.js', ...words);
+    return this.call('punnet.cjs', ...words);
   }
 
   schedulerProgram(data = this.data): Program {
     const ports = ['--grpc-port', '0', '--https-port', '0', '--metrics-port', '0'];
-    return this.run('scheduler', 'scheduler/main.js', '--data', data, ...ports, ...this.flags);
+    return this.run(
+      'scheduler',
+      'scheduler/bin/punnet-scheduler.cjs',
+      '--data',
+      data,
+      ...ports,
+      ...this.flags,
+    );
   }
 
   async startScheduler(data = this.data): Promise<void> {

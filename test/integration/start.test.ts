@@ -78,7 +78,7 @@ test('it serves on an address of its own, alone on its folder, and takes nats-se
   const data = freshFolder('address');
   const flags = ['--listen', '127.0.0.9', '--name', '127.0.0.9', '--grpc-port', '0'];
   const words = [
-    'scheduler/main.js',
+    'scheduler/bin/punnet-scheduler.cjs',
     '--data',
     data,
     ...flags,
@@ -123,7 +123,7 @@ test('a busy port is named with its owner and the way out, without a stack trace
     '--metrics-port',
     '0',
   ];
-  const scheduler = rig.run('scheduler', 'scheduler/main.js', ...words);
+  const scheduler = rig.run('scheduler', 'scheduler/bin/punnet-scheduler.cjs', ...words);
   expect(await scheduler.ended).toEqual({ code: 1, signal: null });
   const owner = `process ${process.pid} (${readFileSync('/proc/self/comm', 'utf8').trim()})`;
   expect(scheduler.lines.at(-1)).toBe(

@@ -272,7 +272,7 @@ test('the one file of the CLI works alone, where nothing else of the project is'
 test('bash completes commands, options and the jobs that there are', async () => {
   const { jobId } = await rig.submit(rig.jobFile('true', { tasks: { count: 1 } }));
   const bin = mkdtempSync(path.join(rig.folder, 'bin-'));
-  symlinkSync(path.join(root, 'dist/scheduler/cli/main.js'), path.join(bin, 'punnet'));
+  symlinkSync(path.join(root, 'dist/punnet.cjs'), path.join(bin, 'punnet'));
   const complete = async (...words: readonly string[]): Promise<readonly string[]> => {
     const script = `source <(punnet completion bash); COMP_WORDS=(punnet "$@"); COMP_CWORD=$#; _punnet; printf '%s\\n' "\${COMPREPLY[@]}"`;
     const env = { ...rig.env, PATH: `${bin}:${process.env['PATH'] ?? ''}` };
