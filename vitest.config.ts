@@ -1,6 +1,7 @@
 // How the tests run, here and in CI.
 
 import { defineConfig } from 'vitest/config';
+import { LongestFirst } from './test/longest-first.ts';
 import { SummaryReporter } from './test/summary-reporter.ts';
 
 export default defineConfig({
@@ -10,6 +11,7 @@ export default defineConfig({
     hookTimeout: 60_000,
     // Real servers and agents are waited for much of the time, also where there are but two cores.
     maxWorkers: 3,
+    sequence: { sequencer: LongestFirst },
     reporters: ['default', new SummaryReporter(process.env['PUNNET_TEST_COUNTS'])],
   },
 });
