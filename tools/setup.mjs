@@ -8,12 +8,31 @@ import { fileURLToPath } from 'node:url';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 
-/** Debian packages: a program of each, and what it is for. */
+/** Debian packages: a program or file of each, and what it is for. */
 const packages = [
   { name: 'nats-server', program: 'nats-server', why: 'the message bus', for: 'run' },
   { name: 'bubblewrap', program: 'bwrap', why: 'the sandbox of tasks', for: 'run' },
   { name: 'util-linux', program: 'setpriv', why: 'limits of tasks', for: 'run' },
   { name: 'procps', program: 'pgrep', why: 'tests that look for processes', for: 'test' },
+  {
+    name: 'python3-grpcio',
+    file: '/usr/lib/python3/dist-packages/grpc/__init__.py',
+    why: 'gRPC for Python, for the client in examples/python',
+    for: 'test',
+  },
+  {
+    name: 'python3-protobuf',
+    file: '/usr/lib/python3/dist-packages/google/protobuf/__init__.py',
+    why: 'its messages',
+    for: 'test',
+  },
+  { name: 'protobuf-compiler', program: 'protoc', why: 'makes its stubs', for: 'test' },
+  {
+    name: 'protobuf-compiler-grpc',
+    program: 'grpc_python_plugin',
+    why: 'makes its stubs',
+    for: 'test',
+  },
   {
     name: 'tachyon-bin-nox',
     program: 'tachyon-nox',
@@ -33,7 +52,7 @@ function main() {
     test: ['run', 'demo', 'test'],
   };
   const wanted = packages.filter((each) => purposes[purpose]?.includes(each.for));
-  installPackages(wanted.filter((each) => !isInstalled(each.program)));
+  installPackages(wanted.filter((each) => !isHere(each)));
   installModules();
   if (purpose === 'test') installNode18();
   if (purpose === 'test') fetchPromtool();
@@ -42,6 +61,10 @@ function main() {
   if (purpose === 'bench') buildFlowReference();
   say('Building.');
   run('npm', ['run', '--silent', 'build']);
+}
+
+function isHere({ program, file }) {
+  return file === undefined ? isInstalled(program) : existsSync(file);
 }
 
 /** Looks beyond PATH too: Debian 12 puts nats-server in /usr/sbin, which a user's PATH leaves out. */

@@ -1,0 +1,11 @@
+#!/bin/sh
+# Makes the Python stubs of Punnet's contract in a folder. Debian: protobuf-compiler,
+# protobuf-compiler-grpc; to run them: python3-grpcio, python3-protobuf.
+set -eu
+folder=$(realpath -m "$1")
+cd "$(dirname "$0")/../.."
+mkdir -p "$folder"
+google=node_modules/google-proto-files
+protoc -I proto -I "$google" --python_out="$folder" --grpc_python_out="$folder" \
+  --plugin=protoc-gen-grpc_python="$(command -v grpc_python_plugin)" \
+  proto/punnet/v1/*.proto "$google"/google/bytestream/bytestream.proto
