@@ -15,6 +15,7 @@ import type { LeasePhase, TaskState } from '../model/job.ts';
 import { endCodes, leasePhases } from '../model/job.ts';
 import type { JobRecord, LeaseRecord, NodeRecord, State } from '../state.ts';
 import { mustHave } from '../state.ts';
+import { transferDeadline } from '../transfers/grant.ts';
 import { grantOf } from './sweep.ts';
 import { jobsOf, leasesOfNode, voidLeases } from './void-leases.ts';
 
@@ -268,9 +269,11 @@ class Conversation {
   }: NodeSpoke['transfersWanted'][number]): void {
     const { nodeId, siteNumber } = this.#node;
     if (this.#isOwn(leaseId)) {
-      const { lanes } = mustHave(this.#state.sites[siteNumber], `site ${siteNumber}`);
-      // One that is granted already: the grant was lost.
-      if (lanes[direction].active.has(leaseId)) {
+      const site = mustHave(this.#state.sites[siteNumber], `site ${siteNumber}`);
+      // One that is granted already: the grant was lost, or its agent begins anew.
+      if (site.lanes[direction].active.has(leaseId)) {
+        const deadline = transferDeadline(site, { direction, sizeBytes, now: this.#now });
+        this.#facts.push({ kind: 'transferGranted', leaseId, direction, deadline });
         this.effects.push({ kind: 'transfer', nodeId, leaseId, direction });
       } else
         this.#facts.push({ kind: 'transferQueued', leaseId, direction, sizeBytes, isSlotIdle });

@@ -28,7 +28,7 @@ export function grantTransfers(
         const lease = mustHave(state.leases.get(next.leaseId), `lease ${next.leaseId}`);
         const node = mustHave(state.nodes[lease.nodeNumber], `node ${lease.nodeNumber}`);
         const { leaseId } = next;
-        const deadline = instant(now + patienceMs(site, direction, next.sizeBytes));
+        const deadline = transferDeadline(site, { direction, sizeBytes: next.sizeBytes, now });
         facts.push({ kind: 'transferGranted', leaseId, direction, deadline });
         effects.push({ kind: 'transfer', nodeId: node.nodeId, leaseId, direction });
       }
@@ -37,8 +37,13 @@ export function grantTransfers(
   return { facts, effects };
 }
 
-function patienceMs(site: SiteRecord, direction: Direction, sizeBytes: number): number {
+/** Whoever has not moved its bytes by then, if it begins now, has lost its place. */
+export function transferDeadline(
+  site: SiteRecord,
+  transfer: { readonly direction: Direction; readonly sizeBytes: number; readonly now: Instant },
+): Instant {
+  const { direction, sizeBytes, now } = transfer;
   const bps = site.share * (direction === 'down' ? site.downBps : site.upBps);
   const fairMs = (1000 * 8 * sizeBytes * transfersAtATime) / bps;
-  return Math.ceil(transferPatience * fairMs + transferGraceMs);
+  return instant(now + Math.ceil(transferPatience * fairMs + transferGraceMs));
 }

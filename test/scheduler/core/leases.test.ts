@@ -348,6 +348,28 @@ describe('transfers', () => {
     core.wait(62_000);
     expect(core.take('transfer').map((transfer) => transfer.leaseId)).toEqual([ids[2]]);
   });
+
+  it('gives a transfer that begins anew its whole time again', () => {
+    const core = withNode();
+    core.submit('one', { taskCount: 8 });
+    const [a, b, c] = core.take('grant').map((grant) => grant.leaseId);
+    const want = (id = a) =>
+      id !== undefined &&
+      core.speak('pi', {
+        transfersWanted: [{ leaseId: id, direction: 'down', sizeBytes: 1_000, isSlotIdle: true }],
+      });
+    for (const id of [a, b, c]) want(id);
+    expect(core.take('transfer')).toHaveLength(2);
+    core.wait(50_000);
+    // Its agent was started again, or the grant was lost: it asks once more, and goes on from now.
+    want(a);
+    want(b);
+    expect(core.take('transfer').map((transfer) => transfer.leaseId)).toEqual([a, b]);
+    core.wait(50_000);
+    expect(core.take('transfer')).toEqual([]);
+    core.wait(15_000);
+    expect(core.take('transfer').map((transfer) => transfer.leaseId)).toEqual([c]);
+  });
 });
 
 describe('time', () => {
