@@ -24,7 +24,7 @@ export { toJournal } from './merge-facts.ts';
 export { StateView } from './queries.ts';
 export { holdingsOf } from './holdings.ts';
 export type { Holdings } from './holdings.ts';
-export { endedRowLength, leasedRowLength, voidedRowLength } from './rows.ts';
+export { endedRowLength, leasedRowLength } from './rows.ts';
 export { restoredFacts } from './restored.ts';
 export { State } from './state.ts';
 export { imageOf, stateOf } from './state-image.ts';

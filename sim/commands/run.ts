@@ -40,7 +40,7 @@ function textOf(summary: Summary): string {
     ['world', `${summary.nodes} nodes at ${summary.sites} sites, ${summary.tasks} tasks`],
     ['makespan', `${Math.round(summary.makespanSeconds)} s (${spanText(summary.makespanSeconds)})`],
     ['bound', `${Math.round(bound.seconds)} s: ${bound.from}; load ${summary.load.toFixed(1)}`],
-    ['makespan ÷ bound', summary.makespanOverBound.toFixed(3)],
+    ['makespan ÷ bound', `${summary.makespanOverBound.toFixed(3)}${upText(summary)}`],
     [
       'use',
       `CPU ${percent(summary.cpuUse)}, down ${percent(summary.downUse)}, up ${percent(summary.upUse)}`,
@@ -51,6 +51,13 @@ function textOf(summary: Summary): string {
     ['wasted', `${summary.wastedAttempts} attempts, ${Math.round(summary.wastedGhzSeconds)} GHz·s`],
   ];
   return rows.map(([name, text]) => `${name.padEnd(18)}${text}`).join('\n');
+}
+
+/** The bound has all nodes on; what churn alone costs is told beside. */
+function upText({ availability, makespanOverBound }: Summary): string {
+  if (availability === 1) return '';
+  const fair = (availability * makespanOverBound).toFixed(3);
+  return ` (${fair} for the ${(100 * availability).toFixed(1)} % that was switched on)`;
 }
 
 function gigabytes(bytes: number): string {

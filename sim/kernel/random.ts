@@ -5,7 +5,7 @@ import { uniformFloat64 } from 'pure-rand/distribution/uniformFloat64';
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
 
 /** A purpose is as many jumps of 2^64 numbers away as it has purposes before it: add at the end. */
-const purposes = ['sites', 'uplinks', 'boards', 'jobs'] as const;
+const purposes = ['sites', 'uplinks', 'boards', 'jobs', 'churn'] as const;
 export type Purpose = (typeof purposes)[number];
 
 /** Evenly from 0 up to 1. */
@@ -32,4 +32,13 @@ export function boundedPareto(
 ): number {
   const cut = 1 - (from / to) ** exponent;
   return from / (1 - draw() * cut) ** (1 / exponent);
+}
+
+export interface Weibull {
+  readonly shape: number;
+  readonly scale: number;
+}
+
+export function drawWeibull(draw: Draw, { shape, scale }: Weibull): number {
+  return scale * (-Math.log(1 - draw())) ** (1 / shape);
 }

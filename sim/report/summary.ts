@@ -29,6 +29,8 @@ export interface Summary extends About {
   readonly makespanOverBound: number;
   /** The bound over the time of the longest task on the slowest slot. */
   readonly load: number;
+  /** The part of the federation's speed that was switched on; the bound has all of it. */
+  readonly availability: number;
   /** Of all slots' time, weighted by speed, and of all uplinks' time, until the end. */
   readonly cpuUse: number;
   readonly downUse: number;
@@ -47,9 +49,12 @@ export interface Summary extends About {
 const assumed = [
   `control messages take up to ${batchMs} ms, there and back`,
   'speeds are known exactly, and tasks of a job are alike',
-  'no node, line or task fails',
   'rates of uplinks do not change, and the scheduler has no narrow line of its own',
 ];
+
+const nothingFails = 'no node, line or task fails';
+const nodesFail =
+  'nodes are switched off at any moment: what runs is lost, blobs and results stay; lines and tasks do not fail';
 
 export interface Outcome {
   readonly result: RunResult;
@@ -68,11 +73,12 @@ export function summaryOf(about: About, world: World, { result, bound }: Outcome
     bound,
     makespanOverBound: makespanSeconds / bound.seconds,
     load: bound.seconds / longestTaskSeconds(world),
+    availability: result.availability,
     ...usesOf(siteUses(world, result), makespanSeconds),
     ...timesOf(world, result),
     ...wasteOf(world, result),
     events: result.events,
-    assumed,
+    assumed: [...assumed, world.churn === null ? nothingFails : nodesFail],
   };
 }
 

@@ -8,7 +8,6 @@ import {
   leasesPerSlot,
   taskStates,
   transfersAtATime,
-  voidedRowLength,
 } from '../../scheduler/core/index.ts';
 import type { World, WorldJob, WorldNode } from '../world/draw-world.ts';
 import type { Attempts } from './attempts.ts';
@@ -30,7 +29,7 @@ export class Checks {
   readonly #world: World;
   /** By job and task: the lease whose result was taken; 0: none yet. */
   readonly #results: readonly Float64Array[];
-  /** Of leases in force, their jobs and tasks. */
+  /** Of leases whose ends have not come, their jobs and tasks. */
   readonly #taskOf = new Map<number, readonly [job: number, task: number]>();
   readonly #transfers: readonly { readonly down: Set<number>; readonly up: Set<number> }[];
   #left: number;
@@ -84,11 +83,7 @@ export class Checks {
   saw(fact: Fact): void {
     if (fact.kind === 'tasksLeased') this.#leased(fact.firstLeaseId, fact.rows);
     else if (fact.kind === 'tasksEnded') this.#ended(fact.rows);
-    else if (fact.kind === 'leasesVoided') {
-      for (let at = 0; at < fact.rows.length; at += voidedRowLength) {
-        this.#taskOf.delete(fact.rows[at] ?? 0);
-      }
-    } else if (fact.kind === 'jobEnded' && fact.state !== 'succeeded') {
+    else if (fact.kind === 'jobEnded' && fact.state !== 'succeeded') {
       fail(`results: job ${this.#nameOf(fact.jobNumber)} ${fact.state}, and nothing fails here`);
     }
   }

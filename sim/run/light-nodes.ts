@@ -15,6 +15,11 @@ import type { Direction, Moved, Transfers } from './transfers.ts';
 interface Board {
   readonly number: number;
   readonly node: WorldNode;
+  isUp: boolean;
+  /** That it knows of and has not told the end of. */
+  readonly leases: Set<number>;
+  /** Of tasks that ran when it was switched off. */
+  readonly lost: number[];
   running: number;
   /** Leases that hold a slot or will need one. */
   held: number;
@@ -47,6 +52,9 @@ export class LightNodes {
     this.#boards = nodes.map((node, number) => ({
       number,
       node,
+      isUp: false,
+      leases: new Set(),
+      lost: [],
       running: 0,
       held: 0,
       ready: [],
@@ -55,9 +63,54 @@ export class LightNodes {
     }));
   }
 
-  /** All nodes connect. */
-  start(): void {
-    for (const { number } of this.#boards) this.messages.hello(number);
+  /** It is switched on, and connects; what it had kept, it tells. */
+  switchOn(number: number, now: number): void {
+    const board = this.#board(number);
+    board.isUp = true;
+    this.messages.startedUp(number);
+    for (const lease of board.lost.splice(0)) {
+      board.leases.delete(lease);
+      this.messages.ended(number, lease, { code: 'lost', runMs: this.#runMs(lease) });
+    }
+    for (const lease of board.leases) this.#send(lease, now);
+    if (this.#options.world.churn === null) this.messages.hello(number);
+    else this.messages.report(number, board.leases);
+  }
+
+  /** What runs is lost, what was not started is forgotten; blobs and results stay on its card. */
+  switchOff(number: number, now: number): void {
+    const board = this.#board(number);
+    board.isUp = false;
+    for (const lease of board.leases) {
+      const phase = this.attempts.phase[lease] ?? phases.none;
+      this.#stopTransfer(board, lease, now);
+      if (phase === phases.running) {
+        this.attempts.exitedAt[lease] = now;
+        this.attempts.phase[lease] = phases.over;
+        board.lost.push(lease);
+      } else if (phase === phases.sendWanted || phase === phases.sending) {
+        this.attempts.phase[lease] = phases.sendWanted;
+      } else {
+        this.attempts.phase[lease] = phases.none;
+        board.leases.delete(lease);
+      }
+    }
+    board.running = 0;
+    board.held = 0;
+    board.ready.length = 0;
+    board.blocked.length = 0;
+    for (const [job, carrier] of board.bundles) if (carrier !== 0) board.bundles.delete(job);
+  }
+
+  isUp(number: number): boolean {
+    return this.#board(number).isUp;
+  }
+
+  /** Those that are on say that they are there, and what they hold. */
+  report(): void {
+    for (const { number, isUp, leases } of this.#boards) {
+      if (isUp) this.messages.report(number, leases);
+    }
   }
 
   carryOut(effect: Effect, now: number): void {
@@ -94,23 +147,28 @@ export class LightNodes {
     const board = this.#boardOf(lease);
     this.attempts.exitedAt[lease] = now;
     this.#freeSlot(board);
-    const { outputBytes } = this.#jobOf(lease);
-    if (outputBytes === 0) {
-      this.#sent(lease);
-    } else {
-      this.messages.exited(board.number, lease);
-      this.#want(lease, 'up', { bytes: outputBytes, now });
-    }
+    this.#send(lease, now);
     this.#fill(board, now);
+  }
+
+  #send(lease: number, now: number): void {
+    const { outputBytes } = this.#jobOf(lease);
+    if (outputBytes === 0) return this.#sent(lease);
+    this.messages.exited(this.attempts.node[lease] ?? -1, lease);
+    this.#want(lease, 'up', { bytes: outputBytes, now });
   }
 
   #grant(effect: Extract<Effect, { kind: 'grant' }>, now: number): void {
     const lease: number = effect.leaseId;
     const job = numberOf(effect.jobId);
     const board = this.#board(numberOf(effect.nodeId));
+    // Nobody hears it; or it comes again.
+    if (!board.isUp || board.leases.has(lease)) return;
     this.attempts.add(lease, { node: board.number, job, task: effect.taskIndex });
     this.attempts.grantedAt[lease] = now;
+    board.leases.add(lease);
     board.held += 1;
+    if (this.#options.world.churn !== null) this.messages.report(board.number, board.leases);
     this.#options.checks.granted(board.node, this.#jobOf(lease), board.held);
     this.#ask(lease, board, now);
   }
@@ -121,7 +179,10 @@ export class LightNodes {
     const { bundleBytes, inputBytes } = this.#jobOf(lease);
     const needsBundle = bundleBytes > 0 && !board.bundles.has(job);
     if (needsBundle) board.bundles.set(job, lease);
-    this.#want(lease, 'down', { bytes: needsBundle ? inputBytes + bundleBytes : inputBytes, now });
+    // A node that was switched off in between has what it had fetched.
+    const isHere = (this.attempts.downBytes[lease] ?? 0) > 0;
+    const bytes = (isHere ? 0 : inputBytes) + (needsBundle ? bundleBytes : 0);
+    this.#want(lease, 'down', { bytes, now });
   }
 
   #want(
@@ -206,10 +267,14 @@ export class LightNodes {
 
   /** Its result is where the scheduler is. */
   #sent(lease: number): void {
-    const { phase, node, startedAt, exitedAt } = this.attempts;
-    phase[lease] = phases.over;
-    const runMs = (exitedAt[lease] ?? 0) - (startedAt[lease] ?? 0);
-    this.messages.ended(node[lease] ?? -1, lease, runMs);
+    this.attempts.phase[lease] = phases.over;
+    const board = this.#boardOf(lease);
+    board.leases.delete(lease);
+    this.messages.ended(board.number, lease, { code: 'succeeded', runMs: this.#runMs(lease) });
+  }
+
+  #runMs(lease: number): number {
+    return (this.attempts.exitedAt[lease] ?? 0) - (this.attempts.startedAt[lease] ?? 0);
   }
 
   /** Another attempt has won: it stops, and nobody waits for its end. */
@@ -217,6 +282,8 @@ export class LightNodes {
     const phase = this.attempts.phase[lease] ?? phases.none;
     if (phase === phases.none || phase === phases.over) return;
     const board = this.#boardOf(lease);
+    if (!board.isUp) return;
+    board.leases.delete(lease);
     this.attempts.phase[lease] = phases.over;
     this.#stopTransfer(board, lease, now);
     if (phase === phases.running) {
@@ -234,7 +301,7 @@ export class LightNodes {
   #stopTransfer(board: Board, lease: number, now: number): void {
     const { transfers, checks } = this.#options;
     const bytes = transfers.stop(lease, now);
-    this.attempts.stoppedBytes[lease] = bytes;
+    this.attempts.stoppedBytes[lease] = (this.attempts.stoppedBytes[lease] ?? 0) + bytes;
     for (const direction of ['down', 'up'] as const) {
       checks.transferOver(board.node.site, direction, lease);
     }

@@ -1,7 +1,7 @@
 // What nodes have to say until the next batch: the parts of one node go in one message, as a real
 // agent sends them.
 
-import type { AttemptEnd, LeaseId, NodeSpoke } from '../../scheduler/core/index.ts';
+import type { AttemptEnd, EndCode, LeaseId, NodeSpoke } from '../../scheduler/core/index.ts';
 import { leaseId, nodeId } from '../../scheduler/core/index.ts';
 
 type Wanted = NodeSpoke['transfersWanted'][number];
@@ -14,6 +14,12 @@ interface Draft {
   ended: AttemptEnd[];
   wanted: Wanted[];
   done: Done[];
+  held: readonly LeaseId[] | null;
+}
+
+interface End {
+  readonly code: EndCode;
+  readonly runMs: number;
 }
 
 /** Most parts of most messages: nobody writes into it. */
@@ -22,12 +28,14 @@ const none: never[] = [];
 export class Messages {
   readonly #ids: readonly ReturnType<typeof nodeId>[];
   readonly #sequences: Uint32Array;
+  readonly #instances: Uint32Array;
   readonly #draftOf: (Draft | undefined)[];
   #drafts: Draft[] = [];
 
   constructor(nodes: number) {
     this.#ids = Array.from({ length: nodes }, (_, node) => nodeId(nameOf(node)));
     this.#sequences = new Uint32Array(nodes);
+    this.#instances = new Uint32Array(nodes);
     this.#draftOf = new Array<Draft | undefined>(nodes).fill(undefined);
   }
 
@@ -38,6 +46,17 @@ export class Messages {
   /** Only that it is there. */
   hello(node: number): void {
     this.#draft(node);
+  }
+
+  /** All that it holds, as a report says. */
+  report(node: number, leases: Iterable<number>): void {
+    this.#draft(node).held = Array.from(leases, leaseId);
+  }
+
+  /** Its agent has started. */
+  startedUp(node: number): void {
+    this.#instances[node] = (this.#instances[node] ?? 0) + 1;
+    this.#sequences[node] = 0;
   }
 
   started(node: number, lease: number): void {
@@ -52,12 +71,12 @@ export class Messages {
     draft.exited.push(leaseId(lease));
   }
 
-  ended(node: number, lease: number, runMs: number): void {
+  ended(node: number, lease: number, { code, runMs }: End): void {
     const draft = this.#draft(node);
     if (draft.ended === none) draft.ended = [];
     draft.ended.push({
       leaseId: leaseId(lease),
-      code: 'succeeded',
+      code,
       exitCode: 0,
       cpuMs: runMs,
       wallMs: runMs,
@@ -89,27 +108,29 @@ export class Messages {
   #draft(node: number): Draft {
     const known = this.#draftOf[node];
     if (known !== undefined) return known;
-    const fresh = { node, started: none, exited: none, ended: none, wanted: none, done: none };
+    const parts = { started: none, exited: none, ended: none, wanted: none, done: none };
+    const fresh: Draft = { node, ...parts, held: null };
     this.#draftOf[node] = fresh;
     this.#drafts.push(fresh);
     return fresh;
   }
 
-  #message({ node, started, exited, ended, wanted, done }: Draft): NodeSpoke {
+  #message({ node, started, exited, ended, wanted, done, held }: Draft): NodeSpoke {
     this.#draftOf[node] = undefined;
     const sequence = (this.#sequences[node] ?? 0) + 1;
     this.#sequences[node] = sequence;
+    const instance = this.#instances[node] ?? 0;
     const id = this.#ids[node];
     if (id === undefined) throw new Error(`there is no node ${node}`);
     return {
       kind: 'nodeSpoke',
       nodeId: id,
-      instanceNumber: 1,
-      instanceId: 'only',
+      instanceNumber: instance,
+      instanceId: String(instance),
       sequence,
       status: null,
       inventory: null,
-      held: null,
+      held,
       started,
       exited,
       ended,

@@ -14,7 +14,9 @@ import {
   tokenId,
 } from '../../scheduler/core/index.ts';
 import { EventQueue } from '../kernel/event-queue.ts';
+import { Churn } from '../world/churn.ts';
 import type { World } from '../world/draw-world.ts';
+import { Availability } from './availability.ts';
 import type { Attempts } from './attempts.ts';
 import { CheckFailed, Checks } from './checks.ts';
 import { templateOf } from './job-template.ts';
@@ -30,8 +32,16 @@ const startMs = 1_800_000_000_000;
 /** What has not happened by then, with nothing under way, never will. */
 const idleAtMostMs = 3_600_000;
 
-const kinds = { batch: 0, task: 1, submit: 2, beat: 3 } as const;
-const kindCount = 4;
+/** With churn: deadlines are looked at, and nodes report, so far apart. */
+const tickMs = 15_000;
+const reportMs = 180_000;
+/** Without a result for so long a run has gone wrong. */
+const resultWithinMs = 60 * 24 * 3_600_000;
+
+const alwaysUp = { isUp: true, untilMs: Infinity };
+
+const kinds = { batch: 0, task: 1, submit: 2, beat: 3, power: 4, tick: 5 } as const;
+const kindCount = 6;
 
 export interface Progress {
   readonly nowMs: number;
@@ -46,6 +56,8 @@ export interface RunResult {
   readonly attempts: Attempts;
   readonly checks: Checks;
   readonly transfers: Transfers;
+  /** The part of the federation's speed that was switched on. */
+  readonly availability: number;
 }
 
 export class Run {
@@ -55,17 +67,22 @@ export class Run {
   readonly #queue = new EventQueue();
   readonly #transfers: Transfers;
   readonly #checks: Checks;
+  readonly #churn: Churn | null;
+  readonly #availability: Availability;
   readonly #nodes: LightNodes;
   #commands: Command[] = [];
   #now = 0;
   #batchAt = -1;
   #events = 0;
   #idleBeats = 0;
+  #resultAt = 0;
 
   constructor(world: World, policy: Policy) {
     this.#world = world;
     this.#policy = policy;
     this.#checks = new Checks(world);
+    this.#availability = new Availability(world);
+    this.#churn = world.churn === null ? null : new Churn(world.churn, world.seed);
     const ask =
       (kind: number, of = 0) =>
       (atMs: number) =>
@@ -78,7 +95,7 @@ export class Run {
       endsAt: (atMs, lease) => ask(kinds.task, lease)(atMs),
     });
     this.#enrol();
-    this.#nodes.start();
+    this.#switchOn();
     for (const [job, { submitMs }] of world.jobs.entries()) ask(kinds.submit, job)(submitMs);
     ask(kinds.beat)(backupsEveryMs);
     this.#wake();
@@ -114,6 +131,7 @@ export class Run {
       attempts,
       checks: this.#checks,
       transfers: this.#transfers,
+      availability: this.#availability.until(nowMs),
     };
   }
 
@@ -136,10 +154,48 @@ export class Run {
       case kinds.submit:
         this.#submit(of);
         break;
+      case kinds.power:
+        this.#power(of);
+        break;
+      case kinds.tick:
+        this.#tick();
+        break;
       default:
         this.#beat();
     }
     this.#wake();
+  }
+
+  /** Nodes that are on when the run begins; the others come later. */
+  #switchOn(): void {
+    for (const node of this.#world.nodes.keys()) {
+      const { isUp, untilMs } = this.#churn?.atStart() ?? alwaysUp;
+      if (isUp) this.#switch(node, isUp);
+      if (untilMs < Infinity) this.#queue.push(untilMs, node * kindCount + kinds.power);
+    }
+    if (this.#churn !== null) this.#queue.push(tickMs, kinds.tick);
+  }
+
+  #power(node: number): void {
+    if (this.#churn === null) return;
+    const isUp = !this.#nodes.isUp(node);
+    this.#switch(node, isUp);
+    // The bus sees its connection close.
+    if (!isUp) this.#commands.push({ kind: 'nodeDisconnected', nodeId: nodeId(nameOf(node)) });
+    this.#queue.push(this.#now + this.#churn.spanMs(isUp), node * kindCount + kinds.power);
+  }
+
+  #switch(node: number, isUp: boolean): void {
+    this.#availability.changed(node, isUp, this.#now);
+    if (isUp) this.#nodes.switchOn(node, this.#now);
+    else this.#nodes.switchOff(node, this.#now);
+  }
+
+  #tick(): void {
+    if (this.#now - this.#resultAt > resultWithinMs) this.#checks.stuck();
+    if (this.#now % reportMs === 0) this.#nodes.report();
+    this.#commands.push({ kind: 'tick' });
+    this.#queue.push(this.#now + tickMs, kinds.tick);
   }
 
   /** The tails of jobs are looked at when nothing else happens, too. */
@@ -161,8 +217,9 @@ export class Run {
 
   #batch(): void {
     const effects: Effect[] = [];
-    for (const command of this.#commands.splice(0)) this.#take(command, effects);
+    // What a node said before its connection closed comes before that.
     for (const message of this.#nodes.messages.take()) this.#take(message, effects);
+    for (const command of this.#commands.splice(0)) this.#take(command, effects);
     this.#take({ kind: 'place' }, effects);
     for (const effect of effects) this.#nodes.carryOut(effect, this.#now);
     this.#wake();
@@ -175,7 +232,9 @@ export class Run {
     for (const fact of decision.facts) {
       apply(this.#state, fact);
       this.#checks.saw(fact);
-      if (fact.kind === 'tasksEnded') this.#nodes.attempts.ended(fact.rows, this.#now);
+      if (fact.kind !== 'tasksEnded') continue;
+      this.#nodes.attempts.ended(fact.rows, this.#now);
+      this.#resultAt = this.#now;
     }
     for (const effect of decision.effects) effects.push(effect);
   }

@@ -34,6 +34,9 @@ const uplinks = z
     error: 'wanted upPart beside the down rate, such as 0.17',
   });
 
+/** A Weibull distribution; with a shape below 1, what has lasted long lasts longer. */
+const spans = z.strictObject({ shape: z.number().positive(), scale: quantityOf(span) });
+
 const weight = z.number().nonnegative().default(0);
 const models = z
   .strictObject({ pi1b: weight, zerow: weight, pi2b: weight, pi3b: weight } satisfies Record<
@@ -67,6 +70,8 @@ export const scenarioSchema = z.strictObject({
     siteSizes,
     models,
     uplinks,
+    /** How long nodes stay switched on, and off; without: they are always on. */
+    churn: z.strictObject({ up: spans, down: spans }).optional(),
   }),
   jobs: z.array(jobs).min(1),
 });

@@ -5,6 +5,7 @@ import { defaultShare } from '../../scheduler/core/index.ts';
 import { between, boundedPareto, drawsFor } from '../kernel/random.ts';
 import type { Draw } from '../kernel/random.ts';
 import type { JobClass, Scenario } from '../scenario/schema.ts';
+import type { ChurnSpans } from './churn.ts';
 import { drawHomeLine } from './home-lines.ts';
 import type { LineRates } from './home-lines.ts';
 import { boardSpread, piModels } from './pi-models.ts';
@@ -15,6 +16,9 @@ export interface World {
   readonly sites: readonly WorldSite[];
   readonly nodes: readonly WorldNode[];
   readonly jobs: readonly WorldJob[];
+  /** Null: nodes are always on. */
+  readonly churn: ChurnSpans | null;
+  readonly seed: number;
 }
 
 export interface WorldSite extends LineRates {
@@ -43,7 +47,9 @@ export interface WorldJob {
 
 export function drawWorld(scenario: Scenario, seed: number): World {
   const sites = drawSites(scenario, seed);
-  return { sites, nodes: drawNodes(scenario, seed, sites), jobs: drawJobs(scenario, seed) };
+  const nodes = drawNodes(scenario, seed, sites);
+  const churn = scenario.federation.churn ?? null;
+  return { sites, nodes, jobs: drawJobs(scenario, seed), churn, seed };
 }
 
 function drawSites({ federation }: Scenario, seed: number): readonly WorldSite[] {

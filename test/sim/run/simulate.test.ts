@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import type { Option, Pick, Policy, RoundView } from '../../../scheduler/core/index.ts';
 import { defaultPolicy, policyMakers } from '../../../scheduler/core/index.ts';
+import { Churn } from '../../../sim/world/churn.ts';
 import { drawWorld } from '../../../sim/world/draw-world.ts';
 import { readScenario } from '../../../sim/scenario/read.ts';
 import { writeTables } from '../../../sim/report/csv.ts';
@@ -55,6 +56,37 @@ test('every task has a row, and its times are in order', async () => {
   expect(makespanOverBound).toBeGreaterThan(1);
   expect(cpuUse).toBeGreaterThan(0.2);
   expect(cpuUse).toBeLessThanOrEqual(1);
+});
+
+test.each([...policyMakers.keys()])(
+  '%s: everything ends on nodes that come and go',
+  async (policy) => {
+    const churny = 'test/fixtures/scenarios/tiny-churny.yaml';
+    for (let seed = 1; seed <= 3; seed += 1) {
+      const { summary } = await simulate({ scenario: churny, policy, seed }, quiet);
+      expect(summary.availability, `seed ${seed}`).toBeGreaterThan(0.1);
+      expect(summary.availability, `seed ${seed}`).toBeLessThan(0.95);
+    }
+    const again = { scenario: churny, policy, seed: 4 };
+    const { summary } = await simulate(again, quiet);
+    expect((await simulate(again, quiet)).summary).toEqual(summary);
+    // What runs when a node is switched off is lost, and runs again elsewhere or later.
+    expect(summary.wastedAttempts).toBeGreaterThan(0);
+  },
+);
+
+test('as many nodes are on at the start as the spans say', () => {
+  const spans = { up: { shape: 0.55, scale: 35.3 }, down: { shape: 0.6, scale: 9.34 } };
+  const hours = (values: typeof spans) => ({
+    up: { ...values.up, scale: 3_600_000 * values.up.scale },
+    down: { ...values.down, scale: 3_600_000 * values.down.scale },
+  });
+  const churn = new Churn(hours(spans), 1);
+  const nodes = Array.from({ length: 5_000 }, () => churn.atStart());
+  // The fitted means are 60.1 h and 14.05 h.
+  expect(nodes.filter(({ isUp }) => isUp).length / nodes.length).toBeCloseTo(60.1 / 74.15, 1);
+  const ups = Array.from({ length: 50_000 }, () => churn.spanMs(true) / 3_600_000);
+  expect(ups.reduce((sum, span) => sum + span, 0) / ups.length / 60.1).toBeCloseTo(1, 1);
 });
 
 /** Runs to the end with a policy of our own. */

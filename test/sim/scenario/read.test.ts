@@ -37,6 +37,11 @@ const bad: readonly (readonly [from: string, to: string, told: string])[] = [
   ['lines: ofcom-2015', 'share: 25%', '6: federation.uplinks: wanted either lines: ofcom-2015'],
   ['ofcom-2015 }', 'ofcom-2015, share: 2 }', '6: federation.uplinks.share: wanted a part with'],
   ['ofcom-2015 }', 'ofcom-2015, share: 0% }', '6: federation.uplinks.share: wanted a part with'],
+  [
+    'jobs:',
+    '  churn: { up: { shape: 1, scale: 5 } }\njobs:',
+    '7: federation.churn.up.scale: wanted a time',
+  ],
   ['name: one', 'name: One Job', '8: jobs[0].name: wanted small letters, digits and -'],
   ['jobs:\n', 'jobs: []\nothers:\n', '7: jobs: Too small'],
   ['about: A test.', 'about: a: b', '1: Nested mappings'],
@@ -62,7 +67,7 @@ test('all mistakes are told at once', () => {
 });
 
 test('a scenario that is not there is told with those that are', () => {
-  expect(() => readScenario('nowhere')).toThrow(/name one of cpu-heavy, data-heavy/);
+  expect(() => readScenario('nowhere')).toThrow(/name one of churny, cpu-heavy, data-heavy/);
   expect(() => readScenario('nowhere.yaml')).toThrow(/nowhere\.yaml: cannot read this scenario/);
 });
 
