@@ -1,4 +1,4 @@
-// The README's lines "by hand", typed as they stand there: relative paths, and all.
+// The lines at the README's three doors, typed as they stand there: relative paths, and all.
 
 import { execFile } from 'node:child_process';
 import { chmodSync, cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -25,12 +25,14 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** The first fenced block after a heading. */
-function blockAfter(heading: string): string {
-  const from = readme.indexOf(heading);
-  const block = /```\n(.*?)```/s.exec(readme.slice(from))?.[1];
-  if (from < 0 || block === undefined) throw new Error(`README.md has no block after ${heading}`);
-  return block;
+const doors = readme.slice(readme.indexOf('## Three doors'), readme.indexOf('## Architecture'));
+
+/** The lines of all fenced blocks of shell. */
+function linesOf(text: string): readonly string[] {
+  const blocks = [...text.matchAll(/```(\w*)\n(.*?)```/gs)].filter(
+    ([, language]) => language === '',
+  );
+  return blocks.flatMap(([, , block = '']) => block.trim().split('\n'));
 }
 
 /** Words of a line of shell; 'quotes' hold a word together. */
@@ -39,15 +41,23 @@ function wordsOf(line: string): readonly string[] {
   return [...found].map((match) => match[1] ?? match[2] ?? '');
 }
 
-test('the lines by hand do what they say', async () => {
+test('the lines at the three doors do what they say, one after another', async () => {
   chmodSync(folder, 0o711);
   cpSync(join(root, 'examples'), join(folder, 'examples'), { recursive: true });
-  // Tests take free ports.
-  const known = new Map([['--data', '--grpc-port 0 --https-port 0 --metrics-port 0 --data']]);
-  for (let line of blockAfter('## By hand').split('\n')) {
+  const known = new Map([
+    // Tests take free ports, and a federation that is drawn in no time.
+    ['--data', '--grpc-port 0 --https-port 0 --metrics-port 0 --data'],
+    ['two-class', 'test/fixtures/scenarios/tiny.yaml'],
+  ]);
+  const ran = new Set<string>();
+  for (let line of linesOf(doors)) {
     for (const [written, real] of known) line = line.replaceAll(written, real);
-    const [npx, name = '', ...rest] = wordsOf(line);
-    if (npx !== 'npx') continue;
+    const [npx = '', name = '', ...rest] = wordsOf(line);
+    ran.add(`${npx} ${name}`);
+    if (npx === 'npm') {
+      if (rest[0] === 'sim') await run('npm', [name, '--silent', ...rest], { cwd: root, env });
+      continue;
+    }
     const words = [join(root, 'dist', files[name] ?? ''), ...rest];
     if (rest.at(-1) === '&') {
       const program = new Program(name, words.slice(0, -1), { env, cwd: folder });
@@ -58,9 +68,33 @@ test('the lines by hand do what they say', async () => {
     const { stdout, stderr } = await run(process.execPath, words, { cwd: folder, env });
     learn(stdout + stderr, known);
   }
+  expect([...ran].sort()).toEqual(
+    ['npm run', ...Object.keys(files).map((name) => `npx ${name}`)].sort(),
+  );
   // The texts in the order of their names: blueberry, raspberry, strawberry.
   const counts = readFileSync(join(folder, 'results/1/counts.txt'), 'utf8');
   expect(counts).toMatch(/^ +5 the\n/);
+});
+
+test('the CLI knows each command of the table of questions', async () => {
+  const rows = doors.split('\n').filter((line) => line.startsWith('| '));
+  const commands = rows.flatMap((row) =>
+    [...row.matchAll(/`punnet ([^`]+)`/g)].map(([, each]) => each),
+  );
+  expect(commands.length).toBeGreaterThan(15);
+  const check = async (command = ''): Promise<void> => {
+    const typed = command
+      .replaceAll('job.yaml', 'examples/words/job.yaml')
+      .replace(' [TASK...]', '');
+    const words = [join(root, 'dist/scheduler/cli/main.js'), ...typed.split(' ')];
+    // Some are refused after others have run, with a 1; what it does not know is a 2.
+    const code = await run(process.execPath, words, { cwd: folder, env }).then(
+      () => 0,
+      (error: unknown) => (error as { readonly code: number }).code,
+    );
+    expect(code, command).not.toBe(2);
+  };
+  await Promise.all(commands.map(check));
 });
 
 /** What a person would read off the screen and type in the next line. */
