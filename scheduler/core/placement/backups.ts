@@ -13,6 +13,7 @@ import {
   backupGainSeconds,
   backupPart,
   backupsEveryMs,
+  leasesLookedAt,
 } from '../limits.ts';
 import type { Instant } from '../model/ids.ts';
 import { leaseId } from '../model/ids.ts';
@@ -37,7 +38,9 @@ interface Straggler {
 
 /** Offers idle slots to the longest tasks of jobs that end: at most one at each site each time. */
 export function grantBackups(state: State, now: Instant): Part {
-  const isEarly = now - state.backupsLookedAt < backupsEveryMs;
+  // What a look costs for each second is bounded, however many leases there are.
+  const spanMs = backupsEveryMs * Math.max(1, state.leases.size / leasesLookedAt);
+  const isEarly = now - state.backupsLookedAt < spanMs;
   if (isEarly || state.leases.size === 0) return { facts: [], effects: [] };
   const looked: Fact = { kind: 'backupsLookedAt', at: now };
   const stragglers = stragglersOf(state, now);
@@ -50,13 +53,14 @@ export function grantBackups(state: State, now: Instant): Part {
 /** Tasks of jobs of which nothing waits, those with the longest to go first. */
 function stragglersOf(state: State, now: Instant): readonly Straggler[] {
   const found: Straggler[] = [];
+  const ends = new Ends(state, now);
   // Most of the time there is none, and all leases need not be looked at.
   if (![...state.jobs.values()].some(hasTail)) return found;
   for (const lease of state.leases.values()) {
     if (lease.isVoid || lease.phase === 'sending') continue;
     const job = mustHave(state.jobs.get(lease.jobNumber), `job ${lease.jobNumber}`);
     if (!hasTail(job) || job.backups.has(lease.taskIndex)) continue;
-    const secondsToEnd = secondsToEndOf(state, lease, now);
+    const secondsToEnd = ends.secondsOf(lease);
     if (secondsToEnd > backupGainSeconds) found.push({ job, lease, secondsToEnd });
   }
   found.sort((a, b) => b.secondsToEnd - a.secondsToEnd || a.lease.leaseId - b.lease.leaseId);
@@ -69,29 +73,49 @@ function hasTail(job: JobRecord): boolean {
   return job.state === 'active' && job.waiting === 0 && job.leased > 0;
 }
 
-/**
- * How long an attempt is expected to go on; 0 when nobody knows what its task costs. LATE divides
- * what is left by the rate of progress, and a task here tells no progress: one that has run over its
- * expected time is expected to run over by as much again.
- */
-function secondsToEndOf(state: State, lease: LeaseRecord, now: Instant): number {
-  const job = mustHave(state.jobs.get(lease.jobNumber), `job ${lease.jobNumber}`);
-  const node = mustHave(state.nodes[lease.nodeNumber], `node ${lease.nodeNumber}`);
-  const work = knownWorkOf(job);
-  if (work === null) return 0;
-  const runSeconds = work / node.inventory.speedGhz;
-  if (lease.phase === 'running') return Math.abs(runSeconds - (now - lease.phaseSince) / 1000);
-  const { downBps } = loadOf(siteOf(state, node));
-  return (8 * lease.downBytes) / downBps + slotFreeIn(state, node, now) + runSeconds;
-}
+/** When attempts are expected to end, as they stand now. */
+class Ends {
+  readonly #state: State;
+  readonly #now: Instant;
+  /** By node: seconds until it has a slot for what is staged. */
+  readonly #freeIn = new Map<number, number>();
 
-/** Seconds until the node has a slot for what is staged, as far as its running tasks are expected. */
-function slotFreeIn(state: State, node: NodeRecord, now: Instant): number {
-  const running = [...node.leases]
-    .map((id) => mustHave(state.leases.get(id), `lease ${id}`))
-    .filter((lease) => lease.phase === 'running' && !isOfService(state, lease))
-    .map((lease) => secondsToEndOf(state, lease, now));
-  return running.length < slotsOf(node) - node.serving ? 0 : Math.min(...running);
+  constructor(state: State, now: Instant) {
+    this.#state = state;
+    this.#now = now;
+  }
+
+  /**
+   * How long an attempt is expected to go on; 0 when nobody knows what its task costs. LATE divides
+   * what is left by the rate of progress, and a task here tells no progress: one that has run over
+   * its expected time is expected to run over by as much again.
+   */
+  secondsOf(lease: LeaseRecord): number {
+    const state = this.#state;
+    const job = mustHave(state.jobs.get(lease.jobNumber), `job ${lease.jobNumber}`);
+    const node = mustHave(state.nodes[lease.nodeNumber], `node ${lease.nodeNumber}`);
+    const work = knownWorkOf(job);
+    if (work === null) return 0;
+    const runSeconds = work / node.inventory.speedGhz;
+    if (lease.phase === 'running') {
+      return Math.abs(runSeconds - (this.#now - lease.phaseSince) / 1000);
+    }
+    const { downBps } = loadOf(siteOf(state, node));
+    return (8 * lease.downBytes) / downBps + this.#slotFreeIn(node) + runSeconds;
+  }
+
+  /** As far as its running tasks are expected. */
+  #slotFreeIn(node: NodeRecord): number {
+    const known = this.#freeIn.get(node.number);
+    if (known !== undefined) return known;
+    const running = [...node.leases]
+      .map((id) => mustHave(this.#state.leases.get(id), `lease ${id}`))
+      .filter((lease) => lease.phase === 'running' && !isOfService(this.#state, lease))
+      .map((lease) => this.secondsOf(lease));
+    const freeIn = running.length < slotsOf(node) - node.serving ? 0 : Math.min(...running);
+    this.#freeIn.set(node.number, freeIn);
+    return freeIn;
+  }
 }
 
 /** One look at the idle slots; remembers what it has given away, since nothing is applied yet. */

@@ -9,6 +9,11 @@ export function idleSlotsFirst(
 ): readonly QueuedTransfer[] {
   const urgent: QueuedTransfer[] = [];
   const others: QueuedTransfer[] = [];
-  for (const transfer of waiting) (transfer.isSlotIdle ? urgent : others).push(transfer);
+  // Hundreds may wait behind a thin line, for one or two places.
+  for (const transfer of waiting) {
+    if (urgent.length === places) break;
+    if (transfer.isSlotIdle) urgent.push(transfer);
+    else if (others.length < places) others.push(transfer);
+  }
   return [...urgent, ...others].slice(0, places);
 }
