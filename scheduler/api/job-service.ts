@@ -27,6 +27,7 @@ import { fitting, pageSize, pageToken, readPageToken } from './pages.ts';
 import { submitJob } from './submit-job.ts';
 import { toTasks } from './task-list.ts';
 import { tryJob } from './try-job.ts';
+import { updateJob } from './update-job.ts';
 import type { Watchers } from './watch.ts';
 
 export function jobService(deps: ApiDeps, watchers: Watchers): JobServiceServer {
@@ -39,6 +40,7 @@ export function jobService(deps: ApiDeps, watchers: Watchers): JobServiceServer 
     listJobs: unary(deps, (request, caller) => listJobs(deps, request, caller)),
     watchJob: streaming(deps, (call, caller) => watch(deps, watchers, { call, caller })),
     cancelJob: unary(deps, (request, caller) => cancelJob(deps, request, caller)),
+    updateJob: unary(deps, (request, caller) => updateJob(deps, request, caller)),
     retryTasks: unary(deps, (request, caller) => retryTasks(deps, request, caller)),
     deleteJob: unary(deps, (request, caller) => deleteJob(deps, request, caller)),
     listTasks: unary(deps, (request, caller) => listTasks(deps, request, caller)),

@@ -77,6 +77,8 @@ export function toJob(job: core.JobSummary): Job {
     waitsFor: [...job.waitsFor],
     endReason: job.endReason,
     restarts: job.restarts,
+    changed: job.changed,
+    rollout: job.rollout,
   };
 }
 

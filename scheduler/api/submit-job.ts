@@ -83,7 +83,7 @@ interface NamedBlob {
 }
 
 /** Throws when the caller has not uploaded one of the blobs: then it is missing, though it may be here. */
-async function mustHave(
+export async function mustHave(
   deps: ApiDeps,
   named: readonly NamedBlob[],
   caller: Principal,
@@ -100,7 +100,7 @@ async function mustHave(
 }
 
 /** Throws when a bundle is for other machines than it is said to be. */
-async function mustFit(deps: ApiDeps, { bundles }: JobTemplate): Promise<void> {
+export async function mustFit(deps: ApiDeps, { bundles }: JobTemplate): Promise<void> {
   const violations: Violation[] = [];
   for (const bundle of bundles) {
     const description = await deps.bundleProblem(bundle.sha256, bundle);

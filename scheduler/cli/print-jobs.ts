@@ -43,6 +43,7 @@ export function jobText(io: CliIo, job: Job): string {
     ['state', stateText(io, enumText(JobState, job.state))],
     ['researcher', safeText(job.researcher)],
     [isService(job) ? 'replicas' : 'tasks', progressText(job)],
+    ['change', safeText(job.rollout)],
     ['submitted', timeText(job.submittedUnixMs)],
     ['waits for', endMs === 0 ? job.waitsFor.join(', ') : ''],
     ['ended', timeText(endMs)],

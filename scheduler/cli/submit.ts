@@ -1,4 +1,4 @@
-// Submitting: check the file here, let the scheduler check the specification, upload, submit. A
+// Submitting, or changing a service: check the file here, let the scheduler check the specification, upload, submit. A
 // request id kept on disk makes it harmless to do it again after Ctrl-C or a lost answer.
 import { createHash, randomUUID } from 'node:crypto';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
@@ -19,16 +19,25 @@ import { liveLine, meanRateText } from './live-line.ts';
 import { bytesText } from './print.ts';
 import { uploadMissing } from './upload.ts';
 
+interface SubmitOptions {
+  readonly file: string;
+  readonly requestId: string | undefined;
+  /** The id of the service that becomes what the file says; without: a new job. */
+  readonly service?: string;
+}
+
 /** Submits a job file; returns the job. Throws a CliError that tells every mistake at its place. */
 export async function submitFile(
   connection: Connection,
   io: CliIo,
-  options: { readonly file: string; readonly requestId: string | undefined },
+  options: SubmitOptions,
 ): Promise<Job> {
+  const { service = '' } = options;
+  const send = sender(connection, service);
   const folder = path.dirname(path.resolve(options.file));
   const file = await readJobFile(options.file);
   const named = await findNamedFiles(file, folder);
-  const draft = await checkDraft(connection, file, named);
+  const draft = await checkDraft(send, file, named);
   const scratch = await mkdtemp(path.join(tmpdir(), 'punnet-submit-'));
   try {
     const where = { ...named, folder, scratch };
@@ -36,9 +45,10 @@ export async function submitFile(
     const misfits = await checkBundles(spec, blobs);
     if (misfits.length > 0) throw refusal(file, named, misfits);
     await uploadMissing(connection, blobs, uploadProgress(io));
-    const pending = await pendingRequest(io, connection.endpoint, spec);
+    const goal = `${connection.endpoint}${service}`;
+    const pending = await pendingRequest(io, goal, spec);
     const requestId = options.requestId ?? pending.requestId;
-    const sent = await send(connection, { spec, requestId, validateOnly: false });
+    const sent = await send({ spec, requestId, validateOnly: false });
     if ('violations' in sent) throw refusal(file, named, sent.violations);
     await rm(pending.file, { force: true });
     return sent.job;
@@ -52,7 +62,7 @@ export async function tryFile(connection: Connection, jobFile: string): Promise<
   const folder = path.dirname(path.resolve(jobFile));
   const file = await readJobFile(jobFile);
   const named = await findNamedFiles(file, folder);
-  const draft = await checkDraft(connection, file, named);
+  const draft = await checkDraft(sender(connection, ''), file, named);
   const scratch = await mkdtemp(path.join(tmpdir(), 'punnet-submit-'));
   try {
     const { spec, blobs } = await replaceFiles(draft, { ...named, folder, scratch });
@@ -78,14 +88,10 @@ function tasksOf(
 }
 
 /** The specification, once nothing is wrong with it here or in the eyes of the scheduler. */
-async function checkDraft(
-  connection: Connection,
-  file: JobFile,
-  named: NamedFiles,
-): Promise<JobSpec> {
+async function checkDraft(send: Send, file: JobFile, named: NamedFiles): Promise<JobSpec> {
   if (file.spec === undefined) throw badInput(file.tell([...file.problems, ...named.problems]));
   const spec = withColumns(file.spec, named.table);
-  const sent = await send(connection, { spec, requestId: '', validateOnly: true });
+  const sent = await send({ spec, requestId: '', validateOnly: true });
   const violations = 'violations' in sent ? sent.violations : [];
   if (named.problems.length + violations.length > 0) throw refusal(file, named, violations);
   return spec;
@@ -98,17 +104,25 @@ function withColumns(spec: JobSpec, table: CsvTable | undefined): JobSpec {
 
 type Sent = { readonly job: Job } | { readonly violations: readonly FieldViolation[] };
 
-async function send(connection: Connection, request: SubmitJobRequest): Promise<Sent> {
-  try {
-    const method = connection.jobs.submitJob.bind(connection.jobs);
-    const { job } = await connection.raw(method, request);
-    if (job === undefined) throw new Error('the scheduler answered without a job');
-    return { job };
-  } catch (error) {
-    const violations = isServiceError(error) ? fieldViolations(error) : [];
-    if (violations.length === 0) throw connection.explain(error);
-    return { violations };
-  }
+type Send = (request: SubmitJobRequest) => Promise<Sent>;
+
+/** Submits a new job, or changes the service of this id. */
+function sender(connection: Connection, jobId: string): Send {
+  const { jobs } = connection;
+  return async (request) => {
+    try {
+      const { job } =
+        jobId === ''
+          ? await connection.raw(jobs.submitJob.bind(jobs), request)
+          : await connection.raw(jobs.updateJob.bind(jobs), { ...request, jobId });
+      if (job === undefined) throw new Error('the scheduler answered without a job');
+      return { job };
+    } catch (error) {
+      const violations = isServiceError(error) ? fieldViolations(error) : [];
+      if (violations.length === 0) throw connection.explain(error);
+      return { violations };
+    }
+  };
 }
 
 /** All that is wrong, at its place in the job file or in the table of its tasks. */
@@ -126,10 +140,10 @@ function refusal(
 // One file for each specification that was sent and not acknowledged yet.
 async function pendingRequest(
   io: CliIo,
-  endpoint: string,
+  goal: string,
   spec: JobSpec,
 ): Promise<{ readonly file: string; readonly requestId: string }> {
-  const hash = createHash('sha256').update(endpoint).update('\0');
+  const hash = createHash('sha256').update(goal).update('\0');
   hash.update(JobSpec.encode(spec).finish());
   const folder = path.join(configFolder(io.env), 'submitting');
   const file = path.join(folder, hash.digest('hex'));

@@ -91,7 +91,7 @@ export function refuseQuota(
 }
 
 /** A federation without nodes takes any job; later nodes may run it. */
-function refuseArchitecture(state: State, { bundles }: JobTemplate): CommandRefusal | null {
+export function refuseArchitecture(state: State, { bundles }: JobTemplate): CommandRefusal | null {
   const present = new Set<string>();
   for (const node of state.nodes) {
     if (node.health === 'revoked') continue;

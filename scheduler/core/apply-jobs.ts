@@ -8,7 +8,7 @@ import { release, unfinished } from './dependencies.ts';
 import { retriesRemembered } from './limits.ts';
 import { canRetry } from './retry.ts';
 import { rowsOf } from './rows.ts';
-import { afterRest, newReplicas, rested } from './services.ts';
+import { firstRevisions, newReplicas, rested } from './services.ts';
 import { joinQueue, researcherOf, stopWaiting } from './queue/researchers.ts';
 import type { Instant } from './model/ids.ts';
 import type { JobTemplate } from './model/job.ts';
@@ -18,13 +18,7 @@ import { mustHave, requestKey } from './state.ts';
 type JobFact = Extract<
   Fact,
   {
-    readonly kind:
-      | 'jobSubmitted'
-      | 'jobCancelled'
-      | 'jobEnded'
-      | 'jobForgotten'
-      | 'tasksRetried'
-      | 'replicasRested';
+    readonly kind: 'jobSubmitted' | 'jobCancelled' | 'jobEnded' | 'jobForgotten' | 'tasksRetried';
   }
 >;
 
@@ -44,8 +38,6 @@ export function applyJobFact(state: State, fact: JobFact): void {
       return forget(state, job);
     case 'tasksRetried':
       return retry(state, job, fact);
-    case 'replicasRested':
-      return endRests(state, job, fact.at);
   }
 }
 
@@ -84,6 +76,7 @@ export function newJob(state: State, fact: Omit<Submitted, 'kind'>): JobRecord {
     workSumGhzSeconds: 0,
     workCount: 0,
     replicas: newReplicas(template),
+    revisions: firstRevisions(template),
     backups: new Map(),
   };
 }
@@ -161,11 +154,6 @@ function retry(
       setTaskState(state, job, { index, next: 'waiting' });
     }
   }
-}
-
-function endRests(state: State, job: JobRecord, now: Instant): void {
-  job.replicas = job.replicas?.map((each) => afterRest(each, now)) ?? null;
-  lookAtOpenNodes(state);
 }
 
 function forget(state: State, job: JobRecord): void {

@@ -3,6 +3,7 @@
 import { applyJobFact } from './apply-jobs.ts';
 import { applyLeaseFact } from './apply-leases.ts';
 import { applyNodeFact } from './apply-nodes.ts';
+import { applyServiceFact } from './apply-services.ts';
 import type { Fact } from './facts.ts';
 import { instant } from './model/ids.ts';
 import { lookAtOpenNodes } from './leases.ts';
@@ -19,8 +20,11 @@ export function apply(state: State, fact: Fact): void {
     case 'jobEnded':
     case 'jobForgotten':
     case 'tasksRetried':
-    case 'replicasRested':
       return applyJobFact(state, fact);
+    case 'serviceUpdated':
+    case 'replicaRolled':
+    case 'replicasRested':
+      return applyServiceFact(state, fact);
     case 'tasksLeased':
     case 'tasksEnded':
     case 'leasesVoided':
@@ -46,36 +50,48 @@ export function apply(state: State, fact: Fact): void {
       lookAtOpenNodes(state);
       return;
     case 'tokenCreated':
-      state.tokens.set(fact.token.tokenId, fact.token);
-      state.tokenByHash.set(fact.token.hash, fact.token.tokenId);
-      return;
-    case 'tokenUsed': {
-      const token = mustHave(state.tokens.get(fact.tokenId), `token ${fact.tokenId}`);
-      const usesLeft = token.usesLeft === null ? null : token.usesLeft - 1;
-      state.tokens.set(fact.tokenId, { ...token, usesLeft });
-      return;
-    }
-    case 'tokenRevoked': {
-      const token = mustHave(state.tokens.get(fact.tokenId), `token ${fact.tokenId}`);
-      state.tokens.set(fact.tokenId, { ...token, isRevoked: true });
-      return;
-    }
+    case 'tokenUsed':
+    case 'tokenRevoked':
+    case 'tokenForgotten':
+      return applyTokenFact(state, fact);
     case 'backupsLookedAt':
       state.backupsLookedAt = fact.at;
       return;
     case 'leaseIdsSkipped':
       state.nextLeaseId = Math.max(state.nextLeaseId, fact.nextLeaseId);
       return;
-    case 'tokenForgotten': {
-      const token = mustHave(state.tokens.get(fact.tokenId), `token ${fact.tokenId}`);
-      state.tokens.delete(fact.tokenId);
-      state.tokenByHash.delete(token.hash);
-      return;
-    }
     case 'placementSettled':
       state.nodesToPlace.clear();
       state.sitesToGrant.clear();
       state.jobsToCheck.clear();
+      return;
+  }
+}
+
+type TokenFact = Extract<
+  Fact,
+  { readonly kind: 'tokenCreated' | 'tokenUsed' | 'tokenRevoked' | 'tokenForgotten' }
+>;
+
+function applyTokenFact(state: State, fact: TokenFact): void {
+  if (fact.kind === 'tokenCreated') {
+    state.tokens.set(fact.token.tokenId, fact.token);
+    state.tokenByHash.set(fact.token.hash, fact.token.tokenId);
+    return;
+  }
+  const token = mustHave(state.tokens.get(fact.tokenId), `token ${fact.tokenId}`);
+  switch (fact.kind) {
+    case 'tokenUsed': {
+      const usesLeft = token.usesLeft === null ? null : token.usesLeft - 1;
+      state.tokens.set(fact.tokenId, { ...token, usesLeft });
+      return;
+    }
+    case 'tokenRevoked':
+      state.tokens.set(fact.tokenId, { ...token, isRevoked: true });
+      return;
+    case 'tokenForgotten':
+      state.tokens.delete(fact.tokenId);
+      state.tokenByHash.delete(token.hash);
       return;
   }
 }

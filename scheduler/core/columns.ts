@@ -28,6 +28,25 @@ export interface TaskColumns {
   readonly result: Uint8Array;
 }
 
+/** In the order of snapshots. */
+export const columnNames = [
+  'state',
+  'failures',
+  'losses',
+  'node',
+  'lease',
+  'leasedAt',
+  'endedAt',
+  'reason',
+  'reasonCpuSeconds',
+  'reasonLinkSeconds',
+  'cpuMs',
+  'endCode',
+  'exitCode',
+  'hasResult',
+  'result',
+] as const satisfies readonly (keyof TaskColumns)[];
+
 export function makeTaskColumns(count: number): TaskColumns {
   return {
     state: new Uint8Array(count),
@@ -46,6 +65,16 @@ export function makeTaskColumns(count: number): TaskColumns {
     hasResult: new Uint8Array(count),
     result: new Uint8Array(32 * count),
   };
+}
+
+/** With more tasks, or fewer. */
+export function resized(columns: TaskColumns, count: number): TaskColumns {
+  const fresh = makeTaskColumns(count);
+  for (const name of columnNames) {
+    const target = fresh[name];
+    target.set(columns[name].subarray(0, target.length));
+  }
+  return fresh;
 }
 
 /** The state of a task; an index that is out of range is our bug. */

@@ -24,6 +24,13 @@ export interface CancelJob {
   readonly jobId: JobId;
 }
 
+export interface UpdateJob {
+  readonly kind: 'updateJob';
+  readonly jobId: JobId;
+  readonly requestId: string;
+  readonly template: JobTemplate;
+}
+
 export interface RetryTasks {
   readonly kind: 'retryTasks';
   readonly jobId: JobId;
@@ -154,6 +161,7 @@ export interface Place {
 export type Command =
   | SubmitJob
   | CancelJob
+  | UpdateJob
   | RetryTasks
   | DeleteJob
   | SetSite

@@ -19,6 +19,7 @@ import { place } from './placement/place.ts';
 import type { Policy } from './placement/policy.ts';
 import { deleteJob, retryTasks } from './retry.ts';
 import type { State } from './state.ts';
+import { updateJob } from './update.ts';
 
 /** What a judgement rests on beside the state. */
 export interface Circumstances {
@@ -35,6 +36,8 @@ export function decide(state: State, command: Command, about: Circumstances): De
       return submitJob(state, command, now);
     case 'cancelJob':
       return cancelJob(state, command, now);
+    case 'updateJob':
+      return updateJob(state, command, now);
     case 'retryTasks':
       return retryTasks(state, command, now);
     case 'deleteJob':

@@ -46,6 +46,22 @@ export type DurableFact =
       readonly requestId: string;
       readonly ranges: readonly number[];
     }
+  /** The service is to be this from now on: the number of its replicas at once, and what they run one
+   * after the other. */
+  | {
+      readonly kind: 'serviceUpdated';
+      readonly at: Instant;
+      readonly jobNumber: number;
+      readonly requestId: string;
+      readonly template: JobTemplate;
+    }
+  /** The replica stops, and waits with what the service is now. */
+  | {
+      readonly kind: 'replicaRolled';
+      readonly at: Instant;
+      readonly jobNumber: number;
+      readonly taskIndex: number;
+    }
   /** It leaves the core: its tasks are not listed any more. */
   | { readonly kind: 'jobForgotten'; readonly at: Instant; readonly jobNumber: number }
   /** Rows of `leasedRowLength` numbers; see `rows.ts`. Lease ids count up from the first. A task that

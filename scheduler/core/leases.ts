@@ -6,7 +6,7 @@ import type { Instant, LeaseId } from './model/ids.ts';
 import { downBytesOf, upBytesOf, workOf } from './placement/estimate.ts';
 import { noRates } from './model/service.ts';
 import { countLease } from './queue/researchers.ts';
-import { addRates, claimOf, ratesOf } from './services.ts';
+import { addRates, asOf, claimOf, ratesOf } from './services.ts';
 import type { JobRecord, LeaseRecord, NodeRecord, SiteRecord, State } from './state.ts';
 import { mustHave } from './state.ts';
 
@@ -97,12 +97,13 @@ export function enterForce(state: State, job: JobRecord, lease: LeaseRecord): vo
   const node = nodeOf(state, lease);
   const site = siteOf(state, node);
   lease.isVoid = false;
+  const own = asOf(job, lease.taskIndex);
   lease.workGhzSeconds = workOf(job);
-  lease.downBytes = downBytesOf(job, lease.taskIndex, node);
+  lease.downBytes = downBytesOf(own, lease.taskIndex, node);
   lease.upBytes = upBytesOf(job);
   const bits = 8 * (lease.downBytes + lease.upBytes);
   const isService = job.template.service !== null;
-  lease.rates = ratesOf(job.template, node);
+  lease.rates = ratesOf(own.template, node);
   lease.claim = isService ? claimOf(lease.rates) : { workGhzSeconds: lease.workGhzSeconds, bits };
   countLease(state, lease, 1);
   site.serving = addRates(site.serving, lease.rates, 1);

@@ -80,6 +80,10 @@ export const replicaSettledMs = 10 * 60_000;
 /** One that ends earlier rests so long before it is placed again, and each time twice as long. */
 export const replicaRestMs = 5_000;
 export const longestReplicaRestMs = 5 * 60_000;
+/** A service is changed one replica at a time, the next when those before have run for so long. */
+export const rolloutAfterMs = 10_000;
+/** After so many quick ends of a changed replica no more are changed, unless it settles. */
+export const rolloutEnds = 3;
 /** A replica runs for ever: for whose turn it is, so much of that counts in advance. */
 export const serviceClaimSeconds = 3_600;
 /** Services may have all of an uplink but this part: what remains must bring their bundles. And so much

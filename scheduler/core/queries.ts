@@ -5,7 +5,7 @@ import { backupOf } from './attempts.ts';
 import type { Census } from './census.ts';
 import { census, placementsBySite } from './census.ts';
 import { readResult, stateCode, taskState } from './columns.ts';
-import type { CommandRefusal, WantedJob } from './commands.ts';
+import type { CommandRefusal, UpdateJob, WantedJob } from './commands.ts';
 import { causeText } from './dependencies.ts';
 import type { Fact } from './facts.ts';
 import { dryRun } from './estimate/dry-run.ts';
@@ -23,6 +23,9 @@ import { endCodes } from './model/job.ts';
 import type { JobState } from './model/job.ts';
 import type { Token } from './model/token.ts';
 import { shares } from './queue/shares.ts';
+import { rolloutText } from './rollout.ts';
+import { templateOf } from './services.ts';
+import { refuseUpdate } from './update.ts';
 import { siteOf, slotsOf } from './leases.ts';
 import type { JobRecord, NodeRecord, SiteRecord, State } from './state.ts';
 import { mustHave } from './state.ts';
@@ -139,11 +142,16 @@ export class StateView implements View {
     return { leaseId, jobId: job.jobId, taskIndex: lease.taskIndex, nodeId: node.nodeId };
   }
 
-  leaseContext(jobId: JobId, nodeId: NodeId): LeaseContext | undefined {
+  leaseContext({
+    jobId,
+    nodeId,
+    taskIndex,
+  }: Omit<LeaseSummary, 'leaseId'>): LeaseContext | undefined {
     const job = this.#state.jobById.get(jobId);
     const node = this.#state.nodeById.get(nodeId);
     if (job === undefined || node === undefined) return undefined;
-    const { researcher, template } = job;
+    const { researcher } = job;
+    const template = templateOf(job, taskIndex);
     return { researcher, template, architecture: node.inventory.architecture };
   }
 
@@ -183,6 +191,10 @@ export class StateView implements View {
 
   refuseJob(wanted: WantedJob): CommandRefusal | null {
     return refuseJob(this.#state, wanted);
+  }
+
+  refuseUpdate(wanted: Pick<UpdateJob, 'jobId' | 'template'>): CommandRefusal | null {
+    return refuseUpdate(this.#state, wanted);
   }
 
   dryRun(wanted: WantedJob): DryRun {
@@ -307,6 +319,8 @@ function summarizeJob(state: State, job: JobRecord): JobSummary {
     isLate: false,
     waitsFor: job.waitsFor.flatMap((each) => state.jobs.get(each)?.jobId ?? []),
     restarts: job.replicas?.reduce((sum, { restarts }) => sum + restarts, 0) ?? 0,
+    changed: job.replicas?.filter((each) => each.revision === job.revisions?.newest).length ?? 0,
+    rollout: rolloutText(job),
     endReason: causeText(state, job),
   };
 }

@@ -10,17 +10,42 @@ import {
 import type { Instant } from './model/ids.ts';
 import { instant } from './model/ids.ts';
 import type { JobTemplate } from './model/job.ts';
-import type { Rates, Replica } from './model/service.ts';
+import type { Rates, Replica, Revisions } from './model/service.ts';
 import { noRates } from './model/service.ts';
 import type { Claim } from './queue/share.ts';
 import type { JobRecord, NodeRecord } from './state.ts';
 
-const freshReplica: Replica = { restarts: 0, quickEnds: 0, restsUntil: instant(0) };
+/** Nothing has happened to it. */
+export function freshReplica(revision: number): Replica {
+  return { revision, restarts: 0, quickEnds: 0, restsUntil: instant(0) };
+}
 
 /** Of a job that nothing has happened to; null: it is no service. */
 export function newReplicas(template: JobTemplate): Replica[] | null {
   if (template.service === null) return null;
-  return new Array<Replica>(template.taskCount).fill(freshReplica);
+  return new Array<Replica>(template.taskCount).fill(freshReplica(0));
+}
+
+/** Of a service that was never changed; null: the job is none. */
+export function firstRevisions(template: JobTemplate): Revisions | null {
+  if (template.service === null) return null;
+  return { newest: 0, older: [], onNodes: 0, requests: [] };
+}
+
+/** What a task of the job runs. */
+export function templateOf(
+  { template, replicas, revisions }: JobRecord,
+  taskIndex: number,
+): JobTemplate {
+  if (replicas === null || revisions === null || revisions.older.length === 0) return template;
+  const revision = replicas[taskIndex]?.revision;
+  return revisions.older.find((each) => each.revision === revision)?.template ?? template;
+}
+
+/** The job as this task of it sees it. */
+export function asOf(job: JobRecord, taskIndex: number): JobRecord {
+  const template = templateOf(job, taskIndex);
+  return template === job.template ? job : { ...job, template };
 }
 
 /**
@@ -38,7 +63,7 @@ export function afterEnd(
     ? Math.min(longestReplicaRestMs, replicaRestMs * 2 ** replica.quickEnds)
     : 0;
   const restsUntil = instant(isQuick ? endedAt + restMs : 0);
-  return { restarts: replica.restarts + 1, quickEnds, restsUntil };
+  return { ...replica, restarts: replica.restarts + 1, quickEnds, restsUntil };
 }
 
 /** It may be placed again when its time has come. */

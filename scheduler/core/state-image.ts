@@ -4,7 +4,7 @@
 import { addJob, completed } from './apply-jobs.ts';
 import { addNode, applyNodeFact } from './apply-nodes.ts';
 import type { TaskColumns } from './columns.ts';
-import { makeTaskColumns, stateCode } from './columns.ts';
+import { columnNames, makeTaskColumns, stateCode } from './columns.ts';
 import { factsVersion } from './facts.ts';
 import type { Column, Json, StateImage } from './image.ts';
 import { addLease, leaveForce } from './leases.ts';
@@ -18,25 +18,7 @@ import type { Usage } from './queue/share.ts';
 import type { JobRecord, LeaseRecord, NodeRecord, ResearcherRecord, SiteRecord } from './state.ts';
 import { State, mustHave } from './state.ts';
 
-const columnNames = [
-  'state',
-  'failures',
-  'losses',
-  'node',
-  'lease',
-  'leasedAt',
-  'endedAt',
-  'reason',
-  'reasonCpuSeconds',
-  'reasonLinkSeconds',
-  'cpuMs',
-  'endCode',
-  'exitCode',
-  'hasResult',
-  'result',
-] as const satisfies readonly (keyof TaskColumns)[];
-
-type Later = 'cancelledBecause' | 'waitsFor' | 'retryRequests' | 'replicas';
+type Later = 'cancelledBecause' | 'waitsFor' | 'retryRequests' | 'replicas' | 'revisions';
 type SavedJob = Omit<JobRecord, 'tasks' | 'running' | 'sending' | 'backups' | Later> &
   Partial<Pick<JobRecord, Later>>;
 type SavedNode = Omit<
@@ -194,6 +176,7 @@ export function stateOf(image: StateImage): State {
       waitsFor: saved.waitsFor ?? [],
       retryRequests: saved.retryRequests ?? [],
       replicas: saved.replicas ?? null,
+      revisions: saved.revisions ?? null,
       template: completed(templateOf(image, saved)),
       ...{ tasks, running: 0, sending: 0, backups: new Map<number, LeaseId>() },
     });

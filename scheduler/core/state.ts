@@ -7,7 +7,7 @@ import type { Instant, JobId, LeaseId, NodeId, SiteId, TokenId } from './model/i
 import { instant } from './model/ids.ts';
 import type { CancelCause, JobState, JobTemplate, LeasePhase } from './model/job.ts';
 import type { Inventory, NodeHealth, NodeStatus, RateSource } from './model/node.ts';
-import type { Rates, Replica } from './model/service.ts';
+import type { Rates, Replica, Revisions } from './model/service.ts';
 import type { ResearcherSettings } from './model/researcher.ts';
 import type { Token } from './model/token.ts';
 import type { Capacity, Claim, Usage } from './queue/share.ts';
@@ -91,7 +91,7 @@ export interface JobRecord {
   readonly jobId: JobId;
   readonly researcher: string;
   readonly requestId: string;
-  readonly template: JobTemplate;
+  template: JobTemplate;
   readonly submittedAt: Instant;
   state: JobState;
   endedAt: Instant | null;
@@ -101,7 +101,7 @@ export interface JobRecord {
   waitsFor: readonly number[];
   /** Ids of its last retries: the same one again is harmless. */
   retryRequests: readonly string[];
-  readonly tasks: TaskColumns;
+  tasks: TaskColumns;
   waiting: number;
   leased: number;
   succeeded: number;
@@ -116,6 +116,7 @@ export interface JobRecord {
   workCount: number;
   /** How each replica of a service fares; null: it is none. */
   replicas: Replica[] | null;
+  revisions: Revisions | null;
   /** Leases in force beside the one that the task's columns name, by the task's index. */
   readonly backups: Map<number, LeaseId>;
 }

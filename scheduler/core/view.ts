@@ -7,7 +7,7 @@ import type { Instant, JobId, LeaseId, NodeId, Sha256, SiteId, TokenId } from '.
 import type { EndCode, JobState, JobTemplate } from './model/job.ts';
 import type { Inventory, NodeHealth, NodeStatus, UplinkRate } from './model/node.ts';
 import type { BoundBy } from './estimate/finish.ts';
-import type { CommandRefusal, WantedJob } from './commands.ts';
+import type { CommandRefusal, UpdateJob, WantedJob } from './commands.ts';
 import type { Replica } from './model/service.ts';
 import type { ResearcherSettings } from './model/researcher.ts';
 import type { Token } from './model/token.ts';
@@ -38,6 +38,10 @@ export interface JobSummary {
   readonly waitsFor: readonly JobId[];
   /** Attempts of the replicas of a service that have ended. */
   readonly restarts: number;
+  /** Replicas that run what the service was last changed to. */
+  readonly changed: number;
+  /** How far its change is, a sentence; empty when none is on its way. */
+  readonly rollout: string;
   /** Why it was cancelled, when its researcher did not; else empty. */
   readonly endReason: string;
 }
@@ -223,7 +227,9 @@ export interface View {
   sites(): readonly SiteSummary[];
   lease(leaseId: LeaseId): LeaseSummary | undefined;
   /** undefined when the job or the node is gone: nobody needs the lease. */
-  leaseContext(jobId: JobId, nodeId: NodeId): LeaseContext | undefined;
+  /** Why a service cannot become this, or null. */
+  refuseUpdate(wanted: Pick<UpdateJob, 'jobId' | 'template'>): CommandRefusal | null;
+  leaseContext(lease: Omit<LeaseSummary, 'leaseId'>): LeaseContext | undefined;
   /** The one whose turn is next first. */
   shares(): readonly ShareSummary[];
   tokens(): readonly Token[];

@@ -3,7 +3,13 @@
 
 import type { Lease } from '../../agent/core/index.ts';
 import { decodeFrame } from '../../scheduler/adapters/journal/codec.ts';
-import type { JobId, JobTemplate, SiteBacklog } from '../../scheduler/core/index.ts';
+import type {
+  Command,
+  Effect,
+  JobId,
+  JobTemplate,
+  SiteBacklog,
+} from '../../scheduler/core/index.ts';
 import { instant, jobId, nodeId, siteId, tokenId } from '../../scheduler/core/index.ts';
 import type { AppendFate } from '../../sim/kernel/memory-journal.ts';
 import { MemoryDisk } from '../../sim/kernel/memory-journal.ts';
@@ -95,7 +101,7 @@ export class ProtocolWorld {
       },
       schedulerAwayMs: 2_000,
       batchesBetweenSnapshots: 7,
-      composeLease: leaseOf,
+      composeLease: (grant) => this.#compose(grant),
       behaviourOf: (node, lease) => ({
         fetchMs: 400,
         runMs:
@@ -132,6 +138,29 @@ export class ProtocolWorld {
     });
     world.#planCrashes();
     return world;
+  }
+
+  /** With the command that a real node would be told to run. */
+  #compose(grant: Extract<Effect, { kind: 'grant' }>): Lease {
+    const context = this.federation.scheduler.view.leaseContext(grant);
+    return { ...leaseOf(grant), command: [...(context?.template.command ?? [])] };
+  }
+
+  /** Asks the scheduler again and again until it is there and has answered; then goes on. */
+  insist(command: Command, then: () => void): void {
+    const { scheduler } = this.federation;
+    let isAnswered = false;
+    const hear = (): void => {
+      if (!isAnswered) then();
+      isAnswered = true;
+    };
+    const ask = (): void => {
+      if (isAnswered) return;
+      // One that dies answers nothing.
+      if (scheduler.isUp) scheduler.submit(command).then(hear, () => undefined);
+      this.federation.after(5_000, ask);
+    };
+    ask();
   }
 
   async #submit(id: JobId, changes: Partial<JobTemplate>): Promise<void> {

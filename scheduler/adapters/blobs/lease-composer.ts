@@ -51,7 +51,7 @@ export class LeaseComposer {
    * the manifest is read. undefined: the job or the node is gone, and nobody needs the lease.
    */
   compose(effect: GrantEffect): LeaseGrant | undefined | Promise<LeaseGrant | undefined> {
-    const context = this.#options.view().leaseContext(effect.jobId, effect.nodeId);
+    const context = this.#options.view().leaseContext(effect);
     if (context === undefined) return undefined;
     const { manifest } = context.template;
     if (manifest === null) return this.#grant(effect, context, undefined);

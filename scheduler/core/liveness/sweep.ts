@@ -17,6 +17,7 @@ import {
 import type { Instant, NodeId } from '../model/ids.ts';
 import type { LeaseRecord, NodeRecord, SiteRecord, State } from '../state.ts';
 import { mustHave } from '../state.ts';
+import { rollServices } from '../rollout.ts';
 import { hasRested } from '../services.ts';
 import { endOverdue } from './overdue.ts';
 import { jobsOf, leasesOfNode, voidLeases } from './void-leases.ts';
@@ -48,6 +49,7 @@ export function sweep(state: State, now: Instant): Decision {
   }
   facts.push(...expireTransfers(state, now));
   add(endOverdue(state, now));
+  add(rollServices(state, now));
   facts.push(...forgetTokens(state, now));
   return { facts, effects, answer: { kind: 'done' } };
 }

@@ -1,6 +1,7 @@
 // A service: a job whose tasks, its replicas, run until somebody cancels it.
 
 import type { Instant } from './ids.ts';
+import type { JobTemplate } from './job.ts';
 
 /** What something uses for as long as it runs. */
 export interface Rates {
@@ -22,10 +23,23 @@ export interface Service {
 
 /** How a replica fares. */
 export interface Replica {
+  /** What it runs: the newest revision is the job's template. */
+  readonly revision: number;
   /** Attempts that have ended, each followed by another. */
   readonly restarts: number;
   /** Those of the last ones that ended soon after they had been placed. */
   readonly quickEnds: number;
   /** Not before then is it placed again; 0: it may be. */
   readonly restsUntil: Instant;
+}
+
+/** What became of the specification of a service since its submit. */
+export interface Revisions {
+  readonly newest: number;
+  /** What replicas run that have not been changed yet. */
+  readonly older: readonly { readonly revision: number; readonly template: JobTemplate }[];
+  /** Replicas that were on nodes when the newest came: so many must run well before one is changed. */
+  readonly onNodes: number;
+  /** The last changes that were asked for, to tell one that comes again. */
+  readonly requests: readonly string[];
 }

@@ -14,7 +14,8 @@ import { loadOf } from './estimate.ts';
 import type { Refusal } from './filter.ts';
 import { tellGroup } from './refusal-groups.ts';
 import type { Round } from './round.ts';
-import { isResting } from '../services.ts';
+import { rolloutText } from '../rollout.ts';
+import { asOf, isResting } from '../services.ts';
 import { refuseQuota, refuseTurn } from '../queue/refuse.ts';
 
 /** The waiting tasks of a job. */
@@ -36,12 +37,16 @@ export function explainJob(round: Round, job: JobRecord): Explanation {
 
 /** What holds the first replica that may start, or how the service is. */
 function explainService(round: Round, job: JobRecord): Explanation {
-  const state = (index: number): boolean => taskState(job.tasks, index) === 'waiting';
-  const waiting = [...(job.replicas ?? []).keys()].filter(state);
-  const first = waiting.find((index) => !isResting(job, index));
+  const isWaiting = (index: number): boolean => taskState(job.tasks, index) === 'waiting';
+  const waiting = [...(job.replicas ?? []).keys()].filter(isWaiting);
   const held = countOf(job.template.taskCount, 'replica');
-  const what = `Of ${held}, ${job.leased} are on nodes and ${waiting.length} wait`;
-  if (first !== undefined) return explainWaiting(round, { job, taskIndex: first }, what);
+  const rollout = rolloutText(job);
+  const change = rollout === '' ? '' : `. Its change: ${rollout}`;
+  const what = `Of ${held}, ${job.leased} are on nodes and ${waiting.length} wait${change}`;
+  const first = waiting.find((index) => !isResting(job, index));
+  if (first !== undefined) {
+    return explainWaiting(round, { job: asOf(job, first), taskIndex: first }, what);
+  }
   const [resting] = waiting;
   const rest = resting === undefined ? '' : ` ${restText(round, job, resting)}`;
   return { summary: `${what}.${rest}`, refusals: [], sites: [] };
@@ -79,7 +84,8 @@ export function explainTask(round: Round, job: JobRecord, task: TaskSummary): Ex
   }
   if (task.phase === 'waiting') {
     const what = `Task ${task.index} waits`;
-    return explainWaiting(round, { job, taskIndex: task.index }, what);
+    const own = asOf(job, task.index);
+    return explainWaiting(round, { job: own, taskIndex: task.index }, what);
   }
   const why = task.placement === '' ? '' : ` Why there: ${task.placement}.`;
   return { summary: `${placedText(task)}${why}${backupText(task)}`, refusals: [], sites: [] };

@@ -9,7 +9,7 @@ import type { Instant } from '../model/ids.ts';
 import { leaseId } from '../model/ids.ts';
 import { Turns } from '../queue/turns.ts';
 import type { Rates } from '../model/service.ts';
-import { addRates, claimOf, ratesOf } from '../services.ts';
+import { addRates, claimOf, ratesOf, templateOf } from '../services.ts';
 import type { JobRecord, NodeRecord, SiteRecord, State } from '../state.ts';
 import { mustHave } from '../state.ts';
 import { balanceWith } from './balance.ts';
@@ -71,7 +71,8 @@ export class Round implements RoundView {
     for (const id of node.leases) {
       const lease = mustHave(this.state.leases.get(id), `lease ${id}`);
       if (lease.phase === 'sending') continue;
-      memoryBytes += this.state.jobs.get(lease.jobNumber)?.template.memoryBytes ?? 0;
+      const job = this.state.jobs.get(lease.jobNumber);
+      memoryBytes += job === undefined ? 0 : templateOf(job, lease.taskIndex).memoryBytes;
     }
     const leases = slotLeases(node) + (gifts?.leases ?? 0);
     const places = leases + placesOf(node, this.perSlot, gifts);

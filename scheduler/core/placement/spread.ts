@@ -5,7 +5,8 @@
 import { taskState } from '../columns.ts';
 import { siteOf } from '../leases.ts';
 import type { JobRecord, NodeRecord, SiteRecord, State } from '../state.ts';
-import { addRates, isResting, ratesOf } from '../services.ts';
+import { addRates, asOf, isResting, ratesOf } from '../services.ts';
+import type { JobTemplate } from '../model/job.ts';
 import type { Rates } from '../model/service.ts';
 import { reasonCodes } from './reasons.ts';
 import type { Round } from './round.ts';
@@ -42,12 +43,14 @@ export class Spread {
       if (job.replicas === null) continue;
       const service = this.#services.get(job.number) ?? spreadingOf(this.#round.state, job);
       this.#services.set(job.number, service);
+      const stuck = new Set<JobTemplate>();
       for (const taskIndex of service.waiting) {
-        const place = this.#bestFor(job, service);
-        // Replicas are alike, and places only become fewer.
-        if (place === null) break;
-        this.#give(job, { taskIndex, service, place });
-        return true;
+        const own = asOf(job, taskIndex);
+        // Replicas of one revision are alike.
+        if (stuck.has(own.template)) continue;
+        const place = this.#bestFor(own, service);
+        if (place !== null) return this.#give(own, { taskIndex, service, place });
+        stuck.add(own.template);
       }
     }
     return false;
@@ -74,7 +77,7 @@ export class Spread {
   #give(
     job: JobRecord,
     what: { readonly taskIndex: number; readonly service: Spreading; readonly place: Place },
-  ): void {
+  ): true {
     const { taskIndex, service, place } = what;
     const { node, atSite, onNode } = place;
     const option = this.#round.optionOf(job, taskIndex, node);
@@ -82,6 +85,7 @@ export class Spread {
     service.waiting.delete(taskIndex);
     add(service.perSite, node.siteNumber);
     add(service.perNode, node.number);
+    return true;
   }
 }
 

@@ -32,6 +32,8 @@ export const durableKinds: Readonly<Record<DurableFact['kind'], true>> = {
   jobEnded: true,
   jobForgotten: true,
   tasksRetried: true,
+  serviceUpdated: true,
+  replicaRolled: true,
   tasksLeased: true,
   tasksEnded: true,
   leasesVoided: true,
@@ -80,6 +82,19 @@ export function tellStory(): readonly Batch[] {
   story.give({ kind: 'cancelJob', jobId: jobId('unwanted') });
   story.give({ kind: 'deleteJob', jobId: jobId('unwanted') });
   story.decided([{ kind: 'leaseIdsSkipped', at: instant(story.nowMs), nextLeaseId: 1_000 }]);
+  const service = template({
+    ...{ name: 'web', taskCount: 2, outputs: [] },
+    service: { rates: { cpuGhz: 0.5, downBps: 1_000, upBps: 1_000 } },
+  });
+  const ids = { jobId: jobId('web'), requestId: 'request of web' };
+  story.give({ kind: 'submitJob', ...ids, researcher: 'ada', template: service });
+  story.speak('pi', { started: story.granted().map(leaseId) });
+  story.give({
+    ...{ kind: 'updateJob', ...ids, requestId: 'another program' },
+    template: { ...service, command: ['bin/other'], taskCount: 3 },
+  });
+  story.waitMinutes(1);
+  story.give({ kind: 'cancelJob', jobId: jobId('web') });
   story.enrol('clone');
   story.submit('count', 3);
   story.give({ kind: 'drainNodes', of: { nodeId: nodeId('pi') }, isDraining: true });

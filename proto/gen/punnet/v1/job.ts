@@ -297,6 +297,13 @@ export interface Job {
   endReason: string;
   /** Of a service: attempts of its replicas that have ended. */
   restarts: number;
+  /** Of a service: replicas that run what it was last changed to. */
+  changed: number;
+  /**
+   * For people: how far a change of the service is, and why it has stopped; empty when none is on its
+   * way.
+   */
+  rollout: string;
 }
 
 export interface TaskCounts {
@@ -1454,6 +1461,8 @@ function createBaseJob(): Job {
     waitsFor: [],
     endReason: "",
     restarts: 0,
+    changed: 0,
+    rollout: "",
   };
 }
 
@@ -1506,6 +1515,12 @@ export const Job: MessageFns<Job> = {
     }
     if (message.restarts !== 0) {
       writer.uint32(160).int64(message.restarts);
+    }
+    if (message.changed !== 0) {
+      writer.uint32(168).int32(message.changed);
+    }
+    if (message.rollout !== "") {
+      writer.uint32(178).string(message.rollout);
     }
     return writer;
   },
@@ -1651,6 +1666,22 @@ export const Job: MessageFns<Job> = {
             message.restarts = longToNumber(reader.int64());
             continue;
           }
+          case 21: {
+            if (tag !== 168) {
+              break;
+            }
+
+            message.changed = reader.int32();
+            continue;
+          }
+          case 22: {
+            if (tag !== 178) {
+              break;
+            }
+
+            message.rollout = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1688,6 +1719,8 @@ export const Job: MessageFns<Job> = {
     message.waitsFor = object.waitsFor?.map((e) => e) || [];
     message.endReason = object.endReason ?? "";
     message.restarts = object.restarts ?? 0;
+    message.changed = object.changed ?? 0;
+    message.rollout = object.rollout ?? "";
     return message;
   },
 };

@@ -110,6 +110,22 @@ export interface CancelJobResponse {
   job: Job | undefined;
 }
 
+export interface UpdateJobRequest {
+  jobId: string;
+  /** All of it, as in a submit, with the same name. */
+  spec:
+    | JobSpec
+    | undefined;
+  /** Chosen by the caller, at most 63 characters; a repeated update with the same one is harmless. */
+  requestId: string;
+  /** Check the specification only, as in a submit. */
+  validateOnly: boolean;
+}
+
+export interface UpdateJobResponse {
+  job: Job | undefined;
+}
+
 export interface RetryTasksRequest {
   jobId: string;
   /** Chosen by the caller, at most 63 characters; a repeated retry with the same one is harmless. */
@@ -1151,6 +1167,152 @@ export const CancelJobResponse: MessageFns<CancelJobResponse> = {
   },
   fromPartial(object: DeepPartial<CancelJobResponse>): CancelJobResponse {
     const message = createBaseCancelJobResponse();
+    message.job = (object.job !== undefined && object.job !== null) ? Job.fromPartial(object.job) : undefined;
+    return message;
+  },
+};
+
+function createBaseUpdateJobRequest(): UpdateJobRequest {
+  return { jobId: "", spec: undefined, requestId: "", validateOnly: false };
+}
+
+export const UpdateJobRequest: MessageFns<UpdateJobRequest> = {
+  encode(message: UpdateJobRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.jobId !== "") {
+      writer.uint32(10).string(message.jobId);
+    }
+    if (message.spec !== undefined) {
+      JobSpec.encode(message.spec, writer.uint32(18).fork()).join();
+    }
+    if (message.requestId !== "") {
+      writer.uint32(26).string(message.requestId);
+    }
+    if (message.validateOnly !== false) {
+      writer.uint32(32).bool(message.validateOnly);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UpdateJobRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUpdateJobRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.jobId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.spec = JobSpec.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.validateOnly = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<UpdateJobRequest>): UpdateJobRequest {
+    return UpdateJobRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<UpdateJobRequest>): UpdateJobRequest {
+    const message = createBaseUpdateJobRequest();
+    message.jobId = object.jobId ?? "";
+    message.spec = (object.spec !== undefined && object.spec !== null) ? JobSpec.fromPartial(object.spec) : undefined;
+    message.requestId = object.requestId ?? "";
+    message.validateOnly = object.validateOnly ?? false;
+    return message;
+  },
+};
+
+function createBaseUpdateJobResponse(): UpdateJobResponse {
+  return { job: undefined };
+}
+
+export const UpdateJobResponse: MessageFns<UpdateJobResponse> = {
+  encode(message: UpdateJobResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.job !== undefined) {
+      Job.encode(message.job, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UpdateJobResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUpdateJobResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.job = Job.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<UpdateJobResponse>): UpdateJobResponse {
+    return UpdateJobResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<UpdateJobResponse>): UpdateJobResponse {
+    const message = createBaseUpdateJobResponse();
     message.job = (object.job !== undefined && object.job !== null) ? Job.fromPartial(object.job) : undefined;
     return message;
   },
@@ -2323,6 +2485,19 @@ export const JobServiceService = {
     responseDeserialize: (value: Buffer): CancelJobResponse => CancelJobResponse.decode(value),
   },
   /**
+   * Makes a service another one while it runs: the number of its replicas at once, what they run one
+   * replica after the other. With the same request_id again nothing happens.
+   */
+  updateJob: {
+    path: "/punnet.v1.JobService/UpdateJob" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: UpdateJobRequest): Buffer => Buffer.from(UpdateJobRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): UpdateJobRequest => UpdateJobRequest.decode(value),
+    responseSerialize: (value: UpdateJobResponse): Buffer => Buffer.from(UpdateJobResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): UpdateJobResponse => UpdateJobResponse.decode(value),
+  },
+  /**
    * Failed and cancelled tasks wait again, with all their retries; the job is active again. With the
    * same request_id again nothing happens.
    */
@@ -2401,6 +2576,11 @@ export interface JobServiceServer extends UntypedServiceImplementation {
   watchJob: handleServerStreamingCall<WatchJobRequest, WatchJobResponse>;
   /** Cancelling a job that has ended changes nothing. */
   cancelJob: handleUnaryCall<CancelJobRequest, CancelJobResponse>;
+  /**
+   * Makes a service another one while it runs: the number of its replicas at once, what they run one
+   * replica after the other. With the same request_id again nothing happens.
+   */
+  updateJob: handleUnaryCall<UpdateJobRequest, UpdateJobResponse>;
   /**
    * Failed and cancelled tasks wait again, with all their retries; the job is active again. With the
    * same request_id again nothing happens.
@@ -2504,6 +2684,25 @@ export interface JobServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: CancelJobResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Makes a service another one while it runs: the number of its replicas at once, what they run one
+   * replica after the other. With the same request_id again nothing happens.
+   */
+  updateJob(
+    request: UpdateJobRequest,
+    callback: (error: ServiceError | null, response: UpdateJobResponse) => void,
+  ): ClientUnaryCall;
+  updateJob(
+    request: UpdateJobRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: UpdateJobResponse) => void,
+  ): ClientUnaryCall;
+  updateJob(
+    request: UpdateJobRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: UpdateJobResponse) => void,
   ): ClientUnaryCall;
   /**
    * Failed and cancelled tasks wait again, with all their retries; the job is active again. With the
