@@ -1,6 +1,8 @@
 // What an operator may set: flags of `punnet-scheduler`, checked once.
 
 import { Command, InvalidArgumentError } from 'commander';
+import type { Policy } from './core/index.ts';
+import { defaultPolicy, policyMakers } from './core/index.ts';
 
 export interface Config {
   /** Folder of all that must survive. */
@@ -16,6 +18,8 @@ export interface Config {
   /** Of nats-servers that somebody else runs; empty: one of our own. */
   readonly natsUrls: readonly string[];
   readonly federation: string;
+  /** How tasks are placed. */
+  readonly policy: Policy;
 }
 
 /** Reads the flags. A mistake is told and ends the process with 2. */
@@ -40,6 +44,7 @@ export function readConfig(words: readonly string[]): Config {
       [],
     )
     .option('--federation <name>', 'what the federation is called', 'punnet')
+    .option('--policy <name>', `how tasks are placed: ${names}`, policy, defaultPolicy)
     .addHelpText(
       'after',
       '\nExamples:\n  punnet-scheduler --data ./state\n  punnet-scheduler backup --help\n  punnet-scheduler restore --help\n',
@@ -55,6 +60,7 @@ export function readConfig(words: readonly string[]): Config {
     metricsPort: number;
     natsUrl: readonly string[];
     federation: string;
+    policy: Policy;
   }>();
   return {
     dataFolder: flags.data,
@@ -65,7 +71,16 @@ export function readConfig(words: readonly string[]): Config {
     metricsPort: flags.metricsPort,
     natsUrls: flags.natsUrl,
     federation: flags.federation,
+    policy: flags.policy,
   };
+}
+
+const names = [...policyMakers.keys()].join(', ');
+
+function policy(name: string): Policy {
+  const maker = policyMakers.get(name);
+  if (maker !== undefined) return maker.make(maker.parameter?.value ?? 0);
+  throw new InvalidArgumentError(`wanted one of ${names}.`);
 }
 
 function port(text: string): number {

@@ -28,6 +28,7 @@ import { EmbeddedNats, NatsServerError } from './adapters/nats/nats-server.ts';
 import { NodeLink } from './adapters/nats/node-link.ts';
 import { keepOperatorContext } from './adapters/operator-context.ts';
 import { hashToken, makeToken } from './adapters/pki/node-token.ts';
+import { PlanSolver } from './adapters/plan/plan-solver.ts';
 import type { Pki } from './adapters/pki/pki.ts';
 import { openPki } from './adapters/pki/pki.ts';
 import { portOwner } from './adapters/port-owner.ts';
@@ -252,11 +253,22 @@ async function startLoop(
 ): Promise<Loop> {
   const { metrics, log, stops, carryOut } = other;
   const journal = FileJournal.open(join(config.dataFolder, 'journal'));
+  const solver = new PlanSolver({
+    post: (command) => loop.post(command),
+    log: (event, fields) => log.warn(fields, event),
+  });
+  stops.push(() => solver.stop());
   const loop = await Loop.start({
     journal: new MeteredJournal(journal, metrics.registry),
     clock: new SystemClock(),
     meter: metrics,
-    sink: { carryOut },
+    policy: config.policy,
+    sink: {
+      carryOut: (effects) => {
+        carryOut(effects);
+        for (const effect of effects) if (effect.kind === 'solvePlan') solver.solve(effect);
+      },
+    },
     onFatal: (error) => {
       // Nothing may be promised any more; the supervisor starts it again from the journal.
       log.fatal(error, 'stopped: the journal or the core failed');

@@ -27,6 +27,7 @@ import type { Instant, Sha256 } from './model/ids.ts';
 import { instant, leaseId } from './model/ids.ts';
 import { endCodes, taskStates } from './model/job.ts';
 import type { EndCode, TaskState } from './model/job.ts';
+import { cellOf } from './placement/plan/plan.ts';
 import { reasonCodes } from './placement/reasons.ts';
 import { countUse, joinQueue, researcherOf, stopWaiting } from './queue/researchers.ts';
 import { afterEnd } from './services.ts';
@@ -97,6 +98,7 @@ function grant(state: State, fact: Extract<LeaseFact, { kind: 'tasksLeased' }>):
       at: fact.at,
     });
     id += 1;
+    countPlanned(state, job.number, nodeNumber);
     // Of a task that has a lease in force: a backup attempt.
     if (taskState(job.tasks, taskIndex) === 'leased') {
       job.backups.set(taskIndex, lease.leaseId);
@@ -113,6 +115,15 @@ function grant(state: State, fact: Extract<LeaseFact, { kind: 'tasksLeased' }>):
 /** A lost attempt of a replica brings no result that is worth waiting for, and it may have lost many. */
 function forgetLost(state: State, job: JobRecord, taskIndex: number): void {
   for (const lost of attemptsOf(state, job, taskIndex)) dropLease(state, lost);
+}
+
+/** The plan, and the one that is being solved, hear what has been given since. */
+function countPlanned(state: State, jobNumber: number, nodeNumber: number): void {
+  const { siteNumber } = mustHave(state.nodes[nodeNumber], `node ${nodeNumber}`);
+  for (const plan of [state.plan, state.planAsked]) {
+    const cell = plan === null ? null : cellOf(plan, jobNumber, siteNumber);
+    if (plan !== null && cell !== null) plan.given[cell] = (plan.given[cell] ?? 0) + 1;
+  }
 }
 
 /** The task's columns name this lease. */

@@ -4,6 +4,7 @@ import { applyJobFact } from './apply-jobs.ts';
 import { applyLeaseFact } from './apply-leases.ts';
 import { applyNodeFact } from './apply-nodes.ts';
 import { applyServiceFact } from './apply-services.ts';
+import { applyPlanFact } from './apply-plan.ts';
 import type { Fact } from './facts.ts';
 import { instant } from './model/ids.ts';
 import { lookAtOpenNodes } from './leases.ts';
@@ -57,6 +58,11 @@ export function apply(state: State, fact: Fact): void {
     case 'backupsLookedAt':
       state.backupsLookedAt = fact.at;
       return;
+    case 'planLookedAt':
+    case 'planAsked':
+    case 'planMade':
+    case 'planDropped':
+      return applyPlanFact(state, fact);
     case 'leaseIdsSkipped':
       state.nextLeaseId = Math.max(state.nextLeaseId, fact.nextLeaseId);
       return;

@@ -5,6 +5,7 @@ import type { Instant, JobId, LeaseId, NodeId, SiteId, TokenId } from './model/i
 import type { BlobRef, EndCode, JobTemplate } from './model/job.ts';
 import type { Inventory, NodeStatus } from './model/node.ts';
 import type { ResearcherSettings } from './model/researcher.ts';
+import type { Solution } from './placement/plan/program.ts';
 import type { Token, TokenRole } from './model/token.ts';
 
 export interface WantedJob {
@@ -148,6 +149,19 @@ export interface NodeDisconnected {
   readonly nodeId: NodeId;
 }
 
+/** The answer to `solvePlan`. */
+export interface PlanSolved {
+  readonly kind: 'planSolved';
+  readonly planId: number;
+  readonly solution: Solution;
+}
+
+/** There is no answer to `solvePlan`, and there will be none. */
+export interface PlanFailed {
+  readonly kind: 'planFailed';
+  readonly planId: number;
+}
+
 /** Deadlines that have passed are acted on. */
 export interface Tick {
   readonly kind: 'tick';
@@ -173,6 +187,8 @@ export type Command =
   | DrainNodes
   | NodeSpoke
   | NodeDisconnected
+  | PlanSolved
+  | PlanFailed
   | Tick
   | Place;
 

@@ -15,6 +15,7 @@ import { drainNodes } from './drain.ts';
 import { disconnect, revokeNode, sweep } from './liveness/sweep.ts';
 import { hear } from './liveness/hear.ts';
 import type { Instant } from './model/ids.ts';
+import { planFailed, planSolved } from './placement/plan/ask.ts';
 import { place } from './placement/place.ts';
 import type { Policy } from './placement/policy.ts';
 import { deleteJob, retryTasks } from './retry.ts';
@@ -60,6 +61,10 @@ export function decide(state: State, command: Command, about: Circumstances): De
       return hear(state, command, now);
     case 'nodeDisconnected':
       return disconnect(state, command.nodeId, now);
+    case 'planSolved':
+      return planSolved(state, command, now);
+    case 'planFailed':
+      return planFailed(state, command, now);
     case 'tick':
       return sweep(state, now);
     case 'place':

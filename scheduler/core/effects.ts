@@ -3,6 +3,7 @@
 
 import type { Direction } from './commands.ts';
 import type { JobId, LeaseId, NodeId } from './model/ids.ts';
+import type { LinearProgram } from './placement/plan/program.ts';
 
 export type Effect =
   | {
@@ -30,5 +31,7 @@ export type Effect =
   | { readonly kind: 'quarantine'; readonly nodeId: NodeId }
   /** Its credentials must not work any more. */
   | { readonly kind: 'revokeCredentials'; readonly nodeId: NodeId; readonly natsPublicKey: string }
+  /** Solve the plan's program, away from here. */
+  | { readonly kind: 'solvePlan'; readonly planId: number; readonly program: LinearProgram }
   /** For watchers. */
   | { readonly kind: 'jobChanged'; readonly jobId: JobId };

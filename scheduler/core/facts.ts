@@ -9,6 +9,7 @@ import type { Direction } from './commands.ts';
 import type { Instant, JobId, LeaseId, NodeId, Sha256, SiteId, TokenId } from './model/ids.ts';
 import type { CancelCause, JobTemplate, LeasePhase } from './model/job.ts';
 import type { Inventory, NodeHealth, NodeStatus } from './model/node.ts';
+import type { Plan, PlanRequest, Tail } from './placement/plan/plan.ts';
 import type { ResearcherSettings } from './model/researcher.ts';
 import type { Token } from './model/token.ts';
 
@@ -188,6 +189,16 @@ export type SoftFact =
   | { readonly kind: 'replicasRested'; readonly at: Instant; readonly jobNumber: number }
   /** Idle slots were offered to the tails of jobs. */
   | { readonly kind: 'backupsLookedAt'; readonly at: Instant }
+  /** Whether a new plan is wanted was looked at. */
+  | {
+      readonly kind: 'planLookedAt';
+      readonly at: Instant;
+      readonly tail: Tail;
+    }
+  | { readonly kind: 'planAsked'; readonly request: PlanRequest }
+  | { readonly kind: 'planMade'; readonly plan: Plan; readonly tail: Tail }
+  /** Nobody could solve it. */
+  | { readonly kind: 'planDropped'; readonly at: Instant }
   /** Nothing more can be placed until something changes. */
   | { readonly kind: 'placementSettled' };
 

@@ -45,6 +45,16 @@ export const backupGainSeconds = 30;
 export const backupPart = 0.1;
 /** Tasks with the longest to go, and idle nodes, the fastest, that are looked at each time. */
 export const backupCandidates = 64;
+/** A plan is looked at this often, and asked for again when what it rests on has changed by this part. */
+export const planEveryMs = 3_000;
+export const planDrift = 0.05;
+/** An answer that takes longer is not waited for: the solver died, or the message was lost. */
+export const planPatienceMs = 30_000;
+/** A first plan is waited for so long before the balance rule places instead. */
+export const planHoldMs = 1_000;
+/** The program has a column for each group and class: 64 of both take HiGHS about 0.1 s. */
+export const planGroups = 64;
+export const planClasses = 64;
 /** What a researcher used counts half as much after this. */
 export const shareHalfLifeMs = 24 * 3_600_000;
 /** Waiting jobs of one researcher that a free slot chooses among, those whose turn is first. */

@@ -14,6 +14,10 @@ const softKinds: ReadonlySet<string> = new Set<SoftFact['kind']>([
   'nodeRested',
   'replicasRested',
   'backupsLookedAt',
+  'planLookedAt',
+  'planAsked',
+  'planMade',
+  'planDropped',
   'placementSettled',
 ]);
 

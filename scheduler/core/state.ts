@@ -10,6 +10,7 @@ import type { Inventory, NodeHealth, NodeStatus, RateSource } from './model/node
 import type { Rates, Replica, Revisions } from './model/service.ts';
 import type { ResearcherSettings } from './model/researcher.ts';
 import type { Token } from './model/token.ts';
+import type { Plan, PlanRequest, Tail } from './placement/plan/plan.ts';
 import type { Capacity, Claim, Usage } from './queue/share.ts';
 
 export interface NodeRecord {
@@ -189,6 +190,12 @@ export class State {
   readonly nodesToPlace = new Set<number>();
   /** When idle slots were last offered to the tails of jobs; soft. */
   backupsLookedAt: Instant = instant(0);
+  /** The plan that places, and the one that is being solved; soft. */
+  plan: Plan | null = null;
+  planAsked: PlanRequest | null = null;
+  nextPlanId = 1;
+  planLookedAt: Instant = instant(0);
+  tail: Tail = null;
   /** Sites whose transfers may have a free place; soft. */
   readonly sitesToGrant = new Set<number>();
 }

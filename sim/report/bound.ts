@@ -1,7 +1,9 @@
 // The least time in which anybody could do a world's jobs: makespans are told as so many times that.
 
-import type { World } from '../world/draw-world.ts';
-import { sumOf } from './statistics.ts';
+import type { Solve } from '../../scheduler/adapters/plan/highs.ts';
+import type { Demand, Supply } from '../../scheduler/core/index.ts';
+import { aloneSeconds, programOf, sharesOf, wholeTaskSeconds } from '../../scheduler/core/index.ts';
+import type { World, WorldSite } from '../world/draw-world.ts';
 
 export interface Bound {
   readonly seconds: number;
@@ -9,29 +11,81 @@ export interface Bound {
   readonly from: string;
 }
 
-/** As if all slots were one, and all uplinks: no schedule is quicker, and some worlds allow none
- * that comes near. */
-function simpleBound({ sites, nodes, jobs }: World): Bound {
-  const total = (of: (job: World['jobs'][number]) => number): number =>
-    sumOf(jobs.map((job) => job.tasks * of(job)));
-  const cpuGhz = sumOf(nodes.map(({ model, speedGhz }) => model.slots * speedGhz));
-  const downBps = sumOf(sites.map((site) => site.share * site.downBps));
-  const upBps = sumOf(sites.map((site) => site.share * site.upBps));
-  const bounds: readonly Bound[] = [
-    { from: 'all work on all slots', seconds: total((job) => job.workGhzSeconds) / cpuGhz },
-    {
-      from: 'all inputs over all uplinks',
-      seconds: (8 * total((job) => job.inputBytes)) / downBps,
-    },
-    {
-      from: 'all results over all uplinks',
-      seconds: (8 * total((job) => job.outputBytes)) / upBps,
-    },
-  ];
+/** Columns of the largest program that is solved for a bound, so that it takes seconds. */
+const mostColumns = 12_000;
+
+/**
+ * The best of the linear program, in which tasks are divisible like water and share nothing, and of
+ * what whole tasks allow. The largest of bounds is one.
+ */
+export function boundOf(world: World, solve: Solve): Bound {
+  const demands = demandsOf(world);
+  const bounds = [fluidBound(world, demands, solve), ...wholeBounds(world, demands)];
   return bounds.reduce((most, bound) => (bound.seconds > most.seconds ? bound : most));
 }
 
-/** In a promise, as solvers are loaded. */
-export function boundOf(world: World): Promise<Bound> {
-  return Promise.resolve(simpleBound(world));
+function fluidBound(world: World, demands: readonly Demand[], solve: Solve): Bound {
+  const supplies = suppliesOf(world, demands.length);
+  const size = { supplies: supplies.length, demands: demands.length };
+  const { seconds } = sharesOf(solve(programOf(supplies, demands)), size);
+  return { seconds, from: 'the best division of work over slots and uplinks' };
+}
+
+/** Jobs with the same needs are one demand. */
+function demandsOf({ jobs }: World): readonly Demand[] {
+  const demands = new Map<string, Demand>();
+  for (const { tasks, workGhzSeconds, inputBytes, outputBytes } of jobs) {
+    const key = `${workGhzSeconds} ${inputBytes} ${outputBytes}`;
+    const more = demands.get(key)?.tasks ?? 0;
+    const bits = { downBits: 8 * inputBytes, upBits: 8 * outputBytes };
+    const all = { tasks: tasks + more, workGhzSeconds, ...bits };
+    demands.set(key, { ...all, fits: null, sharedBits: null });
+  }
+  return [...demands.values()];
+}
+
+/**
+ * A site each; or, where these would be too many, sites next to each other by their ratio in one.
+ * What sites can do together is no less than what they can do apart, so that it stays a bound.
+ */
+function suppliesOf({ sites, nodes }: World, demands: number): readonly Supply[] {
+  const cpuGhz = new Float64Array(sites.length);
+  for (const { site, model, speedGhz } of nodes) {
+    cpuGhz[site] = (cpuGhz[site] ?? 0) + model.slots * speedGhz;
+  }
+  const all = sites.map((site, index) => supplyOf(site, cpuGhz[index] ?? 0));
+  all.sort((a, b) => a.downBps / a.cpuGhz - b.downBps / b.cpuGhz);
+  const perGroup = Math.ceil((all.length * demands) / mostColumns);
+  const groups: Supply[] = [];
+  for (let first = 0; first < all.length; first += perGroup) {
+    groups.push(all.slice(first, first + perGroup).reduce(together));
+  }
+  return groups;
+}
+
+function supplyOf({ downBps, upBps, share }: WorldSite, cpuGhz: number): Supply {
+  const idle = { workGhzSeconds: 0, downBits: 0, upBits: 0 };
+  return { cpuGhz, downBps: share * downBps, upBps: share * upBps, ...idle };
+}
+
+function together(one: Supply, other: Supply): Supply {
+  return {
+    ...one,
+    cpuGhz: one.cpuGhz + other.cpuGhz,
+    downBps: one.downBps + other.downBps,
+    upBps: one.upBps + other.upBps,
+  };
+}
+
+function wholeBounds({ sites, nodes }: World, demands: readonly Demand[]): readonly Bound[] {
+  const kinds = nodes.map(({ model, speedGhz }) => ({ slots: model.slots, speedGhz }));
+  const fastest = new Float64Array(sites.length);
+  for (const { site, speedGhz } of nodes) fastest[site] = Math.max(fastest[site] ?? 0, speedGhz);
+  const lines = sites.map(({ downBps, upBps, share }, index) => {
+    return { downBps: share * downBps, upBps: share * upBps, fastestGhz: fastest[index] ?? 0 };
+  });
+  return demands.flatMap((demand) => [
+    { seconds: wholeTaskSeconds(kinds, demand), from: 'whole tasks on whole slots' },
+    { seconds: aloneSeconds(lines, demand), from: 'one task, alone at its best site' },
+  ]);
 }

@@ -1,6 +1,7 @@
 // One run: the scheduler's own core over a world that was drawn, in virtual time. What the core is
 // told, it is told in batches, as its loop does; nothing is journalled, as nothing crashes here.
 
+import type { Solve } from '../../scheduler/adapters/plan/highs.ts';
 import type { Command, Effect, Policy } from '../../scheduler/core/index.ts';
 import {
   State,
@@ -40,8 +41,18 @@ const resultWithinMs = 60 * 24 * 3_600_000;
 
 const alwaysUp = { isUp: true, untilMs: Infinity };
 
-const kinds = { batch: 0, task: 1, submit: 2, beat: 3, power: 4, tick: 5 } as const;
-const kindCount = 6;
+const kinds = { batch: 0, task: 1, submit: 2, beat: 3, power: 4, tick: 5, plan: 6 } as const;
+const kindCount = 7;
+/** A plan comes back so long after it was asked for: about what a program of 64 groups and 64 classes
+ * takes a busy machine. */
+const planMs = 500;
+
+export interface RunOptions {
+  readonly policy: Policy;
+  readonly solve: Solve;
+}
+
+type SolvePlan = Extract<Effect, { readonly kind: 'solvePlan' }>;
 
 export interface Progress {
   readonly nowMs: number;
@@ -63,6 +74,7 @@ export interface RunResult {
 export class Run {
   readonly #world: World;
   readonly #policy: Policy;
+  readonly #solve: Solve;
   readonly #state = new State();
   readonly #queue = new EventQueue();
   readonly #transfers: Transfers;
@@ -71,15 +83,18 @@ export class Run {
   readonly #availability: Availability;
   readonly #nodes: LightNodes;
   #commands: Command[] = [];
+  /** The last plan that was asked for: an older one counts for nothing. */
+  #planAsked: SolvePlan | undefined;
   #now = 0;
   #batchAt = -1;
   #events = 0;
   #idleBeats = 0;
   #resultAt = 0;
 
-  constructor(world: World, policy: Policy) {
+  constructor(world: World, { policy, solve }: RunOptions) {
     this.#world = world;
     this.#policy = policy;
+    this.#solve = solve;
     this.#checks = new Checks(world);
     this.#availability = new Availability(world);
     this.#churn = world.churn === null ? null : new Churn(world.churn, world.seed);
@@ -160,6 +175,9 @@ export class Run {
       case kinds.tick:
         this.#tick();
         break;
+      case kinds.plan:
+        this.#planned();
+        break;
       default:
         this.#beat();
     }
@@ -221,8 +239,23 @@ export class Run {
     for (const message of this.#nodes.messages.take()) this.#take(message, effects);
     for (const command of this.#commands.splice(0)) this.#take(command, effects);
     this.#take({ kind: 'place' }, effects);
-    for (const effect of effects) this.#nodes.carryOut(effect, this.#now);
+    for (const effect of effects) {
+      if (effect.kind === 'solvePlan') this.#plan(effect);
+      else this.#nodes.carryOut(effect, this.#now);
+    }
     this.#wake();
+  }
+
+  #plan(asked: SolvePlan): void {
+    this.#planAsked = asked;
+    this.#queue.push(this.#now + planMs, kinds.plan);
+  }
+
+  #planned(): void {
+    if (this.#planAsked === undefined) return;
+    const { planId, program } = this.#planAsked;
+    this.#planAsked = undefined;
+    this.#commands.push({ kind: 'planSolved', planId, solution: this.#solve(program) });
   }
 
   #take(command: Command, effects: Effect[]): void {

@@ -1,5 +1,6 @@
 // A whole run from its three inputs, scenario, policy and seed, and its summary.
 
+import { openHighs } from '../../scheduler/adapters/plan/highs.ts';
 import { boundOf } from '../report/bound.ts';
 import type { Summary } from '../report/summary.ts';
 import { summaryOf } from '../report/summary.ts';
@@ -35,8 +36,9 @@ export async function simulate(
   const read = readScenario(scenario);
   const chosen = await choosePolicy(policy);
   const world = drawWorld(read, seed);
-  const bound = await boundOf(world);
-  const run = new Run(world, chosen);
+  const solve = await openHighs();
+  const bound = boundOf(world, solve);
+  const run = new Run(world, { policy: chosen, solve });
   try {
     while (!run.advance(stepEvents)) onProgress(run.progress);
     const result = run.result();

@@ -3,12 +3,15 @@
 
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { openHighs } from '../../scheduler/adapters/plan/highs.ts';
 import type { Effect, LeaseId, Policy } from '../../scheduler/core/index.ts';
 import { instant, jobId, nodeId } from '../../scheduler/core/index.ts';
 import { leasesPerSlot } from '../../scheduler/core/limits.ts';
 import { slotLeases, slotsOf } from '../../scheduler/core/leases.ts';
 import { refuseNode } from '../../scheduler/core/placement/filter.ts';
 import { CoreHarness, pi3, template } from '../scheduler/core/harness.ts';
+
+const solve = await openHighs();
 
 const federation = fc.record({
   sites: fc.array(
@@ -82,6 +85,9 @@ function run(
   core.give({ kind: 'setResearcher', name: 'ada', settings: { maxLeases: drawn.quota } });
   const held: { readonly nodeId: string; readonly leaseId: LeaseId }[] = [];
   const take = (): void => {
+    for (const { planId, program } of core.take('solvePlan')) {
+      core.give({ kind: 'planSolved', planId, solution: solve(program) });
+    }
     const grants = core.take('grant');
     look(core, grants);
     held.push(...grants);

@@ -2,10 +2,10 @@
 // stands still only while its columns are copied.
 
 import { readFileSync } from 'node:fs';
-import { extname } from 'node:path';
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import type { StateImage } from '../../core/index.ts';
 import { factsVersion } from '../../core/index.ts';
+import { startThread } from '../thread.ts';
 import { fileOf, listFiles } from './journal-files.ts';
 import { JournalError, newerError } from './journal-error.ts';
 import { decodeSnapshot } from './snapshot-codec.ts';
@@ -50,13 +50,7 @@ export function writeSnapshot(folder: string, snapshot: Snapshot): Promise<void>
 }
 
 function startWorker(data: Snapshot & { readonly file: string }): Worker {
-  const ending = extname(import.meta.url);
-  const { href } = new URL(`./snapshot-worker${ending}`, import.meta.url);
-  // Node can't start a thread from TypeScript: run from source (tests), a line of JavaScript loads it.
-  const isSource = ending === '.ts';
-  const load = `import('tsx/esm/api').then((tsx) => tsx.tsImport('${href}', '${href}'))`;
-  return new Worker(isSource ? load : new URL(href), {
-    eval: isSource,
+  return startThread(import.meta.url, 'snapshot-worker', {
     workerData: data,
     // imageOf made them for this: they are copies, and whole buffers.
     transferList: Object.values(data.image.columns).map((column) => column.buffer as ArrayBuffer),

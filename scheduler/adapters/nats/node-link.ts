@@ -111,7 +111,7 @@ export class NodeLink implements EffectSink {
       return found;
     };
     for (const effect of effects) {
-      if (effect.kind === 'jobChanged') continue;
+      if (effect.kind === 'jobChanged' || effect.kind === 'solvePlan') continue;
       if (effect.kind === 'revokeCredentials') void this.#revoke(effect.natsPublicKey);
       else if (effect.kind === 'grant') this.#grant(effect, of);
       else add(of(effect.nodeId), effect);

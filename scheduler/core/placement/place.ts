@@ -11,6 +11,7 @@ import type { State } from '../state.ts';
 import { grantTransfers } from '../transfers/grant.ts';
 import { grantBackups } from './backups.ts';
 import { fillSlots } from './fill.ts';
+import { askPlan } from './plan/ask.ts';
 import type { Policy } from './policy.ts';
 
 /** Grants leases and transfers for all that changed, and ends jobs whose tasks all have. */
@@ -24,12 +25,14 @@ export function place(
   const slots = fillSlots(state, about);
   // What nobody waits for is offered to the tails of jobs.
   const leases = slots.facts.length > 0 ? slots : grantBackups(state, now);
+  const plan = about.policy.needsPlan === true ? askPlan(state, now) : { facts: [], effects: [] };
   const facts = [...leases.facts, ...transfers.facts];
   const isQuiet = state.nodesToPlace.size + state.sitesToGrant.size + state.jobsToCheck.size === 0;
   if (!isQuiet) facts.push({ kind: 'placementSettled' });
-  // After that: a job that waited for one of these may start, and nodes are looked at once more.
-  facts.push(...ended.facts);
-  const effects = [...ended.effects, ...leases.effects, ...transfers.effects];
+  // After that: a job that waited for one of these may start, or the plan lets something go, and nodes
+  // are looked at once more.
+  facts.push(...plan.facts, ...ended.facts);
+  const effects = [...ended.effects, ...leases.effects, ...transfers.effects, ...plan.effects];
   return { facts, effects, answer: { kind: 'done' } };
 }
 

@@ -8,6 +8,7 @@ import { downFilter } from './policies/down-filter.ts';
 import { fifo } from './policies/fifo.ts';
 import { leastAllocated } from './policies/least-allocated.ts';
 import { random } from './policies/random.ts';
+import { ratio } from './policies/ratio.ts';
 import type { Policy } from './policy.ts';
 
 export const defaultPolicy: Policy = balance;
@@ -57,6 +58,7 @@ export const policyMakers: ReadonlyMap<string, PolicyMaker> = new Map([
     },
   ],
   ['balance', plain(balance)],
+  ['ratio', plain(ratio)],
 ]);
 
 function plain(policy: Policy): PolicyMaker {

@@ -34,6 +34,13 @@ export interface RoundView {
   used(node: NodeRecord): NodeUse;
   /** The job's next task on the node; null: none, it does not fit, or the policy holds it. */
   option(job: JobRecord, node: NodeRecord): Option | null;
+  /**
+   * How much of its share in the plan the class of the option has had at the sites like this one, of
+   * 1; infinite: it has none there. Null: there is no plan, or it knows nothing of the job or site.
+   */
+  planned(option: Option): number | null;
+  /** Seconds until a slot of the node is free for one more lease, as far as is known. */
+  freeIn(node: NodeRecord): number;
   /** From 0 up to 1, evenly, and the same whenever the same is decided again. */
   draw(): number;
 }
@@ -74,6 +81,8 @@ export interface Policy {
     waiting: Iterable<QueuedTransfer>,
     places: number,
   ) => readonly QueuedTransfer[];
+  /** Whether plans are asked for; without, there is none. */
+  readonly needsPlan?: true;
 }
 
 /** For policies that never leave a slot idle while something fits. */

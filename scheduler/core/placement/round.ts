@@ -19,7 +19,12 @@ import type { More } from './estimate.ts';
 import { refuseNode, refuseRates } from './filter.ts';
 import type { Refusal } from './filter.ts';
 import { refuseHours } from './hours-left.ts';
+import { cellOf } from './plan/plan.ts';
+import { freeIn } from './plan/slots-ahead.ts';
 import type { NodeUse, Option, Pick, Policy, RoundView } from './policy.ts';
+
+/** Tasks; a solver's crumbs are less. */
+const leastShare = 1e-6;
 
 interface NodeGifts {
   /** Jobs that it has a task of. */
@@ -28,6 +33,8 @@ interface NodeGifts {
   /** Of them, those of services. */
   serving: number;
   work: number;
+  /** GHz·s of each. */
+  readonly works: number[];
   memoryBytes: number;
 }
 
@@ -41,9 +48,12 @@ export class Round implements RoundView {
   readonly #rows: number[] = [];
   readonly #effects: Effect[] = [];
   readonly #nodes = new Map<number, NodeGifts>();
+  readonly #freeIn = new Map<number, number>();
   readonly #sites = new Map<number, More>();
   readonly #cursors = new Map<number, number>();
   readonly #taken = new Map<number, number>();
+  /** Leases by place in the plan. */
+  readonly #planned = new Map<number, number>();
   #drawn = 0;
 
   constructor(state: State, { now, policy }: { readonly now: Instant; readonly policy: Policy }) {
@@ -77,6 +87,25 @@ export class Round implements RoundView {
     const leases = slotLeases(node) + (gifts?.leases ?? 0);
     const places = leases + placesOf(node, this.perSlot, gifts);
     return { leases, places, memoryBytes };
+  }
+
+  planned({ job, site }: Option): number | null {
+    const { plan } = this.state;
+    const cell = plan === null ? null : cellOf(plan, job.number, site.number);
+    if (plan === null || cell === null) return null;
+    const share = plan.shares[cell] ?? 0;
+    if (share < leastShare) return Number.POSITIVE_INFINITY;
+    const given = (plan.given[cell] ?? 0) + (this.#planned.get(cell) ?? 0);
+    return given >= share ? Number.POSITIVE_INFINITY : (given + 0.5) / share;
+  }
+
+  freeIn(node: NodeRecord): number {
+    const known = this.#freeIn.get(node.number);
+    if (known !== undefined) return known;
+    const more = this.#nodes.get(node.number)?.works ?? [];
+    const seconds = freeIn(this.state, node, { now: this.now, more })[0] ?? 0;
+    this.#freeIn.set(node.number, seconds);
+    return seconds;
   }
 
   draw(): number {
@@ -156,6 +185,7 @@ export class Round implements RoundView {
       incoming: more.incoming + (downBits > 0 ? 1 : 0),
       rates: addRates(more.rates, rates, 1),
     });
+    this.#countPlanned(option);
     const isService = job.template.service !== null;
     const claim = isService ? claimOf(rates) : { workGhzSeconds, bits: downBits + upBits };
     this.turns.give(job, claim);
@@ -163,11 +193,19 @@ export class Round implements RoundView {
     gifts.jobs.add(job.number);
     gifts.leases += 1;
     if (isService) gifts.serving += 1;
+    gifts.works.push(workGhzSeconds);
     gifts.work += workGhzSeconds;
     gifts.memoryBytes += job.template.memoryBytes;
     this.#nodes.set(node.number, gifts);
+    this.#freeIn.delete(node.number);
     this.#cursors.set(job.number, taskIndex + 1);
     this.#taken.set(job.number, (this.#taken.get(job.number) ?? 0) + 1);
+  }
+
+  #countPlanned({ job, site }: Option): void {
+    const { plan } = this.state;
+    const cell = plan === null ? null : cellOf(plan, job.number, site.number);
+    if (cell !== null) this.#planned.set(cell, (this.#planned.get(cell) ?? 0) + 1);
   }
 
   /** The job's first waiting task, no replica, that this round has not given away. */
@@ -186,5 +224,5 @@ function rounded(seconds: number): number {
 }
 
 function noGifts(): NodeGifts {
-  return { jobs: new Set(), leases: 0, serving: 0, work: 0, memoryBytes: 0 };
+  return { jobs: new Set(), leases: 0, serving: 0, work: 0, works: [], memoryBytes: 0 };
 }

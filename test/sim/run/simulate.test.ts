@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import type { Option, Pick, Policy, RoundView } from '../../../scheduler/core/index.ts';
+import { openHighs } from '../../../scheduler/adapters/plan/highs.ts';
 import { defaultPolicy, policyMakers } from '../../../scheduler/core/index.ts';
 import { Churn } from '../../../sim/world/churn.ts';
 import { drawWorld } from '../../../sim/world/draw-world.ts';
@@ -89,9 +90,11 @@ test('as many nodes are on at the start as the spans say', () => {
   expect(ups.reduce((sum, span) => sum + span, 0) / ups.length / 60.1).toBeCloseTo(1, 1);
 });
 
+const solve = await openHighs();
+
 /** Runs to the end with a policy of our own. */
 function runWith(policy: Policy): RunResult {
-  const run = new Run(drawWorld(readScenario(scenario), 1), policy);
+  const run = new Run(drawWorld(readScenario(scenario), 1), { policy, solve });
   while (!run.advance(1_000));
   return run.result();
 }

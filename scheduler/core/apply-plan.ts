@@ -1,0 +1,38 @@
+// How facts about the plan change the state.
+
+import type { Fact } from './facts.ts';
+import { lookAtOpenNodes } from './leases.ts';
+import { planPatienceMs } from './limits.ts';
+import { instant } from './model/ids.ts';
+import type { State } from './state.ts';
+
+type PlanFact = Extract<
+  Fact,
+  { readonly kind: 'planLookedAt' | 'planAsked' | 'planMade' | 'planDropped' }
+>;
+
+export function applyPlanFact(state: State, fact: PlanFact): void {
+  switch (fact.kind) {
+    case 'planLookedAt':
+      state.planLookedAt = fact.at;
+      state.tail = fact.tail;
+      break;
+    case 'planAsked':
+      state.planAsked = fact.request;
+      state.nextPlanId = fact.request.planId + 1;
+      return;
+    case 'planMade':
+      state.plan = fact.plan;
+      state.planAsked = null;
+      state.tail = fact.tail;
+      break;
+    case 'planDropped':
+      state.plan = null;
+      state.planAsked = null;
+      // The next one is not asked for before the patience with this one would have ended.
+      state.planLookedAt = instant(fact.at + planPatienceMs);
+      break;
+  }
+  // What was held may be let go, by a plan or as time passes, and nothing else says so.
+  lookAtOpenNodes(state);
+}

@@ -1,0 +1,112 @@
+// When a plan is asked for, and what becomes of the answer. Solving takes long, so it happens outside
+// the core: a request goes out as an effect and comes back as a command.
+
+import type { PlanFailed, PlanSolved } from '../../commands.ts';
+import type { Decision } from '../../decision.ts';
+import { nothing } from '../../decision.ts';
+import type { Effect } from '../../effects.ts';
+import type { Fact } from '../../facts.ts';
+import { slotsOf } from '../../leases.ts';
+import { planClasses, planDrift, planEveryMs, planPatienceMs } from '../../limits.ts';
+import type { Instant } from '../../model/ids.ts';
+import { instant } from '../../model/ids.ts';
+import type { State } from '../../state.ts';
+import { bitsOf } from '../../estimate/ahead.ts';
+import { workOf } from '../estimate.ts';
+import { classJobs } from './classes.ts';
+import { groupSites } from './groups.ts';
+import type { Outlook, PlanRequest } from './plan.ts';
+import { planOf } from './plan.ts';
+import { programOf } from './program.ts';
+import { doneOf } from './slots-ahead.ts';
+import { isAvailable, plannedJobs, tailOf } from './tail.ts';
+
+interface Part {
+  readonly facts: readonly Fact[];
+  readonly effects: readonly Effect[];
+}
+
+const quiet: Part = { facts: [], effects: [] };
+
+/** Looks every few seconds, and asks when what waits or what there is has changed by much. */
+export function askPlan(state: State, now: Instant): Part {
+  if (now - state.planLookedAt < planEveryMs || state.waitingJobs.size === 0) return quiet;
+  const { planAsked, plan } = state;
+  const tail = plan === null ? null : tailOf(state, plan, now);
+  const looked: Fact = { kind: 'planLookedAt', at: now, tail };
+  const isOut = planAsked !== null && now - planAsked.askedAt < planPatienceMs;
+  const outlook = outlookOf(state);
+  if (isOut || outlook.cpuGhz <= 0 || outlook.workGhzSeconds + outlook.bits === 0)
+    return { facts: [looked], effects: [] };
+  const isOver = plan !== null && now > plan.endsAt;
+  const isSame = plan !== null && !hasChanged(plan.outlook, outlook) && knowsAll(state, plan);
+  if (isSame && !isOver) {
+    return { facts: [looked], effects: [] };
+  }
+  const request = requestOf(state, outlook, now);
+  const { planId, program } = request;
+  return {
+    facts: [looked, { kind: 'planAsked', request }],
+    effects: [{ kind: 'solvePlan', planId, program }],
+  };
+}
+
+function outlookOf(state: State): Outlook {
+  let workGhzSeconds = 0;
+  let bits = 0;
+  for (const job of plannedJobs(state)) {
+    const { downBits, upBits } = bitsOf(job);
+    workGhzSeconds += job.waiting * workOf(job);
+    bits += job.waiting * (downBits + upBits);
+  }
+  let cpuGhz = 0;
+  for (const node of state.nodes) {
+    if (isAvailable(node)) cpuGhz += (slotsOf(node) - node.serving) * node.inventory.speedGhz;
+  }
+  return { workGhzSeconds, bits, cpuGhz, linkBps: state.capacity.linkBps };
+}
+
+function hasChanged(before: Outlook, now: Outlook): boolean {
+  const differs = (one: number, other: number): boolean =>
+    Math.abs(one - other) > planDrift * Math.max(one, other);
+  return (
+    differs(before.workGhzSeconds, now.workGhzSeconds) ||
+    differs(before.bits, now.bits) ||
+    differs(before.cpuGhz, now.cpuGhz) ||
+    differs(before.linkBps, now.linkBps)
+  );
+}
+
+function knowsAll(state: State, { classOf, classes }: PlanRequest): boolean {
+  if (classes >= planClasses) return true;
+  return plannedJobs(state).every((job) => classOf.has(job.number));
+}
+
+function requestOf(state: State, outlook: Outlook, now: Instant): PlanRequest {
+  const { groups, groupOf } = groupSites(state, doneOf(state, now));
+  const { demands, classOf } = classJobs(state, groups);
+  const supplies = groups.map(({ supply }) => supply);
+  return {
+    planId: state.nextPlanId,
+    askedAt: now,
+    ...{ groupOf, classOf, groups: groups.length, classes: demands.length },
+    program: programOf(supplies, demands),
+    outlook,
+    given: new Float64Array(groups.length * demands.length),
+  };
+}
+
+/** The answer to the last request; older ones count for nothing. */
+export function planSolved(state: State, { planId, solution }: PlanSolved, now: Instant): Decision {
+  const request = state.planAsked;
+  if (request === null || request.planId !== planId) return nothing;
+  const endsAt = instant(Math.ceil(request.askedAt + 1000 * (solution.columns[0] ?? 0)));
+  const plan = planOf(request, solution, endsAt);
+  return { ...nothing, facts: [{ kind: 'planMade', plan, tail: tailOf(state, plan, now) }] };
+}
+
+/** The balance rule places, for a while, until another one is asked for. */
+export function planFailed(state: State, { planId }: PlanFailed, now: Instant): Decision {
+  if (state.planAsked?.planId !== planId) return nothing;
+  return { ...nothing, facts: [{ kind: 'planDropped', at: now }] };
+}

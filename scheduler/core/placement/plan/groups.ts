@@ -1,0 +1,111 @@
+// Groups of sites for the plan: sites with about the same ratios are added together, since the
+// program is linear in their rates, so that it stays small however large the federation grows.
+
+import { planGroups } from '../../limits.ts';
+import { slotsOf } from '../../leases.ts';
+import type { NodeRecord, SiteRecord, State } from '../../state.ts';
+import { mustHave } from '../../state.ts';
+import { loadOf } from '../estimate.ts';
+import type { Supply } from './program.ts';
+import { isAvailable } from './tail.ts';
+
+export interface Group {
+  readonly supply: Supply;
+  readonly nodes: number;
+  /** CPU in GHz of each kind of node, with one of the kind. */
+  readonly kinds: ReadonlyMap<string, { readonly node: NodeRecord; readonly cpuGhz: number }>;
+}
+
+export interface Grouping {
+  readonly groups: readonly Group[];
+  readonly groupOf: ReadonlyMap<number, number>;
+}
+
+/** @param done GHz·s that running tasks have behind them, by number of the site. */
+export function groupSites(state: State, done: ReadonlyMap<number, number>): Grouping {
+  const sites: Available[] = [];
+  for (const site of state.sites) {
+    const available = availableAt(state, site);
+    const { cpuGhz, downBps, upBps } = available;
+    if (Math.min(cpuGhz, downBps, upBps) > 0) sites.push(available);
+  }
+  const { keys, count } = keysOf(sites);
+  const sums = Array.from({ length: count }, () => new Sum());
+  const groupOf = new Map<number, number>();
+  for (const [index, available] of sites.entries()) {
+    const { number } = available.site;
+    const group = keys[index] ?? 0;
+    groupOf.set(number, group);
+    sums[group]?.add(available, done.get(number) ?? 0);
+  }
+  return { groups: sums, groupOf };
+}
+
+/** A site with the nodes that may be given tasks now, and what services leave of its rates. */
+interface Available {
+  readonly site: SiteRecord;
+  readonly nodes: readonly NodeRecord[];
+  readonly cpuGhz: number;
+  readonly downBps: number;
+  readonly upBps: number;
+}
+
+function availableAt(state: State, site: SiteRecord): Available {
+  const nodes: NodeRecord[] = [];
+  let cpuGhz = 0;
+  for (const number of site.nodeNumbers) {
+    const node = mustHave(state.nodes[number], `node ${number}`);
+    if (!isAvailable(node)) continue;
+    nodes.push(node);
+    cpuGhz += (slotsOf(node) - node.serving) * node.inventory.speedGhz;
+  }
+  const { downBps, upBps } = loadOf(site);
+  return { site, nodes, cpuGhz, downBps, upBps };
+}
+
+/** The group of each site: the finest split into few enough groups. */
+function keysOf(sites: readonly Available[]): { readonly keys: number[]; readonly count: number } {
+  if (sites.length <= planGroups) return { keys: [...sites.keys()], count: sites.length };
+  for (let step = 1.1; ; step *= step) {
+    const groups = new Map<string, number>();
+    const keys = sites.map(({ cpuGhz, downBps, upBps }) => {
+      const key = `${bucket(downBps / cpuGhz, step)} ${bucket(upBps / cpuGhz, step)}`;
+      const group = groups.get(key) ?? groups.size;
+      groups.set(key, group);
+      return group;
+    });
+    if (groups.size <= planGroups) return { keys, count: groups.size };
+  }
+}
+
+function bucket(ratio: number, step: number): number {
+  return Math.round(Math.log(ratio) / Math.log(step));
+}
+
+class Sum implements Group {
+  readonly kinds = new Map<string, { readonly node: NodeRecord; cpuGhz: number }>();
+  nodes = 0;
+  readonly #supply = { cpuGhz: 0, downBps: 0, upBps: 0, workGhzSeconds: 0, downBits: 0, upBits: 0 };
+
+  get supply(): Supply {
+    return this.#supply;
+  }
+
+  add({ site, nodes, cpuGhz, downBps, upBps }: Available, done: number): void {
+    const sum = this.#supply;
+    sum.cpuGhz += cpuGhz;
+    sum.downBps += downBps;
+    sum.upBps += upBps;
+    sum.workGhzSeconds += Math.max(0, site.pendingWorkGhzSeconds - done);
+    sum.downBits += 8 * site.pendingDownBytes;
+    sum.upBits += 8 * site.pendingUpBytes;
+    this.nodes += nodes.length;
+    for (const node of nodes) {
+      const { architecture, memoryBytes, speedGhz } = node.inventory;
+      const key = `${architecture} ${memoryBytes}`;
+      const kind = this.kinds.get(key) ?? { node, cpuGhz: 0 };
+      kind.cpuGhz += (slotsOf(node) - node.serving) * speedGhz;
+      this.kinds.set(key, kind);
+    }
+  }
+}

@@ -1,0 +1,125 @@
+// The end of what waits, as whole tasks on whole slots: what the plan's program, with its divisible
+// tasks, does not see. A slot that would end a task later than that had better stay idle.
+
+import type { Instant } from '../../model/ids.ts';
+import { instant } from '../../model/ids.ts';
+import type { JobRecord, NodeRecord, State } from '../../state.ts';
+import { mustHave } from '../../state.ts';
+import { siteOf } from '../../leases.ts';
+import type { SiteLoad, TaskCost } from '../balance.ts';
+import { linkSecondsOf } from '../balance.ts';
+import { costOf, loadOf, workOf } from '../estimate.ts';
+import { refuseNode } from '../filter.ts';
+import { cellOf } from './plan.ts';
+import type { Plan, Tail } from './plan.ts';
+import { freeIn } from './slots-ahead.ts';
+
+/** With more waiting, whole tasks take about as long as water. */
+const tasksPerSlot = 10;
+
+/** Seconds until each slot is free, by node. */
+type Ahead = readonly { readonly node: NodeRecord; readonly free: readonly number[] }[];
+
+/**
+ * When the waiting tasks of each job will have ended, by its number; null: so many wait that it does
+ * not matter. Never before the best slot that may take one could end it, so that
+ * no task is held back from all.
+ */
+export function tailOf(state: State, plan: Plan, now: Instant): Tail {
+  const jobs = plannedJobs(state);
+  const tasks = jobs.reduce((sum, job) => sum + job.waiting, 0);
+  if (tasks === 0) return null;
+  const ahead = aheadOf(state, now);
+  const slots = ahead.reduce((sum, { free }) => sum + free.length, 0);
+  if (slots === 0 || tasks > tasksPerSlot * slots) return null;
+  const mean = jobs.reduce((sum, job) => sum + job.waiting * workOf(job), 0) / tasks;
+  const all = wholeSeconds(ahead, tasks, mean);
+  const bests = new Map<number, number>();
+  const about = { state, plan, now };
+  return new Map(
+    jobs.map((job) => {
+      const kind = plan.classOf.get(job.number) ?? -1 - job.number;
+      const best = bests.get(kind) ?? bestSeconds(ahead, job, about);
+      bests.set(kind, best);
+      return [job.number, instant(Math.ceil(now + 1000 * Math.max(all, best)))];
+    }),
+  );
+}
+
+/** Those that wait and end one day: services are placed by their rates. */
+export function plannedJobs(state: State): readonly JobRecord[] {
+  return [...state.waitingJobs]
+    .map((number) => mustHave(state.jobs.get(number), `job ${number}`))
+    .filter((job) => job.replicas === null);
+}
+
+function aheadOf(state: State, now: Instant): Ahead {
+  const ahead: { readonly node: NodeRecord; readonly free: readonly number[] }[] = [];
+  for (const node of state.nodes) {
+    if (!isAvailable(node)) continue;
+    ahead.push({ node, free: freeIn(state, node, { now, more: [] }) });
+  }
+  return ahead;
+}
+
+/** Whether the plan may count on the node: it is there, and nobody has paused it. */
+export function isAvailable(node: NodeRecord): boolean {
+  const isAccepting = node.status?.isAccepting ?? true;
+  const isHere = node.health === 'healthy' && node.lastHeardAt !== null;
+  return isHere && !node.isDraining && isAccepting;
+}
+
+/** Seconds until a task ends on a slot that is free in so many: its bytes come behind those of its
+ * site. */
+export function endsIn(
+  freeIn: number,
+  load: SiteLoad,
+  { node, cost }: { readonly node: NodeRecord; readonly cost: TaskCost },
+): number {
+  const fetched = linkSecondsOf(load, cost).down;
+  return Math.max(freeIn, fetched) + cost.workGhzSeconds / node.inventory.speedGhz;
+}
+
+/** The least time in which the slots, as they become free, do so many tasks of the mean work. */
+function wholeSeconds(ahead: Ahead, tasks: number, mean: number): number {
+  if (mean === 0) return 0;
+  const isDone = (seconds: number): boolean => {
+    let count = 0;
+    for (const { node, free } of ahead) {
+      const rate = node.inventory.speedGhz / mean;
+      for (const from of free) count += Math.floor(Math.max(0, seconds - from) * rate + 1e-9);
+    }
+    return count >= tasks;
+  };
+  let early = 0;
+  let late = 1;
+  while (!isDone(late)) {
+    early = late;
+    late *= 2;
+  }
+  while (late - early > 1e-3 * late) {
+    const middle = (early + late) / 2;
+    if (isDone(middle)) late = middle;
+    else early = middle;
+  }
+  return late;
+}
+
+/** On the best slot of those that fit, where the plan has a share for it. */
+function bestSeconds(
+  ahead: Ahead,
+  job: JobRecord,
+  { state, plan, now }: { readonly state: State; readonly plan: Plan; readonly now: Instant },
+): number {
+  let best = Number.POSITIVE_INFINITY;
+  let elsewhere = Number.POSITIVE_INFINITY;
+  for (const { node, free } of ahead) {
+    const load = loadOf(siteOf(state, node));
+    const seconds = endsIn(free[0] ?? 0, load, { node, cost: costOf(job, job.cursor, node) });
+    if (seconds >= best || refuseNode(job, node, now) !== null) continue;
+    const cell = cellOf(plan, job.number, node.siteNumber);
+    if (cell === null || (plan.shares[cell] ?? 0) > 0) best = seconds;
+    else elsewhere = Math.min(elsewhere, seconds);
+  }
+  return Number.isFinite(best) ? best : Number.isFinite(elsewhere) ? elsewhere : 0;
+}

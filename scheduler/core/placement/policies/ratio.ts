@@ -1,0 +1,124 @@
+// What the scheduler exists for: work goes where the ratio of uplink to CPU suits it. The plan says
+// how many tasks of each class each group of sites should do; a slot takes the class that is
+// furthest behind its share. It stays idle rather than take a task that would end after everything
+// else, since a better slot will take it, and while the line is busy it takes none that is hard on it.
+
+import { linkWindowSeconds, planEveryMs, planHoldMs, transfersAtATime } from '../../limits.ts';
+import { idleSlotsFirst } from '../../transfers/order.ts';
+import { linkSecondsOf } from '../balance.ts';
+import type { Refusal } from '../filter.ts';
+import { endsIn } from '../plan/tail.ts';
+import type { Option, Pick, Policy, RoundView } from '../policy.ts';
+import type { ReasonCode } from '../reasons.ts';
+import { reasonCodes } from '../reasons.ts';
+import { balance, overWindow } from './balance.ts';
+
+/** An end is looked at every few seconds, and a slot that ends a little later is no worse. */
+const tailSlack = 1.05;
+const tailSlackMs = 2 * planEveryMs;
+
+export const ratio: Policy = {
+  name: 'ratio',
+  choice: { asks: 'slot', pick: furthestBehind },
+  hold: holdByPlan,
+  nextTransfers: idleSlotsFirst,
+  needsPlan: true,
+};
+
+function furthestBehind(options: Iterable<Option>, round: RoundView): Pick | null {
+  let best: Option | null = null;
+  let least = Number.POSITIVE_INFINITY;
+  const unplanned: Option[] = [];
+  for (const option of options) {
+    const due = round.planned(option);
+    if (due === null) unplanned.push(option);
+    else if (due < least) {
+      best = option;
+      least = due;
+    }
+  }
+  if (best !== null) return { option: best, ...reasonOf(best, round) };
+  return balance.choice.asks === 'slot' ? balance.choice.pick(unplanned, round) : null;
+}
+
+function holdByPlan(option: Option, round: RoundView): Refusal | null {
+  const due = round.planned(option);
+  if (due === Number.POSITIVE_INFINITY) return elsewhere;
+  if (due === null) return isSolvedSoon(option, round) ? solving : overWindow(option);
+  return pastTheEnd(option, round) ?? busyLine(option);
+}
+
+/** Of what is hard on the line, a window's worth, and always one more than move at a time. */
+function busyLine({ load, cost }: Option): Refusal | null {
+  if (load.incoming <= transfersAtATime) return null;
+  const { down, up } = linkSecondsOf(load);
+  if (Math.max(down, up) <= linkWindowSeconds) return null;
+  const addsLink = Math.max(cost.downBits / load.downBps, cost.upBits / load.upBps);
+  return addsLink > cost.workGhzSeconds / load.cpuGhz ? busy : null;
+}
+
+const busy: Refusal = {
+  code: 'uplink',
+  reason: `the uplink has over ${linkWindowSeconds} s of bytes in hand, and a task would add more to it than to the CPUs`,
+  remedy: 'wait, or declare the rate that it really has (punnet site set)',
+};
+
+/** What is placed before a plan knows of it stays where it is: the plan is waited for, a moment. */
+function isSolvedSoon({ job }: Option, { state, now }: RoundView): boolean {
+  const { planAsked, planLookedAt } = state;
+  if (planAsked !== null && planAsked.classOf.has(job.number)) {
+    return now - planAsked.askedAt < planHoldMs;
+  }
+  // It is looked at in a moment, and asked for then.
+  return job.submittedAt >= planLookedAt && now - job.submittedAt < planEveryMs + planHoldMs;
+}
+
+const solving: Refusal = {
+  code: 'plan_solving',
+  reason: 'the plan for what waits is being solved',
+  remedy: 'wait a moment',
+};
+
+const elsewhere: Refusal = {
+  code: 'plan',
+  reason: 'the plan gives its tasks to sites whose ratio of uplink to CPU suits them better',
+  remedy: 'wait: they are placed there as slots become free',
+};
+
+/** The end rests on every slot that ends a task before it: slower ones had better stay idle. */
+function pastTheEnd(option: Option, round: RoundView): Refusal | null {
+  const { plan, tail } = round.state;
+  const wholeEndsAt = tail?.get(option.job.number);
+  if (plan === null || wholeEndsAt === undefined) return null;
+  const leftMs = Math.max(plan.endsAt, wholeEndsAt) - round.now;
+  const ends = endsIn(round.freeIn(option.node), option.load, option);
+  return 1000 * ends > tailSlack * leftMs + tailSlackMs ? tooLate : null;
+}
+
+const tooLate: Refusal = {
+  code: 'plan_end',
+  reason:
+    'a task would end there after all others: a faster slot, or one free earlier, will take it',
+  remedy: 'wait: little is left to be placed',
+};
+
+function reasonOf(
+  { site, load, cost }: Option,
+  { state }: RoundView,
+): { readonly reason: ReasonCode; readonly figures: readonly [number, number] } {
+  const group = state.plan?.groupOf.get(site.number) ?? -1;
+  const binding = state.plan?.bindings[group] ?? 'cpu';
+  const bps = binding === 'up' ? load.upBps : load.downBps;
+  const bits = binding === 'up' ? cost.upBits : cost.downBits;
+  const figures: readonly [number, number] = [
+    Math.round(bps / load.cpuGhz),
+    Math.round(bits / Math.max(cost.workGhzSeconds, 1e-9)),
+  ];
+  return { reason: reasons[binding], figures };
+}
+
+const reasons = {
+  cpu: reasonCodes.planCpu,
+  down: reasonCodes.planDown,
+  up: reasonCodes.planUp,
+} as const;

@@ -1,0 +1,183 @@
+// The ratio policy: when a plan is asked for, what it makes of it, and what happens without one.
+
+import { describe, expect, it } from 'vitest';
+import { openHighs } from '../../../scheduler/adapters/plan/highs.ts';
+import type { JobTemplate } from '../../../scheduler/core/index.ts';
+import { jobId, policyMakers, stateOf, imageOf } from '../../../scheduler/core/index.ts';
+import { planDrift, planEveryMs, planPatienceMs } from '../../../scheduler/core/limits.ts';
+import { CoreHarness, pi3 } from './harness.ts';
+
+const solve = await openHighs();
+
+function ratio() {
+  const maker = policyMakers.get('ratio');
+  if (maker === undefined) throw new Error('there is no policy ratio');
+  return maker.make(0);
+}
+
+/** Solves what is asked for; returns how many were. */
+function answer(core: CoreHarness): number {
+  const asked = core.take('solvePlan');
+  for (const { planId, program } of asked) {
+    core.give({ kind: 'planSolved', planId, solution: solve(program) });
+  }
+  return asked.length;
+}
+
+function twoSites(): CoreHarness {
+  const core = new CoreHarness();
+  core.policy = ratio();
+  core.setSite('thin', 0.05e6);
+  core.setSite('fat', 100e6);
+  for (const site of ['thin', 'fat']) core.node(`pi at ${site}`, site);
+  return core;
+}
+
+function data(tasks: number, workGhzSeconds = 60): Partial<JobTemplate> {
+  const taskInputBytes = new Array<number>(tasks).fill(5_000_000);
+  return { taskCount: tasks, taskInputBytes, profile: { workGhzSeconds, outputBytes: 0 } };
+}
+
+function cpu(tasks: number, workGhzSeconds = 60): Partial<JobTemplate> {
+  return { taskCount: tasks, profile: { workGhzSeconds, outputBytes: 0 } };
+}
+
+/** Both jobs wait when the first plan is asked for. */
+function withBoth(): CoreHarness {
+  const core = twoSites();
+  core.submit('data', data(200));
+  core.submit('cpu', cpu(200));
+  answer(core);
+  core.wait(planEveryMs);
+  answer(core);
+  return core;
+}
+
+function placed(core: CoreHarness): readonly string[] {
+  return core.take('grant').map((grant) => `${grant.jobId} ${grant.nodeId}`);
+}
+
+describe('a plan', () => {
+  it('is asked for at once, and the first one is waited for', () => {
+    const core = twoSites();
+    core.submit('data', data(100));
+    expect(placed(core)).toEqual([]);
+    expect(core.view.explain(jobId('data'), null)?.summary).toContain('is being solved');
+    expect(answer(core)).toBe(1);
+    expect(placed(core).length).toBeGreaterThan(0);
+  });
+
+  it('is not waited for long: the balance rule places instead', () => {
+    const core = twoSites();
+    core.submit('cpu', cpu(100));
+    core.wait(planEveryMs);
+    core.wait(1_000);
+    expect(placed(core).length).toBeGreaterThan(0);
+    // Nobody answered: it is asked for again.
+    core.take('solvePlan');
+    core.wait(planPatienceMs);
+    expect(core.take('solvePlan')).toHaveLength(1);
+  });
+
+  it('that could not be solved leaves the balance rule', () => {
+    const core = twoSites();
+    core.submit('cpu', cpu(100));
+    const [asked] = core.take('solvePlan');
+    core.give({ kind: 'planFailed', planId: asked?.planId ?? -1 });
+    expect(placed(core).length).toBeGreaterThan(0);
+    expect(core.state.plan).toBeNull();
+  });
+
+  it('that is older than the last one asked for counts for nothing', () => {
+    const core = twoSites();
+    core.submit('cpu', cpu(100));
+    const [asked] = core.take('solvePlan');
+    if (asked === undefined) throw new Error('no plan was asked for');
+    core.wait(planPatienceMs);
+    core.give({ kind: 'planSolved', planId: asked.planId, solution: solve(asked.program) });
+    expect(core.state.plan).toBeNull();
+    answer(core);
+    expect(core.state.plan).not.toBeNull();
+  });
+
+  it('is asked for again only when the backlog or the rates have changed by a twentieth', () => {
+    const core = withBoth();
+    const [held] = core.take('grant');
+    expect(held).toBeDefined();
+    for (let look = 0; look < 5; look += 1) core.wait(planEveryMs);
+    expect(core.take('solvePlan')).toHaveLength(0);
+    core.setSite('fat', 100e6 * (1 + 1.5 * planDrift));
+    core.wait(planEveryMs);
+    expect(answer(core)).toBe(1);
+  });
+
+  it('is soft: a restart from a snapshot has none, and asks for one', () => {
+    const core = withBoth();
+    core.state = stateOf(imageOf(core.state));
+    expect(core.state.plan).toBeNull();
+    for (const { nodeId, leases } of core.state.nodes) core.speak(nodeId, { held: [...leases] });
+    core.wait(planEveryMs);
+    expect(core.take('solvePlan')).toHaveLength(1);
+  });
+});
+
+describe('ratio', () => {
+  it('gives the thin line what needs no bytes, and the fat one the rest', () => {
+    const core = withBoth();
+    const all = [...placed(core)];
+    for (let round = 0; round < 12; round += 1) {
+      for (const node of core.state.nodes) {
+        for (const leaseId of [...node.leases].slice(0, 4)) {
+          core.nowMs += 10_000;
+          core.end(node.nodeId, leaseId, 'succeeded');
+          answer(core);
+        }
+      }
+      all.push(...placed(core));
+    }
+    const count = (what: string): number => all.filter((each) => each === what).length;
+    expect(count('data pi at thin')).toBeLessThan(4);
+    expect(count('cpu pi at thin')).toBeGreaterThan(40);
+    expect(count('data pi at fat')).toBeGreaterThan(40);
+  });
+
+  it('says what binds the sites, their ratio and the intensity of the task', () => {
+    const core = withBoth();
+    const atFat = core.state.nodes[1]?.number;
+    const task = [...core.state.leases.values()].find(
+      (lease) => lease.jobNumber === 0 && lease.nodeNumber === atFat,
+    );
+    const text = core.view.task(jobId('data'), task?.taskIndex ?? -1)?.placement;
+    expect(text).toMatch(
+      /furthest behind its share in the plan .* where CPU is scarcest: the site has 0\.021 Gbit\/s down for each GHz, the task needs 0\.00067 Gbit\/s/,
+    );
+  });
+
+  it('says to a job that waits that the plan gives it to other sites', () => {
+    const core = twoSites();
+    core.submit('data', data(200));
+    core.submit('cpu', cpu(200));
+    answer(core);
+    core.wait(planEveryMs);
+    answer(core);
+    for (const leaseId of [...(core.state.nodes[0]?.leases ?? [])]) {
+      core.end('pi at thin', leaseId, 'succeeded');
+    }
+    const refusals = core.view.explain(jobId('data'), null)?.refusals.map(({ code }) => code);
+    expect(refusals).toContain('busy');
+  });
+
+  it('leaves a slow slot idle rather than let it end after everything else', () => {
+    const core = new CoreHarness();
+    core.policy = ratio();
+    core.setSite('home', 100e6);
+    core.node('slow', 'home', { ...pi3, slots: 1, speedGhz: 0.1 });
+    core.node('fast', 'home', { ...pi3, slots: 4, speedGhz: 1.2 });
+    core.submit('tail', cpu(6, 120));
+    answer(core);
+    core.wait(planEveryMs);
+    answer(core);
+    // The fast one has done all six in 200 s; the slow one would take 1,200 for one.
+    expect(placed(core)).toEqual(new Array<string>(6).fill('tail fast'));
+  });
+});
