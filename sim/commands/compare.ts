@@ -1,16 +1,12 @@
 // `compare`: several policies on the same worlds. What counts is the difference on each world, since
 // worlds differ more than policies do.
 
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import process from 'node:process';
 import { comparisonOf } from '../report/comparison.ts';
-import type { Comparison } from '../report/comparison.ts';
-import type { Interval } from '../report/statistics.ts';
 import { choosePolicy } from '../run/choose-policy.ts';
 import { InputError, readScenario } from '../scenario/read.ts';
 import { ProgressLine } from './progress-line.ts';
 import { RunPool } from './run-pool.ts';
+import { show } from './show-comparison.ts';
 
 export interface CompareOptions {
   readonly policies: readonly string[];
@@ -32,50 +28,12 @@ export async function compare(scenario: string, options: CompareOptions): Promis
   );
   const line = new ProgressLine();
   const pool = new RunPool(workers);
-  const summaries = await pool.run(wanted, (done) => {
-    line.say(`${done} of ${wanted.length} runs`);
+  const summaries = await pool.run(wanted, {
+    onDone: (done) => line.say(`${done} of ${wanted.length} runs`),
+    onStuck: (_, error) => {
+      throw error;
+    },
   });
   line.end();
-  const comparison = comparisonOf(name, policies, summaries);
-  process.stdout.write(`${textOf(comparison)}\n`);
-  if (out === undefined) return;
-  mkdirSync(out, { recursive: true });
-  writeFileSync(join(out, 'compare.json'), `${JSON.stringify(comparison, null, 2)}\n`);
-  writeFileSync(join(out, 'compare.csv'), tableOf(comparison));
-  process.stdout.write(`${out}: compare.json, compare.csv\n`);
-}
-
-function textOf({ scenario, seeds, policies, runs }: Comparison): string {
-  const [first] = policies;
-  const load = runs.reduce((sum, run) => sum + run.load, 0) / runs.length;
-  const rows = policies.map(({ policy, makespanOverBound, longerThanFirst }) => [
-    policy,
-    intervalText(makespanOverBound, 1, 3),
-    longerThanFirst === null ? '' : `${intervalText(longerThanFirst, 100, 1)} %`,
-  ]);
-  const head = ['policy', 'makespan ÷ bound', `longer than ${first?.policy}`];
-  const lines = [head, ...rows].map((row) =>
-    row
-      .map((text) => text.padEnd(22))
-      .join('')
-      .trimEnd(),
-  );
-  const what = `${scenario}, ${seeds} seeds, load ${load.toFixed(1)}; means ± 95 % intervals, differences in pairs`;
-  return [what, ...lines].join('\n');
-}
-
-function intervalText({ mean, half }: Interval, factor: number, digits: number): string {
-  const text = (value: number): string => (factor * value).toFixed(digits);
-  return half === null ? text(mean) : `${text(mean)} ± ${text(half)}`;
-}
-
-function tableOf({ runs }: Comparison): string {
-  const columns = ['policy', 'seed', 'makespan_s', 'bound_s', 'makespan_over_bound', 'load'];
-  const more = ['cpu_use', 'down_use', 'up_use', 'wait_p50_s', 'wait_p99_s', 'wasted_ghz_s'];
-  const rows = runs.map((run) => [
-    ...[run.policy, run.seed, run.makespanSeconds, run.bound.seconds, run.makespanOverBound],
-    ...[run.load, run.cpuUse, run.downUse, run.upUse, run.waitSeconds.p50, run.waitSeconds.p99],
-    run.wastedGhzSeconds,
-  ]);
-  return [[...columns, ...more], ...rows].map((row) => `${row.join(',')}\n`).join('');
+  show(comparisonOf(name, policies, summaries), out);
 }

@@ -10,7 +10,13 @@ import type { Wanted } from '../run/simulate.ts';
 /** What a worker answers. */
 export type Answer =
   | { readonly kind: 'done'; readonly summary: Summary }
-  | { readonly kind: 'failed'; readonly why: string };
+  | { readonly kind: 'failed'; readonly why: string; readonly isStuck: boolean };
+
+export interface Watch {
+  readonly onDone: (done: number) => void;
+  /** A policy has left tasks undone; what this throws ends all. */
+  readonly onStuck: (wanted: Wanted, error: CheckFailed) => void;
+}
 
 export class RunPool {
   readonly #workers: number;
@@ -19,11 +25,8 @@ export class RunPool {
     this.#workers = workers;
   }
 
-  /** In the order in which they are wanted. The first that fails ends all. */
-  async run(
-    wanted: readonly Wanted[],
-    onDone: (done: number) => void,
-  ): Promise<readonly Summary[]> {
+  /** In the order in which they are wanted, but those that got stuck. Any other failure ends all. */
+  async run(wanted: readonly Wanted[], watch: Watch): Promise<readonly Summary[]> {
     const summaries = new Array<Summary | undefined>(wanted.length).fill(undefined);
     let next = 0;
     let done = 0;
@@ -34,9 +37,13 @@ export class RunPool {
         const want = wanted[place];
         if (want === undefined) return;
         next += 1;
-        summaries[place] = await ask(child, want);
+        summaries[place] = await ask(child, want).catch((error: unknown) => {
+          if (!(error instanceof CheckFailed) || !error.isStuck) throw error;
+          watch.onStuck(want, error);
+          return undefined;
+        });
         done += 1;
-        onDone(done);
+        watch.onDone(done);
       }
     };
     try {
@@ -64,7 +71,7 @@ function ask(child: ChildProcess, wanted: Wanted): Promise<Summary> {
     child.once('message', (answer: Answer) => {
       child.removeListener('exit', onExit);
       if (answer.kind === 'done') resolve(answer.summary);
-      else reject(new CheckFailed(answer.why));
+      else reject(new CheckFailed(answer.why, { isStuck: answer.isStuck }));
     });
     child.send(wanted);
   });

@@ -1,6 +1,7 @@
 // A process of the pool: runs what it is told, one run at a time, until its parent goes.
 
 import process from 'node:process';
+import { CheckFailed } from '../run/checks.ts';
 import type { Wanted } from '../run/simulate.ts';
 import { simulate } from '../run/simulate.ts';
 import type { Answer } from './run-pool.ts';
@@ -15,6 +16,8 @@ async function answer(wanted: Wanted): Promise<Answer> {
     const { summary } = await simulate(wanted, () => undefined);
     return { kind: 'done', summary };
   } catch (error) {
-    return { kind: 'failed', why: error instanceof Error ? error.message : String(error) };
+    const isStuck = error instanceof CheckFailed && error.isStuck;
+    const why = error instanceof Error ? error.message : String(error);
+    return { kind: 'failed', why, isStuck };
   }
 }

@@ -9,6 +9,7 @@ import { InputError } from '../scenario/read.ts';
 import { compare } from './compare.ts';
 import { list } from './list.ts';
 import { run } from './run.ts';
+import { sweep } from './sweep.ts';
 
 export function addScenarioCommands(program: Command): void {
   program
@@ -32,11 +33,20 @@ export function addScenarioCommands(program: Command): void {
     .option('--workers <count>', 'processes at a time', wholeNumber, 1)
     .option('--out <folder>', 'for compare.json and compare.csv')
     .action(told(compare));
+  program
+    .command('sweep')
+    .description('a policy at each value of its parameter, and the best of them')
+    .argument('<scenario>', 'a name of `list`, or a file that ends in .yaml')
+    .requiredOption('--policy <policy>', 'one that has a parameter, by `list`')
+    .option('--seeds <count>', 'worlds, of the seeds 1, 2, …', wholeNumber, 5)
+    .option('--workers <count>', 'processes at a time', wholeNumber, 1)
+    .option('--out <folder>', 'for compare.json and compare.csv')
+    .action(told(sweep));
 }
 
 /** What is wrong with the input is told without a stack. */
 function told<Options>(
-  command: (scenario: string, options: Options) => Promise<void>,
+  command: (scenario: string, options: Options) => Promise<unknown>,
 ): (scenario: string, options: Options) => Promise<void> {
   return async (scenario, options) => {
     try {

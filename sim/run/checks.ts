@@ -16,6 +16,13 @@ import type { Direction, Transfers } from './transfers.ts';
 /** A rule was broken: by the policy, the scheduler or the simulator itself. */
 export class CheckFailed extends Error {
   override readonly name = 'CheckFailed';
+  /** Tasks are left that the policy places nowhere. */
+  readonly isStuck: boolean;
+
+  constructor(message: string, options: ErrorOptions & { readonly isStuck?: boolean } = {}) {
+    super(message, options);
+    this.isStuck = options.isStuck ?? false;
+  }
 }
 
 const succeeded = taskStates.indexOf('succeeded');
@@ -90,7 +97,8 @@ export class Checks {
 
   /** Nothing more will happen. */
   stuck(): never {
-    fail(`progress: nothing happens any more, and ${this.#left} tasks have no result`);
+    const what = `progress: nothing happens any more, and ${this.#left} tasks have no result`;
+    throw new CheckFailed(what, { isStuck: true });
   }
 
   /** The run is over. */

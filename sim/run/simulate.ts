@@ -48,6 +48,7 @@ export async function simulate(
     const where = `scenario ${read.name}, policy ${policy}, seed ${seed}`;
     const at = `after ${Math.round(run.progress.nowMs / 1000)} s of simulated time`;
     const what = cause instanceof Error ? cause.message : String(cause);
-    throw new CheckFailed(`${where}, ${at}: ${what}`, { cause });
+    const isStuck = cause instanceof CheckFailed && cause.isStuck;
+    throw new CheckFailed(`${where}, ${at}: ${what}`, { cause, isStuck });
   }
 }

@@ -59,6 +59,13 @@ describe('scenarios', () => {
     expect(JSON.parse(text('compare.json')).runs[5]).toEqual(summary);
   });
 
+  it('sweeps a parameter, and tells which of its values leave tasks undone', () => {
+    const { status, stdout } = sim('sweep', tiny, '--policy', 'down-filter', '--seeds', '2');
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/^down-filter=30 +\d\.\d{3}/m);
+    expect(stdout).toContain('\nleaves tasks undone: down-filter=1\nbest: down-filter=');
+  });
+
   it('says what went wrong in a process, without a stack', () => {
     const broken = 'test/fixtures/scenarios/throws.ts';
     const { status, stderr } = sim('compare', tiny, '--policies', `fifo,${broken}`);

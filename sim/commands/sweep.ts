@@ -1,0 +1,48 @@
+// `sweep`: one policy at each value of its parameter, so that a peer is held against at its best.
+
+import process from 'node:process';
+import { policyMakers } from '../../scheduler/core/index.ts';
+import { comparisonOf } from '../report/comparison.ts';
+import { InputError, readScenario } from '../scenario/read.ts';
+import type { CompareOptions } from './compare.ts';
+import { ProgressLine } from './progress-line.ts';
+import { RunPool } from './run-pool.ts';
+import { show } from './show-comparison.ts';
+
+export interface SweepOptions extends Omit<CompareOptions, 'policies'> {
+  readonly policy: string;
+}
+
+export async function sweep(scenario: string, options: SweepOptions): Promise<void> {
+  const { name } = readScenario(scenario);
+  const policies = valuesOf(options.policy).map((value) => `${options.policy}=${value}`);
+  const wanted = Array.from({ length: options.seeds }, (_, at) => at + 1).flatMap((seed) =>
+    policies.map((policy) => ({ scenario, policy, seed })),
+  );
+  const line = new ProgressLine();
+  const stuck = new Set<string>();
+  const runs = await new RunPool(options.workers).run(wanted, {
+    onDone: (done) => line.say(`${done} of ${wanted.length} runs`),
+    onStuck: ({ policy }) => stuck.add(policy),
+  });
+  line.end();
+  const able = policies.filter((policy) => !stuck.has(policy));
+  const ended = runs.filter(({ policy }) => able.includes(policy));
+  const comparison = comparisonOf(name, able, ended);
+  if (able.length > 0) show(comparison, options.out);
+  if (stuck.size > 0) process.stdout.write(`leaves tasks undone: ${[...stuck].join(', ')}\n`);
+  const means = comparison.policies.map((each) => each.makespanOverBound.mean);
+  const best = comparison.policies[means.indexOf(Math.min(...means))];
+  if (best === undefined) return;
+  const ratio = best.makespanOverBound.mean.toFixed(3);
+  process.stdout.write(`best: ${best.policy}, makespan ÷ bound ${ratio}\n`);
+}
+
+/** What the policy's source leaves to whoever uses it. */
+function valuesOf(policy: string): readonly number[] {
+  const values = policyMakers.get(policy)?.parameter?.values;
+  if (values !== undefined) return values;
+  const known = [...policyMakers].filter(([, { parameter }]) => parameter !== null);
+  const names = known.map(([name]) => name).join(', ');
+  throw new InputError(`The policy "${policy}" has no parameter to sweep: name one of ${names}.`);
+}
