@@ -105,7 +105,7 @@ class Agent {
     this.#time = new RunningTime(state.file('running-ms'));
     this.#blobs = new BlobClient({ folder: folders.blobs, url, ca, rateOf: () => owner.rate() });
     this.#bundles = new Bundles(folders.bundles);
-    this.#cache = new Cache([folders.blobs, folders.bundles]);
+    this.#cache = new Cache([folders.blobs, folders.bundles, state.file('checkpoints')]);
     const instanceId = randomBytes(8).toString('base64url');
     const post = (command: Command): void => this.#loop.post(command);
     this.#bus = new NodeBus({ identity, natsSeed: keys.natsSeed, instanceId, post, log });

@@ -125,6 +125,7 @@ export class Edge implements EffectSink {
     await sandbox.stage({
       ...{ leaseId, command, environment, isRootFileSystem, maxProcesses, workPath },
       bundlePath: bundles.folderOf(lease.bundle.sha256),
+      checkpointPath: lease.keepsCheckpoint ? sandbox.checkpointOf(lease) : null,
       timeoutMs: lease.timeoutMs,
       memoryBytes: lease.memoryBytes,
       diskBytes: lease.diskBytes,

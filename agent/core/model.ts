@@ -26,6 +26,8 @@ export interface Lease {
   readonly memoryBytes: number;
   readonly diskBytes: number;
   readonly uploadCapability: string;
+  /** Whether its checkpoint folder is kept for the next attempt here. */
+  readonly keepsCheckpoint: boolean;
 }
 
 export type EndCode =

@@ -117,6 +117,7 @@ class SpecCheck {
       retries: this.#retries(spec.retries),
       lostAfterMs: this.#between('lostAfter', spec.lostAfter, ranges.lostAfter),
       priority: this.#priority(spec.priority),
+      ...(spec.checkpoint && { keepsCheckpoint: true }),
       after: [],
       deadlineAt: null,
       service,

@@ -48,6 +48,7 @@ export function toSpec(template: JobTemplate): JobSpec {
     environment: { ...template.environment },
     lostAfter: formatQuantity(template.lostAfterMs, span),
     priority: template.priority,
+    checkpoint: template.keepsCheckpoint ?? false,
     after: [...template.after],
     deadline: template.deadlineAt === null ? '' : new Date(template.deadlineAt).toISOString(),
     service: service === null ? undefined : toService(service, template.taskCount),

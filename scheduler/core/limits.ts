@@ -67,6 +67,8 @@ export const jobsCounted = 16;
 export const leasesSkipped = 1_000_000_000;
 /** Work of a task whose profile nobody knows yet. */
 export const unknownWorkGhzSeconds = 60;
+/** Waiting tasks of a job among which one is looked for whose checkpoint lies on the node. */
+export const checkpointsLookedAt = 64;
 /** Finished tasks before their mean replaces that figure. */
 export const pilotTasks = 3;
 /** What a dead process had in flight arrives within this; a replaced instance that is heard later

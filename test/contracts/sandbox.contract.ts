@@ -22,6 +22,27 @@ export interface SandboxContract {
   readonly walls: readonly Wall[];
 }
 
+/** Fails twice, each time further than before, and then succeeds; another task finds nothing. */
+async function resume({ rig, backend }: SandboxContract, first: number): Promise<void> {
+  const step = 'cat checkpoint/steps; printf x >> checkpoint/steps; umask 077; exit';
+  const of = (taskIndex: number) => ({
+    checkpointPath: rig.sandbox.checkpointOf({ jobId: `resume-${backend}`, taskIndex }),
+    backend,
+  });
+  const run = async (leaseId: number, code: number, task = of(1)): Promise<string> => {
+    await rig.run(leaseId, `${step} ${code}`, task);
+    const said = rig.sandbox.logTail(leaseId);
+    await rig.sandbox.remove(leaseId);
+    return said;
+  };
+  expect(await run(first, 1)).toContain('No such file');
+  expect(await run(first + 1, 1)).toBe('x');
+  expect(await run(first + 2, 1, of(2))).toContain('No such file');
+  expect(await run(first + 3, 0)).toBe('xx');
+  // It has succeeded: nobody needs it any more.
+  expect(await run(first + 4, 1)).toContain('No such file');
+}
+
 /** Declares the suite for one back end. */
 export function sandboxContract(name: string, contract: SandboxContract): void {
   const { rig, backend } = contract;
@@ -51,6 +72,9 @@ export function sandboxContract(name: string, contract: SandboxContract): void {
         if (row.detail !== undefined) expect(exit.detail, log).toMatch(row.detail);
         await expectNothingLeft(rig, leaseId);
       });
+
+      test('finds what the attempt before left in its checkpoint folder', () =>
+        resume(contract, 90));
 
       test.each([
         ['starts', 80],

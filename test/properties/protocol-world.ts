@@ -255,6 +255,7 @@ export function leaseOf({ leaseId, jobId: id, taskIndex }: LeaseIds): Lease {
     environment: {},
     bundle: { ...blob, sizeBytes: 0 },
     isRootFileSystem: false,
+    keepsCheckpoint: false,
     inputs: [{ ...blob, path: 'in' }],
     outputs: [],
     timeoutMs: 1,

@@ -1,4 +1,4 @@
-// The space that blobs and unpacked bundles take on the node: what was used longest ago goes first,
+// The space that blobs, unpacked bundles and checkpoints take on the node: what was used longest ago goes first,
 // what a task needs stays.
 
 import { readdir, rm, stat } from 'node:fs/promises';
@@ -13,8 +13,8 @@ interface Item {
 
 export class Cache {
   readonly #folders: readonly string[];
-  /** Folders never change: they are counted once. */
-  readonly #sizes = new Map<string, number>();
+  /** By path and time: folders don't change where they are, but a checkpoint may come again. */
+  readonly #sizes = new Map<string, { readonly mtimeMs: number; readonly sizeBytes: number }>();
 
   constructor(folders: readonly string[]) {
     this.#folders = folders;
@@ -39,16 +39,18 @@ export class Cache {
       const path = join(folder, name);
       const found = await stat(path).catch(() => null);
       if (found === null) continue;
-      const sizeBytes = found.isDirectory() ? this.#sizeOf(path) : found.size;
+      const sizeBytes = found.isDirectory() ? this.#sizeOf(path, found.mtimeMs) : found.size;
       items.push({ path, sizeBytes, usedMs: found.mtimeMs });
     }
     return items;
   }
 
-  #sizeOf(folder: string): number {
-    const known = this.#sizes.get(folder) ?? diskUse(folder);
-    this.#sizes.set(folder, known);
-    return known;
+  #sizeOf(path: string, mtimeMs: number): number {
+    const known = this.#sizes.get(path);
+    if (known?.mtimeMs === mtimeMs) return known.sizeBytes;
+    const sizeBytes = diskUse(path);
+    this.#sizes.set(path, { mtimeMs, sizeBytes });
+    return sizeBytes;
   }
 }
 

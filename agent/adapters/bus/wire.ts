@@ -129,6 +129,7 @@ function toLease(grant: LeaseGrant): Lease | null {
     memoryBytes: grant.memoryBytes,
     diskBytes: grant.diskBytes,
     uploadCapability: grant.uploadCapability,
+    keepsCheckpoint: grant.checkpoint,
   };
 }
 

@@ -23,6 +23,8 @@ export interface AttemptSpec {
   readonly bundlePath: string;
   readonly isRootFileSystem: boolean;
   readonly workPath: string;
+  /** Where its checkpoint lies between attempts; null: it keeps none. */
+  readonly checkpointPath: string | null;
   readonly timeoutMs: number;
   readonly memoryBytes: number;
   readonly diskBytes: number;
@@ -76,8 +78,8 @@ export function readSpec(attemptFolder: string): AttemptSpec {
         'the folder can be removed',
     );
   }
-  // Written by stageAttempt of this same program: whole or absent.
-  return value as unknown as AttemptSpec;
+  // Written by stageAttempt of this program, whole or absent; a version before knew no checkpoints.
+  return { checkpointPath: null, ...value } as unknown as AttemptSpec;
 }
 
 /** How the attempt ended, or null while it has not (or never will: its shim vanished). */

@@ -7,6 +7,7 @@ import { rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Exit } from '../../core/index.ts';
 import { attemptFiles, findShim, readExit, SandboxError, type StopReason } from './attempt-spec.ts';
+import { checkpointOf, keepCheckpoint } from './checkpoint.ts';
 import { writeCpuPercent } from './cpu-brake.ts';
 import { testAbilities, type Abilities } from './self-test.ts';
 import { discard, settle } from './settle.ts';
@@ -31,6 +32,7 @@ const adoptedPollMs = 500;
 
 export class Sandbox {
   readonly #attempts: string;
+  readonly #checkpoints: string;
   readonly #allowUnsandboxed: boolean;
   readonly #shimCommand: readonly string[];
   readonly #errorsFile: string;
@@ -43,6 +45,7 @@ export class Sandbox {
   constructor(options: SandboxOptions) {
     const state = resolve(options.stateFolder);
     this.#attempts = join(state, 'attempts');
+    this.#checkpoints = join(state, 'checkpoints');
     this.#allowUnsandboxed = options.allowUnsandboxed ?? false;
     this.#shimCommand = options.shimCommand ?? [
       process.execPath,
@@ -51,6 +54,7 @@ export class Sandbox {
       'shim',
     ];
     mkdirSync(this.#attempts, { recursive: true });
+    mkdirSync(this.#checkpoints, { recursive: true, mode: 0o700 });
     this.#errorsFile = join(this.#attempts, 'shim.err');
     writeFileSync(this.#errorsFile, '', { mode: 0o600 });
     for (const folder of [state, this.#attempts]) {
@@ -72,6 +76,11 @@ export class Sandbox {
   /** Folder of an attempt; its `work/` may be filled with inputs before stage(). */
   folderOf(leaseId: number): string {
     return join(this.#attempts, String(leaseId));
+  }
+
+  /** Where the checkpoint of a task lies between its attempts. */
+  checkpointOf(task: { readonly jobId: string; readonly taskIndex: number }): string {
+    return checkpointOf(this.#checkpoints, task);
   }
 
   /**
@@ -176,6 +185,7 @@ export class Sandbox {
   async remove(leaseId: number): Promise<void> {
     this.#staged.delete(leaseId);
     this.#keepShim();
+    keepCheckpoint(this.folderOf(leaseId));
     await rm(this.folderOf(leaseId), { recursive: true, force: true, maxRetries: 3 });
   }
 

@@ -79,6 +79,7 @@ async function tryBackend(parent: string, backend: Backend): Promise<string | nu
     environment: {},
     bundlePath,
     isRootFileSystem: false,
+    checkpointPath: null,
     workPath,
     timeoutMs: 10_000,
     memoryBytes: 64 << 20,

@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path';
 import type { Exit } from '../../core/index.ts';
 import { writeDurably } from '../state/durable.ts';
 import { attemptFiles, attemptMark, readExit } from './attempt-spec.ts';
+import { keepCheckpoint } from './checkpoint.ts';
 import { CgroupV1 } from './cgroup-v1.ts';
 import { leftoversOf, signalAll } from './task-processes.ts';
 
@@ -14,10 +15,15 @@ import { leftoversOf, signalAll } from './task-processes.ts';
 const rounds = 50;
 const roundMs = 10;
 
-/** The end of an attempt whose shim is gone; without exit.json its remains are ended as `lost`. */
+/** The end of an attempt whose shim is gone; without exit.json its remains are ended as `lost`. Its
+ * checkpoint is laid aside. */
 export async function settle(folder: string): Promise<Exit> {
-  const exit = readExit(folder);
-  if (exit !== null) return exit;
+  const exit = readExit(folder) ?? (await endRemains(folder));
+  keepCheckpoint(folder);
+  return exit;
+}
+
+async function endRemains(folder: string): Promise<Exit> {
   const cgroup = new CgroupV1(attemptMark(folder));
   for (let round = 0; round < rounds; round += 1) {
     const left = leftoversOf(folder);
@@ -43,6 +49,7 @@ export async function discard(folder: string): Promise<boolean> {
     await rename(aside, folder);
     return false;
   }
+  keepCheckpoint(aside);
   await rm(aside, { recursive: true, force: true });
   return true;
 }

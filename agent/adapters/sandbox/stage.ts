@@ -4,6 +4,7 @@ import { chmodSync, chownSync, lchownSync, mkdirSync, readdirSync, writeFileSync
 import { join } from 'node:path';
 import { attemptFiles, SandboxError, type AttemptSpec, type Backend } from './attempt-spec.ts';
 import { writeDurably } from '../state/durable.ts';
+import { takeCheckpoint } from './checkpoint.ts';
 import { canChangeUser, taskUid } from './task-user.ts';
 
 /** What a caller asks for; the back end is the sandbox's own finding. */
@@ -25,9 +26,12 @@ export function stageAttempt(folder: string, request: StartRequest, backend: Bac
       mkdirSync(join(request.bundlePath, name), { recursive: true });
     }
   }
+  const spec: AttemptSpec = { ...request, backend };
+  // Before anything is taken: what was taken must be known to be given back.
+  writeDurably(join(folder, attemptFiles.spec), JSON.stringify(spec));
+  takeCheckpoint(spec);
   chmodSync(request.workPath, 0o700);
   if (canChangeUser) giveTo(request.workPath, uid);
-  writeDurably(join(folder, attemptFiles.spec), JSON.stringify({ ...request, backend }));
 }
 
 function giveTo(path: string, uid: number): void {

@@ -93,6 +93,7 @@ export class LeaseComposer {
       isRootFileSystem: bundle.isRootFileSystem,
       inputs,
       outputs: template.outputs.map(render),
+      checkpoint: template.keepsCheckpoint ?? false,
       timeoutMs: template.timeoutMs,
       memoryBytes: template.memoryBytes,
       diskBytes: template.diskBytes,

@@ -48,6 +48,8 @@ export interface JobTemplate {
   readonly lostAfterMs: number;
   /** Among the jobs of one researcher, the higher goes first. */
   readonly priority: number;
+  /** Whether a node keeps what an attempt left in its checkpoint folder; absent: it does not. */
+  readonly keepsCheckpoint?: boolean;
   /** Jobs that must have succeeded before its tasks start. */
   readonly after: readonly JobId[];
   /** When it should have ended; null: whenever. */

@@ -5,6 +5,7 @@ import { taskState } from '../columns.ts';
 import type { Effect } from '../effects.ts';
 import type { Fact } from '../facts.ts';
 import { placesOf, siteOf, slotLeases } from '../leases.ts';
+import { checkpointsLookedAt } from '../limits.ts';
 import type { Instant } from '../model/ids.ts';
 import { leaseId } from '../model/ids.ts';
 import { Turns } from '../queue/turns.ts';
@@ -54,6 +55,8 @@ export class Round implements RoundView {
   readonly #taken = new Map<number, number>();
   /** Leases by place in the plan. */
   readonly #planned = new Map<number, number>();
+  /** Tasks given away beyond their job's cursor. */
+  readonly #ahead = new Set<string>();
   #drawn = 0;
 
   constructor(state: State, { now, policy }: { readonly now: Instant; readonly policy: Policy }) {
@@ -123,7 +126,7 @@ export class Round implements RoundView {
   }
 
   option(job: JobRecord, node: NodeRecord): Option | null {
-    const taskIndex = this.nextTask(job);
+    const taskIndex = this.#taskFor(node, job);
     if (taskIndex === null || this.refuse(job, node) !== null) return null;
     const option = this.optionOf(job, taskIndex, node);
     return this.hold(option) === null ? option : null;
@@ -198,7 +201,8 @@ export class Round implements RoundView {
     gifts.memoryBytes += job.template.memoryBytes;
     this.#nodes.set(node.number, gifts);
     this.#freeIn.delete(node.number);
-    this.#cursors.set(job.number, taskIndex + 1);
+    if (taskIndex === this.nextTask(job)) this.#cursors.set(job.number, taskIndex + 1);
+    else this.#ahead.add(`${job.number} ${taskIndex}`);
     this.#taken.set(job.number, (this.#taken.get(job.number) ?? 0) + 1);
   }
 
@@ -212,9 +216,25 @@ export class Round implements RoundView {
   nextTask(job: JobRecord): number | null {
     if ((this.#taken.get(job.number) ?? 0) >= job.waiting) return null;
     let index = this.#cursors.get(job.number) ?? job.cursor;
-    while (index < job.template.taskCount && taskState(job.tasks, index) !== 'waiting') index += 1;
+    while (index < job.template.taskCount && !this.#isThere(job, index)) index += 1;
     this.#cursors.set(job.number, index);
     return index < job.template.taskCount ? index : null;
+  }
+
+  /** Of the first few waiting tasks one whose checkpoint lies on the node; else the first. */
+  #taskFor(node: NodeRecord, job: JobRecord): number | null {
+    const first = this.nextTask(job);
+    if (first === null || job.template.keepsCheckpoint !== true) return first;
+    const end = Math.min(first + checkpointsLookedAt, job.template.taskCount);
+    for (let index = first; index < end; index += 1) {
+      if (job.tasks.node[index] === node.number && this.#isThere(job, index)) return index;
+    }
+    return first;
+  }
+
+  #isThere(job: JobRecord, index: number): boolean {
+    if (taskState(job.tasks, index) !== 'waiting') return false;
+    return this.#ahead.size === 0 || !this.#ahead.has(`${job.number} ${index}`);
   }
 }
 

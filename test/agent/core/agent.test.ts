@@ -13,7 +13,14 @@ const result = { sha256: 'ab', sizeBytes: 100_000 };
 function lease(leaseId: number, more: Partial<Lease> = {}): Lease {
   return {
     ...{ leaseId, jobId: 'job', jobName: 'job', researcher: 'ada', taskIndex: 0 },
-    ...{ command: ['true'], environment: {}, isRootFileSystem: false, inputs: [], outputs: [] },
+    ...{
+      command: ['true'],
+      environment: {},
+      isRootFileSystem: false,
+      keepsCheckpoint: false,
+      inputs: [],
+      outputs: [],
+    },
     bundle: { sha256: 'b', sizeBytes: 10, capability: '' },
     ...{ timeoutMs: 1, memoryBytes: 100, diskBytes: 1, uploadCapability: '' },
     ...more,

@@ -14,7 +14,14 @@ const exit = { code: 'succeeded' as const, exitCode: 0, cpuMs: 1, wallMs: 1, det
 function lease(leaseId: number): Lease {
   return {
     ...{ leaseId, jobId: 'j', jobName: 'j', researcher: 'ada', taskIndex: leaseId },
-    ...{ command: ['true'], environment: {}, isRootFileSystem: false, inputs: [], outputs: [] },
+    ...{
+      command: ['true'],
+      environment: {},
+      isRootFileSystem: false,
+      keepsCheckpoint: false,
+      inputs: [],
+      outputs: [],
+    },
     bundle: { sha256: '', sizeBytes: 0, capability: '' },
     ...{ timeoutMs: 1, memoryBytes: 1, diskBytes: 1, uploadCapability: '' },
   };

@@ -57,6 +57,7 @@ export class SandboxRig {
       environment: { GREETING: 'hello' },
       bundlePath: this.bundlePath,
       isRootFileSystem: false,
+      checkpointPath: null,
       workPath: join(this.sandbox.folderOf(leaseId), 'work'),
       timeoutMs: 20_000,
       memoryBytes: 64 << 20,

@@ -3,7 +3,7 @@
 import { expect, test } from 'vitest';
 import type { Decision } from '../../../scheduler/core/index.ts';
 import { imageOf, jobId, stateOf } from '../../../scheduler/core/index.ts';
-import { CoreHarness } from './harness.ts';
+import { CoreHarness, pi3 } from './harness.ts';
 
 /** Tasks 1 and 2 of three have failed for good. */
 function failed(): CoreHarness {
@@ -118,4 +118,26 @@ test('only a job that has ended is deleted, and then there is none', () => {
   expect(core.view.job(jobId('job'))).toBeUndefined();
   expect(core.state.taskCount).toBe(4);
   expect(remove('job')).toMatchObject({ code: 'not_found' });
+});
+
+test.each([
+  [true, ['0 one', '1 one', '2 two', '3 two']],
+  [undefined, ['0 one', '1 two', '2 one', '3 two']],
+])('a task with a checkpoint (%s) goes where it ran before', (keepsCheckpoint, wanted) => {
+  const core = new CoreHarness();
+  core.setSite('home', 100e6);
+  const oneSlot = { ...pi3, slots: 1 };
+  core.node('one', 'home', oneSlot);
+  core.submit('job', { taskCount: 4, retries: 0, ...(keepsCheckpoint && { keepsCheckpoint }) });
+  // The first node holds what it takes at a time; the second comes when the rest waits.
+  core.node('two', 'home', oneSlot);
+  const first = core.take('grant');
+  expect(first.map(({ nodeId }) => nodeId)).toEqual(['one', 'one', 'two', 'two']);
+  for (const { nodeId, leaseId } of first) core.end(nodeId, leaseId, 'exited');
+  core.wait(24 * 3_600_000);
+  for (const name of ['one', 'two']) core.speak(name, { held: [] });
+  core.take('grant');
+  retry(core);
+  const again = core.take('grant').map(({ taskIndex, nodeId }) => `${taskIndex} ${nodeId}`);
+  expect(again.toSorted()).toEqual(wanted);
 });

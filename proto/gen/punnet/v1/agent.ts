@@ -125,6 +125,8 @@ export interface LeaseGrant {
   /** Whose task this is, for the owner. */
   researcher: string;
   jobName: string;
+  /** The folder `checkpoint` in the work folder is kept for the task's next attempt on this node. */
+  checkpoint: boolean;
 }
 
 export interface LeaseGrant_EnvironmentEntry {
@@ -1022,6 +1024,7 @@ function createBaseLeaseGrant(): LeaseGrant {
     uploadCapability: "",
     researcher: "",
     jobName: "",
+    checkpoint: false,
   };
 }
 
@@ -1071,6 +1074,9 @@ export const LeaseGrant: MessageFns<LeaseGrant> = {
     }
     if (message.jobName !== "") {
       writer.uint32(122).string(message.jobName);
+    }
+    if (message.checkpoint !== false) {
+      writer.uint32(128).bool(message.checkpoint);
     }
     return writer;
   },
@@ -1211,6 +1217,14 @@ export const LeaseGrant: MessageFns<LeaseGrant> = {
             message.jobName = reader.string();
             continue;
           }
+          case 16: {
+            if (tag !== 128) {
+              break;
+            }
+
+            message.checkpoint = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1253,6 +1267,7 @@ export const LeaseGrant: MessageFns<LeaseGrant> = {
     message.uploadCapability = object.uploadCapability ?? "";
     message.researcher = object.researcher ?? "";
     message.jobName = object.jobName ?? "";
+    message.checkpoint = object.checkpoint ?? false;
     return message;
   },
 };

@@ -160,7 +160,14 @@ export interface JobSpec {
    * Makes the job a service. Its replicas have no outputs, and neither profile, timeout, retries,
    * `after` nor deadline.
    */
-  service: Service | undefined;
+  service:
+    | Service
+    | undefined;
+  /**
+   * Each task finds a folder `checkpoint` in its work folder. What an attempt that did not succeed left
+   * there, its next attempt on the same node finds again.
+   */
+  checkpoint: boolean;
 }
 
 export interface JobSpec_BundlesEntry {
@@ -395,6 +402,7 @@ function createBaseJobSpec(): JobSpec {
     after: [],
     deadline: "",
     service: undefined,
+    checkpoint: false,
   };
 }
 
@@ -450,6 +458,9 @@ export const JobSpec: MessageFns<JobSpec> = {
     }
     if (message.service !== undefined) {
       Service.encode(message.service, writer.uint32(138).fork()).join();
+    }
+    if (message.checkpoint !== false) {
+      writer.uint32(160).bool(message.checkpoint);
     }
     return writer;
   },
@@ -609,6 +620,14 @@ export const JobSpec: MessageFns<JobSpec> = {
             message.service = Service.decode(reader, reader.uint32());
             continue;
           }
+          case 20: {
+            if (tag !== 160) {
+              break;
+            }
+
+            message.checkpoint = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -665,6 +684,7 @@ export const JobSpec: MessageFns<JobSpec> = {
     message.service = (object.service !== undefined && object.service !== null)
       ? Service.fromPartial(object.service)
       : undefined;
+    message.checkpoint = object.checkpoint ?? false;
     return message;
   },
 };

@@ -1,0 +1,101 @@
+// A checkpoint goes from one attempt of a task to the next: from none that succeeded, to no other
+// task, and as nothing but a folder.
+
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, it } from 'vitest';
+import type { AttemptSpec } from '../../../agent/adapters/sandbox/attempt-spec.ts';
+import {
+  checkpointOf,
+  keepCheckpoint,
+  takeCheckpoint,
+} from '../../../agent/adapters/sandbox/checkpoint.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'punnet-checkpoint-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+let attempts = 0;
+
+/** An attempt of a task whose checkpoint folder the task has dealt with. */
+function attempt(task: string, deal: (checkpoint: string) => void = () => undefined) {
+  attempts += 1;
+  const own = join(folder, 'attempts', String(attempts));
+  const workPath = join(own, 'work');
+  mkdirSync(workPath, { recursive: true });
+  mkdirSync(join(folder, 'kept'), { recursive: true });
+  const checkpointPath = checkpointOf(join(folder, 'kept'), { jobId: task, taskIndex: 3 });
+  const spec = { leaseId: attempts, command: ['true'], workPath, checkpointPath };
+  writeFileSync(join(own, 'attempt.json'), JSON.stringify(spec));
+  const checkpoint = join(workPath, 'checkpoint');
+  takeCheckpoint(spec as unknown as AttemptSpec);
+  const found = existsSync(checkpoint) ? readdirSync(checkpoint) : [];
+  deal(checkpoint);
+  const end = (code: string | null): void => {
+    const exit = { code, exitCode: 1, cpuMs: 0, wallMs: 0, detail: '' };
+    if (code !== null) writeFileSync(join(own, 'exit.json'), JSON.stringify(exit));
+    keepCheckpoint(own);
+  };
+  return { found, end };
+}
+
+const leave =
+  (name: string) =>
+  (checkpoint: string): void =>
+    writeFileSync(join(checkpoint, name), 'state');
+
+it.each([
+  ['exited', ['a']],
+  ['timeout', ['a']],
+  ['lost', ['a']],
+  ['owner', ['a']],
+  ['cancelled', ['a']],
+  [null, ['a']],
+  ['succeeded', []],
+])('after an attempt that ended as %s the next one finds %j', (code, wanted) => {
+  const task = `ended-${String(code)}`;
+  attempt(task, leave('a')).end(code);
+  expect(attempt(task).found).toEqual(wanted);
+});
+
+it('finds what was left last, and nothing of another task', () => {
+  attempt('again', leave('a')).end('exited');
+  attempt('again', leave('b')).end('exited');
+  expect(attempt('other').found).toEqual([]);
+  expect(attempt('again').found).toEqual(['a', 'b']);
+});
+
+it.each([
+  ['a link out', (path: string) => symlinkSync('/etc', path)],
+  ['a file', (path: string) => writeFileSync(path, '')],
+  ['nothing', () => undefined],
+])('where the task put %s in its place the next one finds an empty folder', (name, put) => {
+  const task = name.replaceAll(' ', '-');
+  attempt(task, (path) => {
+    rmSync(path, { recursive: true });
+    put(path);
+  }).end('exited');
+  expect(attempt(task).found).toEqual([]);
+});
+
+it('is lost with no end of the agent between two steps', () => {
+  const first = attempt('killed', leave('a'));
+  first.end('exited');
+  first.end('exited');
+  expect(attempt('killed').found).toEqual(['a']);
+});
+
+it('is not kept for an attempt of the version before, which knew none', () => {
+  const own = join(folder, 'attempts/old');
+  mkdirSync(join(own, 'work/checkpoint'), { recursive: true });
+  writeFileSync(
+    join(own, 'attempt.json'),
+    JSON.stringify({ leaseId: 1, command: ['true'], workPath: join(own, 'work') }),
+  );
+  keepCheckpoint(own);
+  expect(readdirSync(join(own, 'work'))).toEqual(['checkpoint']);
+});
+
+it.each(['../x', 'a/b', '', '.'])('refuses the id %j of a job', (jobId) => {
+  expect(() => checkpointOf(folder, { jobId, taskIndex: 0 })).toThrow('no id of a job');
+});
