@@ -12,7 +12,7 @@ import { parseArgs } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { copyrightOf } from './deb-copyright.mjs';
 import { manPage } from './man-page.mjs';
-import { bundle, forNode20, protoFiles } from './bundle.mjs';
+import { bundle, forNode20, filesBeside } from './bundle.mjs';
 
 const name = 'punnet-scheduler';
 const share = 'usr/share/punnet';
@@ -22,7 +22,7 @@ const documents = `usr/share/doc/${name}`;
 /** Files as they are: where they come from, and where they go. */
 const copies = [
   // Bundles find these where the project and its packages have them: two folders up.
-  ...protoFiles.map(([from, to]) => [from, `${share}/${to}`]),
+  ...filesBeside.map(([from, to]) => [from, `${share}/${to}`]),
   [`deploy/debian/${name}.service`, `usr/lib/systemd/system/${name}.service`],
   [`deploy/debian/${name}.sysusers`, `usr/lib/sysusers.d/${name}.conf`],
   [`deploy/debian/${name}.default`, `etc/default/${name}`],
@@ -76,6 +76,7 @@ async function putPrograms(stage) {
   const entries = {
     'punnet-scheduler': 'scheduler/main.ts',
     'snapshot-worker': 'scheduler/adapters/journal/snapshot-worker.ts',
+    'solver-thread': 'scheduler/adapters/plan/solver-thread.ts',
     punnet: 'scheduler/cli/main.ts',
   };
   const inputs = new Set();

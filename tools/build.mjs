@@ -2,14 +2,19 @@
 // modules one by one would take. Types are checked by `npm run types`.
 
 import { chmodSync, cpSync, readFileSync, rmSync } from 'node:fs';
-import { bundle, forNode20, protoFiles } from './bundle.mjs';
+import { bundle, forNode20, filesBeside } from './bundle.mjs';
 
 rmSync('dist', { recursive: true, force: true });
-for (const [from, to] of protoFiles) cpSync(from, `dist/${to}`, { recursive: true });
+for (const [from, to] of filesBeside) cpSync(from, `dist/${to}`, { recursive: true });
 await bundle('scheduler/main.ts', 'dist/scheduler/bin/punnet-scheduler.cjs', forNode20);
 await bundle(
   'scheduler/adapters/journal/snapshot-worker.ts',
   'dist/scheduler/bin/snapshot-worker.cjs',
+  forNode20,
+);
+await bundle(
+  'scheduler/adapters/plan/solver-thread.ts',
+  'dist/scheduler/bin/solver-thread.cjs',
   forNode20,
 );
 await bundle('agent/main.ts', 'dist/punnet-agent.cjs', {

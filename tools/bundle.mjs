@@ -6,6 +6,8 @@ import { build } from 'esbuild';
 /** For programs that run on Node 20.15 (zlib's crc32), and tell an older one so. */
 export const forNode20 = {
   target: 'node20',
+  // Its ES module looks for its WebAssembly where the bundle was made.
+  alias: { highs: './node_modules/highs/build/highs.js' },
   define: { 'import.meta.url': 'ownUrl' },
   banner: {
     js: `const ownUrl = require('node:url').pathToFileURL(__filename).href;
@@ -18,8 +20,9 @@ if (major < 20 || (major === 20 && minor < 15)) {
   },
 };
 
-/** What the scheduler and its packages read from `../../proto`, seen from their bundle. */
-export const protoFiles = [
+/** What the scheduler and its packages read from `../../proto`, seen from their bundle, or beside it. */
+export const filesBeside = [
+  ['node_modules/highs/build/highs.wasm', 'scheduler/bin/highs.wasm'],
   ['proto/gen/descriptors.binpb', 'proto/gen/descriptors.binpb'],
   ['node_modules/@grpc/reflection/build/proto/grpc', 'proto/grpc'],
   ['node_modules/grpc-health-check/proto/health', 'proto/health'],

@@ -1,7 +1,7 @@
 // HiGHS, compiled to WebAssembly, as a solver of the plan's linear program. It is synchronous: a
 // scheduler that serves others calls it in a worker.
 
-import { createRequire } from 'node:module';
+import exported from 'highs';
 import type { LinearProgram, Solution } from '../../core/index.ts';
 
 /** The program has no solution, or none was found. */
@@ -12,8 +12,8 @@ export class SolverError extends Error {
 
 export type Solve = (program: LinearProgram) => Solution;
 
-// Its types are those of its CommonJS build; its ES build has another shape than they say.
-const { default: loadHighs } = createRequire(import.meta.url)('highs') as typeof import('highs');
+// Its types are those of CommonJS, in which the loader would be one level deeper than it is.
+const loadHighs = exported as unknown as typeof exported.default;
 
 export async function openHighs(): Promise<Solve> {
   const highs = await loadHighs();

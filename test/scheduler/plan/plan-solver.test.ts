@@ -53,6 +53,12 @@ it('solves one plan after another in one thread', async () => {
   }
 });
 
+it('solves from the bundle, with its WebAssembly beside it', async () => {
+  const answer = open(() => new Worker('./dist/scheduler/bin/solver-thread.cjs'));
+  solver?.solve({ kind: 'solvePlan', planId: 1, program });
+  expect(await answer()).toMatchObject({ kind: 'planSolved', planId: 1 });
+});
+
 it('says that a program has no solution, and solves the next one', async () => {
   const answer = open();
   solver?.solve({ kind: 'solvePlan', planId: 1, program: impossible });
