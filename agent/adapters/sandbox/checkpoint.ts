@@ -4,6 +4,7 @@
 import { existsSync, lstatSync, mkdirSync, renameSync, rmSync, utimesSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { type AttemptSpec, readExit, readSpec } from './attempt-spec.ts';
+import { diskUse } from './disk-use.ts';
 
 /** In the work folder. */
 const folderName = 'checkpoint';
@@ -32,11 +33,14 @@ export function takeCheckpoint({ workPath, checkpointPath }: AttemptSpec): void 
 export function keepCheckpoint(attemptFolder: string): void {
   const spec = specOf(attemptFolder);
   if (spec === null || readExit(attemptFolder)?.code === 'succeeded') return;
-  const { workPath, checkpointPath } = spec;
+  const { workPath, checkpointPath, diskBytes } = spec;
   // The whole attempt may lie aside itself.
   const left = join(attemptFolder, basename(workPath), folderName);
   // The task may have put anything in its place; a link would lead the next attempt elsewhere.
   if (checkpointPath === null || !isFolder(left)) return;
+  // One that fills the limit alone would end each next attempt; one that cannot be counted would
+  // make the owner's limit of the cache meaningless.
+  if (diskUse(left) > diskBytes) return;
   try {
     rmSync(checkpointPath, { recursive: true, force: true });
     renameSync(left, checkpointPath);

@@ -6,8 +6,12 @@ import { join } from 'node:path';
 /** Entries after which counting stops; a folder with more is over any limit. */
 export const maxEntries = 100_000;
 
+/** Linux takes 4,095; the rest is room for the folder to be moved to a longer path. */
+const maxPathBytes = 3_800;
+
 /**
- * Bytes on disk of everything below `folder`; Infinity when it holds over `maxEntries` entries.
+ * Bytes on disk of everything below `folder`; Infinity when it holds over `maxEntries` entries, or
+ * paths longer than the system takes: what lies there could be neither counted nor removed.
  * Files that were deleted but are still open are not seen: the free-space reserve catches those.
  */
 export function diskUse(folder: string): number {
@@ -20,6 +24,7 @@ export function diskUse(folder: string): number {
       entryCount += 1;
       if (entryCount > maxEntries) return Infinity;
       const full = join(path, name);
+      if (Buffer.byteLength(full) > maxPathBytes) return Infinity;
       const stat = statOf(full);
       if (stat === null) continue;
       const isLinked = stat.nlink > 1 && !stat.isDirectory();

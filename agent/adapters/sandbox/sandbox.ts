@@ -150,6 +150,7 @@ export class Sandbox {
     for (const name of readdirSync(this.#attempts)) {
       // What an agent that was killed had no time to remove.
       if (/^(unstarted|self-test)-/.test(name)) {
+        keepCheckpoint(join(this.#attempts, name));
         await rm(join(this.#attempts, name), { recursive: true, force: true });
       }
       if (!/^\d+$/.test(name)) continue;

@@ -12,6 +12,7 @@ import {
   keepCheckpoint,
   takeCheckpoint,
 } from '../../../agent/adapters/sandbox/checkpoint.ts';
+import { Sandbox } from '../../../agent/adapters/sandbox/sandbox.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'punnet-checkpoint-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -25,7 +26,8 @@ function attempt(task: string, deal: (checkpoint: string) => void = () => undefi
   mkdirSync(workPath, { recursive: true });
   mkdirSync(join(folder, 'kept'), { recursive: true });
   const checkpointPath = checkpointOf(join(folder, 'kept'), { jobId: task, taskIndex: 3 });
-  const spec = { leaseId: attempts, command: ['true'], workPath, checkpointPath };
+  const diskBytes = 1 << 20;
+  const spec = { leaseId: attempts, command: ['true'], workPath, checkpointPath, diskBytes };
   writeFileSync(join(own, 'attempt.json'), JSON.stringify(spec));
   const checkpoint = join(workPath, 'checkpoint');
   takeCheckpoint(spec as unknown as AttemptSpec);
@@ -77,6 +79,44 @@ it.each([
   }).end('exited');
   expect(attempt(task).found).toEqual([]);
 });
+
+it.each([
+  [
+    'fills the disk limit alone',
+    (path: string) => writeFileSync(join(path, 'a'), Buffer.alloc(2 << 20)),
+  ],
+  ['has paths that are too long', (path: string) => deepen(path)],
+])('is not kept where it %s', (name, fill) => {
+  const task = name.replaceAll(' ', '-');
+  attempt(task, fill).end('out_of_disk');
+  expect(attempt(task).found).toEqual([]);
+});
+
+it('is kept of an attempt that was over the limit elsewhere', () => {
+  attempt('elsewhere', leave('a')).end('out_of_disk');
+  expect(attempt('elsewhere').found).toEqual(['a']);
+});
+
+it('outlives an agent that was killed while it removed an attempt that never started', async () => {
+  const state = join(folder, 'state');
+  const sandbox = new Sandbox({ stateFolder: state, shimCommand: ['false'] });
+  const aside = join(state, 'attempts/unstarted-0011');
+  const workPath = join(state, 'attempts/7/work');
+  const checkpointPath = sandbox.checkpointOf({ jobId: 'aside', taskIndex: 0 });
+  mkdirSync(join(aside, 'work/checkpoint/a'), { recursive: true });
+  const spec = { leaseId: 7, command: ['true'], workPath, checkpointPath, diskBytes: 1 << 20 };
+  writeFileSync(join(aside, 'attempt.json'), JSON.stringify(spec));
+  await sandbox.adopt();
+  sandbox.close();
+  expect(readdirSync(checkpointPath)).toEqual(['a']);
+});
+
+/** Deep, but still so that it can be removed. */
+function deepen(path: string): void {
+  let end = path;
+  while (end.length < 3_840) end = join(end, 'x'.repeat(200).slice(0, 3_840 - end.length));
+  mkdirSync(end, { recursive: true });
+}
 
 it('is lost with no end of the agent between two steps', () => {
   const first = attempt('killed', leave('a'));
