@@ -24,7 +24,7 @@ export interface SandboxContract {
 
 /** Fails twice, each time further than before, and then succeeds; another task finds nothing. */
 async function resume({ rig, backend }: SandboxContract, first: number): Promise<void> {
-  const step = 'cat checkpoint/steps; printf x >> checkpoint/steps; umask 077; exit';
+  const step = 'cat checkpoint/steps; printf x >> "$PUNNET_CHECKPOINT/steps"; umask 077; exit';
   const of = (taskIndex: number) => ({
     checkpointPath: rig.sandbox.checkpointOf({ jobId: `resume-${backend}`, taskIndex }),
     backend,

@@ -18,9 +18,14 @@ export function checkpointOf(
   return join(folder, `${jobId}.${taskIndex}`);
 }
 
+/** Where the task finds it, its work folder being there. */
+export function checkpointIn(workPath: string): string {
+  return join(workPath, folderName);
+}
+
 /** Puts what the last attempt left, or an empty folder, into the work folder. May be repeated. */
 export function takeCheckpoint({ workPath, checkpointPath }: AttemptSpec): void {
-  const here = join(workPath, folderName);
+  const here = checkpointIn(workPath);
   if (checkpointPath === null || existsSync(here)) return;
   if (existsSync(checkpointPath)) renameSync(checkpointPath, here);
   else mkdirSync(here);

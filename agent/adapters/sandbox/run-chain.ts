@@ -5,6 +5,7 @@ import { existsSync, lstatSync, readlinkSync } from 'node:fs';
 import { join, normalize } from 'node:path';
 import type { AttemptSpec } from './attempt-spec.ts';
 import { attemptFiles, attemptMark } from './attempt-spec.ts';
+import { checkpointIn } from './checkpoint.ts';
 import { countOf } from './task-processes.ts';
 import { canChangeUser, taskUid } from './task-user.ts';
 
@@ -166,6 +167,7 @@ function environmentOf(
     PUNNET_ATTEMPT: attemptMark(attemptFolder),
     PUNNET_BUNDLE: bundle,
     PUNNET_WORK: work,
+    ...(spec.checkpointPath !== null && { PUNNET_CHECKPOINT: checkpointIn(work) }),
   };
 }
 
