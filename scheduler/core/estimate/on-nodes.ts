@@ -2,7 +2,7 @@
 // ones have done already.
 
 import type { Instant } from '../model/ids.ts';
-import { isOfService, nodeOf, siteOf } from '../leases.ts';
+import { nodeOf, siteOf } from '../leases.ts';
 import { workOf } from '../placement/estimate.ts';
 import type { LeaseRecord, State } from '../state.ts';
 import { mustHave } from '../state.ts';
@@ -22,7 +22,7 @@ export function remainingOf(state: State, now: Instant): OnNodes {
   const longest = new Map<number, number>();
   const done = new Map<number, number>();
   for (const lease of state.leases.values()) {
-    if (lease.isVoid || isOfService(state, lease)) continue;
+    if (lease.isVoid) continue;
     const site = siteOf(state, nodeOf(state, lease));
     const { seconds, doneGhzSeconds } = judge(state, lease, now);
     longest.set(lease.jobNumber, Math.max(longest.get(lease.jobNumber) ?? 0, seconds));

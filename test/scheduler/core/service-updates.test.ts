@@ -116,6 +116,35 @@ test('a service whose replicas all keep ending is mended by a change', () => {
   expect(running()).toBe(3);
 });
 
+test('a changed replica that has ended three times must settle before the next is changed', () => {
+  pass(20);
+  update(other);
+  // Then it runs for long enough to look well.
+  const started = new Map<LeaseId, number>();
+  for (let second = 0; second < 400; second += 1) {
+    pass(1);
+    for (const lease of core.state.leases.values()) {
+      if (commandOf(lease.taskIndex)?.[0] !== 'bin/other' || lease.taskIndex > 0) continue;
+      const since = started.get(lease.leaseId) ?? core.nowMs;
+      started.set(lease.leaseId, since);
+      const node = core.state.nodes[lease.nodeNumber]?.nodeId ?? '';
+      if (core.nowMs - since >= (started.size > 3 ? 15_000 : 5_000))
+        core.end(node, lease.leaseId, 'succeeded');
+    }
+  }
+  expect(commands()).toEqual(['bin/other', 'bin/run', 'bin/run']);
+});
+
+test('no more are changed while a changed one rests, though enough of the others run', () => {
+  pass(20);
+  // It rests when the change comes, and is the first to take it.
+  const lease = core.state.jobById.get(web)?.tasks.lease[0] as LeaseId;
+  core.end(core.view.task(web, 0)?.nodeId ?? '', lease, 'succeeded');
+  update(other);
+  pass(15, (command) => command[0] === 'bin/other');
+  expect(commands()).toEqual(['bin/other', 'bin/run', 'bin/run']);
+});
+
 test('goes on after a restart of the scheduler, with what each replica runs', () => {
   pass(20);
   update(other);
@@ -225,6 +254,16 @@ test('jobs that end, and services that were stopped, stay as they were', () => {
   expect(core.give(batch).answer).toMatchObject({ field: 'job_id' });
   core.give({ kind: 'cancelJob', jobId: web });
   expect(update(other)).toMatchObject({ kind: 'refused', code: 'failed_precondition' });
+});
+
+test('a changed program is fetched again', () => {
+  pass(20);
+  expect(core.state.nodes.every((node) => node.jobsSeen.size === 1)).toBe(true);
+  const bundles = first.bundles.map((each) => ({ ...each, sizeBytes: 5_000 }));
+  update({ ...first, bundles });
+  core.wait(1_000);
+  const bytes = [...core.state.leases.values()].map((lease) => lease.downBytes);
+  expect(Math.max(...bytes)).toBe(5_000);
 });
 
 test('what a replica used of its site follows its change', () => {

@@ -2,9 +2,16 @@
 
 import { expect, test } from 'vitest';
 import type { EndCode, JobTemplate, LeaseId, Service } from '../../../scheduler/core/index.ts';
-import { imageOf, jobId, nodeId, siteId, stateOf } from '../../../scheduler/core/index.ts';
+import {
+  imageOf,
+  jobId,
+  nodeId,
+  policyMakers,
+  siteId,
+  stateOf,
+} from '../../../scheduler/core/index.ts';
 import type { Replica } from '../../../scheduler/core/model/service.ts';
-import { CoreHarness } from './harness.ts';
+import { CoreHarness, template } from './harness.ts';
 
 const minuteMs = 60_000;
 const hourMs = 60 * minuteMs;
@@ -222,6 +229,62 @@ test.each([
   expect(why?.refusals[0]?.code ?? null).toBe(code);
 });
 
+test('a replica that loses its node again and again is placed again', () => {
+  const core = federation(1, 1);
+  core.submit('web', { ...service(), taskCount: 1, lostAfterMs: minuteMs });
+  for (let round = 0; round < 40; round += 1) {
+    const { nodeId: node } = only(core);
+    const other = node === nodeId('pi 0.0') ? 'pi 1.0' : 'pi 0.0';
+    core.speak(other, { held: [] });
+    core.give({ kind: 'nodeDisconnected', nodeId: nodeId(node) });
+    for (let minute = 0; minute < 7; minute += 1) {
+      core.wait(minuteMs);
+      core.speak(other, { held: [...(core.state.nodeById.get(nodeId(other))?.leases ?? [])] });
+    }
+  }
+  expect(core.view.job(jobId('web'))?.counts).toMatchObject({ failed: 0, staging: 1 });
+});
+
+test('the slot of a replica is free when its process has ended, and taken once', () => {
+  const core = federation(1);
+  core.submit('web', { ...service(), taskCount: 1 });
+  const { nodeId: node, leaseId } = only(core);
+  core.speak(node, { started: [leaseId] });
+  expect(core.state.nodes[0]).toMatchObject({ serving: 1, sending: 0 });
+  core.speak(node, { exited: [leaseId] });
+  expect(core.state.nodes[0]).toMatchObject({ serving: 0, sending: 1 });
+  endWith(core, { nodeId: node, leaseId, taskIndex: 0 }, 'exited');
+  expect(core.state.nodes[0]).toMatchObject({ serving: 0, sending: 0 });
+});
+
+test('a line that services use takes longer for the bytes of tasks', () => {
+  const core = federation(1);
+  const seconds = (): number => core.view.explain(jobId('big'), null)?.sites[0]?.downSeconds ?? 0;
+  core.submit('web', { ...service({ downBps: 5e6 }), taskCount: 1 });
+  const big = { taskCount: 40, taskInputBytes: new Array<number>(40).fill(1e6) };
+  core.submit('big', big);
+  const used = seconds();
+  core.give({ kind: 'cancelJob', jobId: jobId('web') });
+  // As long as the bytes of the same leases are on the way: half of the line has come back.
+  expect(used).toBeGreaterThan(0);
+  expect(used / seconds()).toBeGreaterThan(1.3);
+});
+
+test('a job ends later by the slots that replicas hold', () => {
+  const end = (replicas: number): number => {
+    const core = federation(1);
+    if (replicas > 0) core.submit('web', { ...service(), taskCount: replicas });
+    core.take('grant');
+    for (const id of core.state.leases.keys()) core.speak('pi 0.0', { started: [id] });
+    core.submit('batch', { taskCount: 400 });
+    const { endsAt = null } = core.view.job(jobId('batch'))?.forecast ?? {};
+    return ((endsAt ?? 0) - core.nowMs) / 1_000;
+  };
+  const alone = end(0);
+  expect(end(2) / alone).toBeGreaterThan(1.8);
+  expect(end(2) / alone).toBeLessThan(2.2);
+});
+
 test('what services use is missing from what a site has for tasks, until they are stopped', () => {
   const core = federation(1);
   core.submit('web', { ...service({ downBps: 2e6, upBps: 1e6 }), taskCount: 2 });
@@ -270,6 +333,28 @@ test('a service takes its turn: whoever has had less comes first', () => {
   const jobs = core.take('grant').map((grant) => grant.jobId);
   expect(jobs.slice(0, 2)).toEqual([jobId('bob'), jobId('bob')]);
   expect(jobs).toHaveLength(4);
+});
+
+test('replicas count before they have run: those of others get their turn between them', () => {
+  const core = federation(1);
+  core.give({ kind: 'drainNodes', of: { nodeId: nodeId('pi 0.0') }, isDraining: true });
+  for (const researcher of ['ada', 'bob']) {
+    const ids = { jobId: jobId(researcher), researcher, requestId: researcher };
+    const job = { ...service({ downBps: 0, upBps: 0 }), name: researcher, taskCount: 4 };
+    core.give({ kind: 'submitJob', ...ids, template: template(job) });
+  }
+  core.give({ kind: 'drainNodes', of: { nodeId: nodeId('pi 0.0') }, isDraining: false });
+  const granted = core.take('grant').map((grant) => grant.jobId);
+  expect(granted.sort()).toEqual(['ada', 'ada', 'bob', 'bob'].map(jobId));
+});
+
+test.each([...policyMakers])('is spread under the policy %s', (_, { parameter, make }) => {
+  const core = federation(3, 1, 1);
+  core.policy = make(parameter?.value ?? 0);
+  core.submit('batch', { taskCount: 4 });
+  core.submit('web', service());
+  const places = core.take('grant').filter((grant) => grant.jobId === jobId('web'));
+  expect(new Set(places.map((grant) => grant.nodeId.split('.')[0])).size).toBe(3);
 });
 
 test.each([
