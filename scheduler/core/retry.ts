@@ -54,6 +54,10 @@ function refuseRetry(state: State, job: JobRecord, indexes: readonly number[]): 
     const reason = `Job ${jobId} waits for job ${first.template.name} (${first.jobId}), which is ${first.state}: retry that one first (punnet retry ${first.jobId}).`;
     return refuse('failed_precondition', reason);
   }
+  if (job.waitsFor.some((number) => !state.jobs.has(number))) {
+    const reason = `Job ${jobId} waited for a job that never succeeded and was deleted: submit it again without that one.`;
+    return refuse('failed_precondition', reason);
+  }
   const no = refuseQuota(state, {
     researcher,
     template: { ...template, taskCount: indexes.length },

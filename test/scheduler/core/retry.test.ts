@@ -141,3 +141,15 @@ test.each([
   const again = core.take('grant').map(({ taskIndex, nodeId }) => `${taskIndex} ${nodeId}`);
   expect(again.toSorted()).toEqual(wanted);
 });
+
+test('a job that waited for one that was deleted is not started again: it would wait for ever', () => {
+  const core = failed();
+  core.submit('first', { taskCount: 1 });
+  core.submit('second', { taskCount: 1, after: [jobId('first')] });
+  core.give({ kind: 'cancelJob', jobId: jobId('first') });
+  core.give({ kind: 'deleteJob', jobId: jobId('first') });
+  const request = { requestId: 'r', indexes: null };
+  const { answer } = core.give({ kind: 'retryTasks', jobId: jobId('second'), ...request });
+  expect(answer).toMatchObject({ kind: 'refused', code: 'failed_precondition' });
+  expect(core.view.job(jobId('second'))?.state).toBe('cancelled');
+});
