@@ -1,11 +1,11 @@
-// Where replicas of services go: to the site with the fewest of the same service, there to the node
-// with the fewest, and of those that are alike to where services then take the smallest part of what
-// the site has. Whatever the policy: a service is spread so that no one line or plug ends it.
+// Where replicas of services go: to the site with the fewest of the same service, of those alike to the
+// one where services take the smallest part of what it has, and there to the node with the fewest.
+// Whatever the policy: a service is spread so that no one line or plug ends it.
 
 import { taskState } from '../columns.ts';
 import { siteOf } from '../leases.ts';
 import type { JobRecord, NodeRecord, SiteRecord, State } from '../state.ts';
-import { addRates, asOf, isResting, ratesOf } from '../services.ts';
+import { asOf, isResting } from '../services.ts';
 import type { JobTemplate } from '../model/job.ts';
 import type { Rates } from '../model/service.ts';
 import { reasonCodes } from './reasons.ts';
@@ -19,72 +19,92 @@ interface Spreading {
   readonly waiting: Set<number>;
 }
 
-interface Place {
-  readonly node: NodeRecord;
-  readonly atSite: number;
-  readonly onNode: number;
-  readonly part: number;
-}
-
 /** Places the replicas of services in one round. */
 export class Spread {
   readonly #round: Round;
-  readonly #nodes: readonly NodeRecord[];
+  readonly #sites = new Map<SiteRecord, NodeRecord[]>();
   readonly #services = new Map<number, Spreading>();
+  /** Sites without a place for replicas of this template, in the pass with so many leases a slot:
+   * places only become fewer. */
+  readonly #full = new Map<JobTemplate, Set<SiteRecord>>();
+  #perSlot = 0;
 
   constructor(round: Round, nodes: readonly NodeRecord[]) {
     this.#round = round;
-    this.#nodes = nodes;
+    for (const node of nodes) {
+      const site = siteOf(round.state, node);
+      const here = this.#sites.get(site);
+      if (here === undefined) this.#sites.set(site, [node]);
+      else here.push(node);
+    }
   }
 
   /** Gives a place to a replica of one of these jobs; false: none of them wants one that there is. */
   placeOne(jobs: readonly JobRecord[]): boolean {
+    if (this.#perSlot !== this.#round.perSlot) this.#full.clear();
+    this.#perSlot = this.#round.perSlot;
     for (const job of jobs) {
       if (job.replicas === null) continue;
       const service = this.#services.get(job.number) ?? spreadingOf(this.#round.state, job);
       this.#services.set(job.number, service);
-      const stuck = new Set<JobTemplate>();
       for (const taskIndex of service.waiting) {
         const own = asOf(job, taskIndex);
-        // Replicas of one revision are alike.
-        if (stuck.has(own.template)) continue;
-        const place = this.#bestFor(own, service);
-        if (place !== null) return this.#give(own, { taskIndex, service, place });
-        stuck.add(own.template);
+        const node = this.#nodeFor(own, service);
+        if (node !== null) return this.#give(own, { taskIndex, service, node });
       }
     }
     return false;
   }
 
-  #bestFor(job: JobRecord, service: Spreading): Place | null {
-    const round = this.#round;
-    let best: Place | null = null;
-    for (const node of this.#nodes) {
-      if (!round.hasPlace(node)) continue;
-      const site = siteOf(round.state, node);
-      const place = {
-        node,
-        atSite: service.perSite.get(site.number) ?? 0,
-        onNode: service.perNode.get(node.number) ?? 0,
-        part: partOf(site, addRates(round.ratesAt(site), ratesOf(job.template, node), 1)),
-      };
-      if (best !== null && !isBetter(place, best)) continue;
-      if (round.refuse(job, node) === null) best = place;
+  #nodeFor(job: JobRecord, service: Spreading): NodeRecord | null {
+    const full = this.#full.get(job.template) ?? new Set();
+    this.#full.set(job.template, full);
+    while (full.size < this.#sites.size) {
+      const site = this.#bestSite(service, full);
+      const node = site === null ? null : this.#bestNode(job, service, site);
+      if (site === null || node !== null) return node;
+      full.add(site);
+    }
+    return null;
+  }
+
+  /** The one with the fewest, and of those alike where services take the smallest part. */
+  #bestSite({ perSite }: Spreading, full: ReadonlySet<SiteRecord>): SiteRecord | null {
+    let best: SiteRecord | null = null;
+    let [fewest, least] = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY];
+    for (const site of this.#sites.keys()) {
+      const count = perSite.get(site.number) ?? 0;
+      if (full.has(site) || count > fewest) continue;
+      const part = partOf(site, this.#round.ratesAt(site));
+      if (count === fewest && part >= least) continue;
+      [best, fewest, least] = [site, count, part];
+    }
+    return best;
+  }
+
+  #bestNode(job: JobRecord, { perNode }: Spreading, site: SiteRecord): NodeRecord | null {
+    let best: NodeRecord | null = null;
+    let fewest = Number.POSITIVE_INFINITY;
+    for (const node of this.#sites.get(site) ?? []) {
+      const count = perNode.get(node.number) ?? 0;
+      if (count >= fewest || !this.#round.hasPlace(node)) continue;
+      if (this.#round.refuse(job, node) === null) [best, fewest] = [node, count];
     }
     return best;
   }
 
   #give(
     job: JobRecord,
-    what: { readonly taskIndex: number; readonly service: Spreading; readonly place: Place },
+    what: { readonly taskIndex: number; readonly service: Spreading; readonly node: NodeRecord },
   ): true {
-    const { taskIndex, service, place } = what;
-    const { node, atSite, onNode } = place;
+    const { taskIndex, service, node } = what;
+    const { perSite, perNode, waiting } = service;
     const option = this.#round.optionOf(job, taskIndex, node);
-    this.#round.give({ option, reason: reasonCodes.spread, figures: [atSite, onNode] });
-    service.waiting.delete(taskIndex);
-    add(service.perSite, node.siteNumber);
-    add(service.perNode, node.number);
+    const figures = [perSite.get(node.siteNumber) ?? 0, perNode.get(node.number) ?? 0] as const;
+    this.#round.give({ option, reason: reasonCodes.spread, figures });
+    waiting.delete(taskIndex);
+    add(perSite, node.siteNumber);
+    add(perNode, node.number);
     return true;
   }
 }
@@ -115,11 +135,4 @@ function partOf({ cpuGhz, share, downBps, upBps }: SiteRecord, rates: Rates): nu
     rates.downBps / (share * downBps),
     rates.upBps / (share * upBps),
   );
-}
-
-function isBetter(one: Place, other: Place): boolean {
-  if (one.atSite !== other.atSite) return one.atSite < other.atSite;
-  if (one.onNode !== other.onNode) return one.onNode < other.onNode;
-  if (one.part !== other.part) return one.part < other.part;
-  return one.node.number < other.node.number;
 }
