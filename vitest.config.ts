@@ -10,7 +10,7 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     // Real servers and agents are waited for much of the time, also where there are but two cores.
-    maxWorkers: 3,
+    maxWorkers: 4,
     sequence: { sequencer: LongestFirst },
     reporters: ['default', new SummaryReporter(process.env['PUNNET_TEST_COUNTS'])],
   },

@@ -6,7 +6,7 @@ import { CsvError, parse } from 'csv-parse/sync';
 import { badInput, type FieldViolation } from './errors.ts';
 
 const fileMaxBytes = 256_000_000;
-const rowsMax = 1_000_000;
+export const rowsMax = 1_000_000;
 const problemsTold = 10;
 
 /** A table that was read. */
@@ -29,17 +29,17 @@ export async function readCsv(file: string): Promise<CsvTable> {
   return parseCsv(file, await readFile(file));
 }
 
-/** As readCsv, of bytes that were read. */
-export function parseCsv(file: string, bytes: Buffer): CsvTable {
+/** As readCsv, of bytes that were read, with a bound of its rows. */
+export function parseCsv(file: string, bytes: Buffer, most = rowsMax): CsvTable {
   if (!isUtf8(bytes)) throw badInput(`${file}: wanted a CSV table in UTF-8, found other bytes`);
   const [header, ...rows] = recordsOf(file, bytes);
   if (header === undefined) {
     throw badInput(`${file}:1: wanted a header (the names of the columns), found an empty file`);
   }
   if (rows.length === 0) throw badInput(`${file}: wanted a row below the header, found none`);
-  if (rows.length > rowsMax) {
-    const line = rows[rowsMax]?.line ?? 1;
-    throw badInput(`${file}:${line}: wanted at most ${rowsMax} rows, found ${rows.length}`);
+  if (rows.length > most) {
+    const line = rows[most]?.line ?? 1;
+    throw badInput(`${file}:${line}: wanted at most ${most} rows, found ${rows.length}`);
   }
   const columns = header.values;
   const ragged = rows.filter(({ values }) => values.length !== columns.length);

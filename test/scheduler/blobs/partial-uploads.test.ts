@@ -1,7 +1,7 @@
 // An upload that was cut goes on where it was, for its own sender; what it leaves has a bound.
 
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdtempSync, readdirSync, rmSync, utimesSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
@@ -99,8 +99,12 @@ it('keeps nothing of small ones, of old ones, and of more than a thousand', asyn
   const ref = { sha256: createHash('sha256').update(small).digest('hex'), sizeBytes: 1_000 };
   await store.resume(from(small, true), ref, { sender: 'ada', offset: 0 }).catch(() => undefined);
   expect(parts()).toEqual([]);
-  for (let at = 0; at < 1_002; at += 1) await cutAt(`ada ${at}`, 1);
+  for (let at = 0; at < 1_001; at += 1) {
+    writeFileSync(join(folder, 'blobs/partial', `other-${at}`), 'x');
+  }
+  await cutAt('ada', 1);
   expect(parts()).toHaveLength(1_000);
+  expect(parts().filter((name) => !name.startsWith('other-'))).toHaveLength(1);
   for (const name of parts()) utimesSync(join(folder, 'blobs/partial', name), 1, 1);
   store = await open();
   expect(parts()).toEqual([]);

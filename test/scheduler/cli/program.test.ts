@@ -285,6 +285,6 @@ test('bash completes commands, options and the jobs that there are', async () =>
   expect(await complete('explain', jobId.slice(0, 6))).toEqual([jobId]);
   const fish = (await punnet('completion', 'fish')).out;
   const withFiles = fish.split('\n').filter((line) => line !== '' && !line.includes(' -f '));
-  expect(withFiles.join()).toMatch(/from submit".*from context"/);
-  expect(withFiles).toHaveLength(2);
+  const commands = withFiles.map((line) => /from ([a-z]+)"/.exec(line)?.[1] ?? line);
+  expect([...new Set(commands)].toSorted()).toEqual(['context', 'submit', 'update']);
 });
