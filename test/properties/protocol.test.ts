@@ -58,7 +58,9 @@ test('gives a task that fails its retries, and no more', async () => {
         const state = isBad ? 'failed' : 'succeeded';
         expect(rest).toMatchObject({ isSettled: true, state, failed, succeeded: 10 - failed });
         for (const task of new Set(bad)) {
-          expect(federation.scheduler.view.task(job, task)?.failures).toBe(3);
+          // The last one may have left a backup attempt that failed, too.
+          const { failures } = federation.scheduler.view.task(job, task) ?? {};
+          expect([3, 4]).toContain(failures);
         }
       },
     ),

@@ -60,6 +60,8 @@ function stragglersOf(state: State, now: Instant): readonly Straggler[] {
     if (lease.isVoid || lease.phase === 'sending') continue;
     const job = mustHave(state.jobs.get(lease.jobNumber), `job ${lease.jobNumber}`);
     if (!hasTail(job) || job.backups.has(lease.taskIndex)) continue;
+    // It has failed as often as it may, and goes on only since a backup ran then: it gets no more.
+    if ((job.tasks.failures[lease.taskIndex] ?? 0) > job.template.retries) continue;
     const secondsToEnd = ends.secondsOf(lease);
     if (secondsToEnd > backupGainSeconds) found.push({ job, lease, secondsToEnd });
   }

@@ -142,6 +142,15 @@ describe('with two attempts of a task', () => {
     expect(countsOf(core)).toMatchObject({ succeeded: 1, running: 0 });
   });
 
+  it('there is no third when one of them was the last that the retries allow', () => {
+    const { core, first, second } = withBackup({ retries: 0 });
+    core.end('fast', second, 'exited');
+    pass(core, 120);
+    expect(core.take('grant')).toEqual([]);
+    core.end('slow', first, 'exited');
+    expect(countsOf(core)).toMatchObject({ failed: 1, running: 0 });
+  });
+
   it('both failures count, and the last one fails the task', () => {
     const { core, first, second } = withBackup({ retries: 0 });
     core.end('fast', second, 'exited');
