@@ -7,19 +7,12 @@ import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { DataFolderError, writeDurably } from '../durable-file.ts';
 
-export type Capability =
-  | {
-      readonly kind: 'get';
-      readonly nodeId: string;
-      readonly sha256: string;
-      readonly expiresUnixMs: number;
-    }
-  | {
-      readonly kind: 'put';
-      readonly nodeId: string;
-      readonly maxBytes: number;
-      readonly expiresUnixMs: number;
-    };
+/** What a capability allows. */
+export type Scope =
+  | { readonly kind: 'get'; readonly nodeId: string; readonly sha256: string }
+  | { readonly kind: 'put'; readonly nodeId: string; readonly maxBytes: number };
+
+export type Capability = Scope & { readonly expiresUnixMs: number };
 
 /** Reads the key in the data folder, or makes it (32 bytes, mode 0600). */
 export function loadCapabilityKey(dataFolder: string): Buffer {

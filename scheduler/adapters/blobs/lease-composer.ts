@@ -6,7 +6,7 @@ import type { BlobRef as ProtoBlobRef } from '../../../proto/gen/punnet/v1/commo
 import type { TaskEntry } from '../../../proto/gen/punnet/v1/job.ts';
 import type { BlobRef, Effect, JobTemplate, LeaseContext, View } from '../../core/index.ts';
 import { bestBundle, renderTemplate, rowOf } from '../../core/index.ts';
-import type { CapabilitySigner } from './capability.ts';
+import type { CapabilitySigner, Scope } from './capability.ts';
 import type { Manifest, Manifests } from './manifests.ts';
 
 type GrantEffect = Extract<Effect, { kind: 'grant' }>;
@@ -20,10 +20,6 @@ const writeSpanMs = 32 * dayMs;
 const resultBytes = 1_000_000;
 /** About 10 MB; beyond it all are signed anew. */
 const rightsKept = 20_000;
-
-type Scope =
-  | { readonly kind: 'get'; readonly nodeId: string; readonly sha256: string }
-  | { readonly kind: 'put'; readonly nodeId: string; readonly maxBytes: number };
 
 export interface LeaseComposerOptions {
   readonly manifests: Manifests;
