@@ -63,7 +63,13 @@ export type Direction = 'down' | 'up';
  * waits for a transfer grant or is on the way; ended: waits for the acknowledgement.
  */
 export type AttemptPhase =
-  'fetching' | 'ready' | 'starting' | 'running' | 'collecting' | 'sending' | 'ended';
+  | 'fetching'
+  | 'ready'
+  | 'starting'
+  | 'running'
+  | 'collecting'
+  | 'sending'
+  | 'ended';
 
 /** What the owner's limits and the machine allow now; computed at the edge, told to the core. */
 export interface Allowance {

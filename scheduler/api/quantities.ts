@@ -35,7 +35,7 @@ export const work: Unit = {
   wanted: 'work with a unit, such as 20 GHz*s (GHz*s, GHz*min, GHz*h)',
   factors: {
     ...{ 'GHz*s': 1, 'GHz*min': 60, 'GHz*h': 3600 },
-    ...{ 'GHz·s': 1, 'GHz·min': 60, 'GHz·h': 3600 },
+    ...{ GHz·s: 1, GHz·min: 60, GHz·h: 3600 },
   },
   slips: { ghz: 'GHz*s', ghzs: 'GHz*s', 'ghz/s': 'GHz*s', ghzmin: 'GHz*min', ghzh: 'GHz*h' },
 };

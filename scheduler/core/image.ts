@@ -4,7 +4,12 @@
 export type Column = Uint8Array | Int32Array | Uint32Array | Float32Array | Float64Array;
 
 export type Json =
-  null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
+  | null
+  | boolean
+  | number
+  | string
+  | readonly Json[]
+  | { readonly [key: string]: Json };
 
 export interface StateImage {
   readonly version: number;

@@ -14,7 +14,13 @@ import type { Token } from './model/token.ts';
 
 /** The durable state of a task, and what its lease is doing. */
 export type TaskPhase =
-  'waiting' | 'staging' | 'running' | 'sending' | 'succeeded' | 'failed' | 'cancelled';
+  | 'waiting'
+  | 'staging'
+  | 'running'
+  | 'sending'
+  | 'succeeded'
+  | 'failed'
+  | 'cancelled';
 
 export type TaskCounts = Readonly<Record<TaskPhase, number>> & { readonly total: number };
 

@@ -65,22 +65,19 @@ test.concurrent('lintian has nothing to say', async (context) => {
   expect(await run('lintian', words)).toMatchObject({ code: 0, out: '' });
 });
 
-test.concurrent(
-  'systemd takes the unit and finds little to say about its security',
-  async (context) => {
-    const { code } = await run('systemd-analyze', ['--version']);
-    context.skip(code !== 0, 'systemd-analyze is not here');
-    const unit = readFileSync(join(machine, 'usr/lib/systemd/system/punnet-scheduler.service'));
-    const file = join(folder, 'punnet-scheduler.service');
-    writeFileSync(file, unit.toString().replace('=/usr/bin/', `=${machine}/usr/bin/`));
-    const MANPATH = join(machine, 'usr/share/man');
-    const verified = await run('systemd-analyze', ['verify', file], { MANPATH });
-    expect(verified).toEqual({ code: 0, out: '', err: '' });
-    // 0 is safest, 100 is none at all; it exits with 1 over the threshold.
-    const words = ['security', '--offline=true', '--threshold=20', file];
-    expect(await run('systemd-analyze', words)).toMatchObject({ code: 0 });
-  },
-);
+test.concurrent('systemd takes the unit and finds little to say about its security', async (context) => {
+  const { code } = await run('systemd-analyze', ['--version']);
+  context.skip(code !== 0, 'systemd-analyze is not here');
+  const unit = readFileSync(join(machine, 'usr/lib/systemd/system/punnet-scheduler.service'));
+  const file = join(folder, 'punnet-scheduler.service');
+  writeFileSync(file, unit.toString().replace('=/usr/bin/', `=${machine}/usr/bin/`));
+  const MANPATH = join(machine, 'usr/share/man');
+  const verified = await run('systemd-analyze', ['verify', file], { MANPATH });
+  expect(verified).toEqual({ code: 0, out: '', err: '' });
+  // 0 is safest, 100 is none at all; it exits with 1 over the threshold.
+  const words = ['security', '--offline=true', '--threshold=20', file];
+  expect(await run('systemd-analyze', words)).toMatchObject({ code: 0 });
+});
 
 /** Starts what the unit starts, as a user without rights, on free ports. */
 function startService(): Program {
@@ -94,35 +91,32 @@ function startService(): Program {
   });
 }
 
-test.concurrent(
-  'a scheduler runs from its files alone, as the unit starts it, and keeps what it was told',
-  async () => {
-    const data = join(machine, 'var/lib/punnet');
-    mkdirSync(join(data, '..'), { recursive: true });
-    mkdirSync(data, 0o700);
-    if (isRoot) chownSync(data, plainUid, plainUid);
-    const flags = '--grpc-port 0 --https-port 0 --metrics-port 0';
-    appendFileSync(join(machine, 'etc/default/punnet-scheduler'), `PUNNET_FLAGS="${flags}"\n`);
-    const env = { XDG_CONFIG_HOME: join(folder, 'config') };
-    const punnet = (...words: readonly string[]): Promise<Ran> =>
-      run(join(machine, 'usr/bin/punnet'), words, env);
+test.concurrent('a scheduler runs from its files alone, as the unit starts it, and keeps what it was told', async () => {
+  const data = join(machine, 'var/lib/punnet');
+  mkdirSync(join(data, '..'), { recursive: true });
+  mkdirSync(data, 0o700);
+  if (isRoot) chownSync(data, plainUid, plainUid);
+  const flags = '--grpc-port 0 --https-port 0 --metrics-port 0';
+  appendFileSync(join(machine, 'etc/default/punnet-scheduler'), `PUNNET_FLAGS="${flags}"\n`);
+  const env = { XDG_CONFIG_HOME: join(folder, 'config') };
+  const punnet = (...words: readonly string[]): Promise<Ran> =>
+    run(join(machine, 'usr/bin/punnet'), words, env);
 
-    const first = startService();
-    const metrics = /"metrics":"([^"]+)"/.exec(await first.said('"msg":"ready"'))?.[1] ?? '';
-    expect((await fetch(metrics.replace('/metrics', '/readyz'))).status).toBe(200);
-    expect(await punnet('context', 'add', join(data, 'operator.context'))).toMatchObject({
-      code: 0,
-    });
-    const job = join(root, 'examples/words/job.yaml');
-    expect(await punnet('submit', job)).toMatchObject({ code: 0 });
-    expect(await first.kill('SIGTERM')).toEqual({ code: 0, signal: null });
+  const first = startService();
+  const metrics = /"metrics":"([^"]+)"/.exec(await first.said('"msg":"ready"'))?.[1] ?? '';
+  expect((await fetch(metrics.replace('/metrics', '/readyz'))).status).toBe(200);
+  expect(await punnet('context', 'add', join(data, 'operator.context'))).toMatchObject({
+    code: 0,
+  });
+  const job = join(root, 'examples/words/job.yaml');
+  expect(await punnet('submit', job)).toMatchObject({ code: 0 });
+  expect(await first.kill('SIGTERM')).toEqual({ code: 0, signal: null });
 
-    const second = startService();
-    await second.said('"msg":"ready"');
-    expect((await punnet('jobs', '--output', 'csv')).out).toContain(',words,');
-    expect(await second.kill('SIGTERM')).toEqual({ code: 0, signal: null });
-  },
-);
+  const second = startService();
+  await second.said('"msg":"ready"');
+  expect((await punnet('jobs', '--output', 'csv')).out).toContain(',words,');
+  expect(await second.kill('SIGTERM')).toEqual({ code: 0, signal: null });
+});
 
 test.concurrent("a bundle finds the snapshot's thread beside it", async () => {
   const outfile = join(bin, 'store.cjs');
@@ -162,45 +156,42 @@ async function later(): Promise<string> {
   return join(folder, 'later.deb');
 }
 
-test.concurrent(
-  'installed, upgraded, removed and purged, it leaves what it should',
-  async (context) => {
-    context.skip(!isRoot, 'dpkg makes a system user, which takes root');
-    // Another machine, on which nothing of what the package depends on is installed.
-    const to = join(folder, 'another');
-    const flags = [`--root=${to}`, '--force-script-chrootless', '--force-depends'];
-    const dpkg = (...words: readonly string[]): Promise<Ran> => run('dpkg', [...flags, ...words]);
-    mkdirSync(join(to, 'var/lib/dpkg/updates'), { recursive: true });
-    mkdirSync(join(to, 'var/lib/dpkg/info'));
-    writeFileSync(join(to, 'var/lib/dpkg/status'), '');
-    const defaults = join(to, 'etc/default/punnet-scheduler');
-    const wanted = 'etc/systemd/system/multi-user.target.wants/punnet-scheduler.service';
-    const journal = join(to, 'var/lib/punnet/journal');
-    const isEnabled = (): boolean =>
-      lstatSync(join(to, wanted), { throwIfNoEntry: false }) !== undefined;
+test.concurrent('installed, upgraded, removed and purged, it leaves what it should', async (context) => {
+  context.skip(!isRoot, 'dpkg makes a system user, which takes root');
+  // Another machine, on which nothing of what the package depends on is installed.
+  const to = join(folder, 'another');
+  const flags = [`--root=${to}`, '--force-script-chrootless', '--force-depends'];
+  const dpkg = (...words: readonly string[]): Promise<Ran> => run('dpkg', [...flags, ...words]);
+  mkdirSync(join(to, 'var/lib/dpkg/updates'), { recursive: true });
+  mkdirSync(join(to, 'var/lib/dpkg/info'));
+  writeFileSync(join(to, 'var/lib/dpkg/status'), '');
+  const defaults = join(to, 'etc/default/punnet-scheduler');
+  const wanted = 'etc/systemd/system/multi-user.target.wants/punnet-scheduler.service';
+  const journal = join(to, 'var/lib/punnet/journal');
+  const isEnabled = (): boolean =>
+    lstatSync(join(to, wanted), { throwIfNoEntry: false }) !== undefined;
 
-    expect(await dpkg('-i', deb)).toMatchObject({ code: 0 });
-    const users = readFileSync(join(to, 'etc/passwd'), 'utf8');
-    expect(users).toMatch(/^punnet:.*:\/var\/lib\/punnet:/);
-    expect(isEnabled()).toBe(true);
+  expect(await dpkg('-i', deb)).toMatchObject({ code: 0 });
+  const users = readFileSync(join(to, 'etc/passwd'), 'utf8');
+  expect(users).toMatch(/^punnet:.*:\/var\/lib\/punnet:/);
+  expect(isEnabled()).toBe(true);
 
-    // What its operator changed stays as it is.
-    mkdirSync(journal, { recursive: true });
-    writeFileSync(defaults, 'PUNNET_FLAGS="--federation berries"\n');
-    rmSync(join(to, wanted));
-    expect(await dpkg('-i', await later())).toMatchObject({ code: 0 });
-    expect(readFileSync(defaults, 'utf8')).toContain('berries');
-    expect(isEnabled()).toBe(false);
+  // What its operator changed stays as it is.
+  mkdirSync(journal, { recursive: true });
+  writeFileSync(defaults, 'PUNNET_FLAGS="--federation berries"\n');
+  rmSync(join(to, wanted));
+  expect(await dpkg('-i', await later())).toMatchObject({ code: 0 });
+  expect(readFileSync(defaults, 'utf8')).toContain('berries');
+  expect(isEnabled()).toBe(false);
 
-    expect(await dpkg('-r', 'punnet-scheduler')).toMatchObject({ code: 0 });
-    expect(existsSync(join(to, 'usr/bin/punnet'))).toBe(false);
-    expect(existsSync(defaults)).toBe(true);
+  expect(await dpkg('-r', 'punnet-scheduler')).toMatchObject({ code: 0 });
+  expect(existsSync(join(to, 'usr/bin/punnet'))).toBe(false);
+  expect(existsSync(defaults)).toBe(true);
 
-    symlinkSync('/usr/lib/systemd/system/punnet-scheduler.service', join(to, wanted));
-    const purged = await dpkg('-P', 'punnet-scheduler');
-    expect(purged.err).toContain('/var/lib/punnet stays');
-    expect(existsSync(defaults)).toBe(false);
-    expect(isEnabled()).toBe(false);
-    expect(existsSync(journal)).toBe(true);
-  },
-);
+  symlinkSync('/usr/lib/systemd/system/punnet-scheduler.service', join(to, wanted));
+  const purged = await dpkg('-P', 'punnet-scheduler');
+  expect(purged.err).toContain('/var/lib/punnet stays');
+  expect(existsSync(defaults)).toBe(false);
+  expect(isEnabled()).toBe(false);
+  expect(existsSync(journal)).toBe(true);
+});
