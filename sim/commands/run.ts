@@ -47,10 +47,16 @@ function textOf(summary: Summary): string {
     ],
     ['wait', `mean ${spanText(waitSeconds.mean)}, p99 ${spanText(waitSeconds.p99)}`],
     ['slowdown', `p50 ${slowdown.p50.toFixed(1)}, p99 ${slowdown.p99.toFixed(1)}`],
+    ['throughput', `${summary.tasksPerSecond.toFixed(2)} tasks/s of simulated time`],
+    ['fairness', `${summary.fairness.toFixed(3)} (Jain's index, between researchers)`],
     ['bytes', `${gigabytes(summary.downBytes)} down, ${gigabytes(summary.upBytes)} up`],
-    ['wasted', `${summary.wastedAttempts} attempts, ${Math.round(summary.wastedGhzSeconds)} GHz·s`],
+    ['wasted', wasteText(summary)],
   ];
   return rows.map(([name, text]) => `${name.padEnd(18)}${text}`).join('\n');
+}
+
+function wasteText({ wastedAttempts, wastedGhzSeconds, wastedBytes }: Summary): string {
+  return `${wastedAttempts} attempts, ${Math.round(wastedGhzSeconds)} GHz·s, ${gigabytes(wastedBytes)}`;
 }
 
 /** The bound has all nodes on; what churn alone costs is told beside. */

@@ -41,11 +41,13 @@ function intervalText({ mean, half }: Interval, factor: number, digits: number):
 
 function tableOf({ runs }: Comparison): string {
   const columns = ['policy', 'seed', 'makespan_s', 'bound_s', 'makespan_over_bound', 'load'];
-  const more = ['cpu_use', 'down_use', 'up_use', 'wait_p50_s', 'wait_p99_s', 'wasted_ghz_s'];
+  const more = ['cpu_use', 'down_use', 'up_use', 'wait_mean_s', 'wait_p50_s', 'wait_p99_s'];
+  const last = ['slowdown_p50', 'slowdown_p99', 'fairness', 'wasted_ghz_s', 'wasted_bytes'];
   const rows = runs.map((run) => [
     ...[run.policy, run.seed, run.makespanSeconds, run.bound.seconds, run.makespanOverBound],
-    ...[run.load, run.cpuUse, run.downUse, run.upUse, run.waitSeconds.p50, run.waitSeconds.p99],
-    run.wastedGhzSeconds,
+    ...[run.load, run.cpuUse, run.downUse, run.upUse],
+    ...[run.waitSeconds.mean, run.waitSeconds.p50, run.waitSeconds.p99],
+    ...[run.slowdown.p50, run.slowdown.p99, run.fairness, run.wastedGhzSeconds, run.wastedBytes],
   ]);
-  return [[...columns, ...more], ...rows].map((row) => `${row.join(',')}\n`).join('');
+  return [[...columns, ...more, ...last], ...rows].map((row) => `${row.join(',')}\n`).join('');
 }

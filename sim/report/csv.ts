@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import type { RunResult } from '../run/run.ts';
 import type { World } from '../world/draw-world.ts';
 import { siteUses } from './site-uses.ts';
-import { taskTimes } from './task-times.ts';
+import { slowdownOf, taskTimes } from './task-times.ts';
 
 /** Text that is written at once. */
 const chunkChars = 1 << 20;
@@ -38,20 +38,27 @@ function writeTable(file: string, columns: readonly string[], rows: Iterable<Row
 const taskColumns = [
   ...['job_id', 'workload_name', 'profile', 'submission_time', 'requested_number_of_resources'],
   ...['success', 'final_state', 'starting_time', 'execution_time', 'finish_time', 'waiting_time'],
-  ...['turnaround_time', 'stretch', 'allocated_resources', 'site', 'down_bytes', 'up_bytes'],
+  ...['turnaround_time', 'stretch', 'allocated_resources', 'researcher', 'site'],
+  ...['granted_time', 'fetching_time', 'fetched_time', 'sending_time', 'down_bytes', 'up_bytes'],
 ];
 
 function* taskRows(world: World, result: RunResult): Generator<Row> {
   for (const times of taskTimes(world, result)) {
     const { job, task, submitMs, startMs, runMs, finishMs, node, lease } = times;
-    const { name, outputBytes } = world.jobs[job] ?? { name: '', outputBytes: 0 };
+    const of = world.jobs[job];
+    const name = of?.name ?? '';
+    const { attempts } = result;
+    /** Nothing: it had no need. */
+    const at = (column: Float64Array): number | '' =>
+      (column[lease] ?? 0) === 0 ? '' : seconds(column[lease] ?? 0);
     const turnaroundMs = finishMs - submitMs;
     yield [
       ...[`${name}!${task}`, name, name, seconds(submitMs), 1],
       ...[1, 'COMPLETED_SUCCESSFULLY', seconds(startMs), seconds(runMs), seconds(finishMs)],
       ...[seconds(startMs - submitMs), seconds(turnaroundMs), rounded(turnaroundMs / runMs)],
-      ...[node, world.nodes[node]?.site ?? -1],
-      ...[result.attempts.downBytes[lease] ?? 0, outputBytes],
+      ...[node, of?.researcher ?? '', world.nodes[node]?.site ?? -1],
+      ...[at(attempts.grantedAt), at(attempts.fetchingAt), at(attempts.fetchedAt)],
+      ...[at(attempts.sendingAt), attempts.downBytes[lease] ?? 0, attempts.upBytes[lease] ?? 0],
     ];
   }
 }
@@ -59,22 +66,29 @@ function* taskRows(world: World, result: RunResult): Generator<Row> {
 const jobColumns = [
   ...['job_id', 'tasks', 'work_ghz_s', 'input_bytes', 'output_bytes', 'bundle_bytes'],
   ...['submission_time', 'starting_time', 'finish_time', 'waiting_time', 'turnaround_time'],
+  ...['researcher', 'mean_task_wait', 'mean_task_slowdown'],
 ];
 
 /** A job starts with its first task and ends with its last. */
 function* jobRows(world: World, result: RunResult): Generator<Row> {
   const starts = new Float64Array(world.jobs.length).fill(Infinity);
   const finishes = new Float64Array(world.jobs.length);
-  for (const { job, startMs, finishMs } of taskTimes(world, result)) {
+  const waits = new Float64Array(world.jobs.length);
+  const slowdowns = new Float64Array(world.jobs.length);
+  for (const times of taskTimes(world, result)) {
+    const { job, submitMs, startMs, finishMs } = times;
     starts[job] = Math.min(starts[job] ?? 0, startMs);
     finishes[job] = Math.max(finishes[job] ?? 0, finishMs);
+    waits[job] = (waits[job] ?? 0) + startMs - submitMs;
+    slowdowns[job] = (slowdowns[job] ?? 0) + slowdownOf(times);
   }
   for (const [number, job] of world.jobs.entries()) {
     const [startMs = 0, finishMs = 0] = [starts[number], finishes[number]];
     yield [
       ...[job.name, job.tasks, rounded(job.workGhzSeconds), job.inputBytes, job.outputBytes],
       ...[job.bundleBytes, seconds(job.submitMs), seconds(startMs), seconds(finishMs)],
-      ...[seconds(startMs - job.submitMs), seconds(finishMs - job.submitMs)],
+      ...[seconds(startMs - job.submitMs), seconds(finishMs - job.submitMs), job.researcher],
+      ...[seconds((waits[number] ?? 0) / job.tasks), rounded((slowdowns[number] ?? 0) / job.tasks)],
     ];
   }
 }

@@ -20,6 +20,11 @@ export function spreadOf(values: Float64Array): Spread {
   return { mean: sumOf(values) / Math.max(1, values.length), p50: at(0.5), p99: at(0.99) };
 }
 
+/** How alike values are (Jain, Chiu and Hawe, DEC-TR-301, 1984). */
+export function jainIndex(values: readonly number[]): number {
+  return sumOf(values) ** 2 / (values.length * sumOf(values.map((value) => value ** 2)));
+}
+
 /** 97.5 % points of Student's t for 1, 2, … degrees of freedom. */
 const tPoints = [
   12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.16, 2.145,

@@ -8,7 +8,7 @@ import { attemptRuns } from './attempt-runs.ts';
 import type { Bound } from './bound.ts';
 import { siteUses } from './site-uses.ts';
 import type { SiteUse } from './site-uses.ts';
-import { spreadOf, sumOf } from './statistics.ts';
+import { jainIndex, spreadOf, sumOf } from './statistics.ts';
 import type { Spread } from './statistics.ts';
 import { slowdownOf, taskTimes } from './task-times.ts';
 
@@ -35,10 +35,16 @@ export interface Summary extends About {
   readonly cpuUse: number;
   readonly downUse: number;
   readonly upUse: number;
+  readonly tasksPerSecond: number;
   readonly waitSeconds: Spread;
+  /** Bounded: a run of under 10 s is taken for 10. */
   readonly slowdown: Spread;
+  /** Jain's index of the researchers' mean slowdowns: 1 when all are alike, 1/n when one bears all. */
+  readonly fairness: number;
   readonly downBytes: number;
   readonly upBytes: number;
+  /** Of both, for attempts whose result was not taken, and of transfers that were stopped. */
+  readonly wastedBytes: number;
   /** Attempts whose result was not taken, mostly backups, and what they computed. */
   readonly wastedAttempts: number;
   readonly wastedGhzSeconds: number;
@@ -63,18 +69,20 @@ export interface Outcome {
 
 export function summaryOf(about: About, world: World, { result, bound }: Outcome): Summary {
   const makespanSeconds = result.makespanMs / 1000;
+  const tasks = sumOf(world.jobs.map((job) => job.tasks));
   return {
     ...about,
     nodes: world.nodes.length,
     sites: world.sites.length,
     jobs: world.jobs.length,
-    tasks: sumOf(world.jobs.map(({ tasks }) => tasks)),
+    tasks,
     makespanSeconds,
     bound,
     makespanOverBound: makespanSeconds / bound.seconds,
     load: bound.seconds / longestTaskSeconds(world),
     availability: result.availability,
     ...usesOf(siteUses(world, result), makespanSeconds),
+    tasksPerSecond: tasks / makespanSeconds,
     ...timesOf(world, result),
     ...wasteOf(world, result),
     events: result.events,
@@ -105,13 +113,21 @@ function timesOf(world: World, result: RunResult) {
   const count = sumOf(world.jobs.map(({ tasks }) => tasks));
   const waits = new Float64Array(count);
   const slowdowns = new Float64Array(count);
+  const shares = new Map<string, { sum: number; count: number }>();
   let place = 0;
   for (const times of taskTimes(world, result)) {
     waits[place] = (times.startMs - times.submitMs) / 1000;
-    slowdowns[place] = slowdownOf(times);
+    const slowdown = slowdownOf(times);
+    slowdowns[place] = slowdown;
     place += 1;
+    const researcher = world.jobs[times.job]?.researcher ?? '';
+    const share = shares.get(researcher) ?? { sum: 0, count: 0 };
+    share.sum += slowdown;
+    share.count += 1;
+    shares.set(researcher, share);
   }
-  return { waitSeconds: spreadOf(waits), slowdown: spreadOf(slowdowns) };
+  const fairness = jainIndex(Array.from(shares.values(), ({ sum, count }) => sum / count));
+  return { waitSeconds: spreadOf(waits), slowdown: spreadOf(slowdowns), fairness };
 }
 
 function wasteOf(world: World, result: RunResult) {
@@ -122,5 +138,16 @@ function wasteOf(world: World, result: RunResult) {
     wastedAttempts += 1;
     wastedGhzSeconds += ghzSeconds;
   }
-  return { wastedAttempts, wastedGhzSeconds };
+  return { wastedAttempts, wastedGhzSeconds, wastedBytes: Math.round(wastedBytesOf(result)) };
+}
+
+function wastedBytesOf({ attempts, checks }: RunResult): number {
+  let bytes = 0;
+  for (let lease = 1; lease <= attempts.last; lease += 1) {
+    bytes += attempts.stoppedBytes[lease] ?? 0;
+    const results = checks.results[attempts.job[lease] ?? -1];
+    if (results?.[attempts.task[lease] ?? -1] === lease) continue;
+    bytes += (attempts.downBytes[lease] ?? 0) + (attempts.upBytes[lease] ?? 0);
+  }
+  return bytes;
 }

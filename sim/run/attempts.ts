@@ -27,6 +27,10 @@ export class Attempts {
   /** Of what it asked for last. */
   bytes = new Float64Array(1024);
   grantedAt = new Float64Array(1024);
+  /** When it began to fetch, had all that it fetches, and began to send; 0: it had no need. */
+  fetchingAt = new Float64Array(1024);
+  fetchedAt = new Float64Array(1024);
+  sendingAt = new Float64Array(1024);
   startedAt = new Float64Array(1024);
   exitedAt = new Float64Array(1024);
   /** When its result was taken. */
@@ -63,6 +67,9 @@ export class Attempts {
     this.phase = grown(this.phase, new Uint8Array(length));
     this.bytes = grown(this.bytes, new Float64Array(length));
     this.grantedAt = grown(this.grantedAt, new Float64Array(length));
+    this.fetchingAt = grown(this.fetchingAt, new Float64Array(length));
+    this.fetchedAt = grown(this.fetchedAt, new Float64Array(length));
+    this.sendingAt = grown(this.sendingAt, new Float64Array(length));
     this.startedAt = grown(this.startedAt, new Float64Array(length));
     this.exitedAt = grown(this.exitedAt, new Float64Array(length));
     this.doneAt = grown(this.doneAt, new Float64Array(length));

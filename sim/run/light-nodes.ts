@@ -138,6 +138,7 @@ export class LightNodes {
       return this.#sent(lease);
     }
     this.attempts.downBytes[lease] = (this.attempts.downBytes[lease] ?? 0) + bytes;
+    this.attempts.fetchedAt[lease] = now;
     this.#fetched(lease, now);
   }
 
@@ -208,6 +209,8 @@ export class LightNodes {
     const waits = direction === 'down' ? phases.wanted : phases.sendWanted;
     if (this.attempts.phase[lease] !== waits) return;
     this.attempts.phase[lease] = direction === 'down' ? phases.moving : phases.sending;
+    const beganAt = direction === 'down' ? this.attempts.fetchingAt : this.attempts.sendingAt;
+    beganAt[lease] = now;
     const { number, node } = this.#boardOf(lease);
     const bytes = this.attempts.bytes[lease] ?? 0;
     const { transfers, checks } = this.#options;

@@ -278,7 +278,7 @@ export class Run {
     this.#commands.push({
       kind: 'submitJob',
       jobId: jobId(`j${number}`),
-      researcher: 'ada',
+      researcher: job.researcher,
       requestId: `j${number}`,
       template: templateOf(job),
     });

@@ -47,8 +47,12 @@ const models = z
     error: 'wanted at least one model with a weight above 0',
   });
 
+const word = z.string().regex(/^[a-z][a-z0-9-]*$/, 'wanted small letters, digits and -');
+
 const jobs = z.strictObject({
-  name: z.string().regex(/^[a-z][a-z0-9-]*$/, 'wanted small letters, digits and -'),
+  name: word,
+  /** Who submits them; turns are shared between researchers. */
+  researcher: word.default('ada'),
   /** So many jobs of this kind; each draws its own values from the ranges. */
   jobs: count.default(1),
   /** Of each job. */

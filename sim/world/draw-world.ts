@@ -36,6 +36,9 @@ export interface WorldNode {
 
 export interface WorldJob {
   readonly name: string;
+  /** Of the scenario's jobs, the one that it was drawn from. */
+  readonly kind: string;
+  readonly researcher: string;
   readonly submitMs: number;
   readonly tasks: number;
   readonly workGhzSeconds: number;
@@ -116,10 +119,12 @@ function drawJobs(scenario: Scenario, seed: number): readonly WorldJob[] {
 }
 
 function drawJob(kind: JobClass, place: number, draw: Draw): WorldJob {
-  const { name, jobs, tasks, work, memory, every, input, output, bundle } = kind;
+  const { name, researcher, jobs, tasks, work, memory, every, input, output, bundle } = kind;
   const whole = (range = nothing): number => Math.round(between(draw, range));
   return {
     name: jobs === 1 ? name : `${name}-${place}`,
+    kind: name,
+    researcher,
     submitMs: place * (every ?? 0),
     tasks,
     workGhzSeconds: between(draw, work),
