@@ -13,10 +13,13 @@ import { State, imageOf } from '../../scheduler/core/index.ts';
 import { Program, longTestMs } from '../integration/program.ts';
 import type { Ran } from '../integration/rig.ts';
 import { root } from '../integration/rig.ts';
+import { SystemdMachine } from './systemd-machine.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'punnet-deb-test-'));
 /** What is in it, unpacked. */
 const machine = join(folder, 'machine');
+/** The same, which no test writes to. */
+const shipped = join(folder, 'shipped');
 const bin = join(machine, 'usr/share/punnet/scheduler/bin');
 const isRoot = process.getuid?.() === 0;
 /** Whom the service runs as here. */
@@ -50,7 +53,7 @@ beforeAll(async () => {
     buildDeb(join(folder, 'first'), '022'),
     buildDeb(join(folder, 'second'), '077'),
   ]);
-  await run('dpkg-deb', ['-x', deb, machine]);
+  await Promise.all([machine, shipped].map((to) => run('dpkg-deb', ['-x', deb, to])));
 }, longTestMs);
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -117,6 +120,50 @@ test.concurrent('a scheduler runs from its files alone, as the unit starts it, a
   expect((await punnet('jobs', '--output', 'csv')).out).toContain(',words,');
   expect(await second.kill('SIGTERM')).toEqual({ code: 0, signal: null });
 });
+
+test.concurrent(
+  'systemd starts it as it is shipped, and again when it was killed, but not after a mistake',
+  async ({ skip, onTestFinished }) => {
+    const missing = SystemdMachine.missing();
+    skip(missing !== undefined, `no machine can be booted: ${missing}`);
+    const home = join(folder, 'booted');
+    const booted = await SystemdMachine.boot(home, shipped, 'punnet-scheduler.service');
+    onTestFinished(() => booted.stop());
+    const buses = async (): Promise<string> => (await booted.call('pgrep', 'nats-server')).out;
+
+    await booted.answers(9464, '/readyz');
+    const first = await booted.told('MainPID');
+    const status = await booted.call('cat', `/proc/${first}/status`);
+    // No rights, none to be had, and a filter of system calls.
+    expect(status.out).toMatch(/^CapBnd:\t0+\nCapAmb:\t0+\nNoNewPrivs:\t1\nSeccomp:\t2$/m);
+    const context = '/var/lib/punnet/operator.context';
+    expect(await booted.call('punnet', 'context', 'add', context)).toMatchObject({ code: 0 });
+    const rates = ['--down', '20 Mbit/s', '--up', '4 Mbit/s'];
+    const set = await booted.call('punnet', 'site', 'set', 'attic', ...rates);
+    expect(set).toMatchObject({ code: 0 });
+    const bus = await buses();
+
+    // nats-server goes with it, which setpriv sees to, under the filter.
+    await booted.call('kill', '-KILL', first);
+    await booted.becomes('NRestarts', '1');
+    await booted.answers(9464, '/readyz');
+    expect((await booted.call('punnet', 'sites', '--output', 'csv')).out).toContain('attic');
+    expect(await buses()).toMatch(/^\d+\n$/);
+    expect(await buses()).not.toBe(bus);
+
+    await booted.call('systemctl', 'stop', 'punnet-scheduler');
+    expect(await booted.told('ActiveState')).toBe('inactive');
+    expect(await booted.told('Result')).toBe('success');
+    expect(await buses()).toBe('');
+
+    writeFileSync(join(home, 'default/punnet-scheduler'), 'PUNNET_FLAGS=--no-such-flag\n');
+    await booted.call('systemctl', 'start', 'punnet-scheduler');
+    await booted.becomes('ActiveState', 'failed');
+    expect(await booted.told('ExecMainStatus')).toBe('2');
+    expect(await booted.told('NRestarts')).toBe('0');
+  },
+  longTestMs,
+);
 
 test.concurrent("a bundle finds the snapshot's thread beside it", async () => {
   const outfile = join(bin, 'store.cjs');
