@@ -1,10 +1,11 @@
 // Prepares the folder of an attempt, so that its start has nothing left to do but to spawn.
 
-import { chmodSync, chownSync, lchownSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, lchownSync, lstatSync, mkdirSync, readdirSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { attemptFiles, SandboxError, type AttemptSpec, type Backend } from './attempt-spec.ts';
 import { writeDurably } from '../state/durable.ts';
-import { takeCheckpoint } from './checkpoint.ts';
+import { checkpointIn, takeCheckpoint } from './checkpoint.ts';
 import { canChangeUser, taskUid } from './task-user.ts';
 
 /** What a caller asks for; the back end is the sandbox's own finding. */
@@ -31,16 +32,31 @@ export function stageAttempt(folder: string, request: StartRequest, backend: Bac
   writeDurably(join(folder, attemptFiles.spec), JSON.stringify(spec));
   takeCheckpoint(spec);
   chmodSync(request.workPath, 0o700);
-  if (canChangeUser) giveTo(request.workPath, uid);
+  if (canChangeUser) giveAll(spec, uid);
 }
 
-function giveTo(path: string, uid: number): void {
-  chownSync(path, uid, uid);
+/**
+ * A checkpoint was another task user's: what is not that user's own was linked there from elsewhere,
+ * and stays whose it is. The rest of the work folder no task has seen yet.
+ */
+function giveAll({ workPath, checkpointPath }: AttemptSpec, uid: number): void {
+  if (checkpointPath !== null) {
+    const checkpoint = checkpointIn(workPath);
+    const owner = lstatSync(checkpoint).uid;
+    giveTo(checkpoint, uid, (path) => lstatSync(path).uid === owner);
+    giveTo(workPath, uid, (path) => path !== checkpoint);
+  } else giveTo(workPath, uid, () => true);
+}
+
+/** The folder itself last: until all is given it tells whose it was. */
+function giveTo(path: string, uid: number, isToGive: (path: string) => boolean): void {
   for (const entry of readdirSync(path, { withFileTypes: true })) {
     const full = join(path, entry.name);
-    if (entry.isDirectory()) giveTo(full, uid);
+    if (!isToGive(full)) continue;
+    if (entry.isDirectory()) giveTo(full, uid, isToGive);
     else lchownSync(full, uid, uid);
   }
+  chownSync(path, uid, uid);
 }
 
 /** Our own bug if it fails: the edge validated the lease. */

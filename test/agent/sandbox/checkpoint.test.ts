@@ -1,8 +1,8 @@
 // A checkpoint goes from one attempt of a task to the next: from none that succeeded, to no other
 // task, and as nothing but a folder.
 
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
-import { writeFileSync } from 'node:fs';
+import { chownSync, existsSync, linkSync, mkdirSync, mkdtempSync } from 'node:fs';
+import { readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
@@ -13,6 +13,8 @@ import {
   takeCheckpoint,
 } from '../../../agent/adapters/sandbox/checkpoint.ts';
 import { Sandbox } from '../../../agent/adapters/sandbox/sandbox.ts';
+import { stageAttempt } from '../../../agent/adapters/sandbox/stage.ts';
+import { canChangeUser, taskUid } from '../../../agent/adapters/sandbox/task-user.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'punnet-checkpoint-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -134,6 +136,39 @@ it('is not kept for an attempt of the version before, which knew none', () => {
   );
   keepCheckpoint(own);
   expect(readdirSync(join(own, 'work'))).toEqual(['checkpoint']);
+});
+
+it('goes to the next attempt without what its task could link from elsewhere', ({ skip }) => {
+  skip(!canChangeUser, 'only root can give files to a user of a task');
+  const secret = join(folder, 'secret');
+  writeFileSync(secret, '', { mode: 0o600 });
+  const checkpointPath = join(folder, 'linked');
+  const before = taskUid(join(folder, 'attempts/before'));
+  mkdirSync(join(checkpointPath, 'deep'), { recursive: true });
+  writeFileSync(join(checkpointPath, 'deep/own'), 'state');
+  for (const path of ['deep/own', 'deep', '']) {
+    chownSync(join(checkpointPath, path), before, before);
+  }
+  // What a kernel with fs.protected_hardlinks=0 lets a task do where it has no mounts of its own.
+  linkSync(secret, join(checkpointPath, 'deep/secret'));
+
+  const own = join(folder, 'attempts/after');
+  const work = join(own, 'work');
+  mkdirSync(work, { recursive: true });
+  writeFileSync(join(work, 'input'), '');
+  const request = {
+    ...{ leaseId: 1, command: ['true'], environment: {}, isRootFileSystem: false },
+    ...{ bundlePath: folder, workPath: work, checkpointPath, maxProcesses: 1 },
+    ...{ timeoutMs: 1, memoryBytes: 1, diskBytes: 1 << 20 },
+  };
+  // A second time, as after an agent that was killed midway.
+  for (const round of [1, 2]) {
+    stageAttempt(own, request, 'bare');
+    const given = ['', 'input', 'checkpoint', 'checkpoint/deep', 'checkpoint/deep/own'];
+    const uids = given.map((path) => statSync(join(work, path)).uid);
+    expect(uids, String(round)).toEqual(given.map(() => taskUid(own)));
+    expect(statSync(secret).uid).toBe(0);
+  }
 });
 
 it.each(['../x', 'a/b', '', '.'])('refuses the id %j of a job', (jobId) => {
