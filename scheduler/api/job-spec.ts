@@ -10,6 +10,7 @@ import {
   findUnknownPlaceholders,
   isArchitecture,
   isInside,
+  placeProblem,
   noTimeoutMs,
   placeholders,
   sha256,
@@ -101,7 +102,7 @@ class SpecCheck {
       bundles: this.#bundles(spec),
       command: this.#command(spec.command),
       environment: this.#environment(spec.environment),
-      sharedInputs: this.#sharedInputs(spec.sharedInputs),
+      sharedInputs: this.#sharedInputs(spec),
       outputs: this.#outputs(spec.outputs),
       taskCount: service === null ? this.#taskCount(spec) : replicas,
       manifest: this.#manifest(spec),
@@ -234,7 +235,7 @@ class SpecCheck {
     return variables;
   }
 
-  #sharedInputs(inputs: readonly InputFile[]): JobTemplate['sharedInputs'] {
+  #sharedInputs({ sharedInputs: inputs, checkpoint }: JobSpec): JobTemplate['sharedInputs'] {
     if (inputs.length > limits.inputs) {
       this.#no('sharedInputs', `wanted at most ${limits.inputs}, found ${inputs.length}`);
     }
@@ -243,7 +244,8 @@ class SpecCheck {
       const field = `sharedInputs[${at}]`;
       const named = input.source?.$case === 'file' ? input.source.value.split('/').pop() : '';
       const path = input.path === '' ? (named ?? '') : input.path;
-      this.#path(`${field}.path`, path);
+      const problem = placeProblem(path, { keepsCheckpoint: checkpoint });
+      if (problem !== null) this.#no(`${field}.path`, problem);
       if (seen.has(path)) this.#no(`${field}.path`, `"${path}" is there twice`);
       seen.add(path);
       return { ...this.#source(field, input), path };

@@ -5,7 +5,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { BlobRef } from '../../proto/gen/punnet/v1/common.ts';
 import type { Task, TaskEntry } from '../../proto/gen/punnet/v1/job.ts';
 import type { JobTemplate, TaskSummary } from '../core/index.ts';
-import { isInside, rowCheck, rowOf } from '../core/index.ts';
+import { placeProblem, rowCheck, rowOf } from '../core/index.ts';
 import type { ApiDeps, TaskList } from './deps.ts';
 import type { Violation } from './errors.ts';
 import { invalid } from './errors.ts';
@@ -51,11 +51,13 @@ function readEntry(tasks: TaskList, at: number): TaskEntry | undefined {
 
 type Check = (entry: TaskEntry) => string | undefined;
 
-function inputCheck({ sharedInputs, diskBytes }: JobTemplate): Check {
+function inputCheck(template: JobTemplate): Check {
+  const { sharedInputs, diskBytes } = template;
   const shared = new Set(sharedInputs.map((input) => input.path));
   const sharedBytes = bytesOf(sharedInputs);
   return ({ path, blob, values }) => {
-    if (!isInside(path)) return `wanted a path in the work folder, found "${path}"`;
+    const problem = placeProblem(path, template);
+    if (problem !== null) return problem;
     if (shared.has(path)) return `"${path}" is a shared input too`;
     if (values.length > 0) return 'wanted an input, found a row: tasks.columns names no columns';
     if (blob === undefined) return 'wanted a blob, found none';

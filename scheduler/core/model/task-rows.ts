@@ -110,6 +110,16 @@ export function isInside(path: string): boolean {
   return path !== '' && !path.split('/').some((part) => ['', '.', '..'].includes(part));
 }
 
+/** Why an input may not lie there; null: it may. A task's checkpoint is put into a folder of its own. */
+export function placeProblem(
+  path: string,
+  { keepsCheckpoint = false }: { readonly keepsCheckpoint?: boolean },
+): string | null {
+  if (!isInside(path)) return `wanted a path inside the work folder, found "${path}"`;
+  if (!keepsCheckpoint || path.split('/')[0] !== 'checkpoint') return null;
+  return `"${path}" is in the folder of the checkpoint: wanted another path`;
+}
+
 /** A row's values by column. */
 export function rowOf(
   columns: readonly string[],

@@ -66,8 +66,9 @@ test('an input that only somebody else has uploaded cannot be named in a manifes
 });
 
 test.each([
-  ['a path out of the folder', '../in.txt', /task 0: wanted a path in the work folder/],
+  ['a path out of the folder', '../in.txt', /task 0: wanted a path inside the work folder/],
   ['the path of a shared input', 'shared', /task 0: "shared" is a shared input too/],
+  ['the folder of the checkpoint', 'checkpoint/a', /"checkpoint\/a" is in the folder of the check/],
 ])('%s cannot be the place of an input', async (_, path, told) => {
   const entries = [{ path, blob: refOf(bundle) }];
   const manifest = Buffer.from(
@@ -77,7 +78,8 @@ test.each([
   const sharedInputs = [
     { path: 'shared', source: { $case: 'blob' as const, value: refOf(bundle) } },
   ];
-  const submitting = submit(eve, { tasks: { manifest: refOf(manifest) }, sharedInputs });
+  const tasks = { manifest: refOf(manifest) };
+  const submitting = submit(eve, { tasks, sharedInputs, checkpoint: true });
   expect((await errorOf(submitting)).details).toMatch(told);
 });
 

@@ -55,6 +55,10 @@ const mistakes: readonly (readonly [Changes, string])[] = [
     },
     'disk: wanted at least 1000001 B, for sharedInputs, found 1000000 B',
   ],
+  [
+    { checkpoint: true, sharedInputs: [{ ...blob, path: 'checkpoint/start' }] },
+    'sharedInputs[0].path: "checkpoint/start" is in the folder of the checkpoint: wanted another path',
+  ],
   [{ command: [] }, 'command: wanted a program, found none'],
   [{ command: [''] }, 'command: wanted a program, found none'],
   [{ command: many(257) }, 'command: wanted at most 256 words, found 257'],
