@@ -33,6 +33,11 @@ function runSpanMs({ service, timeoutMs }: JobTemplate): number {
   return service === null ? timeoutMs : 3_650 * dayMs;
 }
 
+/** The right of a replica lasts long, but not for much: a service has no outputs. */
+function bytesToSend({ outputs, diskBytes }: JobTemplate): number {
+  return (outputs.length > 0 ? diskBytes : 0) + resultBytes;
+}
+
 export class LeaseComposer {
   readonly #options: LeaseComposerOptions;
   /** Rights that all tasks of a job share on a node: to sign one takes longer than all else here. */
@@ -94,7 +99,7 @@ export class LeaseComposer {
       memoryBytes: template.memoryBytes,
       diskBytes: template.diskBytes,
       uploadCapability: this.#right(
-        { kind: 'put', nodeId: effect.nodeId, maxBytes: template.diskBytes + resultBytes },
+        { kind: 'put', nodeId: effect.nodeId, maxBytes: bytesToSend(template) },
         { atLeastMs: runSpanMs(template) + writeSpanMs, spareMs: dayMs },
       ),
     };

@@ -72,6 +72,16 @@ it('gives a node the same right to send, and a new one before a month is left of
   expect(rights[2]).not.toBe(rights[1]);
 });
 
+it.each([
+  ['its outputs and its result', ['a.txt'], 6_000_000],
+  ['its result alone where it has no outputs, as a service', [], 1_000_000],
+])('may send %s', (_, outputs, wanted) => {
+  const { compose, signer } = rig({ outputs, diskBytes: 5_000_000 });
+  const lease = compose(0);
+  if (lease === undefined || lease instanceof Promise) throw new Error('not at once');
+  expect(signer.verify(lease.uploadCapability, 0)).toMatchObject({ maxBytes: wanted });
+});
+
 it('waits for the list of inputs once', async () => {
   const tasks = ['a.txt', 'b.txt'].map((path) => ({ path, blob: { sha256: hash, sizeBytes: 5 } }));
   const bytes = TaskManifest.encode(TaskManifest.fromPartial({ tasks })).finish();
