@@ -35,13 +35,18 @@ beforeEach(({ skip }) => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 /** Runs it for a user, where nats-server is there or is not. */
-function setup(user: 'root' | 'plain', view: 'missing' | 'there'): Promise<Ran> {
+function setup(
+  user: 'root' | 'plain',
+  view: 'missing' | 'there',
+  more: { readonly hidden?: string; readonly words?: readonly string[] } = {},
+): Promise<Ran> {
   const become = ['setpriv', `--reuid=${plainUid}`, `--regid=${plainUid}`, '--clear-groups'];
   const words = [
     ...(user === 'plain' && isRoot ? become : []),
     ...['bwrap', '--dev-bind', '/', '/', '--tmpfs', '/usr/sbin'],
     ...(view === 'there' ? ['--ro-bind', server, server] : []),
-    ...[process.execPath, join(folder, 'tools/setup.mjs')],
+    ...(more.hidden === undefined ? [] : ['--tmpfs', more.hidden]),
+    ...[process.execPath, join(folder, 'tools/setup.mjs'), ...(more.words ?? [])],
   ];
   const [file = '', ...rest] = words;
   const PATH = `${join(folder, 'fake')}:${process.env['PATH'] ?? ''}`;
@@ -59,6 +64,17 @@ test('who is not root is told what to install, and nothing is done', async () =>
   expect(err).toMatch(/\n {2}sudo apt-get install --no-install-recommends nats-server\n$/);
   expect(code).toBe(1);
   expect(existsSync(built)).toBe(false);
+});
+
+test('a package without a program is known by a file', async ({ skip }) => {
+  const python = '/usr/lib/python3/dist-packages';
+  const hidden = join(python, 'grpc');
+  skip(!existsSync(hidden), 'python3-grpcio is not here, so that nothing can hide it');
+  skip(!existsSync(join(python, 'google/protobuf')), 'python3-protobuf is not here');
+  const { code, out } = await setup('plain', 'there', { hidden, words: ['--for', 'test'] });
+  expect(out).toContain('setup: python3-grpcio is missing: gRPC for Python');
+  expect(out).not.toContain('python3-protobuf');
+  expect(code).toBe(1);
 });
 
 test('it goes on once the package is there', async () => {
