@@ -11,6 +11,8 @@ export default defineConfig({
     hookTimeout: 60_000,
     // Real servers and agents are waited for much of the time, also where there are but two cores.
     maxWorkers: 4,
+    // Nothing here changes what a module holds, and to load all anew for each file costs a minute.
+    isolate: false,
     sequence: { sequencer: LongestFirst },
     reporters: ['default', new SummaryReporter(process.env['PUNNET_TEST_COUNTS'])],
   },

