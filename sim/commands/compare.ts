@@ -5,6 +5,7 @@ import { comparisonOf } from '../report/comparison.ts';
 import { choosePolicy } from '../run/choose-policy.ts';
 import { InputError, readScenario } from '../scenario/read.ts';
 import { ProgressLine } from './progress-line.ts';
+import type { WantedRun } from './run-pool.ts';
 import { RunPool } from './run-pool.ts';
 import { show } from './show-comparison.ts';
 
@@ -23,17 +24,30 @@ export async function compare(scenario: string, options: CompareOptions): Promis
   // Mistakes are told before the first run.
   const { name } = readScenario(scenario);
   await Promise.all(policies.map(choosePolicy));
-  const wanted = Array.from({ length: seeds }, (_, at) => at + 1).flatMap((seed) =>
-    policies.map((policy) => ({ scenario, policy, seed })),
-  );
+  const wanted = runsOf(scenario, policies, options);
   const line = new ProgressLine();
   const pool = new RunPool(workers);
-  const summaries = await pool.run(wanted, {
+  const runs = await pool.run(wanted, {
     onDone: (done) => line.say(`${done} of ${wanted.length} runs`),
     onStuck: (_, error) => {
       throw error;
     },
   });
   line.end();
-  show(comparisonOf(name, policies, summaries), out);
+  const words = ['compare', scenario, '--policies', policies.join(','), '--seeds', String(seeds)];
+  const summaries = runs.map(({ summary }) => summary);
+  await show(comparisonOf(name, policies, summaries), { runs, out, scenario, words });
+}
+
+/** Of each policy, the first seed's run is looked at closely if there is to be a report. */
+export function runsOf(
+  scenario: string,
+  policies: readonly string[],
+  { seeds, out }: Pick<CompareOptions, 'seeds' | 'out'>,
+): readonly WantedRun[] {
+  return Array.from({ length: seeds }, (_, at) => at + 1).flatMap((seed) =>
+    policies.map((policy) => {
+      return { scenario, policy, seed, withDetail: seed === 1 && out !== undefined };
+    }),
+  );
 }

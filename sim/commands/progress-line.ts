@@ -2,6 +2,7 @@
 // a line elsewhere.
 
 import process from 'node:process';
+import { spanText } from '../report/summary-rows.ts';
 import type { Progress } from '../run/run.ts';
 
 const terminalEveryMs = 200;
@@ -45,12 +46,4 @@ function textOf({ nowMs, events, tasks, tasksLeft }: Progress, seconds: number):
     `${Math.round(events / seconds)} events/s`,
     `about ${left} left`,
   ].join(', ');
-}
-
-/** "35 s", "12 min", "3.4 h", "2.1 days". */
-export function spanText(seconds: number): string {
-  if (seconds < 120) return `${Math.round(seconds)} s`;
-  if (seconds < 7200) return `${Math.round(seconds / 60)} min`;
-  if (seconds < 48 * 3600) return `${(seconds / 3600).toFixed(1)} h`;
-  return `${(seconds / 86_400).toFixed(1)} days`;
 }

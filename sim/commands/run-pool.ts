@@ -3,13 +3,25 @@
 import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { extname, join } from 'node:path';
+import type { Detail } from '../report/detail/detail.ts';
 import type { Summary } from '../report/summary.ts';
 import { CheckFailed } from '../run/checks.ts';
 import type { Wanted } from '../run/simulate.ts';
 
+/** What a worker is asked. */
+export interface WantedRun extends Wanted {
+  /** What figures of it are drawn from is wanted, too. */
+  readonly withDetail: boolean;
+}
+
+export interface Ran {
+  readonly summary: Summary;
+  readonly detail: Detail | null;
+}
+
 /** What a worker answers. */
 export type Answer =
-  | { readonly kind: 'done'; readonly summary: Summary }
+  | { readonly kind: 'done'; readonly ran: Ran }
   | { readonly kind: 'failed'; readonly why: string; readonly isStuck: boolean };
 
 export interface Watch {
@@ -26,8 +38,8 @@ export class RunPool {
   }
 
   /** In the order in which they are wanted, but those that got stuck. Any other failure ends all. */
-  async run(wanted: readonly Wanted[], watch: Watch): Promise<readonly Summary[]> {
-    const summaries = new Array<Summary | undefined>(wanted.length).fill(undefined);
+  async run(wanted: readonly WantedRun[], watch: Watch): Promise<readonly Ran[]> {
+    const runs = new Array<Ran | undefined>(wanted.length).fill(undefined);
     let next = 0;
     let done = 0;
     const children = Array.from({ length: Math.min(this.#workers, wanted.length) }, startWorker);
@@ -37,7 +49,7 @@ export class RunPool {
         const want = wanted[place];
         if (want === undefined) return;
         next += 1;
-        summaries[place] = await ask(child, want).catch((error: unknown) => {
+        runs[place] = await ask(child, want).catch((error: unknown) => {
           if (!(error instanceof CheckFailed) || !error.isStuck) throw error;
           watch.onStuck(want, error);
           return undefined;
@@ -51,7 +63,7 @@ export class RunPool {
     } finally {
       for (const child of children) child.kill();
     }
-    return summaries.filter((summary) => summary !== undefined);
+    return runs.filter((ran) => ran !== undefined);
   }
 }
 
@@ -61,7 +73,7 @@ function startWorker(): ChildProcess {
   return fork(file, [], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
 }
 
-function ask(child: ChildProcess, wanted: Wanted): Promise<Summary> {
+function ask(child: ChildProcess, wanted: WantedRun): Promise<Ran> {
   return new Promise((resolve, reject) => {
     const onExit = (code: number | null): void => {
       reject(new Error(`a worker ended (${code}); its last words are above`));
@@ -70,7 +82,7 @@ function ask(child: ChildProcess, wanted: Wanted): Promise<Summary> {
     // Only run-worker writes here.
     child.once('message', (answer: Answer) => {
       child.removeListener('exit', onExit);
-      if (answer.kind === 'done') resolve(answer.summary);
+      if (answer.kind === 'done') resolve(answer.ran);
       else reject(new CheckFailed(answer.why, { isStuck: answer.isStuck }));
     });
     child.send(wanted);

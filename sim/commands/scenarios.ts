@@ -22,7 +22,7 @@ export function addScenarioCommands(program: Command): void {
     .argument('<scenario>', 'a name of `list`, or a file that ends in .yaml')
     .option('--policy <policy>', 'a name, count-limit=4, or ./mine.ts', defaultPolicy.name)
     .option('--seed <number>', 'of the world that is drawn', wholeNumber, 1)
-    .option('--out <folder>', 'for summary.json, tasks.csv, jobs.csv and sites.csv')
+    .option('--out <folder>', 'for a report with figures, and tables of tasks, jobs and sites')
     .action(told(run));
   program
     .command('compare')
@@ -31,7 +31,7 @@ export function addScenarioCommands(program: Command): void {
     .requiredOption('--policies <a,b,…>', 'the first is what the others are held against', words)
     .option('--seeds <count>', 'worlds, of the seeds 1, 2, …', wholeNumber, 5)
     .option('--workers <count>', 'processes at a time', wholeNumber, 1)
-    .option('--out <folder>', 'for compare.json and compare.csv')
+    .option('--out <folder>', 'for a report with figures, and all measures of all runs')
     .action(told(compare));
   program
     .command('sweep')
@@ -40,7 +40,7 @@ export function addScenarioCommands(program: Command): void {
     .requiredOption('--policy <policy>', 'one that has a parameter, by `list`')
     .option('--seeds <count>', 'worlds, of the seeds 1, 2, …', wholeNumber, 5)
     .option('--workers <count>', 'processes at a time', wholeNumber, 1)
-    .option('--out <folder>', 'for compare.json and compare.csv')
+    .option('--out <folder>', 'for a report with figures, and all measures of all runs')
     .action(told(sweep));
 }
 

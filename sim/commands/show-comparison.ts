@@ -4,15 +4,32 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
 import type { Comparison } from '../report/comparison.ts';
+import { comparisonReport } from '../report/page/report.ts';
 import type { Interval } from '../report/statistics.ts';
+import type { Ran } from './run-pool.ts';
+import { originOf, write } from './write.ts';
 
-export function show(comparison: Comparison, out: string | undefined): void {
+export interface Shown {
+  readonly runs: readonly Ran[];
+  readonly out: string | undefined;
+  readonly scenario: string;
+  /** Of the command. */
+  readonly words: readonly string[];
+}
+
+export async function show(
+  comparison: Comparison,
+  { runs, out, scenario, words }: Shown,
+): Promise<void> {
   process.stdout.write(`${textOf(comparison)}\n`);
   if (out === undefined) return;
   mkdirSync(out, { recursive: true });
   writeFileSync(join(out, 'compare.json'), `${JSON.stringify(comparison, null, 2)}\n`);
   writeFileSync(join(out, 'compare.csv'), tableOf(comparison));
-  process.stdout.write(`${out}: compare.json, compare.csv\n`);
+  const detailed = runs.flatMap(({ summary, detail }) =>
+    detail === null ? [] : [{ summary, detail }],
+  );
+  await write(out, comparisonReport(comparison, detailed, originOf(scenario, words)));
 }
 
 function textOf({ scenario, seeds, policies, runs }: Comparison): string {

@@ -5,6 +5,7 @@ import { policyMakers } from '../../scheduler/core/index.ts';
 import { comparisonOf } from '../report/comparison.ts';
 import { InputError, readScenario } from '../scenario/read.ts';
 import type { CompareOptions } from './compare.ts';
+import { runsOf } from './compare.ts';
 import { ProgressLine } from './progress-line.ts';
 import { RunPool } from './run-pool.ts';
 import { show } from './show-comparison.ts';
@@ -16,9 +17,7 @@ export interface SweepOptions extends Omit<CompareOptions, 'policies'> {
 export async function sweep(scenario: string, options: SweepOptions): Promise<void> {
   const { name } = readScenario(scenario);
   const policies = valuesOf(options.policy).map((value) => `${options.policy}=${value}`);
-  const wanted = Array.from({ length: options.seeds }, (_, at) => at + 1).flatMap((seed) =>
-    policies.map((policy) => ({ scenario, policy, seed })),
-  );
+  const wanted = runsOf(scenario, policies, options);
   const line = new ProgressLine();
   const stuck = new Set<string>();
   const runs = await new RunPool(options.workers).run(wanted, {
@@ -27,9 +26,12 @@ export async function sweep(scenario: string, options: SweepOptions): Promise<vo
   });
   line.end();
   const able = policies.filter((policy) => !stuck.has(policy));
-  const ended = runs.filter(({ policy }) => able.includes(policy));
-  const comparison = comparisonOf(name, able, ended);
-  if (able.length > 0) show(comparison, options.out);
+  const ended = runs.filter(({ summary }) => able.includes(summary.policy));
+  const summaries = ended.map(({ summary }) => summary);
+  const comparison = comparisonOf(name, able, summaries);
+  const words = ['sweep', scenario, '--policy', options.policy, '--seeds', String(options.seeds)];
+  const { out } = options;
+  if (able.length > 0) await show(comparison, { runs: ended, out, scenario, words });
   if (stuck.size > 0) process.stdout.write(`leaves tasks undone: ${[...stuck].join(', ')}\n`);
   const means = comparison.policies.map((each) => each.makespanOverBound.mean);
   const best = comparison.policies[means.indexOf(Math.min(...means))];

@@ -4,23 +4,37 @@ import type { RunResult } from '../run/run.ts';
 import type { World } from '../world/draw-world.ts';
 
 export interface AttemptRun {
+  readonly lease: number;
+  readonly job: number;
+  readonly node: number;
   readonly site: number;
+  readonly startMs: number;
+  readonly endMs: number;
   readonly ghzSeconds: number;
   /** Its result is the task's. */
   readonly hasWon: boolean;
 }
 
 export function* attemptRuns(world: World, result: RunResult): Generator<AttemptRun> {
-  const { attempts, checks, makespanMs } = result;
-  for (let lease = 1; lease <= attempts.last; lease += 1) {
-    const startedAt = attempts.startedAt[lease] ?? 0;
-    const node = world.nodes[attempts.node[lease] ?? -1];
-    if (startedAt === 0 || node === undefined) continue;
-    // What still runs at the end is a backup that nobody waits for.
-    const exitedAt = attempts.exitedAt[lease] ?? 0;
-    const runMs = (exitedAt === 0 ? makespanMs : exitedAt) - startedAt;
-    const task = attempts.task[lease] ?? -1;
-    const hasWon = checks.results[attempts.job[lease] ?? -1]?.[task] === lease;
-    yield { site: node.site, ghzSeconds: (runMs / 1000) * node.speedGhz, hasWon };
+  for (let lease = 1; lease <= result.attempts.last; lease += 1) {
+    const run = attemptRun(lease, world, result);
+    if (run !== null) yield run;
   }
+}
+
+/** Null: it never came to compute. */
+export function attemptRun(lease: number, world: World, result: RunResult): AttemptRun | null {
+  const { attempts, checks, makespanMs } = result;
+  const startMs = attempts.startedAt[lease] ?? 0;
+  const node = attempts.node[lease] ?? -1;
+  const board = world.nodes[node];
+  if (startMs === 0 || board === undefined) return null;
+  const { site, speedGhz } = board;
+  // What still runs at the end is a backup that nobody waits for.
+  const exitedAt = attempts.exitedAt[lease] ?? 0;
+  const endMs = exitedAt === 0 ? makespanMs : exitedAt;
+  const ghzSeconds = ((endMs - startMs) / 1000) * speedGhz;
+  const job = attempts.job[lease] ?? -1;
+  const hasWon = checks.results[job]?.[attempts.task[lease] ?? -1] === lease;
+  return { lease, job, node, site, startMs, endMs, ghzSeconds, hasWon };
 }

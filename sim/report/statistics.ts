@@ -20,6 +20,14 @@ export function spreadOf(values: Float64Array): Spread {
   return { mean: sumOf(values) / Math.max(1, values.length), p50: at(0.5), p99: at(0.99) };
 }
 
+/** Sorts the values; returns the least, and for each of so many equal parts the most in it. */
+export function quantilesOf(values: Float64Array, parts: number): readonly number[] {
+  values.sort();
+  return Array.from({ length: parts + 1 }, (_, part) => {
+    return values[Math.max(0, Math.ceil((part * values.length) / parts) - 1)] ?? 0;
+  });
+}
+
 /** How alike values are (Jain, Chiu and Hawe, DEC-TR-301, 1984). */
 export function jainIndex(values: readonly number[]): number {
   return sumOf(values) ** 2 / (values.length * sumOf(values.map((value) => value ** 2)));

@@ -25,6 +25,16 @@ export function scenarioNames(): readonly string[] {
 
 /** By its name, or a file of one's own. */
 export function readScenario(nameOrFile: string): Scenario {
+  const file = fileOf(nameOrFile);
+  return parseScenario(file, read(file));
+}
+
+/** As it is in its file. */
+export function scenarioText(nameOrFile: string): string {
+  return read(fileOf(nameOrFile));
+}
+
+function fileOf(nameOrFile: string): string {
   const isFile = /\.ya?ml$/.test(nameOrFile);
   if (!isFile && !scenarioNames().includes(nameOrFile)) {
     const known = scenarioNames().join(', ');
@@ -32,8 +42,7 @@ export function readScenario(nameOrFile: string): Scenario {
       `There is no scenario "${nameOrFile}": name one of ${known}, or a file that ends in .yaml.`,
     );
   }
-  const file = isFile ? nameOrFile : join(folder, `${nameOrFile}.yaml`);
-  return parseScenario(file, read(file));
+  return isFile ? nameOrFile : join(folder, `${nameOrFile}.yaml`);
 }
 
 function read(file: string): string {
