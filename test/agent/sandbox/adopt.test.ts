@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import { afterAll, beforeEach, describe, expect, test } from 'vitest';
 import { findShim, markProcess, readExit } from '../../../agent/adapters/sandbox/attempt-spec.ts';
 import { leftoversOf } from '../../../agent/adapters/sandbox/task-processes.ts';
-import { bundleInto, pidsWith, SandboxRig, until } from './sandbox-rig.ts';
+import { bundleInto } from '../../bundle-into.ts';
+import { pidsWith, SandboxRig, until } from './sandbox-rig.ts';
 
 const rig = new SandboxRig();
 afterAll(() => rig.close());

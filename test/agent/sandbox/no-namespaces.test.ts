@@ -7,7 +7,8 @@ import { afterAll, beforeEach, expect, test } from 'vitest';
 import { leftoversOf } from '../../../agent/adapters/sandbox/task-processes.ts';
 import type { StartRequest } from '../../../agent/adapters/sandbox/stage.ts';
 import { refusingNamespaces, whyNotRefusing } from '../../refusing-namespaces.ts';
-import { bundleInto, SandboxRig } from './sandbox-rig.ts';
+import { bundleInto } from '../../bundle-into.ts';
+import { SandboxRig } from './sandbox-rig.ts';
 
 const rig = new SandboxRig();
 afterAll(() => rig.close());

@@ -5,25 +5,12 @@ import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { buildSync } from 'esbuild';
 import type { Exit } from '../../../agent/core/index.ts';
 import type { AttemptSpec } from '../../../agent/adapters/sandbox/attempt-spec.ts';
 import { writeDurably } from '../../../agent/adapters/state/durable.ts';
 import { Sandbox } from '../../../agent/adapters/sandbox/sandbox.ts';
 import type { StartRequest } from '../../../agent/adapters/sandbox/stage.ts';
-
-export function bundleInto(folder: string, name: string, source: string): string {
-  const outfile = join(folder, name);
-  buildSync({
-    stdin: { contents: source, resolveDir: process.cwd(), loader: 'ts' },
-    bundle: true,
-    platform: 'node',
-    target: 'node18',
-    format: 'esm',
-    outfile,
-  });
-  return outfile;
-}
+import { bundleInto } from '../../bundle-into.ts';
 
 /** A user that has nothing on this machine. */
 const plainUid = 65_432;

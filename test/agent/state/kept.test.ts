@@ -9,7 +9,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { writeAtOnce, writeDurably } from '../../../agent/adapters/state/durable.ts';
 import { RunningTime } from '../../../agent/adapters/state/running-time.ts';
 import { StateFolder, type Identity } from '../../../agent/adapters/state/state-folder.ts';
-import { bundleInto } from '../sandbox/sandbox-rig.ts';
+import { bundleInto } from '../../bundle-into.ts';
 
 let folder = '';
 beforeEach(() => {

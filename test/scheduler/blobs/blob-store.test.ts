@@ -17,11 +17,13 @@ import { Readable } from 'node:stream';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { BlobError } from '../../../scheduler/adapters/blobs/blob-error.ts';
 import { BlobStore } from '../../../scheduler/adapters/blobs/blob-store.ts';
+import { bundleInto } from '../../bundle-into.ts';
 import { SmallDisk, diskOf } from '../small-disk.ts';
 
 const bytes = randomBytes(300_000);
 const sha256 = hashOf(bytes);
 
+const programs = mkdtempSync(join(tmpdir(), 'punnet-blob-programs-'));
 let folder: string;
 let store: BlobStore;
 let damages: BlobError[];
@@ -30,6 +32,7 @@ beforeEach(async () => {
   store = await openStore(folder);
 });
 afterEach(() => rmSync(folder, { recursive: true }));
+afterAll(() => rmSync(programs, { recursive: true }));
 
 function openStore(data: string): Promise<BlobStore> {
   damages = [];
@@ -177,8 +180,7 @@ describe('an upload', () => {
   });
 
   it('whose process is killed leaves nothing after the next start', async () => {
-    const module = join(import.meta.dirname, '../../../scheduler/adapters/blobs/blob-store.ts');
-    const script = `import { BlobStore } from '${module}';
+    const script = `import { BlobStore } from './scheduler/adapters/blobs/blob-store.ts';
       const store = await BlobStore.open('${folder}', () => undefined);
       async function* killed() {
         for (let n = 0; n < 16; n += 1) yield Buffer.alloc(65_536);
@@ -186,8 +188,8 @@ describe('an upload', () => {
         await new Promise(() => undefined);
       }
       await store.put(killed(), '${sha256}', 1_000_000_000);`;
-    const words = ['--import', 'tsx', '--input-type=module', '-e', script];
-    const child = spawn(process.execPath, words, { stdio: 'inherit' });
+    const program = bundleInto(programs, 'killed.mjs', script);
+    const child = spawn(process.execPath, [program], { stdio: 'inherit' });
     await once(child, 'close');
     expect(child.signalCode).toBe('SIGKILL');
     expect(filesIn(folder)).toHaveLength(1);

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { DataLockedError, lockData } from '../../../scheduler/adapters/journal/data-lock.ts';
+import { bundleInto } from '../../bundle-into.ts';
 
 let parent: string;
 let folder: string;
@@ -48,13 +49,12 @@ it('locks each folder by itself', async () => {
 });
 
 it('goes with its process, however that ends', async () => {
-  const module = join(import.meta.dirname, '../../../scheduler/adapters/journal/data-lock.ts');
-  const script = `import { lockData } from '${module}';
+  const script = `import { lockData } from './scheduler/adapters/journal/data-lock.ts';
     await lockData('${folder}');
     console.log('locked');
     setInterval(() => undefined, 1_000);`;
-  const words = ['--import', 'tsx', '--input-type=module', '-e', script];
-  const holder = spawn(process.execPath, words, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const program = bundleInto(parent, 'holder.mjs', script);
+  const holder = spawn(process.execPath, [program], { stdio: ['ignore', 'pipe', 'inherit'] });
   await once(createInterface({ input: holder.stdout }), 'line');
   await expect(lockData(folder)).rejects.toThrow(`(process ${holder.pid})`);
   const closed = once(holder, 'close');

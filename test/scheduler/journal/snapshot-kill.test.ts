@@ -3,23 +3,39 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, watch } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, watch } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterAll, expect, it } from 'vitest';
+import { bundleInto } from '../../bundle-into.ts';
 import { JournalFolder } from './journal-folder.ts';
 import { stateIn } from './story.ts';
 
-const program = join(import.meta.dirname, 'snapshotting.ts');
 const folder = new JournalFolder();
-afterAll(() => folder.remove());
+const bundles = mkdtempSync(join(tmpdir(), 'punnet-snapshotting-'));
+const program = bundleInto(
+  bundles,
+  'snapshotting.mjs',
+  "import './test/scheduler/journal/snapshotting.ts';",
+);
+/** Its thread has a file of its own beside it. */
+bundleInto(
+  bundles,
+  'snapshot-worker.mjs',
+  "import './scheduler/adapters/journal/snapshot-worker.ts';",
+);
+afterAll(() => {
+  folder.remove();
+  rmSync(bundles, { recursive: true });
+});
 
 /** Starts the process, kills it at that moment; returns how many batches it had acknowledged. */
 async function killWhen(isMoment: (name: string, change: number) => boolean): Promise<number> {
   let changes = 0;
   let acknowledged = 0;
   const watcher = watch(folder.path);
-  const child = spawn(process.execPath, ['--import', 'tsx', program, folder.path], {
+  const child = spawn(process.execPath, [program, folder.path], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   createInterface({ input: child.stdout }).on('line', (line) => (acknowledged = Number(line)));
