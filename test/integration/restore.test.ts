@@ -118,6 +118,25 @@ test.each(damages)(
   },
 );
 
+test('what is not there is named: no folder to back up, no backup to restore', async () => {
+  const nowhere = join(rig.folder, 'nowhere');
+  const mistakes = [
+    {
+      words: ['backup', `${nowhere}.tar`, '--data', nowhere],
+      said: 'wanted the folder of a scheduler',
+    },
+    { words: ['backup', rig.folder, '--data', rig.data], said: 'is a folder: wanted a file' },
+    { words: ['restore', nowhere, '--data', nowhere], said: 'there is no file' },
+  ];
+  for (const { words, said } of mistakes) {
+    const { code, err } = await scheduler(...words);
+    expect({ code, err }).toMatchObject({ code: 1, err: expect.stringContaining(said) });
+    expect(err).toContain(words[1]);
+    expect(err).not.toMatch(/\n +at /);
+  }
+  expect(readdirSync(rig.folder).filter((name) => name.startsWith('nowhere'))).toEqual([]);
+});
+
 test('a folder that is in use is not restored into, and one that lacks a blob is not backed up', async () => {
   const used = await scheduler('restore', backup, '--data', elsewhere);
   expect(used.code).toBe(1);

@@ -3,8 +3,8 @@
 // last entry says what there must be; a tar without it was never finished.
 
 import { createHash } from 'node:crypto';
-import { copyFileSync, createReadStream, createWriteStream, mkdirSync, readdirSync } from 'node:fs';
-import { readFileSync, renameSync, rmSync, statSync } from 'node:fs';
+import { copyFileSync, createReadStream, createWriteStream, existsSync, mkdirSync } from 'node:fs';
+import { readFileSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { basename, join, relative } from 'node:path';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -35,9 +35,17 @@ const copyTries = 5;
 /**
  * Writes the backup to `file`.
  *
- * @throws BackupError when a blob that a job needs is not there; nothing is left then.
+ * @throws BackupError when the folder, or a blob that a job needs, is not there; nothing is left then.
  */
 export async function backUp(dataFolder: string, file: string, now: Date): Promise<Contents> {
+  if (!existsSync(join(dataFolder, 'journal'))) {
+    throw new BackupError(
+      `${dataFolder} has no journal, so that ${file} would be empty: wanted the folder of a scheduler (--data).`,
+    );
+  }
+  if (existsSync(file) && statSync(file).isDirectory()) {
+    throw new BackupError(`${file} is a folder: wanted a file to write the backup to.`);
+  }
   const staging = `${file}.staging`;
   const unfinished = `${file}.unfinished`;
   try {

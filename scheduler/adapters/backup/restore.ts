@@ -32,6 +32,9 @@ export async function restore(file: string, dataFolder: string): Promise<Restore
   if (existsSync(dataFolder) && readdirSync(dataFolder).length > 0) {
     throw new BackupError(`${dataFolder} is not empty: wanted a new folder to restore into.`);
   }
+  if (!existsSync(file)) {
+    throw new BackupError(`there is no file ${file}: wanted what punnet-scheduler backup wrote.`);
+  }
   try {
     const found = await unpack(file, dataFolder);
     const { counts: expected } = checkFiles(file, found);
