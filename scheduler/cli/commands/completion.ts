@@ -1,4 +1,4 @@
-// punnet completion: a script that completes commands, options and the names of jobs, made from the
+// punnet completion: a script that completes commands, options and the names of jobs and nodes, made from the
 // commands that there are.
 import { Argument, type Command } from 'commander';
 import type { Session } from '../session.ts';
@@ -20,45 +20,60 @@ export function addCompletionCommand(program: Command, session: Session): void {
 }
 
 interface Entry {
-  readonly name: string;
+  /** The words that lead to it: `node drain`. */
+  readonly path: readonly string[];
   readonly description: string;
   readonly words: readonly string[];
-  /** Its first argument is a job. */
-  readonly takesJob: boolean;
-  /** It, or one of its own commands, takes a file. */
+  /** What tells its first argument's values. */
+  readonly asks: string | undefined;
   readonly takesFile: boolean;
 }
 
+/** Ids and names: both stand for a job, or a node. */
+const asking: Readonly<Record<string, string>> = {
+  job: "punnet jobs --output csv 2>/dev/null | tail -n +2 | cut -d, -f1,3 | tr ',' '\\n'",
+  node: "punnet nodes --output csv 2>/dev/null | tail -n +2 | cut -d, -f1,2 | tr ',' '\\n'",
+};
+
+/** A command of commands comes after these. */
 function entriesOf(program: Command): readonly Entry[] {
-  return program.commands.map((command) => ({
-    name: command.name(),
-    description: command.description(),
-    words: [
-      ...command.commands.map((each) => each.name()),
-      ...[...command.options, ...program.options].flatMap(({ long }) => long ?? []),
-    ],
-    takesJob: command.registeredArguments[0]?.name() === 'job',
-    takesFile: [command, ...command.commands].some(({ registeredArguments }) =>
-      registeredArguments.some((argument) => /^file$|\.yaml$/.test(argument.name())),
-    ),
-  }));
+  const entryOf = (command: Command, path: readonly string[]): Entry => {
+    const { commands, options, registeredArguments } = command;
+    return {
+      path,
+      description: command.description(),
+      words: [
+        ...commands.map((each) => each.name()),
+        ...registeredArguments.flatMap(({ argChoices = [] }) => argChoices),
+        ...[...options, ...program.options].flatMap(({ long }) => long ?? []),
+      ],
+      asks: asking[registeredArguments[0]?.name() ?? ''],
+      takesFile: registeredArguments.some((each) => /^file$|\.yaml$/.test(each.name())),
+    };
+  };
+  return program.commands.flatMap((command) => [
+    ...command.commands.map((each) => entryOf(each, [command.name(), each.name()])),
+    entryOf(command, [command.name()]),
+  ]);
 }
 
-/** Ids and names: both stand for a job. */
-const jobsCommand =
-  "punnet jobs --output csv 2>/dev/null | tail -n +2 | cut -d, -f1,3 | tr ',' '\\n'";
-
 function bashText(entries: readonly Entry[], isZsh: boolean): string {
-  const cases = entries.map(({ name, words, takesJob }) => {
-    const jobs = takesJob ? ` $(${jobsCommand})` : '';
-    return `    ${name}) words="${words.join(' ')}${jobs}" ;;`;
+  const cases = entries.map(({ path, words, asks }) => {
+    const told = asks === undefined ? '' : ` $(${asks})`;
+    return `    " ${path.join(' ')} "*) words="${words.join(' ')}${told}" ;;`;
   });
+  const names = entries.filter(({ path }) => path.length === 1).map(({ path }) => path[0]);
   const lines = [
-    ...(isZsh ? ['autoload -Uz bashcompinit && bashcompinit'] : []),
+    ...(isZsh
+      ? [
+          '(( ${+functions[compdef]} )) || { autoload -Uz compinit && compinit; }',
+          'autoload -Uz bashcompinit && bashcompinit',
+        ]
+      : []),
     '_punnet() {',
     '  local words="" current="${COMP_WORDS[COMP_CWORD]}"',
-    '  case "$([ "$COMP_CWORD" -gt 1 ] && echo "${COMP_WORDS[1]}")" in',
-    `    "") words="${entries.map(({ name }) => name).join(' ')}" ;;`,
+    '  case " ${COMP_WORDS[*]:1:$((COMP_CWORD-1))} " in',
+    `    "  ") words="${names.join(' ')}" ;;`,
     ...cases,
     '  esac',
     '  COMPREPLY=($(compgen -W "$words" -- "$current"))',
@@ -70,14 +85,23 @@ function bashText(entries: readonly Entry[], isZsh: boolean): string {
 }
 
 function fishText(entries: readonly Entry[]): string {
-  const lines = entries.flatMap(({ name, description, words, takesJob, takesFile }) => {
-    const noFiles = takesFile ? '' : ' -f';
-    const here = `complete -c punnet${noFiles} -n "__fish_seen_subcommand_from ${name}"`;
+  const lines = entries.flatMap(({ path, description, words, asks, takesFile }) => {
+    const [name = '', own] = path;
+    const siblings = entries.flatMap(({ path: other }) =>
+      other[0] === name ? (other[1] ?? []) : [],
+    );
+    const seen = (names: readonly string[]): string =>
+      `__fish_seen_subcommand_from ${names.join(' ')}`;
+    const without = siblings.length === 0 ? '' : `; and not ${seen(siblings)}`;
+    const when = `${seen([name])}${own === undefined ? without : `; and ${seen([own])}`}`;
+    const here = `complete -c punnet${takesFile ? '' : ' -f'} -n "${when}"`;
     const told = description.replaceAll("'", "\\'");
     return [
-      `complete -c punnet -f -n __fish_use_subcommand -a ${name} -d '${told}'`,
+      ...(own === undefined
+        ? [`complete -c punnet -f -n __fish_use_subcommand -a ${name} -d '${told}'`]
+        : []),
       `${here} -a '${words.join(' ')}'`,
-      ...(takesJob ? [`${here} -a "(${jobsCommand})"`] : []),
+      ...(asks === undefined ? [] : [`${here} -a "(${asks})"`]),
     ];
   });
   return `${lines.join('\n')}\n`;

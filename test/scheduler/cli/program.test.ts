@@ -2,14 +2,7 @@
 // is kept on disk, endpoints that are not right, and the watching over restarts.
 import { createHash, randomBytes } from 'node:crypto';
 import { execFile } from 'node:child_process';
-import {
-  copyFileSync,
-  mkdtempSync,
-  readFileSync,
-  statSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { copyFileSync, mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -267,24 +260,4 @@ test('the one file of the CLI works alone, where nothing else of the project is'
   expect(submitted.stdout).toMatch(/^jobId: j/);
   expect((await run('jobs', '--output', 'csv')).stdout).toMatch(/^jobId,researcher,spec\.name,/);
   await expect(run('cancel', 'any', '--output', 'csv')).rejects.toMatchObject({ code: 2 });
-});
-
-test('bash completes commands, options and the jobs that there are', async () => {
-  const { jobId } = await rig.submit(rig.jobFile('true', { tasks: { count: 1 } }));
-  const bin = mkdtempSync(path.join(rig.folder, 'bin-'));
-  symlinkSync(path.join(root, 'dist/punnet.cjs'), path.join(bin, 'punnet'));
-  const complete = async (...words: readonly string[]): Promise<readonly string[]> => {
-    const script = `source <(punnet completion bash); COMP_WORDS=(punnet "$@"); COMP_CWORD=$#; _punnet; printf '%s\\n' "\${COMPREPLY[@]}"`;
-    const env = { ...rig.env, PATH: `${bin}:${process.env['PATH'] ?? ''}` };
-    const { stdout } = await promisify(execFile)('bash', ['-c', script, 'bash', ...words], { env });
-    return stdout.trim().split('\n');
-  };
-  expect(await complete('ca')).toEqual(['cancel']);
-  expect(await complete('submit', '--wa')).toEqual(['--watch']);
-  expect(await complete('token', 'cr')).toEqual(['create']);
-  expect(await complete('explain', jobId.slice(0, 6))).toEqual([jobId]);
-  const fish = (await punnet('completion', 'fish')).out;
-  const withFiles = fish.split('\n').filter((line) => line !== '' && !line.includes(' -f '));
-  const commands = withFiles.map((line) => /from ([a-z]+)"/.exec(line)?.[1] ?? line);
-  expect([...new Set(commands)].toSorted()).toEqual(['context', 'submit', 'update']);
 });
