@@ -2,6 +2,7 @@
 
 import { Command, InvalidArgumentError } from 'commander';
 import type { Policy } from './core/index.ts';
+import { version } from './cli/version.ts';
 import { defaultPolicy, policyMakers } from './core/index.ts';
 
 export interface Config {
@@ -26,6 +27,7 @@ export interface Config {
 export function readConfig(words: readonly string[]): Config {
   const program = new Command('punnet-scheduler')
     .description('The scheduler of a federation, with its own nats-server.')
+    .version(version, '--version', 'the version of this program')
     .requiredOption('--data <folder>', 'where everything that must survive is kept')
     .option('--listen <address>', 'address to listen on', '127.0.0.1')
     .option('--name <host>', 'name that agents and the CLI reach it by', 'localhost')
@@ -41,10 +43,13 @@ export function readConfig(words: readonly string[]): Config {
       '--nats-url <urls>',
       'a nats-server or a cluster that runs, instead of one of our own',
       urls,
-      [],
     )
     .option('--federation <name>', 'what the federation is called', 'punnet')
-    .option('--policy <name>', `how tasks are placed: ${names}`, policy, defaultPolicy)
+    .option(
+      '--policy <name>',
+      `how tasks are placed: ${names} (default: "${defaultPolicy.name}")`,
+      policy,
+    )
     .addHelpText(
       'after',
       '\nExamples:\n  punnet-scheduler --data ./state\n  punnet-scheduler backup --help\n  punnet-scheduler restore --help\n',
@@ -58,9 +63,9 @@ export function readConfig(words: readonly string[]): Config {
     grpcPort: number;
     httpsPort: number;
     metricsPort: number;
-    natsUrl: readonly string[];
+    natsUrl?: readonly string[];
     federation: string;
-    policy: Policy;
+    policy?: Policy;
   }>();
   return {
     dataFolder: flags.data,
@@ -69,9 +74,9 @@ export function readConfig(words: readonly string[]): Config {
     grpcPort: flags.grpcPort,
     httpsPort: flags.httpsPort,
     metricsPort: flags.metricsPort,
-    natsUrls: flags.natsUrl,
+    natsUrls: flags.natsUrl ?? [],
     federation: flags.federation,
-    policy: flags.policy,
+    policy: flags.policy ?? defaultPolicy,
   };
 }
 

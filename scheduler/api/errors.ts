@@ -53,8 +53,17 @@ export function invalid(violations: readonly Violation[]): ApiError {
   return new ApiError(status.INVALID_ARGUMENT, message, { reason: 'INVALID', details });
 }
 
-/** What was asked for is not there, or not the caller's. */
-export function notFound(resourceType: string, resourceName: string, hint = ''): ApiError {
+const listings: Readonly<Record<string, string>> = {
+  job: 'punnet jobs',
+  node: 'punnet nodes',
+  site: 'punnet sites',
+  token: 'punnet token list',
+};
+
+/** What was asked for is not there, or not the caller's; a hint takes the place of where to look. */
+export function notFound(resourceType: string, resourceName: string, given = ''): ApiError {
+  const listing = listings[resourceType];
+  const hint = given === '' && listing !== undefined ? `: see "${listing}"` : given;
   const description = `There is no ${resourceType} ${resourceName}${hint}.`;
   const bytes = ResourceInfo.encode({
     resourceType,

@@ -20,6 +20,10 @@ const wanted: Readonly<Record<keyof Context, { readonly form: RegExp; readonly w
   token: { form: /^\S+$/, words: 'a token' },
 };
 
+const whence =
+  'a scheduler writes its own to <data>/operator.context, and an operator makes more ' +
+  '(punnet token create --researcher NAME --to FILE)';
+
 type Env = CliIo['env'];
 
 /** The folder of this user's settings. */
@@ -32,13 +36,16 @@ export function configFolder(env: Env): string {
 /** Reads and checks a context file. Throws a CliError that names the file and each bad field. */
 export async function readContextFile(file: string): Promise<Context> {
   const text = await readFile(file, 'utf8').catch((cause: unknown) => {
-    throw badInput(`${file}: cannot read this context file (${codeOf(cause)})`, cause);
+    throw badInput(`${file}: cannot read this context file (${codeOf(cause)}): ${whence}`, cause);
   });
   let json: unknown;
   try {
     json = JSON.parse(text);
   } catch (cause) {
-    throw badInput(`${file}: wanted a context file in JSON, found something else`, cause);
+    throw badInput(
+      `${file}: wanted a context file in JSON, found something else: ${whence}`,
+      cause,
+    );
   }
   return checkContext(file, json);
 }

@@ -107,9 +107,14 @@ function unavailableMessage(details: string, endpoint: string): string {
     );
   }
   return (
-    `cannot reach the scheduler at ${endpoint} (${details}): check that it runs, ` +
+    `cannot reach the scheduler at ${endpoint} (${causeIn(details)}): check that it runs, ` +
     'and the address with "punnet context show"'
   );
+}
+
+/** What the system said, without the words that gRPC puts around it. */
+function causeIn(details: string): string {
+  return /Last error: (?:Error: )?(.*?)\.? Resolution note:/.exec(details)?.[1] ?? details;
 }
 
 function exitCodeOf(code: number): number {

@@ -5,7 +5,7 @@ export type Form = (typeof forms)[number];
 
 /** Commands whose answer is a list. */
 const lists: ReadonlySet<string> = new Set([
-  ...['jobs', 'tasks', 'nodes', 'sites', 'shares', 'audit', 'list'],
+  ...['jobs', 'tasks', 'nodes', 'sites', 'shares', 'audit', 'token list', 'context list'],
 ]);
 
 /** Why a command cannot print in this form, or null. */

@@ -1,5 +1,5 @@
 // The whole command line: options, commands, and the one place where errors become words.
-import { Command, CommanderError, Option } from 'commander';
+import { Command, CommanderError, Help, Option } from 'commander';
 import { addAuditCommand } from './commands/audit.ts';
 import { addCompletionCommand } from './commands/completion.ts';
 import { addContextCommands } from './commands/context.ts';
@@ -14,6 +14,7 @@ import { badInput, CliError, exitCodes } from './errors.ts';
 import { forms, formProblem } from './form-names.ts';
 import type { CliIo } from './io.ts';
 import { Session } from './session.ts';
+import { version } from './version.ts';
 
 const helpEnd = `
 Examples:
@@ -42,7 +43,7 @@ export async function runProgram(args: readonly string[], io: CliIo): Promise<nu
   addContextCommands(program, session);
   addCompletionCommand(program, session);
   program.hook('preAction', (_, command) => {
-    const problem = formProblem(session.form, command.name());
+    const problem = formProblem(session.form, pathOf(command));
     if (problem !== null) throw badInput(problem);
   });
   try {
@@ -56,13 +57,28 @@ export async function runProgram(args: readonly string[], io: CliIo): Promise<nu
 function configure(program: Command, io: CliIo): void {
   program
     .description('Runs jobs on a federation of donated Raspberry Pis.')
+    .version(version, '--version', 'the version of this program')
     .addOption(new Option('--output <form>', 'how to print').choices(forms).default('table'))
     .option('--context <file|name>', 'the context to use instead of the current one')
     .configureOutput({ writeOut: io.out, writeErr: io.err })
     .exitOverride()
     .showSuggestionAfterError()
-    .configureHelp({ showGlobalOptions: true })
+    .configureHelp({ showGlobalOptions: true, visibleGlobalOptions: optionsOfAll })
     .addHelpText('after', helpEnd);
+}
+
+/** What each command takes; the version is asked of the program. */
+function optionsOfAll(command: Command): Option[] {
+  const help = Object.assign(new Help(), { showGlobalOptions: true });
+  return help.visibleGlobalOptions(command).filter(({ long }) => long !== '--version');
+}
+
+/** The words of a command, such as `token list`. */
+function pathOf(command: Command): string {
+  const { parent } = command;
+  return parent === null || parent.parent === null
+    ? command.name()
+    : `${pathOf(parent)} ${command.name()}`;
 }
 
 function tell(error: unknown, io: CliIo): number {

@@ -158,7 +158,7 @@ export function createToken(state: State, command: CreateToken, now: Instant): D
     return refuse('exhausted', `There are ${limits.tokens} tokens, the most there can be.`);
   }
   if (command.siteId !== null && !state.siteById.has(command.siteId)) {
-    const reason = `There is no site ${command.siteId}: make it first (punnet site set ${command.siteId}).`;
+    const reason = `There is no site ${command.siteId}: make it first (punnet site set ${command.siteId} --down RATE --up RATE).`;
     return refuse('not_found', reason, 'site_id');
   }
   const token: Token = {
@@ -182,7 +182,11 @@ export function createToken(state: State, command: CreateToken, now: Instant): D
 export function revokeToken(state: State, command: RevokeToken, now: Instant): Decision {
   const token = state.tokens.get(command.tokenId);
   if (token === undefined) {
-    return refuse('not_found', `There is no token ${command.tokenId}.`, 'token_id');
+    return refuse(
+      'not_found',
+      `There is no token ${command.tokenId}: see "punnet token list".`,
+      'token_id',
+    );
   }
   const answer = { kind: 'token', token: { ...token, isRevoked: true } } as const;
   if (token.isRevoked) return { ...nothing, answer };

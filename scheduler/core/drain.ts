@@ -17,7 +17,11 @@ export function drainNodes(state: State, command: DrainNodes, now: Instant): Dec
   if (nodes === undefined) {
     return 'nodeId' in command.of
       ? refuse('not_found', `There is no node ${command.of.nodeId}.`, 'node_id')
-      : refuse('not_found', `There is no site ${command.of.siteId}.`, 'site_id');
+      : refuse(
+          'not_found',
+          `There is no site ${command.of.siteId}: see "punnet sites".`,
+          'site_id',
+        );
   }
   const { isDraining } = command;
   const changed = nodes.filter((node) => node.isDraining !== isDraining);

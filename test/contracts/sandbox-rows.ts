@@ -38,7 +38,7 @@ export const rows: readonly Row[] = [
     name: 'eats memory',
     script: 'awk \'BEGIN { x = "aaaaaaaa"; while (1) x = x x }\'',
     code: 'out_of_memory',
-    detail: /67108864 bytes/,
+    detail: /67108864 bytes .*memory in the job file/,
   },
   {
     name: 'eats memory in many processes',
@@ -51,7 +51,7 @@ export const rows: readonly Row[] = [
     name: 'fills the disk with many files',
     script: 'i=0; while :; do head -c 900000 /dev/zero > f$i; i=$((i+1)); sleep 0.02; done',
     code: 'out_of_disk',
-    detail: /of 4194304 bytes/,
+    detail: /of 4194304 bytes: .*disk in the job file/,
   },
   {
     name: 'fills the disk with a deleted file',
@@ -62,7 +62,7 @@ export const rows: readonly Row[] = [
     name: 'ignores SIGTERM',
     script: 'trap "" TERM; while :; do sleep 0.1; done',
     code: 'timeout',
-    detail: /700 ms/,
+    detail: /over its 0\.7 s: .*timeout/,
     more: { timeoutMs: 700 },
   },
   {

@@ -22,6 +22,13 @@ test('ts-proto makes proto/gen', () => {
   expect(textOf('proto/gen/punnet/v1/job.ts')).toContain('protoc-gen-ts_proto');
 });
 
+test('each program says the version of the package', () => {
+  const words = `export const version = '${String(manifest['version'])}';`;
+  for (const file of ['scheduler/cli/version.ts', 'agent/config.ts']) {
+    expect(textOf(file)).toContain(words);
+  }
+});
+
 test('openvpn-status-parser, a name that is free on npm, is in no list of dependencies', () => {
   const lists = Object.entries(manifest).filter(([key]) => /dependencies/i.test(key));
   expect(lists.filter(([, list]) => 'openvpn-status-parser' in list)).toEqual([]);

@@ -3,6 +3,7 @@
 import { constants } from 'node:os';
 import type { EndCode, Exit } from '../../core/index.ts';
 import type { AttemptSpec } from './attempt-spec.ts';
+import { maxEntries } from './disk-use.ts';
 
 export interface Ending {
   readonly code: EndCode;
@@ -50,21 +51,19 @@ function judge(evidence: Evidence): Ending {
   const hasCgroup = spec.backend === 'cgroup-v1' || spec.backend === 'cgroup-v2';
   if (ending !== null) return ending;
   if (evidence.oomKills > 0) {
-    const detail = `needed over ${spec.memoryBytes} bytes of memory; ask for more`;
-    return { code: 'out_of_memory', detail };
+    return overMemory(spec.memoryBytes);
   }
   if (ended.error !== null) return { code: 'not_started', detail: ended.error };
   const signal = signalOf(ended);
   const isOverFile = signal === sigxfsz;
   if (evidence.usedBytes > spec.diskBytes || isOverFile || isAtDiskLimit(evidence)) {
-    const detail = `work folder took ${evidence.usedBytes} of ${spec.diskBytes} bytes; ask for more`;
-    return { code: 'out_of_disk', detail };
+    return overDisk(evidence.usedBytes, spec.diskBytes);
   }
   if (ended.status === 0) return { code: 'succeeded', detail: '' };
   const refused = notStarted(evidence);
   if (refused !== null) return refused;
   if (!hasCgroup && memoryWords.test(evidence.logTail)) {
-    const detail = `an allocation over ${spec.memoryBytes} bytes of address space was refused`;
+    const detail = `an allocation over ${spec.memoryBytes} bytes of address space was refused: ask for more (memory in the job file)`;
     return { code: 'out_of_memory', detail };
   }
   const forks = evidence.refusedForks;
@@ -79,6 +78,24 @@ function judge(evidence: Evidence): Ending {
     code: 'exited',
     detail: `exited with status ${ended.status}${hint}`,
   };
+}
+
+export function overMemory(mostBytes: number): Ending {
+  const detail = `needed over ${mostBytes} bytes of memory: ask for more (memory in the job file)`;
+  return { code: 'out_of_memory', detail };
+}
+
+/** What cannot be counted counts as infinitely much. */
+export function overDisk(usedBytes: number, mostBytes: number): Ending {
+  const detail = Number.isFinite(usedBytes)
+    ? `work folder took ${usedBytes} of ${mostBytes} bytes: ask for more (disk in the job file)`
+    : `work folder holds over ${maxEntries} files and folders, or paths too long to count: pack them`;
+  return { code: 'out_of_disk', detail };
+}
+
+export function overTime(mostMs: number): Ending {
+  const detail = `ran over its ${mostMs / 1_000} s: ask for more (timeout in the job file)`;
+  return { code: 'timeout', detail };
 }
 
 /** Of the outermost process itself, or what bwrap tells as 128 + signal. */

@@ -21,7 +21,8 @@ import {
 import { CgroupV1 } from './cgroup-v1.ts';
 import { CpuBrake, readCpuPercent } from './cpu-brake.ts';
 import { diskFree, diskUse } from './disk-use.ts';
-import { judgeExit, type Ended, type Ending } from './judge-exit.ts';
+import type { Ended, Ending } from './judge-exit.ts';
+import { judgeExit, overDisk, overMemory, overTime } from './judge-exit.ts';
 import { runChain } from './run-chain.ts';
 import { readLogTail, TaskLog } from './task-log.ts';
 import {
@@ -120,7 +121,7 @@ class Shim {
   #startTimeout(): NodeJS.Timeout | undefined {
     const { timeoutMs } = this.#spec;
     if (timeoutMs >= noTimeoutMs) return undefined;
-    const end = (): void => this.#end({ code: 'timeout', detail: `ran over its ${timeoutMs} ms` });
+    const end = (): void => this.#end(overTime(timeoutMs));
     return setTimeout(end, timeoutMs);
   }
 
@@ -193,14 +194,12 @@ class Shim {
     this.#seeCpu();
     const used = diskUse(this.#spec.workPath);
     if (used > this.#spec.diskBytes) {
-      const detail = `work folder took ${used} of ${this.#spec.diskBytes} bytes`;
-      this.#end({ code: 'out_of_disk', detail });
+      this.#end(overDisk(used, this.#spec.diskBytes));
     } else if (diskFree(this.#spec.workPath) < diskReserveBytes) {
       const detail = `the node's disk has less than ${diskReserveBytes} bytes left`;
       this.#end({ code: 'out_of_disk', detail });
     } else if (this.#isOverMemory()) {
-      const detail = `needed over ${this.#spec.memoryBytes} bytes of memory; ask for more`;
-      this.#end({ code: 'out_of_memory', detail });
+      this.#end(overMemory(this.#spec.memoryBytes));
     }
   }
 

@@ -32,7 +32,7 @@ function refuseHealth(node: NodeRecord): Refusal | null {
   return {
     code: `node_${node.health}`,
     reason: healthReasons[node.health] ?? node.health,
-    remedy: 'wait, or look at the nodes (punnet nodes)',
+    remedy: healthRemedies[node.health] ?? 'wait, or look at the nodes (punnet nodes)',
   };
 }
 
@@ -58,6 +58,12 @@ const healthReasons: Readonly<Record<string, string>> = {
   lost: 'the node has been silent too long',
   quarantined: 'two agents speak with the identity of the node',
   revoked: 'the node was revoked',
+};
+
+/** Where waiting does not help. */
+const healthRemedies: Readonly<Record<string, string>> = {
+  quarantined: 'ask an operator to revoke it (punnet node revoke), then enrol each of the two anew',
+  revoked: 'enrol a node (punnet token create --node)',
 };
 
 /** What no waiting changes: architecture, memory, disk. */

@@ -50,7 +50,11 @@ test('mistakes of a request name each field', () => {
 test('what is not there is named', () => {
   expect(detailsOf(notFound('job', 'j1'))).toMatchObject({
     ErrorInfo: { reason: 'NOT_FOUND' },
-    ResourceInfo: { resourceType: 'job', resourceName: 'j1', description: 'There is no job j1.' },
+    ResourceInfo: {
+      resourceType: 'job',
+      resourceName: 'j1',
+      description: 'There is no job j1: see "punnet jobs".',
+    },
   });
 });
 

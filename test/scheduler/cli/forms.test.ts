@@ -53,6 +53,7 @@ test('an inventory has each node by its site and by its architecture', () => {
 
 test('a form that a command has no use for is refused', () => {
   expect(formProblem('csv', 'cancel')).toMatch(/^--output csv: wanted a command that lists/);
+  expect(formProblem('csv', 'token list')).toBe(null);
   expect(formProblem('ansible', 'jobs')).toMatch(/^--output ansible: wanted "punnet nodes"/);
   expect([formProblem('csv', 'tasks'), formProblem('ansible', 'nodes')]).toEqual([null, null]);
   expect([formProblem('yaml', 'cancel'), formProblem('json', 'cancel')]).toEqual([null, null]);

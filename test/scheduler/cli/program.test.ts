@@ -130,7 +130,11 @@ test('a context is replaced by one of the same federation only', async () => {
 });
 
 test.each([
-  [{ endpoint: 'localhost:1' }, 5, 'cannot reach the scheduler at localhost:1'],
+  [
+    { endpoint: 'localhost:1' },
+    5,
+    'cannot reach the scheduler at localhost:1 (connect ECONNREFUSED 127.0.0.1:1): check that',
+  ],
   [{ token: 'pnt_forged' }, 4, 'This token is unknown here: ask an operator'],
   [{ name: 'a/b' }, 2, 'other.context: name: wanted letters, digits'],
   [{ caPem: 'none' }, 2, 'other.context: caPem: wanted a PEM certificate'],
@@ -141,6 +145,25 @@ test.each([
   const ran = await punnet('jobs', '--context', file);
   expect(ran.err).toContain(told);
   expect(ran).toMatchObject({ exit, out: '' });
+});
+
+test('what is no context file is told with where such files come from', async () => {
+  const file = path.join(rig.folder, 'text.context');
+  writeFileSync(file, 'garbage');
+  for (const words of [file, path.join(rig.folder, 'none.context')]) {
+    const { exit, err } = await punnet('context', 'add', words);
+    expect(exit).toBe(2);
+    expect(err).toContain(
+      '<data>/operator.context, and an operator makes more (punnet token create',
+    );
+  }
+});
+
+test('a list in a list of commands is one for spreadsheets, too', async () => {
+  const { out, exit } = await punnet('token', 'list', '--output', 'csv');
+  expect({ exit, header: out.split(',', 2) }).toEqual({ exit: 0, header: ['tokenId', 'role'] });
+  const { err } = await punnet('token', 'revoke', 't1', '--output', 'csv');
+  expect(err).toContain('audit, token list, context list), found token revoke: take json or yaml');
 });
 
 test('a scheduler that the CA did not sign is not spoken to', async () => {

@@ -110,6 +110,14 @@ const hindrances: readonly (readonly [string, (core: CoreHarness) => void, strin
     '2 of 3 tasks wait. At the only node: the uplink up is busy, and with this task would have over 10 s of bytes in hand. What helps: wait, or declare the rate that it really has (punnet site set).',
   ],
   [
+    'node_quarantined',
+    (core) => {
+      core.submit('job');
+      core.speak('pi', { instanceId: 'clone', held: [] });
+    },
+    'All 4 tasks wait. At the only node: two agents speak with the identity of the node. What helps: ask an operator to revoke it (punnet node revoke), then enrol each of the two anew.',
+  ],
+  [
     'queue',
     (core) => {
       const heavy = { taskCount: 9, taskInputBytes: Array.from({ length: 9 }, () => 1e9) };

@@ -1,0 +1,3 @@
+// The version that the programs say; a test holds it to package.json.
+
+export const version = '0.1.0';
