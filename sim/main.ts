@@ -8,7 +8,7 @@ import { addScenarioCommands } from './commands/scenarios.ts';
 import { FlowCaseError, parseFlowCase } from './network/flow-case.ts';
 import { buildFlowCase, runFlowCase } from './network/run-flow-case.ts';
 
-const program: Command = new Command('sim').description('The simulator.');
+const program: Command = new Command('punnet sim').description('The simulator.');
 
 addScenarioCommands(program);
 
@@ -41,4 +41,9 @@ function readCase(file: string): ReturnType<typeof parseFlowCase> {
   }
 }
 
-await program.parseAsync();
+// `sim list | head` is no mistake.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  process.exit(error.code === 'EPIPE' ? 0 : 1);
+});
+
+void program.parseAsync();

@@ -2,7 +2,7 @@
 // modules one by one would take. Types are checked by `npm run types`.
 
 import { chmodSync, cpSync, readFileSync, rmSync } from 'node:fs';
-import { bundle, forNode20, filesBeside } from './bundle.mjs';
+import { bundle, filesBeside, forNode20, forSimulator } from './bundle.mjs';
 
 rmSync('dist', { recursive: true, force: true });
 for (const [from, to] of filesBeside) cpSync(from, `dist/${to}`, { recursive: true });
@@ -41,6 +41,11 @@ await bundle('scheduler/cli/main.ts', 'dist/punnet.cjs', {
   minify: true,
   plugins: [embedDescriptors],
 });
+// `punnet sim`: the CLI starts it where it is beside it.
+await bundle('sim/main.ts', 'dist/sim/bin/punnet-sim.cjs', forSimulator());
+await bundle('sim/commands/run-worker.ts', 'dist/sim/bin/run-worker.cjs', forSimulator());
+cpSync('sim/scenarios', 'dist/sim/scenarios', { recursive: true });
+cpSync('node_modules/highs/build/highs.wasm', 'dist/sim/bin/highs.wasm');
 for (const file of [
   'dist/punnet.cjs',
   'dist/scheduler/bin/punnet-scheduler.cjs',

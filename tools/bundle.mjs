@@ -1,6 +1,7 @@
 // One file of a program and all that it imports, by esbuild. CommonJS, so that its first lines run
 // before anything that an older Node lacks is asked for.
 
+import { spawnSync } from 'node:child_process';
 import { build } from 'esbuild';
 
 /** For programs that run on Node 20.15 (zlib's crc32), and tell an older one so. */
@@ -19,6 +20,30 @@ if (major < 20 || (major === 20 && minor < 15)) {
 }`,
   },
 };
+
+/** Which finds its scenarios and its workers from where it is, and names the commit that it is of. */
+export function forSimulator() {
+  const words = ['describe', '--always', '--dirty', '--abbrev=12', '--exclude=*'];
+  const said = spawnSync('git', words, { encoding: 'utf8' });
+  const commit = said.status === 0 ? said.stdout.trim() : 'unknown: not built in a git clone';
+  return {
+    ...forNode20,
+    minify: true,
+    // What it draws asks for no canvas, and Vega's file for Node would wait for one to be imported.
+    alias: {
+      ...forNode20.alias,
+      'vega-canvas': './node_modules/vega-canvas/build/vega-canvas.browser.js',
+    },
+    define: {
+      ...forNode20.define,
+      'import.meta.dirname': '__dirname',
+      'import.meta.filename': '__filename',
+      'process.env.PUNNET_COMMIT': JSON.stringify(commit),
+    },
+    // Only a clone has it: it reads policies in TypeScript.
+    external: ['tsx/esm/api'],
+  };
+}
 
 /** What the scheduler and its packages read from `../../proto`, seen from their bundle, or beside it. */
 export const filesBeside = [

@@ -6,6 +6,7 @@ import { addContextCommands } from './commands/context.ts';
 import { addChangeCommands } from './commands/change-jobs.ts';
 import { addJobCommands } from './commands/jobs.ts';
 import { addResultCommands } from './commands/results.ts';
+import { addSimCommand } from './commands/sim.ts';
 import { addSubmitCommand } from './commands/submit.ts';
 import { addNodeCommands } from './commands/nodes.ts';
 import { addResearcherCommands } from './commands/researchers.ts';
@@ -41,6 +42,7 @@ export async function runProgram(args: readonly string[], io: CliIo): Promise<nu
   addTokenCommands(program, session);
   addAuditCommand(program, session);
   addContextCommands(program, session);
+  addSimCommand(program, session);
   addCompletionCommand(program, session);
   program.hook('preAction', (_, command) => {
     const problem = formProblem(session.form, pathOf(command));

@@ -2,6 +2,7 @@
 // parameter if one is named; or a file of a researcher's own.
 
 import { resolve } from 'node:path';
+import process from 'node:process';
 import { pathToFileURL } from 'node:url';
 import type { Policy } from '../../scheduler/core/index.ts';
 import { policyMakers } from '../../scheduler/core/index.ts';
@@ -45,10 +46,24 @@ async function readPolicy(file: string): Promise<Policy> {
 
 async function load(file: string): Promise<object> {
   try {
-    const module: unknown = await import(pathToFileURL(resolve(file)).href);
+    const module = await importFile(pathToFileURL(resolve(file)).href);
     return typeof module === 'object' && module !== null ? module : {};
   } catch (cause) {
     throw new InputError(`${file}: cannot load this policy: ${String(cause)}`, { cause });
+  }
+}
+
+/** Node reads TypeScript from 22.18 on, and what tsx started reads it, too: the built program starts tsx. */
+async function importFile(url: string): Promise<unknown> {
+  try {
+    return await import(url);
+  } catch (error) {
+    const isUnread = error instanceof Error && 'code' in error;
+    if (!isUnread || error.code !== 'ERR_UNKNOWN_FILE_EXTENSION') throw error;
+    const tsx = await import('tsx/esm/api').catch(() => null);
+    if (tsx !== null) return await tsx.tsImport(url, import.meta.url);
+    const wanted = 'wanted Node.js 22.18 or newer for a policy in TypeScript, or a clone of Punnet';
+    throw new Error(`${wanted}, found ${process.version}`, { cause: error });
   }
 }
 

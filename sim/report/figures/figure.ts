@@ -36,13 +36,27 @@ export const black = '#000000';
 export const grey = '#999999';
 export const pale = '#DDDDDD';
 
-/** For kinds of jobs and researchers, in their order; the last is for all others. */
-export const nameColours = [blue, orange, green, purple, vermilion, sky, black, grey];
+/** For kinds of jobs and researchers, in their order; the last is for all others. Who sees no red or
+ * green tells the first five apart best. */
+export const nameColours = [blue, orange, vermilion, sky, black, green, purple, grey];
+/** Beside their colours: solid, and patterns of dashes. */
+export const nameDashes = [
+  ...[
+    [1, 0],
+    [7, 2],
+    [2, 2],
+    [10, 2, 2, 2],
+    [1, 0],
+    [7, 2],
+    [2, 2],
+  ],
+  [10, 2, 2, 2],
+];
 /** For CPU, uplink down, uplink up. */
-export const resourceColours = [blue, orange, purple];
+export const resourceColours = [blue, orange, vermilion];
 export const pointColour = blue;
 /** For what an attempt does: waits are pale, work is not. */
-export const stepColours = [grey, '#F5D78E', orange, pale, blue, '#EBCBDD', purple];
+export const stepColours = [grey, '#F5D78E', orange, pale, blue, '#F2C3A0', vermilion];
 
 export interface TimeUnit {
   readonly name: string;

@@ -4,7 +4,15 @@ import type { GroupTimes } from '../detail/task-waits.ts';
 import { steps } from '../detail/task-waits.ts';
 import type { Summary } from '../summary.ts';
 import type { Figure, FigureRow } from './figure.ts';
-import { black, nameColours, plotWidth, rounded, stepColours, timeUnitFor } from './figure.ts';
+import {
+  black,
+  nameColours,
+  nameDashes,
+  plotWidth,
+  rounded,
+  stepColours,
+  timeUnitFor,
+} from './figure.ts';
 
 export function progressFigure(kinds: readonly GroupTimes[], { bound }: Summary): Figure {
   const unit = timeUnitFor(Math.max(...kinds.map(({ ends }) => ends.at(-1) ?? 0)));
@@ -12,7 +20,7 @@ export function progressFigure(kinds: readonly GroupTimes[], { bound }: Summary)
   return {
     name: 'progress',
     title: 'Where is the time between the bound and the end lost?',
-    caption: `Tasks that are done, by kind of job. The dashed line is the bound: nobody could have done them all before. A curve that flattens early shows work that the federation could not spread.`,
+    caption: `Tasks that are done, by kind of job. The upright line is the bound: nobody could have done them all before. A curve that flattens early shows work that the federation could not spread.`,
     columns: ['kind', 'done_percent', `time_${unit.name}`],
     rows: pointsOf(kinds, ({ ends }) => ends, unit.seconds),
     spec: (data) => ({
@@ -31,7 +39,7 @@ export function progressFigure(kinds: readonly GroupTimes[], { bound }: Summary)
         },
         {
           data: { values: [{ at: boundAt }] },
-          mark: { type: 'rule', strokeDash: [5, 4], color: black },
+          mark: { type: 'rule', color: black },
           encoding: { x: { field: 'at', type: 'quantitative' } },
         },
         {
@@ -143,8 +151,13 @@ function pointsOf(
 function byName(field: string, groups: readonly GroupTimes[]) {
   const domain = namesOf(groups);
   const range = nameColours.slice(0, domain.length);
+  const dashes = nameDashes.slice(0, domain.length);
   const title = field === 'kind' ? 'kind of job' : field;
-  return { color: { field, type: 'nominal', title, scale: { domain, range } } } as const;
+  const legend = { symbolSize: 400, symbolStrokeWidth: 2 };
+  return {
+    color: { field, type: 'nominal', title, scale: { domain, range }, legend },
+    strokeDash: { field, type: 'nominal', title, scale: { domain, range: dashes } },
+  } as const;
 }
 
 function namesOf(groups: readonly GroupTimes[]): string[] {

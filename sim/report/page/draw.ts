@@ -30,6 +30,8 @@ const config: Config = {
     titleFontSize: 12,
     titleFontWeight: 'normal',
     labelLimit: 240,
+    labelFlush: false,
+    labelSeparation: 4,
     gridColor: '#e6e6e6',
   },
   legend: { labelFontSize: 11, titleFontSize: 12, titleFontWeight: 'normal', labelLimit: 180 },

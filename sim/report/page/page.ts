@@ -29,6 +29,7 @@ const style = `
 body { font: 16px/1.5 system-ui, sans-serif; color: #1a1a1a; background: #fff; margin: 0 auto; max-width: 60rem; padding: 1rem; }
 h1 { font-size: 1.6rem; line-height: 1.25; } h2 { font-size: 1.3rem; margin-top: 2.5rem; border-bottom: 1px solid #ccc; } h3 { font-size: 1.05rem; margin-bottom: .25rem; }
 figure { margin: 1.5rem 0 2rem; } figure > svg { max-width: 100%; height: auto; display: block; }
+/* Seams between the fields of a map. */ .mark-rect path { shape-rendering: crispEdges; }
 figcaption { color: #444; max-width: 48rem; } .files { font-size: .875rem; margin: .25rem 0; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .1rem 1.25rem; } dt { font-weight: 600; } dd { margin: 0; overflow-wrap: anywhere; }
 .wide { overflow-x: auto; } table { border-collapse: collapse; font-size: .875rem; font-variant-numeric: tabular-nums; }

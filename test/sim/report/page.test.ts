@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
+import { parse } from 'yaml';
 import { comparisonOf } from '../../../sim/report/comparison.ts';
 import type { Comparison } from '../../../sim/report/comparison.ts';
 import type { Detail } from '../../../sim/report/detail/detail.ts';
@@ -153,9 +154,15 @@ test('a comparison shows every seed, means with intervals, and a policy at a tim
   expect(svg).toContain('makespan longer than balance (%)');
 });
 
+test('whoever cites it finds the version that this is', () => {
+  const cited: unknown = parse(readFileSync('CITATION.cff', 'utf8'));
+  const { version, license } = JSON.parse(readFileSync('package.json', 'utf8'));
+  expect(cited).toMatchObject({ 'cff-version': '1.2.0', type: 'software', version, license });
+});
+
 test('colours are those that anybody can tell apart', () => {
   const palette =
-    /^(#0072b2|#e69f00|#009e73|#cc79a7|#d55e00|#56b4e9|#000|#999|#ddd|#fff|#f5d78e|#ebcbdd)$/;
+    /^(#0072b2|#e69f00|#009e73|#cc79a7|#d55e00|#56b4e9|#000|#999|#ddd|#fff|#f5d78e|#f2c3a0)$/;
   const furniture = /^(#888|#bbb|#e6e6e6|white|transparent|none|black)$/;
   for (const [name] of figures) {
     // Its colours are viridis, by number.
