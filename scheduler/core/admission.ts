@@ -113,7 +113,7 @@ export function cancelJob(state: State, command: CancelJob, now: Instant): Decis
   const effects: Effect[] = [{ kind: 'jobChanged', jobId: job.jobId }];
   for (const lease of state.leases.values()) {
     if (lease.jobNumber !== job.number) continue;
-    const node = mustHave(state.nodes[lease.nodeNumber], `node ${lease.nodeNumber}`);
+    const node = mustHave(state.nodes[lease.nodeNumber], 'node', lease.nodeNumber);
     effects.push({ kind: 'cancel', nodeId: node.nodeId, leaseId: lease.leaseId });
   }
   const others = cancelWaiting(state, job, { as: 'cancelled', now });
@@ -257,7 +257,7 @@ function findEnrolled(state: State, command: EnrolNode): Decision | null {
     if (node.requestId !== command.requestId || node.health === 'revoked') {
       return refuse('already_exists', 'This key is enrolled already.', 'nats_public_key');
     }
-    const site = mustHave(state.sites[node.siteNumber], `site ${node.siteNumber}`);
+    const site = mustHave(state.sites[node.siteNumber], 'site', node.siteNumber);
     return { ...nothing, answer: { kind: 'node', nodeId: node.nodeId, siteId: site.siteId } };
   }
   return null;

@@ -24,7 +24,7 @@ type JobFact = Extract<
 
 export function applyJobFact(state: State, fact: JobFact): void {
   if (fact.kind === 'jobSubmitted') return submit(state, fact);
-  const job = mustHave(state.jobs.get(fact.jobNumber), `job ${fact.jobNumber}`);
+  const job = mustHave(state.jobs.get(fact.jobNumber), 'job', fact.jobNumber);
   switch (fact.kind) {
     case 'jobCancelled':
       researcherOf(state, job.researcher).waitingTasks -= job.waiting;

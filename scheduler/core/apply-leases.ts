@@ -23,11 +23,12 @@ import {
   restAfterFailuresMs,
   restAfterGivingBackMs,
 } from './limits.ts';
-import type { Instant, Sha256 } from './model/ids.ts';
+import type { Instant } from './model/ids.ts';
 import { instant, leaseId } from './model/ids.ts';
 import { endCodes, taskStates } from './model/job.ts';
 import type { EndCode, TaskState } from './model/job.ts';
 import { cellOf } from './placement/plan/plan.ts';
+import type { PlanRequest } from './placement/plan/plan.ts';
 import { reasonCodes } from './placement/reasons.ts';
 import { countUse, joinQueue, researcherOf, stopWaiting } from './queue/researchers.ts';
 import { afterEnd } from './services.ts';
@@ -55,14 +56,11 @@ export function applyLeaseFact(state: State, fact: LeaseFact): void {
   switch (fact.kind) {
     case 'tasksLeased':
       return grant(state, fact);
-    case 'tasksEnded': {
-      let row = 0;
-      for (const values of rowsOf(fact.rows, endedRowLength)) {
-        endAttempt(state, values, { at: fact.at, result: fact.results[row] ?? null });
-        row += 1;
+    case 'tasksEnded':
+      for (let row = 0; row * endedRowLength < fact.rows.length; row += 1) {
+        endAttempt(state, fact, row);
       }
       return;
-    }
     case 'leasesVoided':
       for (const row of rowsOf(fact.rows, voidedRowLength)) voidLease(state, fact, row);
       return;
@@ -82,14 +80,18 @@ export function applyLeaseFact(state: State, fact: LeaseFact): void {
 }
 
 function leaseOf(state: State, id: number | undefined): LeaseRecord {
-  return mustHave(state.leases.get(leaseId(id ?? 0)), `lease ${id}`);
+  return mustHave(state.leases.get(leaseId(id ?? 0)), 'lease', id);
 }
 
 function grant(state: State, fact: Extract<LeaseFact, { kind: 'tasksLeased' }>): void {
+  const { rows } = fact;
   let id: number = fact.firstLeaseId;
-  for (const row of rowsOf(fact.rows, leasedRowLength)) {
-    const [jobNumber = -1, taskIndex = -1, nodeNumber = -1, reason = 0, cpu = 0, link = 0] = row;
-    const job = mustHave(state.jobs.get(jobNumber), `job ${jobNumber}`);
+  // Grants and ends are most of what a scheduler does: no array is made for each.
+  for (let at = 0; at < rows.length; at += leasedRowLength) {
+    const taskIndex = rows[at + 1] ?? -1;
+    const nodeNumber = rows[at + 2] ?? -1;
+    const jobNumber = rows[at] ?? -1;
+    const job = mustHave(state.jobs.get(jobNumber), 'job', jobNumber);
     if (job.replicas !== null) forgetLost(state, job, taskIndex);
     const lease = addLease(state, job, {
       leaseId: leaseId(id),
@@ -105,9 +107,9 @@ function grant(state: State, fact: Extract<LeaseFact, { kind: 'tasksLeased' }>):
       continue;
     }
     setTaskState(state, job, { index: taskIndex, next: 'leased' });
-    nameLease(job, lease, reason);
-    job.tasks.reasonCpuSeconds[taskIndex] = cpu;
-    job.tasks.reasonLinkSeconds[taskIndex] = link;
+    nameLease(job, lease, rows[at + 3] ?? 0);
+    job.tasks.reasonCpuSeconds[taskIndex] = rows[at + 4] ?? 0;
+    job.tasks.reasonLinkSeconds[taskIndex] = rows[at + 5] ?? 0;
   }
   state.nextLeaseId = Math.max(state.nextLeaseId, id);
 }
@@ -119,11 +121,14 @@ function forgetLost(state: State, job: JobRecord, taskIndex: number): void {
 
 /** The plan, and the one that is being solved, hear what has been given since. */
 function countPlanned(state: State, jobNumber: number, nodeNumber: number): void {
-  const { siteNumber } = mustHave(state.nodes[nodeNumber], `node ${nodeNumber}`);
-  for (const plan of [state.plan, state.planAsked]) {
-    const cell = plan === null ? null : cellOf(plan, jobNumber, siteNumber);
-    if (plan !== null && cell !== null) plan.given[cell] = (plan.given[cell] ?? 0) + 1;
-  }
+  const { siteNumber } = mustHave(state.nodes[nodeNumber], 'node', nodeNumber);
+  if (state.plan !== null) countIn(state.plan, jobNumber, siteNumber);
+  if (state.planAsked !== null) countIn(state.planAsked, jobNumber, siteNumber);
+}
+
+function countIn(plan: PlanRequest, jobNumber: number, siteNumber: number): void {
+  const cell = cellOf(plan, jobNumber, siteNumber);
+  if (cell !== null) plan.given[cell] = (plan.given[cell] ?? 0) + 1;
 }
 
 /** The task's columns name this lease. */
@@ -144,15 +149,19 @@ function inherit(state: State, job: JobRecord, heir: LeaseRecord): void {
 
 function endAttempt(
   state: State,
-  [id, code = 0, exitCode = 0, cpuMs = 0, next = 0]: readonly number[],
-  { at, result }: { readonly at: Instant; readonly result: Sha256 | null },
+  { at, rows, results }: Extract<LeaseFact, { kind: 'tasksEnded' }>,
+  row: number,
 ): void {
-  const lease = leaseOf(state, id);
-  const job = mustHave(state.jobs.get(lease.jobNumber), `job ${lease.jobNumber}`);
+  const first = row * endedRowLength;
+  const code = rows[first + 1] ?? 0;
+  const cpuMs = rows[first + 3] ?? 0;
+  const next = rows[first + 4] ?? 0;
+  const lease = leaseOf(state, rows[first]);
+  const job = mustHave(state.jobs.get(lease.jobNumber), 'job', lease.jobNumber);
   const node = nodeOf(state, lease);
-  const endCode = mustHave(endCodes[code], `end code ${code}`);
+  const endCode = mustHave(endCodes[code], 'end code', code);
   const index = lease.taskIndex;
-  const nextState = mustHave(taskStates[next], `task state ${next}`);
+  const nextState = mustHave(taskStates[next], 'task state', next);
   // A task that stays leased goes on with its other attempt; one that has ended needs none.
   const heir = nextState === 'leased' ? heirOf(state, job, lease) : undefined;
   if (heir === undefined) {
@@ -172,8 +181,8 @@ function endAttempt(
   job.tasks.endedAt[index] = at;
   job.tasks.cpuMs[index] = cpuMs;
   job.tasks.endCode[index] = code + 1;
-  job.tasks.exitCode[index] = exitCode;
-  writeResult(job.tasks, index, result);
+  job.tasks.exitCode[index] = rows[first + 2] ?? 0;
+  writeResult(job.tasks, index, results[row] ?? null);
   restReplica(job, index, at);
   countAttempt(job, node, { index, code: endCode, workGhzSeconds });
   restNode(node, endCode, at);
@@ -232,7 +241,7 @@ function voidLease(
   [id, next]: readonly number[],
 ): void {
   const lease = leaseOf(state, id);
-  const job = mustHave(state.jobs.get(lease.jobNumber), `job ${lease.jobNumber}`);
+  const job = mustHave(state.jobs.get(lease.jobNumber), 'job', lease.jobNumber);
   const heir = heirOf(state, job, lease);
   // No late result of an overdue or drained lease is waited for; of others it may come.
   if (fact.why === 'overdue' || fact.why === 'drained') dropLease(state, lease);
@@ -240,14 +249,14 @@ function voidLease(
   job.tasks.losses[lease.taskIndex] = Math.min(255, (job.tasks.losses[lease.taskIndex] ?? 0) + 1);
   if (heir !== undefined) return inherit(state, job, heir);
   restReplica(job, lease.taskIndex, fact.at);
-  const nextState = mustHave(taskStates[next ?? -1], `task state ${next}`);
+  const nextState = mustHave(taskStates[next ?? -1], 'task state', next);
   setTaskState(state, job, { index: lease.taskIndex, next: nextState });
   if (nextState === 'failed') job.tasks.endedAt[lease.taskIndex] = fact.at;
   state.jobsToCheck.add(job.number);
 }
 
 function revive(state: State, lease: LeaseRecord): void {
-  const job = mustHave(state.jobs.get(lease.jobNumber), `job ${lease.jobNumber}`);
+  const job = mustHave(state.jobs.get(lease.jobNumber), 'job', lease.jobNumber);
   lease.phase = 'held';
   enterForce(state, job, lease);
   setTaskState(state, job, { index: lease.taskIndex, next: 'leased' });
@@ -261,7 +270,7 @@ export function setTaskState(
   job: JobRecord,
   { index, next }: { readonly index: number; readonly next: TaskState },
 ): void {
-  const before = mustHave(taskStates[job.tasks.state[index] ?? -1], `task ${index}`);
+  const before = mustHave(taskStates[job.tasks.state[index] ?? -1], 'task', index);
   if (before === next) return;
   job[before] -= 1;
   job[next] += 1;

@@ -27,7 +27,7 @@ export function applyNodeFact(state: State, fact: NodeFact): void {
   if (fact.kind === 'siteSet') return setSite(state, fact);
   if (fact.kind === 'nodeEnrolled') return enrol(state, fact);
   if (fact.kind === 'nodesDrained') return drain(state, fact);
-  const node = mustHave(state.nodes[fact.nodeNumber], `node ${fact.nodeNumber}`);
+  const node = mustHave(state.nodes[fact.nodeNumber], 'node', fact.nodeNumber);
   switch (fact.kind) {
     case 'nodeInventoryChanged':
       node.inventory = fact.inventory;
@@ -66,7 +66,7 @@ export function applyNodeFact(state: State, fact: NodeFact): void {
 
 function drain(state: State, fact: Extract<NodeFact, { kind: 'nodesDrained' }>): void {
   for (const number of fact.nodeNumbers) {
-    const node = mustHave(state.nodes[number], `node ${number}`);
+    const node = mustHave(state.nodes[number], 'node', number);
     node.isDraining = fact.isDraining;
     if (isOpen(node)) state.nodesToPlace.add(number);
   }
@@ -156,7 +156,7 @@ function sumCpu(state: State, site: SiteRecord): void {
   addCapacity(state, site, -1);
   site.cpuGhz = 0;
   for (const number of site.nodeNumbers) {
-    const node = mustHave(state.nodes[number], `node ${number}`);
+    const node = mustHave(state.nodes[number], 'node', number);
     if (node.health !== 'healthy' && node.health !== 'suspect') continue;
     site.cpuGhz += slotsOf(node) * node.inventory.speedGhz;
   }

@@ -20,7 +20,7 @@ type Rolled = Extract<Fact, { readonly kind: 'replicaRolled' }>;
 type ServiceFact = Updated | Rolled | Extract<Fact, { readonly kind: 'replicasRested' }>;
 
 export function applyServiceFact(state: State, fact: ServiceFact): void {
-  const job = mustHave(state.jobs.get(fact.jobNumber), `job ${fact.jobNumber}`);
+  const job = mustHave(state.jobs.get(fact.jobNumber), 'job', fact.jobNumber);
   const service = serviceOf(job);
   switch (fact.kind) {
     case 'serviceUpdated':

@@ -85,7 +85,7 @@ function applyTokenFact(state: State, fact: TokenFact): void {
     state.tokenByHash.set(fact.token.hash, fact.token.tokenId);
     return;
   }
-  const token = mustHave(state.tokens.get(fact.tokenId), `token ${fact.tokenId}`);
+  const token = mustHave(state.tokens.get(fact.tokenId), 'token', fact.tokenId);
   switch (fact.kind) {
     case 'tokenUsed': {
       const usesLeft = token.usesLeft === null ? null : token.usesLeft - 1;

@@ -3,6 +3,8 @@
 import type { LeaseId } from './model/ids.ts';
 import type { JobRecord, LeaseRecord, State } from './state.ts';
 
+const none: readonly LeaseRecord[] = [];
+
 /** Leases of the task that are kept, those that its columns and the job's backups name. */
 export function attemptsOf(
   state: State,
@@ -12,11 +14,13 @@ export function attemptsOf(
   // The column holds lease ids only.
   const first = state.leases.get((job.tasks.lease[taskIndex] ?? 0) as LeaseId);
   const backup = backupOf(state, job, taskIndex);
-  return [first, backup].filter((lease) => lease !== undefined);
+  if (backup === undefined) return first === undefined ? none : [first];
+  return first === undefined ? [backup] : [first, backup];
 }
 
 /** The task's backup attempt, while there is another. */
 export function backupOf(state: State, job: JobRecord, taskIndex: number): LeaseRecord | undefined {
+  if (job.backups.size === 0) return undefined;
   const id = job.backups.get(taskIndex);
   return id === undefined ? undefined : state.leases.get(id);
 }

@@ -50,8 +50,8 @@ export function placementsBySite(
   for (const fact of facts) {
     if (fact.kind !== 'tasksLeased') continue;
     for (const [, , nodeNumber = -1] of rowsOf(fact.rows, leasedRowLength)) {
-      const node = mustHave(state.nodes[nodeNumber], `node ${nodeNumber}`);
-      add(counts, mustHave(state.sites[node.siteNumber], `site ${node.siteNumber}`).siteId);
+      const node = mustHave(state.nodes[nodeNumber], 'node', nodeNumber);
+      add(counts, mustHave(state.sites[node.siteNumber], 'site', node.siteNumber).siteId);
     }
   }
   return counts;
@@ -100,7 +100,7 @@ function countRefusals(state: State, now: Instant): Pick<Census, 'refusals' | 'j
   for (const jobNumber of state.waitingJobs) {
     if (jobs >= jobsCounted) break;
     jobs += 1;
-    const job = mustHave(state.jobs.get(jobNumber), `job ${jobNumber}`);
+    const job = mustHave(state.jobs.get(jobNumber), 'job', jobNumber);
     let hasNode = false;
     for (const node of state.nodes) {
       if (node.health === 'revoked') continue;

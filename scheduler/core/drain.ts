@@ -49,5 +49,5 @@ function nodesOf(state: State, of: DrainNodes['of']): readonly NodeRecord[] | un
   }
   return state.siteById
     .get(of.siteId)
-    ?.nodeNumbers.map((number) => mustHave(state.nodes[number], `node ${number}`));
+    ?.nodeNumbers.map((number) => mustHave(state.nodes[number], 'node', number));
 }

@@ -11,11 +11,11 @@ import type { JobRecord, LeaseRecord, NodeRecord, SiteRecord, State } from './st
 import { mustHave } from './state.ts';
 
 export function siteOf(state: State, node: NodeRecord): SiteRecord {
-  return mustHave(state.sites[node.siteNumber], `site ${node.siteNumber}`);
+  return mustHave(state.sites[node.siteNumber], 'site', node.siteNumber);
 }
 
 export function nodeOf(state: State, lease: LeaseRecord): NodeRecord {
-  return mustHave(state.nodes[lease.nodeNumber], `node ${lease.nodeNumber}`);
+  return mustHave(state.nodes[lease.nodeNumber], 'node', lease.nodeNumber);
 }
 
 /** Slots that the node's owner leaves now. */
@@ -142,7 +142,7 @@ export function leaveForce(state: State, lease: LeaseRecord): void {
 }
 
 export function isOfService(state: State, lease: LeaseRecord): boolean {
-  const job = mustHave(state.jobs.get(lease.jobNumber), `job ${lease.jobNumber}`);
+  const job = mustHave(state.jobs.get(lease.jobNumber), 'job', lease.jobNumber);
   return job.template.service !== null;
 }
 

@@ -137,8 +137,8 @@ export class StateView implements View {
   lease(leaseId: LeaseId): LeaseSummary | undefined {
     const lease = this.#state.leases.get(leaseId);
     if (lease === undefined) return undefined;
-    const job = mustHave(this.#state.jobs.get(lease.jobNumber), `job ${lease.jobNumber}`);
-    const node = mustHave(this.#state.nodes[lease.nodeNumber], `node ${lease.nodeNumber}`);
+    const job = mustHave(this.#state.jobs.get(lease.jobNumber), 'job', lease.jobNumber);
+    const node = mustHave(this.#state.nodes[lease.nodeNumber], 'node', lease.nodeNumber);
     return { leaseId, jobId: job.jobId, taskIndex: lease.taskIndex, nodeId: node.nodeId };
   }
 
@@ -240,7 +240,7 @@ export class StateView implements View {
       leasedAt: orNull(tasks.leasedAt[index]),
       endedAt: orNull(tasks.endedAt[index]),
       cpuMs: tasks.cpuMs[index] ?? 0,
-      endCode: code === 0 ? null : mustHave(endCodes[code - 1], `end code ${code}`),
+      endCode: code === 0 ? null : mustHave(endCodes[code - 1], 'end code', code),
       exitCode: tasks.exitCode[index] ?? 0,
       result: readResult(tasks, index),
     };
@@ -261,7 +261,7 @@ export class StateView implements View {
 
   #summarizeSite(site: SiteRecord): SiteSummary {
     const nodes = site.nodeNumbers
-      .map((number) => mustHave(this.#state.nodes[number], `node ${number}`))
+      .map((number) => mustHave(this.#state.nodes[number], 'node', number))
       .filter((node) => node.health !== 'revoked');
     const lans = new Set(nodes.map((node) => node.inventory.lan).filter((lan) => lan !== ''));
     const ratio = (bps: number): number | null =>

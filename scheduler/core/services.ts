@@ -103,10 +103,15 @@ export function claimOf({ cpuGhz, downBps, upBps }: Rates): Claim {
 
 /** Sums of floating point leave crumbs: never below nothing. */
 export function addRates(one: Rates, other: Rates, sign: 1 | -1): Rates {
-  const sum = (a: number, b: number): number => (a + sign * b < 1e-6 ? 0 : a + sign * b);
+  // Of all but services.
+  if (other === noRates) return one;
   return {
-    cpuGhz: sum(one.cpuGhz, other.cpuGhz),
-    downBps: sum(one.downBps, other.downBps),
-    upBps: sum(one.upBps, other.upBps),
+    cpuGhz: noCrumbs(one.cpuGhz + sign * other.cpuGhz),
+    downBps: noCrumbs(one.downBps + sign * other.downBps),
+    upBps: noCrumbs(one.upBps + sign * other.upBps),
   };
+}
+
+function noCrumbs(sum: number): number {
+  return sum < 1e-6 ? 0 : sum;
 }

@@ -205,7 +205,8 @@ export function requestKey(researcher: string, requestId: string): string {
 }
 
 /** A record that must exist: a missing one is our bug. */
-export function mustHave<T>(found: T | undefined, what: string): T {
-  if (found === undefined) throw new Error(`the state has no ${what}`);
+export function mustHave<T>(found: T | undefined, what: string, which?: number | string): T {
+  // Most are found: the text is put together only for one that is not.
+  if (found === undefined) throw new Error(`the state has no ${what} ${which ?? ''}`.trimEnd());
   return found;
 }

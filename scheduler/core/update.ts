@@ -18,7 +18,7 @@ export function updateJob(state: State, command: UpdateJob, now: Instant): Decis
   const no = refuseUpdate(state, command);
   if (no !== null) return { ...nothing, answer: no };
   const { jobId, template, requestId } = command;
-  const job = mustHave(state.jobById.get(jobId), `job ${jobId}`);
+  const job = mustHave(state.jobById.get(jobId), 'job', jobId);
   const answer = { kind: 'job', jobId, isNew: false } as const;
   const isKnown = job.revisions?.requests.includes(requestId) ?? false;
   const isSame = template.taskCount === job.template.taskCount && !isOther(job.template, template);

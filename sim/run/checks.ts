@@ -10,6 +10,7 @@ import {
   transfersAtATime,
 } from '../../scheduler/core/index.ts';
 import type { World, WorldJob, WorldNode } from '../world/draw-world.ts';
+import { grown } from '../network/grown.ts';
 import type { Attempts } from './attempts.ts';
 import type { Direction, Transfers } from './transfers.ts';
 
@@ -36,8 +37,9 @@ export class Checks {
   readonly #world: World;
   /** By job and task: the lease whose result was taken; 0: none yet. */
   readonly #results: readonly Float64Array[];
-  /** Of leases whose ends have not come, their jobs and tasks. */
-  readonly #taskOf = new Map<number, readonly [job: number, task: number]>();
+  /** Jobs and tasks of leases, by their numbers. */
+  #jobOf = new Int32Array(1024).fill(-1);
+  #taskOf = new Int32Array(1024);
   readonly #transfers: readonly { readonly down: Set<number>; readonly up: Set<number> }[];
   #left: number;
 
@@ -128,7 +130,9 @@ export class Checks {
       if (result > 0) {
         fail(`results: task ${task} of ${this.#nameOf(job)} was leased after its result had come`);
       }
-      this.#taskOf.set(lease, [job, task]);
+      if (lease >= this.#jobOf.length) this.#grow();
+      this.#jobOf[lease] = job;
+      this.#taskOf[lease] = task;
       lease += 1;
     }
   }
@@ -136,8 +140,9 @@ export class Checks {
   #ended(rows: readonly number[]): void {
     for (let at = 0; at < rows.length; at += endedRowLength) {
       const lease = rows[at] ?? 0;
-      const [job = -1, task = -1] = this.#taskOf.get(lease) ?? [];
-      this.#taskOf.delete(lease);
+      const job = this.#jobOf[lease] ?? -1;
+      const task = this.#taskOf[lease] ?? -1;
+      this.#jobOf[lease] = -1;
       if (rows[at + 4] !== succeeded) continue;
       const results = this.#results[job];
       if (results === undefined) fail(`results: lease ${lease} ended and is of no task`);
@@ -147,6 +152,14 @@ export class Checks {
       results[task] = lease;
       this.#left -= 1;
     }
+  }
+
+  #grow(): void {
+    const length = 2 * this.#jobOf.length;
+    const jobs = new Int32Array(length).fill(-1);
+    jobs.set(this.#jobOf);
+    this.#jobOf = jobs;
+    this.#taskOf = grown(this.#taskOf, length);
   }
 
   #nameOf(job: number): string {

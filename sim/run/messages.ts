@@ -144,6 +144,9 @@ export function nameOf(node: number): string {
   return `n${node}`;
 }
 
+/** The number in a name such as n12 or j3. */
 export function numberOf(name: string): number {
-  return Number(name.slice(1));
+  let number = 0;
+  for (let at = 1; at < name.length; at += 1) number = 10 * number + name.charCodeAt(at) - 48;
+  return number;
 }

@@ -85,5 +85,5 @@ function add(one: Claims, other: Claims, times: number): Claims {
 }
 
 function jobOf(state: State, number: number): JobRecord {
-  return mustHave(state.jobs.get(number), `job ${number}`);
+  return mustHave(state.jobs.get(number), 'job', number);
 }

@@ -62,7 +62,7 @@ function fitOf(
   fitting: ReadonlySet<number>,
 ): DryRun['sites'][number] {
   const here = site.nodeNumbers.filter(
-    (number) => mustHave(state.nodes[number], `node ${number}`).health !== 'revoked',
+    (number) => mustHave(state.nodes[number], 'node', number).health !== 'revoked',
   );
   return {
     siteId: site.siteId,

@@ -102,7 +102,7 @@ export class Forecasts {
     let cpuGhz = 0;
     let slotGhz = 0;
     for (const number of site.nodeNumbers) {
-      const node = mustHave(this.#state.nodes[number], `node ${number}`);
+      const node = mustHave(this.#state.nodes[number], 'node', number);
       if (!isFit(node, template)) continue;
       cpuGhz += Math.max(0, slotsOf(node) - node.serving) * node.inventory.speedGhz;
       slotGhz = Math.max(slotGhz, node.inventory.speedGhz);

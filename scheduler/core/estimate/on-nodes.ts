@@ -40,7 +40,7 @@ function judge(
   const site = siteOf(state, node);
   const up = (8 * lease.upBytes) / (site.share * site.upBps);
   if (lease.phase === 'sending') return { seconds: up, doneGhzSeconds: 0 };
-  const work = workOf(mustHave(state.jobs.get(lease.jobNumber), `job ${lease.jobNumber}`));
+  const work = workOf(mustHave(state.jobs.get(lease.jobNumber), 'job', lease.jobNumber));
   const { speedGhz } = node.inventory;
   const whole = work / speedGhz;
   if (lease.phase !== 'running') {

@@ -9,7 +9,7 @@ import { nothing } from '../decision.ts';
 import type { Effect } from '../effects.ts';
 import type { Fact } from '../facts.ts';
 import { isLoss } from '../apply-leases.ts';
-import { grantResendMs, lateMessagesMs, lossesPerTask } from '../limits.ts';
+import { grantResendMs, lateMessagesMs, lossesPerTask, tasksPerJob } from '../limits.ts';
 import type { Instant, LeaseId, Sha256 } from '../model/ids.ts';
 import type { LeasePhase, TaskState } from '../model/job.ts';
 import { endCodes, leasePhases } from '../model/job.ts';
@@ -94,6 +94,11 @@ function sameInventory(node: NodeRecord, command: NodeSpoke): boolean {
   return JSON.stringify(node.inventory) === JSON.stringify(command.inventory);
 }
 
+/** One number for a task. */
+function taskKey({ jobNumber, taskIndex }: LeaseRecord): number {
+  return jobNumber * tasksPerJob + taskIndex;
+}
+
 /** The parts of one message that speak of leases; collects what follows from them. */
 class Conversation {
   readonly effects: Effect[] = [];
@@ -102,11 +107,12 @@ class Conversation {
   readonly #now: Instant;
   readonly #facts: Fact[];
   readonly #instanceSince: Instant;
+  // Most messages are short, and a federation has many: what few of them need is made for those.
   /** Leases and tasks that this message has ended. */
-  readonly #endedLeases = new Set<LeaseId>();
-  readonly #endedTasks = new Set<string>();
+  #endedLeases: Set<LeaseId> | undefined;
+  #endedTasks: Set<number> | undefined;
   /** Phases that this message has told: facts are applied when all of it was judged. */
-  readonly #phases = new Map<LeaseId, LeasePhase>();
+  #phases: Map<LeaseId, LeasePhase> | undefined;
 
   /** Adds to the facts that the message has brought so far. */
   constructor(
@@ -123,18 +129,19 @@ class Conversation {
   }
 
   ended(ends: readonly AttemptEnd[]): void {
+    if (ends.length === 0) return;
     const rows: number[] = [];
     const results: (Sha256 | null)[] = [];
     const jobs = new Set<JobRecord>();
     for (const end of ends) {
       const lease = this.#state.leases.get(end.leaseId);
-      if (lease === undefined || this.#endedLeases.has(end.leaseId)) {
+      if (lease === undefined || this.#hasEnded(end.leaseId)) {
         this.#acknowledge(end.leaseId);
         continue;
       }
       // A foreign lease: the node has no business with it.
       if (lease.nodeNumber !== this.#node.number) continue;
-      const job = mustHave(this.#state.jobs.get(lease.jobNumber), `job ${lease.jobNumber}`);
+      const job = mustHave(this.#state.jobs.get(lease.jobNumber), 'job', lease.jobNumber);
       const next = this.#judgeEnd(job, lease, end);
       if (next === 'superseded') {
         this.#acknowledge(end.leaseId);
@@ -157,8 +164,8 @@ class Conversation {
       );
       results.push(end.result?.sha256 ?? null);
       jobs.add(job);
-      this.#endedLeases.add(end.leaseId);
-      this.#endedTasks.add(`${lease.jobNumber} ${lease.taskIndex}`);
+      (this.#endedLeases ??= new Set()).add(end.leaseId);
+      (this.#endedTasks ??= new Set()).add(taskKey(lease));
       if (next !== 'leased') this.#cancelRivals(job, lease);
       this.#acknowledge(end.leaseId);
     }
@@ -171,7 +178,7 @@ class Conversation {
     const index = lease.taskIndex;
     const now = taskState(job.tasks, index);
     if (now !== 'waiting' && now !== 'leased') return 'superseded';
-    if (this.#endedTasks.has(`${lease.jobNumber} ${index}`)) return 'superseded';
+    if (this.#endedTasks?.has(taskKey(lease)) === true) return 'superseded';
     // However the attempt ended, a replica goes on.
     if (job.replicas !== null) return lease.isVoid ? 'superseded' : 'waiting';
     if (end.code === 'succeeded') return 'succeeded';
@@ -188,9 +195,13 @@ class Conversation {
   #cancelRivals(job: JobRecord, lease: LeaseRecord): void {
     for (const rival of attemptsOf(this.#state, job, lease.taskIndex)) {
       if (rival === lease || rival.isVoid) continue;
-      const node = mustHave(this.#state.nodes[rival.nodeNumber], `node ${rival.nodeNumber}`);
+      const node = mustHave(this.#state.nodes[rival.nodeNumber], 'node', rival.nodeNumber);
       this.effects.push({ kind: 'cancel', nodeId: node.nodeId, leaseId: rival.leaseId });
     }
+  }
+
+  #hasEnded(leaseId: LeaseId): boolean {
+    return this.#endedLeases?.has(leaseId) === true;
   }
 
   #acknowledge(leaseId: LeaseId): void {
@@ -201,10 +212,10 @@ class Conversation {
   advance(leaseId: LeaseId, phase: LeasePhase): void {
     const lease = this.#state.leases.get(leaseId);
     if (lease === undefined || lease.nodeNumber !== this.#node.number) return;
-    if (this.#endedLeases.has(leaseId) || lease.isVoid) return;
-    const before = this.#phases.get(leaseId) ?? lease.phase;
+    if (this.#hasEnded(leaseId) || lease.isVoid) return;
+    const before = this.#phases?.get(leaseId) ?? lease.phase;
     if (leasePhases.indexOf(phase) <= leasePhases.indexOf(before)) return;
-    this.#phases.set(leaseId, phase);
+    (this.#phases ??= new Map()).set(leaseId, phase);
     this.#facts.push({ kind: 'leasePhase', at: this.#now, leaseId, phase });
     const job = this.#state.jobs.get(lease.jobNumber);
     if (job !== undefined) this.effects.push({ kind: 'jobChanged', jobId: job.jobId });
@@ -215,7 +226,7 @@ class Conversation {
     const nodeId = this.#node.nodeId;
     const present = new Set(held);
     for (const leaseId of present) {
-      if (this.#endedLeases.has(leaseId)) continue;
+      if (this.#hasEnded(leaseId)) continue;
       const lease = this.#state.leases.get(leaseId);
       if (lease === undefined) {
         // Nobody needs it any more: it ends, and its result is acknowledged when it comes.
@@ -227,7 +238,7 @@ class Conversation {
       else this.advance(leaseId, 'held');
     }
     for (const lease of leasesOfNode(this.#state, this.#node)) {
-      if (present.has(lease.leaseId) || this.#endedLeases.has(lease.leaseId)) continue;
+      if (present.has(lease.leaseId) || this.#hasEnded(lease.leaseId)) continue;
       // The grant may still be on its way; one that is old was lost, and what went to an earlier
       // instance died with it.
       const isOld = this.#now - lease.sentAt >= grantResendMs;
@@ -239,12 +250,11 @@ class Conversation {
 
   /** The node came back with a task that was taken from it. */
   #reconcileVoid(lease: LeaseRecord): void {
-    const job = mustHave(this.#state.jobs.get(lease.jobNumber), `job ${lease.jobNumber}`);
-    const key = `${lease.jobNumber} ${lease.taskIndex}`;
+    const job = mustHave(this.#state.jobs.get(lease.jobNumber), 'job', lease.jobNumber);
     const isWaiting = taskState(job.tasks, lease.taskIndex) === 'waiting';
-    if (isWaiting && !this.#endedTasks.has(key)) {
+    if (isWaiting && this.#endedTasks?.has(taskKey(lease)) !== true) {
       this.#facts.push({ kind: 'leaseRevived', at: this.#now, leaseId: lease.leaseId });
-      this.#endedTasks.add(key);
+      (this.#endedTasks ??= new Set()).add(taskKey(lease));
       return;
     }
     this.effects.push({
@@ -269,7 +279,7 @@ class Conversation {
   }: NodeSpoke['transfersWanted'][number]): void {
     const { nodeId, siteNumber } = this.#node;
     if (this.#isOwn(leaseId)) {
-      const site = mustHave(this.#state.sites[siteNumber], `site ${siteNumber}`);
+      const site = mustHave(this.#state.sites[siteNumber], 'site', siteNumber);
       // One that is granted already: the grant was lost, or its agent begins anew.
       if (site.lanes[direction].active.has(leaseId)) {
         const deadline = transferDeadline(site, { direction, sizeBytes, now: this.#now });
@@ -286,7 +296,7 @@ class Conversation {
 
   #isOwn(leaseId: LeaseId): boolean {
     const lease = this.#state.leases.get(leaseId);
-    if (lease === undefined || this.#endedLeases.has(leaseId)) return false;
+    if (lease === undefined || this.#hasEnded(leaseId)) return false;
     return lease.nodeNumber === this.#node.number;
   }
 }

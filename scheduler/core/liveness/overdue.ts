@@ -27,7 +27,7 @@ function isOverdue(state: State, lease: LeaseRecord, now: Instant): boolean {
   // The tasks of a silent node are taken for its silence.
   if (state.nodes[lease.nodeNumber]?.health !== 'healthy') return false;
   if (lease.phase === 'granted') return lease.resends >= resendsOfLease;
-  const job = mustHave(state.jobs.get(lease.jobNumber), `job ${lease.jobNumber}`);
+  const job = mustHave(state.jobs.get(lease.jobNumber), 'job', lease.jobNumber);
   if (job.replicas !== null && lease.phase === 'running') return false;
   const patienceMs = lease.phase === 'running' ? overdueAfterMs : stagedAtMostMs;
   return now - lease.phaseSince > job.template.timeoutMs + patienceMs;

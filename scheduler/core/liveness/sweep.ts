@@ -44,7 +44,7 @@ export function sweep(state: State, now: Instant): Decision {
   }
   add(resendGrants(state, now));
   for (const jobNumber of state.waitingJobs) {
-    const job = mustHave(state.jobs.get(jobNumber), `job ${jobNumber}`);
+    const job = mustHave(state.jobs.get(jobNumber), 'job', jobNumber);
     if (hasRested(job, now)) facts.push({ kind: 'replicasRested', at: now, jobNumber });
   }
   facts.push(...expireTransfers(state, now));
@@ -93,7 +93,7 @@ function resendGrants(state: State, now: Instant): Part {
     if (facts.length >= resendsPerSweep) break;
     if (lease.isVoid || lease.phase !== 'granted') continue;
     if (now - lease.sentAt < grantResendMs) continue;
-    const node = mustHave(state.nodes[lease.nodeNumber], `node ${lease.nodeNumber}`);
+    const node = mustHave(state.nodes[lease.nodeNumber], 'node', lease.nodeNumber);
     if (node.health !== 'healthy') continue;
     facts.push({ kind: 'leaseResent', at: now, leaseId: lease.leaseId });
     effects.push(grantOf(state, node, lease));
@@ -103,7 +103,7 @@ function resendGrants(state: State, now: Instant): Part {
 
 /** The grant of a lease in force, to be sent (again). */
 export function grantOf(state: State, node: NodeRecord, lease: LeaseRecord): Effect {
-  const job = mustHave(state.jobs.get(lease.jobNumber), `job ${lease.jobNumber}`);
+  const job = mustHave(state.jobs.get(lease.jobNumber), 'job', lease.jobNumber);
   return {
     kind: 'grant',
     nodeId: node.nodeId,

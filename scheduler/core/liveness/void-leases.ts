@@ -19,7 +19,7 @@ export function voidLeases(
   const rows: number[] = [];
   for (const lease of leases) {
     if (lease.isVoid) continue;
-    const job = mustHave(state.jobs.get(lease.jobNumber), `job ${lease.jobNumber}`);
+    const job = mustHave(state.jobs.get(lease.jobNumber), 'job', lease.jobNumber);
     const losses = (job.tasks.losses[lease.taskIndex] ?? 0) + 1;
     const isOver = job.replicas === null && losses > lossesPerTask;
     rows.push(lease.leaseId, stateCode(isOver ? 'failed' : 'waiting'));
@@ -31,7 +31,7 @@ export function voidLeases(
 /** Tells their nodes to end them. */
 export function cancelsOf(state: State, leases: readonly LeaseRecord[]): readonly Effect[] {
   return leases.map(({ nodeNumber, leaseId }) => {
-    const { nodeId } = mustHave(state.nodes[nodeNumber], `node ${nodeNumber}`);
+    const { nodeId } = mustHave(state.nodes[nodeNumber], 'node', nodeNumber);
     return { kind: 'cancel', nodeId, leaseId };
   });
 }
@@ -53,6 +53,6 @@ export function leasesOfNode(
   node: { readonly leases: Iterable<LeaseRecord['leaseId']> },
 ) {
   const found: LeaseRecord[] = [];
-  for (const id of node.leases) found.push(mustHave(state.leases.get(id), `lease ${id}`));
+  for (const id of node.leases) found.push(mustHave(state.leases.get(id), 'lease', id));
   return found;
 }

@@ -58,7 +58,7 @@ function stragglersOf(state: State, now: Instant): readonly Straggler[] {
   if (![...state.jobs.values()].some(hasTail)) return found;
   for (const lease of state.leases.values()) {
     if (lease.isVoid || lease.phase === 'sending') continue;
-    const job = mustHave(state.jobs.get(lease.jobNumber), `job ${lease.jobNumber}`);
+    const job = mustHave(state.jobs.get(lease.jobNumber), 'job', lease.jobNumber);
     if (!hasTail(job) || job.backups.has(lease.taskIndex)) continue;
     // It has failed as often as it may, and goes on only since a backup ran then: it gets no more.
     if ((job.tasks.failures[lease.taskIndex] ?? 0) > job.template.retries) continue;
@@ -94,8 +94,8 @@ class Ends {
    */
   secondsOf(lease: LeaseRecord): number {
     const state = this.#state;
-    const job = mustHave(state.jobs.get(lease.jobNumber), `job ${lease.jobNumber}`);
-    const node = mustHave(state.nodes[lease.nodeNumber], `node ${lease.nodeNumber}`);
+    const job = mustHave(state.jobs.get(lease.jobNumber), 'job', lease.jobNumber);
+    const node = mustHave(state.nodes[lease.nodeNumber], 'node', lease.nodeNumber);
     const work = knownWorkOf(job);
     if (work === null) return 0;
     const runSeconds = work / node.inventory.speedGhz;
@@ -111,7 +111,7 @@ class Ends {
     const known = this.#freeIn.get(node.number);
     if (known !== undefined) return known;
     const running = [...node.leases]
-      .map((id) => mustHave(this.#state.leases.get(id), `lease ${id}`))
+      .map((id) => mustHave(this.#state.leases.get(id), 'lease', id))
       .filter((lease) => lease.phase === 'running' && !isOfService(this.#state, lease))
       .map((lease) => this.secondsOf(lease));
     const freeIn = running.length < slotsOf(node) - node.serving ? 0 : Math.min(...running);

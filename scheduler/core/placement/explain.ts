@@ -191,7 +191,7 @@ function refusePlace(round: Round, { job, taskIndex }: Waiting, node: NodeRecord
 function backlogOf(state: State, site: SiteRecord): SiteBacklog {
   let freeSlots = 0;
   for (const number of site.nodeNumbers) {
-    const node = mustHave(state.nodes[number], `node ${number}`);
+    const node = mustHave(state.nodes[number], 'node', number);
     if (node.health === 'healthy') freeSlots += Math.max(0, slotsOf(node) - slotLeases(node));
   }
   const cpuSeconds = site.cpuGhz === 0 ? 0 : site.pendingWorkGhzSeconds / site.cpuGhz;

@@ -27,7 +27,7 @@ export function fillSlots(
   if (isIdle) return { facts: [], effects: [] };
   const nodes: NodeRecord[] = [];
   for (const number of state.nodesToPlace) {
-    const node = mustHave(state.nodes[number], `node ${number}`);
+    const node = mustHave(state.nodes[number], 'node', number);
     if (isOpen(node)) nodes.push(node);
   }
   const round = new Round(state, about);
@@ -109,7 +109,7 @@ class OpenNodes {
   }
 
   remove(node: NodeRecord): void {
-    const place = mustHave(this.#places.get(node), `open node ${node.number}`);
+    const place = mustHave(this.#places.get(node), 'open node', node.number);
     const last = this.list.pop();
     this.#places.delete(node);
     if (last === undefined || last === node) return;

@@ -85,7 +85,7 @@ export function countUse(
 }
 
 function jobOf(state: State, number: number | undefined): JobRecord {
-  return mustHave(state.jobs.get(number ?? -1), `job ${number}`);
+  return mustHave(state.jobs.get(number ?? -1), 'job', number);
 }
 
 function isBefore(one: JobRecord, other: JobRecord): boolean {

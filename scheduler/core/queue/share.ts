@@ -57,8 +57,11 @@ export function shareOf(
   usage: Usage,
   { claim, capacity, weight }: { claim: Claim; capacity: Capacity; weight: number },
 ): Share {
-  const part = (used: number, rate: number): number => (rate > 0 ? used / (rate * spanSeconds) : 0);
-  const cpu = part(usage.workGhzSeconds + claim.workGhzSeconds, capacity.cpuGhz);
-  const link = part(usage.bits + claim.bits, capacity.linkBps);
+  const cpu = partOf(usage.workGhzSeconds + claim.workGhzSeconds, capacity.cpuGhz);
+  const link = partOf(usage.bits + claim.bits, capacity.linkBps);
   return { cpu, link, dominant: Math.max(cpu, link) / weight };
+}
+
+function partOf(used: number, rate: number): number {
+  return rate > 0 ? used / (rate * spanSeconds) : 0;
 }

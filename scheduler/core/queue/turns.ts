@@ -32,7 +32,7 @@ export class Turns {
       if (researcher.waitingJobs.length === 0) continue;
       const jobs = researcher.waitingJobs
         .slice(0, candidateJobs)
-        .map((number) => mustHave(state.jobs.get(number), `job ${number}`));
+        .map((number) => mustHave(state.jobs.get(number), 'job', number));
       const groups = groupsOf(jobs);
       const turn = { researcher, groups, share: 0, leases: researcher.leases, claim: noClaim };
       turn.share = this.#shareOf(turn);

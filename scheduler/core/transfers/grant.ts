@@ -19,14 +19,14 @@ export function grantTransfers(
   const facts: Fact[] = [];
   const effects: Effect[] = [];
   for (const siteNumber of state.sitesToGrant) {
-    const site = mustHave(state.sites[siteNumber], `site ${siteNumber}`);
+    const site = mustHave(state.sites[siteNumber], 'site', siteNumber);
     for (const direction of ['down', 'up'] as const) {
       const lane = site.lanes[direction];
       const places = transfersAtATime - lane.active.size;
       if (places <= 0 || lane.queue.size === 0) continue;
       for (const next of policy.nextTransfers(lane.queue.values(), places)) {
-        const lease = mustHave(state.leases.get(next.leaseId), `lease ${next.leaseId}`);
-        const node = mustHave(state.nodes[lease.nodeNumber], `node ${lease.nodeNumber}`);
+        const lease = mustHave(state.leases.get(next.leaseId), 'lease', next.leaseId);
+        const node = mustHave(state.nodes[lease.nodeNumber], 'node', lease.nodeNumber);
         const { leaseId } = next;
         const deadline = transferDeadline(site, { direction, sizeBytes: next.sizeBytes, now });
         facts.push({ kind: 'transferGranted', leaseId, direction, deadline });

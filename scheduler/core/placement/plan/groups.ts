@@ -54,7 +54,7 @@ function availableAt(state: State, site: SiteRecord): Available {
   const nodes: NodeRecord[] = [];
   let cpuGhz = 0;
   for (const number of site.nodeNumbers) {
-    const node = mustHave(state.nodes[number], `node ${number}`);
+    const node = mustHave(state.nodes[number], 'node', number);
     if (!isAvailable(node)) continue;
     nodes.push(node);
     cpuGhz += (slotsOf(node) - node.serving) * node.inventory.speedGhz;

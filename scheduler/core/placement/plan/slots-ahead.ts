@@ -18,7 +18,7 @@ export function freeIn(
   const ends: number[] = [];
   const staged: number[] = [];
   for (const id of node.leases) {
-    const lease = mustHave(state.leases.get(id), `lease ${id}`);
+    const lease = mustHave(state.leases.get(id), 'lease', id);
     // A replica of a service holds its slot for good.
     if (lease.phase === 'sending' || isOfService(state, lease)) continue;
     const seconds = lease.workGhzSeconds / speedGhz;

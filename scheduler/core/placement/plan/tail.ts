@@ -50,7 +50,7 @@ export function tailOf(state: State, plan: Plan, now: Instant): Tail {
 /** Those that wait and end one day: services are placed by their rates. */
 export function plannedJobs(state: State): readonly JobRecord[] {
   return [...state.waitingJobs]
-    .map((number) => mustHave(state.jobs.get(number), `job ${number}`))
+    .map((number) => mustHave(state.jobs.get(number), 'job', number))
     .filter((job) => job.replicas === null);
 }
 
