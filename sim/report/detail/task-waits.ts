@@ -23,6 +23,7 @@ const pointCount = 100;
 
 export interface GroupTimes {
   readonly name: string;
+  /** That ended with a result. */
   readonly tasks: number;
   /** Seconds from submission until the start: the least, and for each per cent what that part waited
    * at most. */
@@ -44,10 +45,10 @@ export function groupTimesOf(
     counts[group] = (counts[group] ?? 0) + tasks;
   }
   const drafts = counts.map((tasks) => ({
-    tasks,
     waits: new Float64Array(tasks),
     ends: new Float64Array(tasks),
     steps: new Float64Array(steps.length),
+    /** Tasks so far. */
     place: 0,
   }));
   for (const times of taskTimes(world, result)) {
@@ -60,12 +61,12 @@ export function groupTimesOf(
       draft.steps[step] = (draft.steps[step] ?? 0) + seconds;
     }
   }
-  return drafts.map(({ tasks, waits, ends, steps: sums }, group) => ({
+  return drafts.map(({ waits, ends, steps: sums, place: tasks }, group) => ({
     name: names[group] ?? '',
     tasks,
-    waits: quantilesOf(waits, pointCount),
-    ends: quantilesOf(ends, pointCount),
-    steps: Array.from(sums, (sum) => sum / tasks),
+    waits: quantilesOf(waits.subarray(0, tasks), pointCount),
+    ends: quantilesOf(ends.subarray(0, tasks), pointCount),
+    steps: Array.from(sums, (sum) => sum / Math.max(1, tasks)),
   }));
 }
 

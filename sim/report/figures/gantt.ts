@@ -31,7 +31,7 @@ export function ganttFigure(gantt: Gantt, kinds: readonly string[]): Figure {
           field: 'lane',
           type: 'nominal',
           sort: [...lanes],
-          title: 'uplink, and slots of nodes',
+          title: 'uplink and slots',
         },
         color: {
           field: 'kind',

@@ -31,7 +31,12 @@ export function progressFigure(kinds: readonly GroupTimes[], { bound }: Summary)
           data,
           mark: { type: 'line', strokeWidth: 2 },
           encoding: {
-            x: { field: `time_${unit.name}`, type: 'quantitative', title: `time (${unit.name})` },
+            x: {
+              field: `time_${unit.name}`,
+              type: 'quantitative',
+              title: `time (${unit.name})`,
+              scale: { zero: true },
+            },
             y: { field: 'done_percent', type: 'quantitative', title: 'tasks done (%)' },
             order: { field: 'done_percent', type: 'quantitative' },
             ...byName('kind', kinds),

@@ -13,7 +13,9 @@ export function whoWhereFigure(cells: readonly Cell[], kinds: readonly string[])
     const at = rounded(Math.max(leastIntensity, intensity));
     return [kind, at, sites, rounded(ratio), tasks, rounded((100 * ghzSeconds) / all, 4)];
   });
-  const ends = lineEnds(cells);
+  const x = exponentsOf(rows.map((row) => Number(row[1])));
+  const y = exponentsOf(rows.map((row) => Number(row[3])));
+  const ends = lineEnds(x, y);
   return {
     name: 'who-where',
     title: 'Which kinds of jobs ran at which sites?',
@@ -40,13 +42,13 @@ export function whoWhereFigure(cells: readonly Cell[], kinds: readonly string[])
               field: 'intensity',
               type: 'quantitative',
               title: 'intensity of the job (Gbit/s per GHz)',
-              ...decades(rows.map((row) => Number(row[1]))),
+              ...decades(x),
             },
             y: {
               field: 'ratio',
               type: 'quantitative',
               title: 'ratio of the sites (Gbit/s down per GHz)',
-              ...decades(rows.map((row) => Number(row[3]))),
+              ...decades(y),
             },
             size: {
               field: 'work_percent',
@@ -69,26 +71,36 @@ export function whoWhereFigure(cells: readonly Cell[], kinds: readonly string[])
 }
 
 /** A scale from one power of ten to another, with a line at each. */
-function decades(values: readonly number[]) {
-  const from = Math.floor(Math.log10(Math.min(...values)));
-  const to = Math.ceil(Math.log10(Math.max(...values)));
-  const powers = Array.from({ length: to - from + 1 }, (_, at) => Number(`1e${from + at}`));
-  const domain = [Number(`1e${from}`), Number(`1e${to}`)];
+function decades(exponents: Exponents) {
+  const powers = Array.from({ length: exponents.to - exponents.from + 1 }, (_, at) => {
+    return powerOfTen(exponents.from + at);
+  });
+  const domain = [powerOfTen(exponents.from), powerOfTen(exponents.to)];
   return {
     scale: { type: 'log', domain, nice: false },
     axis: { format: '.0e', values: powers },
   } as const;
 }
 
+interface Exponents {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** Of the powers of ten around all values. */
+function exponentsOf(values: readonly number[]): Exponents {
+  const from = Math.floor(Math.log10(Math.min(...values)));
+  return { from, to: Math.max(from + 1, Math.ceil(Math.log10(Math.max(...values)))) };
+}
+
+/** As its decimal says, which a product of tens is not always. */
+function powerOfTen(exponent: number): number {
+  return Number(`1e${exponent}`);
+}
+
 /** The part of the diagonal that both axes have. */
-function lineEnds(cells: readonly Cell[]): readonly number[] {
-  const span = (of: (cell: Cell) => number): readonly [number, number] => {
-    const values = cells.map((cell) => Math.max(leastIntensity, of(cell)));
-    return [Math.min(...values), Math.max(...values)];
-  };
-  const [leastX, mostX] = span(({ intensity }) => intensity);
-  const [leastY, mostY] = span(({ ratio }) => ratio);
-  const from = Math.max(leastX, leastY);
-  const to = Math.min(mostX, mostY);
-  return from < to ? [rounded(from), rounded(to)] : [];
+function lineEnds(x: Exponents, y: Exponents): readonly number[] {
+  const from = Math.max(x.from, y.from);
+  const to = Math.min(x.to, y.to);
+  return from < to ? [powerOfTen(from), powerOfTen(to)] : [];
 }

@@ -79,7 +79,7 @@ const figures = [
       'of all work (%)',
     ],
   ],
-  ['gantt', ['time (', 'uplink, and slots of nodes', 'kind of job', 'uplink down 1']],
+  ['gantt', ['time (', 'uplink and slots', 'kind of job', 'uplink down 1']],
 ] as const;
 
 test.each(figures)(
