@@ -33,7 +33,7 @@ figure { margin: 1.5rem 0 2rem; } figure > svg { max-width: 100%; height: auto; 
 figcaption { color: #444; max-width: 48rem; } .files { font-size: .875rem; margin: .25rem 0; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .1rem 1.25rem; } dt { font-weight: 600; } dd { margin: 0; overflow-wrap: anywhere; }
 .wide { overflow-x: auto; } table { border-collapse: collapse; font-size: .875rem; font-variant-numeric: tabular-nums; }
-th, td { border-bottom: 1px solid #ddd; padding: .2rem .6rem; text-align: right; white-space: nowrap; } th { white-space: normal; vertical-align: bottom; } th:first-child, td:first-child { text-align: left; }
+th, td { border-bottom: 1px solid #ddd; padding: .2rem .6rem; text-align: right; white-space: nowrap; } th { white-space: normal; vertical-align: bottom; } th:first-child, td:first-child { text-align: left; position: sticky; left: 0; background: #fff; }
 summary { cursor: pointer; } details.chapter > summary { font-size: 1.3rem; font-weight: 600; margin-top: 2rem; }
 pre { background: #f5f5f5; padding: .75rem; overflow-x: auto; font-size: .875rem; }
 @media print { details.table { display: none; } figure { break-inside: avoid; } }
