@@ -5,6 +5,7 @@ import { closeSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import type { RunResult } from '../run/run.ts';
 import type { World } from '../world/draw-world.ts';
+import { siteTimes } from './detail/site-times.ts';
 import { siteUses } from './site-uses.ts';
 import { slowdownOf, taskTimes } from './task-times.ts';
 
@@ -96,18 +97,20 @@ function* jobRows(world: World, result: RunResult): Generator<Row> {
 const siteColumns = [
   ...['site', 'nodes', 'slots', 'cpu_ghz', 'down_bit_s', 'up_bit_s', 'gbit_s_per_ghz', 'attempts'],
   ...['computed_ghz_s', 'down_bytes', 'up_bytes', 'cpu_use', 'down_use', 'up_use'],
+  // Parts of the time in which it was the site's bottleneck (report/detail/site-times.ts).
+  ...['short_of_cpu', 'short_of_down', 'short_of_up'],
 ];
 
 function* siteRows(world: World, result: RunResult): Generator<Row> {
   const span = result.makespanMs / 1000;
-  for (const [site, use] of siteUses(world, result).entries()) {
+  for (const { site, use, short } of siteTimes(world, result, siteUses(world, result))) {
     const { cpuGhz, downRate, upRate, computedGhzSeconds, downBytes, upBytes } = use;
     yield [
       ...[site, world.sites[site]?.nodes ?? 0, use.slots, rounded(cpuGhz)],
       ...[Math.round(8 * downRate), Math.round(8 * upRate), (8e-9 * downRate) / cpuGhz],
       ...[use.attempts, rounded(computedGhzSeconds), Math.round(downBytes), Math.round(upBytes)],
       ...[rounded(computedGhzSeconds / (cpuGhz * span)), rounded(downBytes / (downRate * span))],
-      rounded(upBytes / (upRate * span)),
+      ...[rounded(upBytes / (upRate * span)), ...short.slice(0, 3).map(rounded)],
     ];
   }
 }

@@ -1,11 +1,12 @@
 // What sites were short of: the use of CPU and uplinks over time, and by the sites' ratio.
 
 import type { UseOverTime } from '../detail/use-over-time.ts';
-import { nothingShort, resources, shortFrom } from '../detail/use-over-time.ts';
+import { resources, shortFrom } from '../detail/site-times.ts';
 import type { Figure, FigureRow } from './figure.ts';
 import { pale, plotWidth, resourceColours, rounded, timeUnitFor } from './figure.ts';
 
 const rowsTitle = 'sites, their ratio (Gbit/s per GHz)';
+const nothingShort = 'none of them';
 const groupsNote =
   'Rows are sites in the order of their ratio, rate down for each GHz; where there are more than 16 sites, each row has several, with about the same part of all CPU.';
 
@@ -117,7 +118,7 @@ export function bottleneckFigure({ groups }: UseOverTime): Figure {
   return {
     name: 'bottleneck',
     title: 'What were sites short of?',
-    caption: `Parts of the time until the end in which a site used at least ${100 * shortFrom} % of something; of several, that which it used most. A site that is short of none waits: for tasks that suit it, or for the end. ${groupsNote}`,
+    caption: `Parts of the time until the end in which a site used at least ${100 * shortFrom} % of something; of several, that which it used most. CPU is that of all nodes, switched on or not. A site that is short of none waits: for tasks that suit it, or for the end. ${groupsNote}`,
     columns: ['sites', 'resource_number', 'short_of', 'time_percent'],
     rows,
     spec: (data) => ({

@@ -23,6 +23,7 @@ type Row = ReadonlyMap<string, string>;
 interface Tables extends Simulated {
   readonly tasks: readonly Row[];
   readonly jobs: readonly Row[];
+  readonly sites: readonly Row[];
 }
 
 /** A run of a fixture in which two researchers have jobs. */
@@ -33,7 +34,14 @@ async function tablesOf(fixture: string): Promise<Tables> {
   const wanted = { scenario, policy: 'balance', seed: 2 };
   const { world, result, summary } = await simulate(wanted, () => undefined);
   writeTables(folder, world, result);
-  return { world, result, summary, tasks: rowsOf('tasks.csv'), jobs: rowsOf('jobs.csv') };
+  return {
+    world,
+    result,
+    summary,
+    tasks: rowsOf('tasks.csv'),
+    jobs: rowsOf('jobs.csv'),
+    sites: rowsOf('sites.csv'),
+  };
 }
 
 function rowsOf(file: string): readonly Row[] {
@@ -108,6 +116,12 @@ test('what all sites used over time is what the run used', () => {
     expect(Math.max(...(parts[0] ?? []))).toBeLessThanOrEqual(1);
     expect(sumOf(short)).toBeCloseTo(1, 3);
   }
+  // Sites count by their CPU, in the table as in the figure.
+  const all = sumOf(groups.map(({ cpuGhz }) => cpuGhz));
+  const told = sumOf(groups.map(({ cpuGhz, short }) => cpuGhz * (short[0] ?? 0)));
+  expect(told).toBeGreaterThan(0);
+  const cpu = tiny.sites.map((row) => Number(row.get('cpu_ghz')) * Number(row.get('short_of_cpu')));
+  expect(sumOf(cpu) / all).toBeCloseTo(told / all, 4);
   // Some site was short of something, or the run would not have taken longer than its bound.
   expect(Math.max(...groups.map(({ short }) => Math.max(...short.slice(0, 3))))).toBeGreaterThan(0);
 });
