@@ -6,21 +6,25 @@ import { black, nameColours, plotWidth, rounded } from './figure.ts';
 
 /** A scale of powers of ten has no place for 0. */
 const leastIntensity = 1e-9;
+/** Columns of circles are at least so many times from each other. */
+const apart = 1.6;
 
 export function whoWhereFigure(cells: readonly Cell[], kinds: readonly string[]): Figure {
   const all = cells.reduce((sum, { ghzSeconds }) => sum + ghzSeconds, 0);
+  const places = placesOf(cells);
   const rows = cells.map(({ kind, intensity, sites, ratio, tasks, ghzSeconds }): FigureRow => {
-    const at = rounded(Math.max(leastIntensity, intensity));
-    return [kind, at, sites, rounded(ratio), tasks, rounded((100 * ghzSeconds) / all, 4)];
+    const work = rounded((100 * ghzSeconds) / all, 4);
+    const at = places.get(kind) ?? leastIntensity;
+    return [kind, rounded(intensity), at, sites, rounded(ratio), tasks, work];
   });
-  const x = exponentsOf(rows.map((row) => Number(row[1])));
-  const y = exponentsOf(rows.map((row) => Number(row[3])));
+  const x = exponentsOf([...places.values()]);
+  const y = exponentsOf(cells.map(({ ratio }) => ratio));
   const ends = lineEnds(x, y);
   return {
     name: 'who-where',
     title: 'Which kinds of jobs ran at which sites?',
-    caption: `Each column of circles is a kind of job, each row a group of sites, as in the figures above; the area is the work that was done there. On the dashed line a task keeps a site's line as busy as its CPU. Circles below it are tasks that need more line than the site has for its CPU: there the line is the bottleneck. Jobs without bytes are drawn at the left edge.`,
-    columns: ['kind', 'intensity', 'sites', 'ratio', 'tasks', 'work_percent'],
+    caption: `Each column of circles is a kind of job, each row a group of sites, as in the figures above; the area is the work that was done there. On the dashed line a task keeps a site's line as busy as its CPU. Circles below it are tasks that need more line than the site has for its CPU: there the line is the bottleneck. Kinds of about the same intensity are drawn side by side, jobs without bytes at the left edge.`,
+    columns: ['kind', 'intensity', 'drawn_at', 'sites', 'ratio', 'tasks', 'work_percent'],
     rows,
     spec: (data) => ({
       width: plotWidth - 20,
@@ -39,7 +43,7 @@ export function whoWhereFigure(cells: readonly Cell[], kinds: readonly string[])
           mark: { type: 'circle', opacity: 0.75, stroke: '#fff', strokeWidth: 0.5 },
           encoding: {
             x: {
-              field: 'intensity',
+              field: 'drawn_at',
               type: 'quantitative',
               title: 'intensity of the job (Gbit/s per GHz)',
               ...decades(x),
@@ -54,7 +58,7 @@ export function whoWhereFigure(cells: readonly Cell[], kinds: readonly string[])
               field: 'work_percent',
               type: 'quantitative',
               title: 'of all work (%)',
-              scale: { range: [6, 900] },
+              scale: { range: [6, 600] },
               legend: { tickCount: 4 },
             },
             color: {
@@ -68,6 +72,23 @@ export function whoWhereFigure(cells: readonly Cell[], kinds: readonly string[])
       ],
     }),
   };
+}
+
+/** Where kinds are drawn: at their intensity, or to the right of another that is there already. */
+function placesOf(cells: readonly Cell[]): ReadonlyMap<string, number> {
+  const places = new Map<string, number>();
+  for (const { kind, intensity } of cells) {
+    if (places.has(kind)) continue;
+    let at = Math.max(leastIntensity, intensity);
+    const isTaken = (): boolean => [...places.values()].some((other) => isNear(at, other));
+    while (isTaken()) at *= apart;
+    places.set(kind, rounded(at));
+  }
+  return places;
+}
+
+function isNear(one: number, other: number): boolean {
+  return Math.abs(Math.log(one / other)) < 0.9 * Math.log(apart);
 }
 
 /** A scale from one power of ten to another, with a line at each. */

@@ -9,6 +9,7 @@ import { comparisonOf } from '../../../sim/report/comparison.ts';
 import type { Comparison } from '../../../sim/report/comparison.ts';
 import type { Detail } from '../../../sim/report/detail/detail.ts';
 import { detailOf } from '../../../sim/report/detail/detail.ts';
+import { whoWhereFigure } from '../../../sim/report/figures/who-where.ts';
 import { commitText } from '../../../sim/report/page/origin.ts';
 import { comparisonReport, runReport } from '../../../sim/report/page/report.ts';
 import type { Report } from '../../../sim/report/page/report.ts';
@@ -98,6 +99,16 @@ test.each(figures)(
     expect(lines.join('\n')).not.toMatch(/undefined|NaN|Infinity/);
   },
 );
+
+test('kinds of the same intensity are drawn side by side', () => {
+  const [first] = detail.cells;
+  if (first === undefined) throw new Error('the tiny scenario has jobs');
+  const kinds = ['a', 'b', 'c', 'd'];
+  const cells = kinds.map((kind) => ({ ...first, kind, intensity: kind === 'd' ? 1e-6 : 1e-3 }));
+  const { rows } = whoWhereFigure(cells, kinds);
+  expect(rows.map((row) => row[1])).toEqual([1e-3, 1e-3, 1e-3, 1e-6]);
+  expect(rows.map((row) => row[2])).toEqual([1e-3, 1.6e-3, 2.56e-3, 1e-6]);
+});
 
 test('no other figure is there', () => {
   const names = [...files.keys()].filter((file) => file.endsWith('.svg'));
