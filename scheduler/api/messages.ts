@@ -70,7 +70,11 @@ export function toJob(job: core.JobSummary): Job {
     measured:
       job.measuredWorkGhzSeconds === null
         ? undefined
-        : { workGhzS: job.measuredWorkGhzSeconds, tasks: job.counts.succeeded },
+        : {
+            workGhzS: job.measuredWorkGhzSeconds,
+            tasks: job.counts.succeeded,
+            declaredWorkGhzS: job.template.profile.workGhzSeconds ?? 0,
+          },
     ...toEstimate(job.forecast),
     deadlineUnixMs: job.template.deadlineAt ?? 0,
     isLate: job.isLate,

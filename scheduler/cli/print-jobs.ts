@@ -36,7 +36,6 @@ export function jobsText(io: CliIo, jobs: readonly Job[]): string {
 /** One job in full. */
 export function jobText(io: CliIo, job: Job): string {
   const endMs = job.endedUnixMs;
-  const work = job.measured;
   return facts(io, [
     ['job', job.jobId],
     ['name', safeText(job.spec?.name ?? '')],
@@ -51,8 +50,19 @@ export function jobText(io: CliIo, job: Job): string {
     ['deadline', deadlineText(io, job)],
     ['because', safeText(job.endReason)],
     ['took', endMs === 0 ? '' : spanText(endMs - job.submittedUnixMs)],
-    ['a task costs', work === undefined ? '' : `${work.workGhzS.toFixed(2)} GHz*s (measured)`],
+    ['a task costs', costText(io, job)],
   ]);
+}
+
+/** What tasks showed, and what was declared where that was off by more than a factor of two. */
+function costText(io: CliIo, { measured }: Job): string {
+  if (measured === undefined) return '';
+  const { workGhzS, declaredWorkGhzS } = measured;
+  const shown = `${workGhzS.toFixed(2)} GHz*s (measured)`;
+  const isNear = workGhzS <= 2 * declaredWorkGhzS && declaredWorkGhzS <= 2 * workGhzS;
+  if (declaredWorkGhzS === 0 || isNear) return shown;
+  const declared = `${declaredWorkGhzS} GHz*s were declared, off by more than a factor of two`;
+  return `${shown}; ${paintFor(io).yellow(declared)}`;
 }
 
 /** A line a task. */

@@ -75,6 +75,8 @@ export function newJob(state: State, fact: Omit<Submitted, 'kind'>): JobRecord {
     cursor: 0,
     workSumGhzSeconds: 0,
     workCount: 0,
+    sentBytes: 0,
+    sentCount: 0,
     replicas: newReplicas(template),
     revisions: firstRevisions(template),
     backups: new Map(),

@@ -327,6 +327,7 @@ function applyTransferFact(
   state.sitesToGrant.add(site.number);
   switch (fact.kind) {
     case 'transferQueued':
+      if (fact.direction === 'up') countResult(state, lease, fact.sizeBytes);
       lane.queue.set(fact.leaseId, {
         leaseId: fact.leaseId,
         sizeBytes: fact.sizeBytes,
@@ -345,4 +346,12 @@ function applyTransferFact(
       }
       return;
   }
+}
+
+/** One that asks again counts again, and leaves the mean as it is. */
+function countResult(state: State, { jobNumber }: LeaseRecord, sizeBytes: number): void {
+  const job = state.jobs.get(jobNumber);
+  if (job === undefined) return;
+  job.sentBytes += sizeBytes;
+  job.sentCount += 1;
 }

@@ -69,8 +69,10 @@ export const leasesSkipped = 1_000_000_000;
 export const unknownWorkGhzSeconds = 60;
 /** Waiting tasks of a job among which one is looked for whose checkpoint lies on the node. */
 export const checkpointsLookedAt = 64;
-/** Finished tasks before their mean replaces that figure. */
+/** Finished tasks before their mean replaces that figure; until then so many run on nodes of a kind. */
 export const pilotTasks = 3;
+/** Nor do more run at once then, of a job of more tasks. */
+export const pilotsAtATime = 12;
 /** What a dead process had in flight arrives within this; a replaced instance that is heard later
  * is alive: a clone. */
 export const lateMessagesMs = 120_000;

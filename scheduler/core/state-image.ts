@@ -19,7 +19,10 @@ import type { JobRecord, LeaseRecord, NodeRecord, ResearcherRecord, SiteRecord }
 import { State, mustHave } from './state.ts';
 
 type Later = 'cancelledBecause' | 'waitsFor' | 'retryRequests' | 'replicas' | 'revisions';
-type SavedJob = Omit<JobRecord, 'tasks' | 'running' | 'sending' | 'backups' | Later> &
+type SavedJob = Omit<
+  JobRecord,
+  'tasks' | 'running' | 'sending' | 'sentBytes' | 'sentCount' | 'backups' | Later
+> &
   Partial<Pick<JobRecord, Later>>;
 type SavedNode = Omit<
   NodeRecord,
@@ -129,6 +132,8 @@ function saveJob({
   tasks: _tasks,
   running: _running,
   sending: _sending,
+  sentBytes: _sentBytes,
+  sentCount: _sentCount,
   backups: _backups,
   template,
   replicas,
@@ -178,7 +183,8 @@ export function stateOf(image: StateImage): State {
       replicas: saved.replicas ?? null,
       revisions: saved.revisions ?? null,
       template: completed(templateOf(image, saved)),
-      ...{ tasks, running: 0, sending: 0, backups: new Map<number, LeaseId>() },
+      ...{ tasks, running: 0, sending: 0, sentBytes: 0, sentCount: 0 },
+      backups: new Map<number, LeaseId>(),
     });
   }
   state.nextJobNumber = document.nextJobNumber;

@@ -115,6 +115,9 @@ export interface JobRecord {
   cursor: number;
   workSumGhzSeconds: number;
   workCount: number;
+  /** Bytes of results that wanted to be sent, and how many did; soft. */
+  sentBytes: number;
+  sentCount: number;
   /** How each replica of a service fares; null: it is none. */
   replicas: Replica[] | null;
   revisions: Revisions | null;

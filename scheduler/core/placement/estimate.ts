@@ -6,19 +6,27 @@ import type { Rates } from '../model/service.ts';
 import type { JobRecord, NodeRecord, SiteRecord } from '../state.ts';
 import type { SiteLoad, TaskCost } from './balance.ts';
 
-/** GHz·s of one task as finished ones have shown it, or as declared; null: nobody knows yet. */
+/** GHz·s of one task as declared and as finished ones have shown it; null: nobody knows yet. */
 export function knownWorkOf(job: JobRecord): number | null {
-  if (job.workCount >= pilotTasks) return job.workSumGhzSeconds / job.workCount;
-  return job.template.profile.workGhzSeconds;
+  const shown = { sum: job.workSumGhzSeconds, count: job.workCount };
+  return corrected(job.template.profile.workGhzSeconds, shown);
 }
 
-/** GHz·s of one task: declared, or shown by finished ones, or a first guess. A replica of a service has
- * no end to work for: it takes a part of its site instead. */
+/** What was declared is worth as much as that many tasks: a few odd ones don't turn it over, and what is
+ * wrong comes right. Null: nothing was declared, and too few tasks have shown it. */
+function corrected(
+  declared: number | null,
+  { sum, count }: { readonly sum: number; readonly count: number },
+): number | null {
+  if (declared !== null) return (pilotTasks * declared + sum) / (pilotTasks + count);
+  return count < pilotTasks ? null : sum / count;
+}
+
+/** GHz·s of one task: what is known, or a first guess. A replica of a service has no end to work for:
+ * it takes a part of its site instead. */
 export function workOf(job: JobRecord): number {
   if (job.template.service !== null) return 0;
-  if (job.template.profile.workGhzSeconds !== null) return job.template.profile.workGhzSeconds;
-  if (job.workCount >= pilotTasks) return job.workSumGhzSeconds / job.workCount;
-  return unknownWorkGhzSeconds;
+  return knownWorkOf(job) ?? unknownWorkGhzSeconds;
 }
 
 /** Bytes that must cross the uplink before the task can start on this node. */
@@ -33,8 +41,10 @@ function sharedBytes(job: JobRecord): number {
   return job.template.sharedInputs.reduce((sum, input) => sum + input.sizeBytes, bundle);
 }
 
+/** Bytes that one task sends back. */
 export function upBytesOf(job: JobRecord): number {
-  return job.template.profile.outputBytes ?? 0;
+  const shown = { sum: job.sentBytes, count: job.sentCount };
+  return corrected(job.template.profile.outputBytes, shown) ?? 0;
 }
 
 /** What a task would add to its site's load. */

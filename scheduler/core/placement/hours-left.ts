@@ -2,10 +2,10 @@
 // runs, and the work is lost.
 
 import { slotLeases, slotsOf } from '../leases.ts';
-import { hoursMargin, pilotTasks, replicaSettledMs } from '../limits.ts';
+import { hoursMargin, replicaSettledMs } from '../limits.ts';
 import type { Instant } from '../model/ids.ts';
 import type { JobRecord, NodeRecord } from '../state.ts';
-import { workOf } from './estimate.ts';
+import { knownWorkOf, workOf } from './estimate.ts';
 import type { Refusal } from './filter.ts';
 
 /** What this round of placement has given to the node already. */
@@ -59,7 +59,7 @@ function needOf(job: JobRecord, node: NodeRecord): number {
 }
 
 function isKnown(job: JobRecord): boolean {
-  return job.template.profile.workGhzSeconds !== null || job.workCount >= pilotTasks;
+  return knownWorkOf(job) !== null;
 }
 
 /** Until a slot is free for it: so many rounds of the tasks before it, of which each takes the mean. */

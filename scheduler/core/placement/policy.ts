@@ -39,6 +39,8 @@ export interface RoundView {
    * 1; infinite: it has none there. Null: there is no plan, or it knows nothing of the job or site.
    */
   planned(option: Option): number | null;
+  /** Of a job that is piloted: the node of each task that is leased, with what this round has given. */
+  pilots(job: JobRecord): Iterable<NodeRecord>;
   /** Seconds until a slot of the node is free for one more lease, as far as is known. */
   freeIn(node: NodeRecord): number;
   /** From 0 up to 1, evenly, and the same whenever the same is decided again. */

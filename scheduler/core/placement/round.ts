@@ -22,6 +22,7 @@ import type { Refusal } from './filter.ts';
 import { refuseHours } from './hours-left.ts';
 import { cellOf } from './plan/plan.ts';
 import { freeIn } from './plan/slots-ahead.ts';
+import { isPiloted } from './pilots.ts';
 import type { NodeUse, Option, Pick, Policy, RoundView } from './policy.ts';
 
 /** Tasks; a solver's crumbs are less. */
@@ -51,6 +52,8 @@ export class Round implements RoundView {
   readonly #nodes = new Map<number, NodeGifts>();
   readonly #freeIn = new Map<number, number>();
   readonly #sites = new Map<number, More>();
+  /** Nodes of the tasks given, of jobs that nobody knows. */
+  readonly #pilots = new Map<number, NodeRecord[]>();
   readonly #cursors = new Map<number, number>();
   readonly #taken = new Map<number, number>();
   /** Leases by place in the plan. */
@@ -100,6 +103,15 @@ export class Round implements RoundView {
     if (share < leastShare) return Number.POSITIVE_INFINITY;
     const given = (plan.given[cell] ?? 0) + (this.#planned.get(cell) ?? 0);
     return given >= share ? Number.POSITIVE_INFINITY : (given + 0.5) / share;
+  }
+
+  *pilots(job: JobRecord): Generator<NodeRecord> {
+    for (let index = 0, left = job.leased; left > 0; index += 1) {
+      if (taskState(job.tasks, index) !== 'leased') continue;
+      left -= 1;
+      yield mustHave(this.state.nodes[job.tasks.node[index] ?? -1], `node of task ${index}`);
+    }
+    yield* this.#pilots.get(job.number) ?? [];
   }
 
   freeIn(node: NodeRecord): number {
@@ -189,6 +201,8 @@ export class Round implements RoundView {
       rates: addRates(more.rates, rates, 1),
     });
     this.#countPlanned(option);
+    if (isPiloted(job))
+      this.#pilots.set(job.number, [...(this.#pilots.get(job.number) ?? []), node]);
     const isService = job.template.service !== null;
     const claim = isService ? claimOf(rates) : { workGhzSeconds, bits: downBits + upBits };
     this.turns.give(job, claim);

@@ -4,7 +4,12 @@ import { Job, Task, TaskCounts } from '../../../proto/gen/punnet/v1/job.ts';
 import { ExplainJobResponse } from '../../../proto/gen/punnet/v1/job_service.ts';
 import type { CliIo } from '../../../scheduler/cli/io.ts';
 import { liveLine } from '../../../scheduler/cli/live-line.ts';
-import { explanationText, stateText, tasksText } from '../../../scheduler/cli/print-jobs.ts';
+import {
+  explanationText,
+  jobText,
+  stateText,
+  tasksText,
+} from '../../../scheduler/cli/print-jobs.ts';
 import {
   bytesText,
   countText,
@@ -51,6 +56,19 @@ test.each([
   [countText(0, 'file'), '0 files'],
 ])('%s is %s', (found, wanted) => {
   expect(found).toBe(wanted);
+});
+
+test.each([
+  [1, 0, false],
+  [1, 1.9, false],
+  [1, 0.6, false],
+  [1, 2.1, true],
+  [1, 0.4, true],
+])('work of %d GHz*s where %d were declared: said to be off, %s', (workGhzS, declared, isSaid) => {
+  const measured = { workGhzS, tasks: 3, declaredWorkGhzS: declared };
+  const text = jobText(new Terminal(false), Job.fromPartial({ measured }));
+  expect(text).toContain('1.00 GHz*s (measured)');
+  expect(text.includes('off by more than a factor of two')).toBe(isSaid);
 });
 
 test('what others wrote cannot play with the terminal', () => {

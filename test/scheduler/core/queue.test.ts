@@ -161,8 +161,10 @@ test('quotas bound what runs and what waits, and are explained', () => {
 test('settings and usage come back from a snapshot, and counts agree with the tasks', () => {
   const load = new Load();
   load.set('ada', { weight: 3 });
-  load.submit('ada', 'one');
-  load.submit('bob', 'two');
+  // As its tasks show: what is on nodes is estimated anew.
+  const profile = { workGhzSeconds: pi3.speedGhz, outputBytes: 0 };
+  load.submit('ada', 'one', { profile });
+  load.submit('bob', 'two', { profile });
   load.run(5);
   const before = load.core.view.shares();
   load.core.state = stateOf(imageOf(load.core.state));

@@ -2,9 +2,10 @@
 
 import { describe, expect, it } from 'vitest';
 import { openHighs } from '../../../scheduler/adapters/plan/highs.ts';
-import type { JobTemplate } from '../../../scheduler/core/index.ts';
-import { jobId, policyMakers, stateOf, imageOf } from '../../../scheduler/core/index.ts';
-import { planDrift, planEveryMs, planPatienceMs } from '../../../scheduler/core/limits.ts';
+import type { Inventory, JobTemplate, LeaseId } from '../../../scheduler/core/index.ts';
+import { jobId, leaseId, policyMakers, stateOf, imageOf } from '../../../scheduler/core/index.ts';
+import { pilotTasks, pilotsAtATime, planDrift } from '../../../scheduler/core/limits.ts';
+import { planEveryMs, planPatienceMs } from '../../../scheduler/core/limits.ts';
 import { CoreHarness, pi3 } from './harness.ts';
 
 const solve = await openHighs();
@@ -179,5 +180,50 @@ describe('ratio', () => {
     answer(core);
     // The fast one has done all six in 200 s; the slow one would take 1,200 for one.
     expect(placed(core)).toEqual(new Array<string>(6).fill('tail fast'));
+  });
+});
+
+describe('a job that nobody knows', () => {
+  const zero: Inventory = { ...pi3, model: 'Raspberry Pi Zero W', architecture: 'armv6l' };
+  const unknown = { taskCount: 100, profile: { workGhzSeconds: null, outputBytes: null } };
+
+  function leases(core: CoreHarness): readonly (readonly [string, LeaseId])[] {
+    return core.state.nodes.flatMap(({ nodeId, leases }) =>
+      [...leases].map((leaseId) => [nodeId, leaseId] as const),
+    );
+  }
+
+  it('shows what it costs on nodes of each kind first; then it is planned with that', () => {
+    const core = twoSites();
+    core.node('zero', 'fat', { ...zero, slots: 4 });
+    core.submit('unknown', unknown);
+    expect(placed(core)).toHaveLength(2 * pilotTasks);
+    expect(core.view.explain(jobId('unknown'), null)?.summary).toContain('nobody knows yet');
+    core.submit('known', cpu(100));
+    answer(core);
+    expect(placed(core).filter((each) => each.startsWith('unknown'))).toEqual([]);
+    const pilots = leases(core).filter(([, id]) => core.state.leases.get(id)?.jobNumber === 0);
+    for (const [name, id] of pilots.slice(0, pilotTasks)) core.end(name, id, 'succeeded');
+    core.wait(planEveryMs);
+    expect(answer(core)).toBe(1);
+    expect(core.state.plan?.classOf.has(0)).toBe(true);
+    expect(placed(core).some((each) => each.startsWith('unknown'))).toBe(true);
+  });
+
+  it('is not waited for when it is of a few tasks', () => {
+    const core = twoSites();
+    core.submit('unknown', { ...unknown, taskCount: pilotsAtATime });
+    answer(core);
+    expect(placed(core).length).toBeGreaterThan(pilotTasks);
+  });
+
+  it('is tried further when a task fails', () => {
+    const core = twoSites();
+    core.submit('unknown', { ...unknown, retries: 100 });
+    const [first, ...others] = leases(core);
+    expect(others).toHaveLength(pilotTasks - 1);
+    core.end(...(first ?? ['', leaseId(0)]), 'exited');
+    core.wait(60_000);
+    expect(leases(core)).toHaveLength(pilotTasks);
   });
 });

@@ -329,6 +329,8 @@ export interface TaskCounts {
 export interface MeasuredProfile {
   workGhzS: number;
   tasks: number;
+  /** As the profile has it; 0: it says nothing. */
+  declaredWorkGhzS: number;
 }
 
 export interface Task {
@@ -1885,7 +1887,7 @@ export const TaskCounts: MessageFns<TaskCounts> = {
 };
 
 function createBaseMeasuredProfile(): MeasuredProfile {
-  return { workGhzS: 0, tasks: 0 };
+  return { workGhzS: 0, tasks: 0, declaredWorkGhzS: 0 };
 }
 
 export const MeasuredProfile: MessageFns<MeasuredProfile> = {
@@ -1895,6 +1897,9 @@ export const MeasuredProfile: MessageFns<MeasuredProfile> = {
     }
     if (message.tasks !== 0) {
       writer.uint32(16).int64(message.tasks);
+    }
+    if (message.declaredWorkGhzS !== 0) {
+      writer.uint32(25).double(message.declaredWorkGhzS);
     }
     return writer;
   },
@@ -1928,6 +1933,14 @@ export const MeasuredProfile: MessageFns<MeasuredProfile> = {
             message.tasks = longToNumber(reader.int64());
             continue;
           }
+          case 3: {
+            if (tag !== 25) {
+              break;
+            }
+
+            message.declaredWorkGhzS = reader.double();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1947,6 +1960,7 @@ export const MeasuredProfile: MessageFns<MeasuredProfile> = {
     const message = createBaseMeasuredProfile();
     message.workGhzS = object.workGhzS ?? 0;
     message.tasks = object.tasks ?? 0;
+    message.declaredWorkGhzS = object.declaredWorkGhzS ?? 0;
     return message;
   },
 };

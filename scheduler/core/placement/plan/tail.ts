@@ -10,6 +10,7 @@ import type { SiteLoad, TaskCost } from '../balance.ts';
 import { linkSecondsOf } from '../balance.ts';
 import { costOf, loadOf, workOf } from '../estimate.ts';
 import { refuseNode } from '../filter.ts';
+import { isPiloted } from '../pilots.ts';
 import { cellOf } from './plan.ts';
 import type { Plan, Tail } from './plan.ts';
 import { freeIn } from './slots-ahead.ts';
@@ -51,7 +52,7 @@ export function tailOf(state: State, plan: Plan, now: Instant): Tail {
 export function plannedJobs(state: State): readonly JobRecord[] {
   return [...state.waitingJobs]
     .map((number) => mustHave(state.jobs.get(number), 'job', number))
-    .filter((job) => job.replicas === null);
+    .filter((job) => job.replicas === null && !isPiloted(job));
 }
 
 function openSlots(state: State): number {

@@ -3,11 +3,13 @@
 // furthest behind its share. It stays idle rather than take a task that would end after everything
 // else, since a better slot will take it, and while the line is busy it takes none that is hard on it.
 
-import { linkWindowSeconds, planEveryMs, planHoldMs, transfersAtATime } from '../../limits.ts';
+import { linkWindowSeconds, planClasses, planEveryMs, planHoldMs } from '../../limits.ts';
+import { transfersAtATime } from '../../limits.ts';
 import { idleSlotsFirst } from '../../transfers/order.ts';
 import { linkSecondsOf } from '../balance.ts';
 import type { Refusal } from '../filter.ts';
 import { endsIn } from '../plan/tail.ts';
+import { isPiloted, refusePilot } from '../pilots.ts';
 import type { Option, Pick, Policy, RoundView } from '../policy.ts';
 import type { ReasonCode } from '../reasons.ts';
 import { reasonCodes } from '../reasons.ts';
@@ -30,6 +32,8 @@ function furthestBehind(options: Iterable<Option>, round: RoundView): Pick | nul
   let least = Number.POSITIVE_INFINITY;
   const unplanned: Option[] = [];
   for (const option of options) {
+    // Nothing can be planned for a job before it has shown what it costs.
+    if (isPiloted(option.job)) return { option, ...reasonOf(option, round) };
     const due = round.planned(option);
     if (due === null) unplanned.push(option);
     else if (due < least) {
@@ -42,6 +46,7 @@ function furthestBehind(options: Iterable<Option>, round: RoundView): Pick | nul
 }
 
 function holdByPlan(option: Option, round: RoundView): Refusal | null {
+  if (isPiloted(option.job)) return refusePilot(option, round);
   const due = round.planned(option);
   if (due === Number.POSITIVE_INFINITY) return elsewhere;
   if (due === null) return isSolvedSoon(option, round) ? solving : overWindow(option);
@@ -65,12 +70,14 @@ const busy: Refusal = {
 
 /** What is placed before a plan knows of it stays where it is: the plan is waited for, a moment. */
 function isSolvedSoon({ job }: Option, { state, now }: RoundView): boolean {
-  const { planAsked, planLookedAt } = state;
+  const { plan, planAsked, planLookedAt } = state;
   if (planAsked !== null && planAsked.classOf.has(job.number)) {
     return now - planAsked.askedAt < planHoldMs;
   }
-  // It is looked at in a moment, and asked for then.
-  return job.submittedAt >= planLookedAt && now - job.submittedAt < planEveryMs + planHoldMs;
+  // It is looked at in a moment, and asked for then: it is new, or its first tasks made it known.
+  const isNews = job.submittedAt >= planLookedAt || (plan !== null && plan.classes < planClasses);
+  const since = Math.max(job.submittedAt, planLookedAt);
+  return isNews && now - since < planEveryMs + planHoldMs;
 }
 
 const solving: Refusal = {
