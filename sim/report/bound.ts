@@ -14,6 +14,8 @@ export interface Bound {
 /** Columns of the largest program that is solved for a bound, so that it takes a second: twelve thousand
  * columns took 18 s at 10,000 homes, and gave the same to the twelfth digit. */
 const mostColumns = 3_000;
+/** Of a log no two jobs are alike: with more kinds than this they are looked at together. */
+const mostDemands = 500;
 
 /**
  * The best of the linear program, in which tasks are divisible like water and share nothing, and of
@@ -21,7 +23,10 @@ const mostColumns = 3_000;
  */
 export function boundOf(world: World, solve: Solve): Bound {
   const demands = demandsOf(world);
-  const bounds = [fluidBound(world, demands, solve), ...wholeBounds(world, demands)];
+  const bounds =
+    demands.length > mostDemands
+      ? [summedBound(suppliesOf(world, mostColumns), demands), lastBound(world)]
+      : [fluidBound(world, demands, solve), ...wholeBounds(world, demands), lastBound(world)];
   return bounds.reduce((most, bound) => (bound.seconds > most.seconds ? bound : most));
 }
 
@@ -30,6 +35,36 @@ function fluidBound(world: World, demands: readonly Demand[], solve: Solve): Bou
   const size = { supplies: supplies.length, demands: demands.length };
   const { seconds } = sharesOf(solve(programOf(supplies, demands)), size);
   return { seconds, from: 'the best division of work over slots and uplinks' };
+}
+
+/** All that is to do, by all that there is. */
+function summedBound([all]: readonly Supply[], demands: readonly Demand[]): Bound {
+  const of = (need: (demand: Demand) => number): number =>
+    demands.reduce((sum, demand) => sum + demand.tasks * need(demand), 0);
+  const { cpuGhz, downBps, upBps } = all ?? { cpuGhz: 0, downBps: 0, upBps: 0 };
+  const seconds = Math.max(
+    of((demand) => demand.workGhzSeconds) / cpuGhz,
+    of((demand) => demand.downBits) / downBps,
+    of((demand) => demand.upBits) / upBps,
+  );
+  return { seconds, from: 'all work, or all bytes, by all slots and uplinks together' };
+}
+
+/** Where jobs come over time, the last one does not end before it has come. */
+function lastBound(world: World): Bound {
+  const lines = linesOf(world);
+  const ends = world.jobs.map((job) => {
+    const { after, workGhzSeconds, inputBytes, outputBytes } = job;
+    // When one comes that follows another is not known before.
+    const submitMs = after === null ? job.submitMs : 0;
+    const bits = { downBits: 8 * inputBytes, upBits: 8 * outputBytes };
+    const demand = { tasks: 1, workGhzSeconds, ...bits, fits: null, sharedBits: null };
+    return submitMs / 1000 + aloneSeconds(lines, demand);
+  });
+  return {
+    seconds: ends.reduce((most, end) => Math.max(most, end), 0),
+    from: 'a task that comes late, alone at its best site',
+  };
 }
 
 /** Jobs with the same needs are one demand. */
@@ -78,15 +113,19 @@ function together(one: Supply, other: Supply): Supply {
   };
 }
 
-function wholeBounds({ sites, nodes }: World, demands: readonly Demand[]): readonly Bound[] {
-  const kinds = nodes.map(({ model, speedGhz }) => ({ slots: model.slots, speedGhz }));
-  const fastest = new Float64Array(sites.length);
-  for (const { site, speedGhz } of nodes) fastest[site] = Math.max(fastest[site] ?? 0, speedGhz);
-  const lines = sites.map(({ downBps, upBps, share }, index) => {
-    return { downBps: share * downBps, upBps: share * upBps, fastestGhz: fastest[index] ?? 0 };
-  });
+function wholeBounds(world: World, demands: readonly Demand[]): readonly Bound[] {
+  const kinds = world.nodes.map(({ model, speedGhz }) => ({ slots: model.slots, speedGhz }));
+  const lines = linesOf(world);
   return demands.flatMap((demand) => [
     { seconds: wholeTaskSeconds(kinds, demand), from: 'whole tasks on whole slots' },
     { seconds: aloneSeconds(lines, demand), from: 'one task, alone at its best site' },
   ]);
+}
+
+function linesOf({ sites, nodes }: World) {
+  const fastest = new Float64Array(sites.length);
+  for (const { site, speedGhz } of nodes) fastest[site] = Math.max(fastest[site] ?? 0, speedGhz);
+  return sites.map(({ downBps, upBps, share }, index) => {
+    return { downBps: share * downBps, upBps: share * upBps, fastestGhz: fastest[index] ?? 0 };
+  });
 }

@@ -84,11 +84,12 @@ function* jobRows(world: World, result: RunResult): Generator<Row> {
     slowdowns[job] = (slowdowns[job] ?? 0) + slowdownOf(times);
   }
   for (const [number, job] of world.jobs.entries()) {
+    const submitMs = result.submittedAt[number] ?? 0;
     const [startMs = 0, finishMs = 0] = [starts[number], finishes[number]];
     yield [
       ...[job.name, job.tasks, rounded(job.workGhzSeconds), job.inputBytes, job.outputBytes],
-      ...[job.bundleBytes, seconds(job.submitMs), seconds(startMs), seconds(finishMs)],
-      ...[seconds(startMs - job.submitMs), seconds(finishMs - job.submitMs), job.researcher],
+      ...[job.bundleBytes, seconds(submitMs), seconds(startMs), seconds(finishMs)],
+      ...[seconds(startMs - submitMs), seconds(finishMs - submitMs), job.researcher],
       ...[seconds((waits[number] ?? 0) / job.tasks), rounded((slowdowns[number] ?? 0) / job.tasks)],
     ];
   }

@@ -19,7 +19,8 @@ export interface TaskTimes {
 /** Of all tasks, job by job. */
 export function* taskTimes(world: World, result: RunResult): Generator<TaskTimes> {
   const { attempts, checks } = result;
-  for (const [job, { submitMs, tasks }] of world.jobs.entries()) {
+  for (const [job, { tasks }] of world.jobs.entries()) {
+    const submitMs = result.submittedAt[job] ?? 0;
     for (let task = 0; task < tasks; task += 1) {
       const lease = checks.results[job]?.[task] ?? 0;
       const startMs = attempts.startedAt[lease] ?? 0;

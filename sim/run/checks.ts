@@ -9,9 +9,11 @@ import {
   taskStates,
   transfersAtATime,
 } from '../../scheduler/core/index.ts';
-import type { World, WorldJob, WorldNode } from '../world/draw-world.ts';
 import { grown } from '../network/grown.ts';
+import type { WorldJob } from '../world/draw-jobs.ts';
+import type { World, WorldNode } from '../world/draw-world.ts';
 import type { Attempts } from './attempts.ts';
+import { numberOf } from './messages.ts';
 import type { Direction, Transfers } from './transfers.ts';
 
 /** A rule was broken: by the policy, the scheduler or the simulator itself. */
@@ -37,6 +39,8 @@ export class Checks {
   readonly #world: World;
   /** By job and task: the lease whose result was taken; 0: none yet. */
   readonly #results: readonly Float64Array[];
+  /** By the scheduler's number of a job, that of the world: jobs may come in another order. */
+  readonly #worldJobs: number[] = [];
   /** Jobs and tasks of leases, by their numbers. */
   #jobOf = new Int32Array(1024).fill(-1);
   #taskOf = new Int32Array(1024);
@@ -90,10 +94,13 @@ export class Checks {
 
   /** What the scheduler has decided. */
   saw(fact: Fact): void {
-    if (fact.kind === 'tasksLeased') this.#leased(fact.firstLeaseId, fact.rows);
+    if (fact.kind === 'jobSubmitted') this.#worldJobs[fact.jobNumber] = numberOf(fact.jobId);
+    else if (fact.kind === 'tasksLeased') this.#leased(fact.firstLeaseId, fact.rows);
     else if (fact.kind === 'tasksEnded') this.#ended(fact.rows);
     else if (fact.kind === 'jobEnded' && fact.state !== 'succeeded') {
-      fail(`results: job ${this.#nameOf(fact.jobNumber)} ${fact.state}, and nothing fails here`);
+      fail(
+        `results: job ${this.#nameOf(this.#worldJobs[fact.jobNumber] ?? -1)} ${fact.state}, and nothing fails here`,
+      );
     }
   }
 
@@ -123,7 +130,7 @@ export class Checks {
   #leased(first: number, rows: readonly number[]): void {
     let lease = first;
     for (let at = 0; at < rows.length; at += leasedRowLength) {
-      const job = rows[at] ?? -1;
+      const job = this.#worldJobs[rows[at] ?? -1] ?? -1;
       const task = rows[at + 1] ?? -1;
       const result = this.#results[job]?.[task];
       if (result === undefined) fail(`results: lease ${lease} is of task ${task} of no job`);

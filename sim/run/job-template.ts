@@ -2,7 +2,7 @@
 
 import type { JobTemplate } from '../../scheduler/core/index.ts';
 import { sha256 } from '../../scheduler/core/index.ts';
-import type { WorldJob } from '../world/draw-world.ts';
+import type { WorldJob } from '../world/draw-jobs.ts';
 
 const hash = sha256('00'.repeat(32));
 

@@ -6,7 +6,8 @@
 import { freeTransferBytes } from '../../agent/core/index.ts';
 import type { Effect } from '../../scheduler/core/index.ts';
 import { leaseId } from '../../scheduler/core/index.ts';
-import type { World, WorldJob, WorldNode } from '../world/draw-world.ts';
+import type { WorldJob } from '../world/draw-jobs.ts';
+import type { World, WorldNode } from '../world/draw-world.ts';
 import { Attempts, phases } from './attempts.ts';
 import type { Checks } from './checks.ts';
 import { Messages, numberOf } from './messages.ts';

@@ -9,10 +9,7 @@ import {
   backupsEveryMs,
   decide,
   instant,
-  jobId,
   nodeId,
-  siteId,
-  tokenId,
 } from '../../scheduler/core/index.ts';
 import { EventQueue } from '../kernel/event-queue.ts';
 import { Churn } from '../world/churn.ts';
@@ -20,16 +17,15 @@ import type { World } from '../world/draw-world.ts';
 import { Availability } from './availability.ts';
 import type { Attempts } from './attempts.ts';
 import { CheckFailed, Checks } from './checks.ts';
-import { templateOf } from './job-template.ts';
+import { enrolled, startMs } from './enrol.ts';
 import { LightNodes } from './light-nodes.ts';
 import { nameOf } from './messages.ts';
+import { Submissions } from './submissions.ts';
 import { Transfers } from './transfers.ts';
 
 /** Batches are so far apart; what a node says waits for the next one. This stands for the time that
  * control messages take, there and back. */
 export const batchMs = 100;
-/** The clock of a run starts anywhere but at 0, which the core takes for never. */
-const startMs = 1_800_000_000_000;
 /** What has not happened by then, with nothing under way, never will. */
 const idleAtMostMs = 3_600_000;
 
@@ -67,6 +63,8 @@ export interface RunResult {
   readonly attempts: Attempts;
   readonly checks: Checks;
   readonly transfers: Transfers;
+  /** When each job of the world was submitted. */
+  readonly submittedAt: Float64Array;
   /** The part of the federation's speed that was switched on. */
   readonly availability: number;
 }
@@ -82,6 +80,7 @@ export class Run {
   readonly #churn: Churn | null;
   readonly #availability: Availability;
   readonly #nodes: LightNodes;
+  readonly #submissions: Submissions;
   #commands: Command[] = [];
   /** The last plan that was asked for: an older one counts for nothing. */
   #planAsked: SolvePlan | undefined;
@@ -109,9 +108,9 @@ export class Run {
       checks: this.#checks,
       endsAt: (atMs, lease) => ask(kinds.task, lease)(atMs),
     });
-    this.#enrol();
+    for (const fact of enrolled(world)) apply(this.#state, fact);
     this.#switchOn();
-    for (const [job, { submitMs }] of world.jobs.entries()) ask(kinds.submit, job)(submitMs);
+    this.#submissions = new Submissions(world, (atMs, job) => ask(kinds.submit, job)(atMs));
     ask(kinds.beat)(backupsEveryMs);
     this.#wake();
   }
@@ -146,6 +145,7 @@ export class Run {
       attempts,
       checks: this.#checks,
       transfers: this.#transfers,
+      submittedAt: this.#submissions.submittedAt,
       availability: this.#availability.until(nowMs),
     };
   }
@@ -167,7 +167,7 @@ export class Run {
         this.#nodes.taskDone(of, this.#now);
         break;
       case kinds.submit:
-        this.#submit(of);
+        this.#submissions.due(of, this.#now);
         break;
       case kinds.power:
         this.#power(of);
@@ -227,7 +227,8 @@ export class Run {
 
   /** Whoever has something to say is heard in the next batch. */
   #wake(): void {
-    const isQuiet = this.#nodes.messages.isEmpty && this.#commands.length === 0;
+    const { hasNext } = this.#submissions;
+    const isQuiet = this.#nodes.messages.isEmpty && this.#commands.length === 0 && !hasNext;
     if (isQuiet || this.#batchAt > this.#now) return;
     this.#batchAt = batchMs * (Math.floor(this.#now / batchMs) + 1);
     this.#queue.push(this.#batchAt, kinds.batch);
@@ -238,6 +239,7 @@ export class Run {
     // What a node said before its connection closed comes before that.
     for (const message of this.#nodes.messages.take()) this.#take(message, effects);
     for (const command of this.#commands.splice(0)) this.#take(command, effects);
+    while (this.#submissions.hasNext) this.#take(this.#submissions.next(), effects);
     this.#take({ kind: 'place' }, effects);
     for (const effect of effects) {
       if (effect.kind === 'solvePlan') this.#plan(effect);
@@ -261,64 +263,21 @@ export class Run {
   #take(command: Command, effects: Effect[]): void {
     const about = { now: instant(startMs + this.#now), policy: this.#policy };
     const decision = decide(this.#state, command, about);
-    if (decision.answer.kind === 'refused') throw new CheckFailed(decision.answer.reason);
+    const { answer } = decision;
+    if (answer.kind === 'refused') {
+      if (command.kind !== 'submitJob' || answer.code !== 'exhausted') {
+        throw new CheckFailed(answer.reason);
+      }
+      this.#submissions.refused();
+    }
     for (const fact of decision.facts) {
       apply(this.#state, fact);
       this.#checks.saw(fact);
+      this.#submissions.saw(fact, this.#now);
       if (fact.kind !== 'tasksEnded') continue;
       this.#nodes.attempts.ended(fact.rows, this.#now);
       this.#resultAt = this.#now;
     }
     for (const effect of decision.effects) effects.push(effect);
-  }
-
-  #submit(number: number): void {
-    const job = this.#world.jobs[number];
-    if (job === undefined) throw new Error(`there is no job ${number}`);
-    this.#commands.push({
-      kind: 'submitJob',
-      jobId: jobId(`j${number}`),
-      researcher: job.researcher,
-      requestId: `j${number}`,
-      template: templateOf(job),
-    });
-  }
-
-  /** The federation as it is before the run: enrolling a node is no part of what is measured. */
-  #enrol(): void {
-    const at = instant(startMs);
-    const { sites, nodes } = this.#world;
-    for (const [siteNumber, site] of sites.entries()) {
-      const { downBps, upBps, share } = site;
-      const of = { siteNumber, siteId: siteId(`s${siteNumber}`), downBps, upBps, share };
-      apply(this.#state, { kind: 'siteSet', at, source: 'measured', ...of });
-    }
-    for (const [nodeNumber, { site, model, speedGhz }] of nodes.entries()) {
-      const name = nameOf(nodeNumber);
-      apply(this.#state, {
-        kind: 'nodeEnrolled',
-        at,
-        nodeNumber,
-        nodeId: nodeId(name),
-        name,
-        siteNumber: site,
-        natsPublicKey: name,
-        requestId: name,
-        tokenId: tokenId('all'),
-        inventory: {
-          architecture: model.architecture,
-          userland: model.userland,
-          model: model.name,
-          slots: model.slots,
-          speedGhz,
-          memoryBytes: model.memoryBytes,
-          diskBytes: 8e9,
-          agentVersion: '0.1.0',
-          nodeVersion: '18.0.0',
-          lan: '',
-          sandbox: 'cgroup-v2',
-        },
-      });
-    }
   }
 }

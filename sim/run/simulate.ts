@@ -4,6 +4,7 @@ import { openHighs } from '../../scheduler/adapters/plan/highs.ts';
 import { boundOf } from '../report/bound.ts';
 import type { Summary } from '../report/summary.ts';
 import { summaryOf } from '../report/summary.ts';
+import { readLog } from '../scenario/read-log.ts';
 import { readScenario } from '../scenario/read.ts';
 import { drawWorld } from '../world/draw-world.ts';
 import type { World } from '../world/draw-world.ts';
@@ -35,7 +36,7 @@ export async function simulate(
 ): Promise<Simulated> {
   const read = readScenario(scenario);
   const chosen = await choosePolicy(policy);
-  const world = drawWorld(read, seed);
+  const world = drawWorld(read, seed, readLog(read)?.jobs);
   const solve = await openHighs();
   const bound = boundOf(world, solve);
   const run = new Run(world, { policy: chosen, solve });

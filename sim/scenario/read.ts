@@ -1,7 +1,7 @@
 // Reads scenario files: YAML with a schema. Every mistake is told with its line and field.
 
 import { readFileSync, readdirSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { LineCounter, isMap, isNode, isScalar, parseDocument } from 'yaml';
 import type { Document } from 'yaml';
 import type { z } from 'zod';
@@ -23,15 +23,25 @@ export function scenarioNames(): readonly string[] {
     .sort();
 }
 
-/** By its name, or a file of one's own. */
-export function readScenario(nameOrFile: string): Scenario {
-  const file = fileOf(nameOrFile);
-  return parseScenario(file, read(file));
+/** By its name, or a file of one's own; "lcg=FILE" names the log of its jobs, too. */
+export function readScenario(text: string): Scenario {
+  const { scenario, log: logFile } = partsOf(text);
+  const file = fileOf(scenario);
+  const parsed = parseScenario(file, read(file));
+  if (logFile === undefined) return parsed;
+  const { log } = parsed;
+  if (log !== undefined) return { ...parsed, log: { ...log, swf: resolve(logFile) } };
+  throw new InputError(`The scenario ${scenario} has jobs of its own, and no log: "${text}".`);
 }
 
 /** As it is in its file. */
-export function scenarioText(nameOrFile: string): string {
-  return read(fileOf(nameOrFile));
+export function scenarioText(text: string): string {
+  return read(fileOf(partsOf(text).scenario));
+}
+
+function partsOf(text: string): { readonly scenario: string; readonly log?: string } {
+  const [, scenario = text, log] = /^([a-z0-9-]+|.*\.ya?ml)=(.+)$/.exec(text) ?? [];
+  return log === undefined ? { scenario } : { scenario, log };
 }
 
 function fileOf(nameOrFile: string): string {
@@ -62,7 +72,10 @@ export function parseScenario(file: string, text: string): Scenario {
   }
   const parsed = scenarioSchema.safeParse(document.toJS());
   if (parsed.success) {
-    return { name: basename(file).replace(/\.ya?ml$/, ''), ...parsed.data };
+    const { log, ...others } = parsed.data;
+    const name = basename(file).replace(/\.ya?ml$/, '');
+    if (log === undefined) return { name, ...others };
+    return { name, ...others, log: { ...log, swf: resolve(dirname(file), log.swf) } };
   }
   const told = parsed.error.issues.map((issue) => {
     const path = pathOf(issue);

@@ -67,21 +67,47 @@ const jobs = z.strictObject({
   every: quantityOf(span).optional(),
 });
 
-export const scenarioSchema = z.strictObject({
-  about: z.string().min(1),
-  federation: z.strictObject({
-    nodes: count,
-    siteSizes,
-    models,
-    uplinks,
-    /** How long nodes stay switched on, and off; without: they are always on. */
-    churn: z.strictObject({ up: spans, down: spans }).optional(),
-  }),
-  jobs: z.array(jobs).min(1),
+/** A part of a log's jobs; a log tells nothing of bytes. */
+const data = z.strictObject({
+  weight: z.number().positive().default(1),
+  input: rangeOf(bytes).optional(),
+  output: rangeOf(bytes).optional(),
+  /** The sizes are for so much work, and grow with it; without: they are those of a task. */
+  per: quantityOf(work).optional(),
 });
 
+/** Jobs as somebody else's cluster was given them. */
+const log = z.strictObject({
+  /** In the Standard Workload Format; beside this file, or `name=FILE` on the command line. */
+  swf: z.string().min(1),
+  /** Where to get it: it does not come with the project. */
+  source: z.string().min(1),
+  /** Work of each second that a processor of that cluster ran. */
+  second: quantityOf(work),
+  data: z.array(data).min(1),
+});
+
+export const scenarioSchema = z
+  .strictObject({
+    about: z.string().min(1),
+    federation: z.strictObject({
+      nodes: count,
+      siteSizes,
+      models,
+      uplinks,
+      /** How long nodes stay switched on, and off; without: they are always on. */
+      churn: z.strictObject({ up: spans, down: spans }).optional(),
+    }),
+    log: log.optional(),
+    jobs: z.array(jobs).min(1).optional(),
+  })
+  .refine(({ jobs: some, log: one }) => (some === undefined) !== (one === undefined), {
+    error: 'wanted either jobs, or a log of jobs',
+  });
+
 export type ScenarioFile = z.infer<typeof scenarioSchema>;
-export type JobClass = ScenarioFile['jobs'][number];
+export type JobClass = NonNullable<ScenarioFile['jobs']>[number];
+export type LogOfJobs = NonNullable<ScenarioFile['log']>;
 
 export interface Scenario extends ScenarioFile {
   readonly name: string;

@@ -4,8 +4,11 @@
 import { defaultShare } from '../../scheduler/core/index.ts';
 import { between, boundedPareto, drawsFor } from '../kernel/random.ts';
 import type { Draw } from '../kernel/random.ts';
-import type { JobClass, Scenario } from '../scenario/schema.ts';
+import type { Scenario } from '../scenario/schema.ts';
+import type { SwfJob } from '../scenario/swf.ts';
 import type { ChurnSpans } from './churn.ts';
+import { drawJobs } from './draw-jobs.ts';
+import type { WorldJob } from './draw-jobs.ts';
 import { drawHomeLine } from './home-lines.ts';
 import type { LineRates } from './home-lines.ts';
 import { boardSpread, piModels } from './pi-models.ts';
@@ -34,25 +37,12 @@ export interface WorldNode {
   readonly speedGhz: number;
 }
 
-export interface WorldJob {
-  readonly name: string;
-  /** Of the scenario's jobs, the one that it was drawn from. */
-  readonly kind: string;
-  readonly researcher: string;
-  readonly submitMs: number;
-  readonly tasks: number;
-  readonly workGhzSeconds: number;
-  readonly inputBytes: number;
-  readonly outputBytes: number;
-  readonly bundleBytes: number;
-  readonly memoryBytes: number;
-}
-
-export function drawWorld(scenario: Scenario, seed: number): World {
+/** A log gives the jobs of a scenario that has none of its own. */
+export function drawWorld(scenario: Scenario, seed: number, log: readonly SwfJob[] = []): World {
   const sites = drawSites(scenario, seed);
   const nodes = drawNodes(scenario, seed, sites);
   const churn = scenario.federation.churn ?? null;
-  return { sites, nodes, jobs: drawJobs(scenario, seed), churn, seed };
+  return { sites, nodes, jobs: drawJobs(scenario, seed, log), churn, seed };
 }
 
 function drawSites({ federation }: Scenario, seed: number): readonly WorldSite[] {
@@ -103,34 +93,4 @@ function drawNodes(
     }
   }
   return nodes;
-}
-
-const nothing = { from: 0, to: 0 };
-/** What the job file's default is. */
-const defaultMemoryBytes = 64e6;
-
-function drawJobs(scenario: Scenario, seed: number): readonly WorldJob[] {
-  const draw = drawsFor('jobs', seed);
-  const jobs = scenario.jobs.flatMap((kind) =>
-    Array.from({ length: kind.jobs }, (_, place) => drawJob(kind, place, draw)),
-  );
-  // In the order of submission, so that a job has the same number here and in the scheduler.
-  return jobs.sort((a, b) => a.submitMs - b.submitMs);
-}
-
-function drawJob(kind: JobClass, place: number, draw: Draw): WorldJob {
-  const { name, researcher, jobs, tasks, work, memory, every, input, output, bundle } = kind;
-  const whole = (range = nothing): number => Math.round(between(draw, range));
-  return {
-    name: jobs === 1 ? name : `${name}-${place}`,
-    kind: name,
-    researcher,
-    submitMs: place * (every ?? 0),
-    tasks,
-    workGhzSeconds: between(draw, work),
-    inputBytes: whole(input),
-    outputBytes: whole(output),
-    bundleBytes: whole(bundle),
-    memoryBytes: memory ?? defaultMemoryBytes,
-  };
 }

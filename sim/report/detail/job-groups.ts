@@ -1,6 +1,7 @@
 // Jobs put together, so that a figure has no more of them than colours can tell apart.
 
-import type { World, WorldJob } from '../../world/draw-world.ts';
+import type { WorldJob } from '../../world/draw-jobs.ts';
+import type { World } from '../../world/draw-world.ts';
 
 /** As many colours as there are in the palette of the figures, but the one for all others. */
 const mostNamed = 7;

@@ -1,0 +1,95 @@
+// The jobs of a world: drawn from a scenario's classes, or those of a log with the bytes that the
+// scenario gives them.
+
+import { between, drawsFor } from '../kernel/random.ts';
+import type { Draw } from '../kernel/random.ts';
+import type { JobClass, LogOfJobs, Scenario } from '../scenario/schema.ts';
+import type { SwfJob } from '../scenario/swf.ts';
+
+export interface WorldJob {
+  readonly name: string;
+  /** Of the scenario's jobs, the one that it was drawn from. */
+  readonly kind: string;
+  readonly researcher: string;
+  readonly submitMs: number;
+  readonly tasks: number;
+  readonly workGhzSeconds: number;
+  readonly inputBytes: number;
+  readonly outputBytes: number;
+  readonly bundleBytes: number;
+  readonly memoryBytes: number;
+  /** It is submitted so long after the end of an earlier one, by its place; null: at `submitMs`. */
+  readonly after: { readonly job: number; readonly thinkMs: number } | null;
+}
+
+const nothing = { from: 0, to: 0 };
+/** What the job file's default is. Clusters' logs ask for more than a Pi has: they are not asked. */
+const defaultMemoryBytes = 64e6;
+
+/** In the order of submission. */
+export function drawJobs(
+  { jobs = [], log }: Scenario,
+  seed: number,
+  logged: readonly SwfJob[],
+): readonly WorldJob[] {
+  const draw = drawsFor('jobs', seed);
+  if (log !== undefined) return loggedJobs(log, logged, draw);
+  const drawn = jobs.flatMap((kind) =>
+    Array.from({ length: kind.jobs }, (_, place) => drawJob(kind, place, draw)),
+  );
+  return drawn.sort((a, b) => a.submitMs - b.submitMs);
+}
+
+function drawJob(kind: JobClass, place: number, draw: Draw): WorldJob {
+  const { name, researcher, jobs, tasks, work, memory, every, input, output, bundle } = kind;
+  const whole = (range = nothing): number => Math.round(between(draw, range));
+  return {
+    name: jobs === 1 ? name : `${name}-${place}`,
+    kind: name,
+    researcher,
+    submitMs: place * (every ?? 0),
+    tasks,
+    workGhzSeconds: between(draw, work),
+    inputBytes: whole(input),
+    outputBytes: whole(output),
+    bundleBytes: whole(bundle),
+    memoryBytes: memory ?? defaultMemoryBytes,
+    after: null,
+  };
+}
+
+/** A processor of the log is a task here. */
+function loggedJobs(log: LogOfJobs, logged: readonly SwfJob[], draw: Draw): readonly WorldJob[] {
+  const places = new Map(logged.map(({ number }, place) => [number, place]));
+  const [first] = logged;
+  return logged.map((job) => {
+    const workGhzSeconds = log.second * job.runSeconds;
+    const { kind, inputBytes, outputBytes } = drawBytes(log.data, workGhzSeconds, draw);
+    const before = job.after === null ? undefined : places.get(job.after.number);
+    return {
+      name: `job-${job.number}`,
+      kind,
+      researcher: job.user < 0 ? 'unknown' : `user-${job.user}`,
+      submitMs: 1000 * (job.submitSeconds - (first?.submitSeconds ?? 0)),
+      tasks: job.processors,
+      workGhzSeconds,
+      inputBytes,
+      outputBytes,
+      bundleBytes: 0,
+      memoryBytes: defaultMemoryBytes,
+      after:
+        job.after === null || before === undefined
+          ? null
+          : { job: before, thinkMs: 1000 * job.after.thinkSeconds },
+    };
+  });
+}
+
+function drawBytes(data: LogOfJobs['data'], workGhzSeconds: number, draw: Draw) {
+  let place = draw() * data.reduce((sum, { weight }) => sum + weight, 0);
+  const found = data.findIndex(({ weight }) => (place -= weight) < 0);
+  const { input, output, per } = data[found] ?? {};
+  const times = per === undefined ? 1 : workGhzSeconds / per;
+  const whole = (range = nothing): number => Math.round(times * between(draw, range));
+  return { kind: `data-${found}`, inputBytes: whole(input), outputBytes: whole(output) };
+}
