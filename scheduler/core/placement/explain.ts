@@ -189,9 +189,12 @@ function refusePlace(round: Round, { job, taskIndex }: Waiting, node: NodeRecord
 }
 
 function backlogOf(state: State, site: SiteRecord): SiteBacklog {
+  let nodes = 0;
   let freeSlots = 0;
   for (const number of site.nodeNumbers) {
     const node = mustHave(state.nodes[number], 'node', number);
+    if (node.health === 'revoked') continue;
+    nodes += 1;
     if (node.health === 'healthy') freeSlots += Math.max(0, slotsOf(node) - slotLeases(node));
   }
   const cpuSeconds = site.cpuGhz === 0 ? 0 : site.pendingWorkGhzSeconds / site.cpuGhz;
@@ -199,7 +202,7 @@ function backlogOf(state: State, site: SiteRecord): SiteBacklog {
   const link = down >= up ? 'uplink down' : 'uplink up';
   return {
     siteId: site.siteId,
-    nodes: site.nodeNumbers.length,
+    nodes,
     freeSlots,
     cpuSeconds,
     downSeconds: down,

@@ -151,6 +151,14 @@ test('every node is counted once, with its site; the sites have their backlogs',
   ]);
 });
 
+test('a revoked node is none of its site', () => {
+  const core = federation();
+  core.node('stolen', 'home');
+  core.give({ kind: 'revokeNode', nodeId: nodeId('stolen') });
+  core.submit('job', { taskCount: 20 });
+  expect(explain(core)?.sites).toMatchObject([{ siteId: 'home', nodes: 1 }]);
+});
+
 test('a task is told where it is and why, from its placement to its end', () => {
   const core = federation();
   core.submit('job', { taskCount: 1, retries: 0 });
