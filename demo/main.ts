@@ -115,7 +115,12 @@ function keepPicture(folder: string): void {
 }
 
 const stopped = new AbortController();
-for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => stopped.abort());
+// On, not once: one who presses Ctrl-C again would leave tasks behind.
+for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.on(name, () => stopped.abort());
+}
+// A closed terminal takes no more words; what was started is stopped all the same.
+process.stdout.on('error', () => stopped.abort());
 const scale = process.argv.includes('--tiny') ? tiny : full;
 main(scale, stopped.signal).catch((error: unknown) => {
   if (stopped.signal.aborted) process.exit(130);
