@@ -15,20 +15,12 @@ export type Solve = (program: LinearProgram) => Solution;
 // Its types are those of CommonJS, in which the loader would be one level deeper than it is.
 const loadHighs = exported as unknown as typeof exported.default;
 
-/**
- * The dual simplex method, without looking for rows and columns that could be left out first: in
- * programs of the plan there are none, and what HiGHS does of itself takes two to ten times as long.
- */
-const options = { solver: 'simplex', presolve: 'off' } as const;
-
 export async function openHighs(): Promise<Solve> {
   const highs = await loadHighs();
-  const model = highs.raw.createModel();
-  for (const [name, value] of Object.entries(options)) model.setOptionValue(name, value);
   return (program) => {
     const { columns, starts, indices, values, lower, upper } = program;
     const rows = lower.length;
-    model.passLp({
+    const { value, status } = highs.raw.lpCall({
       numCols: columns,
       numRows: rows,
       colCost: [1, ...new Array<number>(columns - 1).fill(0)],
@@ -38,14 +30,11 @@ export async function openHighs(): Promise<Solve> {
       rowUpper: upper,
       matrix: { format: 'csr', numRows: rows, numCols: columns, starts, indices, values },
     });
-    model.run();
-    // A program that it refuses has not become optimal either.
-    const status = model.getModelStatus();
-    const { value } = model.getSolution();
-    if (status !== highs.constants.modelStatus.optimal || value === undefined) {
-      throw unsolved(`HiGHS ends with status ${status}`);
+    if (status === highs.constants.status.error) throw unsolved(`HiGHS refuses it (${status})`);
+    if (value.modelStatus !== highs.constants.modelStatus.optimal) {
+      throw unsolved(`HiGHS ends with status ${value.modelStatus}`);
     }
-    const { colValue, rowDual } = value;
+    const { colValue, rowDual } = value.solution;
     return { columns: [...colValue], rowDuals: [...rowDual] };
   };
 }
