@@ -22,7 +22,9 @@ export function templateOf(job: WorldJob): JobTemplate {
     taskCount: tasks,
     manifest: null,
     taskInputBytes: new Array<number>(tasks).fill(inputBytes),
-    profile: { workGhzSeconds, outputBytes },
+    profile: job.isDeclared
+      ? { workGhzSeconds, outputBytes }
+      : { workGhzSeconds: null, outputBytes: null },
     // Nothing hangs here: what a slow board needs is no mistake.
     timeoutMs: 30 * 24 * 3_600_000,
     memoryBytes,

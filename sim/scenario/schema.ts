@@ -58,6 +58,8 @@ const jobs = z.strictObject({
   /** Of each job. */
   tasks: count,
   work: rangeOf(work),
+  /** Whether the scheduler is told the work and the bytes of results, or has to find out. */
+  isDeclared: z.boolean().default(true),
   input: rangeOf(bytes).optional(),
   output: rangeOf(bytes).optional(),
   /** Once for each node that runs the job. */

@@ -14,6 +14,8 @@ export interface WorldJob {
   readonly submitMs: number;
   readonly tasks: number;
   readonly workGhzSeconds: number;
+  /** Whether the scheduler is told what a task costs. */
+  readonly isDeclared: boolean;
   readonly inputBytes: number;
   readonly outputBytes: number;
   readonly bundleBytes: number;
@@ -50,6 +52,7 @@ function drawJob(kind: JobClass, place: number, draw: Draw): WorldJob {
     submitMs: place * (every ?? 0),
     tasks,
     workGhzSeconds: between(draw, work),
+    isDeclared: kind.isDeclared,
     inputBytes: whole(input),
     outputBytes: whole(output),
     bundleBytes: whole(bundle),
@@ -73,6 +76,7 @@ function loggedJobs(log: LogOfJobs, logged: readonly SwfJob[], draw: Draw): read
       submitMs: 1000 * (job.submitSeconds - (first?.submitSeconds ?? 0)),
       tasks: job.processors,
       workGhzSeconds,
+      isDeclared: true,
       inputBytes,
       outputBytes,
       bundleBytes: 0,

@@ -38,6 +38,18 @@ test.each([...policyMakers.keys()])('%s: the same input gives the same bytes', a
   expect(await bytesOf(policy, 2)).not.toEqual(first);
 });
 
+test('what the scheduler is not told it finds out, and ends not much later', async () => {
+  const file = join(folder, 'untold.yaml');
+  const text = readFileSync(scenario, 'utf8');
+  writeFileSync(file, text.replaceAll('    tasks:', '    isDeclared: false\n    tasks:'));
+  const [told, untold] = await Promise.all(
+    [scenario, file].map((each) => simulate({ scenario: each, policy: 'ratio', seed: 1 }, quiet)),
+  );
+  expect(untold?.summary.tasks).toBe(120);
+  expect(untold?.summary.makespanSeconds).not.toBe(told?.summary.makespanSeconds);
+  expect(untold?.summary.makespanSeconds).toBeLessThan(2 * (told?.summary.makespanSeconds ?? 0));
+});
+
 test('every task has a row, and its times are in order', async () => {
   const [summary = '', tasks = '', jobs = '', sites = ''] = await bytesOf('balance', 3);
   const rows = tasks.trim().split('\n').slice(1);
