@@ -55,6 +55,7 @@ const allowed: readonly (readonly [what: string, line: Line, read: object | null
   ['a status that is not recorded is none', { status: -1 }, { runSeconds: 60 }],
   ['a job cancelled before it ran is left out', { status: 5, run: -1 }, null],
   ['so is one that ran for nothing', { status: 5, run: 0, processors: -1 }, null],
+  ['and one that had processors, but no run time', { status: 5, run: 0 }, null],
   ['a job of unknown run time is left out', { run: -1 }, null],
   ['a job of unknown size is left out', { processors: -1 }, null],
   ['a part of a run is left out', { status: 2, submit: -1 }, null],
