@@ -13,6 +13,7 @@ import { Cache } from '../../../agent/adapters/blobs/cache.ts';
 import type { Rate } from '../../../agent/adapters/blobs/uplink-pacer.ts';
 import type { BlobGrant } from '../../../agent/core/index.ts';
 import { HttpsRig, hashOf } from '../../scheduler/https/https-rig.ts';
+import { SmallDisk, diskOf } from '../../scheduler/small-disk.ts';
 import { Relay } from './relay.ts';
 
 let rig: HttpsRig;
@@ -51,8 +52,11 @@ afterEach(() => {
 });
 
 function newClient(): BlobClient {
-  const url = `https://localhost:${relay.port}`;
-  return new BlobClient({ folder, url, ca: rig.caPem, rateOf: () => rate });
+  return new BlobClient({ ...optionsOf(), folder });
+}
+
+function optionsOf() {
+  return { url: `https://localhost:${relay.port}`, ca: rig.caPem, rateOf: () => rate };
 }
 
 function refTo(content: Buffer): { readonly sha256: string; readonly sizeBytes: number } {
@@ -208,4 +212,23 @@ test('the cache loses what was used longest ago, never what is in use', async ()
   expect(readdirSync(folder).map((name) => name[0])).toEqual(['b', 'd']);
   await cache.trim(0, new Set());
   expect(existsSync(join(folder, names[3] ?? ''))).toBe(false);
+});
+
+test('a fetch on a full disk says so, and brings the bytes when there is room', async (context) => {
+  const mounted = await SmallDisk.mount(4);
+  const disk = diskOf(context, mounted);
+  const small = new BlobClient({ ...optionsOf(), folder: disk.path });
+  await small.start();
+  try {
+    disk.fill();
+    await expect(small.fetch(grant, never)).rejects.toMatchObject({
+      message: expect.stringContaining('the disk of this node is full'),
+      isFinal: false,
+    });
+    disk.free();
+    expect(readFileSync(await small.fetch(grant, never)).equals(bytes)).toBe(true);
+  } finally {
+    small.stop();
+    await disk.unmount();
+  }
 });
