@@ -9,6 +9,7 @@ import { ResourceInfo } from '../../../proto/gen/google/rpc/error_details.ts';
 import { Status } from '../../../proto/gen/google/rpc/status.ts';
 import { JobSpec, JobState, TaskManifest } from '../../../proto/gen/punnet/v1/job.ts';
 import { TokenRole } from '../../../proto/gen/punnet/v1/token_service.ts';
+import { FileJournal } from '../../../scheduler/adapters/journal/file-journal.ts';
 import { allPages, Connection } from '../../../scheduler/cli/connection.ts';
 import { readContextFile } from '../../../scheduler/cli/context.ts';
 import { fieldViolations } from '../../../scheduler/cli/errors.ts';
@@ -19,6 +20,7 @@ import { Rig } from '../../integration/rig.ts';
 let rig: Rig;
 let operator: Connection;
 let eve: Connection;
+let eveToken = '';
 const bundle = Buffer.alloc(1_024);
 
 beforeAll(async () => {
@@ -26,9 +28,9 @@ beforeAll(async () => {
   operator = rig.connection;
   const { tokens } = operator;
   const wanted = { role: TokenRole.RESEARCHER, name: 'eve', siteId: '', expiresIn: '', uses: 0 };
-  const { secret } = await operator.call(tokens.createToken.bind(tokens), wanted);
+  eveToken = (await operator.call(tokens.createToken.bind(tokens), wanted)).secret;
   const context = await readContextFile(join(rig.data, 'operator.context'));
-  eve = new Connection({ ...context, token: secret });
+  eve = new Connection({ ...context, token: eveToken });
   for (const each of [operator, eve]) await upload(each, bundle);
 });
 afterEach((each) => {
@@ -156,4 +158,19 @@ test('pages of large jobs fit the 4 MB that a client takes, and are the whole li
   expect(new Set(found.map((job) => job.jobId)).size).toBe(wanted);
   expect(found).toHaveLength(wanted);
   expect(sizes.length).toBeGreaterThan(1);
+});
+
+// The last one: the scheduler ends.
+test('the journal has a token as its hash alone', async () => {
+  await rig.scheduler.kill('SIGKILL');
+  const journal = FileJournal.open(join(rig.data, 'journal'));
+  const facts: string[] = [];
+  const recovery = await journal.recover();
+  for await (const batch of recovery.batches) facts.push(JSON.stringify(batch));
+  await journal.close();
+  const created = facts.join('\n');
+  expect(created).toMatch(
+    /"hash":"[0-9a-f]{64}".*"name":"eve"|"name":"eve".*"hash":"[0-9a-f]{64}"/,
+  );
+  expect(created).not.toContain(eveToken);
 });
