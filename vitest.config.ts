@@ -11,7 +11,8 @@ export default defineConfig({
     hookTimeout: 60_000,
     // Real servers and agents are waited for much of the time, also where there are but two cores.
     maxWorkers: 4,
-    // Nothing here changes what a module holds, and to load all anew for each file costs a minute.
+    // Nothing here changes what a module holds: loading all anew for each file took the 43 files of
+    // rules 20 of their 53 CPU seconds.
     isolate: false,
     sequence: { sequencer: LongestFirst },
     reporters: ['default', new SummaryReporter(process.env['PUNNET_TEST_COUNTS'])],

@@ -352,6 +352,6 @@ function applyTransferFact(
 function countResult(state: State, { jobNumber }: LeaseRecord, sizeBytes: number): void {
   const job = state.jobs.get(jobNumber);
   if (job === undefined) return;
-  job.sentBytes += sizeBytes;
-  job.sentCount += 1;
+  job.resultBytes += sizeBytes;
+  job.resultCount += 1;
 }

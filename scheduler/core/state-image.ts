@@ -21,7 +21,7 @@ import { State, mustHave } from './state.ts';
 type Later = 'cancelledBecause' | 'waitsFor' | 'retryRequests' | 'replicas' | 'revisions';
 type SavedJob = Omit<
   JobRecord,
-  'tasks' | 'running' | 'sending' | 'sentBytes' | 'sentCount' | 'backups' | Later
+  'tasks' | 'running' | 'sending' | 'resultBytes' | 'resultCount' | 'backups' | Later
 > &
   Partial<Pick<JobRecord, Later>>;
 type SavedNode = Omit<
@@ -132,8 +132,8 @@ function saveJob({
   tasks: _tasks,
   running: _running,
   sending: _sending,
-  sentBytes: _sentBytes,
-  sentCount: _sentCount,
+  resultBytes: _resultBytes,
+  resultCount: _resultCount,
   backups: _backups,
   template,
   replicas,
@@ -183,7 +183,7 @@ export function stateOf(image: StateImage): State {
       replicas: saved.replicas ?? null,
       revisions: saved.revisions ?? null,
       template: completed(templateOf(image, saved)),
-      ...{ tasks, running: 0, sending: 0, sentBytes: 0, sentCount: 0 },
+      ...{ tasks, running: 0, sending: 0, resultBytes: 0, resultCount: 0 },
       backups: new Map<number, LeaseId>(),
     });
   }

@@ -116,8 +116,8 @@ export interface JobRecord {
   workSumGhzSeconds: number;
   workCount: number;
   /** Bytes of results that wanted to be sent, and how many did; soft. */
-  sentBytes: number;
-  sentCount: number;
+  resultBytes: number;
+  resultCount: number;
   /** How each replica of a service fares; null: it is none. */
   replicas: Replica[] | null;
   revisions: Revisions | null;

@@ -57,23 +57,17 @@ test('it ends well and leaves its picture', { timeout: longTestMs }, async ({ sk
   expect(picturePixels()).toBe(960 * 60);
 });
 
-test(
-  'its terminal closed while its tasks run, it takes them along',
-  {
-    timeout: longTestMs,
-  },
-  async () => {
-    const demo = startDemo();
-    // The tasks of the picture take seconds.
-    await demo.said('picture.yaml');
-    await until('a task', () => Promise.resolve(taskRuns() ? true : undefined));
-    // As SIGTERM and SIGINT, which stand in the same list.
-    demo.signal('SIGHUP');
-    expect(await demo.ended, demo.tail()).toMatchObject({ code: 130 });
-    expect(leftovers()).toEqual([]);
-    expect(readdirSync(folder)).not.toContainEqual(expect.stringMatching(/^punnet-demo-/));
-  },
-);
+test('closed while its tasks run, it takes them along', { timeout: longTestMs }, async () => {
+  const demo = startDemo();
+  // The tasks of the picture take seconds.
+  await demo.said('picture.yaml');
+  await until('a task', () => Promise.resolve(taskRuns() ? true : undefined));
+  // What a closed terminal sends; SIGTERM and SIGINT stand in the same list.
+  demo.signal('SIGHUP');
+  expect(await demo.ended, demo.tail()).toMatchObject({ code: 130 });
+  expect(leftovers()).toEqual([]);
+  expect(readdirSync(folder)).not.toContainEqual(expect.stringMatching(/^punnet-demo-/));
+});
 
 function taskRuns(): boolean {
   return leftovers().some((line) => line.includes('render.sh'));

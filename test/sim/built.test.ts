@@ -4,10 +4,12 @@ import { spawnSync } from 'node:child_process';
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { simulate } from '../../sim/run/simulate.ts';
+import { checkBuild } from '../integration/rig.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'punnet-built-'));
+beforeAll(checkBuild);
 afterAll(() => rmSync(folder, { recursive: true }));
 
 function punnet(program: string, ...words: readonly string[]) {

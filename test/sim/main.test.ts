@@ -4,10 +4,12 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { simulate } from '../../sim/run/simulate.ts';
+import { checkBuild } from '../integration/rig.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'punnet-sim-'));
+beforeAll(checkBuild);
 afterAll(() => rmSync(folder, { recursive: true }));
 
 describe('flows', () => {

@@ -43,7 +43,7 @@ function sharedBytes(job: JobRecord): number {
 
 /** Bytes that one task sends back. */
 export function upBytesOf(job: JobRecord): number {
-  const shown = { sum: job.sentBytes, count: job.sentCount };
+  const shown = { sum: job.resultBytes, count: job.resultCount };
   return corrected(job.template.profile.outputBytes, shown) ?? 0;
 }
 

@@ -19,8 +19,9 @@ export function refusePilot({ job, node }: Option, round: RoundView): Refusal | 
   for (const holder of round.pilots(job)) {
     all += 1;
     if (kindOf(holder) === kindOf(node)) alike += 1;
+    if (all >= pilotsAtATime || alike >= pilotTasks) return unknown;
   }
-  return all >= pilotsAtATime || alike >= pilotTasks ? unknown : null;
+  return null;
 }
 
 function kindOf({ inventory }: NodeRecord): string {

@@ -109,7 +109,7 @@ export class Round implements RoundView {
     for (let index = 0, left = job.leased; left > 0; index += 1) {
       if (taskState(job.tasks, index) !== 'leased') continue;
       left -= 1;
-      yield mustHave(this.state.nodes[job.tasks.node[index] ?? -1], `node of task ${index}`);
+      yield mustHave(this.state.nodes[job.tasks.node[index] ?? -1], 'node of task', index);
     }
     yield* this.#pilots.get(job.number) ?? [];
   }
@@ -201,8 +201,7 @@ export class Round implements RoundView {
       rates: addRates(more.rates, rates, 1),
     });
     this.#countPlanned(option);
-    if (isPiloted(job))
-      this.#pilots.set(job.number, [...(this.#pilots.get(job.number) ?? []), node]);
+    if (isPiloted(job)) this.#countPilot(job, node);
     const isService = job.template.service !== null;
     const claim = isService ? claimOf(rates) : { workGhzSeconds, bits: downBits + upBits };
     this.turns.give(job, claim);
@@ -218,6 +217,12 @@ export class Round implements RoundView {
     if (taskIndex === this.nextTask(job)) this.#cursors.set(job.number, taskIndex + 1);
     else this.#ahead.add(`${job.number} ${taskIndex}`);
     this.#taken.set(job.number, (this.#taken.get(job.number) ?? 0) + 1);
+  }
+
+  #countPilot(job: JobRecord, node: NodeRecord): void {
+    const pilots = this.#pilots.get(job.number);
+    if (pilots === undefined) this.#pilots.set(job.number, [node]);
+    else pilots.push(node);
   }
 
   #countPlanned({ job, site }: Option): void {

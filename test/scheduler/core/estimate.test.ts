@@ -18,8 +18,8 @@ function job({ declared, each, count }: Shown): JobRecord {
   core.submit('job', { profile: { workGhzSeconds: declared, outputBytes: declared } });
   const [found] = core.state.jobs.values();
   if (found === undefined) throw new Error('the job is not there');
-  found.workSumGhzSeconds = found.sentBytes = count * each;
-  found.workCount = found.sentCount = count;
+  found.workSumGhzSeconds = found.resultBytes = count * each;
+  found.workCount = found.resultCount = count;
   return found;
 }
 

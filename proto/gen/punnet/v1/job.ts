@@ -290,8 +290,8 @@ export interface Job {
   /** What keeps it from ending earlier: "cpu", "uplink down", "uplink up", or "nothing fits". */
   etaBoundBy: string;
   /**
-   * Where the work of a task is from: "declared", "measured", or "guessed" as long as too few tasks
-   * have finished.
+   * Where the work of a task is from: "declared", and corrected by tasks that ended; "measured"; or
+   * "guessed" as long as too few tasks have finished.
    */
   etaBasis: string;
   /** 0: none. */
