@@ -18,13 +18,14 @@ import type { Effect } from './effects.ts';
 import type { Fact } from './facts.ts';
 import * as limits from './limits.ts';
 import { bestBundle } from './model/architecture.ts';
-import type { Instant } from './model/ids.ts';
+import type { Instant, SiteId } from './model/ids.ts';
 import type { JobTemplate } from './model/job.ts';
 import { siteId } from './model/ids.ts';
 import { defaultSettings } from './model/researcher.ts';
 import type { Token } from './model/token.ts';
 import type { State } from './state.ts';
 import { mustHave, requestKey } from './state.ts';
+import { countOf } from './words.ts';
 
 export function submitJob(state: State, command: SubmitJob, now: Instant): Decision {
   const { template, researcher, requestId } = command;
@@ -77,7 +78,7 @@ function refuseSize(state: State, template: JobTemplate): CommandRefusal | null 
   return null;
 }
 
-/** The operator allows no more waiting tasks. */
+/** The operator allows no more waiting tasks: now, or ever so many. */
 export function refuseQuota(
   state: State,
   { researcher, template }: WantedJob,
@@ -86,7 +87,12 @@ export function refuseQuota(
   const most = known?.settings.maxWaitingTasks ?? null;
   const waiting = known?.waitingTasks ?? 0;
   if (most === null || waiting + template.taskCount <= most) return null;
-  const reason = `${researcher} may have ${most} waiting tasks; ${waiting} wait, and this job has ${template.taskCount} more: submit it when fewer wait, or ask the operator for more.`;
+  const bound = `${researcher} may have ${countOf(most, 'waiting task')} at a time`;
+  const remedy = `ask the operator for more (punnet researcher set ${researcher} --max-waiting NUMBER)`;
+  const reason =
+    template.taskCount > most
+      ? `${bound}, and these are ${template.taskCount}: take fewer at a time, or ${remedy}.`
+      : `${bound}, has ${waiting}, and wants ${template.taskCount} more: try again when fewer wait, or ${remedy}.`;
   return refusal('exhausted', reason, 'tasks');
 }
 
@@ -125,32 +131,77 @@ export function cancelJob(state: State, command: CancelJob, now: Instant): Decis
 }
 
 export function setSite(state: State, command: SetSite, now: Instant): Decision {
-  const known = state.siteById.get(command.siteId);
-  if (known === undefined && state.sites.length >= limits.sites) {
-    return refuse('exhausted', `The federation has ${limits.sites} sites, the most it can have.`);
+  const no = refuseNewSite(state, command.siteId) ?? refuseRates(state, command);
+  if (no !== null) return { ...nothing, answer: no };
+  return { ...nothing, facts: [siteFact(state, command, now)] };
+}
+
+function refuseNewSite(state: State, id: SiteId): CommandRefusal | null {
+  if (state.siteById.has(id) || state.sites.length < limits.sites) return null;
+  const reason = `The federation has ${limits.sites} sites, the most it can have.`;
+  return refusal('exhausted', reason);
+}
+
+/** A rate has one source for both directions: what was guessed must not be shown as declared. */
+function refuseRates(state: State, { siteId: id, downBps, upBps }: SetSite): CommandRefusal | null {
+  const known = state.siteById.get(id);
+  const hasBoth = downBps !== null && upBps !== null;
+  if (hasBoth || (known !== undefined && known.source !== 'guessed')) return null;
+  if (known === undefined) {
+    const reason = `There is no site ${id}. To make it, declare both rates of its uplink: punnet site set ${id} --down RATE --up RATE.`;
+    return refusal('not_found', reason);
   }
-  const isDeclared = command.downBps !== null || command.upBps !== null;
-  const fact: Fact = {
+  if (downBps === null && upBps === null) return null;
+  const missing = downBps === null ? 'down' : 'up';
+  const reason = `wanted both rates of the uplink of ${id}, found one: this one is only a guess`;
+  return refusal('failed_precondition', reason, missing);
+}
+
+/** What is null stays as it is; of a new site it is guessed. */
+function siteFact(
+  state: State,
+  { siteId: id, downBps, upBps, share }: Omit<SetSite, 'kind'>,
+  now: Instant,
+): Fact {
+  const known = state.siteById.get(id);
+  const isDeclared = downBps !== null || upBps !== null;
+  return {
     kind: 'siteSet',
     at: now,
     siteNumber: known?.number ?? state.sites.length,
-    siteId: command.siteId,
-    downBps: command.downBps ?? known?.downBps ?? limits.guessedDownBps,
-    upBps: command.upBps ?? known?.upBps ?? limits.guessedUpBps,
+    siteId: id,
+    downBps: downBps ?? known?.downBps ?? limits.guessedDownBps,
+    upBps: upBps ?? known?.upBps ?? limits.guessedUpBps,
     source: isDeclared ? 'declared' : (known?.source ?? 'guessed'),
-    share: command.share ?? known?.share ?? limits.defaultShare,
+    share: share ?? known?.share ?? limits.defaultShare,
+    ...(!isDeclared && known !== undefined && { ratesAt: known.setAt }),
   };
-  return { ...nothing, facts: [fact] };
 }
 
 export function setResearcher(state: State, command: SetResearcher, now: Instant): Decision {
   const { name } = command;
   const known = state.researchers.get(name);
-  if (known === undefined && state.researchers.size >= limits.tokens) {
-    return refuse('exhausted', `There are ${limits.tokens} researchers, the most there can be.`);
+  if (known === undefined) {
+    const names = researcherNames(state);
+    if (!names.has(name)) return refuse('not_found', unknownResearcher(name, names), 'name');
   }
   const settings = { ...defaultSettings, ...known?.settings, ...command.settings };
   return { ...nothing, facts: [{ kind: 'researcherSet', at: now, name, settings }] };
+}
+
+/** Who may submit jobs, or has. Nobody else is one, or a slip would set something for nobody. */
+function researcherNames(state: State): ReadonlySet<string> {
+  const names = new Set(state.researchers.keys());
+  for (const { role, name } of state.tokens.values()) if (role !== 'node') names.add(name);
+  return names;
+}
+
+function unknownResearcher(name: string, names: ReadonlySet<string>): string {
+  const all = [...names].sort();
+  const listed = all.slice(0, limits.namesListed);
+  const more = all.length > listed.length ? [`${all.length - listed.length} more`] : [];
+  const there = [...listed, ...more].join(', ') || 'nobody yet';
+  return `There is no researcher ${name}, with a token or a job; there are: ${there}. A new one needs a token first (punnet token create --researcher ${name}).`;
 }
 
 export function createToken(state: State, command: CreateToken, now: Instant): Decision {
@@ -231,8 +282,10 @@ export function enrolNode(state: State, command: EnrolNode, now: Instant): Decis
   const siteNumber = site?.number ?? state.sites.length;
   const facts: Fact[] = [{ kind: 'tokenUsed', at: now, tokenId: token.tokenId }];
   if (site === undefined) {
-    const fresh = { kind: 'setSite', siteId: siteName, downBps: null, upBps: null, share: null };
-    facts.push(...setSite(state, fresh as SetSite, now).facts);
+    const no = refuseNewSite(state, siteName);
+    if (no !== null) return { ...nothing, answer: no };
+    const unset = { siteId: siteName, downBps: null, upBps: null, share: null };
+    facts.push(siteFact(state, unset, now));
   }
   facts.push({
     kind: 'nodeEnrolled',

@@ -80,7 +80,7 @@ function setSite(state: State, fact: Extract<NodeFact, { kind: 'siteSet' }>): vo
     known.upBps = fact.upBps;
     known.source = fact.source;
     known.share = fact.share;
-    known.setAt = fact.at;
+    known.setAt = fact.ratesAt ?? fact.at;
     addCapacity(state, known, 1);
     lookAtSite(state, known);
     return;

@@ -48,7 +48,7 @@ export interface DeleteJob {
 export interface SetSite {
   readonly kind: 'setSite';
   readonly siteId: SiteId;
-  /** null: unchanged, or guessed for a new site. */
+  /** null: unchanged. A new site is given both rates. */
   readonly downBps: number | null;
   readonly upBps: number | null;
   readonly share: number | null;

@@ -102,6 +102,8 @@ export type DurableFact =
       readonly upBps: number;
       readonly source: 'guessed' | 'declared' | 'measured';
       readonly share: number;
+      /** When the rates were told, unless it was now. */
+      readonly ratesAt?: Instant;
     }
   | {
       readonly kind: 'nodeEnrolled';

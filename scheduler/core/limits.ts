@@ -113,6 +113,8 @@ export const forecastsPerList = 50;
 /** Ways to fail that are told, and tasks that are named for each: more nobody reads. */
 export const failureGroups = 20;
 export const failureExamples = 5;
+/** Names that are listed when another one is unknown. */
+export const namesListed = 20;
 export const tasksPerJob = 1_000_000;
 /** About 70 bytes each: 280 MB. */
 export const tasksInCore = 4_000_000;

@@ -72,6 +72,7 @@ export interface SiteRecord {
   upBps: number;
   source: RateSource;
   share: number;
+  /** When its rates were told. */
   setAt: Instant;
   readonly nodeNumbers: number[];
   /** Sum of the speeds of its healthy nodes' slots, GHz. */

@@ -16,6 +16,7 @@ import { tellGroup } from './refusal-groups.ts';
 import type { Round } from './round.ts';
 import { rolloutText } from '../rollout.ts';
 import { asOf, isResting } from '../services.ts';
+import { countOf } from '../words.ts';
 import { refuseQuota, refuseTurn } from '../queue/refuse.ts';
 
 /** The waiting tasks of a job. */
@@ -229,8 +230,4 @@ function waitsText({ waiting, template: { taskCount } }: JobRecord): string {
   if (waiting < taskCount)
     return `${waiting} of ${taskCount} tasks ${waiting === 1 ? 'waits' : 'wait'}`;
   return taskCount === 1 ? 'Its only task waits' : `All ${taskCount} tasks wait`;
-}
-
-function countOf(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }

@@ -4,6 +4,7 @@ import { candidateJobs } from '../limits.ts';
 import type { Instant } from '../model/ids.ts';
 import type { Refusal } from '../placement/filter.ts';
 import type { JobRecord, State } from '../state.ts';
+import { countOf } from '../words.ts';
 import { shares } from './shares.ts';
 
 /** Its researcher has all the leases that the operator allows. */
@@ -13,7 +14,7 @@ export function refuseQuota(state: State, job: JobRecord): Refusal | null {
   if (researcher === undefined || most === null || researcher.leases < most) return null;
   return {
     code: 'quota',
-    reason: `${job.researcher} has ${researcher.leases} tasks on nodes, and may have ${most}`,
+    reason: `${job.researcher} has ${countOf(researcher.leases, 'task')} on nodes, and may have ${most}`,
     remedy: 'wait for some of them to end, or ask the operator for more',
   };
 }

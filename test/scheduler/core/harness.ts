@@ -118,6 +118,15 @@ export class CoreHarness {
     });
   }
 
+  /** Lets a researcher in. */
+  researcher(name: string): void {
+    this.give({
+      ...{ kind: 'createToken', tokenId: tokenId(`of ${name}`), hash: `hash of ${name}` },
+      ...{ role: 'researcher', name, siteId: null, uses: null },
+      expiresAt: instant(this.nowMs + 3_600_000),
+    });
+  }
+
   enrol(name: string, token: string, inventory: Inventory = pi3): Decision {
     return this.give({
       kind: 'enrolNode',

@@ -70,6 +70,7 @@ class Load {
   }
 
   set(name: string, settings: { weight?: number; maxLeases?: number; maxWaitingTasks?: number }) {
+    this.core.researcher(name);
     return this.core.give({ kind: 'setResearcher', name, settings });
   }
 }
@@ -156,6 +157,24 @@ test('quotas bound what runs and what waits, and are explained', () => {
   load.run(3);
   expect(load.core.view.shares()[0]?.leases).toBeLessThanOrEqual(3);
   expect(load.core.view.job(jobId('one'))?.counts.succeeded).toBe(9);
+});
+
+test('a job that its quota never lets in is told so, one that waits too early is told to wait', () => {
+  const load = new Load();
+  load.set('ada', { maxLeases: 1, maxWaitingTasks: 10 });
+  load.submit('ada', 'first', { taskCount: 8 });
+  const refusalOf = (taskCount: number): string => {
+    const wanted = { researcher: 'ada', template: template({ taskCount }) };
+    return load.core.view.refuseJob(wanted)?.reason ?? '';
+  };
+  expect(refusalOf(10)).toMatch(/has 7, and wants 10 more: try again when fewer wait, or ask/);
+  expect(refusalOf(11)).toMatch(/ 10 waiting tasks .* these are 11: take fewer at a time, or ask/);
+  expect(refusalOf(11)).not.toContain('when fewer wait');
+  load.set('ada', { maxWaitingTasks: 1 });
+  expect(refusalOf(2)).toContain('may have 1 waiting task at a time');
+  expect(load.core.view.explain(jobId('first'), null)?.summary).toContain(
+    'ada has 1 task on nodes',
+  );
 });
 
 test('settings and usage come back from a snapshot, and counts agree with the tasks', () => {
