@@ -205,18 +205,23 @@ class SpecCheck {
   }
 
   #placeholders(field: string, text: string): void {
+    const there = this.#placeholdersThere();
     for (const name of findUnknownPlaceholders(text, this.#columns)) {
-      const known = [...placeholders, ...this.#columns].map((each) => `{${each}}`).join(', ');
-      this.#no(field, `there is no placeholder {${name}}; there are ${known}, and {{ for a brace`);
+      this.#no(field, `there is no placeholder {${name}}; ${there}, and {{ for a brace`);
     }
     const [wanting] = /\{input(\.name|\.stem)?\}/.exec(text.replaceAll('{{', '')) ?? [];
     if (wanting === undefined || this.#hasInputs) return;
-    const source = this.#isService ? 'service' : 'tasks.count';
-    const has =
-      this.#columns.length > 0
-        ? 'with tasks.rows there are {index} and its columns'
-        : `with ${source} there is only {index}`;
-    this.#no(field, `${wanting} wants tasks.inputs; ${has}`);
+    this.#no(field, `${wanting} wants tasks.inputs; ${there}`);
+  }
+
+  #placeholdersThere(): string {
+    const listed = (names: readonly string[]): string =>
+      names.map((each) => `{${each}}`).join(', ');
+    if (this.#hasInputs) return `there are ${listed(placeholders)}`;
+    if (this.#columns.length > 0) {
+      return `with tasks.rows there are ${listed(['index', ...this.#columns])}`;
+    }
+    return `with ${this.#isService ? 'service' : 'tasks.count'} there is only {index}`;
   }
 
   #environment(variables: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
@@ -277,9 +282,11 @@ class SpecCheck {
       ...(rows === '' ? [] : ['rows']),
       ...(manifest === undefined ? [] : ['manifest']),
     ];
-    const [source = 'nothing'] = given;
+    const [source = 'none of them'] = given;
     if (given.length !== 1) {
-      this.#no('tasks', `wanted a count, inputs or rows, found ${given.join(' and ') || source}`);
+      // A count of 0 cannot be told from none.
+      const wanted = 'wanted a count of 1 or more, inputs or rows';
+      this.#no('tasks', `${wanted}, found ${given.join(' and ') || source}`);
     } else if ((source === 'inputs' || source === 'rows') && !this.#isDraft) {
       this.#no(`tasks.${source}`, 'wanted a manifest: upload it first, as punnet submit does');
     }
@@ -301,7 +308,7 @@ class SpecCheck {
 
   #retries(retries: number | undefined): number {
     if ((retries ?? 0) > limits.retries) {
-      this.#no('retries', `wanted at most ${limits.retries}, found ${retries}`);
+      this.#no('retries', `wanted 0 to ${limits.retries}, found ${retries}`);
     }
     return retries ?? 3;
   }

@@ -111,9 +111,10 @@ export class JobWalker {
     if (type === ScalarType.BOOL && typeof value === 'boolean') return value;
     if (type === ScalarType.BOOL || typeof value !== 'number') return this.#wrong(spot, wanted);
     if (type === ScalarType.DOUBLE || type === ScalarType.FLOAT) return value;
-    const max = type === ScalarType.UINT32 ? 0xffff_ffff : Number.MAX_SAFE_INTEGER;
-    const isWhole = Number.isInteger(value) && value >= 0 && value <= max;
-    return isWhole ? value : this.#wrong(spot, wanted);
+    if (!Number.isInteger(value)) return this.#wrong(spot, wanted);
+    const { least, most } = wholeRange(type);
+    if (value < least) return this.#wrong(spot, `${wanted}, ${least} or more`);
+    return value <= most ? value : this.#wrong(spot, `${wanted}, at most ${most}`);
   }
 
   /** The pairs of a mapping; a key that is there twice is a mistake, and counts once. */
@@ -188,6 +189,13 @@ function scalarWanted(type: ScalarType): string {
   if (type === ScalarType.STRING) return 'text';
   if (type === ScalarType.BOOL) return 'true or false';
   return type === ScalarType.DOUBLE ? 'a number' : 'a whole number';
+}
+
+/** What the type holds; what the field takes of that is the scheduler's to say. */
+function wholeRange(type: ScalarType): { readonly least: number; readonly most: number } {
+  if (type === ScalarType.UINT32) return { least: 0, most: 2 ** 32 - 1 };
+  if (type === ScalarType.INT32) return { least: -(2 ** 31), most: 2 ** 31 - 1 };
+  return { least: Number.MIN_SAFE_INTEGER, most: Number.MAX_SAFE_INTEGER };
 }
 
 function namesOf(schema: DescMessage): string {

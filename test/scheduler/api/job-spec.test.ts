@@ -15,6 +15,8 @@ const good = JobSpec.fromPartial({
   tasks: { count: 3 },
 });
 
+const rows = { manifest: { sha256, sizeBytes: 9 }, columns: ['a b'] };
+
 type Changes = Parameters<typeof JobSpec.fromPartial>[0];
 
 function check(changes: Changes, isDraft = false): readonly string[] {
@@ -65,7 +67,19 @@ const mistakes: readonly (readonly [Changes, string])[] = [
   [{ command: ['a\0b'] }, 'command[0]: wanted at most 4096 characters, none of them NUL'],
   [
     { command: ['a', '{idx}'] },
-    'command[1]: there is no placeholder {idx}; there are {index}, {input}, {input.name}, {input.stem}, and {{ for a brace',
+    'command[1]: there is no placeholder {idx}; with tasks.count there is only {index}, and {{ for a brace',
+  ],
+  [
+    { command: ['a', '{inptu}'], tasks: { manifest: { sha256, sizeBytes: 9 } } },
+    'command[1]: there is no placeholder {inptu}; there are {index}, {input}, {input.name}, {input.stem}, and {{ for a brace',
+  ],
+  [
+    { command: ['a', '{tmep}'], tasks: { ...rows, columns: ['temp', 'rate'] } },
+    'command[1]: there is no placeholder {tmep}; with tasks.rows there are {index}, {temp}, {rate}, and {{ for a brace',
+  ],
+  [
+    { command: ['a', '{input}'], tasks: rows },
+    'command[1]: {input} wants tasks.inputs; with tasks.rows there are {index}, {a b}',
   ],
   [
     { command: ['a', '{input}'] },
@@ -81,12 +95,12 @@ const mistakes: readonly (readonly [Changes, string])[] = [
   ],
   [
     { environment: { A: '{b}' } },
-    'environment["A"]: there is no placeholder {b}; there are {index}, {input}, {input.name}, {input.stem}, and {{ for a brace',
+    'environment["A"]: there is no placeholder {b}; with tasks.count there is only {index}, and {{ for a brace',
   ],
-  [{ tasks: {} }, 'tasks: wanted a count, inputs or rows, found nothing'],
+  [{ tasks: {} }, 'tasks: wanted a count of 1 or more, inputs or rows, found none of them'],
   [
     { tasks: { count: 1, inputs: ['a'] } },
-    'tasks: wanted a count, inputs or rows, found count and inputs',
+    'tasks: wanted a count of 1 or more, inputs or rows, found count and inputs',
   ],
   [{ outputs: ['../x'] }, `outputs[0]: ${inside} "../x"`],
   [{ outputs: ['/x'] }, `outputs[0]: ${inside} "/x"`],
@@ -119,7 +133,7 @@ const mistakes: readonly (readonly [Changes, string])[] = [
     { profile: { work: '20 GHz' } },
     'profile.work: wanted work with a unit, such as 20 GHz*s (GHz*s, GHz*min, GHz*h), found "20 GHz": did you mean 20 GHz*s?',
   ],
-  [{ retries: 101 }, 'retries: wanted at most 100, found 101'],
+  [{ retries: 101 }, 'retries: wanted 0 to 100, found 101'],
   [{ environment: { 'A-B': 'x' } }, 'environment["A-B"]: wanted a name of letters, digits and "_"'],
   [{ environment: { A: 'x\0' } }, 'environment["A"]: wanted a value without NUL'],
   [
@@ -182,7 +196,7 @@ test.each([
   { ...noTasks, service: { replicas: 1000 }, priority: 5, memory: '1 GB', lostAfter: '1 min' },
   { tasks: { manifest: { sha256, sizeBytes: 9 } }, command: ['a', '{input}', '{input.stem}'] },
   {
-    tasks: { manifest: { sha256, sizeBytes: 9 }, columns: ['a b'] },
+    tasks: rows,
     command: ['a', '{a b}'],
     environment: { A: '{a b}' },
     outputs: ['{a b}.txt'],

@@ -19,7 +19,15 @@ function check(text: string | Uint8Array, told: string): void {
 
 test.each([
   ['name: a\ntasks:\n  count: many\n', '3:10: tasks.count: wanted a whole number, found "many"'],
-  ['name: a\ntasks: {count: -1}\n', '2:16: tasks.count: wanted a whole number, found -1'],
+  [
+    'name: a\ntasks: {count: -1}\n',
+    '2:16: tasks.count: wanted a whole number, 0 or more, found -1',
+  ],
+  ['retries: -1\n', '1:10: retries: wanted a whole number, 0 or more, found -1'],
+  [
+    'priority: 2147483648\n',
+    '1:11: priority: wanted a whole number, at most 2147483647, found 2147483648',
+  ],
   ['tasks: {count: 1_000}\n', '1:16: tasks.count: wanted a whole number, found "1_000"'],
   [
     'tasks: 100\n',
@@ -51,7 +59,10 @@ test.each([
   ['name:\n', '1:6: name: wanted text, found nothing'],
   ['{name}\n', '1:2: name: wanted text, found nothing'],
   ['retries: 1.5\n', '1:10: retries: wanted a whole number, found 1.5'],
-  ['retries: 4294967296\n', '1:10: retries: wanted a whole number, found 4294967296'],
+  [
+    'retries: 4294967296\n',
+    '1:10: retries: wanted a whole number, at most 4294967295, found 4294967296',
+  ],
   [
     'bundles:\n  x86_64: {file: a.tar, rootFileSystem: maybe}\n',
     '2:41: bundles["x86_64"].rootFileSystem: wanted true or false, found "maybe"',
@@ -135,7 +146,7 @@ test('several mistakes are told together, in the order of the file', () => {
 test('a good file becomes the message; a number where text belongs is the text as written', () => {
   const file = parse(
     'name: 1.50\ncommand: [run, "{index}", 007]\ntasks: {count: 3}\nretries: 0\n' +
-      'memory: 64 MB\nenvironment: {N: 5, B: true}\n',
+      'priority: -5\nmemory: 64 MB\nenvironment: {N: 5, B: true}\n',
   );
   expect(file.problems).toEqual([]);
   expect(file.spec).toMatchObject({
@@ -143,6 +154,7 @@ test('a good file becomes the message; a number where text belongs is the text a
     command: ['run', '{index}', '007'],
     tasks: { count: 3 },
     retries: 0,
+    priority: -5,
     memory: '64 MB',
     environment: { N: '5', B: 'true' },
   });

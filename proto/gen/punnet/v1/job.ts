@@ -133,7 +133,7 @@ export interface JobSpec {
   memory: string;
   /** Size of the work folder. Default "100 MB". */
   disk: string;
-  /** Attempts after the first that failed. Default 3. */
+  /** Attempts after the first that failed: 0 to 100. Default 3. */
   retries?:
     | number
     | undefined;
@@ -226,7 +226,7 @@ export interface InputFile {
 }
 
 export interface TaskSet {
-  /** So many tasks, without inputs of their own. */
+  /** So many tasks, 1 or more, without inputs of their own. */
   count: number;
   /**
    * One task for each file: paths or globs beside the job file. The CLI uploads the files and a
