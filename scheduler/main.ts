@@ -2,7 +2,6 @@
 // `punnet-scheduler`: puts core, loop, adapters and API together, and stops them in reverse order.
 
 import { randomBytes } from 'node:crypto';
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import pino from 'pino';
 import { AuditLog } from './adapters/audit/audit-log.ts';
@@ -12,7 +11,7 @@ import { BundleChecks } from './adapters/blobs/bundle-checks.ts';
 import { CapabilitySigner, loadCapabilityKey } from './adapters/blobs/capability.ts';
 import { LeaseComposer } from './adapters/blobs/lease-composer.ts';
 import { Manifests } from './adapters/blobs/manifests.ts';
-import { DataFolderError } from './adapters/durable-file.ts';
+import { DataFolderError, makeFolder } from './adapters/durable-file.ts';
 import { Enroller } from './adapters/enroller.ts';
 import { HttpsServer } from './adapters/https/https-server.ts';
 import { DataLockedError, lockData } from './adapters/journal/data-lock.ts';
@@ -161,7 +160,7 @@ async function start(config: Config, log: pino.Logger, stops: Stops): Promise<vo
 
 async function openFolder(config: Config, log: pino.Logger, stops: Stops): Promise<Folder> {
   const { dataFolder, host } = config;
-  mkdirSync(dataFolder, { recursive: true, mode: 0o700 });
+  makeFolder(dataFolder);
   stops.push(await lockData(dataFolder));
   const audit = AuditLog.open(dataFolder);
   stops.push(() => audit.close());

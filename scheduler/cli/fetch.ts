@@ -8,6 +8,7 @@ import { allPages, type Connection } from './connection.ts';
 import { download } from './download.ts';
 import { badInput, CliError, codeOf, exitCodes } from './errors.ts';
 import { hashFile } from './job-inputs.ts';
+import { makeFolder } from './make-folder.ts';
 
 const parallelReads = 8;
 // Files are put together here, beside the numbered folders of the tasks, and moved when whole.
@@ -36,15 +37,10 @@ export async function fetchOutputs(
   jobId: string,
   options: FetchOptions,
 ): Promise<Fetched> {
-  await mkdir(options.to, { recursive: true }).catch((cause: unknown) => {
-    throw badInput(
-      `${options.to}: wanted a folder that I may write to, found none (${codeOf(cause)})`,
-      cause,
-    );
-  });
+  makeFolder(options.to);
   const root = await realpath(options.to);
   const parts = path.join(root, partsFolder);
-  await makeFolder(root, parts);
+  await makeInside(root, parts);
   const indexes = (await succeededTasks(connection, jobId)).filter(options.isWanted);
   const sum = { tasks: indexes.length, files: 0, skippedFiles: 0, bytes: 0 };
   const queue = new PQueue({ concurrency: parallelReads });
@@ -131,7 +127,7 @@ async function fetchOne(connection: Connection, wanted: Wanted): Promise<boolean
   const { root, part, jobId, index, output, signal } = wanted;
   const blob = output.blob ?? { sha256: '', sizeBytes: 0 };
   const place = outputPlace(root, index, output.path);
-  await makeFolder(root, path.dirname(place));
+  await makeInside(root, path.dirname(place));
   const there = await lstat(place).catch(() => undefined);
   if (there?.isFile() === true && there.size === blob.sizeBytes) {
     if ((await hashFile(place)).sha256 === blob.sha256) return false;
@@ -150,7 +146,7 @@ async function fetchOne(connection: Connection, wanted: Wanted): Promise<boolean
 }
 
 /** Makes a folder below `root`. A symlink on the way could lead out of it, and is refused. */
-async function makeFolder(root: string, folder: string): Promise<void> {
+async function makeInside(root: string, folder: string): Promise<void> {
   let at = root;
   for (const name of path.relative(root, folder).split(path.sep)) {
     at = path.join(at, name);

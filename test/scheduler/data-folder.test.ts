@@ -8,6 +8,7 @@ import {
   readFileSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { createServer } from 'node:net';
@@ -16,7 +17,11 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { loadCapabilityKey } from '../../scheduler/adapters/blobs/capability.ts';
-import { DataFolderError, writeDurably } from '../../scheduler/adapters/durable-file.ts';
+import {
+  DataFolderError,
+  makeFolder,
+  writeDurably,
+} from '../../scheduler/adapters/durable-file.ts';
 import { KeptPorts } from '../../scheduler/adapters/kept-ports.ts';
 import { NatsIdentity } from '../../scheduler/adapters/nats/nats-identity.ts';
 import { openPki } from '../../scheduler/adapters/pki/pki.ts';
@@ -32,6 +37,31 @@ const parts: Readonly<Record<string, (data: string) => unknown>> = {
   'capability.key': (data) => loadCapabilityKey(data),
   'ports.json': (data) => new KeptPorts(data).port('https', '127.0.0.1'),
 };
+
+test('a folder is made with those above it, and what is there is left alone', () => {
+  const made = join(freshFolder(), 'a/b');
+  for (const _ of [1, 2]) makeFolder(made);
+  expect(statSync(made).mode & 0o777).toBe(0o700);
+});
+
+test('where no folder can be it is named, at once', () => {
+  const parent = freshFolder();
+  const [file, link] = [join(parent, 'file'), join(parent, 'link')];
+  writeFileSync(file, '');
+  symlinkSync(join(parent, 'not-mounted'), link);
+  for (const place of [
+    file,
+    join(file, 'a'),
+    link,
+    join(link, 'a'),
+    '/proc/none',
+    '/proc/none/a',
+  ]) {
+    const make = (): void => makeFolder(place);
+    expect(make, place).toThrow(DataFolderError);
+    expect(make, place).toThrow(`${place}: wanted a folder, `);
+  }
+});
 
 function freshFolder(): string {
   return mkdtempSync(join(folder, 'data-'));

@@ -42,7 +42,10 @@ export class StateFolder {
   /** Makes the folder. Throws AgentError when this user may not. */
   create(): void {
     try {
-      mkdirSync(this.path, { recursive: true, mode: 0o711 });
+      // Node's recursive mkdir tries for ever under a link to a disk that is not mounted.
+      const missing: string[] = [];
+      for (let at = this.path; !existsSync(at); at = dirname(at)) missing.push(at);
+      for (const each of missing.reverse()) mkdirSync(each, { mode: 0o711 });
       accessSync(this.path, constants.W_OK);
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;

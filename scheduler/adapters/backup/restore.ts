@@ -11,6 +11,7 @@ import { buffer } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import { extract } from 'tar-stream';
 import { restoredFacts } from '../../core/index.ts';
+import { makeFolder } from '../durable-file.ts';
 import { FileJournal } from '../journal/file-journal.ts';
 import type { Manifest } from './backup.ts';
 import { manifestName, manifestShape } from './backup.ts';
@@ -63,7 +64,7 @@ async function unpack(file: string, dataFolder: string): Promise<Unpacked> {
   const read = pipeline(createReadStream(file), tar);
   // It fails together with the loop below, which tells.
   read.catch(() => undefined);
-  mkdirSync(dataFolder, { recursive: true, mode: 0o700 });
+  makeFolder(dataFolder);
   try {
     for await (const entry of tar) {
       const { name, size } = entry.header;

@@ -1,10 +1,9 @@
 // What a nats-server that somebody else runs must have to carry a federation: its operator and
 // accounts, a resolver that takes updates, and a certificate that agents believe.
 
-import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { maxMessageBytes } from '../../../proto/subjects.ts';
-import { writeDurably } from '../durable-file.ts';
+import { makeFolder, writeDurably } from '../durable-file.ts';
 import { issueFor } from '../pki/pki.ts';
 import { urlHost } from '../url-host.ts';
 import { NatsIdentity } from './nats-identity.ts';
@@ -22,7 +21,7 @@ export interface NatsConfigOptions {
 export async function writeNatsConfig(options: NatsConfigOptions): Promise<string> {
   const { dataFolder, host, port } = options;
   const folder = path.resolve(options.folder);
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  for (const each of [dataFolder, folder]) makeFolder(each);
   const identity = NatsIdentity.open(dataFolder);
   const { certificatePem, keyPem } = await issueFor(dataFolder, host);
   writeDurably(path.join(folder, 'server.key'), keyPem);

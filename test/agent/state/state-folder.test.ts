@@ -1,6 +1,6 @@
 // The agent's folder: task users must be able to pass through all folders above it.
 
-import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -26,4 +26,12 @@ test('a folder that is closed itself is refused too', () => {
   const path = join(folder, 'agent');
   mkdirSync(path, { mode: 0o700 });
   expect(() => new StateFolder(path).checkReachable()).toThrow(`chmod o+x ${path}`);
+});
+
+test('where no folder can be it is named, at once', () => {
+  const link = join(folder, 'link');
+  symlinkSync(join(folder, 'not-mounted'), link);
+  for (const place of [link, join(link, 'agent'), '/proc/none/agent']) {
+    expect(() => new StateFolder(place).create(), place).toThrow(`${place} can't be made`);
+  }
 });

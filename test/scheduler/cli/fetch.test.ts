@@ -123,6 +123,14 @@ test('a folder in the place of a file is refused, by force too', async () => {
   await expect(fetch(true)).rejects.toThrow('wanted to write a file, found a folder');
 });
 
+test('where no folder can be it is named, at once', async () => {
+  const link = path.join(scheduler.folder, `link-${count}`);
+  symlinkSync(path.join(scheduler.folder, 'not-mounted'), link);
+  for (to of [link, path.join(link, 'results'), '/proc/none/results']) {
+    await expect(fetch(), to).rejects.toThrow(`${to}: wanted a folder, and can't make it`);
+  }
+});
+
 test('indexes are numbers and spans of them', () => {
   const isWanted = parseIndexes('0-2, 7');
   expect([0, 1, 2, 3, 7, 8].filter(isWanted)).toEqual([0, 1, 2, 7]);
