@@ -13,6 +13,7 @@ import { LeaseComposer } from './adapters/blobs/lease-composer.ts';
 import { Manifests } from './adapters/blobs/manifests.ts';
 import { DataFolderError, makeFolder } from './adapters/durable-file.ts';
 import { Enroller } from './adapters/enroller.ts';
+import { EventLog } from './adapters/event-log.ts';
 import { HttpsServer } from './adapters/https/https-server.ts';
 import { DataLockedError, lockData } from './adapters/journal/data-lock.ts';
 import { FileJournal } from './adapters/journal/file-journal.ts';
@@ -260,7 +261,10 @@ async function startLoop(
   const loop = await Loop.start({
     journal: new MeteredJournal(journal, metrics.registry),
     clock: new SystemClock(),
-    meter: metrics,
+    meter: new EventLog({
+      ...{ meter: metrics, view: () => loop.view },
+      log: ({ level, event, fields }) => log[level](fields, event),
+    }),
     policy: config.policy,
     sink: {
       carryOut: (effects) => {

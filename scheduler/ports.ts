@@ -47,7 +47,7 @@ export interface EffectSink {
   carryOut(effects: readonly Effect[]): void;
 }
 
-/** Hears of what the loop does, for metrics. It must not throw, nor wait. */
+/** Hears of what the loop does, for metrics and the log. It must not throw, nor wait. */
 export interface Meter {
   /** Something begins; it has ended when what is returned is called. */
   begin(what: 'batch' | 'snapshotPause'): () => void;

@@ -13,6 +13,8 @@ import { Forecasts } from './estimate/forecast.ts';
 import { isLate } from './estimate/late.ts';
 import { forecastsPerList } from './limits.ts';
 import { groupFailures } from './failures.ts';
+import type { Happening } from './happenings.ts';
+import { happeningsIn } from './happenings.ts';
 import { explainJob, explainTask } from './placement/explain.ts';
 import type { Policy } from './placement/policy.ts';
 import { reasonText } from './placement/reasons.ts';
@@ -187,6 +189,10 @@ export class StateView implements View {
 
   placementsBySite(facts: readonly Fact[]): ReadonlyMap<SiteId, number> {
     return placementsBySite(this.#state, facts);
+  }
+
+  happenings(facts: readonly Fact[]): readonly Happening[] {
+    return happeningsIn(this.#state, facts);
   }
 
   refuseJob(wanted: WantedJob): CommandRefusal | null {

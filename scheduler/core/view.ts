@@ -2,6 +2,7 @@
 
 import type { Census } from './census.ts';
 import type { Fact } from './facts.ts';
+import type { Happening } from './happenings.ts';
 import type { Architecture } from './model/architecture.ts';
 import type { Instant, JobId, LeaseId, NodeId, Sha256, SiteId, TokenId } from './model/ids.ts';
 import type { EndCode, JobState, JobTemplate } from './model/job.ts';
@@ -232,9 +233,9 @@ export interface View {
   site(siteId: SiteId): SiteSummary | undefined;
   sites(): readonly SiteSummary[];
   lease(leaseId: LeaseId): LeaseSummary | undefined;
-  /** undefined when the job or the node is gone: nobody needs the lease. */
   /** Why a service cannot become this, or null. */
   refuseUpdate(wanted: Pick<UpdateJob, 'jobId' | 'template'>): CommandRefusal | null;
+  /** undefined when the job or the node is gone: nobody needs the lease. */
   leaseContext(lease: Omit<LeaseSummary, 'leaseId'>): LeaseContext | undefined;
   /** The one whose turn is next first. */
   shares(): readonly ShareSummary[];
@@ -246,6 +247,8 @@ export interface View {
   /** What metrics tell. */
   census(): Census;
   placementsBySite(facts: readonly Fact[]): ReadonlyMap<SiteId, number>;
+  /** What the log tells of a batch that was applied. */
+  happenings(facts: readonly Fact[]): readonly Happening[];
   /** Why the federation as it is now takes no such job; null when it does. */
   refuseJob(wanted: WantedJob): CommandRefusal | null;
   /** What would become of such a job. */

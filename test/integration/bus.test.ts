@@ -215,6 +215,7 @@ test('two agents with one identity are both stopped, and their task goes elsewhe
     );
   }
   await healthOf('twin', NodeHealth.QUARANTINED);
+  await rig.scheduler.said(`"nodes":["${id} twin"],"msg":"nodes quarantined`);
   expect((await rig.punnet('nodes')).out).toMatch(
     new RegExp(`twin .* quarantined [^]*what to do: punnet node ${id}`),
   );
