@@ -33,6 +33,8 @@ const packages = [
     why: 'makes its stubs',
     for: 'test',
   },
+  { name: 'zsh', program: 'zsh', why: 'a shell that completes', for: 'test' },
+  { name: 'fish', program: 'fish', why: 'another one', for: 'test' },
   {
     name: 'tachyon-bin-nox',
     program: 'tachyon-nox',
