@@ -38,7 +38,7 @@ import { ApiServer } from './api/server.ts';
 import type { Config } from './config.ts';
 import { readConfig } from './config.ts';
 import type { Effect, Instant, NodeDisconnected, NodeSpoke } from './core/index.ts';
-import { instant, nodeId, tokenId } from './core/index.ts';
+import { instant, leaseId, nodeId, tokenId } from './core/index.ts';
 import { Loop } from './loop.ts';
 import { isMaintenance, maintain } from './maintenance.ts';
 
@@ -311,6 +311,7 @@ function nodeRules(view: () => Loop['view']) {
       const health = view().node(nodeId(id))?.health;
       return health !== undefined && health !== 'revoked' && health !== 'quarantined';
     },
+    isLeaseOf: (id: string, lease: number) => view().lease(leaseId(lease))?.nodeId === id,
     siteRate: (id: string) => {
       const node = view().node(nodeId(id));
       const site = node === undefined ? undefined : view().site(node.siteId);

@@ -10,7 +10,13 @@ import { DataFolderError, writeDurably } from '../durable-file.ts';
 /** What a capability allows. */
 export type Scope =
   | { readonly kind: 'get'; readonly nodeId: string; readonly sha256: string }
-  | { readonly kind: 'put'; readonly nodeId: string; readonly maxBytes: number };
+  | {
+      readonly kind: 'put';
+      readonly nodeId: string;
+      readonly maxBytes: number;
+      /** The right ends with this lease; null: with its time alone. */
+      readonly leaseId: number | null;
+    };
 
 export type Capability = Scope & { readonly expiresUnixMs: number };
 
@@ -35,8 +41,7 @@ export class CapabilitySigner {
 
   sign(capability: Capability): string {
     const c = capability;
-    const scope = c.kind === 'get' ? ['get', c.sha256] : ['put', c.maxBytes];
-    const text = JSON.stringify([c.nodeId, c.expiresUnixMs, ...scope]);
+    const text = JSON.stringify([c.nodeId, c.expiresUnixMs, c.kind, ...fieldsOf(c)]);
     const payload = Buffer.from(text).toString('base64url');
     return `${payload}.${this.#mac(payload).toString('base64url')}`;
   }
@@ -61,16 +66,20 @@ export class CapabilitySigner {
   }
 }
 
-function read(fields: readonly unknown[]): Capability | undefined {
-  const [nodeId, expiresUnixMs, kind, scope] = fields;
+function fieldsOf(scope: Scope): readonly (string | number)[] {
+  if (scope.kind === 'get') return [scope.sha256];
+  return scope.leaseId === null ? [scope.maxBytes] : [scope.leaseId, scope.maxBytes];
+}
+
+function read([nodeId, expiresUnixMs, kind, ...scope]: readonly unknown[]): Capability | undefined {
+  const [first] = scope;
   if (typeof nodeId !== 'string' || typeof expiresUnixMs !== 'number') return undefined;
-  if (kind === 'get' && typeof scope === 'string') {
-    return { kind, nodeId, sha256: scope, expiresUnixMs };
+  if (kind === 'get' && typeof first === 'string') {
+    return { kind, nodeId, sha256: first, expiresUnixMs };
   }
-  // A version before named the lease first; nodes may hold such a right for a month.
-  const maxBytes = fields.at(-1);
-  if (kind === 'put' && typeof maxBytes === 'number') {
-    return { kind, nodeId, maxBytes, expiresUnixMs };
+  const maxBytes = scope.at(-1);
+  if (kind === 'put' && typeof first === 'number' && typeof maxBytes === 'number') {
+    return { kind, nodeId, leaseId: scope.length > 1 ? first : null, maxBytes, expiresUnixMs };
   }
   return undefined;
 }

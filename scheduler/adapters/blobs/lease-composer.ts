@@ -28,12 +28,11 @@ export interface LeaseComposerOptions {
   readonly now: () => number;
 }
 
-/** A replica may run for years. */
+/** A replica may run for years: its right ends with its lease. */
 function runSpanMs({ service, timeoutMs }: JobTemplate): number {
   return service === null ? timeoutMs : 3_650 * dayMs;
 }
 
-/** The right of a replica lasts long, but not for much: a service has no outputs. */
 function bytesToSend({ outputs, diskBytes }: JobTemplate): number {
   return (outputs.length > 0 ? diskBytes : 0) + resultBytes;
 }
@@ -98,11 +97,18 @@ export class LeaseComposer {
       timeoutMs: template.timeoutMs,
       memoryBytes: template.memoryBytes,
       diskBytes: template.diskBytes,
-      uploadCapability: this.#right(
-        { kind: 'put', nodeId: effect.nodeId, maxBytes: bytesToSend(template) },
-        { atLeastMs: runSpanMs(template) + writeSpanMs, spareMs: dayMs },
-      ),
+      uploadCapability: this.#mayWrite(effect, template),
     };
+  }
+
+  #mayWrite({ nodeId, leaseId }: GrantEffect, template: JobTemplate): string {
+    const scope = { kind: 'put', nodeId, maxBytes: bytesToSend(template) } as const;
+    const atLeastMs = runSpanMs(template) + writeSpanMs;
+    if (template.service === null) {
+      return this.#right({ ...scope, leaseId: null }, { atLeastMs, spareMs: dayMs });
+    }
+    const expiresUnixMs = this.#options.now() + atLeastMs;
+    return this.#options.signer.sign({ ...scope, leaseId, expiresUnixMs });
   }
 
   #shared({ nodeId }: GrantEffect, { sha256, sizeBytes }: BlobRef): BlobGrant {

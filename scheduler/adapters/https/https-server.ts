@@ -35,6 +35,8 @@ export interface HttpsOptions {
   readonly now: () => number;
   readonly enrol: (request: EnrolRequest) => Promise<Enrolment>;
   readonly isNodeAdmitted: (nodeId: string) => boolean;
+  /** Whether a result of the node's lease may still be of use. */
+  readonly isLeaseOf: (nodeId: string, leaseId: number) => boolean;
   readonly siteRate: (nodeId: string) => SiteRate | undefined;
 }
 
@@ -233,7 +235,8 @@ export class HttpsServer {
       throw new HttpError(413, 'too_long', reason);
     }
     const isAsking = request.headers.expect !== undefined;
-    if ((await this.#options.blobs.size(sha256)) === size) {
+    // What nobody needs is as good as here: its end is acknowledged when the node says it.
+    if (!this.#isOfUse(capability) || (await this.#options.blobs.size(sha256)) === size) {
       // Who asked first sends nothing: this connection can't carry another request.
       if (isAsking) response.setHeader('connection', 'close');
       request.resume();
@@ -247,6 +250,10 @@ export class HttpsServer {
     }
     response.writeHead(201);
     response.end();
+  }
+
+  #isOfUse({ nodeId, leaseId }: Extract<Capability, { kind: 'put' }>): boolean {
+    return leaseId === null || this.#options.isLeaseOf(nodeId, leaseId);
   }
 }
 

@@ -30,6 +30,7 @@ beforeAll(async () => {
     now: () => 1_000,
     enrol: () => Promise.reject(new Error('nobody enrols here')),
     isNodeAdmitted: () => true,
+    isLeaseOf: () => true,
   });
   relay = await Relay.start(rig.port);
   await rig.blobs.put(Readable.from([bytes]), hashOf(bytes), bytes.length);

@@ -11,5 +11,12 @@ it('takes the right to send that the version before gave, which named a lease', 
   const payload = Buffer.from(JSON.stringify(fields)).toString('base64url');
   const mac = createHmac('sha256', key).update(payload).digest('base64url');
   const right = new CapabilitySigner(key).verify(`${payload}.${mac}`, 1_000);
-  expect(right).toEqual({ kind: 'put', nodeId: 'pi', maxBytes: 5_000, expiresUnixMs: 2_000 });
+  const scope = { kind: 'put', nodeId: 'pi', leaseId: 17, maxBytes: 5_000 };
+  expect(right).toEqual({ ...scope, expiresUnixMs: 2_000 });
+});
+
+it.each([17, null])('says of which lease it is: %s', (leaseId) => {
+  const signer = new CapabilitySigner(key);
+  const right = { kind: 'put', nodeId: 'pi', leaseId, maxBytes: 5, expiresUnixMs: 9 } as const;
+  expect(signer.verify(signer.sign(right), 1)).toEqual(right);
 });

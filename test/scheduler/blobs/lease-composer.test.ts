@@ -82,6 +82,19 @@ it.each([
   expect(signer.verify(lease.uploadCapability, 0)).toMatchObject({ maxBytes: wanted });
 });
 
+it('ends a right to send with the lease where it would last for years', () => {
+  const service = { rates: { cpuGhz: null, downBps: 0, upBps: 0 } };
+  for (const [changes, wanted] of [
+    [{ service }, 7],
+    [{}, null],
+  ] as const) {
+    const { compose, signer } = rig(changes);
+    const lease = compose(0);
+    if (lease === undefined || lease instanceof Promise) throw new Error('not at once');
+    expect(signer.verify(lease.uploadCapability, 0)).toMatchObject({ leaseId: wanted });
+  }
+});
+
 it('waits for the list of inputs once', async () => {
   const tasks = ['a.txt', 'b.txt'].map((path) => ({ path, blob: { sha256: hash, sizeBytes: 5 } }));
   const bytes = TaskManifest.encode(TaskManifest.fromPartial({ tasks })).finish();

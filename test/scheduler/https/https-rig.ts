@@ -49,7 +49,7 @@ export class HttpsRig {
   }
 
   static async start(
-    rules: Pick<HttpsOptions, 'now' | 'enrol' | 'isNodeAdmitted'>,
+    rules: Pick<HttpsOptions, 'now' | 'enrol' | 'isNodeAdmitted' | 'isLeaseOf'>,
   ): Promise<HttpsRig> {
     const folder = mkdtempSync(join(tmpdir(), 'punnet-https-'));
     const pki = await openPki(folder, []);
@@ -88,6 +88,7 @@ export class HttpsRig {
       kind: 'put',
       nodeId: 'pi',
       maxBytes,
+      leaseId: null,
       expiresUnixMs: 2_000,
     } as const;
     return signer.sign({ ...right, ...changes } as Capability);

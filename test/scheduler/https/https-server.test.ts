@@ -12,12 +12,14 @@ let rig: HttpsRig;
 let nowMs = 1_000;
 let enrolment: Enrolment;
 let isAdmitted = true;
+let leases: readonly number[] = [];
 
 beforeAll(async () => {
   rig = await HttpsRig.start({
     now: () => nowMs,
     enrol: () => Promise.resolve(enrolment),
     isNodeAdmitted: (id) => isAdmitted && id === 'pi',
+    isLeaseOf: (id, lease) => id === 'pi' && leases.includes(lease),
   });
 });
 beforeEach(() => {
@@ -104,6 +106,18 @@ describe('PUT', () => {
     expect((await rig.blobs.readBytes(sha256, 1e6)).equals(bytes)).toBe(true);
     expect(await rig.ask({ ...put, capability })).toMatchObject({ status: 201 });
     expect(rig.unfinished()).toEqual([]);
+  });
+
+  test('a right that names its lease ends with it: what comes later is not stored', async () => {
+    const other = Buffer.alloc(2_000, 'log');
+    const ask = { method: 'PUT', path: `/v1/blob/${hashOf(other)}`, body: other };
+    const capability = rig.mayPut(other.length, { leaseId: 7 });
+    leases = [8];
+    expect(await rig.ask({ ...ask, capability })).toMatchObject({ status: 201 });
+    expect(await rig.blobs.size(hashOf(other))).toBeUndefined();
+    leases = [7];
+    expect(await rig.ask({ ...ask, capability })).toMatchObject({ status: 201 });
+    expect(await rig.blobs.size(hashOf(other))).toBe(other.length);
   });
 
   test('bytes with another hash are refused and not kept', async () => {
