@@ -140,7 +140,7 @@ class LightAgent {
     }
   }
 
-  /** The start and the end are told in two messages, as those of a real task are. */
+  /** The start is told as an agent tells it: with the next thing that is said, or after a second. */
   #start({ leaseId }: Lease): void {
     told.started += 1;
     this.#loop.post({ kind: 'started', leaseId });

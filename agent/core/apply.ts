@@ -20,6 +20,14 @@ export function apply(state: AgentState, fact: Fact): void {
     case 'idleReport':
       state.idleReportMs = fact.spanMs;
       return;
+    case 'startUntold':
+      state.startsUntold.add(fact.leaseId);
+      state.tellStartsMs = Math.min(state.tellStartsMs, fact.tellByMs);
+      return;
+    case 'startsTold':
+      state.startsUntold.clear();
+      state.tellStartsMs = Number.POSITIVE_INFINITY;
+      return;
     case 'connected':
       state.isConnected = true;
       return;

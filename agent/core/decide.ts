@@ -19,6 +19,7 @@ export function take(state: AgentState, command: Command, nowMs: number): readon
   const turn = new Turn(state, nowMs);
   judge(turn, command);
   startReady(turn);
+  turn.tellStarts();
   return turn.effects;
 }
 
@@ -144,7 +145,7 @@ function progress(
     case 'started':
       if (attempt.phase !== 'starting') return;
       turn.note({ kind: 'phase', leaseId, phase: 'running' });
-      return turn.say({ kind: 'started', leaseId });
+      return turn.tellStartLater(attempt);
     case 'exited':
       if (attempt.phase !== 'starting' && attempt.phase !== 'running') return;
       return exited(turn, attempt, command.exit);

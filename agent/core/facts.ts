@@ -26,6 +26,9 @@ export type Fact =
       readonly dueMs: number | null;
       readonly retryMs: number;
     }
+  /** Its start is to be told by then. */
+  | { readonly kind: 'startUntold'; readonly leaseId: number; readonly tellByMs: number }
+  | { readonly kind: 'startsTold' }
   /** A fetch failed. */
   | { readonly kind: 'tried'; readonly leaseId: number }
   | { readonly kind: 'forgotten'; readonly leaseId: number }

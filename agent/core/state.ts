@@ -47,6 +47,9 @@ export class AgentState {
   floor = 0;
   allowance: Allowance = noAllowance;
   nextReportMs = 0;
+  /** Attempts whose start has not been told, and when it must be; Infinity: there are none. */
+  readonly startsUntold = new Set<number>();
+  tellStartsMs = Number.POSITIVE_INFINITY;
   isConnected = false;
   isQuarantined = false;
   idleReportMs: number;
@@ -61,6 +64,7 @@ export class AgentState {
 export function nextDeadlineMs(state: AgentState): number | null {
   if (state.isQuarantined) return null;
   let next = state.isConnected ? state.nextReportMs : Number.POSITIVE_INFINITY;
+  next = Math.min(next, state.tellStartsMs);
   for (const { dueMs, keptUntilMs } of state.attempts.values()) {
     next = Math.min(next, dueMs ?? next, keptUntilMs ?? next);
   }

@@ -121,6 +121,24 @@ export class Turn {
     this.note({ kind: 'reported', nextReportMs: this.nowMs + spanMs });
   }
 
+  tellStartLater({ lease }: Attempt): void {
+    const tellByMs = this.nowMs + limits.startToldWithinMs;
+    this.note({ kind: 'startUntold', leaseId: lease.leaseId, tellByMs });
+  }
+
+  /** Starts go with whatever is said, or when they have waited long enough; that of an attempt that has
+   * exited since is no news. */
+  tellStarts(): void {
+    const { startsUntold, tellStartsMs, attempts } = this.state;
+    if (startsUntold.size === 0) return;
+    const isSaying = this.effects.some(({ kind }) => kind === 'say');
+    if (!isSaying && tellStartsMs > this.nowMs) return;
+    for (const leaseId of startsUntold) {
+      if (attempts.get(leaseId)?.phase === 'running') this.say({ kind: 'started', leaseId });
+    }
+    this.note({ kind: 'startsTold' });
+  }
+
   /** Due again after twice the last span. */
   retry(attempt: Attempt, longestMs: number): void {
     const retryMs = Math.min(longestMs, Math.max(limits.firstRetryMs, 2 * attempt.retryMs));

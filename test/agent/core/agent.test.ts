@@ -3,6 +3,7 @@
 
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { Allowance, Command, Effect, Exit, Lease } from '../../../agent/core/index.ts';
+import { startToldWithinMs } from '../../../agent/core/limits.ts';
 import { AgentState, nextDeadlineMs, noAllowance, take } from '../../../agent/core/index.ts';
 
 const dayMs = 24 * 3_600_000;
@@ -95,6 +96,32 @@ test('a slot that is free at an end takes what is ready, without asking anybody'
   expect(stage(lease(3))).toEqual([]);
   const effects = words(give({ kind: 'exited', leaseId: 1, exit: succeeded }));
   expect(effects).toEqual(['collect 1', 'start 3']);
+});
+
+describe('that a task has started is told', () => {
+  test('with the next thing that is said', () => {
+    stage(lease(1));
+    expect(words(give({ kind: 'started', leaseId: 1 }))).toEqual([]);
+    tell({ grants: [lease(2)] });
+    nowMs += startToldWithinMs - 1;
+    const said = words(give({ kind: 'inputsMeasured', leaseId: 2, missingBytes: 1e9 }));
+    expect(said).toEqual(['say transferWanted 2', 'say started 1']);
+    expect(next().done).not.toContain('say started 1');
+  });
+
+  test('within a second when there is nothing else', () => {
+    stage(lease(1));
+    give({ kind: 'started', leaseId: 1 });
+    expect(next()).toEqual({ afterMs: startToldWithinMs, done: ['say started 1'] });
+  });
+
+  test('no more once it has exited', () => {
+    stage(lease(1));
+    give({ kind: 'started', leaseId: 1 });
+    give({ kind: 'exited', leaseId: 1, exit: succeeded });
+    const collected = { leaseId: 1, exit: succeeded, result: null, sizeBytes: 0 } as const;
+    expect(words(give({ kind: 'collected', ...collected }))).toEqual(['say ended 1 succeeded']);
+  });
 });
 
 describe('memory', () => {
