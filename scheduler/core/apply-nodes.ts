@@ -99,6 +99,7 @@ function setSite(state: State, fact: Extract<NodeFact, { kind: 'siteSet' }>): vo
     pendingDownBytes: 0,
     pendingUpBytes: 0,
     incoming: 0,
+    outgoing: 0,
     serving: noRates,
     lanes: {
       down: { queue: new Map(), active: new Map() },

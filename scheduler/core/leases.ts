@@ -3,7 +3,7 @@
 
 import { leasesPerSlot } from './limits.ts';
 import type { Instant, LeaseId } from './model/ids.ts';
-import { downBytesOf, upBytesOf, workOf } from './placement/estimate.ts';
+import { downBytesOf, underWay, upBytesOf, workOf } from './placement/estimate.ts';
 import { noRates } from './model/service.ts';
 import { countLease } from './queue/researchers.ts';
 import { addRates, asOf, claimOf, ratesOf } from './services.ts';
@@ -99,9 +99,10 @@ export function enterForce(state: State, job: JobRecord, lease: LeaseRecord): vo
   lease.isVoid = false;
   const own = asOf(job, lease.taskIndex);
   lease.workGhzSeconds = workOf(job);
-  lease.downBytes = downBytesOf(own, lease.taskIndex, node);
+  const downBytes = downBytesOf(own, lease.taskIndex, node);
+  lease.downBytes = underWay(downBytes);
   lease.upBytes = upBytesOf(job);
-  const bits = 8 * (lease.downBytes + lease.upBytes);
+  const bits = 8 * (downBytes + lease.upBytes);
   const isService = job.template.service !== null;
   lease.rates = ratesOf(own.template, node);
   lease.claim = isService ? claimOf(lease.rates) : { workGhzSeconds: lease.workGhzSeconds, bits };
@@ -113,6 +114,7 @@ export function enterForce(state: State, job: JobRecord, lease: LeaseRecord): vo
   site.pendingDownBytes += lease.downBytes;
   if (lease.downBytes > 0) site.incoming += 1;
   site.pendingUpBytes += lease.upBytes;
+  if (lease.upBytes > 0) site.outgoing += 1;
   node.leases.add(lease.leaseId);
   node.jobsSeen.add(job.number);
 }
@@ -131,6 +133,7 @@ export function leaveForce(state: State, lease: LeaseRecord): void {
   if (lease.downBytes + lease.upBytes > 0) lookAtSite(state, site);
   bytesArrived(site, lease);
   site.pendingUpBytes = remaining(site.pendingUpBytes, lease.upBytes);
+  if (lease.upBytes > 0) site.outgoing -= 1;
   lease.workGhzSeconds = 0;
   lease.upBytes = 0;
   node.leases.delete(lease.leaseId);

@@ -25,6 +25,8 @@ export const resendsOfLease = 40;
 export const leasesPerSlot = 2;
 /** Transfers at a time for each site and direction: more only starves CPUs (measured). */
 export const transfersAtATime = 2;
+/** Bytes that move without being asked for, and that nobody is told of: the same as agents have. */
+export const freeTransferBytes = 16 * 1024;
 /** A granted transfer that takes longer than so many times its fair time has lost its place. */
 export const transferPatience = 4;
 /** Added to it: connection, hashing and unpacking on a Pi 1. */

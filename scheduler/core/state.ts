@@ -81,8 +81,9 @@ export interface SiteRecord {
   pendingWorkGhzSeconds: number;
   pendingDownBytes: number;
   pendingUpBytes: number;
-  /** Leases in force whose bytes are still on the way to the site. */
+  /** Leases in force whose bytes are still on the way to the site, and that will have some to send. */
   incoming: number;
+  outgoing: number;
   /** What the services with leases in force use all the time. */
   serving: Rates;
   readonly lanes: Readonly<Record<Direction, Lane>>;

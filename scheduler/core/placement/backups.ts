@@ -20,7 +20,7 @@ import { leaseId } from '../model/ids.ts';
 import { refuseQuota } from '../queue/refuse.ts';
 import type { JobRecord, LeaseRecord, NodeRecord, State } from '../state.ts';
 import { mustHave } from '../state.ts';
-import { isOverWindow, linkSecondsOf } from './balance.ts';
+import { fullWayOf, linkSecondsOf } from './balance.ts';
 import { costOf, knownWorkOf, loadOf } from './estimate.ts';
 import { refuseNode } from './filter.ts';
 import { reasonCodes } from './reasons.ts';
@@ -171,8 +171,9 @@ class Round {
     if (node.number === lease.nodeNumber || refuseNode(job, node, this.#now) !== null) return null;
     const load = loadOf(siteOf(this.#state, node));
     const cost = costOf(job, lease.taskIndex, node);
-    if (isOverWindow(load, cost)) return null;
     const runSeconds = (knownWorkOf(job) ?? 0) / node.inventory.speedGhz;
+    const resultWaits = (): number => linkSecondsOf(load).up - runSeconds;
+    if (fullWayOf({ load, cost }, { atOnce: 1, resultWaits }) !== null) return null;
     return linkSecondsOf(load, cost).down + runSeconds + cost.upBits / load.upBps;
   }
 

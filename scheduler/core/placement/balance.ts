@@ -8,8 +8,9 @@ export interface SiteLoad {
   readonly workGhzSeconds: number;
   readonly downBits: number;
   readonly upBits: number;
-  /** Leases whose bytes are still on the way to the site. */
+  /** Leases whose bytes are still on the way to the site, and that will have some to send. */
   readonly incoming: number;
+  readonly outgoing: number;
   readonly cpuGhz: number;
   /** Of the shared part of the uplink. */
   readonly downBps: number;
@@ -51,15 +52,24 @@ export function balanceWith(load: SiteLoad, cost: TaskCost): Balance {
 }
 
 /**
- * Whether a thin line that has enough to do would get more of what it is bad at: a window's worth of
- * bytes in hand, and a task that adds more link than CPU time. An idle line may always take one, or a
- * task that fits nowhere better would wait for ever.
+ * The way on which a line that has enough to do would get more of what it is bad at, a task that adds
+ * more link than CPU time; null: neither. Down, over a window's worth would be in hand; up, the task's
+ * result would wait for longer than that and its own sending. With fewer than `atOnce` under way a line
+ * is never full, or a task that fits nowhere better would wait for ever.
  */
-export function isOverWindow(load: SiteLoad, cost: TaskCost): boolean {
-  if (longerOf(linkSecondsOf(load)) === 0) return false;
-  if (longerOf(linkSecondsOf(load, cost)) <= linkWindowSeconds) return false;
-  const addsLink = Math.max(cost.downBits / load.downBps, cost.upBits / load.upBps);
-  return addsLink > cost.workGhzSeconds / load.cpuGhz;
+export function fullWayOf(
+  { load, cost }: { readonly load: SiteLoad; readonly cost: TaskCost },
+  { atOnce, resultWaits }: { readonly atOnce: number; readonly resultWaits: () => number },
+): 'down' | 'up' | null {
+  const cpuSeconds = cost.workGhzSeconds / load.cpuGhz;
+  const isHard = (bits: number, bps: number): boolean => bits / bps > cpuSeconds;
+  if (load.incoming >= atOnce && isHard(cost.downBits, load.downBps)) {
+    if (linkSecondsOf(load, cost).down > linkWindowSeconds) return 'down';
+  }
+  if (load.outgoing < atOnce || !isHard(cost.upBits, load.upBps)) return null;
+  // It waits for no longer than for all that is in hand; to look closer takes longer.
+  const mostSeconds = linkWindowSeconds + cost.upBits / load.upBps;
+  return linkSecondsOf(load).up <= mostSeconds || resultWaits() <= mostSeconds ? null : 'up';
 }
 
 function longerOf({ down, up }: ReturnType<typeof linkSecondsOf>): number {

@@ -1,6 +1,6 @@
 // What a task will cost, as far as anybody knows.
 
-import { partKept, pilotTasks, unknownWorkGhzSeconds } from '../limits.ts';
+import { freeTransferBytes, partKept, pilotTasks, unknownWorkGhzSeconds } from '../limits.ts';
 import { noRates } from '../model/service.ts';
 import type { Rates } from '../model/service.ts';
 import type { JobRecord, NodeRecord, SiteRecord } from '../state.ts';
@@ -35,6 +35,12 @@ export function downBytesOf(job: JobRecord, taskIndex: number, node: NodeRecord)
   return node.jobsSeen.has(job.number) ? own : own + sharedBytes(job);
 }
 
+/** What counts as on its way until the node says otherwise: of a few bytes it tells neither that it wants
+ * them nor that it has them, and they would count until the task starts. */
+export function underWay(bytes: number): number {
+  return bytes <= freeTransferBytes ? 0 : bytes;
+}
+
 /** Bundle (the largest, when there are several) and shared inputs. */
 function sharedBytes(job: JobRecord): number {
   const bundle = Math.max(0, ...job.template.bundles.map((each) => each.sizeBytes));
@@ -56,17 +62,21 @@ export function costOf(job: JobRecord, taskIndex: number, node: NodeRecord): Tas
   };
 }
 
-/** What is not counted in a site yet: GHz·s, bytes, and leases that have bytes to fetch. */
+/** What is not counted in a site yet: GHz·s, bytes, and leases that have bytes to fetch or send. */
 export interface More {
   readonly work: number;
   readonly down: number;
   readonly up: number;
   readonly incoming: number;
+  readonly outgoing: number;
   /** Of services. */
   readonly rates: Rates;
 }
 
-export const nothingMore: More = { work: 0, down: 0, up: 0, incoming: 0, rates: noRates };
+export const nothingMore: More = {
+  ...{ work: 0, down: 0, up: 0, incoming: 0, outgoing: 0 },
+  rates: noRates,
+};
 
 /** What services leave of the site's CPUs and of the shared part of its uplink. */
 export function ratesLeft(site: SiteRecord, more = noRates): Rates {
@@ -90,6 +100,7 @@ export function loadOf(site: SiteRecord, more = nothingMore): SiteLoad {
     downBits: 8 * (site.pendingDownBytes + more.down),
     upBits: 8 * (site.pendingUpBytes + more.up),
     incoming: site.incoming + more.incoming,
+    outgoing: site.outgoing + more.outgoing,
     ...ratesLeft(site, more.rates),
   };
 }

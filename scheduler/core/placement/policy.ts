@@ -43,6 +43,8 @@ export interface RoundView {
   pilots(job: JobRecord): Iterable<NodeRecord>;
   /** Seconds until a slot of the node is free for one more lease, as far as is known. */
   freeIn(node: NodeRecord): number;
+  /** Seconds that the task's result would wait for the uplink, behind those that come before it. */
+  resultWaits(option: Option): number;
   /** From 0 up to 1, evenly, and the same whenever the same is decided again. */
   draw(): number;
 }

@@ -15,13 +15,15 @@ import type { JobRecord, NodeRecord, SiteRecord, State } from '../state.ts';
 import { mustHave } from '../state.ts';
 import { balanceWith } from './balance.ts';
 import { draw } from './draw.ts';
-import { downBytesOf, loadOf, nothingMore, upBytesOf, workOf } from './estimate.ts';
+import { downBytesOf, loadOf, nothingMore, underWay, upBytesOf, workOf } from './estimate.ts';
 import type { More } from './estimate.ts';
 import { refuseNode, refuseRates } from './filter.ts';
 import type { Refusal } from './filter.ts';
 import { refuseHours } from './hours-left.ts';
 import { cellOf } from './plan/plan.ts';
-import { freeIn } from './plan/slots-ahead.ts';
+import { freeIn, resultsOf, waitBehind } from './plan/slots-ahead.ts';
+import type { MoreWork, Result } from './plan/slots-ahead.ts';
+import { readyIn } from './plan/tail.ts';
 import { isPiloted } from './pilots.ts';
 import type { NodeUse, Option, Pick, Policy, RoundView } from './policy.ts';
 
@@ -35,8 +37,7 @@ interface NodeGifts {
   /** Of them, those of services. */
   serving: number;
   work: number;
-  /** GHz·s of each. */
-  readonly works: number[];
+  readonly works: MoreWork[];
   memoryBytes: number;
 }
 
@@ -51,6 +52,7 @@ export class Round implements RoundView {
   readonly #effects: Effect[] = [];
   readonly #nodes = new Map<number, NodeGifts>();
   readonly #freeIn = new Map<number, number>();
+  readonly #results = new Map<number, readonly Result[]>();
   readonly #sites = new Map<number, More>();
   /** Nodes of the tasks given, of jobs that nobody knows. */
   readonly #pilots = new Map<number, NodeRecord[]>();
@@ -117,10 +119,30 @@ export class Round implements RoundView {
   freeIn(node: NodeRecord): number {
     const known = this.#freeIn.get(node.number);
     if (known !== undefined) return known;
-    const more = this.#nodes.get(node.number)?.works ?? [];
+    const more = this.#moreOf(node);
     const seconds = freeIn(this.state, node, { now: this.now, more })[0] ?? 0;
     this.#freeIn.set(node.number, seconds);
     return seconds;
+  }
+
+  resultWaits({ node, site, load, cost }: Option): number {
+    const { upBps } = load;
+    const readySeconds = readyIn(this.freeIn(node), load, { node, cost });
+    return waitBehind(this.#resultsOf(site), { upBps, readySeconds });
+  }
+
+  #resultsOf(site: SiteRecord): readonly Result[] {
+    const known = this.#results.get(site.number);
+    if (known !== undefined) return known;
+    const nodes = site.nodeNumbers.map((each) => mustHave(this.state.nodes[each], 'node', each));
+    const moreOf = (node: NodeRecord): readonly MoreWork[] => this.#moreOf(node);
+    const results = resultsOf(this.state, nodes, { now: this.now, moreOf });
+    this.#results.set(site.number, results);
+    return results;
+  }
+
+  #moreOf(node: NodeRecord): readonly MoreWork[] {
+    return this.#nodes.get(node.number)?.works ?? [];
   }
 
   draw(): number {
@@ -191,13 +213,15 @@ export class Round implements RoundView {
     const { nodeId } = node;
     this.#effects.push({ kind: 'grant', nodeId, leaseId: id, jobId: job.jobId, taskIndex });
     const { workGhzSeconds, downBits, upBits } = cost;
+    const downBytes = underWay(downBits / 8);
     const more = this.#sites.get(site.number) ?? nothingMore;
     const rates = ratesOf(job.template, node);
     this.#sites.set(site.number, {
       work: more.work + workGhzSeconds,
-      down: more.down + downBits / 8,
+      down: more.down + downBytes,
       up: more.up + upBits / 8,
-      incoming: more.incoming + (downBits > 0 ? 1 : 0),
+      incoming: more.incoming + (downBytes > 0 ? 1 : 0),
+      outgoing: more.outgoing + (upBits > 0 ? 1 : 0),
       rates: addRates(more.rates, rates, 1),
     });
     this.#countPlanned(option);
@@ -209,11 +233,12 @@ export class Round implements RoundView {
     gifts.jobs.add(job.number);
     gifts.leases += 1;
     if (isService) gifts.serving += 1;
-    gifts.works.push(workGhzSeconds);
+    gifts.works.push({ work: workGhzSeconds, upBits });
     gifts.work += workGhzSeconds;
     gifts.memoryBytes += job.template.memoryBytes;
     this.#nodes.set(node.number, gifts);
     this.#freeIn.delete(node.number);
+    this.#results.delete(site.number);
     if (taskIndex === this.nextTask(job)) this.#cursors.set(job.number, taskIndex + 1);
     else this.#ahead.add(`${job.number} ${taskIndex}`);
     this.#taken.set(job.number, (this.#taken.get(job.number) ?? 0) + 1);

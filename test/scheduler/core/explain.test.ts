@@ -107,7 +107,7 @@ const hindrances: readonly (readonly [string, (core: CoreHarness) => void, strin
     (core) => {
       core.submit('job', { taskCount: 3, profile: { workGhzSeconds: 1, outputBytes: 1e9 } });
     },
-    '2 of 3 tasks wait. At the only node: the uplink up is busy, and with this task would have over 10 s of bytes in hand. What helps: wait, or declare the rate that it really has (punnet site set).',
+    "1 of 3 tasks waits. At the only node: the uplink up is busy, and the task's result would have to wait for it. What helps: wait, or declare the rate that it really has (punnet site set).",
   ],
   [
     'node_quarantined',

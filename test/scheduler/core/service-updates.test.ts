@@ -259,11 +259,11 @@ test('jobs that end, and services that were stopped, stay as they were', () => {
 test('a changed program is fetched again', () => {
   pass(20);
   expect(core.state.nodes.every((node) => node.jobsSeen.size === 1)).toBe(true);
-  const bundles = first.bundles.map((each) => ({ ...each, sizeBytes: 5_000 }));
+  const bundles = first.bundles.map((each) => ({ ...each, sizeBytes: 50_000 }));
   update({ ...first, bundles });
   core.wait(1_000);
   const bytes = [...core.state.leases.values()].map((lease) => lease.downBytes);
-  expect(Math.max(...bytes)).toBe(5_000);
+  expect(Math.max(...bytes)).toBe(50_000);
 });
 
 test('what a replica used of its site follows its change', () => {

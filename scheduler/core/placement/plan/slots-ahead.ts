@@ -1,4 +1,4 @@
-// When slots will be free, as far as what they have is known.
+// When slots will be free and results will be there, as far as what they have is known.
 
 import { isOfService, nodeOf, slotsOf } from '../../leases.ts';
 import type { Instant } from '../../model/ids.ts';
@@ -8,33 +8,83 @@ import { mustHave } from '../../state.ts';
 /** A task that runs longer than it should is thought to need this part of its time more. */
 const overrun = 0.1;
 
-/** Seconds until each slot of the node is free, sorted; `more` tasks of so many GHz·s are added. */
+/** A task that is given to a node: GHz·s, and bits of its result. */
+export interface MoreWork {
+  readonly work: number;
+  readonly upBits: number;
+}
+
+/** What will have to be sent, and in how many seconds it is there. */
+export interface Result {
+  readonly readySeconds: number;
+  readonly upBits: number;
+}
+
+/**
+ * Seconds until each slot of the node is free, sorted, with `more` tasks. Results of its tasks are
+ * added to `results`, for those who ask.
+ */
 export function freeIn(
   state: State,
   node: NodeRecord,
-  { now, more }: { readonly now: Instant; readonly more: readonly number[] },
+  { now, more, results }: Ahead & { readonly results?: Result[] },
 ): number[] {
   const { speedGhz } = node.inventory;
   const ends: number[] = [];
-  const staged: number[] = [];
+  const staged: MoreWork[] = [];
   for (const id of node.leases) {
     const lease = mustHave(state.leases.get(id), 'lease', id);
+    const upBits = 8 * lease.upBytes;
+    if (lease.phase === 'sending') results?.push({ readySeconds: 0, upBits });
     // A replica of a service holds its slot for good.
     if (lease.phase === 'sending' || isOfService(state, lease)) continue;
-    const seconds = lease.workGhzSeconds / speedGhz;
-    if (lease.phase === 'running') ends.push(leftOf(lease, seconds, now));
-    else staged.push(seconds);
+    if (lease.phase === 'running') {
+      const readySeconds = leftOf(lease, lease.workGhzSeconds / speedGhz, now);
+      ends.push(readySeconds);
+      results?.push({ readySeconds, upBits });
+    } else staged.push({ work: lease.workGhzSeconds, upBits });
   }
   const slots = Array.from(
     { length: Math.max(0, slotsOf(node) - node.serving) },
     (_, slot) => ends[slot] ?? 0,
   );
-  for (const work of more) staged.push(work / speedGhz);
-  for (const seconds of staged) {
+  staged.push(...more);
+  for (const { work, upBits } of staged) {
     slots.sort((a, b) => a - b);
-    slots[0] = (slots[0] ?? 0) + seconds;
+    const readySeconds = (slots[0] ?? 0) + work / speedGhz;
+    slots[0] = readySeconds;
+    results?.push({ readySeconds, upBits });
   }
   return slots.sort((a, b) => a - b);
+}
+
+interface Ahead {
+  readonly now: Instant;
+  readonly more: readonly MoreWork[];
+}
+
+/** Results of the tasks of all the nodes, in the order in which they come. */
+export function resultsOf(
+  state: State,
+  nodes: Iterable<NodeRecord>,
+  { now, moreOf }: { readonly now: Instant; readonly moreOf: (node: NodeRecord) => Ahead['more'] },
+): readonly Result[] {
+  const results: Result[] = [];
+  for (const node of nodes) freeIn(state, node, { now, more: moreOf(node), results });
+  return results.sort((one, other) => one.readySeconds - other.readySeconds);
+}
+
+/** Seconds that a result will wait for the line, behind those that are there before it. */
+export function waitBehind(
+  results: readonly Result[],
+  { upBps, readySeconds }: { readonly upBps: number; readonly readySeconds: number },
+): number {
+  let busyUntil = 0;
+  for (const result of results) {
+    if (result.readySeconds > readySeconds) break;
+    busyUntil = Math.max(busyUntil, result.readySeconds) + result.upBits / upBps;
+  }
+  return Math.max(0, busyUntil - readySeconds);
 }
 
 function leftOf(lease: LeaseRecord, seconds: number, now: Instant): number {

@@ -80,8 +80,19 @@ export function isAvailable(node: NodeRecord): boolean {
 }
 
 /** Seconds until a task ends on a slot that is free in so many: its bytes come behind those of its
- * site. */
+ * site, both ways. */
 export function endsIn(
+  freeIn: number,
+  load: SiteLoad,
+  { node, cost }: { readonly node: NodeRecord; readonly cost: TaskCost },
+): number {
+  const ran = readyIn(freeIn, load, { node, cost });
+  if (cost.upBits === 0) return ran;
+  return Math.max(ran, linkSecondsOf(load).up) + cost.upBits / load.upBps;
+}
+
+/** Seconds until its result is there to be sent. */
+export function readyIn(
   freeIn: number,
   load: SiteLoad,
   { node, cost }: { readonly node: NodeRecord; readonly cost: TaskCost },

@@ -4,9 +4,9 @@
 
 import { linkWindowSeconds } from '../../limits.ts';
 import { idleSlotsFirst } from '../../transfers/order.ts';
-import { balanceWith, isOverWindow, linkSecondsOf } from '../balance.ts';
+import { balanceWith, fullWayOf } from '../balance.ts';
 import type { Refusal } from '../filter.ts';
-import type { Option, Pick, Policy } from '../policy.ts';
+import type { Option, Pick, Policy, RoundView } from '../policy.ts';
 import { reasonCodes } from '../reasons.ts';
 
 export const balance: Policy = {
@@ -32,19 +32,22 @@ function mostAlike(options: Iterable<Option>): Pick | null {
 }
 
 /** While the uplink's backlog is over a window, no task that adds more link than CPU time. */
-export function overWindow({ load, cost }: Option): Refusal | null {
-  if (!isOverWindow(load, cost)) return null;
-  const { down, up } = linkSecondsOf(load, cost);
-  return down >= up ? uplinkDown : uplinkUp;
+export function overWindow(option: Option, round: RoundView): Refusal | null {
+  const way = fullWayOf(option, { atOnce: 1, resultWaits: () => round.resultWaits(option) });
+  if (way === null) return null;
+  return way === 'down' ? uplinkDown : uplinkUp;
 }
 
-const uplinkDown = uplinkRefusal('down');
-const uplinkUp = uplinkRefusal('up');
+const remedy = 'wait, or declare the rate that it really has (punnet site set)';
 
-function uplinkRefusal(way: 'down' | 'up'): Refusal {
-  return {
-    code: `uplink_${way}`,
-    reason: `the uplink ${way} is busy, and with this task would have over ${linkWindowSeconds} s of bytes in hand`,
-    remedy: 'wait, or declare the rate that it really has (punnet site set)',
-  };
-}
+const uplinkDown: Refusal = {
+  code: 'uplink_down',
+  reason: `the uplink down is busy, and with this task would have over ${linkWindowSeconds} s of bytes in hand`,
+  remedy,
+};
+
+const uplinkUp: Refusal = {
+  code: 'uplink_up',
+  reason: "the uplink up is busy, and the task's result would have to wait for it",
+  remedy,
+};

@@ -3,10 +3,9 @@
 // furthest behind its share. It stays idle rather than take a task that would end after everything
 // else, since a better slot will take it, and while the line is busy it takes none that is hard on it.
 
-import { linkWindowSeconds, planClasses, planEveryMs, planHoldMs } from '../../limits.ts';
-import { transfersAtATime } from '../../limits.ts';
+import { planClasses, planEveryMs, planHoldMs, transfersAtATime } from '../../limits.ts';
 import { idleSlotsFirst } from '../../transfers/order.ts';
-import { linkSecondsOf } from '../balance.ts';
+import { fullWayOf } from '../balance.ts';
 import type { Refusal } from '../filter.ts';
 import { endsIn } from '../plan/tail.ts';
 import { isPiloted, refusePilot } from '../pilots.ts';
@@ -49,22 +48,18 @@ function holdByPlan(option: Option, round: RoundView): Refusal | null {
   if (isPiloted(option.job)) return refusePilot(option, round);
   const due = round.planned(option);
   if (due === Number.POSITIVE_INFINITY) return elsewhere;
-  if (due === null) return isSolvedSoon(option, round) ? solving : overWindow(option);
-  return pastTheEnd(option, round) ?? busyLine(option);
+  if (due === null) return isSolvedSoon(option, round) ? solving : overWindow(option, round);
+  return pastTheEnd(option, round) ?? busyLine(option, round);
 }
 
-/** Of what is hard on the line, a window's worth, and always one more than move at a time. */
-function busyLine({ load, cost }: Option): Refusal | null {
-  if (load.incoming <= transfersAtATime) return null;
-  const { down, up } = linkSecondsOf(load);
-  if (Math.max(down, up) <= linkWindowSeconds) return null;
-  const addsLink = Math.max(cost.downBits / load.downBps, cost.upBits / load.upBps);
-  return addsLink > cost.workGhzSeconds / load.cpuGhz ? busy : null;
+function busyLine(option: Option, round: RoundView): Refusal | null {
+  const resultWaits = (): number => round.resultWaits(option);
+  return fullWayOf(option, { atOnce: 1 + transfersAtATime, resultWaits }) === null ? null : busy;
 }
 
 const busy: Refusal = {
   code: 'uplink',
-  reason: `the uplink has over ${linkWindowSeconds} s of bytes in hand, and a task would add more to it than to the CPUs`,
+  reason: 'the uplink has enough in hand, and a task would add more to it than to the CPUs',
   remedy: 'wait, or declare the rate that it really has (punnet site set)',
 };
 
