@@ -3,7 +3,7 @@
 import { RateSource, Refusal } from '../../proto/gen/punnet/v1/common.ts';
 import type { Job, Task } from '../../proto/gen/punnet/v1/job.ts';
 import { JobState, TaskState } from '../../proto/gen/punnet/v1/job.ts';
-import type { Node, Site } from '../../proto/gen/punnet/v1/node_service.ts';
+import type { Node, Plan, Site } from '../../proto/gen/punnet/v1/node_service.ts';
 import { NodeHealth } from '../../proto/gen/punnet/v1/node_service.ts';
 import type { Token } from '../../proto/gen/punnet/v1/token_service.ts';
 import { TokenRole } from '../../proto/gen/punnet/v1/token_service.ts';
@@ -177,5 +177,19 @@ export function toToken(token: core.Token): Token {
     expiresUnixMs: token.expiresAt,
     usesLeft: token.usesLeft ?? undefined,
     isRevoked: token.isRevoked,
+  };
+}
+
+export function toPlan({ askedAt, endsAt, sites, jobs }: core.PlanSummary): Plan {
+  return {
+    askedUnixMs: askedAt,
+    endsUnixMs: endsAt,
+    sites: sites.map((group) => ({ ...group, siteIds: [...group.siteIds] })),
+    jobs: jobs.map((kind) => ({
+      ...kind,
+      jobIds: [...kind.jobIds],
+      names: [...kind.names],
+      shares: [...kind.shares],
+    })),
   };
 }

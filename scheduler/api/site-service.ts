@@ -12,7 +12,7 @@ import { unary } from './calls.ts';
 import type { ApiDeps } from './deps.ts';
 import type { Violation } from './errors.ts';
 import { fromRefusal, invalid, notFound } from './errors.ts';
-import { toSite } from './messages.ts';
+import { toPlan, toSite } from './messages.ts';
 import { page } from './pages.ts';
 import { parseQuantity, rate, wrongQuantity } from './quantities.ts';
 
@@ -40,6 +40,11 @@ export function siteService(deps: ApiDeps): SiteServiceServer {
       const answer = await deps.submit(readSetSite(request));
       if (answer.kind === 'refused') throw fromRefusal(answer);
       return { site: show(request.siteId) };
+    }),
+    getPlan: unary(deps, () => {
+      const found = deps.view().plan();
+      if ('plan' in found) return { plan: toPlan(found.plan), none: undefined };
+      return { plan: undefined, none: { ...found.none, count: 0, sites: 0 } };
     }),
   };
 }

@@ -5,6 +5,7 @@ import { NodeHealth, type Node, type Site } from '../../proto/gen/punnet/v1/node
 import { TokenRole, type Token } from '../../proto/gen/punnet/v1/token_service.ts';
 import type { CliIo } from './io.ts';
 import { stateText } from './print-jobs.ts';
+import { figureText } from './print-plan.ts';
 import {
   bytesText,
   countText,
@@ -100,8 +101,10 @@ export function sitesText(io: CliIo, sites: readonly Site[]): string {
     rateText(site.uplink?.upBps ?? 0),
     enumText(RateSource, site.uplink?.source ?? 0),
     percent(site.share),
+    site.downRatio === 0 ? '' : `${figureText(site.downRatio)} Gbit/s per GHz`,
   ]);
-  return table(io, ['site', 'nodes', 'slots', 'cpu', 'down', 'up', 'source', 'share'], rows);
+  const head = ['site', 'nodes', 'slots', 'cpu', 'down', 'up', 'source', 'share', 'ratio, down'];
+  return table(io, head, rows);
 }
 
 /** One site in full. */

@@ -57,6 +57,8 @@ export const planHoldMs = 1_000;
 /** The program has a column for each group and class: 64 of both take HiGHS about 0.1 s. */
 export const planGroups = 64;
 export const planClasses = 64;
+/** Sites of a group, and jobs of a class, that are named where the plan is shown. */
+export const shownOfPlan = 16;
 /** What a researcher used counts half as much after this. */
 export const shareHalfLifeMs = 24 * 3_600_000;
 /** Waiting jobs of one researcher that a free slot chooses among, those whose turn is first. */

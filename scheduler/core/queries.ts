@@ -16,6 +16,9 @@ import { groupFailures } from './failures.ts';
 import type { Happening } from './happenings.ts';
 import { happeningsIn } from './happenings.ts';
 import { explainJob, explainTask } from './placement/explain.ts';
+import type { Refusal } from './placement/filter.ts';
+import type { PlanSummary } from './placement/plan/show-plan.ts';
+import { showPlan, whyNoPlan } from './placement/plan/show-plan.ts';
 import type { Policy } from './placement/policy.ts';
 import { reasonText } from './placement/reasons.ts';
 import { Round } from './placement/round.ts';
@@ -181,6 +184,13 @@ export class StateView implements View {
     if (taskIndex === null) return explainJob(round, job);
     const task = this.task(jobId, taskIndex);
     return task === undefined ? undefined : explainTask(round, job, task);
+  }
+
+  plan(): { readonly plan: PlanSummary } | { readonly none: Refusal } {
+    const { plan } = this.#state;
+    return plan === null
+      ? { none: whyNoPlan(this.#policy) }
+      : { plan: showPlan(this.#state, plan) };
   }
 
   census(): Census {

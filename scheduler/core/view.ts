@@ -12,6 +12,8 @@ import type { CommandRefusal, UpdateJob, WantedJob } from './commands.ts';
 import type { Replica } from './model/service.ts';
 import type { ResearcherSettings } from './model/researcher.ts';
 import type { Token } from './model/token.ts';
+import type { Refusal } from './placement/filter.ts';
+import type { PlanSummary } from './placement/plan/show-plan.ts';
 
 /** The durable state of a task, and what its lease is doing. */
 export type TaskPhase =
@@ -244,6 +246,8 @@ export interface View {
   tokenByHash(hash: string): Token | undefined;
   /** What holds the waiting tasks of a job, or this task, and what would free them. */
   explain(jobId: JobId, taskIndex: number | null): Explanation | undefined;
+  /** The newest plan, which may be over; or why there is none. */
+  plan(): { readonly plan: PlanSummary } | { readonly none: Refusal };
   /** What metrics tell. */
   census(): Census;
   placementsBySite(facts: readonly Fact[]): ReadonlyMap<SiteId, number>;

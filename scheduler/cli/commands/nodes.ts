@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
 import {
   DrainNodeResponse,
+  GetPlanResponse,
   ListNodesResponse,
   ListSitesResponse,
   Node,
@@ -14,6 +15,7 @@ import { allPages } from '../connection.ts';
 import { badInput } from '../errors.ts';
 import { safeText } from '../print.ts';
 import { nodesText, nodeText, sitesText, siteText } from '../print-nodes.ts';
+import { planText } from '../print-plan.ts';
 import type { Session } from '../session.ts';
 
 /** How often `drain --wait` looks. */
@@ -26,6 +28,7 @@ const siteKind = { name: 'Site', codec: Site };
 export function addNodeCommands(program: Command, session: Session): void {
   addNodes(program, session);
   addSites(program, session);
+  addPlan(program, session);
 }
 
 function addNodes(program: Command, session: Session): void {
@@ -201,6 +204,24 @@ function addSites(program: Command, session: Session): void {
         const request = { siteId, down: options.down ?? '', up: options.up ?? '', share };
         const shown = (await connection.call(method, request)).site ?? Site.fromPartial({ siteId });
         await session.show(siteKind, shown, () => siteText(io, shown));
+      });
+    });
+}
+
+function addPlan(program: Command, session: Session): void {
+  const { io } = session;
+  program
+    .command('plan')
+    .description('which part of which job the plan gives to which sites, by intensity and ratio')
+    .addHelpText('after', '\nExample:\n  punnet plan')
+    .action(async () => {
+      await session.connected(async (connection) => {
+        const found = await connection.call(connection.sites.getPlan.bind(connection.sites), {});
+        const kind = { name: 'GetPlanResponse', codec: GetPlanResponse };
+        const none = `no plan: ${found.none?.reason}; ${found.none?.remedy}\n`;
+        await session.show(kind, found, () =>
+          found.plan === undefined ? none : planText(io, found.plan),
+        );
       });
     });
 }

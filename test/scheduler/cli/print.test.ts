@@ -10,6 +10,7 @@ import {
   stateText,
   tasksText,
 } from '../../../scheduler/cli/print-jobs.ts';
+import { planText } from '../../../scheduler/cli/print-plan.ts';
 import {
   bytesText,
   countText,
@@ -152,4 +153,38 @@ test('a live line is drawn over on a terminal, and told now and then in a pipe',
     line.end('done\n');
     expect(terminal.printed).toBe(wanted);
   }
+});
+
+test('a plan is a line for each part of a job, the most intense one and the best site first', () => {
+  const io = new Terminal(false);
+  io.nowMs = 65_000;
+  const sites = [
+    { count: 1, siteIds: ['thin'], downRatio: 0.0000026, upRatio: 0, binding: 'down' },
+    {
+      count: 9,
+      siteIds: ['a', 'b', 'c', 'd'],
+      downRatio: 0.00523,
+      upRatio: 0.001,
+      binding: 'cpu',
+    },
+  ];
+  const jobs = [
+    {
+      ...{ count: 1, jobIds: ['j1'], names: ['light'], downIntensity: 0, upIntensity: 0 },
+      ...{ tasks: 40, shares: [30, 10] },
+    },
+    {
+      ...{ count: 1, jobIds: ['j2'], names: ['heavy\u001b[2J'], downIntensity: 0.0123 },
+      ...{ upIntensity: 0, tasks: 20, shares: [0.01, 19.99] },
+    },
+  ];
+  const plan = { askedUnixMs: 60_000, endsUnixMs: 120_000, sites, jobs };
+  expect(planText(io, plan).split('\n')).toEqual([
+    'JOB       INTENSITY  TASKS     SHARE  AT                    RATIO      BOUND BY',
+    'heavy[2J  0.012      20 of 20  100%   a, b, c and 6 others  0.0052     CPU',
+    'light     0          10 of 40  25%    a, b, c and 6 others  0.0052     CPU',
+    'light     0          30 of 40  75%    thin                  0.0000026  uplink down',
+    'asked for 5 s ago: all that waited then would take 1 min 0 s; intensity and ratio, down, in Gbit/s per GHz',
+    '',
+  ]);
 });

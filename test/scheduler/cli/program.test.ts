@@ -176,6 +176,12 @@ test('a scheduler that the CA did not sign is not spoken to', async () => {
   expect(ran.err).toContain("shows a certificate that this context's CA did not sign");
 });
 
+test('a federation whose policy makes no plan says so', async () => {
+  const ran = await punnet('plan');
+  expect(ran).toMatchObject({ exit: 0 });
+  expect(ran.out).toContain('no plan: the policy balance makes no plan; start the scheduler with');
+});
+
 test('each command has an example in its help', async () => {
   const commands = [
     'submit',
@@ -191,6 +197,7 @@ test('each command has an example in its help', async () => {
   const groups = ['node', 'sites', 'site', 'token', 'context'];
   const inner = ['node show', 'node revoke', 'site show', 'site set', 'token create', 'token list'];
   const more = [
+    'plan',
     'shares',
     'researcher',
     'researcher set',

@@ -15,7 +15,7 @@ import {
   type ServiceError,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
-import { UplinkRate } from "./common.ts";
+import { Refusal, UplinkRate } from "./common.ts";
 import { Inventory, NodeStatus } from "./node.ts";
 
 export const protobufPackage = "punnet.v1";
@@ -165,6 +165,59 @@ export interface SetSiteRequest {
 
 export interface SetSiteResponse {
   site: Site | undefined;
+}
+
+export interface GetPlanRequest {
+}
+
+export interface GetPlanResponse {
+  /** Unset: there is none now. */
+  plan:
+    | Plan
+    | undefined;
+  /** Why there is none, and when there will be one. */
+  none: Refusal | undefined;
+}
+
+/**
+ * The least time in which the sites can do all that waits, and what each of them does of it then. A
+ * start: it is made anew when what waits, or what there is, has changed by 5 %.
+ */
+export interface Plan {
+  askedUnixMs: number;
+  /** When all that waited will have ended, if all goes as planned. */
+  endsUnixMs: number;
+  sites: PlannedSites[];
+  jobs: PlannedJobs[];
+}
+
+/** Sites with about the same ratio are planned as one. */
+export interface PlannedSites {
+  count: number;
+  /** The first few of them. */
+  siteIds: string[];
+  /** Gbit/s per GHz, of the shared part. */
+  downRatio: number;
+  upRatio: number;
+  /** What they will use up first: "cpu", "down" or "up". */
+  binding: string;
+}
+
+/** Jobs with about the same profile are planned as one. */
+export interface PlannedJobs {
+  count: number;
+  /** The first few of them, and their names. */
+  jobIds: string[];
+  names: string[];
+  /** Bits over the uplink for each unit of work, Gbit/s per GHz. */
+  downIntensity: number;
+  upIntensity: number;
+  /**
+   * Tasks that waited when the plan was asked for, and how many of them each of the plan's sites does,
+   * in their order.
+   */
+  tasks: number;
+  shares: number[];
 }
 
 function createBaseNode(): Node {
@@ -1560,6 +1613,451 @@ export const SetSiteResponse: MessageFns<SetSiteResponse> = {
   },
 };
 
+function createBaseGetPlanRequest(): GetPlanRequest {
+  return {};
+}
+
+export const GetPlanRequest: MessageFns<GetPlanRequest> = {
+  encode(_: GetPlanRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetPlanRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetPlanRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<GetPlanRequest>): GetPlanRequest {
+    return GetPlanRequest.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<GetPlanRequest>): GetPlanRequest {
+    const message = createBaseGetPlanRequest();
+    return message;
+  },
+};
+
+function createBaseGetPlanResponse(): GetPlanResponse {
+  return { plan: undefined, none: undefined };
+}
+
+export const GetPlanResponse: MessageFns<GetPlanResponse> = {
+  encode(message: GetPlanResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.plan !== undefined) {
+      Plan.encode(message.plan, writer.uint32(10).fork()).join();
+    }
+    if (message.none !== undefined) {
+      Refusal.encode(message.none, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetPlanResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetPlanResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.plan = Plan.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.none = Refusal.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<GetPlanResponse>): GetPlanResponse {
+    return GetPlanResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GetPlanResponse>): GetPlanResponse {
+    const message = createBaseGetPlanResponse();
+    message.plan = (object.plan !== undefined && object.plan !== null) ? Plan.fromPartial(object.plan) : undefined;
+    message.none = (object.none !== undefined && object.none !== null) ? Refusal.fromPartial(object.none) : undefined;
+    return message;
+  },
+};
+
+function createBasePlan(): Plan {
+  return { askedUnixMs: 0, endsUnixMs: 0, sites: [], jobs: [] };
+}
+
+export const Plan: MessageFns<Plan> = {
+  encode(message: Plan, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.askedUnixMs !== 0) {
+      writer.uint32(8).int64(message.askedUnixMs);
+    }
+    if (message.endsUnixMs !== 0) {
+      writer.uint32(16).int64(message.endsUnixMs);
+    }
+    for (const v of message.sites) {
+      PlannedSites.encode(v!, writer.uint32(26).fork()).join();
+    }
+    for (const v of message.jobs) {
+      PlannedJobs.encode(v!, writer.uint32(34).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Plan {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePlan();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.askedUnixMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.endsUnixMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.sites.push(PlannedSites.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.jobs.push(PlannedJobs.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Plan>): Plan {
+    return Plan.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Plan>): Plan {
+    const message = createBasePlan();
+    message.askedUnixMs = object.askedUnixMs ?? 0;
+    message.endsUnixMs = object.endsUnixMs ?? 0;
+    message.sites = object.sites?.map((e) => PlannedSites.fromPartial(e)) || [];
+    message.jobs = object.jobs?.map((e) => PlannedJobs.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBasePlannedSites(): PlannedSites {
+  return { count: 0, siteIds: [], downRatio: 0, upRatio: 0, binding: "" };
+}
+
+export const PlannedSites: MessageFns<PlannedSites> = {
+  encode(message: PlannedSites, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.count !== 0) {
+      writer.uint32(8).int32(message.count);
+    }
+    for (const v of message.siteIds) {
+      writer.uint32(18).string(v!);
+    }
+    if (message.downRatio !== 0) {
+      writer.uint32(25).double(message.downRatio);
+    }
+    if (message.upRatio !== 0) {
+      writer.uint32(33).double(message.upRatio);
+    }
+    if (message.binding !== "") {
+      writer.uint32(42).string(message.binding);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PlannedSites {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePlannedSites();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.count = reader.int32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.siteIds.push(reader.string());
+            continue;
+          }
+          case 3: {
+            if (tag !== 25) {
+              break;
+            }
+
+            message.downRatio = reader.double();
+            continue;
+          }
+          case 4: {
+            if (tag !== 33) {
+              break;
+            }
+
+            message.upRatio = reader.double();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.binding = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<PlannedSites>): PlannedSites {
+    return PlannedSites.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PlannedSites>): PlannedSites {
+    const message = createBasePlannedSites();
+    message.count = object.count ?? 0;
+    message.siteIds = object.siteIds?.map((e) => e) || [];
+    message.downRatio = object.downRatio ?? 0;
+    message.upRatio = object.upRatio ?? 0;
+    message.binding = object.binding ?? "";
+    return message;
+  },
+};
+
+function createBasePlannedJobs(): PlannedJobs {
+  return { count: 0, jobIds: [], names: [], downIntensity: 0, upIntensity: 0, tasks: 0, shares: [] };
+}
+
+export const PlannedJobs: MessageFns<PlannedJobs> = {
+  encode(message: PlannedJobs, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.count !== 0) {
+      writer.uint32(8).int32(message.count);
+    }
+    for (const v of message.jobIds) {
+      writer.uint32(18).string(v!);
+    }
+    for (const v of message.names) {
+      writer.uint32(26).string(v!);
+    }
+    if (message.downIntensity !== 0) {
+      writer.uint32(33).double(message.downIntensity);
+    }
+    if (message.upIntensity !== 0) {
+      writer.uint32(41).double(message.upIntensity);
+    }
+    if (message.tasks !== 0) {
+      writer.uint32(49).double(message.tasks);
+    }
+    if (message.shares.length !== 0) {
+      writer.uint32(58).fork();
+      for (const v of message.shares) {
+        writer.double(v);
+      }
+      writer.join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PlannedJobs {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePlannedJobs();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.count = reader.int32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.jobIds.push(reader.string());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.names.push(reader.string());
+            continue;
+          }
+          case 4: {
+            if (tag !== 33) {
+              break;
+            }
+
+            message.downIntensity = reader.double();
+            continue;
+          }
+          case 5: {
+            if (tag !== 41) {
+              break;
+            }
+
+            message.upIntensity = reader.double();
+            continue;
+          }
+          case 6: {
+            if (tag !== 49) {
+              break;
+            }
+
+            message.tasks = reader.double();
+            continue;
+          }
+          case 7: {
+            if (tag === 57) {
+              message.shares.push(reader.double());
+
+              continue;
+            }
+
+            if (tag === 58) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.shares.push(reader.double());
+              }
+
+              continue;
+            }
+
+            break;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<PlannedJobs>): PlannedJobs {
+    return PlannedJobs.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PlannedJobs>): PlannedJobs {
+    const message = createBasePlannedJobs();
+    message.count = object.count ?? 0;
+    message.jobIds = object.jobIds?.map((e) => e) || [];
+    message.names = object.names?.map((e) => e) || [];
+    message.downIntensity = object.downIntensity ?? 0;
+    message.upIntensity = object.upIntensity ?? 0;
+    message.tasks = object.tasks ?? 0;
+    message.shares = object.shares?.map((e) => e) || [];
+    return message;
+  },
+};
+
 export type NodeServiceService = typeof NodeServiceService;
 export const NodeServiceService = {
   listNodes: {
@@ -1743,6 +2241,16 @@ export const SiteServiceService = {
     responseSerialize: (value: SetSiteResponse): Buffer => Buffer.from(SetSiteResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): SetSiteResponse => SetSiteResponse.decode(value),
   },
+  /** Which part of which job the plan gives to which sites. */
+  getPlan: {
+    path: "/punnet.v1.SiteService/GetPlan" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetPlanRequest): Buffer => Buffer.from(GetPlanRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetPlanRequest => GetPlanRequest.decode(value),
+    responseSerialize: (value: GetPlanResponse): Buffer => Buffer.from(GetPlanResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetPlanResponse => GetPlanResponse.decode(value),
+  },
 } as const;
 
 export interface SiteServiceServer extends UntypedServiceImplementation {
@@ -1750,6 +2258,8 @@ export interface SiteServiceServer extends UntypedServiceImplementation {
   getSite: handleUnaryCall<GetSiteRequest, GetSiteResponse>;
   /** Operators only. Creates the site or changes its declared rate and share. */
   setSite: handleUnaryCall<SetSiteRequest, SetSiteResponse>;
+  /** Which part of which job the plan gives to which sites. */
+  getPlan: handleUnaryCall<GetPlanRequest, GetPlanResponse>;
 }
 
 export interface SiteServiceClient extends Client {
@@ -1798,6 +2308,22 @@ export interface SiteServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: SetSiteResponse) => void,
+  ): ClientUnaryCall;
+  /** Which part of which job the plan gives to which sites. */
+  getPlan(
+    request: GetPlanRequest,
+    callback: (error: ServiceError | null, response: GetPlanResponse) => void,
+  ): ClientUnaryCall;
+  getPlan(
+    request: GetPlanRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: GetPlanResponse) => void,
+  ): ClientUnaryCall;
+  getPlan(
+    request: GetPlanRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: GetPlanResponse) => void,
   ): ClientUnaryCall;
 }
 
