@@ -3,12 +3,16 @@
 
 import type { ChildProcess } from 'node:child_process';
 import { execFile, spawn } from 'node:child_process';
-import { createWriteStream, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createWriteStream, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { endTasks } from './end-tasks.ts';
 
 const run = promisify(execFile);
+
+/** Each look starts a program. */
+const lookEveryMs = 300;
 
 export interface FederationOptions {
   /** Folder of the built programs. */
@@ -26,7 +30,8 @@ export class Federation {
   readonly #data: string;
   readonly #environment: NodeJS.ProcessEnv;
   readonly #children: ChildProcess[] = [];
-  readonly #nodeFolders: string[] = [];
+  /** The state folder of each, by name. */
+  readonly #nodes = new Map<string, string>();
 
   constructor(options: FederationOptions) {
     this.#options = options;
@@ -35,15 +40,21 @@ export class Federation {
   }
 
   /** Starts the scheduler; `punnet` speaks to it from then on. */
-  async start(): Promise<void> {
-    const { dist, folder } = this.#options;
+  async start(policy: string): Promise<void> {
     mkdirSync(this.#data, { recursive: true });
-    const scheduler = this.#launch('scheduler', [
-      join(dist, 'scheduler/bin/punnet-scheduler.cjs'),
-      ...['--data', this.#data, '--grpc-port', '0', '--https-port', '0', '--metrics-port', '0'],
-    ]);
-    await this.#untilReady(scheduler, join(folder, 'scheduler.log'));
+    await this.#startScheduler(policy);
     await this.punnet('context', 'add', join(this.#data, 'operator.context'));
+  }
+
+  /** Stops everything and starts it with another policy: the same nodes, with nothing fetched yet. */
+  async restart(policy: string): Promise<void> {
+    await this.stop();
+    this.#children.length = 0;
+    for (const state of this.#nodes.values()) {
+      for (const name of ['blobs', 'bundles']) rmSync(join(state, name), { recursive: true });
+    }
+    await this.#startScheduler(policy);
+    for (const name of this.#nodes.keys()) this.#runAgent(name);
   }
 
   /** Runs `punnet` with these words and returns what it printed. Throws with its error. */
@@ -69,15 +80,12 @@ export class Federation {
 
   /** Enrols a node with a token and starts its agent; it has one slot. */
   async addNode(name: string, url: string, token: string): Promise<void> {
-    const { dist, folder, isUnsandboxed } = this.#options;
-    const agent = join(dist, 'punnet-agent.cjs');
-    const state = join(folder, name);
-    const enrol = [agent, 'enrol', url, token, '--state', state, '--name', name];
+    const state = join(this.#options.folder, name);
+    const enrol = [this.#agent, 'enrol', url, token, '--state', state, '--name', name];
     await run(process.execPath, enrol, this.#calls);
     writeFileSync(join(state, 'limits.json'), `${JSON.stringify({ slots: 1 })}\n`);
-    this.#nodeFolders.push(state);
-    const flags = isUnsandboxed ? ['--allow-unsandboxed'] : [];
-    this.#launch(name, [agent, 'run', '--state', state, ...flags]);
+    this.#nodes.set(name, state);
+    this.#runAgent(name);
   }
 
   /** Waits until the scheduler has heard what each node is and offers. */
@@ -88,14 +96,35 @@ export class Federation {
         nodes: readonly { readonly status?: unknown }[];
       };
       const heard = nodes.filter(({ status }) => status !== undefined);
-      if (heard.length === this.#nodeFolders.length) return;
+      if (heard.length === this.#nodes.size) return;
+      await sleep(lookEveryMs, undefined, { signal: this.#options.signal });
     }
   }
 
   async stop(): Promise<void> {
     for (const child of this.#children.toReversed()) await stopChild(child);
     // An agent leaves its tasks running: it would find them when it comes back.
-    await endTasks(this.#nodeFolders);
+    await endTasks([...this.#nodes.values()]);
+  }
+
+  async #startScheduler(policy: string): Promise<void> {
+    const { dist, folder } = this.#options;
+    const ports = ['--grpc-port', '0', '--https-port', '0', '--metrics-port', '0'];
+    const scheduler = this.#launch('scheduler', [
+      join(dist, 'scheduler/bin/punnet-scheduler.cjs'),
+      ...['--data', this.#data, '--policy', policy, ...ports],
+    ]);
+    await this.#untilReady(scheduler, join(folder, 'scheduler.log'));
+  }
+
+  #runAgent(name: string): void {
+    const { folder, isUnsandboxed } = this.#options;
+    const flags = isUnsandboxed ? ['--allow-unsandboxed'] : [];
+    this.#launch(name, [this.#agent, 'run', '--state', join(folder, name), ...flags]);
+  }
+
+  get #agent(): string {
+    return join(this.#options.dist, 'punnet-agent.cjs');
   }
 
   get #cli(): string {

@@ -1,14 +1,18 @@
-// The demo: two sites of very different uplinks, eight agents, two real jobs, everything checked.
+// The demo: two sites of very different uplinks, eight agents, and two real jobs, placed by the plan
+// and once more by a rule that looks at CPU and memory alone; everything is checked.
 // `npm run demo` installs what is missing and then runs this.
 
 import { spawnSync } from 'node:child_process';
 import { chmodSync, copyFileSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Federation } from './federation.ts';
-import type { DemoJob, Scale } from './jobs.ts';
+import type { Scale } from './jobs.ts';
 import { makePictureJob, makeWordsJob } from './jobs.ts';
-import { placementText } from './placements.ts';
+import type { Placements } from './placements.ts';
+import { comparisonText, placementsOf } from './placements.ts';
+import { runRound } from './round.ts';
+import { say } from './say.ts';
 
 const root = join(import.meta.dirname, '..');
 const dist = join(root, 'dist');
@@ -19,9 +23,11 @@ const sites = [
   { site: 'lab', down: '200 Mbit/s', up: '100 Mbit/s' },
 ] as const;
 
+const policies = ['ratio', 'least-allocated'] as const;
+
 /** How much of everything; `--tiny` is for the tests, so that the demo can't rot. */
-const full: Scale = { nodes: 4, strips: 24, shards: 24, shardBytes: 1_500_000 };
-const tiny: Scale = { nodes: 1, strips: 2, shards: 2, shardBytes: 100_000 };
+const full: Scale = { nodes: 4, strips: 16, shards: 16, shardBytes: 1_000_000 };
+const tiny: Scale = { nodes: 1, strips: 1, shards: 2, shardBytes: 100_000 };
 
 async function main(scale: Scale, signal: AbortSignal): Promise<void> {
   const started = performance.now();
@@ -36,22 +42,22 @@ async function main(scale: Scale, signal: AbortSignal): Promise<void> {
   const federation = new Federation({ dist, folder, isUnsandboxed, signal });
   try {
     say(`Starting a scheduler with its nats-server (everything it writes is in ${folder}).`);
-    await federation.start();
+    await federation.start(policies[0]);
     await enrolSites(federation, scale.nodes);
     const where = { source: import.meta.dirname, folder };
     const jobs = [
       makeWordsJob({ ...where, texts: join(root, 'node_modules') }, scale),
       makePictureJob(where, scale.strips),
     ];
-    await submit(federation, jobs);
-    await Promise.all(jobs.map((job) => watch(federation, job)));
-    for (const job of jobs) {
-      const fetched = join(folder, `fetched-${job.name}`);
-      await federation.punnet('fetch', job.name, '--to', fetched);
-      say(`${job.name}: ${await job.check(fetched, signal)}`);
+    const rounds: Placements[] = [];
+    for (const policy of policies) {
+      if (rounds.length > 0) await startAnew(federation, policy);
+      const round = await runRound(federation, jobs, { policy, folder, signal });
+      const placements = await placementsOf(federation, round, ['school', 'lab']);
+      say(['Why tasks were there:', ...placements.reasons].join('\n'));
+      rounds.push(placements);
     }
-    say('Who ran how many tasks, and why there:');
-    say(await placementText(federation, sites, jobs));
+    say(comparisonText(rounds, 'school'));
     say(`All results are right. ${Math.round((performance.now() - started) / 1000)} s in all.`);
   } finally {
     await federation.stop();
@@ -61,8 +67,10 @@ async function main(scale: Scale, signal: AbortSignal): Promise<void> {
   keepPicture(folder);
 }
 
-function say(line: string): void {
-  process.stdout.write(`${line}\n`);
+async function startAnew(federation: Federation, policy: string): Promise<void> {
+  say(`\nThe same jobs once more under ${policy}; the nodes forget what they have fetched.`);
+  await federation.restart(policy);
+  await federation.untilReported();
 }
 
 /** Whether a program may make the namespaces that the sandbox is made of. */
@@ -87,23 +95,9 @@ async function enrolSites(federation: Federation, nodes: number): Promise<void> 
   }
   await federation.untilReported();
   say(await federation.punnet('sites'));
-}
-
-async function submit(federation: Federation, jobs: readonly DemoJob[]): Promise<void> {
-  for (const { name, title, file } of jobs) {
-    say(`punnet submit ${name}.yaml   (${title})`);
-    await federation.punnet('submit', file);
-  }
-}
-
-/** Shows a job until it has ended; throws, with the words of its tasks, when it did not succeed. */
-async function watch(federation: Federation, { name }: DemoJob): Promise<void> {
-  const code = await federation.follow(['job', name, '--watch'], (line) =>
-    say(`  ${name.padEnd(8)} ${line}`),
+  say(
+    `The ${sites.length * nodes} agents share the ${availableParallelism()} cores of this machine.\n`,
   );
-  if (code === 0) return;
-  say(await federation.punnet('tasks', name, '--state', 'failed'));
-  throw new Error(`job ${name} did not succeed (punnet job ended with ${code ?? 'a signal'})`);
 }
 
 /** The picture stays; all else was for the demo only. */

@@ -54,15 +54,41 @@ test('it ends well and leaves its picture', { timeout: longTestMs }, async ({ sk
   expect(demo.lines.some((line) => line.startsWith('!!'))).toBe(false);
   expect(demo.tail()).toContain('All results are right.');
   expect(readdirSync(folder)).not.toContainEqual(expect.stringMatching(/^punnet-demo-/));
-  expect(picturePixels()).toBe(960 * 60);
+  expect(picturePixels()).toBe(960 * 30);
+  // The words may be over before anybody looks.
+  expect(demo.lines).toContainEqual(expect.stringMatching(plannedShare));
+  // All three tasks, wherever they went, and what crossed the thin line meanwhile.
+  for (const policy of ['ratio', 'least-allocated']) {
+    const [time, moved, ...tasks] = rowOf(demo.lines, policy);
+    expect([time, moved], policy).toEqual([
+      expect.stringMatching(/^[\d.]+ s$/),
+      expect.stringMatching(/^[\d.]+ MB$/),
+    ]);
+    expect(
+      tasks.reduce((sum, count) => sum + Number(count), 0),
+      policy,
+    ).toBe(3);
+  }
 });
+
+/** Of a plan: a job, its intensity, and how many of its tasks go where. */
+const plannedShare = /^(words|picture) +[\d.e-]+ +[\d.]+ of [12] +\d+% +(lab|school) /;
+
+/** Of the table that holds the policies against each other. */
+function rowOf(lines: readonly string[], policy: string): readonly string[] {
+  const row = lines.find((line) => line.startsWith(`│ ${policy} `)) ?? '';
+  return row
+    .split('│')
+    .slice(2, -1)
+    .map((cell) => cell.trim());
+}
 
 test('closed while its tasks run, it takes them along', { timeout: longTestMs }, async () => {
   const demo = startDemo();
   // The tasks of the picture take seconds.
   await demo.said('picture.yaml');
   await until('a task', () => Promise.resolve(taskRuns() ? true : undefined));
-  // What a closed terminal sends; SIGTERM and SIGINT stand in the same list.
+  // What a closed terminal sends; SIGINT stands in the same list.
   demo.signal('SIGHUP');
   expect(await demo.ended, demo.tail()).toMatchObject({ code: 130 });
   expect(leftovers()).toEqual([]);
@@ -74,14 +100,21 @@ function taskRuns(): boolean {
 }
 
 test(
-  'where namespaces are refused, it says so and ends well',
+  'where namespaces are refused, it says so and its results are right',
   { timeout: longTestMs },
   async ({ skip }) => {
     skip(whyNotRefusing !== '', whyNotRefusing);
     const demo = startDemo(refusingNamespaces);
-    expect(await demo.ended, demo.tail()).toMatchObject({ code: 0 });
+    // The second round has nothing of its own here.
+    await demo.said('picture.yaml');
+    await demo.said('once more under least-allocated');
+    demo.signal('SIGTERM');
+    expect(await demo.ended, demo.tail()).toMatchObject({ code: 130 });
     expect(leftovers()).toEqual([]);
     expect(demo.lines[0]).toMatch(/^!! This machine refuses namespaces .* WITHOUT a sandbox/);
-    expect(demo.tail()).toContain('All results are right.');
+    for (const job of ['words', 'picture']) {
+      const right = new RegExp(`^${job}: .* the same as`);
+      expect(demo.lines).toContainEqual(expect.stringMatching(right));
+    }
   },
 );
