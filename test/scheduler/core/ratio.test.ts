@@ -142,38 +142,6 @@ describe('ratio', () => {
     expect(count('data pi at fat')).toBeGreaterThan(40);
   });
 
-  it('is shown: sites by ratio, jobs by intensity, and who does how many', () => {
-    const core = twoSites();
-    expect(core.view.plan()).toMatchObject({ none: { code: 'plan_none' } });
-    core.submit('data', data(60));
-    core.submit('work', { taskCount: 60, profile: { workGhzSeconds: 60, outputBytes: 0 } });
-    answer(core);
-    core.wait(planEveryMs);
-    answer(core);
-    const shown = core.view.plan();
-    if (!('plan' in shown)) throw new Error(`there is no plan: ${shown.none.reason}`);
-    const { sites, jobs } = shown.plan;
-    expect(sites.map(({ siteIds }) => siteIds)).toEqual([['thin'], ['fat']]);
-    // Rates for 4 slots of 1.2 GHz.
-    expect(sites[0]?.downRatio).toBeCloseTo(0.00005 / 4.8, 12);
-    expect(sites[1]?.downRatio).toBeCloseTo(0.1 / 4.8, 12);
-    expect(jobs.map(({ names }) => names)).toEqual([['data'], ['work']]);
-    // 5 MB for 60 GHz·s.
-    expect(jobs[0]?.downIntensity).toBeCloseTo(0.04 / 60, 12);
-    expect(jobs[1]?.downIntensity).toBe(0);
-    for (const { tasks, shares } of jobs) {
-      expect(shares.reduce((sum, each) => sum + each, 0)).toBeCloseTo(tasks, 6);
-    }
-    expect(jobs[0]?.shares[0]).toBeLessThan(0.1);
-  });
-
-  it('is none with a policy that makes none', () => {
-    const core = new CoreHarness();
-    expect(core.view.plan()).toMatchObject({
-      none: { code: 'plan_never', reason: 'the policy balance makes no plan' },
-    });
-  });
-
   it('says what binds the sites, their ratio and the intensity of the task', () => {
     const core = withBoth();
     const atFat = core.state.nodes[1]?.number;
