@@ -10,6 +10,10 @@ export class EventQueue {
   #size = 0;
   #pushed = 0;
 
+  get size(): number {
+    return this.#size;
+  }
+
   /** When the next event is due; Infinity: there is none. */
   get nextAt(): number {
     return this.#size === 0 ? Infinity : (this.#at[0] ?? Infinity);

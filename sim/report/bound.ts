@@ -23,15 +23,45 @@ const mostDemands = 500;
  */
 export function boundOf(world: World, solve: Solve): Bound {
   const demands = demandsOf(world);
-  const bounds =
+  const fluid = (downOf: DownOf) =>
     demands.length > mostDemands
-      ? [summedBound(suppliesOf(world, mostColumns), demands), lastBound(world)]
-      : [fluidBound(world, demands, solve), ...wholeBounds(world, demands), lastBound(world)];
+      ? summedBound(suppliesOf(world, mostColumns, downOf), demands)
+      : fluidBound(suppliesOf(world, demands.length, downOf), demands, solve);
+  const whole = demands.length > mostDemands ? [] : wholeBounds(world, demands);
+  const bounds = [overTheDay(world, fluid), ...whole, lastBound(world)];
   return bounds.reduce((most, bound) => (bound.seconds > most.seconds ? bound : most));
 }
 
-function fluidBound(world: World, demands: readonly Demand[], solve: Solve): Bound {
-  const supplies = suppliesOf(world, demands.length);
+/** A line's rate down, over some time. */
+type DownOf = (site: WorldSite) => number;
+
+/** Halvings of the span in which the bound lies: a ten-thousandth of it is left. */
+const halvings = 13;
+
+/**
+ * Where rates change with the hour, less than the bound is a time whose own mean rates would take
+ * longer. The best rates give a time that is too short, the worst one that is long enough.
+ */
+function overTheDay({ evenings }: World, fluid: (downOf: DownOf) => Bound): Bound {
+  const best = fluid(bestDown);
+  if (evenings === null) return best;
+  let { seconds } = best;
+  let enough = fluid(({ downBps, peakBps }) => Math.min(downBps, peakBps)).seconds;
+  for (let round = 0; round < halvings; round += 1) {
+    const middle = (seconds + enough) / 2;
+    const part = evenings.peakPart(1000 * middle);
+    const mean = fluid(({ downBps, peakBps }) => downBps + part * (peakBps - downBps));
+    if (mean.seconds > middle) seconds = middle;
+    else enough = middle;
+  }
+  return { ...best, seconds };
+}
+
+function bestDown({ downBps, peakBps }: WorldSite): number {
+  return Math.max(downBps, peakBps);
+}
+
+function fluidBound(supplies: readonly Supply[], demands: readonly Demand[], solve: Solve): Bound {
   const size = { supplies: supplies.length, demands: demands.length };
   const { seconds } = sharesOf(solve(programOf(supplies, demands)), size);
   return { seconds, from: 'the best division of work over slots and uplinks' };
@@ -84,12 +114,17 @@ function demandsOf({ jobs }: World): readonly Demand[] {
  * A site each; or, where these would be too many, sites next to each other by their ratio in one.
  * What sites can do together is no less than what they can do apart, so that it stays a bound.
  */
-function suppliesOf({ sites, nodes }: World, demands: number): readonly Supply[] {
+function suppliesOf({ sites, nodes }: World, demands: number, downOf: DownOf): readonly Supply[] {
   const cpuGhz = new Float64Array(sites.length);
   for (const { site, model, speedGhz } of nodes) {
     cpuGhz[site] = (cpuGhz[site] ?? 0) + model.slots * speedGhz;
   }
-  const all = sites.map((site, index) => supplyOf(site, cpuGhz[index] ?? 0));
+  const idle = { workGhzSeconds: 0, downBits: 0, upBits: 0 };
+  const all = sites.map((site, index): Supply => {
+    const { upBps, share } = site;
+    const rates = { downBps: share * downOf(site), upBps: share * upBps };
+    return { cpuGhz: cpuGhz[index] ?? 0, ...rates, ...idle };
+  });
   all.sort((a, b) => a.downBps / a.cpuGhz - b.downBps / b.cpuGhz);
   const perGroup = Math.ceil((all.length * demands) / mostColumns);
   const groups: Supply[] = [];
@@ -97,11 +132,6 @@ function suppliesOf({ sites, nodes }: World, demands: number): readonly Supply[]
     groups.push(all.slice(first, first + perGroup).reduce(together));
   }
   return groups;
-}
-
-function supplyOf({ downBps, upBps, share }: WorldSite, cpuGhz: number): Supply {
-  const idle = { workGhzSeconds: 0, downBits: 0, upBits: 0 };
-  return { cpuGhz, downBps: share * downBps, upBps: share * upBps, ...idle };
 }
 
 function together(one: Supply, other: Supply): Supply {
@@ -125,7 +155,8 @@ function wholeBounds(world: World, demands: readonly Demand[]): readonly Bound[]
 function linesOf({ sites, nodes }: World) {
   const fastest = new Float64Array(sites.length);
   for (const { site, speedGhz } of nodes) fastest[site] = Math.max(fastest[site] ?? 0, speedGhz);
-  return sites.map(({ downBps, upBps, share }, index) => {
-    return { downBps: share * downBps, upBps: share * upBps, fastestGhz: fastest[index] ?? 0 };
+  return sites.map((site, index) => {
+    const rates = { downBps: site.share * bestDown(site), upBps: site.share * site.upBps };
+    return { ...rates, fastestGhz: fastest[index] ?? 0 };
   });
 }

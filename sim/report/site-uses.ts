@@ -2,6 +2,7 @@
 
 import type { RunResult } from '../run/run.ts';
 import { linkOf } from '../run/transfers.ts';
+import type { Direction } from '../run/transfers.ts';
 import type { World } from '../world/draw-world.ts';
 import { attemptRuns } from './attempt-runs.ts';
 
@@ -10,7 +11,7 @@ export interface SiteUse {
   readonly slots: number;
   readonly attempts: number;
   readonly computedGhzSeconds: number;
-  /** Bytes a second that the owner leaves. */
+  /** Bytes a second that the owner leaves, over the run. */
   readonly downRate: number;
   readonly upRate: number;
   readonly downBytes: number;
@@ -30,14 +31,17 @@ export function siteUses(world: World, result: RunResult): readonly SiteUse[] {
     slots[site] = (slots[site] ?? 0) + model.slots;
     cpuGhz[site] = (cpuGhz[site] ?? 0) + model.slots * speedGhz;
   }
-  return world.sites.map(({ downBps, upBps, share }, site) => ({
+  const { transfers, makespanMs } = result;
+  const rateOf = (site: number, direction: Direction): number =>
+    (1000 * transfers.mostBytes(linkOf(site, direction), makespanMs)) / makespanMs;
+  return world.sites.map((_, site) => ({
     cpuGhz: cpuGhz[site] ?? 0,
     slots: slots[site] ?? 0,
     attempts: attempts[site] ?? 0,
     computedGhzSeconds: computed[site] ?? 0,
-    downRate: (share * downBps) / 8,
-    upRate: (share * upBps) / 8,
-    downBytes: result.transfers.movedBytes(linkOf(site, 'down')),
-    upBytes: result.transfers.movedBytes(linkOf(site, 'up')),
+    downRate: rateOf(site, 'down'),
+    upRate: rateOf(site, 'up'),
+    downBytes: transfers.movedBytes(linkOf(site, 'down')),
+    upBytes: transfers.movedBytes(linkOf(site, 'up')),
   }));
 }

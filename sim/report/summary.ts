@@ -2,6 +2,7 @@
 // gives the same bytes.
 
 import type { RunResult } from '../run/run.ts';
+import { toldAfterMs } from '../run/line-changes.ts';
 import { batchMs } from '../run/run.ts';
 import type { World } from '../world/draw-world.ts';
 import { attemptRuns } from './attempt-runs.ts';
@@ -55,9 +56,11 @@ export interface Summary extends About {
 const assumed = [
   `control messages take up to ${batchMs} ms, there and back`,
   'speeds are known exactly, and tasks of a job are alike',
-  'rates of uplinks do not change, and the scheduler has no narrow line of its own',
+  'the scheduler has no narrow line of its own',
 ];
 
+const ratesStay = 'rates of uplinks do not change';
+const ratesChange = `lines are slower from 20 to 22 h each day and at all sites at once, down only; the scheduler is told ${toldAfterMs / 60_000} min later`;
 const nothingFails = 'no node, line or task fails';
 const nodesFail =
   'nodes are switched off at any moment: what runs is lost, blobs and results stay; lines and tasks do not fail';
@@ -86,7 +89,11 @@ export function summaryOf(about: About, world: World, { result, bound }: Outcome
     ...timesOf(world, result),
     ...wasteOf(world, result),
     events: result.events,
-    assumed: [...assumed, world.churn === null ? nothingFails : nodesFail],
+    assumed: [
+      ...assumed,
+      world.evenings === null ? ratesStay : ratesChange,
+      world.churn === null ? nothingFails : nodesFail,
+    ],
   };
 }
 

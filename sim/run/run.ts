@@ -19,6 +19,7 @@ import type { Attempts } from './attempts.ts';
 import { CheckFailed, Checks } from './checks.ts';
 import { enrolled, startMs } from './enrol.ts';
 import { LightNodes } from './light-nodes.ts';
+import { LineChanges } from './line-changes.ts';
 import { nameOf } from './messages.ts';
 import { Submissions } from './submissions.ts';
 import { Transfers } from './transfers.ts';
@@ -37,8 +38,17 @@ const resultWithinMs = 60 * 24 * 3_600_000;
 
 const alwaysUp = { isUp: true, untilMs: Infinity };
 
-const kinds = { batch: 0, task: 1, submit: 2, beat: 3, power: 4, tick: 5, plan: 6 } as const;
-const kindCount = 7;
+const kinds = {
+  batch: 0,
+  task: 1,
+  submit: 2,
+  beat: 3,
+  power: 4,
+  tick: 5,
+  plan: 6,
+  lines: 7,
+} as const;
+const kindCount = 8;
 /** A plan comes back so long after it was asked for: about what a program of 64 groups and 64 classes
  * takes a busy machine. */
 const planMs = 500;
@@ -81,6 +91,7 @@ export class Run {
   readonly #availability: Availability;
   readonly #nodes: LightNodes;
   readonly #submissions: Submissions;
+  readonly #lineChanges: LineChanges;
   #commands: Command[] = [];
   /** The last plan that was asked for: an older one counts for nothing. */
   #planAsked: SolvePlan | undefined;
@@ -111,6 +122,8 @@ export class Run {
     for (const fact of enrolled(world)) apply(this.#state, fact);
     this.#switchOn();
     this.#submissions = new Submissions(world, (atMs, job) => ask(kinds.submit, job)(atMs));
+    const callAt = ask(kinds.lines);
+    this.#lineChanges = new LineChanges({ world, transfers: this.#transfers, callAt });
     ask(kinds.beat)(backupsEveryMs);
     this.#wake();
   }
@@ -178,6 +191,9 @@ export class Run {
       case kinds.plan:
         this.#planned();
         break;
+      case kinds.lines:
+        this.#commands.push(...this.#lineChanges.due(this.#now));
+        break;
       default:
         this.#beat();
     }
@@ -218,7 +234,8 @@ export class Run {
 
   /** The tails of jobs are looked at when nothing else happens, too. */
   #beat(): void {
-    const isIdle = this.#queue.nextAt === Infinity && this.#transfers.nextAt === Infinity;
+    const isIdle =
+      this.#queue.size === this.#lineChanges.pending && this.#transfers.nextAt === Infinity;
     this.#idleBeats = isIdle ? this.#idleBeats + 1 : 0;
     if (this.#idleBeats * backupsEveryMs > idleAtMostMs) this.#checks.stuck();
     this.#queue.push(this.#now + backupsEveryMs, kinds.beat);

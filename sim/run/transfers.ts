@@ -25,7 +25,13 @@ export interface Moved {
 
 export class Transfers {
   readonly #network = new FlowNetwork();
-  readonly #rates: readonly number[];
+  readonly #rates: number[];
+  /** What each uplink could have moved until it got its rate, and when that was. */
+  readonly #most: Float64Array;
+  readonly #since: Float64Array;
+  /** The most that each may ever give. */
+  readonly #widest: readonly number[];
+  readonly #shares: readonly number[];
   readonly #ports: readonly number[];
   readonly #siteOf: readonly number[];
   /** Under way, by the network's number. */
@@ -40,9 +46,16 @@ export class Transfers {
       (share * upBps) / 8000,
     ]);
     for (const rate of this.#rates) this.#network.addLink(rate);
+    this.#widest = sites.flatMap(({ downBps, upBps, peakBps, share }) => [
+      (share * Math.max(downBps, peakBps)) / 8000,
+      (share * upBps) / 8000,
+    ]);
     this.#ports = nodes.map(() => this.#network.addLink(portBps / 8000));
     this.#siteOf = nodes.map(({ site }) => site);
     this.#moved = new Float64Array(this.#rates.length);
+    this.#most = new Float64Array(this.#rates.length);
+    this.#since = new Float64Array(this.#rates.length);
+    this.#shares = sites.map(({ share }) => share);
   }
 
   /** When the next one ends; Infinity: none is under way. */
@@ -56,10 +69,22 @@ export class Transfers {
     this.#network.advance(now);
     const port = this.#ports[node] ?? -1;
     // A port that is wider than the whole uplink holds nothing up.
-    const isNarrow = (this.#rates[link] ?? 0) > portBps / 8000;
+    const isNarrow = (this.#widest[link] ?? 0) > portBps / 8000;
     const flow = this.#network.start(isNarrow ? [link, port] : [link], bytes);
     this.#flows[flow] = { lease, direction, bytes, link };
     this.#flowOf.set(lease, flow);
+  }
+
+  /** From now on a site's line gives so much down. */
+  setDown(site: number, downBps: number, now: number): void {
+    const link = linkOf(site, 'down');
+    const rate = ((this.#shares[site] ?? 0) * downBps) / 8000;
+    if (rate === this.#rates[link]) return;
+    this.#most[link] = this.mostBytes(link, now);
+    this.#since[link] = now;
+    this.#rates[link] = rate;
+    this.#network.advance(now);
+    this.#network.setCapacity(link, rate);
   }
 
   /** Stops the transfer of a lease; 0: none was under way. */
@@ -97,9 +122,10 @@ export class Transfers {
     return this.#moved[link] ?? 0;
   }
 
-  /** The most that an uplink could have moved. */
-  mostBytes(link: number, spanMs: number): number {
-    return (this.#rates[link] ?? 0) * spanMs;
+  /** The most that an uplink could have moved until now. */
+  mostBytes(link: number, now: number): number {
+    const sinceMs = now - (this.#since[link] ?? 0);
+    return (this.#most[link] ?? 0) + (this.#rates[link] ?? 0) * sinceMs;
   }
 
   get links(): number {

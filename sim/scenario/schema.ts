@@ -26,12 +26,18 @@ const uplinks = z
     upPart: z.number().positive().optional(),
     /** Of the line, that its owner leaves to the federation. */
     share: percentage.optional(),
+    /** The time of day when the run begins: from 20 to 22 h lines are slower then, as the panel's
+     * are. Without: they are the same all day. */
+    startsAt: quantityOf(span).optional(),
   })
   .refine(({ lines, down }) => (lines === undefined) !== (down === undefined), {
     error: 'wanted either lines: ofcom-2015 or a down rate such as 10 Mbit/s',
   })
   .refine(({ down, upPart }) => down === undefined || upPart !== undefined, {
     error: 'wanted upPart beside the down rate, such as 0.17',
+  })
+  .refine(({ lines, startsAt }) => lines !== undefined || startsAt === undefined, {
+    error: 'wanted lines: ofcom-2015 beside startsAt: of other lines nobody knows their evenings',
   });
 
 /** A Weibull distribution; with a shape below 1, what has lasted long lasts longer. */

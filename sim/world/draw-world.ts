@@ -3,13 +3,13 @@
 
 import { defaultShare } from '../../scheduler/core/index.ts';
 import { between, boundedPareto, drawsFor } from '../kernel/random.ts';
-import type { Draw } from '../kernel/random.ts';
 import type { Scenario } from '../scenario/schema.ts';
 import type { SwfJob } from '../scenario/swf.ts';
 import type { ChurnSpans } from './churn.ts';
 import { drawJobs } from './draw-jobs.ts';
 import type { WorldJob } from './draw-jobs.ts';
-import { drawHomeLine } from './home-lines.ts';
+import { Evenings, ratesOfDay } from './evenings.ts';
+import { drawHomeLine, drawPeakPart } from './home-lines.ts';
 import type { LineRates } from './home-lines.ts';
 import { boardSpread, piModels } from './pi-models.ts';
 import type { PiModel } from './pi-models.ts';
@@ -21,12 +21,16 @@ export interface World {
   readonly jobs: readonly WorldJob[];
   /** Null: nodes are always on. */
   readonly churn: ChurnSpans | null;
+  /** Null: lines are the same all day. */
+  readonly evenings: Evenings | null;
   readonly seed: number;
 }
 
 export interface WorldSite extends LineRates {
   /** Of both rates, what the federation may use. */
   readonly share: number;
+  /** What the line gives down in peak hours; `downBps`: at all others. */
+  readonly peakBps: number;
   readonly nodes: number;
 }
 
@@ -42,32 +46,42 @@ export function drawWorld(scenario: Scenario, seed: number, log: readonly SwfJob
   const sites = drawSites(scenario, seed);
   const nodes = drawNodes(scenario, seed, sites);
   const churn = scenario.federation.churn ?? null;
-  return { sites, nodes, jobs: drawJobs(scenario, seed, log), churn, seed };
+  const { startsAt } = scenario.federation.uplinks;
+  const evenings = startsAt === undefined ? null : new Evenings(startsAt);
+  return { sites, nodes, jobs: drawJobs(scenario, seed, log), churn, evenings, seed };
 }
 
 function drawSites({ federation }: Scenario, seed: number): readonly WorldSite[] {
   const { nodes, siteSizes, uplinks } = federation;
   const draw = drawsFor('sites', seed);
-  const lines = drawsFor('uplinks', seed);
+  const lines = drawLines(uplinks, seed);
   const sites: WorldSite[] = [];
   let left = nodes;
   while (left > 0) {
     // The last one is cut, so that the federation has as many nodes as the scenario says.
     const size = Math.min(left, Math.round(boundedPareto(draw, siteSizes)));
-    sites.push({ nodes: size, share: uplinks.share ?? defaultShare, ...drawLine(uplinks, lines) });
+    sites.push({ nodes: size, share: uplinks.share ?? defaultShare, ...lines() });
     left -= size;
   }
   return sites;
 }
 
-function drawLine(uplinks: Scenario['federation']['uplinks'], draw: Draw): LineRates {
-  const { down, upPart } = uplinks;
-  if (down === undefined) {
-    const line = drawHomeLine(draw);
-    return upPart === undefined ? line : { ...line, upBps: upPart * line.downBps };
-  }
-  const downBps = between(draw, down);
-  return { downBps, upBps: (upPart ?? 1) * downBps };
+type Uplinks = Scenario['federation']['uplinks'];
+
+function drawLines(uplinks: Uplinks, seed: number): () => LineRates & { readonly peakBps: number } {
+  const { down, upPart, startsAt } = uplinks;
+  const draw = drawsFor('uplinks', seed);
+  const drawPeak = drawsFor('evenings', seed);
+  return () => {
+    if (down !== undefined) {
+      const downBps = between(draw, down);
+      return { downBps, upBps: (upPart ?? 1) * downBps, peakBps: downBps };
+    }
+    const { technology, downBps: meanBps, upBps } = drawHomeLine(draw);
+    const up = upPart === undefined ? upBps : upPart * meanBps;
+    if (startsAt === undefined) return { downBps: meanBps, upBps: up, peakBps: meanBps };
+    return { ...ratesOfDay(meanBps, drawPeakPart(technology, drawPeak)), upBps: up };
+  };
 }
 
 function drawNodes(
