@@ -154,11 +154,11 @@ class Agent {
 
   status(sandbox: string): string {
     const { identity, owner } = this.#parts;
-    const { trouble } = this.#bus;
+    const { isConnected } = this.#bus;
     const { allowance } = owner;
     return statusText({
       identity,
-      trouble,
+      isConnected,
       sandbox,
       allowance,
       attempts: this.#loop.attempts(),

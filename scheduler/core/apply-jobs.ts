@@ -1,9 +1,9 @@
 // How facts about jobs change the state.
 
 import { makeTaskColumns, stateCode } from './columns.ts';
-import { setTaskState } from './apply-leases.ts';
+import { countTail, setTaskState } from './apply-leases.ts';
 import type { Fact } from './facts.ts';
-import { dropLease, lookAtOpenNodes } from './leases.ts';
+import { dropLease } from './leases.ts';
 import { release, unfinished } from './dependencies.ts';
 import { retriesRemembered } from './limits.ts';
 import { canRetry } from './retry.ts';
@@ -45,7 +45,6 @@ type Submitted = Extract<JobFact, { kind: 'jobSubmitted' }>;
 
 function submit(state: State, fact: Submitted): void {
   addJob(state, newJob(state, fact));
-  lookAtOpenNodes(state);
 }
 
 /** A job of which nothing has happened yet. */
@@ -105,6 +104,7 @@ export function addJob(state: State, job: JobRecord): void {
   if (job.waitsFor.length > 0) state.heldJobs.add(job.number);
   joinQueue(state, job);
   if (job.state !== 'active') state.endedJobs.add(job.number);
+  countTail(state, job);
 }
 
 function cancelOpenTasks(job: JobRecord): void {
@@ -130,6 +130,7 @@ function end(
   job.endedAt = fact.at;
   state.waitingJobs.delete(job.number);
   stopWaiting(state, job);
+  state.tails.delete(job.number);
   state.endedJobs.add(job.number);
   for (const lease of state.leases.values()) {
     if (lease.jobNumber === job.number) dropLease(state, lease);

@@ -11,11 +11,11 @@ import {
   enterPhaseCounts,
   isOfService,
   leaveForce,
-  lookAtOpenNodes,
   lookAtSite,
   nodeOf,
   remaining,
   siteOf,
+  slotFreed,
 } from './leases.ts';
 import {
   failuresBeforeRest,
@@ -275,11 +275,12 @@ export function setTaskState(
   job[before] -= 1;
   job[next] += 1;
   job.tasks.state[index] = stateCode(next);
+  countTail(state, job);
   const researcher = researcherOf(state, job.researcher);
   if (next === 'waiting') {
     job.cursor = Math.min(job.cursor, index);
     researcher.waitingTasks += 1;
-    if (joinQueue(state, job)) lookAtOpenNodes(state);
+    joinQueue(state, job);
   } else if (before === 'waiting') {
     if (index === job.cursor) job.cursor += 1;
     researcher.waitingTasks -= 1;
@@ -287,6 +288,13 @@ export function setTaskState(
     state.waitingJobs.delete(job.number);
     stopWaiting(state, job);
   }
+}
+
+/** Nothing of the job waits, and something runs: idle slots may back it up. A service has no end. */
+export function countTail(state: State, job: JobRecord): void {
+  const isTail = job.state === 'active' && job.waiting === 0 && job.leased > 0;
+  if (isTail && job.replicas === null) state.tails.add(job.number);
+  else state.tails.delete(job.number);
 }
 
 function enterPhase(
@@ -312,7 +320,7 @@ function enterPhase(
     site.pendingWorkGhzSeconds = remaining(site.pendingWorkGhzSeconds, lease.workGhzSeconds);
     node.pendingWorkGhzSeconds = remaining(node.pendingWorkGhzSeconds, lease.workGhzSeconds);
     lease.workGhzSeconds = 0;
-    state.nodesToPlace.add(node.number);
+    slotFreed(state, node);
   }
 }
 

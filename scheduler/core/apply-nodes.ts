@@ -1,7 +1,7 @@
 // How facts about sites and nodes change the state.
 
 import type { Fact } from './facts.ts';
-import { isOpen, lookAtSite, siteOf, slotsOf } from './leases.ts';
+import { lookAtNode, lookAtSite, nodeChanged, siteOf, slotsOf } from './leases.ts';
 import { instant } from './model/ids.ts';
 import { noRates } from './model/service.ts';
 import type { NodeRecord, SiteRecord, State } from './state.ts';
@@ -43,7 +43,8 @@ export function applyNodeFact(state: State, fact: NodeFact): void {
       node.health = fact.health;
       sumCpu(state, siteOf(state, node));
       break;
-    case 'nodeHeard':
+    case 'nodeHeard': {
+      const isNews = node.lastHeardAt === null || fact.status !== null;
       node.lastHeardAt = instant(Math.max(node.lastHeardAt ?? 0, fact.at));
       node.sequence = Math.max(node.sequence, fact.sequence);
       if (fact.status !== null) {
@@ -53,7 +54,10 @@ export function applyNodeFact(state: State, fact: NodeFact): void {
         node.closesAt = hoursLeftMs === null ? null : instant(fact.at + hoursLeftMs);
         if (slotsOf(node) !== slots) sumCpu(state, siteOf(state, node));
       }
+      // That it speaks changes nothing of what it may be given.
+      if (!isNews) return;
       break;
+    }
     case 'watchStarted':
       node.watchedSince = fact.at;
       return;
@@ -61,14 +65,14 @@ export function applyNodeFact(state: State, fact: NodeFact): void {
       node.restsUntil = instant(0);
       break;
   }
-  if (isOpen(node)) state.nodesToPlace.add(node.number);
+  lookAtNode(state, node);
 }
 
 function drain(state: State, fact: Extract<NodeFact, { kind: 'nodesDrained' }>): void {
   for (const number of fact.nodeNumbers) {
     const node = mustHave(state.nodes[number], 'node', number);
     node.isDraining = fact.isDraining;
-    if (isOpen(node)) state.nodesToPlace.add(number);
+    lookAtNode(state, node);
   }
 }
 
@@ -151,6 +155,7 @@ export function addNode(state: State, node: NodeRecord): void {
   const site = siteOf(state, node);
   site.nodeNumbers.push(node.number);
   sumCpu(state, site);
+  nodeChanged(state, node);
 }
 
 function sumCpu(state: State, site: SiteRecord): void {
@@ -162,6 +167,8 @@ function sumCpu(state: State, site: SiteRecord): void {
     site.cpuGhz += slotsOf(node) * node.inventory.speedGhz;
   }
   addCapacity(state, site, 1);
+  // How long its CPUs have to do weighs against its line's backlog.
+  lookAtSite(state, site);
 }
 
 /** Counts a site with nodes at work in what the federation can do, or out of it. */

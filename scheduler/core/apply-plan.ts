@@ -1,7 +1,7 @@
 // How facts about the plan change the state.
 
 import type { Fact } from './facts.ts';
-import { lookAtOpenNodes } from './leases.ts';
+import { lookForAll } from './leases.ts';
 import { planPatienceMs } from './limits.ts';
 import { instant } from './model/ids.ts';
 import type { State } from './state.ts';
@@ -34,5 +34,5 @@ export function applyPlanFact(state: State, fact: PlanFact): void {
       break;
   }
   // What was held may be let go, by a plan or as time passes, and nothing else says so.
-  lookAtOpenNodes(state);
+  lookForAll(state);
 }

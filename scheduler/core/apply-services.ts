@@ -5,7 +5,7 @@ import { setTaskState } from './apply-leases.ts';
 import { attemptsOf } from './attempts.ts';
 import { resized } from './columns.ts';
 import type { Fact } from './facts.ts';
-import { dropLease, lookAtOpenNodes } from './leases.ts';
+import { dropLease, lookForJob } from './leases.ts';
 import { retriesRemembered } from './limits.ts';
 import type { Instant } from './model/ids.ts';
 import type { Replica, Revisions } from './model/service.ts';
@@ -60,7 +60,7 @@ function update(state: State, { job, revisions }: Service, fact: Updated): void 
     for (const node of state.nodes) node.jobsSeen.delete(job.number);
   }
   forgetUnused(job);
-  lookAtOpenNodes(state);
+  lookForJob(state, job);
 }
 
 /** Those with the highest indexes go; new ones start with what is newest. */
@@ -89,7 +89,7 @@ function roll(state: State, { job, replicas, revisions }: Service, { taskIndex }
   job.replicas = replicas.with(taskIndex, { ...freshReplica(revisions.newest), restarts });
   setTaskState(state, job, { index: taskIndex, next: 'waiting' });
   forgetUnused(job);
-  lookAtOpenNodes(state);
+  lookForJob(state, job);
 }
 
 /** Templates that no replica runs any more. */
@@ -102,5 +102,5 @@ function forgetUnused(job: JobRecord): void {
 
 function endRests(state: State, { job, replicas }: Service, now: Instant): void {
   job.replicas = replicas.map((each) => afterRest(each, now));
-  lookAtOpenNodes(state);
+  lookForJob(state, job);
 }

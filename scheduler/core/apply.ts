@@ -7,7 +7,7 @@ import { applyServiceFact } from './apply-services.ts';
 import { applyPlanFact } from './apply-plan.ts';
 import type { Fact } from './facts.ts';
 import { instant } from './model/ids.ts';
-import { lookAtOpenNodes } from './leases.ts';
+import { lookForAll } from './leases.ts';
 import { researcherOf } from './queue/researchers.ts';
 import type { State } from './state.ts';
 import { mustHave } from './state.ts';
@@ -48,7 +48,7 @@ export function apply(state: State, fact: Fact): void {
       return applyNodeFact(state, fact);
     case 'researcherSet':
       researcherOf(state, fact.name).settings = fact.settings;
-      lookAtOpenNodes(state);
+      lookForAll(state);
       return;
     case 'tokenCreated':
     case 'tokenUsed':
@@ -68,6 +68,8 @@ export function apply(state: State, fact: Fact): void {
       return;
     case 'placementSettled':
       state.nodesToPlace.clear();
+      state.sitesToPlace.clear();
+      state.jobsToPlace.clear();
       state.sitesToGrant.clear();
       state.jobsToCheck.clear();
       return;

@@ -6,9 +6,8 @@ import type { CommandRefusal, WantedJob } from './commands.ts';
 import { refusal } from './decision.ts';
 import type { Effect } from './effects.ts';
 import type { Fact } from './facts.ts';
-import { lookAtOpenNodes } from './leases.ts';
 import type { Instant, JobId } from './model/ids.ts';
-import type { CancelCause, JobState, JobTemplate } from './model/job.ts';
+import type { CancelCause, JobTemplate } from './model/job.ts';
 import { joinQueue } from './queue/researchers.ts';
 import type { JobRecord, State } from './state.ts';
 
@@ -45,8 +44,7 @@ export function refuseAfter(
   return null;
 }
 
-/** Of a job that did not succeed. */
-export function endedText(state: JobState): string {
+function endedText(state: CancelCause['state']): string {
   return state === 'failed' ? 'has failed' : 'was cancelled';
 }
 
@@ -86,7 +84,6 @@ export function release(state: State, jobNumber: number): void {
     if (job.waitsFor.length > 0) continue;
     state.heldJobs.delete(number);
     joinQueue(state, job);
-    lookAtOpenNodes(state);
   }
 }
 

@@ -5,6 +5,8 @@ import { leasesPerSlot } from './limits.ts';
 import type { Instant, LeaseId } from './model/ids.ts';
 import { downBytesOf, underWay, upBytesOf, workOf } from './placement/estimate.ts';
 import { noRates } from './model/service.ts';
+import type { Openness } from './placement/open/open-nodes.ts';
+import { behind, closed, idle } from './placement/open/open-nodes.ts';
 import { countLease } from './queue/researchers.ts';
 import { addRates, asOf, claimOf, ratesOf } from './services.ts';
 import type { JobRecord, LeaseRecord, NodeRecord, SiteRecord, State } from './state.ts';
@@ -47,16 +49,41 @@ export function isOpen(node: NodeRecord): boolean {
   return isHere && placesOf(node, leasesPerSlot) > 0;
 }
 
-/** Something changed for everybody: each node with a place is looked at again. */
-export function lookAtOpenNodes(state: State): void {
-  for (const node of state.nodes) if (isOpen(node)) state.nodesToPlace.add(node.number);
+function opennessOf(node: NodeRecord): Openness {
+  if (!isOpen(node) || node.status?.isAccepting === false) return closed;
+  return placesOf(node, 1) > 0 ? idle : behind;
 }
 
+/** Something of the node has changed: the index hears of it, and it is looked at if it has a place. */
+export function lookAtNode(state: State, node: NodeRecord): void {
+  nodeChanged(state, node);
+  if (isOpen(node)) state.nodesToPlace.add(node.number);
+}
+
+/** Something of the node has changed by which it fits nothing that it did not fit before. */
+export function nodeChanged(state: State, node: NodeRecord): void {
+  state.openNodes.changed(node, opennessOf(node));
+}
+
+/** A slot of the node has become free. */
+export function slotFreed(state: State, node: NodeRecord): void {
+  state.openNodes.counted(node, opennessOf(node));
+  state.nodesToPlace.add(node.number);
+}
+
+/** Something changed for all its nodes: its line has less in hand. */
 export function lookAtSite(state: State, site: SiteRecord): void {
-  for (const number of site.nodeNumbers) {
-    const node = state.nodes[number];
-    if (node !== undefined && isOpen(node)) state.nodesToPlace.add(number);
-  }
+  state.sitesToPlace.add(site.number);
+}
+
+/** The job has waiting tasks that no node was asked for: it is new, or what held them has changed. */
+export function lookForJob(state: State, job: JobRecord): void {
+  state.jobsToPlace.add(job.number);
+}
+
+/** Something changed for every job. */
+export function lookForAll(state: State): void {
+  for (const jobNumber of state.waitingJobs) state.jobsToPlace.add(jobNumber);
 }
 
 /** Makes a lease in force: node, site and job count it. */
@@ -117,6 +144,7 @@ export function enterForce(state: State, job: JobRecord, lease: LeaseRecord): vo
   if (lease.upBytes > 0) site.outgoing += 1;
   node.leases.add(lease.leaseId);
   node.jobsSeen.add(job.number);
+  state.openNodes.counted(node, opennessOf(node));
 }
 
 /** The lease is not in force any more: its backlog, transfers and slot are free. */
@@ -130,7 +158,7 @@ export function leaveForce(state: State, lease: LeaseRecord): void {
   site.serving = addRates(site.serving, lease.rates, -1);
   site.pendingWorkGhzSeconds = remaining(site.pendingWorkGhzSeconds, lease.workGhzSeconds);
   node.pendingWorkGhzSeconds = remaining(node.pendingWorkGhzSeconds, lease.workGhzSeconds);
-  if (lease.downBytes + lease.upBytes > 0) lookAtSite(state, site);
+  if (lease.downBytes + lease.upBytes > 0 || lease.rates !== noRates) lookAtSite(state, site);
   bytesArrived(site, lease);
   site.pendingUpBytes = remaining(site.pendingUpBytes, lease.upBytes);
   if (lease.upBytes > 0) site.outgoing -= 1;
@@ -141,7 +169,7 @@ export function leaveForce(state: State, lease: LeaseRecord): void {
   lease.isVoid = true;
   const backups = state.jobs.get(lease.jobNumber)?.backups;
   if (backups?.get(lease.taskIndex) === lease.leaseId) backups.delete(lease.taskIndex);
-  state.nodesToPlace.add(node.number);
+  slotFreed(state, node);
 }
 
 export function isOfService(state: State, lease: LeaseRecord): boolean {

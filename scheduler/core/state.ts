@@ -10,6 +10,7 @@ import type { Inventory, NodeHealth, NodeStatus, RateSource } from './model/node
 import type { Rates, Replica, Revisions } from './model/service.ts';
 import type { ResearcherSettings } from './model/researcher.ts';
 import type { Token } from './model/token.ts';
+import { OpenNodes } from './placement/open/open-nodes.ts';
 import type { Plan, PlanRequest, Tail } from './placement/plan/plan.ts';
 import type { Capacity, Claim, Usage } from './queue/share.ts';
 
@@ -191,8 +192,15 @@ export class State {
   readonly tokens = new Map<TokenId, Token>();
   readonly tokenByHash = new Map<string, TokenId>();
   taskCount = 0;
-  /** Nodes to look at when free slots are filled; soft. */
+  /** Nodes with a free place; soft. */
+  readonly openNodes = new OpenNodes();
+  /** When free slots are filled: nodes that have changed, sites with such nodes only, and jobs that no
+   * open node was asked for; what was refused before is not tried again. Soft. */
   readonly nodesToPlace = new Set<number>();
+  readonly sitesToPlace = new Set<number>();
+  readonly jobsToPlace = new Set<number>();
+  /** Jobs of which nothing waits and something runs. */
+  readonly tails = new Set<number>();
   /** When idle slots were last offered to the tails of jobs; soft. */
   backupsLookedAt: Instant = instant(0);
   /** The plan that places, and the one that is being solved; soft. */

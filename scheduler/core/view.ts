@@ -75,8 +75,6 @@ export interface DryRun {
     readonly nodes: number;
     readonly fitting: number;
   }[];
-  /** Those of `after` that have not succeeded yet. */
-  readonly waitsFor: readonly JobId[];
   /** null: it waits for other jobs. */
   readonly forecast: Forecast | null;
   readonly isLate: boolean;

@@ -3,16 +3,26 @@
 import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { extname, join } from 'node:path';
+import type { Detail } from '../report/detail/detail.ts';
+import type { Summary } from '../report/summary.ts';
 import { CheckFailed } from '../run/checks.ts';
 import type { Wanted } from '../run/simulate.ts';
-import type { Failure } from './failure.ts';
-import { errorOf } from './failure.ts';
-import type { Ran, WantedRun } from './run-here.ts';
+
+/** What a worker is asked. */
+export interface WantedRun extends Wanted {
+  /** What figures of it are drawn from is wanted, too. */
+  readonly withDetail: boolean;
+}
+
+export interface Ran {
+  readonly summary: Summary;
+  readonly detail: Detail | null;
+}
 
 /** What a worker answers. */
 export type Answer =
   | { readonly kind: 'done'; readonly ran: Ran }
-  | { readonly kind: 'failed'; readonly failure: Failure };
+  | { readonly kind: 'failed'; readonly why: string; readonly isStuck: boolean };
 
 export interface Watch {
   readonly onDone: (done: number) => void;
@@ -73,7 +83,7 @@ function ask(child: ChildProcess, wanted: WantedRun): Promise<Ran> {
     child.once('message', (answer: Answer) => {
       child.removeListener('exit', onExit);
       if (answer.kind === 'done') resolve(answer.ran);
-      else reject(errorOf(answer.failure));
+      else reject(new CheckFailed(answer.why, { isStuck: answer.isStuck }));
     });
     child.send(wanted);
   });

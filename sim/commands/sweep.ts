@@ -10,15 +10,14 @@ import { ProgressLine } from './progress-line.ts';
 import { RunPool } from './run-pool.ts';
 import { show } from './show-comparison.ts';
 
-export interface SweepOptions extends Omit<CompareOptions, 'policies' | 'patience'> {
+export interface SweepOptions extends Omit<CompareOptions, 'policies'> {
   readonly policy: string;
 }
 
 export async function sweep(scenario: string, options: SweepOptions): Promise<void> {
   const { name } = readScenario(scenario);
   const policies = valuesOf(options.policy).map((value) => `${options.policy}=${value}`);
-  // What has a parameter comes with the scheduler, and answers.
-  const wanted = runsOf(scenario, policies, { ...options, patience: 0 });
+  const wanted = runsOf(scenario, policies, options);
   const line = new ProgressLine();
   const stuck = new Set<string>();
   const runs = await new RunPool(options.workers).run(wanted, {

@@ -6,7 +6,8 @@
 
 import type { Effect } from '../effects.ts';
 import type { Fact } from '../facts.ts';
-import { isOfService, siteOf, slotLeases, slotsOf } from '../leases.ts';
+import { stateCode } from '../columns.ts';
+import { isOfService, siteOf, slotsOf } from '../leases.ts';
 import {
   backupCandidates,
   backupFactor,
@@ -21,6 +22,7 @@ import { refuseQuota } from '../queue/refuse.ts';
 import type { JobRecord, LeaseRecord, NodeRecord, State } from '../state.ts';
 import { mustHave } from '../state.ts';
 import { fullWayOf, linkSecondsOf } from './balance.ts';
+import { draw } from './draw.ts';
 import { costOf, knownWorkOf, loadOf } from './estimate.ts';
 import { refuseNode } from './filter.ts';
 import { reasonCodes } from './reasons.ts';
@@ -41,7 +43,7 @@ export function grantBackups(state: State, now: Instant): Part {
   // What a look costs for each second is bounded, however many leases there are.
   const spanMs = backupsEveryMs * Math.max(1, state.leases.size / leasesLookedAt);
   const isEarly = now - state.backupsLookedAt < spanMs;
-  if (isEarly || state.leases.size === 0) return { facts: [], effects: [] };
+  if (isEarly || state.tails.size === 0) return { facts: [], effects: [] };
   const looked: Fact = { kind: 'backupsLookedAt', at: now };
   const stragglers = stragglersOf(state, now);
   if (stragglers.length === 0) return { facts: [looked], effects: [] };
@@ -50,29 +52,42 @@ export function grantBackups(state: State, now: Instant): Part {
   return { facts: [looked, ...round.facts], effects: round.effects };
 }
 
-/** Tasks of jobs of which nothing waits, those with the longest to go first. */
+/** Tasks of jobs of which nothing waits that an idle slot may be worth, the longest to go first. */
 function stragglersOf(state: State, now: Instant): readonly Straggler[] {
   const found: Straggler[] = [];
+  const fastestGhz = state.openNodes.fastestIdleGhz;
+  if (fastestGhz === 0) return found;
   const ends = new Ends(state, now);
-  // Most of the time there is none, and all leases need not be looked at.
-  if (![...state.jobs.values()].some(hasTail)) return found;
-  for (const lease of state.leases.values()) {
-    if (lease.isVoid || lease.phase === 'sending') continue;
-    const job = mustHave(state.jobs.get(lease.jobNumber), 'job', lease.jobNumber);
-    if (!hasTail(job) || job.backups.has(lease.taskIndex)) continue;
-    // It has failed as often as it may, and goes on only since a backup ran then: it gets no more.
-    if ((job.tasks.failures[lease.taskIndex] ?? 0) > job.template.retries) continue;
-    const secondsToEnd = ends.secondsOf(lease);
-    if (secondsToEnd > backupGainSeconds) found.push({ job, lease, secondsToEnd });
+  for (const jobNumber of state.tails) {
+    const job = mustHave(state.jobs.get(jobNumber), 'job', jobNumber);
+    const work = knownWorkOf(job);
+    if (work === null) continue;
+    for (const lease of leasesOf(state, job)) {
+      if (lease.phase === 'sending' || job.backups.has(lease.taskIndex)) continue;
+      // It has failed as often as it may, and goes on only since a backup ran then: it gets no more.
+      if ((job.tasks.failures[lease.taskIndex] ?? 0) > job.template.retries) continue;
+      const secondsToEnd = ends.secondsOf(lease);
+      // Most run where no other slot would be done earlier: nobody looks for one.
+      if (isWorth(secondsToEnd, work / fastestGhz)) found.push({ job, lease, secondsToEnd });
+    }
   }
   found.sort((a, b) => b.secondsToEnd - a.secondsToEnd || a.lease.leaseId - b.lease.leaseId);
   return found.slice(0, backupCandidates);
 }
 
-/** A service has none: its replicas run on. */
-function hasTail(job: JobRecord): boolean {
-  if (job.replicas !== null) return false;
-  return job.state === 'active' && job.waiting === 0 && job.leased > 0;
+/** Those that the columns of its tasks name. */
+function* leasesOf(state: State, { tasks }: JobRecord): Generator<LeaseRecord> {
+  const leased = stateCode('leased');
+  for (let at = tasks.state.indexOf(leased); at >= 0; at = tasks.state.indexOf(leased, at + 1)) {
+    const id = leaseId(tasks.lease[at] ?? 0);
+    yield mustHave(state.leases.get(id), 'lease', id);
+  }
+}
+
+/** Whether a new attempt that takes so long is clearly earlier. */
+function isWorth(secondsToEnd: number, freshSeconds: number): boolean {
+  if (secondsToEnd < backupFactor * freshSeconds) return false;
+  return secondsToEnd - freshSeconds >= backupGainSeconds;
 }
 
 /** When attempts are expected to end, as they stand now. */
@@ -126,14 +141,13 @@ class Round {
   readonly #state: State;
   readonly #now: Instant;
   readonly #rows: number[] = [];
-  /** The fastest first. */
-  #idle: readonly NodeRecord[];
+  /** What is idle there is not offered again in this round: the load of the uplink changes. */
+  readonly #servedSites = new Set<number>();
   readonly #perJob = new Map<number, number>();
 
   constructor(state: State, now: Instant) {
     this.#state = state;
     this.#now = now;
-    this.#idle = fastestIdle(state);
   }
 
   get facts(): readonly Fact[] {
@@ -145,14 +159,25 @@ class Round {
   offer({ job, lease, secondsToEnd }: Straggler): void {
     if (!this.#hasPlace(job)) return;
     let best: { readonly node: NodeRecord; readonly seconds: number } | null = null;
-    for (const node of this.#idle) {
+    for (const node of this.#idleFor(job, lease)) {
       const seconds = this.#freshSeconds(job, lease, node);
       if (seconds === null || seconds >= (best?.seconds ?? Infinity)) continue;
       best = { node, seconds };
     }
-    if (best === null || secondsToEnd < backupFactor * best.seconds) return;
-    if (secondsToEnd - best.seconds < backupGainSeconds) return;
-    this.#give(job, lease, best.node);
+    if (best !== null && isWorth(secondsToEnd, best.seconds)) this.#give(job, lease, best.node);
+  }
+
+  /** A few of the fastest that may fit, others each time: those of one kind are about alike. */
+  *#idleFor({ template }: JobRecord, { leaseId: id }: LeaseRecord): Generator<NodeRecord> {
+    let left = backupCandidates;
+    for (const { idle } of this.#state.openNodes.kindsFor(template)) {
+      const first = Math.floor(draw(id, this.#now) * idle.size);
+      for (let step = 0; step < idle.size && left > 0; step += 1) {
+        const number = idle.at((first + step) % idle.size);
+        left -= 1;
+        yield mustHave(this.#state.nodes[number], 'node', number);
+      }
+    }
   }
 
   /** A bounded part of a job's tasks has a backup, and no researcher has more than her quota. */
@@ -168,7 +193,8 @@ class Round {
 
   /** What a new attempt on the node would take, its bytes behind those that its site waits for. */
   #freshSeconds(job: JobRecord, lease: LeaseRecord, node: NodeRecord): number | null {
-    if (node.number === lease.nodeNumber || refuseNode(job, node, this.#now) !== null) return null;
+    if (node.number === lease.nodeNumber || this.#servedSites.has(node.siteNumber)) return null;
+    if (refuseNode(job, node, this.#now) !== null) return null;
     const load = loadOf(siteOf(this.#state, node));
     const cost = costOf(job, lease.taskIndex, node);
     const runSeconds = (knownWorkOf(job) ?? 0) / node.inventory.speedGhz;
@@ -178,31 +204,11 @@ class Round {
   }
 
   #give(job: JobRecord, { taskIndex }: LeaseRecord, node: NodeRecord): void {
-    // What is idle at its site is not offered again in this round: the load of its uplink changes.
-    this.#idle = this.#idle.filter((other) => other.siteNumber !== node.siteNumber);
+    this.#servedSites.add(node.siteNumber);
     const id = leaseId(this.#state.nextLeaseId + this.effects.length);
     this.#rows.push(job.number, taskIndex, node.number, reasonCodes.backup, 0, 0);
     const { nodeId } = node;
     this.effects.push({ kind: 'grant', nodeId, leaseId: id, jobId: job.jobId, taskIndex });
     this.#perJob.set(job.number, (this.#perJob.get(job.number) ?? 0) + 1);
   }
-}
-
-/** The fastest first; a federation may have a million nodes, so that few are ever in order. */
-function fastestIdle(state: State): readonly NodeRecord[] {
-  const fastest: NodeRecord[] = [];
-  for (const node of state.nodes) {
-    if (node.health !== 'healthy' || slotLeases(node) >= slotsOf(node)) continue;
-    const isFull = fastest.length === backupCandidates;
-    if (isFull && speedOf(node) <= speedOf(fastest[backupCandidates - 1])) continue;
-    if (isFull) fastest.pop();
-    let place = fastest.length;
-    while (place > 0 && speedOf(fastest[place - 1]) < speedOf(node)) place -= 1;
-    fastest.splice(place, 0, node);
-  }
-  return fastest;
-}
-
-function speedOf(node: NodeRecord | undefined): number {
-  return node?.inventory.speedGhz ?? 0;
 }

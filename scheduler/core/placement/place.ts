@@ -27,13 +27,18 @@ export function place(
   const leases = slots.facts.length > 0 ? slots : grantBackups(state, now);
   const plan = about.policy.needsPlan === true ? askPlan(state, now) : { facts: [], effects: [] };
   const facts = [...leases.facts, ...transfers.facts];
-  const isQuiet = state.nodesToPlace.size + state.sitesToGrant.size + state.jobsToCheck.size === 0;
-  if (!isQuiet) facts.push({ kind: 'placementSettled' });
+  if (!isSettled(state)) facts.push({ kind: 'placementSettled' });
   // After that: a job that waited for one of these may start, or the plan lets something go, and nodes
   // are looked at once more.
   facts.push(...plan.facts, ...ended.facts);
   const effects = [...ended.effects, ...leases.effects, ...transfers.effects, ...plan.effects];
   return { facts, effects, answer: { kind: 'done' } };
+}
+
+function isSettled(state: State): boolean {
+  const { nodesToPlace, sitesToPlace, jobsToPlace, sitesToGrant, jobsToCheck } = state;
+  const toPlace = nodesToPlace.size + sitesToPlace.size + jobsToPlace.size;
+  return toPlace + sitesToGrant.size + jobsToCheck.size === 0;
 }
 
 interface Part {

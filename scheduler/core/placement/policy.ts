@@ -55,6 +55,12 @@ export interface NodeUse {
   readonly memoryBytes: number;
 }
 
+/** Nodes with a free place; some may not fit. It is the index's own list, which costs nothing. */
+export interface Nodes {
+  readonly size: number;
+  readonly at: (place: number) => NodeRecord;
+}
+
 /**
  * Who asks. A free slot asks for one of the tasks whose turn it is, which come one for each job, the
  * next in turn first; or a task, the next in turn, asks for one of the nodes with a free place.
@@ -67,11 +73,7 @@ export type Choice =
     }
   | {
       readonly asks: 'task';
-      readonly pick: (
-        job: JobRecord,
-        nodes: readonly NodeRecord[],
-        round: RoundView,
-      ) => Pick | null;
+      readonly pick: (job: JobRecord, nodes: Nodes, round: RoundView) => Pick | null;
     };
 
 /** A replaceable way to place tasks. It is pure: what it answers depends on its arguments alone. */

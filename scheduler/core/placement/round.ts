@@ -161,7 +161,7 @@ export class Round implements RoundView {
 
   option(job: JobRecord, node: NodeRecord): Option | null {
     const taskIndex = this.#taskFor(node, job);
-    if (taskIndex === null || this.refuse(job, node) !== null) return null;
+    if (taskIndex === null || !this.hasPlace(node) || this.refuse(job, node) !== null) return null;
     const option = this.optionOf(job, taskIndex, node);
     return this.hold(option) === null ? option : null;
   }
@@ -254,6 +254,11 @@ export class Round implements RoundView {
     const { plan } = this.state;
     const cell = plan === null ? null : cellOf(plan, job.number, site.number);
     if (cell !== null) this.#planned.set(cell, (this.#planned.get(cell) ?? 0) + 1);
+  }
+
+  /** Whether the job has a task, no replica, that its researcher may have placed now. */
+  wants(job: JobRecord): boolean {
+    return job.replicas === null && this.turns.mayHave(job) && this.nextTask(job) !== null;
   }
 
   /** The job's first waiting task, no replica, that this round has not given away. */

@@ -5,11 +5,13 @@
 import { taskState } from '../columns.ts';
 import { siteOf } from '../leases.ts';
 import type { JobRecord, NodeRecord, SiteRecord, State } from '../state.ts';
+import { mustHave } from '../state.ts';
 import { asOf, isResting } from '../services.ts';
 import type { JobTemplate } from '../model/job.ts';
 import type { Rates } from '../model/service.ts';
 import { reasonCodes } from './reasons.ts';
 import type { Round } from './round.ts';
+import type { Occasion } from './search.ts';
 
 /** Where the replicas of one service are, with those that this round has placed. */
 interface Spreading {
@@ -22,44 +24,64 @@ interface Spreading {
 /** Places the replicas of services in one round. */
 export class Spread {
   readonly #round: Round;
-  readonly #sites = new Map<SiteRecord, NodeRecord[]>();
+  readonly #occasion: Occasion;
+  /** With nodes that may have a place; made when the first replica wants one. */
+  #sites: ReadonlyMap<SiteRecord, readonly NodeRecord[]> | undefined;
   readonly #services = new Map<number, Spreading>();
   /** Sites without a place for replicas of this template, in the pass with so many leases a slot:
    * places only become fewer. */
   readonly #full = new Map<JobTemplate, Set<SiteRecord>>();
+  /** Services of which no replica finds a place in this pass. */
+  readonly #stuck = new Set<JobRecord>();
   #perSlot = 0;
 
-  constructor(round: Round, nodes: readonly NodeRecord[]) {
+  constructor(round: Round, occasion: Occasion) {
     this.#round = round;
-    for (const node of nodes) {
-      const site = siteOf(round.state, node);
-      const here = this.#sites.get(site);
-      if (here === undefined) this.#sites.set(site, [node]);
-      else here.push(node);
-    }
+    this.#occasion = occasion;
+  }
+
+  /** Whether the job is a service with a replica that may find a place. */
+  wants(job: JobRecord): boolean {
+    if (job.replicas === null || !this.#round.turns.mayHave(job)) return false;
+    this.#enterPass();
+    return !this.#stuck.has(job) && this.#spreadingOf(job).waiting.size > 0;
   }
 
   /** Gives a place to a replica of one of these jobs; false: none of them wants one that there is. */
   placeOne(jobs: readonly JobRecord[]): boolean {
-    if (this.#perSlot !== this.#round.perSlot) this.#full.clear();
-    this.#perSlot = this.#round.perSlot;
     for (const job of jobs) {
-      if (job.replicas === null) continue;
-      const service = this.#services.get(job.number) ?? spreadingOf(this.#round.state, job);
-      this.#services.set(job.number, service);
+      if (!this.wants(job)) continue;
+      const service = this.#spreadingOf(job);
       for (const taskIndex of service.waiting) {
         const own = asOf(job, taskIndex);
         const node = this.#nodeFor(own, service);
         if (node !== null) return this.#give(own, { taskIndex, service, node });
       }
+      this.#stuck.add(job);
     }
     return false;
+  }
+
+  #enterPass(): void {
+    if (this.#perSlot === this.#round.perSlot) return;
+    this.#perSlot = this.#round.perSlot;
+    this.#full.clear();
+    this.#stuck.clear();
+  }
+
+  #spreadingOf(job: JobRecord): Spreading {
+    const known = this.#services.get(job.number);
+    if (known !== undefined) return known;
+    const fresh = spreadingOf(this.#round.state, job);
+    this.#services.set(job.number, fresh);
+    return fresh;
   }
 
   #nodeFor(job: JobRecord, service: Spreading): NodeRecord | null {
     const full = this.#full.get(job.template) ?? new Set();
     this.#full.set(job.template, full);
-    while (full.size < this.#sites.size) {
+    const sites = this.#sitesHere();
+    while (full.size < sites.size) {
       const site = this.#bestSite(service, full);
       const node = site === null ? null : this.#bestNode(job, service, site);
       if (site === null || node !== null) return node;
@@ -68,11 +90,16 @@ export class Spread {
     return null;
   }
 
+  #sitesHere(): ReadonlyMap<SiteRecord, readonly NodeRecord[]> {
+    this.#sites ??= bySite(this.#round.state, nodesFor(this.#round.state, this.#occasion));
+    return this.#sites;
+  }
+
   /** The one with the fewest, and of those alike where services take the smallest part. */
   #bestSite({ perSite }: Spreading, full: ReadonlySet<SiteRecord>): SiteRecord | null {
     let best: SiteRecord | null = null;
     let [fewest, least] = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY];
-    for (const site of this.#sites.keys()) {
+    for (const site of this.#sitesHere().keys()) {
       const count = perSite.get(site.number) ?? 0;
       if (full.has(site) || count > fewest) continue;
       const part = partOf(site, this.#round.ratesAt(site));
@@ -85,7 +112,7 @@ export class Spread {
   #bestNode(job: JobRecord, { perNode }: Spreading, site: SiteRecord): NodeRecord | null {
     let best: NodeRecord | null = null;
     let fewest = Number.POSITIVE_INFINITY;
-    for (const node of this.#sites.get(site) ?? []) {
+    for (const node of this.#sitesHere().get(site) ?? []) {
       const count = perNode.get(node.number) ?? 0;
       if (count >= fewest || !this.#round.hasPlace(node)) continue;
       if (this.#round.refuse(job, node) === null) [best, fewest] = [node, count];
@@ -107,6 +134,27 @@ export class Spread {
     add(perNode, node.number);
     return true;
   }
+}
+
+/** A new service may go anywhere, one that has been looked for before only to what has changed. */
+function nodesFor({ openNodes }: State, { changed, fresh }: Occasion): Iterable<number> {
+  if (fresh.some((job) => job.replicas !== null)) return openNodes.all();
+  return changed.map((node) => node.number);
+}
+
+function bySite(
+  state: State,
+  nodeNumbers: Iterable<number>,
+): ReadonlyMap<SiteRecord, readonly NodeRecord[]> {
+  const sites = new Map<SiteRecord, NodeRecord[]>();
+  for (const number of nodeNumbers) {
+    const node = mustHave(state.nodes[number], 'node', number);
+    const site = siteOf(state, node);
+    const here = sites.get(site);
+    if (here === undefined) sites.set(site, [node]);
+    else here.push(node);
+  }
+  return sites;
 }
 
 function spreadingOf(state: State, job: JobRecord): Spreading {

@@ -1,6 +1,7 @@
 // The bookkeeping of researchers that `apply` shares between its parts: what they have waiting, what
 // is leased for them, what they have used. Called by apply only.
 
+import { candidateJobs } from '../limits.ts';
 import type { Instant } from '../model/ids.ts';
 import { instant } from '../model/ids.ts';
 import { defaultSettings } from '../model/researcher.ts';
@@ -35,19 +36,23 @@ function startWaiting(state: State, job: JobRecord): void {
   waitingJobs.splice(place, 0, job.number);
 }
 
-/** Its waiting tasks may be placed, unless it waits for other jobs; whether that is new. */
-export function joinQueue(state: State, job: JobRecord): boolean {
+/** Its waiting tasks may be placed, unless it waits for other jobs. */
+export function joinQueue(state: State, job: JobRecord): void {
   const isHeld = job.waitsFor.length > 0;
-  if (job.waiting === 0 || isHeld || state.waitingJobs.has(job.number)) return false;
+  if (job.waiting === 0 || isHeld || state.waitingJobs.has(job.number)) return;
   state.waitingJobs.add(job.number);
   startWaiting(state, job);
-  return true;
+  state.jobsToPlace.add(job.number);
 }
 
 export function stopWaiting(state: State, job: JobRecord): void {
   const { waitingJobs } = researcherOf(state, job.researcher);
   const place = waitingJobs.indexOf(job.number);
-  if (place >= 0) waitingJobs.splice(place, 1);
+  if (place < 0) return;
+  waitingJobs.splice(place, 1);
+  // The next one is among those that slots choose from now.
+  const candidate = waitingJobs[candidateJobs - 1];
+  if (place < candidateJobs && candidate !== undefined) state.jobsToPlace.add(candidate);
 }
 
 /** Counts a lease that enters force, or leaves it. */
@@ -62,10 +67,16 @@ export function countLease(state: State, lease: LeaseRecord, sign: 1 | -1): void
           workGhzSeconds: researcher.leased.workGhzSeconds + sign * lease.claim.workGhzSeconds,
           bits: researcher.leased.bits + sign * lease.claim.bits,
         };
+  if (sign < 0 && researcher.settings.maxLeases !== null) lookAgain(state, researcher);
   if (job.template.service === null) return;
   // Until now it was used at the rate of before.
   const usage = usageAt(researcher.usage, state.latest, noClaim);
   researcher.usage = { ...usage, rates: addRates(usage.rates, lease.rates, sign) };
+}
+
+/** A place in the quota is free: it is no matter which node it was used on. */
+function lookAgain(state: State, { waitingJobs }: ResearcherRecord): void {
+  for (const number of waitingJobs.slice(0, candidateJobs)) state.jobsToPlace.add(number);
 }
 
 const noClaim = { workGhzSeconds: 0, bits: 0 };

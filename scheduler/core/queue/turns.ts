@@ -24,6 +24,7 @@ export class Turns {
   readonly #now: Instant;
   /** Least share first. */
   readonly #turns: Turn[] = [];
+  readonly #byName = new Map<string, Turn>();
 
   constructor(state: State, now: Instant) {
     this.#state = state;
@@ -36,6 +37,7 @@ export class Turns {
       const groups = groupsOf(jobs);
       const turn = { researcher, groups, share: 0, leases: researcher.leases, claim: noClaim };
       turn.share = this.#shareOf(turn);
+      this.#byName.set(researcher.name, turn);
       this.#insert(turn);
     }
   }
@@ -45,18 +47,19 @@ export class Turns {
    * slot takes from the first group that has something for it.
    */
   *groups(): Generator<readonly JobRecord[]> {
-    for (const turn of this.#turns) {
-      const { maxLeases } = turn.researcher.settings;
-      if (maxLeases !== null && turn.leases >= maxLeases) continue;
-      yield* turn.groups;
-    }
+    for (const turn of this.#turns) if (hasRoom(turn)) yield* turn.groups;
+  }
+
+  /** Whether the quota of the job's researcher has room. */
+  mayHave({ researcher }: JobRecord): boolean {
+    const turn = this.#byName.get(researcher);
+    return turn !== undefined && hasRoom(turn);
   }
 
   /** A task of the job was given away; its researcher's next turn comes later. */
   give(job: JobRecord, cost: Claim): void {
-    const place = this.#turns.findIndex((turn) => turn.researcher.name === job.researcher);
-    const [turn] = this.#turns.splice(place, 1);
-    if (turn === undefined) throw new Error(`${job.researcher} has no turn`);
+    const turn = mustHave(this.#byName.get(job.researcher), 'turn of', job.researcher);
+    this.#turns.splice(this.#turns.indexOf(turn), 1);
     turn.leases += 1;
     turn.claim = {
       workGhzSeconds: turn.claim.workGhzSeconds + cost.workGhzSeconds,
@@ -82,6 +85,11 @@ export class Turns {
     while (place > 0 && isBefore(turn, this.#turns[place - 1])) place -= 1;
     this.#turns.splice(place, 0, turn);
   }
+}
+
+function hasRoom({ researcher, leases }: Turn): boolean {
+  const { maxLeases } = researcher.settings;
+  return maxLeases === null || leases < maxLeases;
 }
 
 /** Jobs in the order of their turn, cut where the priority changes. */

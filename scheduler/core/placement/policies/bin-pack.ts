@@ -7,10 +7,10 @@
 // tasks comes to nothing.
 
 import { idleSlotsFirst } from '../../transfers/order.ts';
-import type { JobRecord, NodeRecord } from '../../state.ts';
 import type { NodeUse, Option, Pick, Policy, RoundView } from '../policy.ts';
 import { holdNothing } from '../policy.ts';
 import { reasonCodes } from '../reasons.ts';
+import { sampled } from './sampled.ts';
 
 /** @param candidates nodes that are compared; 0: as many as Nomad takes for a service. */
 export function binPack(candidates: number): Policy {
@@ -20,7 +20,7 @@ export function binPack(candidates: number): Policy {
     name: 'bin-pack',
     choice: {
       asks: 'task',
-      pick: (job, nodes, round) => fullest(sampled(job, nodes, round), wanted(nodes.length), round),
+      pick: (job, nodes, round) => fullest(sampled(job, nodes, round), wanted(nodes.size), round),
     },
     hold: holdNothing,
     nextTransfers: idleSlotsFirst,
@@ -41,29 +41,6 @@ function fullest(options: Iterable<Option>, wanted: number, round: RoundView): P
     if (found >= wanted) break;
   }
   return best === null ? null : { option: best, reason: reasonCodes.policy };
-}
-
-/** Those that fit, of all nodes in a scrambled order: steps of a length that shares no divisor with
- * their number come to each node once. */
-function* sampled(
-  job: JobRecord,
-  nodes: readonly NodeRecord[],
-  round: RoundView,
-): Generator<Option> {
-  const count = nodes.length;
-  let place = Math.floor(round.draw() * count);
-  let stride = 1 + Math.floor(round.draw() * count);
-  while (divisor(stride, count) > 1) stride += 1;
-  for (let step = 0; step < count; step += 1) {
-    const node = nodes[place];
-    const option = node === undefined ? null : round.option(job, node);
-    if (option !== null) yield option;
-    place = (place + stride) % count;
-  }
-}
-
-function divisor(one: number, other: number): number {
-  return other === 0 ? one : divisor(other, one % other);
 }
 
 interface Free {

@@ -8,10 +8,11 @@
 // on from where the last one ended; ties go to the first, where it draws one.
 
 import { idleSlotsFirst } from '../../transfers/order.ts';
-import type { JobRecord, NodeRecord } from '../../state.ts';
-import type { NodeUse, Option, Pick, Policy, RoundView } from '../policy.ts';
+import type { JobRecord } from '../../state.ts';
+import type { NodeUse, Nodes, Option, Pick, Policy, RoundView } from '../policy.ts';
 import { holdNothing } from '../policy.ts';
 import { reasonCodes } from '../reasons.ts';
+import { sampled } from './sampled.ts';
 
 const minFeasibleNodesToFind = 100;
 const minFeasibleNodesPercentageToFind = 5;
@@ -23,21 +24,19 @@ export const leastAllocated: Policy = {
   nextTransfers: idleSlotsFirst,
 };
 
-function highestScore(job: JobRecord, nodes: readonly NodeRecord[], round: RoundView): Pick | null {
+function highestScore(job: JobRecord, nodes: Nodes, round: RoundView): Pick | null {
   const wanted = feasibleNodesToFind(round.state.nodes.length);
-  const start = Math.floor(round.draw() * nodes.length);
   let best: Option | null = null;
   let highest = -1;
   let found = 0;
-  for (let step = 0; step < nodes.length && found < wanted; step += 1) {
-    const node = nodes[(start + step) % nodes.length];
-    const option = node === undefined ? null : round.option(job, node);
-    if (option === null) continue;
+  for (const option of sampled(job, nodes, round)) {
     found += 1;
     const score = scoreOf(option, round.used(option.node));
-    if (score <= highest) continue;
-    best = option;
-    highest = score;
+    if (score > highest) {
+      best = option;
+      highest = score;
+    }
+    if (found >= wanted) break;
   }
   return best === null ? null : { option: best, reason: reasonCodes.policy };
 }

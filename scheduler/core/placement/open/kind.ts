@@ -1,0 +1,83 @@
+// Kinds of nodes: those that are about as fast and have about the same memory and disk are one kind,
+// so that whoever looks for a node skips all that cannot fit at once. A kind never decides that a node
+// fits: at the border of a class some nodes do and some don't, and each is looked at itself.
+
+import type { Architecture } from '../../model/architecture.ts';
+import { architectures, bestBundle } from '../../model/architecture.ts';
+import type { JobTemplate } from '../../model/job.ts';
+import type { NodeRecord } from '../../state.ts';
+import { NodeList } from './node-list.ts';
+
+/** What a class is made of: from `least` on, so many classes for each doubling, the last one open.
+ * All numbers of kinds fit in 16 bits. */
+interface Scale {
+  readonly least: number;
+  readonly perDoubling: number;
+  readonly classes: number;
+}
+
+const speeds: Scale = { least: 0.1, perDoubling: 8, classes: 64 };
+const memories: Scale = { least: 64e6, perDoubling: 4, classes: 32 };
+const disks: Scale = { least: 64e6, perDoubling: 1, classes: 8 };
+
+/** The number of the node's kind: the fastest have the least, and of these those with little memory. */
+export function kindOf(node: NodeRecord): number {
+  const { architecture, speedGhz, memoryBytes } = node.inventory;
+  const slowness = speeds.classes - 1 - classOf(speedGhz, speeds);
+  const size = slowness * memories.classes + classOf(memoryBytes, memories);
+  const room = size * disks.classes + classOf(diskOf(node), disks);
+  return room * architectures.length + architectures.indexOf(architecture);
+}
+
+function classOf(value: number, { least, perDoubling, classes }: Scale): number {
+  const found = Math.floor(perDoubling * Math.log2(value / least));
+  return Math.max(0, Math.min(classes - 1, found));
+}
+
+/** Bytes that are free, as far as the node has told. */
+export function diskOf({ status, inventory }: NodeRecord): number {
+  return status?.diskAvailableBytes ?? inventory.diskBytes;
+}
+
+/** Nodes of one kind that have a free place. */
+export class Kind {
+  readonly number: number;
+  /** With a free slot; and those that may only be given what runs next. */
+  readonly idle = new NodeList();
+  readonly behind = new NodeList();
+  readonly #architecture: Architecture;
+  // The most that any of its open nodes has, or has had lately.
+  #speedGhz = 0;
+  #memoryBytes = 0;
+  #diskBytes = 0;
+
+  constructor(number: number, architecture: Architecture) {
+    this.number = number;
+    this.#architecture = architecture;
+  }
+
+  /** No node of the kind is faster. */
+  get speedGhz(): number {
+    return this.#speedGhz;
+  }
+
+  /** Makes room in its figures for what the node has. */
+  admit(node: NodeRecord): void {
+    if (this.idle.size + this.behind.size === 0) {
+      this.#speedGhz = 0;
+      this.#memoryBytes = 0;
+      this.#diskBytes = 0;
+    }
+    const { speedGhz, memoryBytes } = node.inventory;
+    this.#speedGhz = Math.max(this.#speedGhz, speedGhz);
+    this.#memoryBytes = Math.max(this.#memoryBytes, memoryBytes);
+    this.#diskBytes = Math.max(this.#diskBytes, diskOf(node));
+  }
+
+  /** False: no node of the kind fits. True: some may. */
+  mayFit({ bundles, memoryBytes, diskBytes, service }: JobTemplate): boolean {
+    if (memoryBytes > this.#memoryBytes || diskBytes > this.#diskBytes) return false;
+    if ((service?.rates.cpuGhz ?? 0) > this.#speedGhz) return false;
+    return bestBundle(this.#architecture, bundles) !== undefined;
+  }
+}

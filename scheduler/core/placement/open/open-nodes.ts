@@ -1,0 +1,122 @@
+// Which nodes have a free place, by kind, so that nobody looks for one among all nodes. `apply` keeps
+// it; it is never saved, since all of it follows from the nodes. What a node says of itself for a time
+// (that it rests, its owner's hours) is not in it: whoever takes a node from here asks it.
+
+import type { JobTemplate } from '../../model/job.ts';
+import type { NodeRecord } from '../../state.ts';
+import { Kind, kindOf } from './kind.ts';
+import type { NodeList } from './node-list.ts';
+
+/** Whether a node may be given a lease: none, only one that runs next, or one for a free slot. */
+export type Openness = 0 | 1 | 2;
+export const closed = 0;
+export const behind = 1;
+export const idle = 2;
+
+const firstRoom = 64;
+
+export class OpenNodes {
+  /** The fastest first. */
+  readonly kinds: Kind[] = [];
+  readonly #byNumber = new Map<number, Kind>();
+  // By number of the node: its kind, whether it is open and how, and where it stands in that list.
+  #kindOf = new Uint16Array(firstRoom);
+  #openness = new Uint8Array(firstRoom);
+  #placeOf = new Int32Array(firstRoom);
+
+  /** Something of the node has changed. */
+  changed(node: NodeRecord, openness: Openness): void {
+    this.#makeRoom(node.number);
+    this.#leave(node.number);
+    this.#kindOf[node.number] = kindOf(node);
+    this.#enter(node, openness);
+  }
+
+  /** The node's leases have changed, and nothing else. */
+  counted(node: NodeRecord, openness: Openness): void {
+    if (openness === this.#openness[node.number]) return;
+    this.#leave(node.number);
+    this.#enter(node, openness);
+  }
+
+  has(nodeNumber: number): boolean {
+    return (this.#openness[nodeNumber] ?? closed) !== closed;
+  }
+
+  /** Where the node stands in the list that it is in. */
+  placeOf(nodeNumber: number): number {
+    return this.#placeOf[nodeNumber] ?? -1;
+  }
+
+  /** Kinds with nodes that may fit, the fastest first. */
+  *kindsFor(template: JobTemplate): Generator<Kind> {
+    for (const kind of this.kinds) {
+      if (kind.idle.size + kind.behind.size > 0 && kind.mayFit(template)) yield kind;
+    }
+  }
+
+  /** Numbers of all that are open. */
+  *all(): Generator<number> {
+    for (const { idle: free, behind: next } of this.kinds) {
+      for (const list of [free, next]) {
+        for (let place = 0; place < list.size; place += 1) yield list.at(place);
+      }
+    }
+  }
+
+  /** No node with a free slot is faster; 0: there is none. */
+  get fastestIdleGhz(): number {
+    return this.kinds.find((kind) => kind.idle.size > 0)?.speedGhz ?? 0;
+  }
+
+  #leave(number: number): void {
+    const list = this.listOf(number);
+    if (list === undefined) return;
+    const place = this.placeOf(number);
+    // The last one of the list stands there now.
+    this.#placeOf[list.removeAt(place)] = place;
+    this.#openness[number] = closed;
+  }
+
+  #enter(node: NodeRecord, openness: Openness): void {
+    if (openness === closed) return;
+    const { number } = node;
+    this.#openness[number] = openness;
+    const kind = this.#kind(this.#kindOf[number] ?? 0, node);
+    kind.admit(node);
+    const list = openness === idle ? kind.idle : kind.behind;
+    this.#placeOf[number] = list.size;
+    list.push(number);
+  }
+
+  /** The list that the node is in. */
+  listOf(nodeNumber: number): NodeList | undefined {
+    if (!this.has(nodeNumber)) return undefined;
+    const kind = this.#byNumber.get(this.#kindOf[nodeNumber] ?? 0);
+    return this.#openness[nodeNumber] === idle ? kind?.idle : kind?.behind;
+  }
+
+  #kind(number: number, { inventory }: NodeRecord): Kind {
+    const known = this.#byNumber.get(number);
+    if (known !== undefined) return known;
+    const kind = new Kind(number, inventory.architecture);
+    this.#byNumber.set(number, kind);
+    const place = this.kinds.findIndex((other) => other.number > number);
+    this.kinds.splice(place < 0 ? this.kinds.length : place, 0, kind);
+    return kind;
+  }
+
+  #makeRoom(number: number): void {
+    const room = this.#kindOf.length;
+    if (number < room) return;
+    const wanted = Math.max(2 * room, number + 1);
+    this.#kindOf = copyTo(new Uint16Array(wanted), this.#kindOf);
+    this.#openness = copyTo(new Uint8Array(wanted), this.#openness);
+    this.#placeOf = copyTo(new Int32Array(wanted), this.#placeOf);
+  }
+}
+
+function copyTo<T extends Uint8Array | Uint16Array | Int32Array>(target: T, from: T): T {
+  target.set(from);
+  return target;
+}

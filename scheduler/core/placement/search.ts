@@ -1,0 +1,151 @@
+// Where one pass of a round looks for free places: at nodes that have changed, for every job; and at
+// open nodes of the index, for jobs that these were never asked for. All other pairs of a job and a
+// node were refused before, and nothing that could change the answer has changed since.
+
+import { candidateJobs } from '../limits.ts';
+import { isOpen } from '../leases.ts';
+import type { JobRecord, NodeRecord, State } from '../state.ts';
+import { mustHave } from '../state.ts';
+import type { Kind } from './open/kind.ts';
+import type { NodeList } from './open/node-list.ts';
+import { Joined, Thinned } from './open/thinned.ts';
+import type { Nodes } from './policy.ts';
+import type { Round } from './round.ts';
+
+/** What a round is about. */
+export interface Occasion {
+  readonly changed: readonly NodeRecord[];
+  readonly fresh: readonly JobRecord[];
+}
+
+/** null: nothing that waits could be placed since the last round. */
+export function occasionOf(state: State): Occasion | null {
+  if (state.waitingJobs.size === 0) return null;
+  const changed = changedNodes(state);
+  const fresh = freshJobs(state);
+  return changed.length + fresh.length === 0 ? null : { changed, fresh };
+}
+
+function changedNodes(state: State): readonly NodeRecord[] {
+  const changed: NodeRecord[] = [];
+  for (const number of state.nodesToPlace) {
+    const node = mustHave(state.nodes[number], 'node', number);
+    if (isOpen(node)) changed.push(node);
+  }
+  for (const siteNumber of state.sitesToPlace) {
+    const site = mustHave(state.sites[siteNumber], 'site', siteNumber);
+    for (const number of site.nodeNumbers) {
+      if (!state.openNodes.has(number) || state.nodesToPlace.has(number)) continue;
+      changed.push(mustHave(state.nodes[number], 'node', number));
+    }
+  }
+  return changed;
+}
+
+/** Those whose turn may come: of each researcher the first ones. */
+function freshJobs(state: State): readonly JobRecord[] {
+  const fresh: JobRecord[] = [];
+  for (const number of state.jobsToPlace) {
+    if (!state.waitingJobs.has(number)) continue;
+    const job = mustHave(state.jobs.get(number), 'job', number);
+    const researcher = mustHave(state.researchers.get(job.researcher), job.researcher);
+    if (researcher.waitingJobs.indexOf(number) < candidateJobs) fresh.push(job);
+  }
+  return fresh;
+}
+
+/** One pass over the nodes; it knows what the round has filled in it. */
+export class Search {
+  readonly #round: Round;
+  readonly #occasion: Occasion;
+  readonly #fresh: ReadonlySet<JobRecord>;
+  readonly #changed: Thinned;
+  /** Places in `#changed`. */
+  readonly #placeOf = new Map<number, number>();
+  readonly #lists = new Map<NodeList, Thinned>();
+  readonly #nodesFor = new Map<JobRecord, Nodes>();
+
+  constructor(round: Round, occasion: Occasion) {
+    this.#round = round;
+    this.#occasion = occasion;
+    this.#fresh = new Set(occasion.fresh);
+    const numbers: number[] = [];
+    for (const node of occasion.changed) {
+      if (!round.hasPlace(node)) continue;
+      this.#placeOf.set(node.number, numbers.length);
+      numbers.push(node.number);
+    }
+    const at = (place: number): number => numbers[place] ?? -1;
+    this.#changed = new Thinned(round.state, { size: numbers.length, at });
+  }
+
+  /** Every node that may take something: for as long as fresh jobs want more, those of the kinds
+   * that they may fit, the fastest first; then those that have changed. */
+  *groups(wants: (job: JobRecord) => boolean): Generator<Iterable<NodeRecord>> {
+    const seen = new Set<number>();
+    const left = [...this.#occasion.fresh];
+    for (const kind of this.#round.state.openNodes.kinds) {
+      if (!areLeft(left, wants)) break;
+      // Replicas of a service may run what it was before, which needs less.
+      if (!left.some((job) => job.replicas !== null || kind.mayFit(job.template))) continue;
+      yield this.#nodesOf(kind, { seen, isOver: () => !areLeft(left, wants) });
+    }
+    yield this.#occasion.changed.filter((node) => !seen.has(node.number));
+  }
+
+  /** Notes which of those that have changed are among them. */
+  *#nodesOf(
+    kind: Kind,
+    { seen, isOver }: { readonly seen: Set<number>; readonly isOver: () => boolean },
+  ): Generator<NodeRecord> {
+    for (const list of this.#listsOf(kind)) {
+      for (let place = 0; place < list.size && !isOver(); place += 1) {
+        const number = list.at(place);
+        if (this.#placeOf.has(number)) seen.add(number);
+        yield mustHave(this.#round.state.nodes[number], 'node', number);
+      }
+    }
+  }
+
+  #listsOf({ idle, behind }: Kind): readonly NodeList[] {
+    return this.#round.perSlot === 1 ? [idle] : [idle, behind];
+  }
+
+  /** Nodes with a place, some of which may not fit the job. */
+  nodesFor(job: JobRecord): Nodes {
+    if (!this.#fresh.has(job)) return this.#changed;
+    const known = this.#nodesFor.get(job);
+    if (known !== undefined) return known;
+    const kinds = [...this.#round.state.openNodes.kindsFor(job.template)];
+    const lists = kinds.flatMap((kind) => this.#listsOf(kind)).map((list) => this.#thinned(list));
+    const nodes = new Joined(lists);
+    this.#nodesFor.set(job, nodes);
+    return nodes;
+  }
+
+  /** The round has filled the node. */
+  filled({ number }: NodeRecord): void {
+    const { openNodes } = this.#round.state;
+    const place = this.#placeOf.get(number);
+    if (place !== undefined) this.#changed.remove(number, place);
+    const list = openNodes.listOf(number);
+    if (list !== undefined) this.#lists.get(list)?.remove(number, openNodes.placeOf(number));
+  }
+
+  #thinned(list: NodeList): Thinned {
+    const known = this.#lists.get(list);
+    if (known !== undefined) return known;
+    const thinned = new Thinned(this.#round.state, list);
+    this.#lists.set(list, thinned);
+    return thinned;
+  }
+}
+
+/** Those at the end that want no more are let go. */
+function areLeft(jobs: JobRecord[], wants: (job: JobRecord) => boolean): boolean {
+  for (let last = jobs.at(-1); last !== undefined; last = jobs.at(-1)) {
+    if (wants(last)) return true;
+    jobs.pop();
+  }
+  return false;
+}
