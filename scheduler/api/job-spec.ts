@@ -219,7 +219,7 @@ class SpecCheck {
       names.map((each) => `{${each}}`).join(', ');
     if (this.#hasInputs) return `there are ${listed(placeholders)}`;
     if (this.#columns.length > 0) {
-      return `with tasks.rows there are ${listed(['index', ...this.#columns])}`;
+      return `with tasks.rows there are ${listed([...new Set(['index', ...this.#columns])])}`;
     }
     return `with ${this.#isService ? 'service' : 'tasks.count'} there is only {index}`;
   }

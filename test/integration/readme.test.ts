@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, expect, test } from 'vitest';
-import { Program } from './program.ts';
+import { Program, longTestMs } from './program.ts';
 import { root } from './rig.ts';
 
 const run = promisify(execFile);
@@ -41,40 +41,44 @@ function wordsOf(line: string): readonly string[] {
   return [...found].map((match) => match[1] ?? match[2] ?? '');
 }
 
-test('the lines at the three doors do what they say, one after another', async () => {
-  chmodSync(folder, 0o711);
-  cpSync(join(root, 'examples'), join(folder, 'examples'), { recursive: true });
-  const known = new Map([
-    // Tests take free ports, and a federation that is drawn in no time.
-    ['--data', '--grpc-port 0 --https-port 0 --metrics-port 0 --data'],
-    ['two-class', 'test/fixtures/scenarios/tiny.yaml'],
-  ]);
-  const ran = new Set<string>();
-  for (let line of linesOf(doors)) {
-    for (const [written, real] of known) line = line.replaceAll(written, real);
-    const [npx = '', name = '', ...rest] = wordsOf(line);
-    ran.add(`${npx} ${name}`);
-    if (npx === 'npm') {
-      if (rest[0] === 'sim') await run('npm', [name, '--silent', ...rest], { cwd: root, env });
-      continue;
+test(
+  'the lines at the three doors do what they say, one after another',
+  { timeout: longTestMs },
+  async () => {
+    chmodSync(folder, 0o711);
+    cpSync(join(root, 'examples'), join(folder, 'examples'), { recursive: true });
+    const known = new Map([
+      // Tests take free ports, and a federation that is drawn in no time.
+      ['--data', '--grpc-port 0 --https-port 0 --metrics-port 0 --data'],
+      ['two-class', 'test/fixtures/scenarios/tiny.yaml'],
+    ]);
+    const ran = new Set<string>();
+    for (let line of linesOf(doors)) {
+      for (const [written, real] of known) line = line.replaceAll(written, real);
+      const [npx = '', name = '', ...rest] = wordsOf(line);
+      ran.add(`${npx} ${name}`);
+      if (npx === 'npm') {
+        if (rest[0] === 'sim') await run('npm', [name, '--silent', ...rest], { cwd: root, env });
+        continue;
+      }
+      const words = [join(root, 'dist', files[name] ?? ''), ...rest];
+      if (rest.at(-1) === '&') {
+        const program = new Program(name, words.slice(0, -1), { env, cwd: folder });
+        programs.push(program);
+        await program.said(name === 'punnet-scheduler' ? '"msg":"ready"' : '"event":"started"');
+        continue;
+      }
+      const { stdout, stderr } = await run(process.execPath, words, { cwd: folder, env });
+      learn(stdout + stderr, known);
     }
-    const words = [join(root, 'dist', files[name] ?? ''), ...rest];
-    if (rest.at(-1) === '&') {
-      const program = new Program(name, words.slice(0, -1), { env, cwd: folder });
-      programs.push(program);
-      await program.said(name === 'punnet-scheduler' ? '"msg":"ready"' : '"event":"started"');
-      continue;
-    }
-    const { stdout, stderr } = await run(process.execPath, words, { cwd: folder, env });
-    learn(stdout + stderr, known);
-  }
-  expect([...ran].sort()).toEqual(
-    ['npm run', ...Object.keys(files).map((name) => `npx ${name}`)].sort(),
-  );
-  // The texts in the order of their names: blueberry, raspberry, strawberry.
-  const counts = readFileSync(join(folder, 'results/1/counts.txt'), 'utf8');
-  expect(counts).toMatch(/^ +5 the\n/);
-});
+    expect([...ran].sort()).toEqual(
+      ['npm run', ...Object.keys(files).map((name) => `npx ${name}`)].sort(),
+    );
+    // The texts in the order of their names: blueberry, raspberry, strawberry.
+    const counts = readFileSync(join(folder, 'results/1/counts.txt'), 'utf8');
+    expect(counts).toMatch(/^ +5 the\n/);
+  },
+);
 
 test('the CLI knows each command of the table of questions', async () => {
   const rows = doors.split('\n').filter((line) => line.startsWith('| '));

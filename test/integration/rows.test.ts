@@ -48,7 +48,9 @@ it('tells the mistakes of the job file and of its table, each at its place', asy
   const file = tableJob('index,a\n1,2\n', { command: ['x', '{b}', '{input}'] });
   const { code, err } = await rig.punnet('submit', file);
   expect(code).toBe(2);
-  expect(err).toContain('command[1]: there is no placeholder {b}; there are {index}, ');
+  expect(err).toContain(
+    'command[1]: there is no placeholder {b}; with tasks.rows there are {index}, {a}, and',
+  );
   expect(err).toContain('command[2]: {input} wants tasks.inputs; with tasks.rows there are');
   expect(err).toMatch(/params\.csv:1: field 1: the column "index" has the name of a placeholder/);
 });
