@@ -152,11 +152,25 @@ function wholeBounds(world: World, demands: readonly Demand[]): readonly Bound[]
   ]);
 }
 
-function linesOf({ sites, nodes }: World) {
+interface Line {
+  readonly downBps: number;
+  readonly upBps: number;
+  readonly fastestGhz: number;
+}
+
+/** Of all sites those that no other one is as good as in everything: a few of any number. */
+function linesOf({ sites, nodes }: World): readonly Line[] {
   const fastest = new Float64Array(sites.length);
   for (const { site, speedGhz } of nodes) fastest[site] = Math.max(fastest[site] ?? 0, speedGhz);
-  return sites.map((site, index) => {
+  const lines = sites.map((site, index): Line => {
     const rates = { downBps: site.share * bestDown(site), upBps: site.share * site.upBps };
     return { ...rates, fastestGhz: fastest[index] ?? 0 };
   });
+  lines.sort((a, b) => b.fastestGhz - a.fastestGhz);
+  const best: Line[] = [];
+  for (const line of lines) {
+    const isBeaten = best.some((it) => it.downBps >= line.downBps && it.upBps >= line.upBps);
+    if (!isBeaten) best.push(line);
+  }
+  return best;
 }

@@ -91,12 +91,12 @@ function drawNodes(
 ): readonly WorldNode[] {
   const draw = drawsFor('boards', seed);
   const weights = Object.entries(federation.models);
+  const models = new Map<string, PiModel>(Object.entries(piModels));
   const total = weights.reduce((sum, [, weight]) => sum + weight, 0);
   const drawModel = (): PiModel => {
     let place = total * draw();
     const [name] = weights.find(([, weight]) => (place -= weight) < 0) ?? ['pi3b'];
-    const model = Object.entries(piModels).find(([each]) => each === name)?.[1];
-    return model ?? piModels.pi3b;
+    return models.get(name) ?? piModels.pi3b;
   };
   const nodes: WorldNode[] = [];
   for (const [site, { nodes: size }] of sites.entries()) {

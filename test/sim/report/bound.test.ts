@@ -1,0 +1,52 @@
+// The bound of a world that is looked at by its best lines only is that of all of them.
+
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { openHighs } from '../../../scheduler/adapters/plan/highs.ts';
+import { boundOf } from '../../../sim/report/bound.ts';
+import { readScenario } from '../../../sim/scenario/read.ts';
+import { drawWorld } from '../../../sim/world/draw-world.ts';
+import type { World } from '../../../sim/world/draw-world.ts';
+
+const solve = await openHighs();
+const drawn = drawWorld(readScenario('test/fixtures/scenarios/tiny.yaml'), 1);
+const [anyNode] = drawn.nodes;
+const [anyJob] = drawn.jobs;
+
+const few = fc.constantFrom(1, 2, 3, 5, 8);
+const site = fc.record({ downBps: few, upBps: few, speedGhz: few });
+const task = fc.record({ work: few, down: few, up: few });
+
+/** One node a site, and one task that comes so late that nothing else counts. */
+function worldOf(sites: readonly { downBps: number; upBps: number; speedGhz: number }[]): World {
+  if (anyNode === undefined) throw new Error('the tiny world has no node');
+  return {
+    ...drawn,
+    sites: sites.map(({ downBps, upBps }) => ({
+      downBps: 1e6 * downBps,
+      upBps: 1e6 * upBps,
+      peakBps: 1e6 * downBps,
+      share: 0.5,
+      nodes: 1,
+    })),
+    nodes: sites.map(({ speedGhz }, place) => ({ ...anyNode, site: place, speedGhz })),
+    jobs: [],
+  };
+}
+
+test('one late task takes as long as at its best site', () => {
+  fc.assert(
+    fc.property(fc.array(site, { minLength: 1, maxLength: 12 }), task, (sites, need) => {
+      if (anyJob === undefined) throw new Error('the tiny world has no job');
+      const { work, down, up } = need;
+      const bytes = { inputBytes: 1e5 * down, outputBytes: 1e5 * up, bundleBytes: 0 };
+      const late = { ...anyJob, tasks: 1, submitMs: 1e6, workGhzSeconds: work, ...bytes };
+      const bound = boundOf({ ...worldOf(sites), jobs: [late] }, solve);
+      const times = sites.map(
+        ({ downBps, upBps, speedGhz }) =>
+          (0.8 * down) / (0.5 * downBps) + work / speedGhz + (0.8 * up) / (0.5 * upBps),
+      );
+      expect(bound.seconds).toBeCloseTo(1000 + Math.min(...times), 6);
+    }),
+  );
+});
