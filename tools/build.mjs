@@ -43,7 +43,9 @@ await bundle('scheduler/cli/main.ts', 'dist/punnet.cjs', {
 });
 // `punnet sim`: the CLI starts it where it is beside it.
 await bundle('sim/main.ts', 'dist/sim/bin/punnet-sim.cjs', forSimulator());
-await bundle('sim/commands/run-worker.ts', 'dist/sim/bin/run-worker.cjs', forSimulator());
+for (const name of ['run-worker', 'policy-thread']) {
+  await bundle(`sim/commands/${name}.ts`, `dist/sim/bin/${name}.cjs`, forSimulator());
+}
 cpSync('sim/scenarios', 'dist/sim/scenarios', { recursive: true });
 cpSync('node_modules/highs/build/highs.wasm', 'dist/sim/bin/highs.wasm');
 for (const file of [

@@ -2,10 +2,10 @@
 // worlds differ more than policies do.
 
 import { comparisonOf } from '../report/comparison.ts';
-import { choosePolicy } from '../run/choose-policy.ts';
+import { choosePolicy, isPolicyFile } from '../run/choose-policy.ts';
 import { InputError, readScenario } from '../scenario/read.ts';
 import { ProgressLine } from './progress-line.ts';
-import type { WantedRun } from './run-pool.ts';
+import type { WantedRun } from './run-here.ts';
 import { RunPool } from './run-pool.ts';
 import { show } from './show-comparison.ts';
 
@@ -13,6 +13,8 @@ export interface CompareOptions {
   readonly policies: readonly string[];
   readonly seeds: number;
   readonly workers: number;
+  /** Seconds. */
+  readonly patience: number;
   readonly out?: string;
 }
 
@@ -21,9 +23,10 @@ export async function compare(scenario: string, options: CompareOptions): Promis
   if (new Set(policies).size < policies.length) {
     throw new InputError(`Wanted policies that differ, found ${policies.join(', ')}.`);
   }
-  // Mistakes are told before the first run.
+  // Mistakes are told before the first run, but those in a file: one is only ever loaded in a thread.
   const { name } = readScenario(scenario);
-  await Promise.all(policies.map(choosePolicy));
+  const named = policies.filter((policy) => !isPolicyFile(policy));
+  await Promise.all(named.map(choosePolicy));
   const wanted = runsOf(scenario, policies, options);
   const line = new ProgressLine();
   const pool = new RunPool(workers);
@@ -43,11 +46,13 @@ export async function compare(scenario: string, options: CompareOptions): Promis
 export function runsOf(
   scenario: string,
   policies: readonly string[],
-  { seeds, out }: Pick<CompareOptions, 'seeds' | 'out'>,
+  { seeds, out, patience }: Pick<CompareOptions, 'seeds' | 'out' | 'patience'>,
 ): readonly WantedRun[] {
   return Array.from({ length: seeds }, (_, at) => at + 1).flatMap((seed) =>
     policies.map((policy) => {
-      return { scenario, policy, seed, withDetail: seed === 1 && out !== undefined };
+      const withDetail = seed === 1 && out !== undefined;
+      const patienceMs = 1000 * patience;
+      return { scenario, policy, seed, withDetail, tables: null, patienceMs };
     }),
   );
 }

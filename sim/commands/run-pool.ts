@@ -3,26 +3,16 @@
 import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { extname, join } from 'node:path';
-import type { Detail } from '../report/detail/detail.ts';
-import type { Summary } from '../report/summary.ts';
 import { CheckFailed } from '../run/checks.ts';
 import type { Wanted } from '../run/simulate.ts';
-
-/** What a worker is asked. */
-export interface WantedRun extends Wanted {
-  /** What figures of it are drawn from is wanted, too. */
-  readonly withDetail: boolean;
-}
-
-export interface Ran {
-  readonly summary: Summary;
-  readonly detail: Detail | null;
-}
+import type { Failure } from './failure.ts';
+import { errorOf } from './failure.ts';
+import type { Ran, WantedRun } from './run-here.ts';
 
 /** What a worker answers. */
 export type Answer =
   | { readonly kind: 'done'; readonly ran: Ran }
-  | { readonly kind: 'failed'; readonly why: string; readonly isStuck: boolean };
+  | { readonly kind: 'failed'; readonly failure: Failure };
 
 export interface Watch {
   readonly onDone: (done: number) => void;
@@ -83,7 +73,7 @@ function ask(child: ChildProcess, wanted: WantedRun): Promise<Ran> {
     child.once('message', (answer: Answer) => {
       child.removeListener('exit', onExit);
       if (answer.kind === 'done') resolve(answer.ran);
-      else reject(new CheckFailed(answer.why, { isStuck: answer.isStuck }));
+      else reject(errorOf(answer.failure));
     });
     child.send(wanted);
   });

@@ -1,24 +1,20 @@
 // A process of the pool: runs what it is told, one run at a time, until its parent goes.
 
 import process from 'node:process';
-import { detailOf } from '../report/detail/detail.ts';
-import { CheckFailed } from '../run/checks.ts';
-import { simulate } from '../run/simulate.ts';
-import type { Answer, WantedRun } from './run-pool.ts';
+import { failureOf } from './failure.ts';
+import type { WantedRun } from './run-here.ts';
+import type { Answer } from './run-pool.ts';
+import { runWatched } from './run-watched.ts';
 
 process.on('message', (wanted: WantedRun) => {
   void answer(wanted).then((answered) => process.send?.(answered));
 });
 process.once('disconnect', () => process.exit(0));
 
-async function answer({ withDetail, ...wanted }: WantedRun): Promise<Answer> {
+async function answer(wanted: WantedRun): Promise<Answer> {
   try {
-    const { world, result, summary } = await simulate(wanted, () => undefined);
-    const detail = withDetail ? detailOf(world, result) : null;
-    return { kind: 'done', ran: { summary, detail } };
+    return { kind: 'done', ran: await runWatched(wanted, () => undefined) };
   } catch (error) {
-    const isStuck = error instanceof CheckFailed && error.isStuck;
-    const why = error instanceof Error ? error.message : String(error);
-    return { kind: 'failed', why, isStuck };
+    return { kind: 'failed', failure: failureOf(error) };
   }
 }

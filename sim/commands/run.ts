@@ -3,35 +3,35 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
-import { writeTables } from '../report/csv.ts';
-import { detailOf } from '../report/detail/detail.ts';
 import { runReport } from '../report/page/report.ts';
 import { summaryRows } from '../report/summary-rows.ts';
-import { simulate } from '../run/simulate.ts';
 import { ProgressLine } from './progress-line.ts';
+import { runWatched } from './run-watched.ts';
 import { originOf, write } from './write.ts';
 
 export interface RunOptions {
   readonly policy: string;
   readonly seed: number;
+  /** Seconds. */
+  readonly patience: number;
   readonly out?: string;
 }
 
-export async function run(scenario: string, { policy, seed, out }: RunOptions): Promise<void> {
+export async function run(scenario: string, options: RunOptions): Promise<void> {
+  const { policy, seed, patience, out } = options;
+  if (out !== undefined) mkdirSync(out, { recursive: true });
   const line = new ProgressLine();
   const startedAt = performance.now();
-  const { world, result, summary } = await simulate({ scenario, policy, seed }, (progress) =>
-    line.tell(progress),
-  );
+  const outputs = { withDetail: out !== undefined, tables: out ?? null };
+  const wanted = { scenario, policy, seed, ...outputs, patienceMs: 1000 * patience };
+  const { summary, detail } = await runWatched(wanted, (progress) => line.tell(progress));
   line.end();
   const seconds = (performance.now() - startedAt) / 1000;
   const rows = summaryRows(summary).map(([name, text]) => `${name.padEnd(18)}${text}\n`);
   process.stdout.write(rows.join(''));
   process.stderr.write(`${seconds.toFixed(1)} s, ${Math.round(summary.tasks / seconds)} tasks/s\n`);
-  if (out === undefined) return;
-  mkdirSync(out, { recursive: true });
+  if (out === undefined || detail === null) return;
   writeFileSync(join(out, 'summary.json'), `${JSON.stringify(summary, null, 2)}\n`);
-  writeTables(out, world, result);
   const origin = originOf(scenario, ['run', scenario, '--policy', policy, '--seed', String(seed)]);
-  await write(out, runReport(summary, detailOf(world, result), origin));
+  await write(out, runReport(summary, detail, origin));
 }

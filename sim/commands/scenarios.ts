@@ -2,7 +2,7 @@
 
 import process from 'node:process';
 import type { Command } from 'commander';
-import { InvalidArgumentError } from 'commander';
+import { InvalidArgumentError, Option } from 'commander';
 import { defaultPolicy } from '../../scheduler/core/index.ts';
 import { CheckFailed } from '../run/checks.ts';
 import { InputError } from '../scenario/read.ts';
@@ -22,6 +22,7 @@ export function addScenarioCommands(program: Command): void {
     .argument('<scenario>', 'a name of `list`, or a file that ends in .yaml')
     .option('--policy <policy>', 'a name, count-limit=4, or ./mine.ts', defaultPolicy.name)
     .option('--seed <number>', 'of the world that is drawn', wholeNumber, 1)
+    .addOption(patience())
     .option('--out <folder>', 'for a report with figures, and tables of tasks, jobs and sites')
     .action(told(run));
   program
@@ -31,6 +32,7 @@ export function addScenarioCommands(program: Command): void {
     .requiredOption('--policies <a,b,…>', 'the first is what the others are held against', words)
     .option('--seeds <count>', 'worlds, of the seeds 1, 2, …', wholeNumber, 5)
     .option('--workers <count>', 'processes at a time', wholeNumber, 1)
+    .addOption(patience())
     .option('--out <folder>', 'for a report with figures, and all measures of all runs')
     .action(told(compare));
   program
@@ -42,6 +44,11 @@ export function addScenarioCommands(program: Command): void {
     .option('--workers <count>', 'processes at a time', wholeNumber, 1)
     .option('--out <folder>', 'for a report with figures, and all measures of all runs')
     .action(told(sweep));
+}
+
+function patience(): Option {
+  const about = 'how long a policy in a file may think about one question';
+  return new Option('--patience <seconds>', about).argParser(wholeNumber).default(10);
 }
 
 /** What is wrong with the input is told without a stack. */

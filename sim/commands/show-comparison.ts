@@ -6,7 +6,7 @@ import process from 'node:process';
 import type { Comparison } from '../report/comparison.ts';
 import { comparisonReport } from '../report/page/report.ts';
 import type { Interval } from '../report/statistics.ts';
-import type { Ran } from './run-pool.ts';
+import type { Ran } from './run-here.ts';
 import { originOf, write } from './write.ts';
 
 export interface Shown {

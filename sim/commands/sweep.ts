@@ -10,14 +10,15 @@ import { ProgressLine } from './progress-line.ts';
 import { RunPool } from './run-pool.ts';
 import { show } from './show-comparison.ts';
 
-export interface SweepOptions extends Omit<CompareOptions, 'policies'> {
+export interface SweepOptions extends Omit<CompareOptions, 'policies' | 'patience'> {
   readonly policy: string;
 }
 
 export async function sweep(scenario: string, options: SweepOptions): Promise<void> {
   const { name } = readScenario(scenario);
   const policies = valuesOf(options.policy).map((value) => `${options.policy}=${value}`);
-  const wanted = runsOf(scenario, policies, options);
+  // What has a parameter comes with the scheduler, and answers.
+  const wanted = runsOf(scenario, policies, { ...options, patience: 0 });
   const line = new ProgressLine();
   const stuck = new Set<string>();
   const runs = await new RunPool(options.workers).run(wanted, {

@@ -10,7 +10,12 @@ import { InputError } from '../scenario/read.ts';
 
 /** "balance", "count-limit=4", or "./mine.ts", which exports `policy`. */
 export async function choosePolicy(text: string): Promise<Policy> {
-  return /\.[cm]?[jt]s$/.test(text) ? readPolicy(text) : namedPolicy(text);
+  return isPolicyFile(text) ? readPolicy(text) : namedPolicy(text);
+}
+
+/** Of a researcher's own, who may have made any mistake in it. */
+export function isPolicyFile(text: string): boolean {
+  return /\.[cm]?[jt]s$/.test(text);
 }
 
 function namedPolicy(text: string): Policy {

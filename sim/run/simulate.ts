@@ -1,5 +1,6 @@
 // A whole run from its three inputs, scenario, policy and seed, and its summary.
 
+import type { Policy } from '../../scheduler/core/index.ts';
 import { openHighs } from '../../scheduler/adapters/plan/highs.ts';
 import { boundOf } from '../report/bound.ts';
 import type { Summary } from '../report/summary.ts';
@@ -26,6 +27,9 @@ export interface Simulated {
   readonly summary: Summary;
 }
 
+/** What is done to a policy before it is asked anything. */
+export type WatchPolicy = (policy: Policy) => Policy;
+
 /** Progress is told after so many events. */
 const stepEvents = 20_000;
 
@@ -33,9 +37,10 @@ const stepEvents = 20_000;
 export async function simulate(
   { scenario, policy, seed }: Wanted,
   onProgress: (progress: Progress) => void,
+  watch: WatchPolicy = (policy) => policy,
 ): Promise<Simulated> {
   const read = readScenario(scenario);
-  const chosen = await choosePolicy(policy);
+  const chosen = watch(await choosePolicy(policy));
   const world = drawWorld(read, seed, readLog(read)?.jobs);
   const solve = await openHighs();
   const bound = boundOf(world, solve);

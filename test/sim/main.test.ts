@@ -77,6 +77,50 @@ describe('scenarios', () => {
   });
 });
 
+describe("a policy of a researcher's own", () => {
+  const tiny = 'test/fixtures/scenarios/tiny.yaml';
+  // Loading them takes no time that is worth waiting for.
+  const patience = ['--patience', '2'];
+  const written = (name: string, text: string): string => {
+    const file = join(folder, name);
+    writeFileSync(file, text);
+    return file;
+  };
+  const holding = (hold: string): string => `export const policy = {
+    name: 'mine',
+    choice: { asks: 'slot', pick: ([option]) => option ? { option, reason: 0 } : null },
+    hold: () => ${hold},
+    nextTransfers: (waiting, places) => [...waiting].slice(0, places),
+  };`;
+
+  it('that loops for ever is ended, and what it was asked is told', () => {
+    const loops = written('loops.mjs', holding('{ for (;;); }'));
+    const { status, stderr } = sim('run', tiny, '--policy', loops, ...patience);
+    expect(status).toBe(1);
+    expect(stderr).toMatch(
+      /scenario .*tiny\.yaml, policy .*loops\.mjs, seed 1: the policy was asked whether task 0 of job \S+ waits rather than go to node n\d+ \(hold\), and has not answered for \d+ s: does it loop\?/,
+    );
+  });
+
+  it('that loops while it is loaded is ended in the processes of a comparison, too', () => {
+    const top = written('top.mjs', 'for (;;);');
+    const { status, stderr } = sim('compare', tiny, '--policies', `fifo,${top}`, ...patience);
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/policy \S+top\.mjs, seed 1: the policy was asked to load/);
+  });
+
+  it('that is none, or ends the process, is told without a stack', () => {
+    const none = sim('compare', tiny, '--policies', 'fifo,./nowhere.ts');
+    expect(none).toMatchObject({ status: 2, stdout: '' });
+    expect(none.stderr).toContain('./nowhere.ts: cannot load this policy');
+    expect(none.stderr).not.toContain('    at ');
+    const ends = written('ends.mjs', holding('process.exit(0)'));
+    const ended = sim('run', tiny, '--policy', ends, ...patience);
+    expect(ended).toMatchObject({ status: 1, stdout: '' });
+    expect(ended.stderr).toMatch(/ends\.mjs, seed 1: its thread ended \(0\) before the run did/);
+  });
+});
+
 /** As it was built, which starts in a fifth of the time. */
 function sim(...words: readonly string[]) {
   return ran('dist/sim/bin/punnet-sim.cjs', ...words);

@@ -1,0 +1,82 @@
+// A run with a policy of a researcher's own goes into a thread, since nothing else ends one that
+// loops for ever. What it is being asked is looked at from here.
+
+import { startThread } from '../../scheduler/adapters/thread.ts';
+import { isPolicyFile } from '../run/choose-policy.ts';
+import { CheckFailed } from '../run/checks.ts';
+import { Question } from '../run/watched-policy.ts';
+import type { Failure } from './failure.ts';
+import { errorOf } from './failure.ts';
+import type { OnProgress, Ran, WantedRun } from './run-here.ts';
+import { runHere } from './run-here.ts';
+import type { Progress } from '../run/run.ts';
+
+/** What the thread says. */
+export type Said =
+  | { readonly kind: 'progress'; readonly progress: Progress }
+  | { readonly kind: 'done'; readonly ran: Ran }
+  | { readonly kind: 'failed'; readonly failure: Failure };
+
+export interface ThreadData {
+  readonly wanted: WantedRun;
+  readonly memory: SharedArrayBuffer;
+}
+
+const lookEveryMs = 100;
+
+export function runWatched(wanted: WantedRun, onProgress: OnProgress): Promise<Ran> {
+  return isPolicyFile(wanted.policy)
+    ? runInThread(wanted, onProgress)
+    : runHere(wanted, onProgress);
+}
+
+async function runInThread(wanted: WantedRun, onProgress: OnProgress): Promise<Ran> {
+  const question = new Question();
+  const data: ThreadData = { wanted, memory: question.memory };
+  const thread = startThread(import.meta.url, 'policy-thread', { workerData: data });
+  let watch: NodeJS.Timeout | undefined;
+  try {
+    return await new Promise<Ran>((resolve, reject) => {
+      // Only policy-thread writes here.
+      thread.on('message', (said: Said) => {
+        if (said.kind === 'progress') onProgress(said.progress);
+        else if (said.kind === 'done') resolve(said.ran);
+        else reject(errorOf(said.failure));
+      });
+      thread.once('error', reject);
+      thread.once('exit', (code) => {
+        const what = `its thread ended (${code}) before the run did; does the policy end the process?`;
+        reject(new CheckFailed(`${whereOf(wanted)}: ${what}`));
+      });
+      watch = watchQuestion(question, wanted, reject);
+    });
+  } finally {
+    clearInterval(watch);
+    await thread.terminate();
+  }
+}
+
+function watchQuestion(
+  question: Question,
+  wanted: WantedRun,
+  onSilence: (error: CheckFailed) => void,
+): NodeJS.Timeout {
+  let turn = question.turn;
+  let since = performance.now();
+  return setInterval(() => {
+    const silentMs = performance.now() - since;
+    if (question.turn !== turn || !question.isOpen) {
+      turn = question.turn;
+      since = performance.now();
+    } else if (silentMs > wanted.patienceMs) {
+      const asked = `the policy was asked ${question.text}, and has not answered for ${Math.round(silentMs / 1000)} s`;
+      const remedy =
+        'does it loop? One that thinks for longer is waited for with --patience SECONDS';
+      onSilence(new CheckFailed(`${whereOf(wanted)}: ${asked}: ${remedy}.`));
+    }
+  }, lookEveryMs);
+}
+
+function whereOf({ scenario, policy, seed }: WantedRun): string {
+  return `scenario ${scenario}, policy ${policy}, seed ${seed}`;
+}
