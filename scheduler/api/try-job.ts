@@ -24,7 +24,7 @@ export function tryJob(deps: ApiDeps, request: TryJobRequest, caller: Principal)
     ...toEstimate(result.forecast),
     deadlineUnixMs: template.deadlineAt ?? 0,
     isLate: result.isLate,
-    waitsFor: [...template.after],
+    waitsFor: [...result.waitsFor],
   });
   return { job, fit: toFit(result) };
 }

@@ -83,16 +83,27 @@ async function succeededTasks(connection: Connection, jobId: string): Promise<re
   return tasks.map((task) => task.index);
 }
 
-/** Which task indexes "0-9,12" names. Throws a CliError on anything else. */
-export function parseIndexes(text: string): (index: number) => boolean {
+/** Which task indexes "0-9,12" names, and how many. Throws a CliError on anything else. */
+export function parseIndexes(
+  text: string,
+  taskCount: number,
+): { readonly isWanted: (index: number) => boolean; readonly count: number } {
   const ranges = text.split(',').map((part) => {
     const match = /^(\d{1,9})(?:-(\d{1,9}))?$/.exec(part.trim());
     const first = Number(match?.[1]);
     const last = Number(match?.[2] ?? match?.[1]);
-    if (first <= last) return { first, last };
-    throw badInput(`--tasks: wanted indexes such as 0-9,12, found "${text}"`);
+    if (!(first <= last)) {
+      throw badInput(`--tasks: wanted indexes such as 0-9,12, found "${text}"`);
+    }
+    if (last < taskCount) return { first, last };
+    const range = `0 to ${taskCount - 1}`;
+    throw badInput(`--tasks: wanted tasks of the job, ${range}, found "${part.trim()}"`);
   });
-  return (index) => ranges.some(({ first, last }) => index >= first && index <= last);
+  const isWanted = (index: number): boolean =>
+    ranges.some(({ first, last }) => index >= first && index <= last);
+  let count = 0;
+  for (let index = 0; index < taskCount; index += 1) if (isWanted(index)) count += 1;
+  return { isWanted, count };
 }
 
 /** The place of an output below `root`. Throws when its path would leave its task's folder. */

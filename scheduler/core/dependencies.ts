@@ -7,7 +7,7 @@ import { refusal } from './decision.ts';
 import type { Effect } from './effects.ts';
 import type { Fact } from './facts.ts';
 import type { Instant, JobId } from './model/ids.ts';
-import type { CancelCause, JobTemplate } from './model/job.ts';
+import type { CancelCause, JobState, JobTemplate } from './model/job.ts';
 import { joinQueue } from './queue/researchers.ts';
 import type { JobRecord, State } from './state.ts';
 
@@ -44,7 +44,8 @@ export function refuseAfter(
   return null;
 }
 
-function endedText(state: CancelCause['state']): string {
+/** Of a job that did not succeed. */
+export function endedText(state: JobState): string {
   return state === 'failed' ? 'has failed' : 'was cancelled';
 }
 

@@ -5,7 +5,7 @@ import { taskState } from './columns.ts';
 import type { DeleteJob, RetryTasks } from './commands.ts';
 import type { Decision } from './decision.ts';
 import { nothing, refuse } from './decision.ts';
-import { hopelessWait } from './dependencies.ts';
+import { endedText, hopelessWait } from './dependencies.ts';
 import type { Instant } from './model/ids.ts';
 import type { JobRecord, State } from './state.ts';
 
@@ -51,7 +51,7 @@ function refuseRetry(state: State, job: JobRecord, indexes: readonly number[]): 
   }
   const first = hopelessWait(state, job);
   if (first !== undefined) {
-    const reason = `Job ${jobId} waits for job ${first.template.name} (${first.jobId}), which is ${first.state}: retry that one first (punnet retry ${first.jobId}).`;
+    const reason = `Job ${jobId} waits for job ${first.template.name} (${first.jobId}), which ${endedText(first.state)}: retry that one first (punnet retry ${first.jobId}).`;
     return refuse('failed_precondition', reason);
   }
   if (job.waitsFor.some((number) => !state.jobs.has(number))) {

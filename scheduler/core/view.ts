@@ -75,6 +75,8 @@ export interface DryRun {
     readonly nodes: number;
     readonly fitting: number;
   }[];
+  /** Those of `after` that have not succeeded yet. */
+  readonly waitsFor: readonly JobId[];
   /** null: it waits for other jobs. */
   readonly forecast: Forecast | null;
   readonly isLate: boolean;

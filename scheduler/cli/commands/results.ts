@@ -59,9 +59,11 @@ interface FetchFlags {
 
 async function fetch(session: Session, name: string, options: FetchFlags): Promise<void> {
   const { fetchOutputs, parseIndexes } = await import('../fetch.ts');
-  const isWanted = options.tasks === undefined ? () => true : parseIndexes(options.tasks);
   await session.connected(async (connection) => {
     const job = await connection.findJob(name);
+    const total = job.counts?.total ?? 0;
+    const named = options.tasks === undefined ? undefined : parseIndexes(options.tasks, total);
+    const isWanted = named?.isWanted ?? (() => true);
     const to = options.to ?? job.spec?.name ?? job.jobId;
     const isForced = options.force === true;
     const line = liveLine(session.io);
@@ -77,9 +79,10 @@ async function fetch(session: Session, name: string, options: FetchFlags): Promi
       const fetched = `${countText(sum.files, 'file')} (${bytesText(sum.bytes)})`;
       return `fetched ${fetched} of ${countText(sum.tasks, 'task')} to ${to}${kept}\n`;
     });
-    const missing = missingText(job);
-    if (options.watch !== true && options.tasks === undefined && missing !== '')
-      session.io.err(missing);
+    if (options.watch === true) return;
+    session.io.err(
+      named === undefined ? missingText(job) : missingOf(job, named.count - sum.tasks),
+    );
   });
 }
 
@@ -115,6 +118,12 @@ function fetchProgress(io: CliIo, line: LiveLine): NonNullable<FetchOptions['pro
       return `fetched ${bytesText(allBytes)} of ${countText(allTasks, 'task')}, ${rate}`;
     });
   };
+}
+
+/** What a fetch of some tasks could not bring. */
+function missingOf({ jobId }: Job, count: number): string {
+  if (count <= 0) return '';
+  return `not succeeded so far: ${countText(count, 'task')} of these (punnet tasks ${jobId})\n`;
 }
 
 /** What a fetch of the whole job could not bring. */

@@ -43,6 +43,7 @@ export function dryRun(
     fittingSites: sites.filter((site) => site.fitting > 0).length,
     refusals: groupRefusals(refused, { job, now }),
     sites: sites.slice(0, sitesExplained),
+    waitsFor: job.waitsFor.map((number) => mustHave(state.jobs.get(number), 'job', number).jobId),
     forecast,
     isLate: isLate(job, forecast, now),
   };

@@ -111,9 +111,10 @@ export class Forecasts {
   }
 }
 
-/** Nodes that rest, or whose owners let nothing start now, count: that passes. */
+/** Nodes that rest, or whose owners let nothing start now, count: that passes. That one runs empty
+ * does not, as long as nobody says so. */
 function isFit(node: NodeRecord, template: JobTemplate): boolean {
-  if (node.health !== 'healthy' || slotsOf(node) === 0) return false;
+  if (node.health !== 'healthy' || node.isDraining || slotsOf(node) === 0) return false;
   if (bestBundle(node.inventory.architecture, template.bundles) === undefined) return false;
   return refuseFit({ template }, node) === null;
 }

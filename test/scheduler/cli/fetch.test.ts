@@ -131,9 +131,11 @@ test('where no folder can be it is named, at once', async () => {
   }
 });
 
-test('indexes are numbers and spans of them', () => {
-  const isWanted = parseIndexes('0-2, 7');
+test('indexes are numbers and spans of them, of tasks that there are', () => {
+  const { isWanted, count } = parseIndexes('0-2, 7, 1', 8);
   expect([0, 1, 2, 3, 7, 8].filter(isWanted)).toEqual([0, 1, 2, 7]);
-  for (const text of ['', 'a', '3-1', '1,', '-1'])
-    expect(() => parseIndexes(text)).toThrow('--tasks');
+  expect(count).toBe(4);
+  for (const text of ['', 'a', '3-1', '1,', '-1', '8', '0-8'])
+    expect(() => parseIndexes(text, 8), text).toThrow('--tasks');
+  expect(() => parseIndexes('8', 8)).toThrow('wanted tasks of the job, 0 to 7, found "8"');
 });

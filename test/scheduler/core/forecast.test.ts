@@ -2,7 +2,7 @@
 
 import { expect, test } from 'vitest';
 import type { JobTemplate } from '../../../scheduler/core/index.ts';
-import { instant, jobId } from '../../../scheduler/core/index.ts';
+import { instant, jobId, nodeId } from '../../../scheduler/core/index.ts';
 import { CoreHarness, pi3, template } from './harness.ts';
 
 /** Of no size, so that the CPUs bind. */
@@ -116,4 +116,33 @@ test('a dry run tells who fits, who does not and when it would end, and changes 
   });
   expect(JSON.stringify([...core.state.jobs.values()])).toBe(before);
   expect(core.state.nextJobNumber).toBe(0);
+});
+
+test('nodes that run empty do no more: without others a job never ends', () => {
+  const core = home();
+  core.node('other', 'home');
+  submit(core, 'job', { taskCount: 400 });
+  const both = secondsLeft(core, 'job');
+  const drain = (node: string): void =>
+    void core.give({ kind: 'drainNodes', of: { nodeId: nodeId(node) }, isDraining: true });
+  drain('pi');
+  core.wait(1_000);
+  expect(secondsLeft(core, 'job')).toBeGreaterThan(1.9 * both);
+  drain('other');
+  core.wait(1_000);
+  const never = { endsAt: null, boundBy: 'nothing fits' };
+  expect(core.view.job(jobId('job'))?.forecast).toMatchObject(never);
+  const draft = template({ ...twelve, taskCount: 4 });
+  const found = core.view.dryRun({ researcher: 'ada', template: draft });
+  expect(found).toMatchObject({ fittingNodes: 0, forecast: never });
+});
+
+test('a dry run names the jobs that are still to be waited for', () => {
+  const core = home();
+  core.submit('done', { taskCount: 1 });
+  for (const { nodeId: node, leaseId } of core.take('grant')) core.end(node, leaseId, 'succeeded');
+  core.submit('open', { taskCount: 1 });
+  const draft = template({ after: [jobId('done'), jobId('open')] });
+  const found = core.view.dryRun({ researcher: 'ada', template: draft });
+  expect(found).toMatchObject({ waitsFor: ['open'], forecast: null });
 });

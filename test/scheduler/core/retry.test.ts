@@ -95,7 +95,7 @@ test('one that waited for a failed job is retried after that one', () => {
     core.give({ kind: 'retryTasks', jobId: jobId(name), requestId: name, indexes: null });
   expect(again('then').answer).toMatchObject({
     reason: expect.stringMatching(
-      /waits for job first \(first\), which is cancelled: retry/,
+      /waits for job first \(first\), which was cancelled: retry/,
     ) as string,
   });
   expect(again('first').answer).toMatchObject({ kind: 'retried' });
