@@ -154,11 +154,11 @@ class Agent {
 
   status(sandbox: string): string {
     const { identity, owner } = this.#parts;
-    const { isConnected } = this.#bus;
+    const { trouble } = this.#bus;
     const { allowance } = owner;
     return statusText({
       identity,
-      isConnected,
+      trouble,
       sandbox,
       allowance,
       attempts: this.#loop.attempts(),

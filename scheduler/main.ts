@@ -229,7 +229,7 @@ async function startLink(
     hasBlob: async (ref) => (await blobs.size(ref.sha256)) === ref.sizeBytes,
     composeLease: (effect) => composer.compose(effect),
     revokeUser: (publicKey) => nats.revokeUsers([publicKey]),
-    log: (event, fields) => log.info(fields, event),
+    log: (event, fields) => log.warn(fields, event),
   });
   stops.push(() => link.stop());
   return link;

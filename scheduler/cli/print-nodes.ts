@@ -27,7 +27,7 @@ export function nodesText(io: CliIo, nodes: readonly Node[]): string {
     node.siteId,
     stateText(io, healthText(node)),
     node.inventory?.architecture ?? '',
-    `${node.leases}/${node.status?.slots ?? node.inventory?.slots ?? 0}`,
+    busyText(node),
     node.inventory === undefined ? '' : `${node.inventory.speedGhz.toFixed(2)} GHz`,
     node.status === undefined ? '' : node.status.load.toFixed(2).padStart(5),
     ageText(io, node.lastHeardUnixMs),
@@ -37,6 +37,13 @@ export function nodesText(io: CliIo, nodes: readonly Node[]): string {
   const hint =
     twin === undefined ? '' : `quarantined, and what to do: punnet node ${twin.nodeId}\n`;
   return table(io, head, rows) + hint;
+}
+
+/** "1/4", or "4/4 +2": of four slots all run something, and two tasks come next. */
+function busyText({ leases, status, inventory }: Node): string {
+  const slots = status?.slots ?? inventory?.slots ?? 0;
+  const next = leases > slots ? ` +${leases - slots}` : '';
+  return `${Math.min(leases, slots)}/${slots}${next}`;
 }
 
 /** One node in full, with the uplink of its site: what is declared there counts, not the node's guess. */

@@ -58,8 +58,10 @@ describe.each(servers)('on the nats-server %s', (_, binary) => {
           : undefined,
       );
       await nats.kill('SIGKILL');
+      await rig.scheduler.said('nats-server is away');
       nats = start();
       await nats.said('Server is ready');
+      await rig.scheduler.said('nats-server is back');
       await rig.untilSucceeded((await rig.submit(file)).jobId);
       const found = await rig.listNodes();
       expect(found.map(({ name, health }) => [name, health]).sort()).toEqual([

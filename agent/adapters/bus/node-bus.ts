@@ -30,13 +30,15 @@ export class NodeBus {
   #connection: NatsConnection | undefined;
   #isConnected = false;
   #isStopped = false;
+  #trouble = 'it starts';
 
   constructor(options: NodeBusOptions) {
     this.#options = options;
   }
 
-  get isConnected(): boolean {
-    return this.#isConnected;
+  /** Why it is not connected, for the owner; null: it is. */
+  get trouble(): string | null {
+    return this.#isConnected ? null : this.#trouble;
   }
 
   /** Resolves with the first connection; a federation that is away is waited for. */
@@ -82,8 +84,9 @@ export class NodeBus {
   async #wait(tries: number, end: unknown): Promise<void> {
     const { identity, log } = this.#options;
     const isRefused = end instanceof NatsError && end.code === ErrorCode.AuthorizationViolation;
-    if (isRefused) log('refused', { tries, reason: refusedReason(identity.nodeId) });
-    else log('not connected', { tries, error: String(end) });
+    this.#trouble = isRefused ? refusedReason(identity.nodeId) : String(end);
+    if (isRefused) log('refused', { tries, reason: this.#trouble });
+    else log('not connected', { tries, error: this.#trouble });
     const longestMs = isRefused ? longestRefusedWaitMs : longestWaitMs;
     const spanMs = Math.min(longestMs, 500 * 2 ** Math.min(tries, 12)) * (0.5 + Math.random());
     await sleep(spanMs);
@@ -106,11 +109,15 @@ export class NodeBus {
     const { post, log } = this.#options;
     for await (const status of connection.status()) {
       if (status.type === 'reconnect') this.#isConnected = true;
-      if (status.type === 'disconnect') this.#isConnected = false;
+      if (status.type === 'disconnect') {
+        if (this.#isConnected) this.#trouble = `${String(status.data)} is away`;
+        this.#isConnected = false;
+      }
       if (status.type === 'reconnect') post({ kind: 'connected' });
-      if (status.type === 'reconnect' || status.type === 'disconnect' || status.type === 'error') {
+      if (status.type === 'reconnect' || status.type === 'disconnect') {
         log(status.type, { server: String(status.data) });
       }
+      if (status.type === 'error') log('error', { error: String(status.data) });
     }
   }
 

@@ -6,7 +6,8 @@ import { parseLimits, readLimitsFile } from './limits.ts';
 
 export interface Running {
   readonly identity: Identity;
-  readonly isConnected: boolean;
+  /** Why it is not connected; null: it is. */
+  readonly trouble: string | null;
   readonly sandbox: string;
   readonly allowance: Allowance;
   readonly attempts: readonly { readonly lease: Lease; readonly phase: AttemptPhase }[];
@@ -19,9 +20,10 @@ export function nameOf({ nodeId, federation, siteId }: Identity): string {
 
 /** One line for the node, one for each attempt. */
 export function statusText(running: Running): string {
-  const { identity, isConnected, sandbox, allowance, attempts } = running;
+  const { identity, trouble, sandbox, allowance, attempts } = running;
   const { slots, notAccepting } = allowance;
-  const link = isConnected ? 'connected' : 'not connected: it tries again by itself';
+  const link =
+    trouble === null ? 'connected' : `not connected, and tries again by itself: ${trouble}`;
   const work =
     notAccepting === null
       ? `It takes tasks on ${slots} ${slots === 1 ? 'slot' : 'slots'}, in sandbox ${sandbox}.`

@@ -54,9 +54,17 @@ export class NodeLink implements EffectSink {
   /** Ends with the connection. */
   async #follow(): Promise<void> {
     for await (const { type } of this.#connection.status()) {
-      if (type === Events.Disconnect) this.#isConnected = false;
-      if (type === Events.Reconnect) this.#isConnected = true;
+      if (type === Events.Disconnect) this.#turn(false);
+      if (type === Events.Reconnect) this.#turn(true);
     }
+  }
+
+  /** Each try to connect again is told as another disconnection. */
+  #turn(isConnected: boolean): void {
+    if (this.#isConnected === isConnected) return;
+    this.#isConnected = isConnected;
+    const event = isConnected ? 'nats-server is back' : 'nats-server is away: no node is heard';
+    this.#options.log(event, { urls: this.#options.urls });
   }
 
   /** Connected, and able to speak; it hears nobody before `listen`. */

@@ -60,12 +60,15 @@ async function startBus(): Promise<Started> {
 }
 
 test('it comes back when nats-server was away', async () => {
-  const { saw } = await startBus();
+  const { bus, saw } = await startBus();
   await saw('connected');
+  expect(bus.trouble).toBeNull();
   await rig.stop();
   await saw('disconnect');
+  expect(bus.trouble).toMatch(/^127.0.0.1:\d+ is away$/);
   await rig.start();
   await saw('connected', 2);
+  expect(bus.trouble).toBeNull();
 });
 
 test('it comes back when a server had refused it for a while', async () => {
@@ -83,13 +86,14 @@ test('it comes back when a server had refused it for a while', async () => {
 });
 
 test('a revoked node tells its owner what to do, and tries on, ever more slowly', async () => {
-  const { saw, logged, publicKey } = await startBus();
+  const { bus, saw, logged, publicKey } = await startBus();
   await saw('connected');
   await rig.server.revokeUsers([publicKey]);
   await saw('refused', 2);
-  expect(logged.findLast((line) => line.startsWith('refused'))).toMatch(
-    /does not accept node pi any more; it was revoked, perhaps: ask the operator.*new token/,
-  );
+  const words =
+    /does not accept node pi any more; it was revoked, perhaps: ask the operator.*new token/;
+  expect(logged.findLast((line) => line.startsWith('refused'))).toMatch(words);
+  expect(bus.trouble).toMatch(words);
 });
 
 test.each([

@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest';
 import { Job, Task, TaskCounts } from '../../../proto/gen/punnet/v1/job.ts';
 import { ExplainJobResponse } from '../../../proto/gen/punnet/v1/job_service.ts';
+import { Node } from '../../../proto/gen/punnet/v1/node_service.ts';
 import type { CliIo } from '../../../scheduler/cli/io.ts';
 import { liveLine } from '../../../scheduler/cli/live-line.ts';
 import {
@@ -19,6 +20,7 @@ import {
   spanText,
   timeText,
 } from '../../../scheduler/cli/print.ts';
+import { nodesText } from '../../../scheduler/cli/print-nodes.ts';
 import { progressText, rateMeter } from '../../../scheduler/cli/progress.ts';
 
 class Terminal implements CliIo {
@@ -137,6 +139,15 @@ test('a task is told with the node of its backup attempt', () => {
   const text = tasksText(new Terminal(false), [{ ...task, backupNodeName: 'school' }]);
   expect(text).toContain('attic (backup: school)  home');
   expect(tasksText(new Terminal(false), [task])).not.toContain('backup');
+});
+
+test('slots that are busy are told apart from tasks that come next', () => {
+  const text = nodesText(
+    new Terminal(false),
+    [0, 3, 4, 6].map((leases) => Node.fromPartial({ leases, inventory: { slots: 4 } })),
+  );
+  const found = text.split('\n').map((line) => /\d\/4( \+\d)?/.exec(line)?.[0]);
+  expect(found.filter((each) => each !== undefined)).toEqual(['0/4', '3/4', '4/4', '4/4 +2']);
 });
 
 test('a live line is drawn over on a terminal, and told now and then in a pipe', () => {
