@@ -126,6 +126,11 @@ test('what is not there is named: no folder to back up, no backup to restore', a
       said: 'wanted the folder of a scheduler',
     },
     { words: ['backup', rig.folder, '--data', rig.data], said: 'is a folder: wanted a file' },
+    // Perhaps a disk that is not mounted.
+    ...[join(nowhere, 'punnet.tar'), '/proc/punnet.tar'].map((file) => ({
+      words: ['backup', file, '--data', rig.data],
+      said: 'wanted a file in a folder that is there',
+    })),
     { words: ['restore', nowhere, '--data', nowhere], said: 'there is no file' },
   ];
   for (const { words, said } of mistakes) {

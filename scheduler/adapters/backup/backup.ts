@@ -46,7 +46,7 @@ export async function backUp(dataFolder: string, file: string, now: Date): Promi
   if (existsSync(file) && statSync(file).isDirectory()) {
     throw new BackupError(`${file} is a folder: wanted a file to write the backup to.`);
   }
-  const staging = `${file}.staging`;
+  const staging = makeStaging(file);
   const unfinished = `${file}.unfinished`;
   try {
     const journal = copyJournal(join(dataFolder, 'journal'), join(staging, 'journal'));
@@ -61,6 +61,21 @@ export async function backUp(dataFolder: string, file: string, now: Date): Promi
   } finally {
     rmSync(staging, { recursive: true, force: true });
     rmSync(unfinished, { force: true });
+  }
+}
+
+/** A folder beside the file. The file's own folder is not made: it may be a disk that is not mounted. */
+function makeStaging(file: string): string {
+  const staging = `${file}.staging`;
+  try {
+    rmSync(staging, { recursive: true, force: true });
+    mkdirSync(staging, { mode: 0o700 });
+    return staging;
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new BackupError(
+      `${file} can't be written (${why}): wanted a file in a folder that is there and that I may write to.`,
+    );
   }
 }
 
