@@ -69,7 +69,11 @@ export async function tryFile(connection: Connection, jobFile: string): Promise<
     const misfits = await checkBundles(spec, blobs);
     if (misfits.length > 0) throw refusal(file, named, misfits);
     const method = connection.jobs.tryJob.bind(connection.jobs);
-    return await connection.call(method, { spec, ...tasksOf(spec, blobs) });
+    return await connection
+      .raw(method, { spec, ...tasksOf(spec, blobs) })
+      .catch((error: unknown) => {
+        throw refusal(file, named, violationsOf(connection, error));
+      });
   } finally {
     await rm(scratch, { recursive: true, force: true });
   }
@@ -118,11 +122,16 @@ function sender(connection: Connection, jobId: string): Send {
       if (job === undefined) throw new Error('the scheduler answered without a job');
       return { job };
     } catch (error) {
-      const violations = isServiceError(error) ? fieldViolations(error) : [];
-      if (violations.length === 0) throw connection.explain(error);
-      return { violations };
+      return { violations: violationsOf(connection, error) };
     }
   };
+}
+
+/** The fields that the scheduler refused. Throws what else went wrong. */
+function violationsOf(connection: Connection, error: unknown): readonly FieldViolation[] {
+  const violations = isServiceError(error) ? fieldViolations(error) : [];
+  if (violations.length === 0) throw connection.explain(error);
+  return violations;
 }
 
 /** All that is wrong, at its place in the job file or in the table of its tasks. */

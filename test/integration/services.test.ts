@@ -80,6 +80,8 @@ test('runs its replicas until it is stopped', { timeout: longTestMs }, async () 
   expect(await placesOf(jobId)).toEqual(['b1', 'b2']);
   expect((await rig.punnet('job', 'web')).out).toMatch(/replicas +2\/2 run, 1 restart\n/);
 
+  const fetched = await rig.punnet('fetch', 'web');
+  expect(fetched).toMatchObject({ code: 2, err: expect.stringContaining('web is a service') });
   expect((await rig.punnet('cancel', 'web')).out).toMatch(/cancelled: 0\/2 run, 2 cancelled/);
   // The copy of the node that is gone runs on, until its owner stops it.
   await untilProcesses(1, 'sleep', `${process.pid}.1`);

@@ -61,6 +61,9 @@ async function fetch(session: Session, name: string, options: FetchFlags): Promi
   const { fetchOutputs, parseIndexes } = await import('../fetch.ts');
   await session.connected(async (connection) => {
     const job = await connection.findJob(name);
+    if (job.spec?.service !== undefined) {
+      throw badInput(`${name} is a service: its replicas bring no outputs`);
+    }
     const total = job.counts?.total ?? 0;
     const named = options.tasks === undefined ? undefined : parseIndexes(options.tasks, total);
     const isWanted = named?.isWanted ?? (() => true);

@@ -61,16 +61,22 @@ export function finishOf(sites: readonly SiteRate[], demand: Demand): Finish {
     else early = middle;
   }
   // No task is faster than alone at the best site.
-  const alone = able.reduce((best, site) => Math.min(best, aloneAt(site, demand)), never);
-  return { seconds: Math.max(late, alone), boundBy: boundOf(able, demand, late) };
+  const alone = able
+    .map((site) => aloneAt(site, demand))
+    .reduce((best, each) => (each.seconds < best.seconds ? each : best));
+  return alone.seconds > late ? alone : { seconds: late, boundBy: boundOf(able, demand, early) };
 }
 
 /** How many tasks the site has done by then. Numbers only: it is asked some 30 times for each site. */
 function tasksBy(site: SiteRate, demand: Demand, seconds: number): number {
   const cpu = part(site.cpuGhz * seconds - site.workGhzSeconds, demand.workGhzSeconds);
-  const downBits = site.downBps * seconds - site.downBits - demand.sharedBits;
   const up = part(site.upBps * seconds - site.upBits, demand.upBits);
-  return Math.max(0, Math.min(cpu, part(downBits, demand.downBits), up));
+  return Math.max(0, Math.min(cpu, fetchedBy(site, demand, seconds), up));
+}
+
+function fetchedBy(site: SiteRate, demand: Demand, seconds: number): number {
+  const free = site.downBps * seconds - site.downBits - demand.sharedBits;
+  return free < 0 && demand.sharedBits > 0 ? 0 : part(free, demand.downBits);
 }
 
 /** What keeps the site from more. */
@@ -84,16 +90,25 @@ function limitOf(site: SiteRate, demand: Demand, seconds: number): BoundBy {
 
 /** What is free for how many; a need of nothing is never what binds. */
 function part(free: number, each: number): number {
-  if (each > 0) return free / each;
-  return free >= 0 ? Number.POSITIVE_INFINITY : 0;
+  return each > 0 ? free / each : Number.POSITIVE_INFINITY;
 }
 
-function aloneAt(site: SiteRate, demand: Demand): number {
-  const fetching = (demand.sharedBits + demand.downBits) / site.downBps;
-  return fetching + demand.workGhzSeconds / site.slotGhz + demand.upBits / site.upBps;
+function aloneAt(site: SiteRate, demand: Demand): Finish {
+  return inTurn({
+    down: (demand.sharedBits + demand.downBits) / site.downBps,
+    cpu: demand.workGhzSeconds / site.slotGhz,
+    up: demand.upBits / site.upBps,
+  });
 }
 
-/** What binds the sites that do most of it. */
+/** One after the other; the longest binds. */
+export function inTurn({ down, cpu, up }: Readonly<Record<'down' | 'cpu' | 'up', number>>): Finish {
+  const most = Math.max(down, cpu, up);
+  const link = most === up ? 'uplink up' : 'uplink down';
+  return { seconds: down + cpu + up, boundBy: most === cpu ? 'cpu' : link };
+}
+
+/** What binds the sites that do most of it, just before all is done. */
 function boundOf(sites: readonly SiteRate[], demand: Demand, seconds: number): BoundBy {
   const tasks = new Map<BoundBy, number>();
   for (const site of sites) {

@@ -17,10 +17,13 @@ import { mustHave } from '../state.ts';
 import type { Forecast } from '../view.ts';
 import type { Claims } from './ahead.ts';
 import { aheadOf, bitsOf } from './ahead.ts';
-import type { SiteRate } from './finish.ts';
+import type { Finish, SiteRate } from './finish.ts';
 import { finishOf } from './finish.ts';
 import { remainingOf } from './on-nodes.ts';
 import type { OnNodes } from './on-nodes.ts';
+
+/** All that it has on nodes has ended, and nobody said so yet. */
+const nothingLeft: Finish = { seconds: 0, boundBy: 'cpu' };
 
 interface Fit {
   readonly site: SiteRecord;
@@ -66,15 +69,14 @@ export class Forecasts {
 
   #make(job: JobRecord, now: Instant): Forecast {
     const basis = basisOf(job);
-    const leased = this.#onNodes.longest.get(job.number) ?? 0;
-    if (job.waiting === 0) return { endsAt: later(now, leased), boundBy: 'cpu', basis };
+    const leased = this.#onNodes.longest.get(job.number) ?? nothingLeft;
+    if (job.waiting === 0) return forecastOf(now, leased, basis);
     const sites = this.#ratesFor(job);
     const { downBits, upBits, sharedBits } = bitsOf(job);
     const workGhzSeconds = workOf(job);
     const demand = { tasks: job.waiting, workGhzSeconds, downBits, upBits, sharedBits };
-    const { seconds, boundBy } = finishOf(sites, demand);
-    if (seconds === Number.POSITIVE_INFINITY) return { endsAt: null, boundBy, basis };
-    return { endsAt: later(now, Math.max(seconds, leased)), boundBy, basis };
+    const waiting = finishOf(sites, demand);
+    return forecastOf(now, waiting.seconds < leased.seconds ? leased : waiting, basis);
   }
 
   /** What the sites have for the job: the slots that fit, and their part of what comes before it. */
@@ -145,6 +147,11 @@ function basisOf(job: JobRecord): Forecast['basis'] {
   return job.workCount >= pilotTasks ? 'measured' : 'guessed';
 }
 
-function later(now: Instant, seconds: number): Instant {
-  return instant(Math.round(now + 1000 * seconds));
+function forecastOf(
+  now: Instant,
+  { seconds, boundBy }: Finish,
+  basis: Forecast['basis'],
+): Forecast {
+  const isNever = seconds === Number.POSITIVE_INFINITY;
+  return { endsAt: isNever ? null : instant(Math.round(now + 1000 * seconds)), boundBy, basis };
 }

@@ -20,6 +20,11 @@ describe('one site', () => {
     ['much data out', {}, { upBits: 1e7 }, 80, 'uplink up'],
     ['bytes on the way come first', { downBits: 2e7 }, { downBits: 1e7 }, 100, 'uplink down'],
     ['shared bytes come once', {}, { downBits: 1e7, sharedBits: 5e6 }, 85, 'uplink down'],
+    ['shared bytes of tasks without their own', {}, { sharedBits: 5e8 }, 510, 'uplink down'],
+    ['the same, of more tasks', {}, { tasks: 800, sharedBits: 1e9 }, 2_000, 'cpu'],
+    ['one task with much data in', {}, { tasks: 1, downBits: 3e7 }, 40, 'uplink down'],
+    ['one task with much data out', {}, { tasks: 1, upBits: 3e7 }, 40, 'uplink up'],
+    ['bytes of others, where its tasks have none', { downBits: 5e8, upBits: 5e8 }, {}, 20, 'cpu'],
     ['no slot that fits', { cpuGhz: 0 }, {}, Infinity, 'nothing fits'],
   ] as const)('%s', (_, rate, need, seconds, boundBy) => {
     const found = finishOf([{ ...site, ...rate }], { ...demand, ...need });

@@ -2,7 +2,7 @@
 
 import { expect, test } from 'vitest';
 import type { JobTemplate } from '../../../scheduler/core/index.ts';
-import { instant, jobId, nodeId } from '../../../scheduler/core/index.ts';
+import { instant, jobId, leaseId, nodeId } from '../../../scheduler/core/index.ts';
 import { CoreHarness, pi3, template } from './harness.ts';
 
 /** Of no size, so that the CPUs bind. */
@@ -145,4 +145,19 @@ test('a dry run names the jobs that are still to be waited for', () => {
   const draft = template({ after: [jobId('done'), jobId('open')] });
   const found = core.view.dryRun({ researcher: 'ada', template: draft });
   expect(found).toMatchObject({ waitsFor: ['open'], forecast: null });
+});
+
+test('what is on nodes is bound by its line while bytes take longest', () => {
+  const core = new CoreHarness();
+  core.setSite('home', 1e6);
+  core.node('pi', 'home');
+  const big = template().bundles.map((bundle) => ({ ...bundle, sizeBytes: 10_000_000 }));
+  submit(core, 'job', { taskCount: 1, bundles: big });
+  const forecast = () => core.view.job(jobId('job'))?.forecast;
+  expect(forecast()).toMatchObject({ boundBy: 'uplink down' });
+  expect(secondsLeft(core, 'job')).toBeCloseTo(90, 2);
+  const [grant] = core.take('grant');
+  core.speak('pi', { started: [grant?.leaseId ?? leaseId(0)] });
+  core.wait(2_000);
+  expect(forecast()).toMatchObject({ boundBy: 'cpu' });
 });
