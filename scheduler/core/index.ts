@@ -32,5 +32,6 @@ export type { Holdings } from './holdings.ts';
 export { endedRowLength, leasedRowLength } from './rows.ts';
 export { restoredFacts } from './restored.ts';
 export { State } from './state.ts';
+export type { JobRecord } from './state.ts';
 export { imageOf, stateOf } from './state-image.ts';
 export { backupsEveryMs, defaultShare, leasesPerSlot, transfersAtATime } from './limits.ts';

@@ -4,6 +4,7 @@ import { writeTables } from '../report/csv.ts';
 import type { Detail } from '../report/detail/detail.ts';
 import { detailOf } from '../report/detail/detail.ts';
 import type { Summary } from '../report/summary.ts';
+import { jobSecondsOf } from '../report/task-times.ts';
 import type { Progress } from '../run/run.ts';
 import type { Wanted } from '../run/simulate.ts';
 import { simulate } from '../run/simulate.ts';
@@ -21,6 +22,8 @@ export interface WantedRun extends Wanted {
 export interface Ran {
   readonly summary: Summary;
   readonly detail: Detail | null;
+  /** Of a replay: how long each job took. */
+  readonly jobSeconds: readonly number[] | null;
 }
 
 export type OnProgress = (progress: Progress) => void;
@@ -32,5 +35,9 @@ export async function runHere(
 ): Promise<Ran> {
   const { world, result, summary } = await simulate(wanted, onProgress, watch);
   if (tables !== null) writeTables(tables, world, result);
-  return { summary, detail: withDetail ? detailOf(world, result) : null };
+  return {
+    summary,
+    detail: withDetail ? detailOf(world, result) : null,
+    jobSeconds: wanted.journal === undefined ? null : jobSecondsOf(world, result),
+  };
 }

@@ -8,6 +8,7 @@ import { CheckFailed } from '../run/checks.ts';
 import { InputError } from '../scenario/read.ts';
 import { compare } from './compare.ts';
 import { list } from './list.ts';
+import { replay } from './replay.ts';
 import { run } from './run.ts';
 import { sweep } from './sweep.ts';
 
@@ -44,6 +45,14 @@ export function addScenarioCommands(program: Command): void {
     .option('--workers <count>', 'processes at a time', wholeNumber, 1)
     .option('--out <folder>', 'for a report with figures, and all measures of all runs')
     .action(told(sweep));
+  program
+    .command('replay')
+    .description("the jobs of a scheduler's journal under a policy, against how they really went")
+    .argument('<journal>', "a scheduler's data folder, which may be in use: it is only read")
+    .option('--policy <policy>', 'a name, count-limit=4, or ./mine.ts', defaultPolicy.name)
+    .addOption(patience())
+    .option('--out <folder>', 'for replay.csv, and tables of tasks, jobs and sites')
+    .action(told(replay));
 }
 
 function patience(): Option {

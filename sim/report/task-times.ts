@@ -38,6 +38,15 @@ export function* taskTimes(world: World, result: RunResult): Generator<TaskTimes
   }
 }
 
+/** Of each job, from its submission to its last result. */
+export function jobSecondsOf(world: World, result: RunResult): readonly number[] {
+  const seconds = world.jobs.map(() => 0);
+  for (const { job, submitMs, finishMs } of taskTimes(world, result)) {
+    seconds[job] = Math.max(seconds[job] ?? 0, (finishMs - submitMs) / 1000);
+  }
+  return seconds;
+}
+
 /** A run of under 10 s is taken for 10: bounded slowdown (Feitelson and Rudolph, JSSPP 1998). */
 export function slowdownOf({ submitMs, runMs, finishMs }: TaskTimes): number {
   return Math.max(1, (finishMs - submitMs) / Math.max(10_000, runMs));

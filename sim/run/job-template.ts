@@ -11,10 +11,7 @@ export function templateOf(job: WorldJob): JobTemplate {
   const bundle = { sha256: hash, sizeBytes: bundleBytes, isRootFileSystem: false };
   return {
     name,
-    bundles: [
-      { ...bundle, architecture: 'armv6l' },
-      { ...bundle, architecture: 'aarch64' },
-    ],
+    bundles: job.architectures.map((architecture) => ({ ...bundle, architecture })),
     command: ['run'],
     environment: {},
     sharedInputs: [],

@@ -5,6 +5,7 @@ import { openHighs } from '../../scheduler/adapters/plan/highs.ts';
 import { boundOf } from '../report/bound.ts';
 import type { Summary } from '../report/summary.ts';
 import { summaryOf } from '../report/summary.ts';
+import { readReplayed } from '../replay/replayed.ts';
 import { readLog } from '../scenario/read-log.ts';
 import { readScenario } from '../scenario/read.ts';
 import { drawWorld } from '../world/draw-world.ts';
@@ -19,6 +20,8 @@ export interface Wanted {
   readonly scenario: string;
   readonly policy: string;
   readonly seed: number;
+  /** The jobs of this scheduler's journal, on its nodes, are what the scenario is. */
+  readonly journal?: string;
 }
 
 export interface Simulated {
@@ -35,26 +38,32 @@ const stepEvents = 20_000;
 
 /** @throws {CheckFailed} naming the seed, when a rule was broken. */
 export async function simulate(
-  { scenario, policy, seed }: Wanted,
+  wanted: Wanted,
   onProgress: (progress: Progress) => void,
   watch: WatchPolicy = (policy) => policy,
 ): Promise<Simulated> {
-  const read = readScenario(scenario);
+  const { policy, seed } = wanted;
+  const { name, world } = worldOf(wanted);
   const chosen = watch(await choosePolicy(policy));
-  const world = drawWorld(read, seed, readLog(read)?.jobs);
   const solve = await openHighs();
   const bound = boundOf(world, solve);
   const run = new Run(world, { policy: chosen, solve });
   try {
     while (!run.advance(stepEvents)) onProgress(run.progress);
     const result = run.result();
-    const about = { scenario: read.name, policy, seed };
+    const about = { scenario: name, policy, seed };
     return { world, result, summary: summaryOf(about, world, { result, bound }) };
   } catch (cause) {
-    const where = `scenario ${read.name}, policy ${policy}, seed ${seed}`;
+    const where = `scenario ${name}, policy ${policy}, seed ${seed}`;
     const at = `after ${Math.round(run.progress.nowMs / 1000)} s of simulated time`;
     const what = cause instanceof Error ? cause.message : String(cause);
     const isStuck = cause instanceof CheckFailed && cause.isStuck;
     throw new CheckFailed(`${where}, ${at}: ${what}`, { cause, isStuck });
   }
+}
+
+function worldOf({ scenario, seed, journal }: Wanted) {
+  if (journal !== undefined) return { name: scenario, world: readReplayed(journal).world };
+  const read = readScenario(scenario);
+  return { name: read.name, world: drawWorld(read, seed, readLog(read)?.jobs) };
 }

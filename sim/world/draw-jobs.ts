@@ -1,6 +1,7 @@
 // The jobs of a world: drawn from a scenario's classes, or those of a log with the bytes that the
 // scenario gives them.
 
+import type { Architecture } from '../../scheduler/core/index.ts';
 import { between, drawsFor } from '../kernel/random.ts';
 import type { Draw } from '../kernel/random.ts';
 import type { JobClass, LogOfJobs, Scenario } from '../scenario/schema.ts';
@@ -20,11 +21,15 @@ export interface WorldJob {
   readonly outputBytes: number;
   readonly bundleBytes: number;
   readonly memoryBytes: number;
+  /** What it was built for. */
+  readonly architectures: readonly Architecture[];
   /** It is submitted so long after the end of an earlier one, by its place; null: at `submitMs`. */
   readonly after: { readonly job: number; readonly thinkMs: number } | null;
 }
 
 const nothing = { from: 0, to: 0 };
+/** What runs on all four boards. */
+const allPis: readonly Architecture[] = ['armv6l', 'aarch64'];
 /** What the job file's default is. Clusters' logs ask for more than a Pi has: they are not asked. */
 const defaultMemoryBytes = 64e6;
 
@@ -57,6 +62,7 @@ function drawJob(kind: JobClass, place: number, draw: Draw): WorldJob {
     outputBytes: whole(output),
     bundleBytes: whole(bundle),
     memoryBytes: memory ?? defaultMemoryBytes,
+    architectures: allPis,
     after: null,
   };
 }
@@ -81,6 +87,7 @@ function loggedJobs(log: LogOfJobs, logged: readonly SwfJob[], draw: Draw): read
       outputBytes,
       bundleBytes: 0,
       memoryBytes: defaultMemoryBytes,
+      architectures: allPis,
       after:
         job.after === null || before === undefined
           ? null

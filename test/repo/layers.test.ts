@@ -38,7 +38,7 @@ const rows: readonly (readonly [file: RegExp, may: readonly RegExp[]])[] = [
       /^sim\//,
       cores,
       ports,
-      /^scheduler\/adapters\/(journal\/(snapshot-)?codec|plan\/highs|thread)\.ts$/,
+      /^scheduler\/adapters\/(journal\/((snapshot-)?codec|read-journal)|plan\/highs|thread)\.ts$/,
       // Units mean in a scenario what they mean in a job file.
       /^scheduler\/api\/quantities\.ts$/,
       npm,

@@ -4,6 +4,7 @@ import type {
   Command,
   Decision,
   Effect,
+  Fact,
   JobTemplate,
   LeaseId,
   NodeSpoke,
@@ -69,6 +70,8 @@ export class CoreHarness {
   policy = defaultPolicy;
   nowMs = 1_800_000_000_000;
   effects: Effect[] = [];
+  /** All that was decided. */
+  readonly facts: Fact[] = [];
   #sequence = 0;
 
   get view(): StateView {
@@ -88,6 +91,7 @@ export class CoreHarness {
       policy: this.policy,
     });
     for (const fact of decision.facts) apply(this.state, fact);
+    this.facts.push(...decision.facts);
     this.effects.push(...decision.effects);
     return decision;
   }
