@@ -74,7 +74,7 @@ export function watchedPolicy(policy: Policy, question: Question): Policy {
             asks: 'task',
             pick: (job, nodes, round) =>
               ask(
-                `which of ${nodes.length} nodes the next task of job ${job.template.name} takes (choice.pick)`,
+                `which of ${nodes.size} nodes the next task of job ${job.template.name} takes (choice.pick)`,
                 () => choice.pick(job, nodes, round),
               ),
           },
