@@ -2,6 +2,7 @@
 
 import process from 'node:process';
 import { policyMakers } from '../../scheduler/core/index.ts';
+import { ratioVariants } from '../ablation/ratio-variants.ts';
 import { readScenario, scenarioNames } from '../scenario/read.ts';
 
 export function list(): void {
@@ -10,7 +11,13 @@ export function list(): void {
     const about = parameter === null ? '' : `${parameter.name}: ${name}=${parameter.value}`;
     return [name, about] as const;
   });
+  const parts = [...ratioVariants].map(([name, { about }]) => [name, about] as const);
   const section = (title: string, rows: readonly (readonly [string, string])[]): string =>
-    [title, ...rows.map(([name, about]) => `  ${name.padEnd(18)}${about}`.trimEnd())].join('\n');
-  process.stdout.write(`${section('Scenarios', scenarios)}\n${section('Policies', policies)}\n`);
+    [title, ...rows.map(([name, about]) => `  ${name.padEnd(21)}${about}`.trimEnd())].join('\n');
+  const sections = [
+    section('Scenarios', scenarios),
+    section('Policies', policies),
+    section('Policies that lack a part of ratio, to see what it brings', parts),
+  ];
+  process.stdout.write(`${sections.join('\n')}\n`);
 }

@@ -6,6 +6,7 @@ import process from 'node:process';
 import { pathToFileURL } from 'node:url';
 import type { Policy } from '../../scheduler/core/index.ts';
 import { policyMakers } from '../../scheduler/core/index.ts';
+import { ratioVariants } from '../ablation/ratio-variants.ts';
 import { InputError } from '../scenario/read.ts';
 
 /** "balance", "count-limit=4", or "./mine.ts", which exports `policy`. */
@@ -19,10 +20,12 @@ export function isPolicyFile(text: string): boolean {
 }
 
 function namedPolicy(text: string): Policy {
+  const variant = ratioVariants.get(text);
+  if (variant !== undefined) return variant.policy;
   const [name = '', value, ...more] = text.split('=');
   const maker = policyMakers.get(name);
   if (maker === undefined || more.length > 0) {
-    const known = [...policyMakers.keys()].join(', ');
+    const known = [...policyMakers.keys(), ...ratioVariants.keys()].join(', ');
     throw new InputError(
       `There is no policy "${text}": name one of ${known}, or a file such as ./mine.ts.`,
     );

@@ -18,10 +18,18 @@ import { balance, overWindow } from './balance.ts';
 const tailSlack = 1.05;
 const tailSlackMs = 2 * planEveryMs;
 
+type Hold = Policy['hold'];
+
+/** Why a slot stays idle though the plan gives the task to it. */
+export const ratioRules: { readonly tail: Hold; readonly line: Hold } = {
+  tail: pastTheEnd,
+  line: busyLine,
+};
+
 export const ratio: Policy = {
   name: 'ratio',
   choice: { asks: 'slot', pick: furthestBehind },
-  hold: holdByPlan,
+  hold: ratioHold([ratioRules.tail, ratioRules.line]),
   nextTransfers: idleSlotsFirst,
   needsPlan: true,
 };
@@ -44,12 +52,19 @@ function furthestBehind(options: Iterable<Option>, round: RoundView): Pick | nul
   return balance.choice.asks === 'slot' ? balance.choice.pick(unplanned, round) : null;
 }
 
-function holdByPlan(option: Option, round: RoundView): Refusal | null {
-  if (isPiloted(option.job)) return refusePilot(option, round);
-  const due = round.planned(option);
-  if (due === Number.POSITIVE_INFINITY) return elsewhere;
-  if (due === null) return isSolvedSoon(option, round) ? solving : overWindow(option, round);
-  return pastTheEnd(option, round) ?? busyLine(option, round);
+/** By the plan, and by these rules where the plan has a share; the first that refuses is told. */
+export function ratioHold(rules: readonly Hold[]): Hold {
+  return (option, round) => {
+    if (isPiloted(option.job)) return refusePilot(option, round);
+    const due = round.planned(option);
+    if (due === Number.POSITIVE_INFINITY) return elsewhere;
+    if (due === null) return isSolvedSoon(option, round) ? solving : overWindow(option, round);
+    for (const rule of rules) {
+      const refusal = rule(option, round);
+      if (refusal !== null) return refusal;
+    }
+    return null;
+  };
 }
 
 function busyLine(option: Option, round: RoundView): Refusal | null {

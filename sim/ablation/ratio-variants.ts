@@ -1,0 +1,38 @@
+// `ratio` without one of its parts each, put together from the others: what a part brings is how much
+// longer a run takes without it. Without its plan it is `balance`. For comparisons only: a scheduler
+// knows none of them.
+
+import type { Policy } from '../../scheduler/core/index.ts';
+import { ratio, ratioHold, ratioRules } from '../../scheduler/core/index.ts';
+
+export interface Variant {
+  readonly about: string;
+  readonly policy: Policy;
+}
+
+const variants: readonly Variant[] = [
+  {
+    about: 'a slot stays idle for the plan, neither for the line nor for the end',
+    policy: { ...ratio, name: 'ratio-without-hold', hold: ratioHold([]) },
+  },
+  {
+    about: 'a slot takes a task that would end after everything else',
+    policy: { ...ratio, name: 'ratio-without-tail', hold: ratioHold([ratioRules.line]) },
+  },
+  {
+    about: 'a slot takes a task that is hard on a busy line',
+    policy: { ...ratio, name: 'ratio-without-line', hold: ratioHold([ratioRules.tail]) },
+  },
+  {
+    about: 'transfers go first come, first served, not idle slots first',
+    policy: {
+      ...ratio,
+      name: 'ratio-without-order',
+      nextTransfers: (waiting, places) => [...waiting].slice(0, places),
+    },
+  },
+];
+
+export const ratioVariants: ReadonlyMap<string, Variant> = new Map(
+  variants.map((variant) => [variant.policy.name, variant]),
+);
