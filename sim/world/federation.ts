@@ -109,8 +109,11 @@ export class SimFederation {
       else message.isQuarantined = true;
     }
     for (const [id, message] of messages) {
-      const instanceId = this.scheduler.view.instanceOf(nodeId(id));
-      this.#bus.send(id, () => this.nodes.get(id)?.hear(instanceId, message));
+      const say = (instanceId: string, told: typeof message): void =>
+        this.#bus.send(id, () => this.nodes.get(id)?.hear(instanceId, told));
+      const { wantsReport, ...rest } = message;
+      if (wantsReport) say('', { ...emptyMessage(), wantsReport });
+      say(this.scheduler.view.instanceOf(nodeId(id)), { ...rest, wantsReport: false });
     }
   }
 }

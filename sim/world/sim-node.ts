@@ -95,7 +95,8 @@ export class SimNode {
 
   /** One message of the scheduler arrives; it is for one instance only. */
   hear(instanceId: string, message: Omit<Spoken, 'kind'>): void {
-    if (instanceId !== this.#instanceId && !message.isQuarantined) return;
+    const isForUs = instanceId === '' || instanceId === this.#instanceId;
+    if (!isForUs && !message.isQuarantined) return;
     this.#process?.loop.post({ kind: 'schedulerSpoke', ...message });
   }
 

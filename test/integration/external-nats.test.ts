@@ -63,6 +63,17 @@ describe.each(servers)('on the nats-server %s', (_, binary) => {
       await nats.said('Server is ready');
       await rig.scheduler.said('nats-server is back');
       await rig.untilSucceeded((await rig.submit(file)).jobId);
+      // An agent that starts while the scheduler is away says so to nobody: it is asked.
+      await rig.scheduler.kill('SIGKILL');
+      const two = rig.node('two');
+      await two.agent.kill('SIGKILL');
+      two.agent = rig.agent('two');
+      await until('the new agent is connected', async () => {
+        const { out } = await rig.call('punnet-agent.cjs', 'status', '--state', two.state);
+        return out.includes(': connected.') ? true : undefined;
+      });
+      await rig.startScheduler();
+      await rig.untilNode('two', (node) => node.status !== undefined);
       const found = await rig.listNodes();
       expect(found.map(({ name, health }) => [name, health]).sort()).toEqual([
         ['one', NodeHealth.REVOKED],

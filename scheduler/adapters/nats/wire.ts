@@ -199,9 +199,12 @@ export function encodeToNode(instance: string, outgoing: Outgoing): Encoded {
   const instanceId = outgoing.isQuarantined ? '' : instance;
   const messages: Uint8Array[] = [];
   const tooLarge: number[] = [];
+  // Asked is whoever is there: a new instance that has said so to nobody does not hear what is for the
+  // one before it.
+  if (outgoing.wantsReport) messages.push(askForReport());
   const send = (part: Outgoing): void => {
     const longest = longestList(part);
-    if (longest === 0 && !part.wantsReport && !part.isQuarantined) return;
+    if (longest === 0 && !part.isQuarantined) return;
     const isShort = longest <= maxGrantsPerMessage;
     const bytes = isShort ? encode({ ...part, instanceId, reportIntervalMs: 0 }) : undefined;
     if (bytes !== undefined && bytes.length <= maxMessageBytes) {
@@ -210,15 +213,19 @@ export function encodeToNode(instance: string, outgoing: Outgoing): Encoded {
     }
     if (longest > 1) {
       send(cut(part, 0, 0.5));
-      send({ ...cut(part, 0.5, 1), wantsReport: false, isQuarantined: false });
+      send({ ...cut(part, 0.5, 1), isQuarantined: false });
       return;
     }
     // Beside one grant there is little: it is the grant that is too large.
     tooLarge.push(...part.grants.map((grant) => grant.leaseId));
     send({ ...part, grants: [] });
   };
-  send(outgoing);
+  send({ ...outgoing, wantsReport: false });
   return { messages, tooLarge };
+}
+
+function askForReport(): Uint8Array {
+  return encode({ ...emptyOutgoing(), wantsReport: true, instanceId: '', reportIntervalMs: 0 });
 }
 
 function longestList(outgoing: Outgoing): number {

@@ -161,6 +161,18 @@ test('what a node is told is cut into messages that it can take', () => {
   expect(tooLarge).toEqual([]);
 });
 
+test('who is asked for a report is whoever is there: an instance that nobody has heard, too', () => {
+  const told = (changes: object): readonly ToNode[] => {
+    const { messages } = encodeToNode('first', { ...emptyOutgoing(), ...changes });
+    return messages.map((bytes) => ToNode.decode(bytes));
+  };
+  expect(told({ wantsReport: true })).toMatchObject([{ instanceId: '', wantsReport: true }]);
+  expect(told({ wantsReport: true, cancels: [7] })).toMatchObject([
+    { instanceId: '', wantsReport: true, cancels: [] },
+    { instanceId: 'first', wantsReport: false, cancels: [7] },
+  ]);
+});
+
 test('a lease that no message could carry is named, and the others go', () => {
   const { grants } = ToNode.fromPartial({
     grants: [
