@@ -5,7 +5,17 @@ import { uniformFloat64 } from 'pure-rand/distribution/uniformFloat64';
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
 
 /** A purpose is as many jumps of 2^64 numbers away as it has purposes before it: add at the end. */
-const purposes = ['sites', 'uplinks', 'boards', 'jobs', 'churn', 'evenings'] as const;
+const purposes = [
+  'sites',
+  'uplinks',
+  'boards',
+  'jobs',
+  'churn',
+  'evenings',
+  'faults',
+  'messages',
+  'crashes',
+] as const;
 export type Purpose = (typeof purposes)[number];
 
 /** Evenly from 0 up to 1. */

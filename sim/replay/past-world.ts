@@ -26,7 +26,7 @@ export function worldOf(state: State, jobs: readonly PastJob[]): World {
       });
     }
   }
-  return { sites, nodes, jobs: jobsOf(jobs), churn: null, evenings: null, seed: 1 };
+  return { sites, nodes, jobs: jobsOf(jobs), churn: null, evenings: null, faults: null, seed: 1 };
 }
 
 function jobsOf(jobs: readonly PastJob[]): readonly WorldJob[] {

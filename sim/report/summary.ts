@@ -61,9 +61,11 @@ const assumed = [
 
 const ratesStay = 'rates of uplinks do not change';
 const ratesChange = `lines are slower from 20 to 22 h each day and at all sites at once, down only; the scheduler is told ${toldAfterMs / 60_000} min later`;
-const nothingFails = 'no node, line or task fails';
-const nodesFail =
-  'nodes are switched off at any moment: what runs is lost, blobs and results stay; lines and tasks do not fail';
+const nodesStay = 'nodes stay on';
+const nodesFail = 'nodes are switched off at any moment: what runs is lost, blobs and results stay';
+const faultsHappen =
+  'lines, messages and the scheduler fail as the scenario says: a line that is back begins its transfers anew, a scheduler comes back with its journal, and nodes tell every 30 s again what was not answered; tasks do not fail';
+const nothingElse = 'lines and tasks do not fail';
 
 export interface Outcome {
   readonly result: RunResult;
@@ -92,7 +94,8 @@ export function summaryOf(about: About, world: World, { result, bound }: Outcome
     assumed: [
       ...assumed,
       world.evenings === null ? ratesStay : ratesChange,
-      world.churn === null ? nothingFails : nodesFail,
+      world.churn === null ? nodesStay : nodesFail,
+      world.faults === null ? nothingElse : faultsHappen,
     ],
   };
 }

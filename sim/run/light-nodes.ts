@@ -7,30 +7,15 @@ import { freeTransferBytes } from '../../agent/core/index.ts';
 import type { Effect } from '../../scheduler/core/index.ts';
 import { leaseId } from '../../scheduler/core/index.ts';
 import type { WorldJob } from '../world/draw-jobs.ts';
-import type { World, WorldNode } from '../world/draw-world.ts';
+import type { World } from '../world/draw-world.ts';
 import { Attempts, phases } from './attempts.ts';
+import { boardOf, drop } from './board.ts';
+import type { Board } from './board.ts';
 import type { Checks } from './checks.ts';
 import { Messages, numberOf } from './messages.ts';
+import type { End } from './messages.ts';
 import type { Direction, Moved, Transfers } from './transfers.ts';
-
-interface Board {
-  readonly number: number;
-  readonly node: WorldNode;
-  isUp: boolean;
-  /** That it knows of and has not told the end of. */
-  readonly leases: Set<number>;
-  /** Of tasks that ran when it was switched off. */
-  readonly lost: number[];
-  running: number;
-  /** Leases that hold a slot or will need one. */
-  held: number;
-  /** Whose bytes are here, oldest first. */
-  readonly ready: number[];
-  /** Of jobs whose bundle it has (0) or brings: by which lease. */
-  readonly bundles: Map<number, number>;
-  /** Of bundles that another lease brings. */
-  readonly blocked: number[];
-}
+import { Unheard } from './unheard.ts';
 
 export interface LightNodesOptions {
   readonly world: World;
@@ -45,23 +30,17 @@ export class LightNodes {
   readonly messages: Messages;
   readonly #options: LightNodesOptions;
   readonly #boards: readonly Board[];
+  /** Null: no message is lost. */
+  readonly #unheard: Unheard | null;
+  /** Nodes at sites without a line. */
+  readonly #cut = new Set<number>();
 
   constructor(options: LightNodesOptions) {
     const { nodes } = options.world;
     this.#options = options;
+    this.#unheard = options.world.faults === null ? null : new Unheard();
     this.messages = new Messages(nodes.length);
-    this.#boards = nodes.map((node, number) => ({
-      number,
-      node,
-      isUp: false,
-      leases: new Set(),
-      lost: [],
-      running: 0,
-      held: 0,
-      ready: [],
-      bundles: new Map(),
-      blocked: [],
-    }));
+    this.#boards = nodes.map(boardOf);
   }
 
   /** It is switched on, and connects; what it had kept, it tells. */
@@ -71,11 +50,11 @@ export class LightNodes {
     this.messages.startedUp(number);
     for (const lease of board.lost.splice(0)) {
       board.leases.delete(lease);
-      this.messages.ended(number, lease, { code: 'lost', runMs: this.#runMs(lease) });
+      this.#tellEnd(number, lease, { code: 'lost', runMs: this.#runMs(lease) });
     }
     for (const lease of board.leases) this.#send(lease, now);
-    if (this.#options.world.churn === null) this.messages.hello(number);
-    else this.messages.report(number, board.leases);
+    if (this.#isSteady) this.messages.hello(number);
+    else this.messages.report(number, this.#heldBy(board));
   }
 
   /** What runs is lost, what was not started is forgotten; blobs and results stay on its card. */
@@ -108,10 +87,57 @@ export class LightNodes {
   }
 
   /** Those that are on say that they are there, and what they hold. */
-  report(): void {
-    for (const { number, isUp, leases } of this.#boards) {
-      if (isUp) this.messages.report(number, leases);
+  report(now: number): void {
+    for (const board of this.#boards) if (board.isUp) this.#tell(board, now);
+  }
+
+  /** Its site has no line any more: what moves stops, what runs goes on. */
+  cutOff(number: number, now: number): void {
+    const board = this.#board(number);
+    this.#cut.add(number);
+    for (const lease of board.leases) {
+      const phase = this.attempts.phase[lease];
+      if (phase !== phases.moving && phase !== phases.sending) continue;
+      this.#stopTransfer(board, lease, now);
+      this.attempts.phase[lease] = phase === phases.moving ? phases.wanted : phases.sendWanted;
     }
+  }
+
+  mend(number: number, now: number): void {
+    this.#cut.delete(number);
+    const board = this.#board(number);
+    if (board.isUp) this.#tell(board, now);
+  }
+
+  /** What it holds; and, where messages may be lost, all that the scheduler may not have heard. */
+  #tell(board: Board, now: number): void {
+    this.messages.report(board.number, this.#heldBy(board));
+    if (this.#unheard === null) return;
+    for (const [lease, end] of this.#unheard.of(board.number)) {
+      this.messages.ended(board.number, lease, end);
+    }
+    for (const lease of board.leases) {
+      const phase = this.attempts.phase[lease];
+      const bytes = this.attempts.bytes[lease] ?? 0;
+      if (phase === phases.running) this.messages.started(board.number, lease);
+      if (phase === phases.sendWanted) this.messages.exited(board.number, lease);
+      if (phase === phases.wanted) this.#want(lease, 'down', { bytes, now });
+      if (phase === phases.sendWanted) this.#want(lease, 'up', { bytes, now });
+    }
+  }
+
+  #tellEnd(number: number, lease: number, end: End): void {
+    this.#unheard?.add(number, lease, end);
+    this.messages.ended(number, lease, end);
+  }
+
+  #heldBy({ number, leases }: Board): Iterable<number> {
+    return this.#unheard === null ? leases : [...leases, ...this.#unheard.of(number).keys()];
+  }
+
+  /** Nothing is told twice where nobody comes or goes, and nothing is lost. */
+  get #isSteady(): boolean {
+    return this.#options.world.churn === null && this.#unheard === null;
   }
 
   carryOut(effect: Effect, now: number): void {
@@ -122,6 +148,10 @@ export class LightNodes {
         return this.#transfer(effect.leaseId, effect.direction, now);
       case 'cancel':
         return this.#cancel(effect.leaseId, now);
+      case 'acknowledge':
+        return this.#unheard?.acknowledged(numberOf(effect.nodeId), effect.leaseId);
+      case 'askReport':
+        return this.#asked(this.#board(numberOf(effect.nodeId)), now);
       default:
         return;
     }
@@ -166,11 +196,12 @@ export class LightNodes {
     const board = this.#board(numberOf(effect.nodeId));
     // Nobody hears it; or it comes again.
     if (!board.isUp || board.leases.has(lease)) return;
+    if (this.#unheard?.hasEnded(lease) === true) return;
     this.attempts.add(lease, { node: board.number, job, task: effect.taskIndex });
     this.attempts.grantedAt[lease] = now;
     board.leases.add(lease);
     board.held += 1;
-    if (this.#options.world.churn !== null) this.messages.report(board.number, board.leases);
+    if (!this.#isSteady) this.messages.report(board.number, this.#heldBy(board));
     this.#options.checks.granted(board.node, this.#jobOf(lease), board.held);
     this.#ask(lease, board, now);
   }
@@ -208,15 +239,28 @@ export class LightNodes {
 
   #transfer(lease: number, direction: Direction, now: number): void {
     const waits = direction === 'down' ? phases.wanted : phases.sendWanted;
-    if (this.attempts.phase[lease] !== waits) return;
+    const board = this.#boardOf(lease);
+    if (this.#cut.has(board.number)) return;
+    if (this.attempts.phase[lease] !== waits) return this.#decline(board, lease, direction);
     this.attempts.phase[lease] = direction === 'down' ? phases.moving : phases.sending;
     const beganAt = direction === 'down' ? this.attempts.fetchingAt : this.attempts.sendingAt;
     beganAt[lease] = now;
-    const { number, node } = this.#boardOf(lease);
+    const { number, node } = board;
     const bytes = this.attempts.bytes[lease] ?? 0;
     const { transfers, checks } = this.#options;
     if (bytes > freeTransferBytes) checks.transferStarted(node.site, direction, lease);
     transfers.start(number, { lease, direction, bytes }, now);
+  }
+
+  /** It moves already, or has nothing to move any more: then others may. */
+  #decline({ number }: Board, lease: number, direction: Direction): void {
+    const moves = direction === 'down' ? phases.moving : phases.sending;
+    if (this.#unheard === null || this.attempts.phase[lease] === moves) return;
+    this.messages.done(number, { leaseId: leaseId(lease), direction });
+  }
+
+  #asked(board: Board, now: number): void {
+    if (this.#unheard !== null && board.isUp) this.#tell(board, now);
   }
 
   #fetched(lease: number, now: number): void {
@@ -274,7 +318,7 @@ export class LightNodes {
     this.attempts.phase[lease] = phases.over;
     const board = this.#boardOf(lease);
     board.leases.delete(lease);
-    this.messages.ended(board.number, lease, { code: 'succeeded', runMs: this.#runMs(lease) });
+    this.#tellEnd(board.number, lease, { code: 'succeeded', runMs: this.#runMs(lease) });
   }
 
   #runMs(lease: number): number {
@@ -338,9 +382,4 @@ export class LightNodes {
     if (job === undefined) throw new Error(`lease ${lease} has no job`);
     return job;
   }
-}
-
-function drop(list: number[], lease: number): void {
-  const place = list.indexOf(lease);
-  if (place >= 0) list.splice(place, 1);
 }

@@ -17,7 +17,7 @@ interface Draft {
   held: readonly LeaseId[] | null;
 }
 
-interface End {
+export interface End {
   readonly code: EndCode;
   readonly runMs: number;
 }

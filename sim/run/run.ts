@@ -18,6 +18,7 @@ import { Availability } from './availability.ts';
 import type { Attempts } from './attempts.ts';
 import { CheckFailed, Checks } from './checks.ts';
 import { enrolled, startMs } from './enrol.ts';
+import { Failing } from './failing.ts';
 import { LightNodes } from './light-nodes.ts';
 import { LineChanges } from './line-changes.ts';
 import { nameOf } from './messages.ts';
@@ -33,8 +34,12 @@ const idleAtMostMs = 3_600_000;
 /** With churn: deadlines are looked at, and nodes report, so far apart. */
 const tickMs = 15_000;
 const reportMs = 180_000;
+/** With faults: what was lost is told again. */
+const busyReportMs = 30_000;
 /** Without a result for so long a run has gone wrong. */
 const resultWithinMs = 60 * 24 * 3_600_000;
+/** When nothing fails any more, and nodes stay on. */
+const calmWithinMs = 24 * 3_600_000;
 
 const alwaysUp = { isUp: true, untilMs: Infinity };
 
@@ -47,8 +52,10 @@ const kinds = {
   tick: 5,
   plan: 6,
   lines: 7,
+  fault: 8,
+  late: 9,
 } as const;
-const kindCount = 8;
+const kindCount = 10;
 /** A plan comes back so long after it was asked for: about what a program of 64 groups and 64 classes
  * takes a busy machine. */
 const planMs = 500;
@@ -83,7 +90,7 @@ export class Run {
   readonly #world: World;
   readonly #policy: Policy;
   readonly #solve: Solve;
-  readonly #state = new State();
+  #state = new State();
   readonly #queue = new EventQueue();
   readonly #transfers: Transfers;
   readonly #checks: Checks;
@@ -92,6 +99,7 @@ export class Run {
   readonly #nodes: LightNodes;
   readonly #submissions: Submissions;
   readonly #lineChanges: LineChanges;
+  readonly #failing: Failing;
   #commands: Command[] = [];
   /** The last plan that was asked for: an older one counts for nothing. */
   #planAsked: SolvePlan | undefined;
@@ -120,6 +128,12 @@ export class Run {
       endsAt: (atMs, lease) => ask(kinds.task, lease)(atMs),
     });
     for (const fact of enrolled(world)) apply(this.#state, fact);
+    this.#failing = new Failing(world, {
+      state: this.#state,
+      nodes: this.#nodes,
+      failAt: (atMs, call) => ask(kinds.fault, call)(atMs),
+      lateAt: (atMs, call) => ask(kinds.late, call)(atMs),
+    });
     this.#switchOn();
     this.#submissions = new Submissions(world, (atMs, job) => ask(kinds.submit, job)(atMs));
     const callAt = ask(kinds.lines);
@@ -194,6 +208,12 @@ export class Run {
       case kinds.lines:
         this.#commands.push(...this.#lineChanges.due(this.#now));
         break;
+      case kinds.fault:
+        this.#fault(of);
+        break;
+      case kinds.late:
+        this.#commands.push(...this.#failing.late(of, this.#now));
+        break;
       default:
         this.#beat();
     }
@@ -207,7 +227,8 @@ export class Run {
       if (isUp) this.#switch(node, isUp);
       if (untilMs < Infinity) this.#queue.push(untilMs, node * kindCount + kinds.power);
     }
-    if (this.#churn !== null) this.#queue.push(tickMs, kinds.tick);
+    const { churn, faults } = this.#world;
+    if (churn !== null || faults !== null) this.#queue.push(tickMs, kinds.tick);
   }
 
   #power(node: number): void {
@@ -226,8 +247,11 @@ export class Run {
   }
 
   #tick(): void {
-    if (this.#now - this.#resultAt > resultWithinMs) this.#checks.stuck();
-    if (this.#now % reportMs === 0) this.#nodes.report();
+    const { churn, faults } = this.#world;
+    const quietMs = this.#now - Math.max(this.#resultAt, faults?.until ?? 0);
+    if (quietMs > (churn === null ? calmWithinMs : resultWithinMs)) this.#checks.stuck();
+    const everyMs = faults === null ? reportMs : busyReportMs;
+    if (this.#now % everyMs === 0) this.#nodes.report(this.#now);
     this.#commands.push({ kind: 'tick' });
     this.#queue.push(this.#now + tickMs, kinds.tick);
   }
@@ -246,23 +270,35 @@ export class Run {
   #wake(): void {
     const { hasNext } = this.#submissions;
     const isQuiet = this.#nodes.messages.isEmpty && this.#commands.length === 0 && !hasNext;
-    if (isQuiet || this.#batchAt > this.#now) return;
+    if (isQuiet || this.#failing.isDown || this.#batchAt > this.#now) return;
     this.#batchAt = batchMs * (Math.floor(this.#now / batchMs) + 1);
     this.#queue.push(this.#batchAt, kinds.batch);
   }
 
   #batch(): void {
+    if (this.#failing.isDown) return;
     const effects: Effect[] = [];
     // What a node said before its connection closed comes before that.
-    for (const message of this.#nodes.messages.take()) this.#take(message, effects);
+    const heard = this.#failing.heard(this.#nodes.messages.take(), this.#now);
+    for (const message of heard) this.#take(message, effects);
     for (const command of this.#commands.splice(0)) this.#take(command, effects);
     while (this.#submissions.hasNext) this.#take(this.#submissions.next(), effects);
     this.#take({ kind: 'place' }, effects);
-    for (const effect of effects) {
+    for (const effect of this.#failing.sent(effects, { state: this.#state, now: this.#now })) {
       if (effect.kind === 'solvePlan') this.#plan(effect);
       else this.#nodes.carryOut(effect, this.#now);
     }
     this.#wake();
+  }
+
+  #fault(call: number): void {
+    const restored = this.#failing.due(call, { state: this.#state, now: this.#now });
+    if (restored === null) return;
+    this.#state = restored;
+    this.#planAsked = undefined;
+    // What nodes said while nobody listened is lost; an administrator sees that, and says it again.
+    this.#nodes.messages.take();
+    this.#commands = this.#commands.filter(({ kind }) => kind === 'setSite');
   }
 
   #plan(asked: SolvePlan): void {
@@ -290,6 +326,7 @@ export class Run {
     for (const fact of decision.facts) {
       apply(this.#state, fact);
       this.#checks.saw(fact);
+      this.#failing.saw(fact);
       this.#submissions.saw(fact, this.#now);
       if (fact.kind !== 'tasksEnded') continue;
       this.#nodes.attempts.ended(fact.rows, this.#now);

@@ -43,6 +43,29 @@ const uplinks = z
 /** A Weibull distribution; with a shape below 1, what has lasted long lasts longer. */
 const spans = z.strictObject({ shape: z.number().positive(), scale: quantityOf(span) });
 
+const often = { every: quantityOf(span), lasts: quantityOf(span) };
+
+/** What fails beside nodes; each at random times, whose mean distance is `every`. */
+const faults = z.strictObject({
+  /** Whole sites lose their lines, as often as homes of the panel do, for so long in the mean. */
+  outages: z.strictObject({ homes: z.literal('ofcom-2015'), lasts: quantityOf(span) }).optional(),
+  /** A part of all sites loses its lines at once. */
+  partitions: z.strictObject({ ...often, part: percentage }).optional(),
+  /** The scheduler dies, and starts from its journal after so long. */
+  restarts: z.strictObject(often).optional(),
+  /** Messages both ways: so many are lost, come twice, or late, by up to so long. */
+  messages: z
+    .strictObject({
+      lost: percentage,
+      repeated: percentage,
+      late: percentage,
+      by: quantityOf(span),
+    })
+    .optional(),
+  /** From then on nothing fails, and what is to do must come to its end. */
+  until: quantityOf(span),
+});
+
 const weight = z.number().nonnegative().default(0);
 const models = z
   .strictObject({ pi1b: weight, zerow: weight, pi2b: weight, pi3b: weight } satisfies Record<
@@ -105,6 +128,7 @@ export const scenarioSchema = z
       uplinks,
       /** How long nodes stay switched on, and off; without: they are always on. */
       churn: z.strictObject({ up: spans, down: spans }).optional(),
+      faults: faults.optional(),
     }),
     log: log.optional(),
     jobs: z.array(jobs).min(1).optional(),
@@ -115,6 +139,7 @@ export const scenarioSchema = z
 
 export type ScenarioFile = z.infer<typeof scenarioSchema>;
 export type JobClass = NonNullable<ScenarioFile['jobs']>[number];
+export type FaultsOf = z.infer<typeof faults>;
 export type LogOfJobs = NonNullable<ScenarioFile['log']>;
 
 export interface Scenario extends ScenarioFile {

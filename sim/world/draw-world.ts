@@ -3,7 +3,7 @@
 
 import { defaultShare } from '../../scheduler/core/index.ts';
 import { between, boundedPareto, drawsFor } from '../kernel/random.ts';
-import type { Scenario } from '../scenario/schema.ts';
+import type { FaultsOf, Scenario } from '../scenario/schema.ts';
 import type { SwfJob } from '../scenario/swf.ts';
 import type { ChurnSpans } from './churn.ts';
 import { drawJobs } from './draw-jobs.ts';
@@ -23,6 +23,8 @@ export interface World {
   readonly churn: ChurnSpans | null;
   /** Null: lines are the same all day. */
   readonly evenings: Evenings | null;
+  /** What fails beside nodes; null: nothing. */
+  readonly faults: FaultsOf | null;
   readonly seed: number;
 }
 
@@ -47,8 +49,9 @@ export function drawWorld(scenario: Scenario, seed: number, log: readonly SwfJob
   const nodes = drawNodes(scenario, seed, sites);
   const churn = scenario.federation.churn ?? null;
   const { startsAt } = scenario.federation.uplinks;
+  const faults = scenario.federation.faults ?? null;
   const evenings = startsAt === undefined ? null : new Evenings(startsAt);
-  return { sites, nodes, jobs: drawJobs(scenario, seed, log), churn, evenings, seed };
+  return { sites, nodes, jobs: drawJobs(scenario, seed, log), churn, evenings, faults, seed };
 }
 
 function drawSites({ federation }: Scenario, seed: number): readonly WorldSite[] {
