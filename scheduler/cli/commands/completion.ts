@@ -29,11 +29,19 @@ interface Entry {
   readonly takesFile: boolean;
 }
 
-/** Ids and names: both stand for a job, or a node. */
+/** What lists the values of an argument, by its name: ids and names, both of which stand for a job or
+ * a node. */
 const asking: Readonly<Record<string, string>> = {
-  job: "punnet jobs --output csv 2>/dev/null | tail -n +2 | cut -d, -f1,3 | tr ',' '\\n'",
-  node: "punnet nodes --output csv 2>/dev/null | tail -n +2 | cut -d, -f1,2 | tr ',' '\\n'",
+  job: columnsOf('jobs', '1,3'),
+  node: columnsOf('nodes', '1,2'),
+  site: columnsOf('sites', '1'),
+  researcher: columnsOf('shares', '1'),
+  token: columnsOf('token list', '1'),
 };
+
+function columnsOf(list: string, columns: string): string {
+  return `punnet ${list} --output csv 2>/dev/null | tail -n +2 | cut -d, -f${columns} | tr ',' '\\n'`;
+}
 
 /** A command of commands comes after these. */
 function entriesOf(program: Command): readonly Entry[] {

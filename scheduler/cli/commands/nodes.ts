@@ -167,13 +167,13 @@ function addSites(program: Command, session: Session): void {
     });
   const site = program
     .command('site')
-    .description('one site: show it (site ID) or change it (site set ID)')
+    .description('one site: show it (site SITE) or change it (site set SITE)')
     .addHelpText(
       'after',
       "\nExamples:\n  punnet site attic\n  punnet site set attic --up '5 Mbit/s'",
     );
   site
-    .command('show <id>', { isDefault: true })
+    .command('show <site>', { isDefault: true })
     .description('one site in full')
     .addHelpText('after', '\nExample:\n  punnet site show attic')
     .action(async (siteId: string) => {
@@ -185,7 +185,7 @@ function addSites(program: Command, session: Session): void {
       });
     });
   site
-    .command('set <id>')
+    .command('set <site>')
     .description("operators: declare a site's uplink and the share that is ours")
     .option('--down <rate>', "into the site, such as '20 Mbit/s'")
     .option('--up <rate>', "out of the site, such as '5 Mbit/s'")

@@ -37,7 +37,7 @@ export function addResearcherCommands(program: Command, session: Session): void 
     .command('researcher')
     .description('operators: the weight and the bounds of a researcher')
     .addHelpText('after', '\nExample:\n  punnet researcher set ada --weight 2')
-    .command('set <name>')
+    .command('set <researcher>')
     .description('change what is named; the rest stays')
     .option('--weight <number>', 'twice the weight, twice the share (default 1)', amount)
     .option('--max-tasks <count>', 'tasks on nodes at a time; 0: no bound', amount)

@@ -63,7 +63,7 @@ export function addTokenCommands(program: Command, session: Session): void {
       });
     });
   token
-    .command('revoke <id>')
+    .command('revoke <token>')
     .description('end a token; what was enrolled or submitted with it stays')
     .addHelpText('after', '\nExample:\n  punnet token revoke t3')
     .action(async (tokenId: string) => {

@@ -15,6 +15,8 @@ let jobId = '';
 beforeAll(async () => {
   rig = await Rig.start();
   jobId = (await rig.submit(rig.jobFile('true', { tasks: { count: 1 } }))).jobId;
+  const rates = ['--down', '1 Mbit/s', '--up', '1 Mbit/s'];
+  expect((await rig.punnet('site', 'set', 'hereabouts', ...rates)).code).toBe(0);
   const bin = mkdtempSync(join(rig.folder, 'bin-'));
   symlinkSync(join(root, 'dist/punnet.cjs'), join(bin, 'punnet'));
   env = { ...rig.env, PATH: `${bin}:${process.env['PATH'] ?? ''}`, HOME: rig.folder, TERM: 'dumb' };
@@ -33,6 +35,7 @@ const cases = (): readonly (readonly [typed: string, wanted: string])[] => [
   ['token cr', 'create'],
   ['token create --us', '--uses'],
   ['completion z', 'zsh'],
+  ['site set here', 'hereabouts'],
   [`explain ${jobId.slice(0, 6)}`, jobId],
 ];
 

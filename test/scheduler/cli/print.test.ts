@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { Job, Task, TaskCounts } from '../../../proto/gen/punnet/v1/job.ts';
 import { ExplainJobResponse } from '../../../proto/gen/punnet/v1/job_service.ts';
 import { Node } from '../../../proto/gen/punnet/v1/node_service.ts';
+import { Share } from '../../../proto/gen/punnet/v1/researcher_service.ts';
 import type { CliIo } from '../../../scheduler/cli/io.ts';
 import { liveLine } from '../../../scheduler/cli/live-line.ts';
 import {
@@ -21,6 +22,7 @@ import {
   timeText,
 } from '../../../scheduler/cli/print.ts';
 import { nodesText } from '../../../scheduler/cli/print-nodes.ts';
+import { sharesText } from '../../../scheduler/cli/print-shares.ts';
 import { progressText, rateMeter } from '../../../scheduler/cli/progress.ts';
 
 class Terminal implements CliIo {
@@ -148,6 +150,15 @@ test('slots that are busy are told apart from tasks that come next', () => {
   );
   const found = text.split('\n').map((line) => /\d\/4( \+\d)?/.exec(line)?.[0]);
   expect(found.filter((each) => each !== undefined)).toEqual(['0/4', '3/4', '4/4', '4/4 +2']);
+});
+
+test.each([
+  [0, 0, '0.0 GHz*s  0 B'],
+  [21.6, 0.000_024, '21.6 GHz*s  3 kB'],
+  [3_600, 8, '1.0 GHz*h  1 GB'],
+])('%d GHz*s and %d Gbit of a researcher are shown as %s', (workGhzS, gigabits, shown) => {
+  const share = Share.fromPartial({ name: 'ada', workGhzS, gigabits });
+  expect(sharesText(new Terminal(false), [share])).toContain(shown);
 });
 
 test('a live line is drawn over on a terminal, and told now and then in a pipe', () => {
