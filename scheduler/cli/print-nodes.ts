@@ -98,7 +98,7 @@ function quarantineText(nodeId: string): string {
 /** A line a site. */
 export function sitesText(io: CliIo, sites: readonly Site[]): string {
   if (sites.length === 0)
-    return 'no sites yet: each node brings one, or "punnet site set ID --down RATE --up RATE"\n';
+    return 'no sites yet: each node brings one, or "punnet site set SITE --down RATE --up RATE"\n';
   const rows = sites.map((site) => [
     site.siteId,
     String(site.nodes),
