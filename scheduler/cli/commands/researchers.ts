@@ -6,6 +6,7 @@ import {
   Share,
 } from '../../../proto/gen/punnet/v1/researcher_service.ts';
 import { allPages } from '../connection.ts';
+import { badInput } from '../errors.ts';
 import { sharesText } from '../print-shares.ts';
 import type { Session } from '../session.ts';
 
@@ -40,10 +41,13 @@ export function addResearcherCommands(program: Command, session: Session): void 
     .command('set <researcher>')
     .description('change what is named; the rest stays')
     .option('--weight <number>', 'twice the weight, twice the share (default 1)', amount)
-    .option('--max-tasks <count>', 'tasks on nodes at a time; 0: no bound', amount)
-    .option('--max-waiting <count>', 'waiting tasks at a time; 0: no bound', amount)
+    .option('--max-tasks <count>', 'tasks on nodes at a time; 0: no bound', bound)
+    .option('--max-waiting <count>', 'waiting tasks at a time; 0: no bound', bound)
     .addHelpText('after', '\nExample:\n  punnet researcher set ada --weight 2 --max-tasks 200')
     .action(async (name: string, options: SetOptions) => {
+      if (Object.keys(options).length === 0) {
+        throw badInput('wanted what to set: --weight, --max-tasks or --max-waiting, found none');
+      }
       await session.connected(async (connection) => {
         const method = connection.researchers.setResearcher.bind(connection.researchers);
         const request: SetResearcherRequest = {
@@ -64,4 +68,10 @@ function amount(text: string): number {
   const number = Number(text);
   if (text.trim() !== '' && Number.isFinite(number) && number >= 0) return number;
   throw new InvalidArgumentError('wanted a number, 0 or more.');
+}
+
+/** More than nine digits bound nothing. */
+function bound(text: string): number {
+  if (/^\d{1,9}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError('wanted a whole number, 0 to 999999999.');
 }

@@ -114,6 +114,17 @@ test('a context is kept for its owner only', async () => {
   expect(JSON.parse(printed.out)).toMatchObject({ name: 'eve' });
 });
 
+test.each([
+  [['--max-tasks', '1.5'], 'wanted a whole number, 0 to 999999999'],
+  [['--max-waiting', '1e300'], 'wanted a whole number, 0 to 999999999'],
+  [['--max-waiting', '-1'], 'wanted a whole number, 0 to 999999999'],
+  [['--weight', 'much'], 'wanted a number, 0 or more'],
+  [[], 'wanted what to set: --weight, --max-tasks or --max-waiting, found none'],
+])('punnet researcher set ada %j is refused', async (words, told) => {
+  const { exit, err } = await punnet('researcher', 'set', 'ada', ...words);
+  expect({ exit, err }).toMatchObject({ exit: 2, err: expect.stringContaining(told) });
+});
+
 test('a context is replaced by one of the same federation only', async () => {
   const own = path.join(rig.data, 'operator.context');
   expect(await punnet('context', 'add', own)).toMatchObject({ exit: 0 });
