@@ -5,6 +5,7 @@ import type { Benchmark } from './figure.ts';
 import { flows } from './flows.ts';
 import { history } from './history.ts';
 import { journalBytes } from './journal-bytes.ts';
+import { placement } from './placement.ts';
 import { restore } from './restore.ts';
 import { snapshot } from './snapshot.ts';
 import { submit } from './submit.ts';
@@ -18,6 +19,7 @@ export const benchmarks: readonly Benchmark[] = [
   history,
   restore,
   flows,
+  placement,
   agent,
   turnaround,
   throughput,

@@ -67,7 +67,7 @@ export function nodeChanged(state: State, node: NodeRecord): void {
 
 /** A slot of the node has become free. */
 export function slotFreed(state: State, node: NodeRecord): void {
-  state.openNodes.counted(node, opennessOf(node));
+  state.openNodes.counted(node.number, opennessOf(node));
   state.nodesToPlace.add(node.number);
 }
 
@@ -144,7 +144,7 @@ export function enterForce(state: State, job: JobRecord, lease: LeaseRecord): vo
   if (lease.upBytes > 0) site.outgoing += 1;
   node.leases.add(lease.leaseId);
   node.jobsSeen.add(job.number);
-  state.openNodes.counted(node, opennessOf(node));
+  state.openNodes.counted(node.number, opennessOf(node));
 }
 
 /** The lease is not in force any more: its backlog, transfers and slot are free. */

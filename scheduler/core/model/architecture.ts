@@ -24,8 +24,8 @@ export function bestBundle<B extends { readonly architecture: Architecture }>(
   bundles: readonly B[],
 ): B | undefined {
   for (const architecture of runs[node]) {
-    const bundle = bundles.find((candidate) => candidate.architecture === architecture);
-    if (bundle !== undefined) return bundle;
+    // Asked for each pair of a task and a node: no function is made for it.
+    for (const bundle of bundles) if (bundle.architecture === architecture) return bundle;
   }
   return undefined;
 }

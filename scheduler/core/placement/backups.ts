@@ -23,6 +23,7 @@ import type { JobRecord, LeaseRecord, NodeRecord, State } from '../state.ts';
 import { mustHave } from '../state.ts';
 import { fullWayOf, linkSecondsOf } from './balance.ts';
 import { draw } from './draw.ts';
+import { fitOf } from './open/kind.ts';
 import { costOf, knownWorkOf, loadOf } from './estimate.ts';
 import { refuseNode } from './filter.ts';
 import { reasonCodes } from './reasons.ts';
@@ -170,7 +171,7 @@ class Round {
   /** A few of the fastest that may fit, others each time: those of one kind are about alike. */
   *#idleFor({ template }: JobRecord, { leaseId: id }: LeaseRecord): Generator<NodeRecord> {
     let left = backupCandidates;
-    for (const { idle } of this.#state.openNodes.kindsFor(template)) {
+    for (const { idle } of this.#state.openNodes.kindsFor(fitOf(template))) {
       const first = Math.floor(draw(id, this.#now) * idle.size);
       for (let step = 0; step < idle.size && left > 0; step += 1) {
         const number = idle.at((first + step) % idle.size);

@@ -7,6 +7,7 @@ import { isOpen } from '../leases.ts';
 import type { JobRecord, NodeRecord, State } from '../state.ts';
 import { mustHave } from '../state.ts';
 import type { Kind } from './open/kind.ts';
+import { fitOf } from './open/kind.ts';
 import type { NodeList } from './open/node-list.ts';
 import { Joined, Thinned } from './open/thinned.ts';
 import type { Nodes } from './policy.ts';
@@ -21,8 +22,9 @@ export interface Occasion {
 /** null: nothing that waits could be placed since the last round. */
 export function occasionOf(state: State): Occasion | null {
   if (state.waitingJobs.size === 0) return null;
-  const changed = changedNodes(state);
   const fresh = freshJobs(state);
+  // A fresh job asks all that is open, whether it has changed or not.
+  const changed = state.waitingJobs.size > fresh.length ? changedNodes(state) : [];
   return changed.length + fresh.length === 0 ? null : { changed, fresh };
 }
 
@@ -59,8 +61,9 @@ export class Search {
   readonly #round: Round;
   readonly #occasion: Occasion;
   readonly #fresh: ReadonlySet<JobRecord>;
-  readonly #changed: Thinned;
-  /** Places in `#changed`. */
+  /** Those that have changed and have a place; made when the first task asks for one. */
+  #changed: Thinned | undefined;
+  /** Places in the changed ones. */
   readonly #placeOf = new Map<number, number>();
   readonly #lists = new Map<NodeList, Thinned>();
   readonly #nodesFor = new Map<JobRecord, Nodes>();
@@ -69,25 +72,17 @@ export class Search {
     this.#round = round;
     this.#occasion = occasion;
     this.#fresh = new Set(occasion.fresh);
-    const numbers: number[] = [];
-    for (const node of occasion.changed) {
-      if (!round.hasPlace(node)) continue;
-      this.#placeOf.set(node.number, numbers.length);
-      numbers.push(node.number);
-    }
-    const at = (place: number): number => numbers[place] ?? -1;
-    this.#changed = new Thinned(round.state, { size: numbers.length, at });
   }
 
   /** Every node that may take something: for as long as fresh jobs want more, those of the kinds
    * that they may fit, the fastest first; then those that have changed. */
   *groups(wants: (job: JobRecord) => boolean): Generator<Iterable<NodeRecord>> {
     const seen = new Set<number>();
-    const left = [...this.#occasion.fresh];
+    const left = this.#occasion.fresh.map((job) => ({ job, fit: fitOf(job.template) }));
     for (const kind of this.#round.state.openNodes.kinds) {
       if (!areLeft(left, wants)) break;
       // Replicas of a service may run what it was before, which needs less.
-      if (!left.some((job) => job.replicas !== null || kind.mayFit(job.template))) continue;
+      if (!left.some(({ job, fit }) => job.replicas !== null || kind.mayFit(fit))) continue;
       yield this.#nodesOf(kind, { seen, isOver: () => !areLeft(left, wants) });
     }
     yield this.#occasion.changed.filter((node) => !seen.has(node.number));
@@ -101,7 +96,7 @@ export class Search {
     for (const list of this.#listsOf(kind)) {
       for (let place = 0; place < list.size && !isOver(); place += 1) {
         const number = list.at(place);
-        if (this.#placeOf.has(number)) seen.add(number);
+        if (this.#occasion.changed.length > 0) seen.add(number);
         yield mustHave(this.#round.state.nodes[number], 'node', number);
       }
     }
@@ -113,10 +108,10 @@ export class Search {
 
   /** Nodes with a place, some of which may not fit the job. */
   nodesFor(job: JobRecord): Nodes {
-    if (!this.#fresh.has(job)) return this.#changed;
+    if (!this.#fresh.has(job)) return this.#changedNodes();
     const known = this.#nodesFor.get(job);
     if (known !== undefined) return known;
-    const kinds = [...this.#round.state.openNodes.kindsFor(job.template)];
+    const kinds = [...this.#round.state.openNodes.kindsFor(fitOf(job.template))];
     const lists = kinds.flatMap((kind) => this.#listsOf(kind)).map((list) => this.#thinned(list));
     const nodes = new Joined(lists);
     this.#nodesFor.set(job, nodes);
@@ -127,9 +122,22 @@ export class Search {
   filled({ number }: NodeRecord): void {
     const { openNodes } = this.#round.state;
     const place = this.#placeOf.get(number);
-    if (place !== undefined) this.#changed.remove(number, place);
+    if (place !== undefined) this.#changed?.remove(number, place);
     const list = openNodes.listOf(number);
     if (list !== undefined) this.#lists.get(list)?.remove(number, openNodes.placeOf(number));
+  }
+
+  #changedNodes(): Thinned {
+    if (this.#changed !== undefined) return this.#changed;
+    const numbers: number[] = [];
+    for (const node of this.#occasion.changed) {
+      if (!this.#round.hasPlace(node)) continue;
+      this.#placeOf.set(node.number, numbers.length);
+      numbers.push(node.number);
+    }
+    const at = (place: number): number => numbers[place] ?? -1;
+    this.#changed = new Thinned(this.#round.state, { size: numbers.length, at });
+    return this.#changed;
   }
 
   #thinned(list: NodeList): Thinned {
@@ -142,9 +150,9 @@ export class Search {
 }
 
 /** Those at the end that want no more are let go. */
-function areLeft(jobs: JobRecord[], wants: (job: JobRecord) => boolean): boolean {
+function areLeft(jobs: { readonly job: JobRecord }[], wants: (job: JobRecord) => boolean): boolean {
   for (let last = jobs.at(-1); last !== undefined; last = jobs.at(-1)) {
-    if (wants(last)) return true;
+    if (wants(last.job)) return true;
     jobs.pop();
   }
   return false;

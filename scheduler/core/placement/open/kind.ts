@@ -18,7 +18,7 @@ interface Scale {
 
 const speeds: Scale = { least: 0.1, perDoubling: 8, classes: 64 };
 const memories: Scale = { least: 64e6, perDoubling: 4, classes: 32 };
-const disks: Scale = { least: 64e6, perDoubling: 1, classes: 8 };
+const disks: Scale = { least: 128e6, perDoubling: 0.5, classes: 4 };
 
 /** The number of the node's kind: the fastest have the least, and of these those with little memory. */
 export function kindOf(node: NodeRecord): number {
@@ -39,6 +39,21 @@ export function diskOf({ status, inventory }: NodeRecord): number {
   return status?.diskAvailableBytes ?? inventory.diskBytes;
 }
 
+/** What a job asks of kinds, looked at once. */
+export interface Fit {
+  readonly memoryBytes: number;
+  readonly diskBytes: number;
+  readonly speedGhz: number;
+  /** That run one of its bundles. */
+  readonly architectures: ReadonlySet<Architecture>;
+}
+
+export function fitOf({ bundles, memoryBytes, diskBytes, service }: JobTemplate): Fit {
+  const fitting = architectures.filter((each) => bestBundle(each, bundles) !== undefined);
+  const speedGhz = service?.rates.cpuGhz ?? 0;
+  return { memoryBytes, diskBytes, speedGhz, architectures: new Set(fitting) };
+}
+
 /** Nodes of one kind that have a free place. */
 export class Kind {
   readonly number: number;
@@ -46,7 +61,7 @@ export class Kind {
   readonly idle = new NodeList();
   readonly behind = new NodeList();
   readonly #architecture: Architecture;
-  // The most that any of its open nodes has, or has had lately.
+  // The most that any of its nodes has had: within a class of what they have.
   #speedGhz = 0;
   #memoryBytes = 0;
   #diskBytes = 0;
@@ -63,11 +78,6 @@ export class Kind {
 
   /** Makes room in its figures for what the node has. */
   admit(node: NodeRecord): void {
-    if (this.idle.size + this.behind.size === 0) {
-      this.#speedGhz = 0;
-      this.#memoryBytes = 0;
-      this.#diskBytes = 0;
-    }
     const { speedGhz, memoryBytes } = node.inventory;
     this.#speedGhz = Math.max(this.#speedGhz, speedGhz);
     this.#memoryBytes = Math.max(this.#memoryBytes, memoryBytes);
@@ -75,9 +85,8 @@ export class Kind {
   }
 
   /** False: no node of the kind fits. True: some may. */
-  mayFit({ bundles, memoryBytes, diskBytes, service }: JobTemplate): boolean {
+  mayFit({ memoryBytes, diskBytes, speedGhz, architectures: fitting }: Fit): boolean {
     if (memoryBytes > this.#memoryBytes || diskBytes > this.#diskBytes) return false;
-    if ((service?.rates.cpuGhz ?? 0) > this.#speedGhz) return false;
-    return bestBundle(this.#architecture, bundles) !== undefined;
+    return speedGhz <= this.#speedGhz && fitting.has(this.#architecture);
   }
 }

@@ -2,8 +2,8 @@
 // it; it is never saved, since all of it follows from the nodes. What a node says of itself for a time
 // (that it rests, its owner's hours) is not in it: whoever takes a node from here asks it.
 
-import type { JobTemplate } from '../../model/job.ts';
 import type { NodeRecord } from '../../state.ts';
+import type { Fit } from './kind.ts';
 import { Kind, kindOf } from './kind.ts';
 import type { NodeList } from './node-list.ts';
 
@@ -18,7 +18,9 @@ const firstRoom = 64;
 export class OpenNodes {
   /** The fastest first. */
   readonly kinds: Kind[] = [];
-  readonly #byNumber = new Map<number, Kind>();
+  /** As they came; and their place in that, by number. */
+  readonly #all: Kind[] = [];
+  readonly #byNumber = new Map<number, number>();
   // By number of the node: its kind, whether it is open and how, and where it stands in that list.
   #kindOf = new Uint16Array(firstRoom);
   #openness = new Uint8Array(firstRoom);
@@ -28,15 +30,17 @@ export class OpenNodes {
   changed(node: NodeRecord, openness: Openness): void {
     this.#makeRoom(node.number);
     this.#leave(node.number);
-    this.#kindOf[node.number] = kindOf(node);
-    this.#enter(node, openness);
+    const place = this.#placeOfKind(node);
+    this.#all[place]?.admit(node);
+    this.#kindOf[node.number] = place;
+    this.#enter(node.number, openness);
   }
 
   /** The node's leases have changed, and nothing else. */
-  counted(node: NodeRecord, openness: Openness): void {
-    if (openness === this.#openness[node.number]) return;
-    this.#leave(node.number);
-    this.#enter(node, openness);
+  counted(nodeNumber: number, openness: Openness): void {
+    if (openness === this.#openness[nodeNumber]) return;
+    this.#leave(nodeNumber);
+    this.#enter(nodeNumber, openness);
   }
 
   has(nodeNumber: number): boolean {
@@ -49,9 +53,9 @@ export class OpenNodes {
   }
 
   /** Kinds with nodes that may fit, the fastest first. */
-  *kindsFor(template: JobTemplate): Generator<Kind> {
+  *kindsFor(fit: Fit): Generator<Kind> {
     for (const kind of this.kinds) {
-      if (kind.idle.size + kind.behind.size > 0 && kind.mayFit(template)) yield kind;
+      if (kind.idle.size + kind.behind.size > 0 && kind.mayFit(fit)) yield kind;
     }
   }
 
@@ -78,32 +82,32 @@ export class OpenNodes {
     this.#openness[number] = closed;
   }
 
-  #enter(node: NodeRecord, openness: Openness): void {
+  #enter(nodeNumber: number, openness: Openness): void {
     if (openness === closed) return;
-    const { number } = node;
-    this.#openness[number] = openness;
-    const kind = this.#kind(this.#kindOf[number] ?? 0, node);
-    kind.admit(node);
-    const list = openness === idle ? kind.idle : kind.behind;
-    this.#placeOf[number] = list.size;
-    list.push(number);
+    this.#openness[nodeNumber] = openness;
+    const list = this.listOf(nodeNumber);
+    if (list === undefined) throw new Error(`node ${nodeNumber} has no kind`);
+    this.#placeOf[nodeNumber] = list.size;
+    list.push(nodeNumber);
   }
 
   /** The list that the node is in. */
   listOf(nodeNumber: number): NodeList | undefined {
     if (!this.has(nodeNumber)) return undefined;
-    const kind = this.#byNumber.get(this.#kindOf[nodeNumber] ?? 0);
+    const kind = this.#all[this.#kindOf[nodeNumber] ?? 0];
     return this.#openness[nodeNumber] === idle ? kind?.idle : kind?.behind;
   }
 
-  #kind(number: number, { inventory }: NodeRecord): Kind {
+  #placeOfKind(node: NodeRecord): number {
+    const number = kindOf(node);
     const known = this.#byNumber.get(number);
     if (known !== undefined) return known;
-    const kind = new Kind(number, inventory.architecture);
-    this.#byNumber.set(number, kind);
-    const place = this.kinds.findIndex((other) => other.number > number);
-    this.kinds.splice(place < 0 ? this.kinds.length : place, 0, kind);
-    return kind;
+    const kind = new Kind(number, node.inventory.architecture);
+    this.#byNumber.set(number, this.#all.length);
+    this.#all.push(kind);
+    const slower = this.kinds.findIndex((other) => other.number > number);
+    this.kinds.splice(slower < 0 ? this.kinds.length : slower, 0, kind);
+    return this.#all.length - 1;
   }
 
   #makeRoom(number: number): void {
