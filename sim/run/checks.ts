@@ -1,7 +1,7 @@
 // What must hold in every run, whatever the policy: looked at while it runs, and the first violation
 // stops it. They look at what the nodes and links see and at the scheduler's facts, not at its state.
 
-import type { Fact } from '../../scheduler/core/index.ts';
+import type { Fact, NodeHealth } from '../../scheduler/core/index.ts';
 import {
   endedRowLength,
   leasedRowLength,
@@ -13,7 +13,7 @@ import { grown } from '../network/grown.ts';
 import type { WorldJob } from '../world/draw-jobs.ts';
 import type { World, WorldNode } from '../world/draw-world.ts';
 import type { Attempts } from './attempts.ts';
-import { numberOf } from './messages.ts';
+import { nameOf, numberOf } from './messages.ts';
 import type { Direction, Transfers } from './transfers.ts';
 
 /** A rule was broken: by the policy, the scheduler or the simulator itself. */
@@ -44,6 +44,8 @@ export class Checks {
   /** Jobs and tasks of leases, by their numbers. */
   #jobOf = new Int32Array(1024).fill(-1);
   #taskOf = new Int32Array(1024);
+  /** By node, as the scheduler last said. */
+  readonly #health: NodeHealth[] = [];
   readonly #transfers: readonly { readonly down: Set<number>; readonly up: Set<number> }[];
   #left: number;
 
@@ -97,7 +99,8 @@ export class Checks {
 
   /** What the scheduler has decided. */
   saw(fact: Fact): void {
-    if (fact.kind === 'jobSubmitted') this.#worldJobs[fact.jobNumber] = numberOf(fact.jobId);
+    if (fact.kind === 'nodeHealthChanged') this.#health[fact.nodeNumber] = fact.health;
+    else if (fact.kind === 'jobSubmitted') this.#worldJobs[fact.jobNumber] = numberOf(fact.jobId);
     else if (fact.kind === 'tasksLeased') this.#leased(fact.firstLeaseId, fact.rows);
     else if (fact.kind === 'tasksEnded') this.#ended(fact.rows);
     else if (fact.kind === 'jobEnded' && fact.state !== 'succeeded') {
@@ -136,6 +139,10 @@ export class Checks {
       const job = this.#worldJobs[rows[at] ?? -1] ?? -1;
       const task = rows[at + 1] ?? -1;
       const result = this.#results[job]?.[task];
+      const node = rows[at + 2] ?? -1;
+      if (this.#health[node] !== 'healthy') {
+        fail(`capacity: node ${nameOf(node)} is ${this.#health[node]}, and was given a lease`);
+      }
       if (result === undefined) fail(`results: lease ${lease} is of task ${task} of no job`);
       if (result > 0) {
         fail(`results: task ${task} of ${this.#nameOf(job)} was leased after its result had come`);

@@ -162,6 +162,20 @@ test.each(broken)('a policy that %s is caught', (_, changes, message) => {
   expect(() => runWith({ ...defaultPolicy, ...changes })).toThrow(message);
 });
 
+test('a policy that gives tasks to a node that is away is caught', () => {
+  const pick = (options: Iterable<Option>, { state }: RoundView): Pick | null => {
+    const [option] = [...options];
+    const away = state.nodes.find(({ health }) => health === 'suspect' || health === 'lost');
+    return option ? take(away === undefined ? option : { ...option, node: away }) : null;
+  };
+  const world = drawWorld(readScenario('test/fixtures/scenarios/tiny-churny.yaml'), 1);
+  const policy: Policy = { ...defaultPolicy, choice: { asks: 'slot', pick } };
+  const run = new Run(world, { policy, solve });
+  expect(() => {
+    while (!run.advance(1_000));
+  }).toThrow(/capacity: node n\d+ is (suspect|lost), and was given a lease/);
+});
+
 test('what a policy throws is told with scenario, policy and seed', async () => {
   const policy = 'test/fixtures/scenarios/throws.ts';
   const told = /scenario tiny, policy .*throws\.ts, seed 7, after \d+ s .*: this policy is broken/;
