@@ -23,8 +23,7 @@ if (major < 20 || (major === 20 && minor < 15)) {
 
 /** Which finds its scenarios and its workers from where it is, and names the commit that it is of. */
 export function forSimulator() {
-  const words = ['describe', '--always', '--dirty', '--abbrev=12', '--exclude=*'];
-  const said = spawnSync('git', words, { encoding: 'utf8' });
+  const said = spawnSync('npm', ['run', '--silent', 'commit'], { encoding: 'utf8' });
   const commit = said.status === 0 ? said.stdout.trim() : 'unknown: not built in a git clone';
   return {
     ...forNode20,

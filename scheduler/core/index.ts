@@ -35,4 +35,10 @@ export { restoredFacts } from './restored.ts';
 export { State } from './state.ts';
 export type { JobRecord } from './state.ts';
 export { imageOf, stateOf } from './state-image.ts';
-export { backupsEveryMs, defaultShare, leasesPerSlot, transfersAtATime } from './limits.ts';
+export {
+  backupsEveryMs,
+  defaultShare,
+  leasesPerSlot,
+  transfersAtATime,
+  tasksPerJob,
+} from './limits.ts';

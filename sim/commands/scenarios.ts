@@ -12,6 +12,9 @@ import { replay } from './replay.ts';
 import { run } from './run.ts';
 import { sweep } from './sweep.ts';
 
+const scenarioWords =
+  'a name of `list`, a file that ends in .yaml, or either with the log of its jobs: lcg=FILE.swf.gz';
+
 export function addScenarioCommands(program: Command): void {
   program
     .command('list')
@@ -20,7 +23,7 @@ export function addScenarioCommands(program: Command): void {
   program
     .command('run')
     .description('one run of a scenario: makespan ÷ bound, waits, use of CPU and uplinks')
-    .argument('<scenario>', 'a name of `list`, or a file that ends in .yaml')
+    .argument('<scenario>', scenarioWords)
     .option('--policy <policy>', 'a name, count-limit=4, or ./mine.ts', defaultPolicy.name)
     .option('--seed <number>', 'of the world that is drawn', wholeNumber, 1)
     .addOption(patience())
@@ -29,7 +32,7 @@ export function addScenarioCommands(program: Command): void {
   program
     .command('compare')
     .description('policies on the same worlds: paired differences with 95 % intervals')
-    .argument('<scenario>', 'a name of `list`, or a file that ends in .yaml')
+    .argument('<scenario>', scenarioWords)
     .requiredOption('--policies <a,b,…>', 'the first is what the others are held against', words)
     .option('--seeds <count>', 'worlds, of the seeds 1, 2, …', wholeNumber, 5)
     .option('--workers <count>', 'processes at a time', wholeNumber, 1)
@@ -39,7 +42,7 @@ export function addScenarioCommands(program: Command): void {
   program
     .command('sweep')
     .description('a policy at each value of its parameter, and the best of them')
-    .argument('<scenario>', 'a name of `list`, or a file that ends in .yaml')
+    .argument('<scenario>', scenarioWords)
     .requiredOption('--policy <policy>', 'one that has a parameter, by `list`')
     .option('--seeds <count>', 'worlds, of the seeds 1, 2, …', wholeNumber, 5)
     .option('--workers <count>', 'processes at a time', wholeNumber, 1)

@@ -22,6 +22,7 @@ export function summaryRows(summary: Summary): readonly Named[] {
     ['fairness', `${summary.fairness.toFixed(3)} (Jain's index, between researchers)`],
     ['bytes', `${gigabytes(summary.downBytes)} down, ${gigabytes(summary.upBytes)} up`],
     ['wasted', wasteText(summary)],
+    ...(summary.leftOut === null ? [] : [['left out', leftOutText(summary.leftOut)] as const]),
   ];
 }
 
@@ -42,6 +43,11 @@ function upText({ availability, makespanOverBound }: Summary): string {
   if (availability === 1) return '';
   const fair = (availability * makespanOverBound).toFixed(3);
   return ` (${fair} for the ${percent(availability)} that was switched on)`;
+}
+
+/** Lines on parts of a job's run are no jobs: its own line sums them up. */
+function leftOutText({ cancelled, unknown }: NonNullable<Summary['leftOut']>): string {
+  return `${cancelled} jobs of the log that were cancelled before they ran, ${unknown} of unknown run time or size`;
 }
 
 function wasteText({ wastedAttempts, wastedGhzSeconds, wastedBytes }: Summary): string {

@@ -4,6 +4,7 @@
 import type { RunResult } from '../run/run.ts';
 import { toldAfterMs } from '../run/line-changes.ts';
 import { batchMs } from '../run/run.ts';
+import type { SwfLog } from '../scenario/swf.ts';
 import type { World } from '../world/draw-world.ts';
 import { attemptRuns } from './attempt-runs.ts';
 import type { Bound } from './bound.ts';
@@ -50,6 +51,8 @@ export interface Summary extends About {
   readonly wastedAttempts: number;
   readonly wastedGhzSeconds: number;
   readonly events: number;
+  /** Jobs of the scenario's log that nobody can run again, by why; null: it has no log. */
+  readonly leftOut: SwfLog['leftOut'] | null;
   readonly assumed: readonly string[];
 }
 
@@ -70,9 +73,14 @@ const nothingElse = 'lines and tasks do not fail';
 export interface Outcome {
   readonly result: RunResult;
   readonly bound: Bound;
+  readonly leftOut: SwfLog['leftOut'] | null;
 }
 
-export function summaryOf(about: About, world: World, { result, bound }: Outcome): Summary {
+export function summaryOf(
+  about: About,
+  world: World,
+  { result, bound, leftOut }: Outcome,
+): Summary {
   const makespanSeconds = result.makespanMs / 1000;
   const tasks = sumOf(world.jobs.map((job) => job.tasks));
   return {
@@ -91,6 +99,7 @@ export function summaryOf(about: About, world: World, { result, bound }: Outcome
     ...timesOf(world, result),
     ...wasteOf(world, result),
     events: result.events,
+    leftOut,
     assumed: [
       ...assumed,
       world.evenings === null ? ratesStay : ratesChange,

@@ -43,7 +43,7 @@ export async function simulate(
   watch: WatchPolicy = (policy) => policy,
 ): Promise<Simulated> {
   const { policy, seed } = wanted;
-  const { name, world } = worldOf(wanted);
+  const { name, world, leftOut } = worldOf(wanted);
   const chosen = watch(await choosePolicy(policy));
   const solve = await openHighs();
   const bound = boundOf(world, solve);
@@ -52,7 +52,7 @@ export async function simulate(
     while (!run.advance(stepEvents)) onProgress(run.progress);
     const result = run.result();
     const about = { scenario: name, policy, seed };
-    return { world, result, summary: summaryOf(about, world, { result, bound }) };
+    return { world, result, summary: summaryOf(about, world, { result, bound, leftOut }) };
   } catch (cause) {
     const where = `scenario ${name}, policy ${policy}, seed ${seed}`;
     const at = `after ${Math.round(run.progress.nowMs / 1000)} s of simulated time`;
@@ -63,7 +63,11 @@ export async function simulate(
 }
 
 function worldOf({ scenario, seed, journal }: Wanted) {
-  if (journal !== undefined) return { name: scenario, world: readReplayed(journal).world };
+  if (journal !== undefined) {
+    return { name: scenario, world: readReplayed(journal).world, leftOut: null };
+  }
   const read = readScenario(scenario);
-  return { name: read.name, world: drawWorld(read, seed, readLog(read)?.jobs) };
+  const log = readLog(read);
+  const world = drawWorld(read, seed, log?.jobs);
+  return { name: read.name, world, leftOut: log?.leftOut ?? null };
 }

@@ -2,6 +2,7 @@
 // a line a job, 18 numbers each, -1 where nothing is known. What the format does not allow is told
 // with its line and field.
 
+import { tasksPerJob } from '../../scheduler/core/index.ts';
 import { InputError } from './read.ts';
 
 export interface SwfJob {
@@ -42,8 +43,6 @@ const cancelled = 5;
 const partial: readonly number[] = [2, 3, 4];
 /** Run times are rounded: 0 means less than this. */
 const leastSeconds = 0.5;
-/** Tasks that a job may have (scheduler/core/limits.ts). */
-const mostProcessors = 1_000_000;
 
 /** @throws {InputError} with the line and the field. */
 export function parseSwf(file: string, text: string): SwfLog {
@@ -96,8 +95,8 @@ function readJob(row: Row, submitSeconds: number): SwfJob {
 function whyLeftOut(row: Row, { runSeconds, processors }: SwfJob): keyof LeftOut | null {
   if (row.at('status') === cancelled && runSeconds <= 0) return 'cancelled';
   if (runSeconds < 0 || processors < 1) return 'unknown';
-  if (processors <= mostProcessors) return null;
-  throw row.wrong('allocated processors', `at most ${mostProcessors}`);
+  if (processors <= tasksPerJob) return null;
+  throw row.wrong('allocated processors', `at most ${tasksPerJob}`);
 }
 
 /** One line, with what its fields may be. */

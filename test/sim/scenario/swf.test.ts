@@ -9,6 +9,8 @@ import { afterAll, expect, test } from 'vitest';
 import { openHighs } from '../../../scheduler/adapters/plan/highs.ts';
 import { defaultPolicy } from '../../../scheduler/core/index.ts';
 import { Run } from '../../../sim/run/run.ts';
+import { summaryRows } from '../../../sim/report/summary-rows.ts';
+import { simulate } from '../../../sim/run/simulate.ts';
 import { readLog } from '../../../sim/scenario/read-log.ts';
 import { readScenario } from '../../../sim/scenario/read.ts';
 import { parseSwf } from '../../../sim/scenario/swf.ts';
@@ -170,4 +172,16 @@ test('its jobs come when it says, with the bytes that the scenario says', async 
   const jobOf = (job: number): unknown => attempts.job[checks.results[job]?.[0] ?? 0];
   expect([0, 1, 2, 3].map(jobOf)).toEqual([0, 1, 2, 3]);
   expect([...submittedAt]).toEqual([0, 10_000, firstDone + 500_000, 10_000]);
+});
+
+test('jobs of the log that are left out are counted where a run is summed up', async () => {
+  const file = join(folder, 'left.swf');
+  writeFileSync(file, textOf({}, { number: 2, status: 5, run: -1 }, { number: 3, run: -1 }));
+  const wanted = { scenario: `${scenarioFile}=${file}`, policy: 'fifo', seed: 1 };
+  const { summary } = await simulate(wanted, () => undefined);
+  expect(summary).toMatchObject({ jobs: 1, leftOut: { cancelled: 1, unknown: 1, partial: 0 } });
+  expect(summaryRows(summary)).toContainEqual([
+    'left out',
+    '1 jobs of the log that were cancelled before they ran, 1 of unknown run time or size',
+  ]);
 });
