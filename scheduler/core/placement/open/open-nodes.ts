@@ -22,7 +22,7 @@ export class OpenNodes {
   readonly #all: Kind[] = [];
   readonly #byNumber = new Map<number, number>();
   // By number of the node: its kind, whether it is open and how, and where it stands in that list.
-  #kindOf = new Uint16Array(firstRoom);
+  #kindOf = new Uint32Array(firstRoom);
   #openness = new Uint8Array(firstRoom);
   #placeOf = new Int32Array(firstRoom);
 
@@ -114,13 +114,13 @@ export class OpenNodes {
     const room = this.#kindOf.length;
     if (number < room) return;
     const wanted = Math.max(2 * room, number + 1);
-    this.#kindOf = copyTo(new Uint16Array(wanted), this.#kindOf);
+    this.#kindOf = copyTo(new Uint32Array(wanted), this.#kindOf);
     this.#openness = copyTo(new Uint8Array(wanted), this.#openness);
     this.#placeOf = copyTo(new Int32Array(wanted), this.#placeOf);
   }
 }
 
-function copyTo<T extends Uint8Array | Uint16Array | Int32Array>(target: T, from: T): T {
+function copyTo<T extends Uint8Array | Uint32Array | Int32Array>(target: T, from: T): T {
   target.set(from);
   return target;
 }
