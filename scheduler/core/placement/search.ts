@@ -79,11 +79,15 @@ export class Search {
   *groups(wants: (job: JobRecord) => boolean): Generator<Iterable<NodeRecord>> {
     const seen = new Set<number>();
     const left = this.#occasion.fresh.map((job) => ({ job, fit: fitOf(job.template) }));
-    for (const kind of this.#round.state.openNodes.kinds) {
-      if (!areLeft(left, wants)) break;
-      // Replicas of a service may run what it was before, which needs less.
-      if (!left.some(({ job, fit }) => job.replicas !== null || kind.mayFit(fit))) continue;
-      yield this.#nodesOf(kind, { seen, isOver: () => !areLeft(left, wants) });
+    const isOver = (): boolean => !areLeft(left, wants);
+    for (const isBorder of [false, true]) {
+      for (const kind of this.#round.state.openNodes.kinds) {
+        if (isOver()) break;
+        const asks = ({ job, fit }: (typeof left)[number]): boolean =>
+          // Replicas of a service may run what it was before, which needs less.
+          job.replicas !== null || (kind.mayFit(fit) && kind.isBorder(fit) === isBorder);
+        if (left.some(asks)) yield this.#nodesOf(kind, { seen, isOver });
+      }
     }
     yield this.#occasion.changed.filter((node) => !seen.has(node.number));
   }

@@ -67,6 +67,9 @@ export class Kind {
   #speedGhz = 0;
   #memoryBytes = 0;
   #diskBytes = 0;
+  // And the least.
+  #leastMemoryBytes = Number.POSITIVE_INFINITY;
+  #leastDiskBytes = Number.POSITIVE_INFINITY;
 
   constructor(number: number, architecture: Architecture) {
     this.number = number;
@@ -84,6 +87,13 @@ export class Kind {
     this.#speedGhz = Math.max(this.#speedGhz, speedGhz);
     this.#memoryBytes = Math.max(this.#memoryBytes, memoryBytes);
     this.#diskBytes = Math.max(this.#diskBytes, diskOf(node));
+    this.#leastMemoryBytes = Math.min(this.#leastMemoryBytes, memoryBytes);
+    this.#leastDiskBytes = Math.min(this.#leastDiskBytes, diskOf(node));
+  }
+
+  /** The kind is at the border of what is asked for: some of its nodes may have too little. */
+  isBorder({ memoryBytes, diskBytes }: Fit): boolean {
+    return memoryBytes > this.#leastMemoryBytes || diskBytes > this.#leastDiskBytes;
   }
 
   /** False: no node of the kind fits. True: some may. */

@@ -52,10 +52,14 @@ export class OpenNodes {
     return this.#placeOf[nodeNumber] ?? -1;
   }
 
-  /** Kinds with nodes that may fit, the fastest first. */
+  /** Kinds with nodes that may fit, the fastest first; those at a border last, since what does not
+   * fit is left over there, and each is asked. */
   *kindsFor(fit: Fit): Generator<Kind> {
-    for (const kind of this.kinds) {
-      if (kind.idle.size + kind.behind.size > 0 && kind.mayFit(fit)) yield kind;
+    for (const isBorder of [false, true]) {
+      for (const kind of this.kinds) {
+        const isOpen = kind.idle.size + kind.behind.size > 0;
+        if (isOpen && kind.mayFit(fit) && kind.isBorder(fit) === isBorder) yield kind;
+      }
     }
   }
 
