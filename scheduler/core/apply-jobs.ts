@@ -76,6 +76,7 @@ export function newJob(state: State, fact: Omit<Submitted, 'kind'>): JobRecord {
     workCount: 0,
     resultBytes: 0,
     resultCount: 0,
+    holders: 0,
     replicas: newReplicas(template),
     revisions: firstRevisions(template),
     backups: new Map(),

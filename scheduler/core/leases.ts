@@ -143,6 +143,7 @@ export function enterForce(state: State, job: JobRecord, lease: LeaseRecord): vo
   site.pendingUpBytes += lease.upBytes;
   if (lease.upBytes > 0) site.outgoing += 1;
   node.leases.add(lease.leaseId);
+  if (!node.jobsSeen.has(job.number)) job.holders += 1;
   node.jobsSeen.add(job.number);
   state.openNodes.counted(node.number, opennessOf(node));
 }

@@ -21,7 +21,7 @@ import { State, mustHave } from './state.ts';
 type Later = 'cancelledBecause' | 'waitsFor' | 'retryRequests' | 'replicas' | 'revisions';
 type SavedJob = Omit<
   JobRecord,
-  'tasks' | 'running' | 'sending' | 'resultBytes' | 'resultCount' | 'backups' | Later
+  'tasks' | 'running' | 'sending' | 'resultBytes' | 'resultCount' | 'holders' | 'backups' | Later
 > &
   Partial<Pick<JobRecord, Later>>;
 type SavedNode = Omit<
@@ -134,6 +134,7 @@ function saveJob({
   sending: _sending,
   resultBytes: _resultBytes,
   resultCount: _resultCount,
+  holders: _holders,
   backups: _backups,
   template,
   replicas,
@@ -183,7 +184,7 @@ export function stateOf(image: StateImage): State {
       replicas: saved.replicas ?? null,
       revisions: saved.revisions ?? null,
       template: completed(templateOf(image, saved)),
-      ...{ tasks, running: 0, sending: 0, resultBytes: 0, resultCount: 0 },
+      ...{ tasks, running: 0, sending: 0, resultBytes: 0, resultCount: 0, holders: 0 },
       backups: new Map<number, LeaseId>(),
     });
   }

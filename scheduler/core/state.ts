@@ -121,6 +121,8 @@ export interface JobRecord {
   /** Bytes of results that wanted to be sent, and how many did; soft. */
   resultBytes: number;
   resultCount: number;
+  /** Nodes that have its shared blobs, or fetch them; soft. */
+  holders: number;
   /** How each replica of a service fares; null: it is none. */
   replicas: Replica[] | null;
   revisions: Revisions | null;

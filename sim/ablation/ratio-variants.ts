@@ -10,18 +10,24 @@ export interface Variant {
   readonly policy: Policy;
 }
 
+const { tail, line, place } = ratioRules;
+
 const variants: readonly Variant[] = [
   {
     about: 'a slot stays idle for the plan, neither for the line nor for the end',
-    policy: { ...ratio, name: 'ratio-without-hold', hold: ratioHold([]) },
+    policy: without('hold', []),
   },
   {
     about: 'a slot takes a task that would end after everything else',
-    policy: { ...ratio, name: 'ratio-without-tail', hold: ratioHold([ratioRules.line]) },
+    policy: without('tail', [place, line]),
   },
   {
     about: 'a slot takes a task that is hard on a busy line',
-    policy: { ...ratio, name: 'ratio-without-line', hold: ratioHold([ratioRules.tail]) },
+    policy: without('line', [place, tail]),
+  },
+  {
+    about: 'places behind running tasks are kept for nobody',
+    policy: without('places', [tail, line]),
   },
   {
     about: 'transfers go first come, first served, not idle slots first',
@@ -32,6 +38,10 @@ const variants: readonly Variant[] = [
     },
   },
 ];
+
+function without(part: string, rules: Parameters<typeof ratioHold>[0]): Policy {
+  return { ...ratio, name: `ratio-without-${part}`, hold: ratioHold(rules) };
+}
 
 export const ratioVariants: ReadonlyMap<string, Variant> = new Map(
   variants.map((variant) => [variant.policy.name, variant]),

@@ -35,6 +35,11 @@ export function downBytesOf(job: JobRecord, taskIndex: number, node: NodeRecord)
   return node.jobsSeen.has(job.number) ? own : own + sharedBytes(job);
 }
 
+/** Whether it has all that the job's tasks share, or fetches it for one of them. */
+export function hasShared(node: NodeRecord, job: JobRecord): boolean {
+  return node.jobsSeen.has(job.number) || sharedBytes(job) === 0;
+}
+
 /** What counts as on its way until the node says otherwise: of a few bytes it tells neither that it wants
  * them nor that it has them, and they would count until the task starts. */
 export function underWay(bytes: number): number {

@@ -51,7 +51,8 @@ function slotsAsk(round: Round, search: Search, how: How<'slot'>): void {
 function askFor(node: NodeRecord, round: Round, { choice, spread }: How<'slot'>): boolean {
   for (const jobs of round.turns.groups()) {
     if (spread.placeOne(jobs)) return true;
-    const pick = choice.pick(round.options(node, jobs), round);
+    const ordered = choice.order?.(jobs, node) ?? jobs;
+    const pick = choice.pick(round.options(node, ordered), round);
     if (pick === null) continue;
     round.give(pick);
     return true;

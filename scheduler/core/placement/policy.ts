@@ -39,6 +39,10 @@ export interface RoundView {
    * 1; infinite: it has none there. Null: there is no plan, or it knows nothing of the job or site.
    */
   planned(option: Option): number | null;
+  /** The least of those that wait, at the sites like this one. */
+  leastPlanned(option: Option): number;
+  /** Whether one more lease would wait on the node behind others. */
+  isStaged(node: NodeRecord): boolean;
   /** Of a job that is piloted: the node of each task that is leased, with what this round has given. */
   pilots(job: JobRecord): Iterable<NodeRecord>;
   /** Seconds until a slot of the node is free for one more lease, as far as is known. */
@@ -69,6 +73,8 @@ export interface Nodes {
 export type Choice =
   | {
       readonly asks: 'slot';
+      /** In which order a node's options come; without, the next in turn first. */
+      readonly order?: (jobs: readonly JobRecord[], node: NodeRecord) => readonly JobRecord[];
       readonly pick: (options: Iterable<Option>, round: RoundView) => Pick | null;
     }
   | {

@@ -20,7 +20,8 @@ import type { More } from './estimate.ts';
 import { refuseNode, refuseRates } from './filter.ts';
 import type { Refusal } from './filter.ts';
 import { refuseHours } from './hours-left.ts';
-import { cellOf } from './plan/plan.ts';
+import { cellOf, fitsNowhere } from './plan/plan.ts';
+import type { Plan } from './plan/plan.ts';
 import { freeIn, resultsOf, waitBehind } from './plan/slots-ahead.ts';
 import type { MoreWork, Result } from './plan/slots-ahead.ts';
 import { readyIn } from './plan/tail.ts';
@@ -60,6 +61,9 @@ export class Round implements RoundView {
   readonly #taken = new Map<number, number>();
   /** Leases by place in the plan. */
   readonly #planned = new Map<number, number>();
+  /** Of the classes that wait, the least progress in a group. */
+  readonly #leastPlanned = new Map<number, number>();
+  #kinds: ReadonlySet<number> | null = null;
   /** Tasks given away beyond their job's cursor. */
   readonly #ahead = new Set<string>();
   #drawn = 0;
@@ -101,10 +105,43 @@ export class Round implements RoundView {
     const { plan } = this.state;
     const cell = plan === null ? null : cellOf(plan, job.number, site.number);
     if (plan === null || cell === null) return null;
+    return this.#progressOf(plan, cell);
+  }
+
+  #progressOf(plan: Plan, cell: number): number {
     const share = plan.shares[cell] ?? 0;
     if (share < leastShare) return Number.POSITIVE_INFINITY;
     const given = (plan.given[cell] ?? 0) + (this.#planned.get(cell) ?? 0);
     return given >= share ? Number.POSITIVE_INFINITY : (given + 0.5) / share;
+  }
+
+  leastPlanned({ site }: Option): number {
+    const { plan } = this.state;
+    const group = plan?.groupOf.get(site.number);
+    if (plan === null || group === undefined) return Number.POSITIVE_INFINITY;
+    const known = this.#leastPlanned.get(group);
+    if (known !== undefined) return known;
+    let least = Number.POSITIVE_INFINITY;
+    for (const kind of this.#waitingKinds(plan)) {
+      least = Math.min(least, this.#progressOf(plan, kind * plan.groups + group));
+    }
+    this.#leastPlanned.set(group, least);
+    return least;
+  }
+
+  #waitingKinds(plan: Plan): ReadonlySet<number> {
+    if (this.#kinds !== null) return this.#kinds;
+    const kinds = new Set<number>();
+    for (const job of this.state.waitingJobs) {
+      const kind = plan.classOf.get(job);
+      if (kind !== undefined && kind !== fitsNowhere) kinds.add(kind);
+    }
+    this.#kinds = kinds;
+    return kinds;
+  }
+
+  isStaged(node: NodeRecord): boolean {
+    return placesOf(node, 1, this.#nodes.get(node.number)) <= 0;
   }
 
   *pilots(job: JobRecord): Generator<NodeRecord> {
@@ -253,7 +290,9 @@ export class Round implements RoundView {
   #countPlanned({ job, site }: Option): void {
     const { plan } = this.state;
     const cell = plan === null ? null : cellOf(plan, job.number, site.number);
-    if (cell !== null) this.#planned.set(cell, (this.#planned.get(cell) ?? 0) + 1);
+    if (plan === null || cell === null) return;
+    this.#planned.set(cell, (this.#planned.get(cell) ?? 0) + 1);
+    this.#leastPlanned.delete(cell % plan.groups);
   }
 
   /** Whether the job has a task, no replica, that its researcher may have placed now. */

@@ -1,4 +1,4 @@
-// Classes of tasks for the plan: jobs with about the same profile and the same needs are one class.
+// Classes of tasks for the plan: jobs of about the same intensity and with the same needs are one class.
 
 import { bitsOf } from '../../estimate/ahead.ts';
 import { planClasses } from '../../limits.ts';
@@ -15,16 +15,18 @@ export interface Classes {
   readonly classOf: ReadonlyMap<number, number>;
 }
 
-/** Profiles that differ by less are one. */
+/** Intensities that differ by less are one; so are those that are this part of the thinnest ratio. */
 const step = 1.1;
+const nothing = 0.05;
 
 /** Of what waits; jobs beyond the number of classes, the newest, are not in the plan. */
 export function classJobs(state: State, groups: readonly Group[]): Classes {
   const classes = new Map<string, { readonly index: number; readonly jobs: JobRecord[] }>();
   const classOf = new Map<number, number>();
+  const thinnest = thinnestOf(groups);
   let count = 0;
   for (const job of plannedJobs(state)) {
-    const key = keyOf(job);
+    const key = keyOf(job, thinnest);
     let found = classes.get(key);
     if (found === undefined) {
       // The program has no solution with a task that nobody can do.
@@ -38,7 +40,11 @@ export function classJobs(state: State, groups: readonly Group[]): Classes {
     classOf.set(job.number, found.index);
   }
   const planned = [...classes.values()].filter(({ index }) => index !== fitsNowhere);
-  return { demands: planned.map(({ jobs }) => demandOf(groups, jobs)), classOf };
+  const workOfAll = planned.reduce((sum, { jobs }) => sum + waitingWork(jobs), 0);
+  const demands = planned.map(({ jobs }) =>
+    demandOf(groups, jobs, workOfAll === 0 ? 1 : waitingWork(jobs) / workOfAll),
+  );
+  return { demands, classOf };
 }
 
 function fitsAnywhere(groups: readonly Group[], job: JobRecord): boolean {
@@ -47,19 +53,46 @@ function fitsAnywhere(groups: readonly Group[], job: JobRecord): boolean {
   );
 }
 
-function keyOf(job: JobRecord): string {
+/**
+ * The program is linear: what matters of a job is its intensity, bits for each GHz·s, not how it is cut
+ * into tasks. What is far less intense than the thinnest line has for its CPUs is as good as nothing.
+ */
+function keyOf(job: JobRecord, thinnest: Ratios): string {
   const { bundles, memoryBytes } = job.template;
-  const { downBits, upBits, sharedBits } = bitsOf(job);
-  const sizes = [workOf(job), downBits, upBits, sharedBits].map(bucket);
+  const { downBits, upBits } = bitsOf(job);
+  const work = Math.max(workOf(job), Number.MIN_VALUE);
+  const down = bucket(downBits / work, nothing * thinnest.down);
+  const up = bucket(upBits / work, nothing * thinnest.up);
   const needs = bundles.map((bundle) => bundle.architecture);
-  return [...sizes, memoryBytes, ...needs].join(' ');
+  return [down, up, memoryBytes, ...needs].join(' ');
 }
 
-function bucket(size: number): number {
-  return size <= 0 ? 0 : Math.round(Math.log(size) / Math.log(step));
+function bucket(intensity: number, least: number): number {
+  return intensity <= least ? -Infinity : Math.round(Math.log(intensity) / Math.log(step));
 }
 
-function demandOf(groups: readonly Group[], jobs: readonly JobRecord[]): Demand {
+/** Bit/s for each GHz, the least of all groups. */
+interface Ratios {
+  readonly down: number;
+  readonly up: number;
+}
+
+function thinnestOf(groups: readonly Group[]): Ratios {
+  let down = Number.POSITIVE_INFINITY;
+  let up = Number.POSITIVE_INFINITY;
+  for (const { supply } of groups) {
+    down = Math.min(down, supply.downBps / supply.cpuGhz);
+    up = Math.min(up, supply.upBps / supply.cpuGhz);
+  }
+  return { down, up };
+}
+
+function waitingWork(jobs: readonly JobRecord[]): number {
+  return jobs.reduce((sum, job) => sum + job.waiting * workOf(job), 0);
+}
+
+/** @param workPart of the work of all that waits. */
+function demandOf(groups: readonly Group[], jobs: readonly JobRecord[], workPart: number): Demand {
   const tasks = jobs.reduce((sum, job) => sum + job.waiting, 0);
   const mean = (of: (job: JobRecord) => number): number =>
     jobs.reduce((sum, job) => sum + job.waiting * of(job), 0) / tasks;
@@ -69,7 +102,7 @@ function demandOf(groups: readonly Group[], jobs: readonly JobRecord[]): Demand 
     downBits: mean((job) => bitsOf(job).downBits),
     upBits: mean((job) => bitsOf(job).upBits),
     fits: fitsOf(groups, jobs),
-    sharedBits: sharedOf(groups, jobs, tasks),
+    sharedBits: sharedOf(groups, jobs, { tasks, workPart }),
   };
 }
 
@@ -85,19 +118,29 @@ function fitsOf(groups: readonly Group[], [job]: readonly JobRecord[]): readonly
 }
 
 /**
- * What tasks share is fetched once for each node. Spread over the tasks that a group would do if all
- * were divided by CPU; no task pays more than all of it.
+ * What tasks share is fetched once for each node that does some of them. A node keeps to few jobs, so
+ * that of a group as many nodes as the class is of all work, and of each job at least one, need it, and
+ * those that have it do not fetch it again; for the tasks that the group would do if all were divided
+ * by CPU. No task pays more than all of it.
  */
 function sharedOf(
   groups: readonly Group[],
   jobs: readonly JobRecord[],
-  tasks: number,
+  { tasks, workPart }: { readonly tasks: number; readonly workPart: number },
 ): readonly number[] | null {
-  const shared = Math.max(...jobs.map((job) => bitsOf(job).sharedBits));
+  const shared = jobs.reduce((sum, job) => sum + bitsOf(job).sharedBits, 0) / jobs.length;
   if (shared === 0) return null;
+  const numbers = new Set(jobs.map((job) => job.number));
   const cpuGhz = groups.reduce((sum, { supply }) => sum + supply.cpuGhz, 0);
   return groups.map(({ supply, nodes }) => {
-    const part = (tasks * supply.cpuGhz) / cpuGhz;
-    return shared * Math.min(1, (jobs.length * nodes) / part);
+    const part = supply.cpuGhz / cpuGhz;
+    const need = Math.max(nodes.length * workPart, jobs.length * part);
+    const have = nodes.filter(({ jobsSeen }) => hasSome(jobsSeen, numbers)).length;
+    return shared * Math.min(1, Math.max(0, need - have) / (tasks * part));
   });
+}
+
+function hasSome(seen: ReadonlySet<number>, of: ReadonlySet<number>): boolean {
+  for (const number of seen) if (of.has(number)) return true;
+  return false;
 }

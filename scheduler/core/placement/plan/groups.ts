@@ -11,7 +11,7 @@ import { isAvailable } from './tail.ts';
 
 export interface Group {
   readonly supply: Supply;
-  readonly nodes: number;
+  readonly nodes: readonly NodeRecord[];
   /** CPU in GHz of each kind of node, with one of the kind. */
   readonly kinds: ReadonlyMap<string, { readonly node: NodeRecord; readonly cpuGhz: number }>;
 }
@@ -84,7 +84,7 @@ function bucket(ratio: number, step: number): number {
 
 class Sum implements Group {
   readonly kinds = new Map<string, { readonly node: NodeRecord; cpuGhz: number }>();
-  nodes = 0;
+  readonly nodes: NodeRecord[] = [];
   readonly #supply = { cpuGhz: 0, downBps: 0, upBps: 0, workGhzSeconds: 0, downBits: 0, upBits: 0 };
 
   get supply(): Supply {
@@ -99,8 +99,8 @@ class Sum implements Group {
     sum.workGhzSeconds += Math.max(0, site.pendingWorkGhzSeconds - done);
     sum.downBits += 8 * site.pendingDownBytes;
     sum.upBits += 8 * site.pendingUpBytes;
-    this.nodes += nodes.length;
     for (const node of nodes) {
+      this.nodes.push(node);
       const { architecture, memoryBytes, speedGhz } = node.inventory;
       const key = `${architecture} ${memoryBytes}`;
       const kind = this.kinds.get(key) ?? { node, cpuGhz: 0 };

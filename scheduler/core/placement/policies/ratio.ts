@@ -1,12 +1,14 @@
 // What the scheduler exists for: work goes where the ratio of uplink to CPU suits it. The plan says
 // how many tasks of each class each group of sites should do; a slot takes the class that is
-// furthest behind its share. It stays idle rather than take a task that would end after everything
+// furthest behind its share, of those that its node has fetched if it can. It stays idle rather than take a task that would end after everything
 // else, since a better slot will take it, and while the line is busy it takes none that is hard on it.
 
 import { planClasses, planEveryMs, planHoldMs, transfersAtATime } from '../../limits.ts';
 import { idleSlotsFirst } from '../../transfers/order.ts';
 import { fullWayOf } from '../balance.ts';
+import { hasShared, underWay } from '../estimate.ts';
 import type { Refusal } from '../filter.ts';
+import type { JobRecord, NodeRecord } from '../../state.ts';
 import { endsIn } from '../plan/tail.ts';
 import { isPiloted, refusePilot } from '../pilots.ts';
 import type { Option, Pick, Policy, RoundView } from '../policy.ts';
@@ -21,35 +23,50 @@ const tailSlackMs = 2 * planEveryMs;
 type Hold = Policy['hold'];
 
 /** Why a slot stays idle though the plan gives the task to it. */
-export const ratioRules: { readonly tail: Hold; readonly line: Hold } = {
-  tail: pastTheEnd,
-  line: busyLine,
-};
+export const ratioRules: {
+  readonly tail: Hold;
+  readonly line: Hold;
+  readonly place: Hold;
+} = { tail: pastTheEnd, line: busyLine, place: keptPlace };
 
 export const ratio: Policy = {
   name: 'ratio',
-  choice: { asks: 'slot', pick: furthestBehind },
-  hold: ratioHold([ratioRules.tail, ratioRules.line]),
+  choice: { asks: 'slot', order: hereFirst, pick: furthestBehind },
+  hold: ratioHold([ratioRules.place, ratioRules.tail, ratioRules.line]),
   nextTransfers: idleSlotsFirst,
   needsPlan: true,
 };
+
+/** What a node has fetched need not cross its line again. */
+function hereFirst(jobs: readonly JobRecord[], node: NodeRecord): readonly JobRecord[] {
+  const here = jobs.filter((job) => hasShared(node, job));
+  if (here.length === 0 || here.length === jobs.length) return jobs;
+  return [...here, ...jobs.filter((job) => !hasShared(node, job))];
+}
 
 function furthestBehind(options: Iterable<Option>, round: RoundView): Pick | null {
   let best: Option | null = null;
   let least = Number.POSITIVE_INFINITY;
   const unplanned: Option[] = [];
   for (const option of options) {
+    const { job, node } = option;
     // Nothing can be planned for a job before it has shown what it costs.
-    if (isPiloted(option.job)) return { option, ...reasonOf(option, round) };
+    if (isPiloted(job)) return { option, ...reasonOf(option, round) };
+    if (best !== null && hasShared(node, best.job) && !hasShared(node, job)) break;
     const due = round.planned(option);
     if (due === null) unplanned.push(option);
-    else if (due < least) {
+    else if (due < least || (due === least && best !== null && isLessHeld(job, best.job))) {
       best = option;
       least = due;
     }
   }
   if (best !== null) return { option: best, ...reasonOf(best, round) };
   return balance.choice.asks === 'slot' ? balance.choice.pick(unplanned, round) : null;
+}
+
+/** For what waits of it, fewer nodes have it: jobs of one class then keep to nodes of their own. */
+function isLessHeld(job: JobRecord, than: JobRecord): boolean {
+  return job.holders * than.waiting < than.holders * job.waiting;
 }
 
 /** By the plan, and by these rules where the plan has a share; the first that refuses is told. */
@@ -66,6 +83,23 @@ export function ratioHold(rules: readonly Hold[]): Hold {
     return null;
   };
 }
+
+/**
+ * A place behind a running task is for bytes to come in the meantime. What is fetched in no time leaves
+ * it to others while these are behind, or the CPUs get ahead of the line, and stand still in the end.
+ */
+function keptPlace(option: Option, round: RoundView): Refusal | null {
+  const { node, cost } = option;
+  if (underWay(cost.downBits / 8) > 0 || !round.isStaged(node)) return null;
+  const due = round.planned(option);
+  return due !== null && due > round.leastPlanned(option) ? ahead : null;
+}
+
+const ahead: Refusal = {
+  code: 'plan',
+  reason: 'other tasks that the plan gives to sites like this are behind',
+  remedy: 'wait: they are placed there as slots become free',
+};
 
 function busyLine(option: Option, round: RoundView): Refusal | null {
   const resultWaits = (): number => round.resultWaits(option);
