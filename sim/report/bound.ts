@@ -3,6 +3,7 @@
 import type { Solve } from '../../scheduler/adapters/plan/highs.ts';
 import type { Demand, Supply } from '../../scheduler/core/index.ts';
 import { aloneSeconds, programOf, sharesOf, wholeTaskSeconds } from '../../scheduler/core/index.ts';
+import { firstProgramSeconds } from './first-programs.ts';
 import type { World, WorldSite } from '../world/draw-world.ts';
 
 export interface Bound {
@@ -28,7 +29,11 @@ export function boundOf(world: World, solve: Solve): Bound {
       ? summedBound(suppliesOf(world, mostColumns, downOf), demands)
       : fluidBound(suppliesOf(world, demands.length, downOf), demands, solve);
   const whole = demands.length > mostDemands ? [] : wholeBounds(world, demands);
-  const bounds = [overTheDay(world, fluid), ...whole, lastBound(world)];
+  const first = {
+    seconds: firstProgramSeconds(world, bestDown),
+    from: 'all slots, each from when its node can have fetched a program',
+  };
+  const bounds = [overTheDay(world, fluid), ...whole, first, lastBound(world)];
   return bounds.reduce((most, bound) => (bound.seconds > most.seconds ? bound : most));
 }
 

@@ -20,16 +20,10 @@ import type { More } from './estimate.ts';
 import { refuseNode, refuseRates } from './filter.ts';
 import type { Refusal } from './filter.ts';
 import { refuseHours } from './hours-left.ts';
-import { cellOf, fitsNowhere } from './plan/plan.ts';
-import type { Plan } from './plan/plan.ts';
-import { freeIn, resultsOf, waitBehind } from './plan/slots-ahead.ts';
-import type { MoreWork, Result } from './plan/slots-ahead.ts';
-import { readyIn } from './plan/tail.ts';
+import { RoundAhead } from './plan/round-ahead.ts';
+import { RoundShares } from './plan/round-shares.ts';
 import { isPiloted } from './pilots.ts';
 import type { NodeUse, Option, Pick, Policy, RoundView } from './policy.ts';
-
-/** Tasks; a solver's crumbs are less. */
-const leastShare = 1e-6;
 
 interface NodeGifts {
   /** Jobs that it has a task of. */
@@ -38,7 +32,6 @@ interface NodeGifts {
   /** Of them, those of services. */
   serving: number;
   work: number;
-  readonly works: MoreWork[];
   memoryBytes: number;
 }
 
@@ -52,26 +45,23 @@ export class Round implements RoundView {
   readonly #rows: number[] = [];
   readonly #effects: Effect[] = [];
   readonly #nodes = new Map<number, NodeGifts>();
-  readonly #freeIn = new Map<number, number>();
-  readonly #results = new Map<number, readonly Result[]>();
+  readonly #ahead: RoundAhead;
+  readonly #shares: RoundShares;
   readonly #sites = new Map<number, More>();
   /** Nodes of the tasks given, of jobs that nobody knows. */
   readonly #pilots = new Map<number, NodeRecord[]>();
   readonly #cursors = new Map<number, number>();
   readonly #taken = new Map<number, number>();
-  /** Leases by place in the plan. */
-  readonly #planned = new Map<number, number>();
-  /** Of the classes that wait, the least progress in a group. */
-  readonly #leastPlanned = new Map<number, number>();
-  #kinds: ReadonlySet<number> | null = null;
   /** Tasks given away beyond their job's cursor. */
-  readonly #ahead = new Set<string>();
+  readonly #beyond = new Set<string>();
   #drawn = 0;
 
   constructor(state: State, { now, policy }: { readonly now: Instant; readonly policy: Policy }) {
     this.state = state;
     this.now = now;
     this.turns = new Turns(state, now);
+    this.#ahead = new RoundAhead(state, now);
+    this.#shares = new RoundShares(state);
     this.#policy = policy;
   }
 
@@ -101,43 +91,12 @@ export class Round implements RoundView {
     return { leases, places, memoryBytes };
   }
 
-  planned({ job, site }: Option): number | null {
-    const { plan } = this.state;
-    const cell = plan === null ? null : cellOf(plan, job.number, site.number);
-    if (plan === null || cell === null) return null;
-    return this.#progressOf(plan, cell);
+  planned(option: Option): number | null {
+    return this.#shares.of(option);
   }
 
-  #progressOf(plan: Plan, cell: number): number {
-    const share = plan.shares[cell] ?? 0;
-    if (share < leastShare) return Number.POSITIVE_INFINITY;
-    const given = (plan.given[cell] ?? 0) + (this.#planned.get(cell) ?? 0);
-    return given >= share ? Number.POSITIVE_INFINITY : (given + 0.5) / share;
-  }
-
-  leastPlanned({ site }: Option): number {
-    const { plan } = this.state;
-    const group = plan?.groupOf.get(site.number);
-    if (plan === null || group === undefined) return Number.POSITIVE_INFINITY;
-    const known = this.#leastPlanned.get(group);
-    if (known !== undefined) return known;
-    let least = Number.POSITIVE_INFINITY;
-    for (const kind of this.#waitingKinds(plan)) {
-      least = Math.min(least, this.#progressOf(plan, kind * plan.groups + group));
-    }
-    this.#leastPlanned.set(group, least);
-    return least;
-  }
-
-  #waitingKinds(plan: Plan): ReadonlySet<number> {
-    if (this.#kinds !== null) return this.#kinds;
-    const kinds = new Set<number>();
-    for (const job of this.state.waitingJobs) {
-      const kind = plan.classOf.get(job);
-      if (kind !== undefined && kind !== fitsNowhere) kinds.add(kind);
-    }
-    this.#kinds = kinds;
-    return kinds;
+  leastPlanned(option: Option): number {
+    return this.#shares.leastAt(option);
   }
 
   isStaged(node: NodeRecord): boolean {
@@ -154,32 +113,11 @@ export class Round implements RoundView {
   }
 
   freeIn(node: NodeRecord): number {
-    const known = this.#freeIn.get(node.number);
-    if (known !== undefined) return known;
-    const more = this.#moreOf(node);
-    const seconds = freeIn(this.state, node, { now: this.now, more })[0] ?? 0;
-    this.#freeIn.set(node.number, seconds);
-    return seconds;
+    return this.#ahead.freeIn(node);
   }
 
-  resultWaits({ node, site, load, cost }: Option): number {
-    const { upBps } = load;
-    const readySeconds = readyIn(this.freeIn(node), load, { node, cost });
-    return waitBehind(this.#resultsOf(site), { upBps, readySeconds });
-  }
-
-  #resultsOf(site: SiteRecord): readonly Result[] {
-    const known = this.#results.get(site.number);
-    if (known !== undefined) return known;
-    const nodes = site.nodeNumbers.map((each) => mustHave(this.state.nodes[each], 'node', each));
-    const moreOf = (node: NodeRecord): readonly MoreWork[] => this.#moreOf(node);
-    const results = resultsOf(this.state, nodes, { now: this.now, moreOf });
-    this.#results.set(site.number, results);
-    return results;
-  }
-
-  #moreOf(node: NodeRecord): readonly MoreWork[] {
-    return this.#nodes.get(node.number)?.works ?? [];
+  resultWaits(option: Option): number {
+    return this.#ahead.resultWaits(option);
   }
 
   draw(): number {
@@ -261,7 +199,7 @@ export class Round implements RoundView {
       outgoing: more.outgoing + (upBits > 0 ? 1 : 0),
       rates: addRates(more.rates, rates, 1),
     });
-    this.#countPlanned(option);
+    this.#shares.give(option);
     if (isPiloted(job)) this.#countPilot(job, node);
     const isService = job.template.service !== null;
     const claim = isService ? claimOf(rates) : { workGhzSeconds, bits: downBits + upBits };
@@ -270,14 +208,12 @@ export class Round implements RoundView {
     gifts.jobs.add(job.number);
     gifts.leases += 1;
     if (isService) gifts.serving += 1;
-    gifts.works.push({ work: workGhzSeconds, upBits });
     gifts.work += workGhzSeconds;
     gifts.memoryBytes += job.template.memoryBytes;
     this.#nodes.set(node.number, gifts);
-    this.#freeIn.delete(node.number);
-    this.#results.delete(site.number);
+    this.#ahead.give(node, { work: workGhzSeconds, upBits });
     if (taskIndex === this.nextTask(job)) this.#cursors.set(job.number, taskIndex + 1);
-    else this.#ahead.add(`${job.number} ${taskIndex}`);
+    else this.#beyond.add(`${job.number} ${taskIndex}`);
     this.#taken.set(job.number, (this.#taken.get(job.number) ?? 0) + 1);
   }
 
@@ -285,14 +221,6 @@ export class Round implements RoundView {
     const pilots = this.#pilots.get(job.number);
     if (pilots === undefined) this.#pilots.set(job.number, [node]);
     else pilots.push(node);
-  }
-
-  #countPlanned({ job, site }: Option): void {
-    const { plan } = this.state;
-    const cell = plan === null ? null : cellOf(plan, job.number, site.number);
-    if (plan === null || cell === null) return;
-    this.#planned.set(cell, (this.#planned.get(cell) ?? 0) + 1);
-    this.#leastPlanned.delete(cell % plan.groups);
   }
 
   /** Whether the job has a task, no replica, that its researcher may have placed now. */
@@ -322,7 +250,7 @@ export class Round implements RoundView {
 
   #isThere(job: JobRecord, index: number): boolean {
     if (taskState(job.tasks, index) !== 'waiting') return false;
-    return this.#ahead.size === 0 || !this.#ahead.has(`${job.number} ${index}`);
+    return this.#beyond.size === 0 || !this.#beyond.has(`${job.number} ${index}`);
   }
 }
 
@@ -332,5 +260,5 @@ function rounded(seconds: number): number {
 }
 
 function noGifts(): NodeGifts {
-  return { jobs: new Set(), leases: 0, serving: 0, work: 0, works: [], memoryBytes: 0 };
+  return { jobs: new Set(), leases: 0, serving: 0, work: 0, memoryBytes: 0 };
 }

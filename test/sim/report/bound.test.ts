@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { openHighs } from '../../../scheduler/adapters/plan/highs.ts';
 import { boundOf } from '../../../sim/report/bound.ts';
+import { firstProgramSeconds } from '../../../sim/report/first-programs.ts';
 import { readScenario } from '../../../sim/scenario/read.ts';
 import { drawWorld } from '../../../sim/world/draw-world.ts';
 import type { World } from '../../../sim/world/draw-world.ts';
@@ -49,4 +50,19 @@ test('one late task takes as long as at its best site', () => {
       expect(bound.seconds).toBeCloseTo(1000 + Math.min(...times), 6);
     }),
   );
+});
+
+test.each([
+  ['one after the other, the fast one first', [1, 3], 8, 1e6, (14 + 3 * 1 + 1 * 2) / 4],
+  ['only those that come before the end', [1, 3], 8, 1e7, (14 + 3 * 10) / 3],
+  ['nothing without programs', [1, 3], 8, 0, 0],
+] as const)('nodes start when they have a program: %s', (_, speeds, mbps, bundleBytes, seconds) => {
+  if (anyJob === undefined || anyNode === undefined) throw new Error('the tiny world is empty');
+  const [home] = worldOf([{ downBps: 2 * mbps, upBps: 1, speedGhz: 1 }]).sites;
+  if (home === undefined) throw new Error('there is no site');
+  const model = { ...anyNode.model, slots: 1 };
+  const nodes = speeds.map((speedGhz) => ({ ...anyNode, site: 0, model, speedGhz }));
+  const jobs = [{ ...anyJob, tasks: 7, workGhzSeconds: 2, bundleBytes }];
+  const world = { ...drawn, sites: [home], nodes, jobs };
+  expect(firstProgramSeconds(world, (site) => site.downBps)).toBeCloseTo(seconds, 9);
 });

@@ -1,0 +1,76 @@
+// How much of the plan's shares has been given, with what a round of placement gives.
+
+import type { JobRecord, SiteRecord, State } from '../../state.ts';
+import type { Plan } from './plan.ts';
+import { cellOf, fitsNowhere } from './plan.ts';
+
+/** Tasks; a solver's crumbs are less. */
+const leastShare = 1e-6;
+
+interface At {
+  readonly job: JobRecord;
+  readonly site: SiteRecord;
+}
+
+export class RoundShares {
+  readonly #state: State;
+  readonly #plan: Plan | null;
+  /** Leases of this round by place in the plan. */
+  readonly #given = new Map<number, number>();
+  /** The least progress in a group, as long as nothing is given there. */
+  readonly #least = new Map<number, number>();
+  #waiting: ReadonlySet<number> | null = null;
+
+  constructor(state: State) {
+    this.#state = state;
+    this.#plan = state.plan;
+  }
+
+  /** See `RoundView.planned`. */
+  of({ job, site }: At): number | null {
+    const plan = this.#plan;
+    const cell = plan === null ? null : cellOf(plan, job.number, site.number);
+    return plan === null || cell === null ? null : this.#progressOf(plan, cell);
+  }
+
+  /** See `RoundView.leastPlanned`. */
+  leastAt({ site }: Pick<At, 'site'>): number {
+    const plan = this.#plan;
+    const group = plan?.groupOf.get(site.number);
+    if (plan === null || group === undefined) return Number.POSITIVE_INFINITY;
+    const known = this.#least.get(group);
+    if (known !== undefined) return known;
+    let least = Number.POSITIVE_INFINITY;
+    for (const kind of this.#waitingClasses(plan)) {
+      least = Math.min(least, this.#progressOf(plan, kind * plan.groups + group));
+    }
+    this.#least.set(group, least);
+    return least;
+  }
+
+  give({ job, site }: At): void {
+    const plan = this.#plan;
+    const cell = plan === null ? null : cellOf(plan, job.number, site.number);
+    if (plan === null || cell === null) return;
+    this.#given.set(cell, (this.#given.get(cell) ?? 0) + 1);
+    this.#least.delete(cell % plan.groups);
+  }
+
+  #progressOf(plan: Plan, cell: number): number {
+    const share = plan.shares[cell] ?? 0;
+    if (share < leastShare) return Number.POSITIVE_INFINITY;
+    const given = (plan.given[cell] ?? 0) + (this.#given.get(cell) ?? 0);
+    return given >= share ? Number.POSITIVE_INFINITY : (given + 0.5) / share;
+  }
+
+  #waitingClasses(plan: Plan): ReadonlySet<number> {
+    if (this.#waiting !== null) return this.#waiting;
+    const classes = new Set<number>();
+    for (const job of this.#state.waitingJobs) {
+      const found = plan.classOf.get(job);
+      if (found !== undefined && found !== fitsNowhere) classes.add(found);
+    }
+    this.#waiting = classes;
+    return classes;
+  }
+}
