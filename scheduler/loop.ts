@@ -19,10 +19,10 @@ import type { Clock, EffectSink, Journal, Meter } from './ports.ts';
 const batchSize = 4_096;
 /**
  * Batches begin at least so far apart, unless somebody waits for an answer: under load each then
- * holds many commands, and one sync of the disk and one write to the bus serve them all. What comes
- * after a quiet moment never waits.
+ * holds many commands, and one sync of the disk and one write to the bus serve them all (10 ms took 152 µs
+ * of CPU for a task at 2,200/s, 30 ms 130). What comes after a quiet moment never waits.
  */
-const batchSpanMs = 10;
+const batchSpanMs = 30;
 /** Deadlines are looked at this often. */
 const tickMs = 1_000;
 

@@ -3,7 +3,7 @@
 import fc from 'fast-check';
 
 /** `npm run fuzz` asks for many more. */
-export const numRuns = Number(process.env['PUNNET_PROPERTY_RUNS'] ?? 60);
+export const numRuns = Number(process.env['PUNNET_PROPERTY_RUNS'] ?? 40);
 
 export const fault = fc.record({
   isLost: fc.boolean(),

@@ -153,7 +153,7 @@ describe('a journal with a flipped bit', () => {
     const anywhere = fc.integer({ min: 0, max: 8 * whole.length - 1 });
     await fc.assert(
       fc.asyncProperty(anywhere, (at) => expectMended(at >> 3, at & 7)),
-      { numRuns: 500 },
+      { numRuns: 250 },
     );
   });
 
@@ -208,7 +208,7 @@ describe('a journal with more damage', () => {
           expectBytes(bytes);
         } else expectBatches(batches, story);
       }),
-      { numRuns: 500 },
+      { numRuns: 250 },
     );
   });
 

@@ -75,11 +75,9 @@ test.each([...policyMakers.keys()])(
   '%s: everything ends on nodes that come and go',
   async (policy) => {
     const churny = 'test/fixtures/scenarios/tiny-churny.yaml';
-    for (let seed = 1; seed <= 3; seed += 1) {
-      const { summary } = await simulate({ scenario: churny, policy, seed }, quiet);
-      expect(summary.availability, `seed ${seed}`).toBeGreaterThan(0.1);
-      expect(summary.availability, `seed ${seed}`).toBeLessThan(0.95);
-    }
+    const once = (await simulate({ scenario: churny, policy, seed: 1 }, quiet)).summary;
+    expect(once.availability).toBeGreaterThan(0.1);
+    expect(once.availability).toBeLessThan(0.95);
     const again = { scenario: churny, policy, seed: 4 };
     const { summary } = await simulate(again, quiet);
     expect((await simulate(again, quiet)).summary).toEqual(summary);
