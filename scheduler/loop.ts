@@ -22,7 +22,7 @@ const batchSize = 4_096;
  * holds many commands, and one sync of the disk and one write to the bus serve them all (10 ms took 152 µs
  * of CPU for a task at 2,200/s, 30 ms 130). What comes after a quiet moment never waits.
  */
-const batchSpanMs = 30;
+export const batchSpanMs = 30;
 /** Deadlines are looked at this often. */
 const tickMs = 1_000;
 

@@ -4,7 +4,7 @@
 import { expect, test } from 'vitest';
 import { instant, nodeId, siteId, tokenId } from '../../scheduler/core/index.ts';
 import type { Command, Effect, NodeSpoke } from '../../scheduler/core/index.ts';
-import { Loop } from '../../scheduler/loop.ts';
+import { Loop, batchSpanMs } from '../../scheduler/loop.ts';
 import { MemoryDisk, MemoryJournal } from '../../sim/kernel/memory-journal.ts';
 import { VirtualClock } from '../../sim/kernel/virtual-clock.ts';
 import { pi3 } from './core/harness.ts';
@@ -93,7 +93,7 @@ test('what nodes say after a quiet moment is on disk at once, and what follows g
     await new Promise(setImmediate);
   }
   expect(disk.batchCount).toBe(before + 1);
-  clock.advanceTo(instant(clock.now() + 9));
+  clock.advanceTo(instant(clock.now() + batchSpanMs - 1));
   await new Promise(setImmediate);
   expect(disk.batchCount).toBe(before + 1);
   clock.advanceTo(instant(clock.now() + 1));
