@@ -1,6 +1,8 @@
 // How the tests run, here and in CI.
 
 import { defineConfig } from 'vitest/config';
+import { HangReporter } from './test/hang-reporter.ts';
+import { longTestMs, patienceMs } from './test/integration/program.ts';
 import { LongestFirst } from './test/longest-first.ts';
 import { SummaryReporter } from './test/summary-reporter.ts';
 
@@ -15,6 +17,10 @@ export default defineConfig({
     // rules 20 of their 53 CPU seconds.
     isolate: false,
     sequence: { sequencer: LongestFirst },
-    reporters: ['default', new SummaryReporter(process.env['PUNNET_TEST_COUNTS'])],
+    reporters: [
+      'default',
+      new HangReporter(longTestMs + patienceMs),
+      new SummaryReporter(process.env['PUNNET_TEST_COUNTS']),
+    ],
   },
 });

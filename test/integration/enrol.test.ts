@@ -1,7 +1,6 @@
 // Enrolment with the real agent: each refusal says what to do, changes nothing, and does not keep
 // the same folder from enrolling later. The token goes to its own federation only.
 
-import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { connect as dial, createServer as createTcpServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
@@ -13,6 +12,7 @@ import { openPki } from '../../scheduler/adapters/pki/pki.ts';
 import type { Ran } from './rig.ts';
 import { Rig, root } from './rig.ts';
 import { enrolLight } from './light-node.ts';
+import { runToEnd } from '../run-to-end.ts';
 
 let rig: Rig;
 let url: string;
@@ -192,10 +192,10 @@ test('a token in a file, or on stdin, is not among the words of the command', as
   const file = join(rig.folder, 'token');
   writeFileSync(file, `${await token()}\n`, { mode: 0o600 });
   expect(await rig.call('punnet-agent.cjs', ...words, file)).toMatchObject({ code: 0 });
-  const again = spawnSync(
+  const again = runToEnd(
     process.execPath,
     [join(root, 'dist/punnet-agent.cjs'), ...words.with(3, `${other}-2`), '-'],
-    { input: await token(), encoding: 'utf8' },
+    { input: await token() },
   );
   expect(again.stdout).toContain('Enrolled as');
 });

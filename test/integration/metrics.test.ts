@@ -1,12 +1,12 @@
 // The operator's port of a real scheduler with real agents at work: what it tells, and that alert
 // rules and dashboard ask for nothing that is not there.
 
-import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { longTestMs } from './program.ts';
 import { Rig, root, until } from './rig.ts';
+import { runToEnd } from '../run-to-end.ts';
 
 let rig: Rig;
 /** The address of /metrics, as the scheduler's log tells it. */
@@ -91,14 +91,12 @@ test('a waiting job that no node can run, why they refuse it, and a refused comm
 
 test('promtool finds nothing to say about the answer or the rules', (context) => {
   if (promtool === undefined) return context.skip(noPromtool);
-  const checked = spawnSync(promtool, ['check', 'metrics'], { input: answer, encoding: 'utf8' });
+  const checked = runToEnd(promtool, ['check', 'metrics'], { input: answer });
   expect({ status: checked.status, said: checked.stdout + checked.stderr }).toEqual({
     status: 0,
     said: '',
   });
-  expect(execFileSync(promtool, ['check', 'rules', rules], { encoding: 'utf8' })).toMatch(
-    /SUCCESS: \d+ rules found/,
-  );
+  expect(runToEnd(promtool, ['check', 'rules', rules]).stdout).toMatch(/SUCCESS: \d+ rules found/);
 });
 
 /** Names of metrics in PromQL: ours, and those of Node and the process. */

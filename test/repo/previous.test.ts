@@ -1,7 +1,6 @@
 // One version behind: what a message of the agents and clients before this version says is
 // understood, and the contract breaks nothing that they rely on.
 
-import { spawnSync } from 'node:child_process';
 import { BinaryWriter } from '@bufbuild/protobuf/wire';
 import { expect, test } from 'vitest';
 import { FromNode } from '../../proto/gen/punnet/v1/agent.ts';
@@ -9,6 +8,7 @@ import { Inventory } from '../../proto/gen/punnet/v1/node.ts';
 import { decodeFromNode } from '../../scheduler/adapters/nats/wire.ts';
 import { nodeId } from '../../scheduler/core/index.ts';
 import { root } from './sources.ts';
+import { runToEnd } from '../run-to-end.ts';
 
 /** The contract before this version: `buf build` of it. Replaced at each release. */
 const before = 'test/fixtures/proto/previous.binpb';
@@ -16,7 +16,7 @@ const before = 'test/fixtures/proto/previous.binpb';
 test('the contract breaks nothing of the version before', () => {
   // Both as images: a comparison of commits would need the whole history, which a shallow clone lacks.
   const words = ['--no', 'buf', 'breaking', 'proto/gen/descriptors.binpb', '--against', before];
-  const ran = spawnSync('npx', words, { cwd: root, encoding: 'utf8' });
+  const ran = runToEnd('npx', words, { cwd: root });
   expect({ status: ran.status, said: ran.stdout + ran.stderr }).toEqual({ status: 0, said: '' });
 });
 

@@ -1,19 +1,19 @@
 // `punnet sim …`, as it was built: the same program as `npm run sim -- …`.
 
-import { spawnSync } from 'node:child_process';
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { simulate } from '../../sim/run/simulate.ts';
 import { checkBuild } from '../integration/rig.ts';
+import { runToEnd } from '../run-to-end.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'punnet-built-'));
 beforeAll(checkBuild);
 afterAll(() => rmSync(folder, { recursive: true }));
 
 function punnet(program: string, ...words: readonly string[]) {
-  return spawnSync(process.execPath, [program, 'sim', ...words], { encoding: 'utf8' });
+  return runToEnd(process.execPath, [program, 'sim', ...words]);
 }
 
 test('the built simulator has the scenarios, reads a policy in TypeScript and starts workers', async () => {
@@ -32,9 +32,7 @@ test('the built simulator has the scenarios, reads a policy in TypeScript and st
   const { runs } = JSON.parse(readFileSync(join(folder, 'compare.json'), 'utf8'));
   expect(runs).toEqual([summary, { ...summary, policy: mine }]);
   expect(readFileSync(join(folder, 'report.html'), 'utf8')).toContain('<dt>commit</dt>');
-  const listed = spawnSync(process.execPath, ['dist/punnet.cjs', 'sim', 'list'], {
-    encoding: 'utf8',
-  });
+  const listed = punnet('dist/punnet.cjs', 'list');
   expect(listed.stdout).toMatch(/^ {2}two-class +\S/m);
 });
 

@@ -1,12 +1,12 @@
 // `npm run sim -- …` as a person types it.
 
-import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { simulate } from '../../sim/run/simulate.ts';
 import { checkBuild } from '../integration/rig.ts';
+import { runToEnd } from '../run-to-end.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'punnet-sim-'));
 beforeAll(checkBuild);
@@ -127,5 +127,5 @@ function sim(...words: readonly string[]) {
 }
 
 function ran(...words: readonly string[]) {
-  return spawnSync(process.execPath, words, { encoding: 'utf8' });
+  return runToEnd(process.execPath, words);
 }

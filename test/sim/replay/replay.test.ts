@@ -1,6 +1,5 @@
 // Replays of a scheduler's journal: what becomes of it, how it is told, and that it is only read.
 
-import { spawnSync } from 'node:child_process';
 import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -12,6 +11,7 @@ import { imageOf, jobId, toJournal } from '../../../scheduler/core/index.ts';
 import { readReplayed } from '../../../sim/replay/replayed.ts';
 import { checkBuild } from '../../integration/rig.ts';
 import { CoreHarness, pi3 } from '../../scheduler/core/harness.ts';
+import { runToEnd } from '../../run-to-end.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'punnet-replay-'));
 beforeAll(checkBuild);
@@ -144,5 +144,5 @@ test('what is no journal, or tells of nothing that has ended, is told', async ()
 
 function sim(...words: readonly string[]) {
   const program = 'dist/sim/bin/punnet-sim.cjs';
-  return spawnSync(process.execPath, [program, ...words], { encoding: 'utf8' });
+  return runToEnd(process.execPath, [program, ...words]);
 }
