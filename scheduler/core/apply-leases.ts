@@ -11,7 +11,6 @@ import {
   enterPhaseCounts,
   isOfService,
   leaveForce,
-  lookAtSite,
   nodeOf,
   remaining,
   siteOf,
@@ -314,7 +313,7 @@ function enterPhase(
   lease.phaseSince = at;
   enterPhaseCounts(state, lease, 1);
   if (phase === 'running' || phase === 'sending') {
-    bytesArrived(site, lease);
+    bytesArrived(state, lease);
   }
   if (phase === 'sending') {
     site.pendingWorkGhzSeconds = remaining(site.pendingWorkGhzSeconds, lease.workGhzSeconds);
@@ -348,10 +347,7 @@ function applyTransferFact(
       return;
     case 'transferEnded':
       lane.active.delete(fact.leaseId);
-      if (fact.direction === 'down') {
-        bytesArrived(site, lease);
-        lookAtSite(state, site);
-      }
+      if (fact.direction === 'down') bytesArrived(state, lease);
       return;
   }
 }

@@ -159,8 +159,8 @@ export function leaveForce(state: State, lease: LeaseRecord): void {
   site.serving = addRates(site.serving, lease.rates, -1);
   site.pendingWorkGhzSeconds = remaining(site.pendingWorkGhzSeconds, lease.workGhzSeconds);
   node.pendingWorkGhzSeconds = remaining(node.pendingWorkGhzSeconds, lease.workGhzSeconds);
-  if (lease.downBytes + lease.upBytes > 0 || lease.rates !== noRates) lookAtSite(state, site);
-  bytesArrived(site, lease);
+  if (lease.upBytes > 0 || lease.rates !== noRates) lookAtSite(state, site);
+  bytesArrived(state, lease);
   site.pendingUpBytes = remaining(site.pendingUpBytes, lease.upBytes);
   if (lease.upBytes > 0) site.outgoing -= 1;
   lease.workGhzSeconds = 0;
@@ -179,8 +179,10 @@ export function isOfService(state: State, lease: LeaseRecord): boolean {
 }
 
 /** What the lease had to fetch is there, or is not fetched any more. */
-export function bytesArrived(site: SiteRecord, lease: LeaseRecord): void {
+export function bytesArrived(state: State, lease: LeaseRecord): void {
   if (lease.downBytes === 0) return;
+  const site = siteOf(state, nodeOf(state, lease));
+  lookAtSite(state, site);
   site.pendingDownBytes = remaining(site.pendingDownBytes, lease.downBytes);
   site.incoming -= 1;
   lease.downBytes = 0;

@@ -71,6 +71,17 @@ describe('an idle node is asked again', () => {
     expect(placed(core)).toContain('other pc');
   });
 
+  it('when a task at another node of the site has run, and nobody told that its bytes had come', () => {
+    const core = withTwo();
+    core.policy = policyMakers.get('count-limit')?.make(1) ?? core.policy;
+    core.submit('one', { taskCount: 1, taskInputBytes: [1e6] });
+    const [first] = core.take('grant');
+    core.submit('other', { taskCount: 1, taskInputBytes: [1e6], ...forArchitecture('x86_64') });
+    expect(placed(core)).toEqual([]);
+    core.speak('pi', { exited: first === undefined ? [] : [first.leaseId] });
+    expect(placed(core)).toContain('other pc');
+  });
+
   it('when a job is among those that slots choose from at last', () => {
     const core = withTwo();
     for (let job = 0; job < candidateJobs; job += 1) {

@@ -17,6 +17,8 @@ import { freeIn } from './slots-ahead.ts';
 
 /** With more waiting, whole tasks take about as long as water. */
 const tasksPerSlot = 10;
+/** Seconds: over 30,000 years. */
+const never = 1e12;
 
 /** Seconds until each slot is free, by node. */
 type Ahead = readonly { readonly node: NodeRecord; readonly free: readonly number[] }[];
@@ -114,7 +116,8 @@ function wholeSeconds(ahead: Ahead, tasks: number, mean: number): number {
   };
   let early = 0;
   let late = 1;
-  while (!isDone(late)) {
+  // No sum of numbers that are none may keep the scheduler here for ever.
+  while (!isDone(late) && late < never) {
     early = late;
     late *= 2;
   }
