@@ -9,7 +9,7 @@ import { placement } from './placement.ts';
 import { restore } from './restore.ts';
 import { snapshot } from './snapshot.ts';
 import { submit } from './submit.ts';
-import { throughput } from './throughput.ts';
+import { throughput, whole } from './throughput.ts';
 import { turnaround } from './turnaround.ts';
 
 export const benchmarks: readonly Benchmark[] = [
@@ -23,4 +23,5 @@ export const benchmarks: readonly Benchmark[] = [
   agent,
   turnaround,
   throughput,
+  whole,
 ];

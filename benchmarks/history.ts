@@ -118,7 +118,10 @@ async function measureWatchers(
   { watchers, agents, spanMs, rounds }: Scale,
 ): Promise<readonly Figure[]> {
   const { connection } = scheduler;
-  const light = await LightFederation.start(scheduler, agents);
+  const light = await LightFederation.start(scheduler, {
+    agents,
+    agentsPerProcess: agents,
+  });
   try {
     await light.behave(await upload(connection, Buffer.from('done')), taskMs);
     // Enough for all rounds at the best rate that the agents have.

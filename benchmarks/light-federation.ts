@@ -1,4 +1,4 @@
-// The near end of the process of light agents: starts it, tells it what to do, and stops it.
+// The near end of the processes of light agents: starts them, tells them what to do, and stops them.
 
 import { join } from 'node:path';
 import type { BlobRef } from '../agent/core/index.ts';
@@ -7,6 +7,8 @@ import { follow, tellPhase } from './progress.ts';
 import type { SchedulerProcess } from './scheduler-process.ts';
 
 export interface LightOptions {
+  /** Its agents are numbered from here on. */
+  readonly first: number;
   readonly count: number;
   readonly folder: string;
   readonly url: string;
@@ -22,7 +24,7 @@ export type LightQuestion =
   | { readonly kind: 'report'; readonly perSecond: number }
   | { readonly kind: 'tell' };
 
-/** All that was connected, started, acknowledged and reported since the process began. */
+/** All that was connected, started, acknowledged and reported since the processes began. */
 export interface Told {
   readonly connected: number;
   readonly started: number;
@@ -32,15 +34,23 @@ export interface Told {
 
 const sites = 10;
 
-export class LightFederation {
-  readonly #child: Child<LightQuestion, Told>;
+export interface FederationSize {
+  readonly agents: number;
+  readonly agentsPerProcess: number;
+}
 
-  private constructor(child: Child<LightQuestion, Told>) {
-    this.#child = child;
+type Agents = Child<LightQuestion, Told>;
+
+export class LightFederation {
+  readonly #children: readonly Agents[];
+
+  private constructor(children: readonly Agents[]) {
+    this.#children = children;
   }
 
   /** Enrols so many agents at ten sites, and resolves when all of them are connected. */
-  static async start(scheduler: SchedulerProcess, count: number): Promise<LightFederation> {
+  static async start(scheduler: SchedulerProcess, size: FederationSize): Promise<LightFederation> {
+    const { agents: count, agentsPerProcess } = size;
     const { connection, folder } = scheduler;
     const tokens: string[] = [];
     let url = '';
@@ -57,39 +67,57 @@ export class LightFederation {
       url = token.url;
     }
     tellPhase(`${count} agents enrol and connect`);
-    const child = new Child<LightQuestion, Told>('light-agents');
-    const options = { count, url, tokens, folder: join(folder, 'agents') };
+    const shared = { url, tokens, folder: join(folder, 'agents') };
+    const light = new LightFederation(
+      Array.from({ length: Math.ceil(count / agentsPerProcess) }, () => new Child('light-agents')),
+    );
     try {
-      await child.ask({ kind: 'enrol', options });
+      await light.#ask((place) => {
+        const first = place * agentsPerProcess;
+        const own = { first, count: Math.min(agentsPerProcess, count - first) };
+        return { kind: 'enrol', options: { ...shared, ...own } };
+      });
       await follow({
         what: 'agents enrolled',
-        look: async () => ({ count: (await child.ask({ kind: 'tell' })).connected }),
+        look: async () => ({ count: (await light.tell()).connected }),
         isOver: (next) => next.count >= count,
       });
     } catch (error) {
-      await child.stop();
+      await light.stop();
       throw error;
     }
-    return new LightFederation(child);
+    return light;
   }
 
-  get pid(): number {
-    return this.#child.pid;
+  get pids(): readonly number[] {
+    return this.#children.map(({ pid }) => pid);
   }
 
   async behave(result: BlobRef | null, taskMs: number): Promise<void> {
-    await this.#child.ask({ kind: 'behave', result, taskMs });
+    await this.#ask(() => ({ kind: 'behave', result, taskMs }));
   }
 
+  /** So many a second, of all together. */
   async report(perSecond: number): Promise<void> {
-    await this.#child.ask({ kind: 'report', perSecond });
+    await this.#ask(() => ({ kind: 'report', perSecond: perSecond / this.#children.length }));
   }
 
-  tell(): Promise<Told> {
-    return this.#child.ask({ kind: 'tell' });
+  async tell(): Promise<Told> {
+    const told = await this.#ask(() => ({ kind: 'tell' }));
+    const sum = (of: (one: Told) => number): number => told.reduce((all, one) => all + of(one), 0);
+    return {
+      connected: sum(({ connected }) => connected),
+      started: sum(({ started }) => started),
+      acknowledged: sum(({ acknowledged }) => acknowledged),
+      reports: sum(({ reports }) => reports),
+    };
   }
 
-  stop(): Promise<void> {
-    return this.#child.stop();
+  async stop(): Promise<void> {
+    await Promise.all(this.#children.map((child) => child.stop()));
+  }
+
+  #ask(question: (place: number) => LightQuestion): Promise<readonly Told[]> {
+    return Promise.all(this.#children.map((child, place) => child.ask(question(place))));
   }
 }
