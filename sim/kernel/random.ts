@@ -15,6 +15,8 @@ const purposes = [
   'faults',
   'messages',
   'crashes',
+  'owners',
+  'pauses',
 ] as const;
 export type Purpose = (typeof purposes)[number];
 

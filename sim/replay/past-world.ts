@@ -26,7 +26,8 @@ export function worldOf(state: State, jobs: readonly PastJob[]): World {
       });
     }
   }
-  return { sites, nodes, jobs: jobsOf(jobs), churn: null, evenings: null, faults: null, seed: 1 };
+  const steady = { churn: null, evenings: null, owners: null, faults: null };
+  return { sites, nodes, jobs: jobsOf(jobs), ...steady, seed: 1 };
 }
 
 function jobsOf(jobs: readonly PastJob[]): readonly WorldJob[] {

@@ -31,7 +31,8 @@ export interface Summary extends About {
   readonly makespanOverBound: number;
   /** The bound over the time of the longest task on the slowest slot. */
   readonly load: number;
-  /** The part of the federation's speed that was switched on; the bound has all of it. */
+  /** The part of the federation's speed that was on, and left to it by its owners; the bound has all
+   * of it. */
   readonly availability: number;
   /** Of all slots' time, weighted by speed, and of all uplinks' time, until the end. */
   readonly cpuUse: number;
@@ -66,6 +67,8 @@ const ratesStay = 'rates of uplinks do not change';
 const ratesChange = `lines are slower from 20 to 22 h each day and at all sites at once, down only; the scheduler is told ${toldAfterMs / 60_000} min later`;
 const nodesStay = 'nodes stay on';
 const nodesFail = 'nodes are switched off at any moment: what runs is lost, blobs and results stay';
+const ownersLimit =
+  'owners let nodes work in their hours alone and pause them, as the scenario says: at the end of hours what runs is lost';
 const faultsHappen =
   'lines, messages and the scheduler fail as the scenario says: a line that is back begins its transfers anew, a scheduler comes back with its journal, and nodes tell every 30 s again what was not answered; tasks do not fail';
 const nothingElse = 'lines and tasks do not fail';
@@ -104,6 +107,7 @@ export function summaryOf(
       ...assumed,
       world.evenings === null ? ratesStay : ratesChange,
       world.churn === null ? nodesStay : nodesFail,
+      ...(world.owners === null ? [] : [ownersLimit]),
       world.faults === null ? nothingElse : faultsHappen,
     ],
   };

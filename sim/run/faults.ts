@@ -1,6 +1,7 @@
 // What fails beside nodes, from the seed: lines of whole sites, alone or many at once, and the
 // scheduler itself. After a time that the scenario names nothing fails any more.
 
+import { Calls } from '../kernel/calls.ts';
 import { drawsFor } from '../kernel/random.ts';
 import type { Draw } from '../kernel/random.ts';
 import type { FaultsOf } from '../scenario/schema.ts';
@@ -24,8 +25,7 @@ export interface FaultsOptions {
 export class Faults {
   readonly #options: FaultsOptions;
   readonly #draw: Draw;
-  readonly #calls = new Map<number, (now: number) => void>();
-  #callCount = 0;
+  readonly #calls: Calls;
   /** By site, how many outages and partitions hold at once. */
   readonly #cuts: Uint16Array;
 
@@ -33,14 +33,13 @@ export class Faults {
     const { world } = options;
     this.#options = options;
     this.#draw = drawsFor('faults', world.seed);
+    this.#calls = new Calls(options.callAt);
     this.#cuts = new Uint16Array(world.sites.length);
     if (world.faults !== null) this.#begin(world.faults);
   }
 
   due(call: number, now: number): void {
-    const action = this.#calls.get(call);
-    this.#calls.delete(call);
-    action?.(now);
+    this.#calls.due(call, now);
   }
 
   #begin({ outages, partitions, restarts }: FaultsOf): void {
@@ -61,7 +60,7 @@ export class Faults {
     if (restarts === undefined) return;
     this.#repeat(restarts.every, 0, (now) => {
       this.#options.crash();
-      this.#later(now + drawGapMs(this.#draw, restarts.lasts), this.#options.start);
+      this.#calls.at(now + drawGapMs(this.#draw, restarts.lasts), this.#options.start);
     });
   }
 
@@ -69,7 +68,7 @@ export class Faults {
   #repeat(everyMs: number, now: number, act: (now: number) => void): void {
     const atMs = now + drawGapMs(this.#draw, everyMs);
     if (!(atMs < (this.#options.world.faults?.until ?? 0))) return;
-    this.#later(atMs, (then) => {
+    this.#calls.at(atMs, (then) => {
       act(then);
       this.#repeat(everyMs, then, act);
     });
@@ -77,7 +76,7 @@ export class Faults {
 
   #cutFor(sites: readonly number[], meanMs: number, now: number): void {
     for (const site of sites) this.#count(site, 1, now);
-    this.#later(now + drawGapMs(this.#draw, meanMs), (then) => {
+    this.#calls.at(now + drawGapMs(this.#draw, meanMs), (then) => {
       for (const site of sites) this.#count(site, -1, then);
     });
   }
@@ -87,11 +86,5 @@ export class Faults {
     this.#cuts[site] = before + more;
     if (before === 0) this.#options.cut(site, now);
     else if (before + more === 0) this.#options.mend(site, now);
-  }
-
-  #later(atMs: number, action: (now: number) => void): void {
-    this.#callCount += 1;
-    this.#calls.set(this.#callCount, action);
-    this.#options.callAt(atMs, this.#callCount);
   }
 }

@@ -8,14 +8,15 @@ import type { Effect } from '../../scheduler/core/index.ts';
 import { leaseId } from '../../scheduler/core/index.ts';
 import type { WorldJob } from '../world/draw-jobs.ts';
 import type { World } from '../world/draw-world.ts';
+import type { Allowance } from './allowance.ts';
 import { Attempts, phases } from './attempts.ts';
-import { boardOf, drop } from './board.ts';
+import { boardOf, drop, emptyMemory, unblocked } from './board.ts';
 import type { Board } from './board.ts';
 import type { Checks } from './checks.ts';
-import { Messages, numberOf } from './messages.ts';
-import type { End } from './messages.ts';
+import { numberOf } from './messages.ts';
+import type { Messages } from './messages.ts';
 import type { Direction, Moved, Transfers } from './transfers.ts';
-import { Unheard } from './unheard.ts';
+import { Voices } from './voices.ts';
 
 export interface LightNodesOptions {
   readonly world: World;
@@ -30,17 +31,15 @@ export class LightNodes {
   readonly messages: Messages;
   readonly #options: LightNodesOptions;
   readonly #boards: readonly Board[];
-  /** Null: no message is lost. */
-  readonly #unheard: Unheard | null;
+  readonly #voices: Voices;
   /** Nodes at sites without a line. */
   readonly #cut = new Set<number>();
 
   constructor(options: LightNodesOptions) {
-    const { nodes } = options.world;
     this.#options = options;
-    this.#unheard = options.world.faults === null ? null : new Unheard();
-    this.messages = new Messages(nodes.length);
-    this.#boards = nodes.map(boardOf);
+    this.#voices = new Voices(options.world);
+    this.messages = this.#voices.messages;
+    this.#boards = options.world.nodes.map(boardOf);
   }
 
   /** It is switched on, and connects; what it had kept, it tells. */
@@ -50,11 +49,10 @@ export class LightNodes {
     this.messages.startedUp(number);
     for (const lease of board.lost.splice(0)) {
       board.leases.delete(lease);
-      this.#tellEnd(number, lease, { code: 'lost', runMs: this.#runMs(lease) });
+      this.#voices.ended(number, lease, { code: 'lost', runMs: this.#runMs(lease) });
     }
     for (const lease of board.leases) this.#send(lease, now);
-    if (this.#isSteady) this.messages.hello(number);
-    else this.messages.report(number, this.#heldBy(board));
+    this.#voices.connected(board, now);
   }
 
   /** What runs is lost, what was not started is forgotten; blobs and results stay on its card. */
@@ -75,15 +73,39 @@ export class LightNodes {
         board.leases.delete(lease);
       }
     }
-    board.running = 0;
-    board.held = 0;
-    board.ready.length = 0;
-    board.blocked.length = 0;
-    for (const [job, carrier] of board.bundles) if (carrier !== 0) board.bundles.delete(job);
+    emptyMemory(board);
   }
 
   isUp(number: number): boolean {
     return this.#board(number).isUp;
+  }
+
+  /** It is on, and its owner lets tasks start. */
+  isAvailable(number: number): boolean {
+    const { isUp, allowance } = this.#board(number);
+    return isUp && allowance.notAccepting === null;
+  }
+
+  /** Its owner allows something else from now on: it says so, and what must not go on ends. */
+  allow(number: number, allowance: Allowance, now: number): void {
+    const board = this.#board(number);
+    board.allowance = allowance;
+    if (!board.isUp) return;
+    for (const lease of [...board.leases]) {
+      const phase = this.attempts.phase[lease] ?? phases.none;
+      const isUnstarted = phase < phases.running;
+      if (isUnstarted && allowance.notAccepting !== null) this.#giveBack(board, lease, now);
+      if (phase === phases.running && allowance.isEndingTasks) {
+        this.#leave(board, lease, now);
+        this.#voices.ended(number, lease, { code: 'owner', runMs: this.#runMs(lease) });
+      }
+    }
+    this.#tell(board, now);
+  }
+
+  #giveBack(board: Board, lease: number, now: number): void {
+    this.#leave(board, lease, now);
+    this.#voices.ended(board.number, lease, { code: 'given_back', runMs: 0 });
   }
 
   /** Those that are on say that they are there, and what they hold. */
@@ -111,11 +133,9 @@ export class LightNodes {
 
   /** What it holds; and, where messages may be lost, all that the scheduler may not have heard. */
   #tell(board: Board, now: number): void {
-    this.messages.report(board.number, this.#heldBy(board));
-    if (this.#unheard === null) return;
-    for (const [lease, end] of this.#unheard.of(board.number)) {
-      this.messages.ended(board.number, lease, end);
-    }
+    this.#voices.report(board, now);
+    if (this.#voices.unheard === null) return;
+    this.#voices.endedAgain(board.number);
     for (const lease of board.leases) {
       const phase = this.attempts.phase[lease];
       const bytes = this.attempts.bytes[lease] ?? 0;
@@ -124,20 +144,6 @@ export class LightNodes {
       if (phase === phases.wanted) this.#want(lease, 'down', { bytes, now });
       if (phase === phases.sendWanted) this.#want(lease, 'up', { bytes, now });
     }
-  }
-
-  #tellEnd(number: number, lease: number, end: End): void {
-    this.#unheard?.add(number, lease, end);
-    this.messages.ended(number, lease, end);
-  }
-
-  #heldBy({ number, leases }: Board): Iterable<number> {
-    return this.#unheard === null ? leases : [...leases, ...this.#unheard.of(number).keys()];
-  }
-
-  /** Nothing is told twice where nobody comes or goes, and nothing is lost. */
-  get #isSteady(): boolean {
-    return this.#options.world.churn === null && this.#unheard === null;
   }
 
   carryOut(effect: Effect, now: number): void {
@@ -149,7 +155,7 @@ export class LightNodes {
       case 'cancel':
         return this.#cancel(effect.leaseId, now);
       case 'acknowledge':
-        return this.#unheard?.acknowledged(numberOf(effect.nodeId), effect.leaseId);
+        return this.#voices.unheard?.acknowledged(numberOf(effect.nodeId), effect.leaseId);
       case 'askReport':
         return this.#asked(this.#board(numberOf(effect.nodeId)), now);
       default:
@@ -196,12 +202,13 @@ export class LightNodes {
     const board = this.#board(numberOf(effect.nodeId));
     // Nobody hears it; or it comes again.
     if (!board.isUp || board.leases.has(lease)) return;
-    if (this.#unheard?.hasEnded(lease) === true) return;
+    if (this.#voices.unheard?.hasEnded(lease) === true) return;
     this.attempts.add(lease, { node: board.number, job, task: effect.taskIndex });
     this.attempts.grantedAt[lease] = now;
     board.leases.add(lease);
     board.held += 1;
-    if (!this.#isSteady) this.messages.report(board.number, this.#heldBy(board));
+    if (board.allowance.notAccepting !== null) return this.#giveBack(board, lease, now);
+    this.#voices.granted(board);
     this.#options.checks.granted(board.node, this.#jobOf(lease), board.held);
     this.#ask(lease, board, now);
   }
@@ -255,12 +262,12 @@ export class LightNodes {
   /** It moves already, or has nothing to move any more: then others may. */
   #decline({ number }: Board, lease: number, direction: Direction): void {
     const moves = direction === 'down' ? phases.moving : phases.sending;
-    if (this.#unheard === null || this.attempts.phase[lease] === moves) return;
+    if (this.#voices.unheard === null || this.attempts.phase[lease] === moves) return;
     this.messages.done(number, { leaseId: leaseId(lease), direction });
   }
 
   #asked(board: Board, now: number): void {
-    if (this.#unheard !== null && board.isUp) this.#tell(board, now);
+    if (this.#voices.unheard !== null && board.isUp) this.#tell(board, now);
   }
 
   #fetched(lease: number, now: number): void {
@@ -274,24 +281,15 @@ export class LightNodes {
     }
     if (carrier === lease) {
       board.bundles.set(job, 0);
-      this.#unblock(board, job);
+      for (const each of unblocked(board, job, this.attempts.job)) this.#ready(board, each);
     }
-    this.attempts.phase[lease] = phases.ready;
-    board.ready.push(lease);
+    this.#ready(board, lease);
     this.#fill(board, now);
   }
 
-  /** The bundle is here for those that waited for it. */
-  #unblock(board: Board, job: number): void {
-    const waiting = board.blocked.splice(0);
-    for (const lease of waiting) {
-      if (this.attempts.job[lease] !== job) {
-        board.blocked.push(lease);
-        continue;
-      }
-      this.attempts.phase[lease] = phases.ready;
-      board.ready.push(lease);
-    }
+  #ready(board: Board, lease: number): void {
+    this.attempts.phase[lease] = phases.ready;
+    board.ready.push(lease);
   }
 
   #fill(board: Board, now: number): void {
@@ -318,7 +316,7 @@ export class LightNodes {
     this.attempts.phase[lease] = phases.over;
     const board = this.#boardOf(lease);
     board.leases.delete(lease);
-    this.#tellEnd(board.number, lease, { code: 'succeeded', runMs: this.#runMs(lease) });
+    this.#voices.ended(board.number, lease, { code: 'succeeded', runMs: this.#runMs(lease) });
   }
 
   #runMs(lease: number): number {
@@ -331,6 +329,13 @@ export class LightNodes {
     if (phase === phases.none || phase === phases.over) return;
     const board = this.#boardOf(lease);
     if (!board.isUp) return;
+    this.#leave(board, lease, now);
+    this.#fill(board, now);
+  }
+
+  /** It does nothing more for this lease. */
+  #leave(board: Board, lease: number, now: number): void {
+    const phase = this.attempts.phase[lease] ?? phases.none;
     board.leases.delete(lease);
     this.attempts.phase[lease] = phases.over;
     this.#stopTransfer(board, lease, now);
@@ -343,7 +348,6 @@ export class LightNodes {
       drop(board.blocked, lease);
       this.#dropCarrier(board, lease, now);
     }
-    this.#fill(board, now);
   }
 
   #stopTransfer(board: Board, lease: number, now: number): void {

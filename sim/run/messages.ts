@@ -1,7 +1,13 @@
 // What nodes have to say until the next batch: the parts of one node go in one message, as a real
 // agent sends them.
 
-import type { AttemptEnd, EndCode, LeaseId, NodeSpoke } from '../../scheduler/core/index.ts';
+import type {
+  AttemptEnd,
+  EndCode,
+  LeaseId,
+  NodeSpoke,
+  NodeStatus,
+} from '../../scheduler/core/index.ts';
 import { leaseId, nodeId } from '../../scheduler/core/index.ts';
 
 type Wanted = NodeSpoke['transfersWanted'][number];
@@ -15,6 +21,7 @@ interface Draft {
   wanted: Wanted[];
   done: Done[];
   held: readonly LeaseId[] | null;
+  status: NodeStatus | null;
 }
 
 export interface End {
@@ -51,6 +58,11 @@ export class Messages {
   /** All that it holds, as a report says. */
   report(node: number, leases: Iterable<number>): void {
     this.#draft(node).held = Array.from(leases, leaseId);
+  }
+
+  /** What it says of itself, beside that. */
+  status(node: number, status: NodeStatus): void {
+    this.#draft(node).status = status;
   }
 
   /** Its agent has started. */
@@ -109,13 +121,13 @@ export class Messages {
     const known = this.#draftOf[node];
     if (known !== undefined) return known;
     const parts = { started: none, exited: none, ended: none, wanted: none, done: none };
-    const fresh: Draft = { node, ...parts, held: null };
+    const fresh: Draft = { node, ...parts, held: null, status: null };
     this.#draftOf[node] = fresh;
     this.#drafts.push(fresh);
     return fresh;
   }
 
-  #message({ node, started, exited, ended, wanted, done, held }: Draft): NodeSpoke {
+  #message({ node, started, exited, ended, wanted, done, held, status }: Draft): NodeSpoke {
     this.#draftOf[node] = undefined;
     const sequence = (this.#sequences[node] ?? 0) + 1;
     this.#sequences[node] = sequence;
@@ -128,7 +140,7 @@ export class Messages {
       instanceNumber: instance,
       instanceId: String(instance),
       sequence,
-      status: null,
+      status,
       inventory: null,
       held,
       started,

@@ -14,6 +14,7 @@ import {
 import { EventQueue } from '../kernel/event-queue.ts';
 import { Churn } from '../world/churn.ts';
 import type { World } from '../world/draw-world.ts';
+import type { Allowance } from './allowance.ts';
 import { Availability } from './availability.ts';
 import type { Attempts } from './attempts.ts';
 import { CheckFailed, Checks } from './checks.ts';
@@ -22,6 +23,8 @@ import { Failing } from './failing.ts';
 import { LightNodes } from './light-nodes.ts';
 import { LineChanges } from './line-changes.ts';
 import { nameOf } from './messages.ts';
+import { OwnerChanges } from './owner-changes.ts';
+import { OwnerChecks } from './owner-checks.ts';
 import { Submissions } from './submissions.ts';
 import { Transfers } from './transfers.ts';
 
@@ -31,7 +34,7 @@ export const batchMs = 100;
 /** What has not happened by then, with nothing under way, never will. */
 const idleAtMostMs = 3_600_000;
 
-/** With churn: deadlines are looked at, and nodes report, so far apart. */
+/** With churn or owners: deadlines are looked at, and nodes report, so far apart. */
 const tickMs = 15_000;
 const reportMs = 180_000;
 /** With faults: what was lost is told again. */
@@ -54,8 +57,9 @@ const kinds = {
   lines: 7,
   fault: 8,
   late: 9,
+  owner: 10,
 } as const;
-const kindCount = 10;
+const kindCount = 11;
 /** A plan comes back so long after it was asked for: about what a program of 64 groups and 64 classes
  * takes a busy machine. */
 const planMs = 500;
@@ -100,6 +104,8 @@ export class Run {
   readonly #submissions: Submissions;
   readonly #lineChanges: LineChanges;
   readonly #failing: Failing;
+  readonly #ownerChanges: OwnerChanges;
+  readonly #ownerChecks: OwnerChecks;
   #commands: Command[] = [];
   /** The last plan that was asked for: an older one counts for nothing. */
   #planAsked: SolvePlan | undefined;
@@ -134,6 +140,12 @@ export class Run {
       failAt: (atMs, call) => ask(kinds.fault, call)(atMs),
       lateAt: (atMs, call) => ask(kinds.late, call)(atMs),
     });
+    this.#ownerChecks = new OwnerChecks(world);
+    this.#ownerChanges = new OwnerChanges({
+      world,
+      callAt: (atMs, call) => ask(kinds.owner, call)(atMs),
+      allow: (node, allowance, now) => this.#allow(node, allowance, now),
+    });
     this.#switchOn();
     this.#submissions = new Submissions(world, (atMs, job) => ask(kinds.submit, job)(atMs));
     const callAt = ask(kinds.lines);
@@ -166,6 +178,7 @@ export class Run {
       attempts.stoppedBytes[lease] = bytes;
     }
     this.#checks.ended(this.#transfers, { attempts, nowMs });
+    this.#ownerChecks.ended(attempts, nowMs);
     return {
       makespanMs: this.#now,
       events: this.#events,
@@ -211,6 +224,9 @@ export class Run {
       case kinds.fault:
         this.#fault(of);
         break;
+      case kinds.owner:
+        this.#ownerChanges.due(of, this.#now);
+        break;
       case kinds.late:
         this.#commands.push(...this.#failing.late(of, this.#now));
         break;
@@ -227,8 +243,8 @@ export class Run {
       if (isUp) this.#switch(node, isUp);
       if (untilMs < Infinity) this.#queue.push(untilMs, node * kindCount + kinds.power);
     }
-    const { churn, faults } = this.#world;
-    if (churn !== null || faults !== null) this.#queue.push(tickMs, kinds.tick);
+    const { churn, owners, faults } = this.#world;
+    if (churn !== null || owners !== null || faults !== null) this.#queue.push(tickMs, kinds.tick);
   }
 
   #power(node: number): void {
@@ -241,15 +257,21 @@ export class Run {
   }
 
   #switch(node: number, isUp: boolean): void {
-    this.#availability.changed(node, isUp, this.#now);
     if (isUp) this.#nodes.switchOn(node, this.#now);
     else this.#nodes.switchOff(node, this.#now);
+    this.#availability.changed(node, this.#nodes.isAvailable(node), this.#now);
+  }
+
+  #allow(node: number, allowance: Allowance, now: number): void {
+    this.#nodes.allow(node, allowance, now);
+    this.#availability.changed(node, this.#nodes.isAvailable(node), now);
   }
 
   #tick(): void {
-    const { churn, faults } = this.#world;
+    const { churn, owners, faults } = this.#world;
     const quietMs = this.#now - Math.max(this.#resultAt, faults?.until ?? 0);
-    if (quietMs > (churn === null ? calmWithinMs : resultWithinMs)) this.#checks.stuck();
+    const isCalm = churn === null && owners === null;
+    if (quietMs > (isCalm ? calmWithinMs : resultWithinMs)) this.#checks.stuck();
     const everyMs = faults === null ? reportMs : busyReportMs;
     if (this.#now % everyMs === 0) this.#nodes.report(this.#now);
     this.#commands.push({ kind: 'tick' });
@@ -326,6 +348,7 @@ export class Run {
     for (const fact of decision.facts) {
       apply(this.#state, fact);
       this.#checks.saw(fact);
+      this.#ownerChecks.saw(fact, this.#state);
       this.#failing.saw(fact);
       this.#submissions.saw(fact, this.#now);
       if (fact.kind !== 'tasksEnded') continue;

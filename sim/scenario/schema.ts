@@ -45,6 +45,31 @@ const spans = z.strictObject({ shape: z.number().positive(), scale: quantityOf(s
 
 const often = { every: quantityOf(span), lasts: quantityOf(span) };
 
+const dayMs = 24 * 3_600_000;
+
+/** What owners allow; all nodes of a site have one. */
+const owners = z
+  .strictObject({
+    /** So many let their nodes work in some hours of the day alone, the same each day. */
+    hours: z
+      .strictObject({
+        part: percentage,
+        /** When these begin, of the day; a run begins at midnight, or at the uplinks' `startsAt`. */
+        from: rangeOf(span).refine(({ to }) => to < dayMs, {
+          error: 'wanted a time of the day, less than 24 h',
+        }),
+        lasts: rangeOf(span).refine(({ from, to }) => from >= 60_000 && to < dayMs, {
+          error: 'wanted at least 1 min, and less than 24 h',
+        }),
+      })
+      .optional(),
+    /** Now and then an owner lets nothing start, for so long in the mean. */
+    pauses: z.strictObject(often).optional(),
+  })
+  .refine(({ hours, pauses }) => hours !== undefined || pauses !== undefined, {
+    error: 'wanted hours, or pauses, or both',
+  });
+
 /** What fails beside nodes; each at random times, whose mean distance is `every`. */
 const faults = z.strictObject({
   /** Whole sites lose their lines, as often as homes of the panel do, for so long in the mean. */
@@ -128,6 +153,8 @@ export const scenarioSchema = z
       uplinks,
       /** How long nodes stay switched on, and off; without: they are always on. */
       churn: z.strictObject({ up: spans, down: spans }).optional(),
+      /** What owners allow; without: everything, always. */
+      owners: owners.optional(),
       faults: faults.optional(),
     }),
     log: log.optional(),
@@ -140,6 +167,7 @@ export const scenarioSchema = z
 export type ScenarioFile = z.infer<typeof scenarioSchema>;
 export type JobClass = NonNullable<ScenarioFile['jobs']>[number];
 export type FaultsOf = z.infer<typeof faults>;
+export type OwnersOf = z.infer<typeof owners>;
 export type LogOfJobs = NonNullable<ScenarioFile['log']>;
 
 export interface Scenario extends ScenarioFile {

@@ -11,6 +11,8 @@ import type { WorldJob } from './draw-jobs.ts';
 import { Evenings, ratesOfDay } from './evenings.ts';
 import { drawHomeLine, drawPeakPart } from './home-lines.ts';
 import type { LineRates } from './home-lines.ts';
+import { drawOwners } from './owners.ts';
+import type { Owners } from './owners.ts';
 import { boardSpread, piModels } from './pi-models.ts';
 import type { PiModel } from './pi-models.ts';
 
@@ -23,6 +25,8 @@ export interface World {
   readonly churn: ChurnSpans | null;
   /** Null: lines are the same all day. */
   readonly evenings: Evenings | null;
+  /** Null: they let their nodes work always. */
+  readonly owners: Owners | null;
   /** What fails beside nodes; null: nothing. */
   readonly faults: FaultsOf | null;
   readonly seed: number;
@@ -51,7 +55,15 @@ export function drawWorld(scenario: Scenario, seed: number, log: readonly SwfJob
   const { startsAt } = scenario.federation.uplinks;
   const faults = scenario.federation.faults ?? null;
   const evenings = startsAt === undefined ? null : new Evenings(startsAt);
-  return { sites, nodes, jobs: drawJobs(scenario, seed, log), churn, evenings, faults, seed };
+  const owners = ownersOf(scenario, seed, sites.length);
+  const jobs = drawJobs(scenario, seed, log);
+  return { sites, nodes, jobs, churn, evenings, owners, faults, seed };
+}
+
+function ownersOf({ federation }: Scenario, seed: number, sites: number): Owners | null {
+  const { owners, uplinks } = federation;
+  if (owners === undefined) return null;
+  return drawOwners(owners, { sites, startsAtMs: uplinks.startsAt ?? 0, seed });
 }
 
 function drawSites({ federation }: Scenario, seed: number): readonly WorldSite[] {

@@ -18,7 +18,15 @@ jobs:
     input: 1 MB .. 2 MB
 `;
 
-const bad: readonly (readonly [from: string, to: string, told: string])[] = [
+type Mistake = readonly [from: string, to: string, told: string];
+
+function owners(...mistakes: readonly (readonly [text: string, told: string])[]): Mistake[] {
+  return mistakes.map(([text, told]) => {
+    return ['jobs:', `  owners: ${text}\njobs:`, `7: federation.owners${told}`];
+  });
+}
+
+const bad: readonly Mistake[] = [
   ['work: 1 GHz*min', 'work: 60', '10: jobs[0].work: wanted work with a unit, such as 20 GHz*s'],
   ['1 GHz*min', '1 ghzmin', 'found "1 ghzmin": did you mean 1 GHz*min?'],
   ['    work: 1 GHz*min\n', '', '8: jobs[0].work: wanted work with a unit, such as 20 GHz*s'],
@@ -42,6 +50,18 @@ const bad: readonly (readonly [from: string, to: string, told: string])[] = [
     '  churn: { up: { shape: 1, scale: 5 } }\njobs:',
     '7: federation.churn.up.scale: wanted a time',
   ],
+  ...owners(
+    ['{}', ': wanted hours, or pauses, or both'],
+    ['{ hours: { part: 50%, from: 8 h } }', '.hours.lasts: wanted a time with a unit'],
+    ['{ hours: { part: 50%, from: 24 h, lasts: 1 h } }', '.hours.from: wanted a time of the day'],
+    [
+      '{ hours: { part: 50%, from: 8 h, lasts: 24 h } }',
+      '.hours.lasts: wanted at least 1 min, and',
+    ],
+    ['{ hours: { part: 2, from: 8 h, lasts: 1 h } }', '.hours.part: wanted a part with a per cent'],
+    ['{ pauses: { every: 2 d } }', '.pauses.lasts: wanted a time with a unit'],
+    ['{ sleeps: 8 h }', '.sleeps: there is no such field'],
+  ),
   ['name: one', 'name: One Job', '8: jobs[0].name: wanted small letters, digits and -'],
   ['jobs:\n', 'jobs: []\nothers:\n', '7: jobs: Too small'],
   ['about: A test.', 'about: a: b', '1: Nested mappings'],
