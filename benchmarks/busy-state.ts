@@ -64,7 +64,7 @@ export function busyState(options: { readonly nodes: number; readonly tasks: num
     for (const node of state.nodes) {
       const [first] = node.leases;
       if (first === undefined) throw new Error(`node ${node.nodeId} holds nothing`);
-      give(endOf(node.nodeId, first, sequence));
+      give(endOf(node.nodeId, first.leaseId, sequence));
     }
   }
   return state;

@@ -76,7 +76,8 @@ export function newJob(state: State, fact: Omit<Submitted, 'kind'>): JobRecord {
     workCount: 0,
     resultBytes: 0,
     resultCount: 0,
-    holders: 0,
+    leasesKept: 0,
+    holders: new Set(),
     replicas: newReplicas(template),
     revisions: firstRevisions(template),
     backups: new Map(),
@@ -134,6 +135,7 @@ function end(
   state.tails.delete(job.number);
   state.endedJobs.add(job.number);
   for (const lease of state.leases.values()) {
+    if (job.leasesKept === 0) return;
     if (lease.jobNumber === job.number) dropLease(state, lease);
   }
 }
@@ -167,5 +169,4 @@ function forget(state: State, job: JobRecord): void {
   state.endedJobs.delete(job.number);
   state.heldJobs.delete(job.number);
   state.taskCount -= job.template.taskCount;
-  for (const node of state.nodes) node.jobsSeen.delete(job.number);
 }

@@ -138,12 +138,11 @@ function enrol(state: State, fact: Extract<NodeFact, { kind: 'nodeEnrolled' }>):
     status: null,
     closesAt: null,
     pendingWorkGhzSeconds: 0,
-    leases: new Set(),
+    leases: [],
     sending: 0,
     serving: 0,
     consecutiveFailures: 0,
     restsUntil: instant(0),
-    jobsSeen: new Set(),
   };
   addNode(state, node);
 }

@@ -57,8 +57,7 @@ function update(state: State, { job, revisions }: Service, fact: Updated): void 
     const older = [...revisions.older, { revision: newest, template: before }];
     job.revisions = { newest: newest + 1, older, onNodes: job.leased, requests };
     // Its nodes have not fetched what is new.
-    for (const node of state.nodes) node.jobsSeen.delete(job.number);
-    job.holders = 0;
+    job.holders.clear();
   }
   forgetUnused(job);
   lookForJob(state, job);

@@ -7,7 +7,7 @@ import { nothing, refuse } from './decision.ts';
 import type { Fact } from './facts.ts';
 import type { Instant } from './model/ids.ts';
 import { isOfService } from './leases.ts';
-import { cancelsOf, jobsOf, leasesOfNode, voidLeases } from './liveness/void-leases.ts';
+import { cancelsOf, jobsOf, voidLeases } from './liveness/void-leases.ts';
 import type { LeaseRecord, NodeRecord, State } from './state.ts';
 import { mustHave } from './state.ts';
 
@@ -38,7 +38,7 @@ export function drainNodes(state: State, command: DrainNodes, now: Instant): Dec
 }
 
 function replicasOn(state: State, node: NodeRecord): readonly LeaseRecord[] {
-  const held = leasesOfNode(state, node);
+  const held = node.leases;
   return held.filter((lease) => lease.phase !== 'sending' && isOfService(state, lease));
 }
 

@@ -27,7 +27,7 @@ export function slotsOf(node: NodeRecord): number {
 
 /** Leases that hold or will need a slot. */
 export function slotLeases(node: NodeRecord): number {
-  return node.leases.size - node.sending;
+  return node.leases.length - node.sending;
 }
 
 /**
@@ -115,6 +115,7 @@ export function addLease(
     upBytes: 0,
   };
   state.leases.set(lease.leaseId, lease);
+  job.leasesKept += 1;
   enterForce(state, job, lease);
   return lease;
 }
@@ -142,9 +143,8 @@ export function enterForce(state: State, job: JobRecord, lease: LeaseRecord): vo
   if (lease.downBytes > 0) site.incoming += 1;
   site.pendingUpBytes += lease.upBytes;
   if (lease.upBytes > 0) site.outgoing += 1;
-  node.leases.add(lease.leaseId);
-  if (!node.jobsSeen.has(job.number)) job.holders += 1;
-  node.jobsSeen.add(job.number);
+  node.leases = [...node.leases, lease];
+  job.holders.add(node.number);
   state.openNodes.counted(node.number, opennessOf(node));
 }
 
@@ -165,7 +165,7 @@ export function leaveForce(state: State, lease: LeaseRecord): void {
   if (lease.upBytes > 0) site.outgoing -= 1;
   lease.workGhzSeconds = 0;
   lease.upBytes = 0;
-  node.leases.delete(lease.leaseId);
+  node.leases = node.leases.filter((other) => other !== lease);
   freeLanes(state, site, lease.leaseId);
   lease.isVoid = true;
   const backups = state.jobs.get(lease.jobNumber)?.backups;
@@ -192,7 +192,9 @@ export function bytesArrived(state: State, lease: LeaseRecord): void {
 export function dropLease(state: State, lease: LeaseRecord): void {
   if (!lease.isVoid) leaveForce(state, lease);
   else freeLanes(state, siteOf(state, nodeOf(state, lease)), lease.leaseId);
-  state.leases.delete(lease.leaseId);
+  if (!state.leases.delete(lease.leaseId)) return;
+  const job = state.jobs.get(lease.jobNumber);
+  if (job !== undefined) job.leasesKept -= 1;
 }
 
 function freeLanes(state: State, site: SiteRecord, leaseId: LeaseId): void {

@@ -269,7 +269,7 @@ export class StateView implements View {
       siteId: siteOf(this.#state, node).siteId,
       enrolledAt: node.enrolledAt,
       lastHeardAt: node.lastHeardAt,
-      leases: node.leases.size,
+      leases: node.leases.length,
       tasksSucceeded: node.tasksSucceeded,
       tasksFailed: node.tasksFailed,
     };

@@ -21,7 +21,15 @@ import { State, mustHave } from './state.ts';
 type Later = 'cancelledBecause' | 'waitsFor' | 'retryRequests' | 'replicas' | 'revisions';
 type SavedJob = Omit<
   JobRecord,
-  'tasks' | 'running' | 'sending' | 'resultBytes' | 'resultCount' | 'holders' | 'backups' | Later
+  | 'tasks'
+  | 'running'
+  | 'sending'
+  | 'resultBytes'
+  | 'resultCount'
+  | 'leasesKept'
+  | 'holders'
+  | 'backups'
+  | Later
 > &
   Partial<Pick<JobRecord, Later>>;
 type SavedNode = Omit<
@@ -37,7 +45,6 @@ type SavedNode = Omit<
   | 'serving'
   | 'consecutiveFailures'
   | 'restsUntil'
-  | 'jobsSeen'
 >;
 type SavedSite = Pick<
   SiteRecord,
@@ -134,6 +141,7 @@ function saveJob({
   sending: _sending,
   resultBytes: _resultBytes,
   resultCount: _resultCount,
+  leasesKept: _leasesKept,
   holders: _holders,
   backups: _backups,
   template,
@@ -184,7 +192,8 @@ export function stateOf(image: StateImage): State {
       replicas: saved.replicas ?? null,
       revisions: saved.revisions ?? null,
       template: completed(templateOf(image, saved)),
-      ...{ tasks, running: 0, sending: 0, resultBytes: 0, resultCount: 0, holders: 0 },
+      ...{ tasks, running: 0, sending: 0, resultBytes: 0, resultCount: 0, leasesKept: 0 },
+      holders: new Set<number>(),
       backups: new Map<number, LeaseId>(),
     });
   }
@@ -224,12 +233,11 @@ function wakeNode(saved: SavedNode): NodeRecord {
     status: null,
     closesAt: null,
     pendingWorkGhzSeconds: 0,
-    leases: new Set<LeaseId>(),
+    leases: [],
     sending: 0,
     serving: 0,
     consecutiveFailures: 0,
     restsUntil: instant(0),
-    jobsSeen: new Set<number>(),
   };
 }
 

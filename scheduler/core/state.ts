@@ -43,15 +43,14 @@ export interface NodeRecord {
   closesAt: Instant | null;
   /** Of its leases in force that have not run to their end, GHz·s. */
   pendingWorkGhzSeconds: number;
-  readonly leases: Set<LeaseId>;
+  /** In force, the oldest first. A new list whenever one comes or goes: most nodes have few or none. */
+  leases: readonly LeaseRecord[];
   /** Leases whose process has ended: they hold no slot. */
   sending: number;
   /** Leases of services that hold or will need a slot: for good. */
   serving: number;
   consecutiveFailures: number;
   restsUntil: Instant;
-  /** Jobs whose shared blobs it has fetched. */
-  readonly jobsSeen: Set<number>;
 }
 
 export interface QueuedTransfer {
@@ -121,8 +120,10 @@ export interface JobRecord {
   /** Bytes of results that wanted to be sent, and how many did; soft. */
   resultBytes: number;
   resultCount: number;
-  /** Nodes that have its shared blobs, or fetch them; soft. */
-  holders: number;
+  /** Leases kept of it, in force or void. */
+  leasesKept: number;
+  /** Numbers of the nodes that have its shared blobs, or fetch them; soft. */
+  readonly holders: Set<number>;
   /** How each replica of a service fares; null: it is none. */
   replicas: Replica[] | null;
   revisions: Revisions | null;

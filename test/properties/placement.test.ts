@@ -13,7 +13,7 @@ import { Round } from '../../scheduler/core/placement/round.ts';
 import { refuseQuota } from '../../scheduler/core/queue/refuse.ts';
 import { asOf, isResting } from '../../scheduler/core/services.ts';
 import type { JobRecord, NodeRecord, State } from '../../scheduler/core/state.ts';
-import { CoreHarness, pi3, template } from '../scheduler/core/harness.ts';
+import { CoreHarness, heldBy, pi3, template } from '../scheduler/core/harness.ts';
 
 /** `npm run fuzz` asks for many more. */
 const numRuns = Number(process.env['PUNNET_PROPERTY_RUNS'] ?? 60);
@@ -103,7 +103,7 @@ function take(core: CoreHarness, each: Step, number: number): void {
   const name = `n${at % nodes}`;
   const lease = [...state.leases.values()][at % Math.max(1, state.leases.size)];
   const holder = state.nodes[lease?.nodeNumber ?? -1];
-  const held = [...(state.nodes[at % nodes]?.leases ?? [])];
+  const held = heldBy(state.nodes[at % nodes]);
   switch (each.kind) {
     case 'submit':
       core.submit(`job ${number}`, templateOf(each.wanted));

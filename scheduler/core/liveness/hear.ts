@@ -17,7 +17,7 @@ import type { JobRecord, LeaseRecord, NodeRecord, State } from '../state.ts';
 import { mustHave } from '../state.ts';
 import { transferDeadline } from '../transfers/grant.ts';
 import { grantOf } from './sweep.ts';
-import { jobsOf, leasesOfNode, voidLeases } from './void-leases.ts';
+import { jobsOf, voidLeases } from './void-leases.ts';
 
 /** Judges one message of a node. */
 export function hear(state: State, command: NodeSpoke, now: Instant): Decision {
@@ -81,7 +81,7 @@ function judgeInstance(
   const isTwin = command.instanceNumber === node.instanceNumber;
   const isLate = now - node.instanceSince < lateMessagesMs;
   if (!isTwin && isLate) return { isCurrent: false, decision: nothing };
-  const held = leasesOfNode(state, node);
+  const held = node.leases;
   const facts: Fact[] = [
     { kind: 'nodeHealthChanged', at: now, nodeNumber: node.number, health: 'quarantined' },
     ...voidLeases(state, held, { at: now, why: 'node_quarantined' }),
@@ -237,7 +237,7 @@ class Conversation {
       if (lease.isVoid) this.#reconcileVoid(lease);
       else this.advance(leaseId, 'held');
     }
-    for (const lease of leasesOfNode(this.#state, this.#node)) {
+    for (const lease of this.#node.leases) {
       if (present.has(lease.leaseId) || this.#hasEnded(lease.leaseId)) continue;
       // The grant may still be on its way; one that is old was lost, and what went to an earlier
       // instance died with it.

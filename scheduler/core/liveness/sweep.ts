@@ -20,7 +20,7 @@ import { mustHave } from '../state.ts';
 import { rollServices } from '../rollout.ts';
 import { hasRested } from '../services.ts';
 import { endOverdue } from './overdue.ts';
-import { jobsOf, leasesOfNode, voidLeases } from './void-leases.ts';
+import { jobsOf, voidLeases } from './void-leases.ts';
 
 interface Part {
   readonly facts: readonly Fact[];
@@ -72,7 +72,7 @@ function sweepNode(state: State, node: NodeRecord, now: Instant): Part {
 /** Takes the tasks of a suspect node whose jobs' patience is over, and then the node's health. */
 function loseTasks(state: State, node: NodeRecord, now: Instant): Part {
   const suspectMs = now - node.watchedSince;
-  const held = leasesOfNode(state, node);
+  const held = node.leases;
   const overdue = held.filter((lease) => suspectMs >= patienceOf(state, lease));
   const facts: Fact[] = [...voidLeases(state, overdue, { at: now, why: 'node_lost' })];
   if (suspectMs >= defaultLostAfterMs && overdue.length === held.length) {
@@ -160,7 +160,7 @@ export function disconnect(state: State, nodeId: NodeId, now: Instant): Decision
 export function revokeNode(state: State, nodeId: NodeId, now: Instant): Decision {
   const node = state.nodeById.get(nodeId);
   if (node === undefined) return refuse('not_found', `There is no node ${nodeId}.`, 'node_id');
-  const held = leasesOfNode(state, node);
+  const held = node.leases;
   const isNews = node.health !== 'revoked';
   const changed: Fact = {
     kind: 'nodeHealthChanged',

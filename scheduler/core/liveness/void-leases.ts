@@ -47,12 +47,3 @@ export function jobsOf(state: State, leases: Iterable<LeaseRecord>): readonly Ef
   }
   return effects;
 }
-
-export function leasesOfNode(
-  state: State,
-  node: { readonly leases: Iterable<LeaseRecord['leaseId']> },
-) {
-  const found: LeaseRecord[] = [];
-  for (const id of node.leases) found.push(mustHave(state.leases.get(id), 'lease', id));
-  return found;
-}

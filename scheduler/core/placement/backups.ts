@@ -126,8 +126,7 @@ class Ends {
   #slotFreeIn(node: NodeRecord): number {
     const known = this.#freeIn.get(node.number);
     if (known !== undefined) return known;
-    const running = [...node.leases]
-      .map((id) => mustHave(this.#state.leases.get(id), 'lease', id))
+    const running = node.leases
       .filter((lease) => lease.phase === 'running' && !isOfService(this.#state, lease))
       .map((lease) => this.secondsOf(lease));
     const freeIn = running.length < slotsOf(node) - node.serving ? 0 : Math.min(...running);

@@ -32,12 +32,12 @@ export function workOf(job: JobRecord): number {
 /** Bytes that must cross the uplink before the task can start on this node. */
 export function downBytesOf(job: JobRecord, taskIndex: number, node: NodeRecord): number {
   const own = job.template.taskInputBytes[taskIndex] ?? 0;
-  return node.jobsSeen.has(job.number) ? own : own + sharedBytes(job);
+  return job.holders.has(node.number) ? own : own + sharedBytes(job);
 }
 
 /** Whether it has all that the job's tasks share, or fetches it for one of them. */
 export function hasShared(node: NodeRecord, job: JobRecord): boolean {
-  return node.jobsSeen.has(job.number) || sharedBytes(job) === 0;
+  return job.holders.has(node.number) || sharedBytes(job) === 0;
 }
 
 /** What counts as on its way until the node says otherwise: of a few bytes it tells neither that it wants

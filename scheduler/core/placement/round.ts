@@ -80,8 +80,7 @@ export class Round implements RoundView {
   used(node: NodeRecord): NodeUse {
     const gifts = this.#nodes.get(node.number);
     let memoryBytes = gifts?.memoryBytes ?? 0;
-    for (const id of node.leases) {
-      const lease = mustHave(this.state.leases.get(id), 'lease', id);
+    for (const lease of node.leases) {
       if (lease.phase === 'sending') continue;
       const job = this.state.jobs.get(lease.jobNumber);
       memoryBytes += job === undefined ? 0 : templateOf(job, lease.taskIndex).memoryBytes;

@@ -3,7 +3,7 @@
 import { describe, expect, it } from 'vitest';
 import type { JobTemplate, LeaseId } from '../../../scheduler/core/index.ts';
 import { imageOf, jobId, leaseId, nodeId, stateOf } from '../../../scheduler/core/index.ts';
-import { CoreHarness, pi3 } from './harness.ts';
+import { CoreHarness, heldBy, pi3 } from './harness.ts';
 
 const pi1 = { ...pi3, slots: 1, speedGhz: 0.4 };
 const job = jobId('job');
@@ -24,7 +24,7 @@ function withTail(changes: Partial<JobTemplate> = {}) {
 function pass(core: CoreHarness, seconds: number): void {
   for (let left = seconds; left > 0; left -= 5) {
     core.wait(5_000);
-    for (const node of core.state.nodes) core.speak(node.nodeId, { held: [...node.leases] });
+    for (const node of core.state.nodes) core.speak(node.nodeId, { held: heldBy(node) });
   }
 }
 

@@ -4,7 +4,7 @@ import { expect, it } from 'vitest';
 import { pilotTasks, unknownWorkGhzSeconds } from '../../../scheduler/core/limits.ts';
 import { upBytesOf, workOf } from '../../../scheduler/core/placement/estimate.ts';
 import type { JobRecord } from '../../../scheduler/core/state.ts';
-import { CoreHarness } from './harness.ts';
+import { CoreHarness, heldBy } from './harness.ts';
 
 interface Shown {
   readonly declared: number | null;
@@ -41,9 +41,11 @@ it('a result counts when it wants to be sent', () => {
   core.node('pi', 'here');
   core.submit('job', { profile: { workGhzSeconds: null, outputBytes: null } });
   const [node] = core.state.nodes;
-  const transfersWanted = [...(node?.leases ?? [])].slice(0, pilotTasks).map((leaseId) => ({
-    ...{ leaseId, direction: 'up' as const, sizeBytes: 5_000, isSlotIdle: false },
-  }));
+  const transfersWanted = heldBy(node)
+    .slice(0, pilotTasks)
+    .map((leaseId) => ({
+      ...{ leaseId, direction: 'up' as const, sizeBytes: 5_000, isSlotIdle: false },
+    }));
   core.speak('pi', { transfersWanted });
   const [found] = core.state.jobs.values();
   expect(found === undefined ? 0 : upBytesOf(found)).toBe(5_000);

@@ -23,6 +23,7 @@ import {
   tokenId,
 } from '../../../scheduler/core/index.ts';
 import type { Inventory } from '../../../scheduler/core/index.ts';
+import type { NodeRecord } from '../../../scheduler/core/state.ts';
 
 export const pi3: Inventory = {
   architecture: 'aarch64',
@@ -63,6 +64,11 @@ export function template(changes: Partial<JobTemplate> = {}): JobTemplate {
     service: null,
     ...changes,
   };
+}
+
+/** Ids of the leases in force of a node. */
+export function heldBy(node: NodeRecord | undefined): readonly LeaseId[] {
+  return node?.leases.map(({ leaseId }) => leaseId) ?? [];
 }
 
 export class CoreHarness {

@@ -6,7 +6,7 @@ import { instant, jobId, stateOf, imageOf } from '../../../scheduler/core/index.
 import { noRates } from '../../../scheduler/core/model/service.ts';
 import type { Usage } from '../../../scheduler/core/queue/share.ts';
 import { shareOf, usageAt } from '../../../scheduler/core/queue/share.ts';
-import { CoreHarness, pi3, template } from './harness.ts';
+import { CoreHarness, heldBy, pi3, template } from './harness.ts';
 
 const dayMs = 24 * 3_600_000;
 const nothing = { workGhzSeconds: 0, bits: 0 };
@@ -57,7 +57,7 @@ class Load {
         this.#running.set(leaseId, minute);
       }
       for (const node of this.core.state.nodes) {
-        for (const leaseId of [...node.leases].slice(0, 4)) this.#end(node.nodeId, leaseId);
+        for (const leaseId of heldBy(node).slice(0, 4)) this.#end(node.nodeId, leaseId);
       }
     }
   }

@@ -6,7 +6,7 @@ import type { Inventory, JobTemplate, LeaseId } from '../../../scheduler/core/in
 import { jobId, leaseId, policyMakers, stateOf, imageOf } from '../../../scheduler/core/index.ts';
 import { pilotTasks, pilotsAtATime, planDrift } from '../../../scheduler/core/limits.ts';
 import { planEveryMs, planPatienceMs } from '../../../scheduler/core/limits.ts';
-import { CoreHarness, pi3 } from './harness.ts';
+import { CoreHarness, heldBy, pi3 } from './harness.ts';
 
 const solve = await openHighs();
 
@@ -116,7 +116,7 @@ describe('a plan', () => {
     const core = withBoth();
     core.state = stateOf(imageOf(core.state));
     expect(core.state.plan).toBeNull();
-    for (const { nodeId, leases } of core.state.nodes) core.speak(nodeId, { held: [...leases] });
+    for (const node of core.state.nodes) core.speak(node.nodeId, { held: heldBy(node) });
     core.wait(planEveryMs);
     expect(core.take('solvePlan')).toHaveLength(1);
   });
@@ -128,7 +128,7 @@ describe('ratio', () => {
     const all = [...placed(core)];
     for (let round = 0; round < 12; round += 1) {
       for (const node of core.state.nodes) {
-        for (const leaseId of [...node.leases].slice(0, 4)) {
+        for (const leaseId of heldBy(node).slice(0, 4)) {
           core.nowMs += 10_000;
           core.end(node.nodeId, leaseId, 'succeeded');
           answer(core);
@@ -161,7 +161,7 @@ describe('ratio', () => {
     answer(core);
     core.wait(planEveryMs);
     answer(core);
-    for (const leaseId of [...(core.state.nodes[0]?.leases ?? [])]) {
+    for (const leaseId of heldBy(core.state.nodes[0])) {
       core.end('pi at thin', leaseId, 'succeeded');
     }
     const refusals = core.view.explain(jobId('data'), null)?.refusals.map(({ code }) => code);
@@ -188,8 +188,8 @@ describe('a job that nobody knows', () => {
   const unknown = { taskCount: 100, profile: { workGhzSeconds: null, outputBytes: null } };
 
   function leases(core: CoreHarness): readonly (readonly [string, LeaseId])[] {
-    return core.state.nodes.flatMap(({ nodeId, leases }) =>
-      [...leases].map((leaseId) => [nodeId, leaseId] as const),
+    return core.state.nodes.flatMap((node) =>
+      heldBy(node).map((leaseId) => [node.nodeId, leaseId] as const),
     );
   }
 

@@ -2,7 +2,7 @@
 
 import { expect } from 'vitest';
 import type { EndCode, JobTemplate, LeaseId, Service } from '../../../scheduler/core/index.ts';
-import { CoreHarness } from './harness.ts';
+import { CoreHarness, heldBy } from './harness.ts';
 
 export const minuteMs = 60_000;
 export const hourMs = 60 * minuteMs;
@@ -48,6 +48,6 @@ export function endWith(
 export function pass(core: CoreHarness, spanMs: number): void {
   for (let left = spanMs; left > 0; left -= minuteMs) {
     core.wait(Math.min(left, minuteMs));
-    for (const { name, leases } of core.state.nodes) core.speak(name, { held: [...leases] });
+    for (const node of core.state.nodes) core.speak(node.name, { held: heldBy(node) });
   }
 }

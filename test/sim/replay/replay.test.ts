@@ -10,7 +10,7 @@ import { FileJournal } from '../../../scheduler/adapters/journal/file-journal.ts
 import { imageOf, jobId, toJournal } from '../../../scheduler/core/index.ts';
 import { readReplayed } from '../../../sim/replay/replayed.ts';
 import { checkBuild } from '../../integration/rig.ts';
-import { CoreHarness, pi3 } from '../../scheduler/core/harness.ts';
+import { CoreHarness, heldBy, pi3 } from '../../scheduler/core/harness.ts';
 import { runToEnd } from '../../run-to-end.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'punnet-replay-'));
@@ -42,7 +42,7 @@ const unknown = { workGhzSeconds: null, outputBytes: null };
 
 function endAll(core: CoreHarness): void {
   for (const node of core.state.nodes) {
-    for (const leaseId of [...node.leases]) core.end(node.nodeId, leaseId, 'succeeded');
+    for (const leaseId of heldBy(node)) core.end(node.nodeId, leaseId, 'succeeded');
   }
 }
 

@@ -130,17 +130,12 @@ function sharedOf(
 ): readonly number[] | null {
   const shared = jobs.reduce((sum, job) => sum + bitsOf(job).sharedBits, 0) / jobs.length;
   if (shared === 0) return null;
-  const numbers = new Set(jobs.map((job) => job.number));
+  const holders = new Set(jobs.flatMap((job) => [...job.holders]));
   const cpuGhz = groups.reduce((sum, { supply }) => sum + supply.cpuGhz, 0);
   return groups.map(({ supply, nodes }) => {
     const part = supply.cpuGhz / cpuGhz;
     const need = Math.max(nodes.length * workPart, jobs.length * part);
-    const have = nodes.filter(({ jobsSeen }) => hasSome(jobsSeen, numbers)).length;
+    const have = nodes.filter(({ number }) => holders.has(number)).length;
     return shared * Math.min(1, Math.max(0, need - have) / (tasks * part));
   });
-}
-
-function hasSome(seen: ReadonlySet<number>, of: ReadonlySet<number>): boolean {
-  for (const number of seen) if (of.has(number)) return true;
-  return false;
 }

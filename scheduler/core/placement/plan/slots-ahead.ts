@@ -3,7 +3,6 @@
 import { isOfService, nodeOf, slotsOf } from '../../leases.ts';
 import type { Instant } from '../../model/ids.ts';
 import type { LeaseRecord, NodeRecord, State } from '../../state.ts';
-import { mustHave } from '../../state.ts';
 
 /** A task that runs longer than it should is thought to need this part of its time more. */
 const overrun = 0.1;
@@ -32,8 +31,7 @@ export function freeIn(
   const { speedGhz } = node.inventory;
   const ends: number[] = [];
   const staged: MoreWork[] = [];
-  for (const id of node.leases) {
-    const lease = mustHave(state.leases.get(id), 'lease', id);
+  for (const lease of node.leases) {
     const upBits = 8 * lease.upBytes;
     if (lease.phase === 'sending') results?.push({ readySeconds: 0, upBits });
     // A replica of a service holds its slot for good.

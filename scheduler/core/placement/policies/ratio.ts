@@ -66,7 +66,7 @@ function furthestBehind(options: Iterable<Option>, round: RoundView): Pick | nul
 
 /** For what waits of it, fewer nodes have it: jobs of one class then keep to nodes of their own. */
 function isLessHeld(job: JobRecord, than: JobRecord): boolean {
-  return job.holders * than.waiting < than.holders * job.waiting;
+  return job.holders.size * than.waiting < than.holders.size * job.waiting;
 }
 
 /** By the plan, and by these rules where the plan has a share; the first that refuses is told. */
