@@ -48,8 +48,12 @@ export function underWay(bytes: number): number {
 
 /** Bundle (the largest, when there are several) and shared inputs. */
 function sharedBytes(job: JobRecord): number {
-  const bundle = Math.max(0, ...job.template.bundles.map((each) => each.sizeBytes));
-  return job.template.sharedInputs.reduce((sum, input) => sum + input.sizeBytes, bundle);
+  const { bundles, sharedInputs } = job.template;
+  // Asked for each pair of a task and a node: no array is made for it.
+  let bytes = 0;
+  for (const { sizeBytes } of bundles) if (sizeBytes > bytes) bytes = sizeBytes;
+  for (const { sizeBytes } of sharedInputs) bytes += sizeBytes;
+  return bytes;
 }
 
 /** Bytes that one task sends back. */

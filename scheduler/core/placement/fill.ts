@@ -49,9 +49,9 @@ function slotsAsk(round: Round, search: Search, how: How<'slot'>): void {
 /** A task of the first group of jobs, in the order of their turn, that has one for the node; or, when
  * that comes first, a replica of a service finds a place of its own. */
 function askFor(node: NodeRecord, round: Round, { choice, spread }: How<'slot'>): boolean {
-  for (const jobs of round.turns.groups()) {
+  for (const jobs of round.turns.groups) {
     if (spread.placeOne(jobs)) return true;
-    const ordered = choice.order?.(jobs, node) ?? jobs;
+    const ordered = choice.order?.(jobs, node, round) ?? jobs;
     const pick = choice.pick(round.options(node, ordered), round);
     if (pick === null) continue;
     round.give(pick);
@@ -85,7 +85,7 @@ function nextInTurn(
   round: Round,
   { stuck, spread }: { readonly stuck: ReadonlySet<JobRecord>; readonly spread: Spread },
 ): JobRecord | null {
-  for (const jobs of round.turns.groups()) {
+  for (const jobs of round.turns.groups) {
     for (const job of jobs) {
       if (!stuck.has(job) && (spread.wants(job) || round.wants(job))) return job;
     }

@@ -7,12 +7,15 @@ import type { SiteLoad, TaskCost } from './balance.ts';
 import type { Refusal } from './filter.ts';
 import type { ReasonCode } from './reasons.ts';
 
-/** The next task of a job on a node that it fits, with what it would cost there. */
-export interface Option {
+export interface JobAt {
   readonly job: JobRecord;
+  readonly site: SiteRecord;
+}
+
+/** The next task of a job on a node that it fits, with what it would cost there. */
+export interface Option extends JobAt {
   readonly taskIndex: number;
   readonly node: NodeRecord;
-  readonly site: SiteRecord;
   /** What the site has in hand, with what this round has given to it. */
   readonly load: SiteLoad;
   readonly cost: TaskCost;
@@ -35,10 +38,10 @@ export interface RoundView {
   /** The job's next task on the node; null: none, it does not fit, or the policy holds it. */
   option(job: JobRecord, node: NodeRecord): Option | null;
   /**
-   * How much of its share in the plan the class of the option has had at the sites like this one, of
+   * How much of its share in the plan the class of the job has had at the sites like this one, of
    * 1; infinite: it has none there. Null: there is no plan, or it knows nothing of the job or site.
    */
-  planned(option: Option): number | null;
+  planned(at: JobAt): number | null;
   /** The least of those that wait, at the sites like this one. */
   leastPlanned(option: Option): number;
   /** Whether one more lease would wait on the node behind others. */
@@ -73,8 +76,13 @@ export interface Nodes {
 export type Choice =
   | {
       readonly asks: 'slot';
-      /** In which order a node's options come; without, the next in turn first. */
-      readonly order?: (jobs: readonly JobRecord[], node: NodeRecord) => readonly JobRecord[];
+      /** Of which jobs a node's options come, and in which order; without, of all, the next in turn
+       * first. Asked for each node before anything is looked at that takes longer. */
+      readonly order?: (
+        jobs: readonly JobRecord[],
+        node: NodeRecord,
+        round: RoundView,
+      ) => readonly JobRecord[];
       readonly pick: (options: Iterable<Option>, round: RoundView) => Pick | null;
     }
   | {

@@ -13,6 +13,7 @@ import type { Rates } from '../model/service.ts';
 import { addRates, claimOf, ratesOf, templateOf } from '../services.ts';
 import type { JobRecord, NodeRecord, SiteRecord, State } from '../state.ts';
 import { mustHave } from '../state.ts';
+import type { SiteLoad } from './balance.ts';
 import { balanceWith } from './balance.ts';
 import { draw } from './draw.ts';
 import { downBytesOf, loadOf, nothingMore, underWay, upBytesOf, workOf } from './estimate.ts';
@@ -23,7 +24,7 @@ import { refuseHours } from './hours-left.ts';
 import { RoundAhead } from './plan/round-ahead.ts';
 import { RoundShares } from './plan/round-shares.ts';
 import { isPiloted } from './pilots.ts';
-import type { NodeUse, Option, Pick, Policy, RoundView } from './policy.ts';
+import type { JobAt, NodeUse, Option, Pick, Policy, RoundView } from './policy.ts';
 
 interface NodeGifts {
   /** Jobs that it has a task of. */
@@ -48,6 +49,8 @@ export class Round implements RoundView {
   readonly #ahead: RoundAhead;
   readonly #shares: RoundShares;
   readonly #sites = new Map<number, More>();
+  /** Known as long as nothing is given to the site. */
+  readonly #loads = new Map<number, SiteLoad>();
   /** Nodes of the tasks given, of jobs that nobody knows. */
   readonly #pilots = new Map<number, NodeRecord[]>();
   readonly #cursors = new Map<number, number>();
@@ -90,8 +93,8 @@ export class Round implements RoundView {
     return { leases, places, memoryBytes };
   }
 
-  planned(option: Option): number | null {
-    return this.#shares.of(option);
+  planned(at: JobAt): number | null {
+    return this.#shares.of(at);
   }
 
   leastPlanned(option: Option): number {
@@ -148,10 +151,18 @@ export class Round implements RoundView {
   /** Whatever the node or the policy says to it. */
   optionOf(job: JobRecord, taskIndex: number, node: NodeRecord): Option {
     const site = siteOf(this.state, node);
-    const load = loadOf(site, this.#sites.get(site.number));
+    const load = this.#loadAt(site);
     const downBits = 8 * this.#downBytes(job, taskIndex, node);
     const cost = { workGhzSeconds: workOf(job), downBits, upBits: 8 * upBytesOf(job) };
     return { job, taskIndex, node, site, load, cost };
+  }
+
+  #loadAt(site: SiteRecord): SiteLoad {
+    const known = this.#loads.get(site.number);
+    if (known !== undefined) return known;
+    const load = loadOf(site, this.#sites.get(site.number));
+    this.#loads.set(site.number, load);
+    return load;
   }
 
   /** Why the node does not fit, with what this round has given to it and its site already. */
@@ -198,6 +209,7 @@ export class Round implements RoundView {
       outgoing: more.outgoing + (upBits > 0 ? 1 : 0),
       rates: addRates(more.rates, rates, 1),
     });
+    this.#loads.delete(site.number);
     this.#shares.give(option);
     if (isPiloted(job)) this.#countPilot(job, node);
     const isService = job.template.service !== null;

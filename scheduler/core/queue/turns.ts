@@ -25,6 +25,8 @@ export class Turns {
   /** Least share first. */
   readonly #turns: Turn[] = [];
   readonly #byName = new Map<string, Turn>();
+  /** As long as nothing is given. */
+  #groups: readonly (readonly JobRecord[])[] | null = null;
 
   constructor(state: State, now: Instant) {
     this.#state = state;
@@ -46,8 +48,9 @@ export class Turns {
    * Groups of jobs of one researcher and one priority, in the order of their turn: whoever fills a
    * slot takes from the first group that has something for it.
    */
-  *groups(): Generator<readonly JobRecord[]> {
-    for (const turn of this.#turns) if (hasRoom(turn)) yield* turn.groups;
+  get groups(): readonly (readonly JobRecord[])[] {
+    this.#groups ??= this.#turns.flatMap((turn) => (hasRoom(turn) ? turn.groups : []));
+    return this.#groups;
   }
 
   /** Whether the quota of the job's researcher has room. */
@@ -59,6 +62,7 @@ export class Turns {
   /** A task of the job was given away; its researcher's next turn comes later. */
   give(job: JobRecord, cost: Claim): void {
     const turn = mustHave(this.#byName.get(job.researcher), 'turn of', job.researcher);
+    this.#groups = null;
     this.#turns.splice(this.#turns.indexOf(turn), 1);
     turn.leases += 1;
     turn.claim = {

@@ -1,16 +1,12 @@
 // How much of the plan's shares has been given, with what a round of placement gives.
 
-import type { JobRecord, SiteRecord, State } from '../../state.ts';
+import type { State } from '../../state.ts';
+import type { JobAt } from '../policy.ts';
 import type { Plan } from './plan.ts';
 import { cellOf, fitsNowhere } from './plan.ts';
 
 /** Tasks; a solver's crumbs are less. */
 const leastShare = 1e-6;
-
-interface At {
-  readonly job: JobRecord;
-  readonly site: SiteRecord;
-}
 
 export class RoundShares {
   readonly #state: State;
@@ -27,14 +23,14 @@ export class RoundShares {
   }
 
   /** See `RoundView.planned`. */
-  of({ job, site }: At): number | null {
+  of({ job, site }: JobAt): number | null {
     const plan = this.#plan;
     const cell = plan === null ? null : cellOf(plan, job.number, site.number);
     return plan === null || cell === null ? null : this.#progressOf(plan, cell);
   }
 
   /** See `RoundView.leastPlanned`. */
-  leastAt({ site }: Pick<At, 'site'>): number {
+  leastAt({ site }: Pick<JobAt, 'site'>): number {
     const plan = this.#plan;
     const group = plan?.groupOf.get(site.number);
     if (plan === null || group === undefined) return Number.POSITIVE_INFINITY;
@@ -48,7 +44,7 @@ export class RoundShares {
     return least;
   }
 
-  give({ job, site }: At): void {
+  give({ job, site }: JobAt): void {
     const plan = this.#plan;
     const cell = plan === null ? null : cellOf(plan, job.number, site.number);
     if (plan === null || cell === null) return;

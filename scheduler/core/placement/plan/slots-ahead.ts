@@ -34,8 +34,9 @@ export function freeIn(
   for (const lease of node.leases) {
     const upBits = 8 * lease.upBytes;
     if (lease.phase === 'sending') results?.push({ readySeconds: 0, upBits });
+    if (lease.phase === 'sending') continue;
     // A replica of a service holds its slot for good.
-    if (lease.phase === 'sending' || isOfService(state, lease)) continue;
+    if (node.serving > 0 && isOfService(state, lease)) continue;
     if (lease.phase === 'running') {
       const readySeconds = leftOf(lease, lease.workGhzSeconds / speedGhz, now);
       ends.push(readySeconds);

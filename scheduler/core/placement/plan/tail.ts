@@ -20,8 +20,15 @@ const tasksPerSlot = 10;
 /** Seconds: over 30,000 years. */
 const never = 1e12;
 
-/** Seconds until each slot is free, by node. */
-type Ahead = readonly { readonly node: NodeRecord; readonly free: readonly number[] }[];
+/** All slots that tasks may be given, one after another in memory: they are gone through many times. */
+interface Ahead {
+  readonly nodes: readonly NodeRecord[];
+  /** By node: where its slots begin, the one that is free first at the front. */
+  readonly firstSlots: readonly number[];
+  /** By slot: its speed, and seconds until it is free. */
+  readonly speedsGhz: Float64Array;
+  readonly freeIn: Float64Array;
+}
 
 /**
  * When the waiting tasks of each job will have ended, by its number; null: so many wait that it does
@@ -35,7 +42,7 @@ export function tailOf(state: State, plan: Plan, now: Instant): Tail {
   // Counted before their ends are looked at: of 10,000 nodes that takes a tenth of a second.
   const slots = openSlots(state);
   if (slots === 0 || tasks > tasksPerSlot * slots) return null;
-  const ahead = aheadOf(state, now);
+  const ahead = aheadOf(state, slots, now);
   const mean = jobs.reduce((sum, job) => sum + job.waiting * workOf(job), 0) / tasks;
   const all = wholeSeconds(ahead, tasks, mean);
   const bests = new Map<number, number>();
@@ -65,13 +72,24 @@ function openSlots(state: State): number {
   return slots;
 }
 
-function aheadOf(state: State, now: Instant): Ahead {
-  const ahead: { readonly node: NodeRecord; readonly free: readonly number[] }[] = [];
+function aheadOf(state: State, slots: number, now: Instant): Ahead {
+  const nodes: NodeRecord[] = [];
+  const firstSlots: number[] = [];
+  const speedsGhz = new Float64Array(slots);
+  const free = new Float64Array(slots);
+  let slot = 0;
   for (const node of state.nodes) {
-    if (!isAvailable(node)) continue;
-    ahead.push({ node, free: freeIn(state, node, { now, more: [] }) });
+    // Services may have all of them.
+    if (!isAvailable(node) || slotsOf(node) <= node.serving) continue;
+    nodes.push(node);
+    firstSlots.push(slot);
+    for (const seconds of freeIn(state, node, { now, more: [] })) {
+      speedsGhz[slot] = node.inventory.speedGhz;
+      free[slot] = seconds;
+      slot += 1;
+    }
   }
-  return ahead;
+  return { nodes, firstSlots, speedsGhz, freeIn: free };
 }
 
 /** Whether the plan may count on the node: it is there, and nobody has paused it. */
@@ -106,11 +124,12 @@ export function readyIn(
 /** The least time in which the slots, as they become free, do so many tasks of the mean work. */
 function wholeSeconds(ahead: Ahead, tasks: number, mean: number): number {
   if (mean === 0) return 0;
+  const rates = ahead.speedsGhz.map((ghz) => ghz / mean);
   const isDone = (seconds: number): boolean => {
     let count = 0;
-    for (const { node, free } of ahead) {
-      const rate = node.inventory.speedGhz / mean;
-      for (const from of free) count += Math.floor(Math.max(0, seconds - from) * rate + 1e-9);
+    for (let slot = 0; slot < ahead.freeIn.length; slot += 1) {
+      const left = seconds - (ahead.freeIn[slot] ?? 0);
+      if (left > 0) count += Math.floor(left * (rates[slot] ?? 0) + 1e-9);
     }
     return count >= tasks;
   };
@@ -137,9 +156,13 @@ function bestSeconds(
 ): number {
   let best = Number.POSITIVE_INFINITY;
   let elsewhere = Number.POSITIVE_INFINITY;
-  for (const { node, free } of ahead) {
+  const work = workOf(job);
+  for (const [index, node] of ahead.nodes.entries()) {
+    const free = ahead.freeIn[ahead.firstSlots[index] ?? -1] ?? 0;
+    // No end is earlier: most nodes are not looked at any closer.
+    if (free + work / node.inventory.speedGhz >= best) continue;
     const load = loadOf(siteOf(state, node));
-    const seconds = endsIn(free[0] ?? 0, load, { node, cost: costOf(job, job.cursor, node) });
+    const seconds = endsIn(free, load, { node, cost: costOf(job, job.cursor, node) });
     if (seconds >= best || refuseNode(job, node, now) !== null) continue;
     const cell = cellOf(plan, job.number, node.siteNumber);
     if (cell === null || (plan.shares[cell] ?? 0) > 0) best = seconds;

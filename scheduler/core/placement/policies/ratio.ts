@@ -6,6 +6,7 @@
 import { planClasses, planEveryMs, planHoldMs, transfersAtATime } from '../../limits.ts';
 import { idleSlotsFirst } from '../../transfers/order.ts';
 import { fullWayOf } from '../balance.ts';
+import { siteOf } from '../../leases.ts';
 import { hasShared, underWay } from '../estimate.ts';
 import type { Refusal } from '../filter.ts';
 import type { JobRecord, NodeRecord } from '../../state.ts';
@@ -31,11 +32,24 @@ export const ratioRules: {
 
 export const ratio: Policy = {
   name: 'ratio',
-  choice: { asks: 'slot', order: hereFirst, pick: furthestBehind },
+  choice: { asks: 'slot', order: plannedHereFirst, pick: furthestBehind },
   hold: ratioHold([ratioRules.place, ratioRules.tail, ratioRules.line]),
   nextTransfers: idleSlotsFirst,
   needsPlan: true,
 };
+
+/** Without those that the plan gives to other sites. */
+function plannedHereFirst(
+  jobs: readonly JobRecord[],
+  node: NodeRecord,
+  round: RoundView,
+): readonly JobRecord[] {
+  if (round.state.plan === null) return hereFirst(jobs, node);
+  const site = siteOf(round.state, node);
+  const isElsewhere = (job: JobRecord): boolean =>
+    round.planned({ job, site }) === Number.POSITIVE_INFINITY && !isPiloted(job);
+  return hereFirst(jobs.some(isElsewhere) ? jobs.filter((job) => !isElsewhere(job)) : jobs, node);
+}
 
 /** What a node has fetched need not cross its line again. */
 function hereFirst(jobs: readonly JobRecord[], node: NodeRecord): readonly JobRecord[] {
