@@ -116,6 +116,11 @@ export class Loop {
     return this.#sequence;
   }
 
+  /** How long a command that nobody waits for would lie in the inbox, if it were given now. */
+  restMs(): number {
+    return Math.max(0, this.#batchAt + batchSpanMs - this.#options.clock.now());
+  }
+
   /** Gives a command and waits for its answer; what it decided is on disk then. */
   submit(command: Command): Promise<Answer> {
     return new Promise((resolve, reject) => {

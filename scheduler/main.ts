@@ -109,7 +109,7 @@ async function start(config: Config, log: pino.Logger, stops: Stops): Promise<vo
   const manifests = new Manifests(blobs);
   const bundles = new BundleChecks(blobs);
   const link = await startLink(folder, nats, {
-    ...{ manifests, view, now, log, stops },
+    ...{ manifests, view, now, log, stops, restMs: () => loop.restMs() },
     submit: (command) => loop.post(command),
   });
   const https = new HttpsServer({
@@ -214,15 +214,16 @@ async function startLink(
     readonly manifests: Manifests;
     readonly view: () => Loop['view'];
     readonly now: () => Instant;
+    readonly restMs: () => number;
     readonly submit: (command: NodeSpoke | NodeDisconnected) => void;
     readonly log: pino.Logger;
     readonly stops: Stops;
   },
 ): Promise<NodeLink> {
-  const { manifests, view, now, submit, log, stops } = other;
+  const { manifests, view, now, restMs, submit, log, stops } = other;
   const composer = new LeaseComposer({ manifests, signer, view, now });
   const link = await NodeLink.connect({
-    ...{ urls: nats.urls, caPem: pki.caPem, submit },
+    ...{ urls: nats.urls, caPem: pki.caPem, restMs, submit },
     credentials: await identity.schedulerCredentials(),
     closedSubject: identity.closedSubject,
     instanceOf: (id) => view().instanceOf(id),

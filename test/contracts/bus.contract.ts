@@ -259,6 +259,7 @@ async function listen(bus: Bus) {
     ...{ urls: bus.rig.urls, caPem: bus.rig.caPem },
     credentials: await bus.rig.identity.schedulerCredentials(),
     closedSubject: bus.rig.identity.closedSubject,
+    restMs: () => 0,
     submit: (command) => {
       lines.push(`${command.kind} ${command.nodeId}`);
       for (const look of waiting) look();

@@ -85,9 +85,11 @@ test('what nodes say after a quiet moment is on disk at once, and what follows g
   await withNode(disk);
   const { loop, clock } = await startLoop(disk, start + hourMs);
   const before = disk.batchCount;
+  expect(loop.restMs()).toBe(0);
   loop.post(news(2));
   await new Promise(setImmediate);
   expect(disk.batchCount).toBe(before + 1);
+  expect(loop.restMs()).toBe(batchSpanMs);
   for (const number of [3, 4, 5]) {
     loop.post(news(number));
     await new Promise(setImmediate);
@@ -96,6 +98,7 @@ test('what nodes say after a quiet moment is on disk at once, and what follows g
   clock.advanceTo(instant(clock.now() + batchSpanMs - 1));
   await new Promise(setImmediate);
   expect(disk.batchCount).toBe(before + 1);
+  expect(loop.restMs()).toBe(1);
   clock.advanceTo(instant(clock.now() + 1));
   await new Promise(setImmediate);
   expect(disk.batchCount).toBe(before + 2);

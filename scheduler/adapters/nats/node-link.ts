@@ -1,7 +1,6 @@
 // The scheduler's end of the bus: what nodes say becomes commands, effects become messages.
 
-import { Events, connect, credsAuthenticator } from 'nats';
-import type { NatsConnection } from 'nats';
+import { credsAuthenticator } from 'nats';
 import { z } from 'zod';
 import type { LeaseGrant } from '../../../proto/gen/punnet/v1/agent.ts';
 import { allNodesUp, parseFromNodeSubject, toNodeSubject } from '../../../proto/subjects.ts';
@@ -9,6 +8,7 @@ import { nodeId } from '../../core/index.ts';
 import type { BlobRef, Effect, NodeDisconnected, NodeId, NodeSpoke } from '../../core/index.ts';
 import type { EffectSink } from '../../ports.ts';
 import type { LeaseComposer } from '../blobs/lease-composer.ts';
+import { BusClient } from './bus-client.ts';
 import { decodeFromNode, emptyOutgoing, encodeToNode } from './wire.ts';
 import type { Outgoing } from './wire.ts';
 
@@ -20,6 +20,8 @@ export interface NodeLinkOptions {
   readonly credentials: Uint8Array;
   /** Where the server tells of each connection that closed. */
   readonly closedSubject: string;
+  /** How long what nodes say can wait: nothing would be decided any sooner. */
+  readonly restMs: () => number;
   readonly submit: (command: NodeSpoke | NodeDisconnected) => void;
   readonly instanceOf: (nodeId: NodeId) => string;
   readonly hasBlob: (ref: BlobRef) => Promise<boolean>;
@@ -30,20 +32,35 @@ export interface NodeLinkOptions {
 
 const disconnection = z.object({ client: z.object({ name_tag: z.string() }) });
 const logEveryMs = 60_000;
+/** Before a batch, to look in the blob store for the results that nodes tell of. */
+const lookMs = 3;
 
 export class NodeLink implements EffectSink {
   readonly #options: NodeLinkOptions;
   readonly #loggedAt = new Map<NodeId, number>();
-  readonly #connection: NatsConnection;
   /** Nodes with a message whose results are being looked for: what they said next waits. */
   readonly #busy = new Map<NodeId, Promise<void>>();
+  #client: BusClient | undefined;
+  #isListening = false;
   #dropped = 0;
   #isConnected = true;
 
-  private constructor(options: NodeLinkOptions, connection: NatsConnection) {
+  private constructor(options: NodeLinkOptions) {
     this.#options = options;
-    this.#connection = connection;
-    void this.#follow();
+  }
+
+  /** Connected, and able to speak; it hears nobody before `listen`. */
+  static async connect(options: NodeLinkOptions): Promise<NodeLink> {
+    const { urls, caPem, credentials, restMs, log } = options;
+    const link = new NodeLink(options);
+    link.#client = await BusClient.connect({
+      ...{ urls, caPem, log },
+      restMs: () => (link.#isListening ? restMs() - lookMs : 0),
+      authenticator: credsAuthenticator(credentials),
+      onMessage: (subject, bytes) => link.#take(subject, bytes),
+      onTurn: (isConnected) => link.#turn(isConnected),
+    });
+    return link;
   }
 
   /** False while nats-server is away; it is looked for again and again. */
@@ -51,35 +68,10 @@ export class NodeLink implements EffectSink {
     return this.#isConnected;
   }
 
-  /** Ends with the connection. */
-  async #follow(): Promise<void> {
-    for await (const { type } of this.#connection.status()) {
-      if (type === Events.Disconnect) this.#turn(false);
-      if (type === Events.Reconnect) this.#turn(true);
-    }
-  }
-
-  /** Each try to connect again is told as another disconnection. */
   #turn(isConnected: boolean): void {
-    if (this.#isConnected === isConnected) return;
     this.#isConnected = isConnected;
     const event = isConnected ? 'nats-server is back' : 'nats-server is away: no node is heard';
     this.#options.log(event, { urls: this.#options.urls });
-  }
-
-  /** Connected, and able to speak; it hears nobody before `listen`. */
-  static async connect(options: NodeLinkOptions): Promise<NodeLink> {
-    const connection = await connect({
-      servers: [...options.urls],
-      name: 'punnet-scheduler',
-      authenticator: credsAuthenticator(options.credentials),
-      tls: { ca: options.caPem },
-      maxReconnectAttempts: -1,
-      reconnectTimeWait: 250,
-      // It is our own server: a refusal is a passing trouble, and giving up would leave us deaf.
-      ignoreAuthErrorAbort: true,
-    });
-    return new NodeLink(options, connection);
   }
 
   /** Messages dropped since start. */
@@ -89,26 +81,25 @@ export class NodeLink implements EffectSink {
 
   /** From now on what nodes say becomes commands. */
   async listen(): Promise<void> {
+    await this.#client?.subscribe(allNodesUp);
+    await this.#client?.subscribe(this.#options.closedSubject);
+    this.#isListening = true;
+  }
+
+  #take(subject: string, bytes: Buffer): void {
     const { closedSubject, submit } = this.#options;
-    const connection = this.#connection;
-    connection.subscribe(allNodesUp, {
-      callback: (error, message) => {
-        const id = parseFromNodeSubject(message.subject);
-        if (error === null && id !== undefined) this.#hear(nodeId(id), message.data);
-      },
-    });
-    connection.subscribe(closedSubject, {
-      callback: (error, message) => {
-        const id = error === null ? nodeOf(message.string()) : undefined;
-        if (id === undefined) return;
-        this.#inOrder(nodeId(id), () => submit({ kind: 'nodeDisconnected', nodeId: nodeId(id) }));
-      },
-    });
-    await connection.flush();
+    if (subject === closedSubject) {
+      const id = nodeOf(String(bytes));
+      if (id === undefined) return;
+      this.#inOrder(nodeId(id), () => submit({ kind: 'nodeDisconnected', nodeId: nodeId(id) }));
+      return;
+    }
+    const id = parseFromNodeSubject(subject);
+    if (id !== undefined) this.#hear(nodeId(id), bytes);
   }
 
   async stop(): Promise<void> {
-    await this.#connection.close();
+    await this.#client?.close();
   }
 
   carryOut(effects: readonly Effect[]): void {
@@ -147,8 +138,7 @@ export class NodeLink implements EffectSink {
   #send(id: NodeId, outgoing: Outgoing): void {
     const { messages, tooLarge } = encodeToNode(this.#options.instanceOf(id), outgoing);
     if (tooLarge.length > 0) this.#options.log('lease over 64 KiB', { node: id, tooLarge });
-    if (this.#connection.isClosed()) return;
-    for (const bytes of messages) this.#connection.publish(toNodeSubject(id), bytes);
+    for (const bytes of messages) this.#client?.publish(toNodeSubject(id), bytes);
   }
 
   #hear(id: NodeId, bytes: Uint8Array): void {

@@ -23,6 +23,7 @@ beforeAll(async () => {
     ...{ urls: rig.server.urls, caPem: rig.pki.caPem },
     credentials: await rig.identity.schedulerCredentials(),
     closedSubject: rig.identity.closedSubject,
+    restMs: () => 0,
     submit: (command) => {
       submitted.push(`${command.kind} ${command.nodeId}`);
       for (const look of waiting) look();
