@@ -17,6 +17,8 @@ const purposes = [
   'crashes',
   'owners',
   'pauses',
+  'turnover',
+  'cards',
 ] as const;
 export type Purpose = (typeof purposes)[number];
 

@@ -8,9 +8,13 @@ import { nameOf } from './messages.ts';
 /** The clock of a run starts anywhere but at 0, which the core takes for never. */
 export const startMs = 1_800_000_000_000;
 
-export function* enrolled({ sites, nodes }: World): Generator<Fact> {
-  for (const [number, site] of sites.entries()) yield siteFact(number, site);
-  for (const [number, node] of nodes.entries()) yield nodeFact(number, node);
+export function* enrolled({ sites, nodes, lives }: World): Generator<Fact> {
+  const first = nodes.filter((_, number) => (lives?.[number]?.fromMs ?? 0) === 0);
+  const known = new Set(first.map(({ site }) => site));
+  for (const [number, site] of sites.entries()) {
+    if (known.has(number)) yield siteFact(number, site);
+  }
+  for (const [number, node] of first.entries()) yield nodeFact(number, node);
 }
 
 function siteFact(siteNumber: number, { downBps, upBps, share }: WorldSite): Fact {
@@ -38,7 +42,7 @@ function nodeFact(nodeNumber: number, node: WorldNode): Fact {
   };
 }
 
-function inventoryOf({ model, speedGhz }: WorldNode): Inventory {
+export function inventoryOf({ model, speedGhz }: WorldNode): Inventory {
   return {
     architecture: model.architecture,
     userland: model.userland,

@@ -3,28 +3,18 @@
 
 import type { Solve } from '../../scheduler/adapters/plan/highs.ts';
 import type { Command, Effect, Policy } from '../../scheduler/core/index.ts';
-import {
-  State,
-  apply,
-  backupsEveryMs,
-  decide,
-  instant,
-  nodeId,
-} from '../../scheduler/core/index.ts';
+import { State, apply, backupsEveryMs, decide, instant } from '../../scheduler/core/index.ts';
 import { EventQueue } from '../kernel/event-queue.ts';
-import { Churn } from '../world/churn.ts';
+import { isSteady } from '../world/draw-world.ts';
 import type { World } from '../world/draw-world.ts';
-import type { Allowance } from './allowance.ts';
-import { Availability } from './availability.ts';
 import type { Attempts } from './attempts.ts';
 import { CheckFailed, Checks } from './checks.ts';
 import { enrolled, startMs } from './enrol.ts';
 import { Failing } from './failing.ts';
 import { LightNodes } from './light-nodes.ts';
 import { LineChanges } from './line-changes.ts';
-import { nameOf } from './messages.ts';
-import { OwnerChanges } from './owner-changes.ts';
 import { OwnerChecks } from './owner-checks.ts';
+import { Presence } from './presence.ts';
 import { Submissions } from './submissions.ts';
 import { Transfers } from './transfers.ts';
 
@@ -34,7 +24,7 @@ export const batchMs = 100;
 /** What has not happened by then, with nothing under way, never will. */
 const idleAtMostMs = 3_600_000;
 
-/** With churn or owners: deadlines are looked at, and nodes report, so far apart. */
+/** Where nodes come and go: deadlines are looked at, and nodes report, so far apart. */
 const tickMs = 15_000;
 const reportMs = 180_000;
 /** With faults: what was lost is told again. */
@@ -44,7 +34,8 @@ const resultWithinMs = 60 * 24 * 3_600_000;
 /** When nothing fails any more, and nodes stay on. */
 const calmWithinMs = 24 * 3_600_000;
 
-const alwaysUp = { isUp: true, untilMs: Infinity };
+/** Commands that people give. */
+const ofPeople: ReadonlySet<Command['kind']> = new Set(['setSite', 'createToken', 'enrolNode']);
 
 const kinds = {
   batch: 0,
@@ -58,8 +49,9 @@ const kinds = {
   fault: 8,
   late: 9,
   owner: 10,
+  coming: 11,
 } as const;
-const kindCount = 11;
+const kindCount = 12;
 /** A plan comes back so long after it was asked for: about what a program of 64 groups and 64 classes
  * takes a busy machine. */
 const planMs = 500;
@@ -98,13 +90,11 @@ export class Run {
   readonly #queue = new EventQueue();
   readonly #transfers: Transfers;
   readonly #checks: Checks;
-  readonly #churn: Churn | null;
-  readonly #availability: Availability;
   readonly #nodes: LightNodes;
   readonly #submissions: Submissions;
   readonly #lineChanges: LineChanges;
   readonly #failing: Failing;
-  readonly #ownerChanges: OwnerChanges;
+  readonly #presence: Presence;
   readonly #ownerChecks: OwnerChecks;
   #commands: Command[] = [];
   /** The last plan that was asked for: an older one counts for nothing. */
@@ -120,8 +110,6 @@ export class Run {
     this.#policy = policy;
     this.#solve = solve;
     this.#checks = new Checks(world);
-    this.#availability = new Availability(world);
-    this.#churn = world.churn === null ? null : new Churn(world.churn, world.seed);
     const ask =
       (kind: number, of = 0) =>
       (atMs: number) =>
@@ -141,12 +129,15 @@ export class Run {
       lateAt: (atMs, call) => ask(kinds.late, call)(atMs),
     });
     this.#ownerChecks = new OwnerChecks(world);
-    this.#ownerChanges = new OwnerChanges({
+    this.#presence = new Presence({
       world,
-      callAt: (atMs, call) => ask(kinds.owner, call)(atMs),
-      allow: (node, allowance, now) => this.#allow(node, allowance, now),
+      nodes: this.#nodes,
+      powerAt: (atMs, node) => ask(kinds.power, node)(atMs),
+      ownersAt: (atMs, call) => ask(kinds.owner, call)(atMs),
+      comingsAt: (atMs, call) => ask(kinds.coming, call)(atMs),
+      say: (commands) => this.#commands.push(...commands),
     });
-    this.#switchOn();
+    if (!isSteady(world)) ask(kinds.tick)(tickMs);
     this.#submissions = new Submissions(world, (atMs, job) => ask(kinds.submit, job)(atMs));
     const callAt = ask(kinds.lines);
     this.#lineChanges = new LineChanges({ world, transfers: this.#transfers, callAt });
@@ -186,7 +177,7 @@ export class Run {
       checks: this.#checks,
       transfers: this.#transfers,
       submittedAt: this.#submissions.submittedAt,
-      availability: this.#availability.until(nowMs),
+      availability: this.#presence.availability(nowMs),
     };
   }
 
@@ -210,7 +201,7 @@ export class Run {
         this.#submissions.due(of, this.#now);
         break;
       case kinds.power:
-        this.#power(of);
+        this.#presence.power(of, this.#now);
         break;
       case kinds.tick:
         this.#tick();
@@ -225,7 +216,10 @@ export class Run {
         this.#fault(of);
         break;
       case kinds.owner:
-        this.#ownerChanges.due(of, this.#now);
+        this.#presence.ownersDue(of, this.#now);
+        break;
+      case kinds.coming:
+        this.#presence.comingsDue(of, this.#now);
         break;
       case kinds.late:
         this.#commands.push(...this.#failing.late(of, this.#now));
@@ -236,41 +230,10 @@ export class Run {
     this.#wake();
   }
 
-  /** Nodes that are on when the run begins; the others come later. */
-  #switchOn(): void {
-    for (const node of this.#world.nodes.keys()) {
-      const { isUp, untilMs } = this.#churn?.atStart() ?? alwaysUp;
-      if (isUp) this.#switch(node, isUp);
-      if (untilMs < Infinity) this.#queue.push(untilMs, node * kindCount + kinds.power);
-    }
-    const { churn, owners, faults } = this.#world;
-    if (churn !== null || owners !== null || faults !== null) this.#queue.push(tickMs, kinds.tick);
-  }
-
-  #power(node: number): void {
-    if (this.#churn === null) return;
-    const isUp = !this.#nodes.isUp(node);
-    this.#switch(node, isUp);
-    // The bus sees its connection close.
-    if (!isUp) this.#commands.push({ kind: 'nodeDisconnected', nodeId: nodeId(nameOf(node)) });
-    this.#queue.push(this.#now + this.#churn.spanMs(isUp), node * kindCount + kinds.power);
-  }
-
-  #switch(node: number, isUp: boolean): void {
-    if (isUp) this.#nodes.switchOn(node, this.#now);
-    else this.#nodes.switchOff(node, this.#now);
-    this.#availability.changed(node, this.#nodes.isAvailable(node), this.#now);
-  }
-
-  #allow(node: number, allowance: Allowance, now: number): void {
-    this.#nodes.allow(node, allowance, now);
-    this.#availability.changed(node, this.#nodes.isAvailable(node), now);
-  }
-
   #tick(): void {
-    const { churn, owners, faults } = this.#world;
+    const { churn, owners, lives, faults } = this.#world;
     const quietMs = this.#now - Math.max(this.#resultAt, faults?.until ?? 0);
-    const isCalm = churn === null && owners === null;
+    const isCalm = churn === null && owners === null && lives === null;
     if (quietMs > (isCalm ? calmWithinMs : resultWithinMs)) this.#checks.stuck();
     const everyMs = faults === null ? reportMs : busyReportMs;
     if (this.#now % everyMs === 0) this.#nodes.report(this.#now);
@@ -318,9 +281,9 @@ export class Run {
     if (restored === null) return;
     this.#state = restored;
     this.#planAsked = undefined;
-    // What nodes said while nobody listened is lost; an administrator sees that, and says it again.
+    // What nodes said while nobody listened is lost; people see that, and say it again.
     this.#nodes.messages.take();
-    this.#commands = this.#commands.filter(({ kind }) => kind === 'setSite');
+    this.#commands = this.#commands.filter(({ kind }) => ofPeople.has(kind));
   }
 
   #plan(asked: SolvePlan): void {
@@ -351,6 +314,7 @@ export class Run {
       this.#ownerChecks.saw(fact, this.#state);
       this.#failing.saw(fact);
       this.#submissions.saw(fact, this.#now);
+      this.#presence.saw(fact, this.#now);
       if (fact.kind !== 'tasksEnded') continue;
       this.#nodes.attempts.ended(fact.rows, this.#now);
       this.#resultAt = this.#now;

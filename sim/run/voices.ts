@@ -1,5 +1,6 @@
 // What light nodes say, and say again until it was heard where messages may be lost.
 
+import { isSteady } from '../world/draw-world.ts';
 import type { World } from '../world/draw-world.ts';
 import type { Board } from './board.ts';
 import { Messages } from './messages.ts';
@@ -15,10 +16,11 @@ export class Voices {
   readonly isSteady: boolean;
   readonly #hasOwners: boolean;
 
-  constructor({ nodes, churn, owners, faults }: World) {
+  constructor(world: World) {
+    const { nodes, owners, faults } = world;
     this.messages = new Messages(nodes.length);
     this.unheard = faults === null ? null : new Unheard();
-    this.isSteady = churn === null && owners === null && faults === null;
+    this.isSteady = isSteady(world);
     this.#hasOwners = owners !== null;
   }
 

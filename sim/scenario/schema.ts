@@ -70,6 +70,27 @@ const owners = z
     error: 'wanted hours, or pauses, or both',
   });
 
+/** Who belongs to the federation changes while a run goes on. */
+const turnover = z
+  .strictObject({
+    /** For so long in the mean a site stays until its owner leaves for good with all its nodes;
+     * new ones come as often. */
+    stay: quantityOf(span).optional(),
+    /** For so long in the mean an SD card lasts. With it all is lost that its node knew, who it was
+     * too: on a new card it enrols anew. */
+    cards: quantityOf(span).optional(),
+    /** Until there is a new card, in the mean. */
+    replacedAfter: quantityOf(span).optional(),
+    /** From then on nobody comes or leaves, and no card dies. */
+    until: quantityOf(span),
+  })
+  .refine(({ stay, cards }) => stay !== undefined || cards !== undefined, {
+    error: 'wanted how long owners stay, or how long cards last, or both',
+  })
+  .refine(({ cards, replacedAfter }) => (cards === undefined) === (replacedAfter === undefined), {
+    error: 'wanted cards and replacedAfter, or none of the two',
+  });
+
 /** What fails beside nodes; each at random times, whose mean distance is `every`. */
 const faults = z.strictObject({
   /** Whole sites lose their lines, as often as homes of the panel do, for so long in the mean. */
@@ -155,6 +176,7 @@ export const scenarioSchema = z
       churn: z.strictObject({ up: spans, down: spans }).optional(),
       /** What owners allow; without: everything, always. */
       owners: owners.optional(),
+      turnover: turnover.optional(),
       faults: faults.optional(),
     }),
     log: log.optional(),
@@ -167,6 +189,7 @@ export const scenarioSchema = z
 export type ScenarioFile = z.infer<typeof scenarioSchema>;
 export type JobClass = NonNullable<ScenarioFile['jobs']>[number];
 export type FaultsOf = z.infer<typeof faults>;
+export type TurnoverOf = z.infer<typeof turnover>;
 export type OwnersOf = z.infer<typeof owners>;
 export type LogOfJobs = NonNullable<ScenarioFile['log']>;
 

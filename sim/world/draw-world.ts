@@ -15,6 +15,8 @@ import { drawOwners } from './owners.ts';
 import type { Owners } from './owners.ts';
 import { boardSpread, piModels } from './pi-models.ts';
 import type { PiModel } from './pi-models.ts';
+import { drawTurnover } from './turnover.ts';
+import type { Draws, Life } from './turnover.ts';
 
 /** Sites, nodes and jobs are known by their place in these lists. */
 export interface World {
@@ -27,9 +29,16 @@ export interface World {
   readonly evenings: Evenings | null;
   /** Null: they let their nodes work always. */
   readonly owners: Owners | null;
+  /** By node, when it is one of the federation; null: all of them, always. */
+  readonly lives: readonly Life[] | null;
   /** What fails beside nodes; null: nothing. */
   readonly faults: FaultsOf | null;
   readonly seed: number;
+}
+
+/** Nodes are there and at work all the time, and hear what they are told. */
+export function isSteady({ churn, owners, lives, faults }: World): boolean {
+  return churn === null && owners === null && lives === null && faults === null;
 }
 
 export interface WorldSite extends LineRates {
@@ -49,15 +58,21 @@ export interface WorldNode {
 
 /** A log gives the jobs of a scenario that has none of its own. */
 export function drawWorld(scenario: Scenario, seed: number, log: readonly SwfJob[] = []): World {
-  const sites = drawSites(scenario, seed);
-  const nodes = drawNodes(scenario, seed, sites);
+  const drawSite = siteDraws(scenario, seed);
+  const drawBoard = boardDraws(scenario, seed);
+  const first = drawFirst(scenario.federation.nodes, { drawSite, drawBoard });
+  const wanted = scenario.federation.turnover ?? null;
+  const turnover =
+    wanted === null ? null : drawTurnover(wanted, { ...first, drawSite, drawBoard, seed });
+  const { sites, nodes } = turnover ?? first;
   const churn = scenario.federation.churn ?? null;
   const { startsAt } = scenario.federation.uplinks;
   const faults = scenario.federation.faults ?? null;
   const evenings = startsAt === undefined ? null : new Evenings(startsAt);
   const owners = ownersOf(scenario, seed, sites.length);
   const jobs = drawJobs(scenario, seed, log);
-  return { sites, nodes, jobs, churn, evenings, owners, faults, seed };
+  const lives = turnover?.lives ?? null;
+  return { sites, nodes, jobs, churn, evenings, owners, lives, faults, seed };
 }
 
 function ownersOf({ federation }: Scenario, seed: number, sites: number): Owners | null {
@@ -66,19 +81,27 @@ function ownersOf({ federation }: Scenario, seed: number, sites: number): Owners
   return drawOwners(owners, { sites, startsAtMs: uplinks.startsAt ?? 0, seed });
 }
 
-function drawSites({ federation }: Scenario, seed: number): readonly WorldSite[] {
-  const { nodes, siteSizes, uplinks } = federation;
+function drawFirst(count: number, { drawSite, drawBoard }: Draws) {
+  const sites: WorldSite[] = [];
+  const nodes: WorldNode[] = [];
+  while (nodes.length < count) {
+    // The last one is cut, so that the federation has as many nodes as the scenario says.
+    const site = drawSite(count - nodes.length);
+    for (let place = 0; place < site.nodes; place += 1) nodes.push(drawBoard(sites.length));
+    sites.push(site);
+  }
+  return { sites, nodes };
+}
+
+/** A site with at most so many nodes; and after another, the next one. */
+function siteDraws({ federation }: Scenario, seed: number): Draws['drawSite'] {
+  const { siteSizes, uplinks } = federation;
   const draw = drawsFor('sites', seed);
   const lines = drawLines(uplinks, seed);
-  const sites: WorldSite[] = [];
-  let left = nodes;
-  while (left > 0) {
-    // The last one is cut, so that the federation has as many nodes as the scenario says.
-    const size = Math.min(left, Math.round(boundedPareto(draw, siteSizes)));
-    sites.push({ nodes: size, share: uplinks.share ?? defaultShare, ...lines() });
-    left -= size;
-  }
-  return sites;
+  return (most) => {
+    const nodes = Math.min(most, Math.round(boundedPareto(draw, siteSizes)));
+    return { nodes, share: uplinks.share ?? defaultShare, ...lines() };
+  };
 }
 
 type Uplinks = Scenario['federation']['uplinks'];
@@ -99,11 +122,7 @@ function drawLines(uplinks: Uplinks, seed: number): () => LineRates & { readonly
   };
 }
 
-function drawNodes(
-  { federation }: Scenario,
-  seed: number,
-  sites: readonly WorldSite[],
-): readonly WorldNode[] {
+function boardDraws({ federation }: Scenario, seed: number): Draws['drawBoard'] {
   const draw = drawsFor('boards', seed);
   const weights = Object.entries(federation.models);
   const models = new Map<string, PiModel>(Object.entries(piModels));
@@ -113,13 +132,9 @@ function drawNodes(
     const [name] = weights.find(([, weight]) => (place -= weight) < 0) ?? ['pi3b'];
     return models.get(name) ?? piModels.pi3b;
   };
-  const nodes: WorldNode[] = [];
-  for (const [site, { nodes: size }] of sites.entries()) {
-    for (let place = 0; place < size; place += 1) {
-      const model = drawModel();
-      const factor = between(draw, { from: 1 - boardSpread, to: 1 + boardSpread });
-      nodes.push({ site, model, speedGhz: factor * model.speedGhz });
-    }
-  }
-  return nodes;
+  return (site) => {
+    const model = drawModel();
+    const factor = between(draw, { from: 1 - boardSpread, to: 1 + boardSpread });
+    return { site, model, speedGhz: factor * model.speedGhz };
+  };
 }

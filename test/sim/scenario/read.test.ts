@@ -20,9 +20,12 @@ jobs:
 
 type Mistake = readonly [from: string, to: string, told: string];
 
-function owners(...mistakes: readonly (readonly [text: string, told: string])[]): Mistake[] {
+function federation(
+  field: string,
+  ...mistakes: readonly (readonly [text: string, told: string])[]
+): Mistake[] {
   return mistakes.map(([text, told]) => {
-    return ['jobs:', `  owners: ${text}\njobs:`, `7: federation.owners${told}`];
+    return ['jobs:', `  ${field}: ${text}\njobs:`, `7: federation.${field}${told}`];
   });
 }
 
@@ -50,7 +53,16 @@ const bad: readonly Mistake[] = [
     '  churn: { up: { shape: 1, scale: 5 } }\njobs:',
     '7: federation.churn.up.scale: wanted a time',
   ],
-  ...owners(
+  ...federation(
+    'turnover',
+    ['{ until: 1 d }', ': wanted how long owners stay, or how long cards last, or both'],
+    ['{ stay: 900 d }', '.until: wanted a time with a unit'],
+    ['{ stay: 900, until: 1 d }', '.stay: wanted a time with a unit'],
+    ['{ cards: 900 d, until: 1 d }', ': wanted cards and replacedAfter, or none of the two'],
+    ['{ stay: 9 d, replacedAfter: 1 d, until: 1 d }', ': wanted cards and replacedAfter, or none'],
+  ),
+  ...federation(
+    'owners',
     ['{}', ': wanted hours, or pauses, or both'],
     ['{ hours: { part: 50%, from: 8 h } }', '.hours.lasts: wanted a time with a unit'],
     ['{ hours: { part: 50%, from: 24 h, lasts: 1 h } }', '.hours.from: wanted a time of the day'],
