@@ -29,32 +29,49 @@ export function freeIn(
   { now, more, results }: Ahead & { readonly results?: Result[] },
 ): number[] {
   const { speedGhz } = node.inventory;
-  const ends: number[] = [];
-  const staged: MoreWork[] = [];
+  const slots = new Array<number>(Math.max(0, slotsOf(node) - node.serving)).fill(0);
+  let running = 0;
+  let staged = 0;
+  // Every node is looked at every few seconds, and most are idle or have what runs and no more.
   for (const lease of node.leases) {
     const upBits = 8 * lease.upBytes;
     if (lease.phase === 'sending') results?.push({ readySeconds: 0, upBits });
-    if (lease.phase === 'sending') continue;
-    // A replica of a service holds its slot for good.
-    if (node.serving > 0 && isOfService(state, lease)) continue;
-    if (lease.phase === 'running') {
-      const readySeconds = leftOf(lease, lease.workGhzSeconds / speedGhz, now);
-      ends.push(readySeconds);
-      results?.push({ readySeconds, upBits });
-    } else staged.push({ work: lease.workGhzSeconds, upBits });
+    else if (!isEndless(state, node, lease)) {
+      if (lease.phase === 'running') {
+        const readySeconds = leftOf(lease, lease.workGhzSeconds / speedGhz, now);
+        if (running < slots.length) slots[running] = readySeconds;
+        running += 1;
+        results?.push({ readySeconds, upBits });
+      } else staged += 1;
+    }
   }
-  const slots = Array.from(
-    { length: Math.max(0, slotsOf(node) - node.serving) },
-    (_, slot) => ends[slot] ?? 0,
-  );
-  staged.push(...more);
-  for (const { work, upBits } of staged) {
-    slots.sort((a, b) => a - b);
-    const readySeconds = (slots[0] ?? 0) + work / speedGhz;
-    slots[0] = readySeconds;
+  const start = ({ work, upBits }: MoreWork): void => {
+    const readySeconds = startNext(slots, work / speedGhz);
     results?.push({ readySeconds, upBits });
+  };
+  for (const lease of staged === 0 ? [] : node.leases) {
+    const waits = lease.phase !== 'sending' && lease.phase !== 'running';
+    if (!waits || isEndless(state, node, lease)) continue;
+    start({ work: lease.workGhzSeconds, upBits: 8 * lease.upBytes });
   }
-  return slots.sort((a, b) => a - b);
+  for (const each of more) start(each);
+  return slots.length > 1 ? slots.sort((a, b) => a - b) : slots;
+}
+
+/** A replica of a service holds its slot for good. */
+function isEndless(state: State, node: NodeRecord, lease: LeaseRecord): boolean {
+  return node.serving > 0 && isOfService(state, lease);
+}
+
+/** On the slot that is free first; returns when that has run. */
+function startNext(slots: number[], runSeconds: number): number {
+  let first = 0;
+  for (let slot = 1; slot < slots.length; slot += 1) {
+    if ((slots[slot] ?? 0) < (slots[first] ?? 0)) first = slot;
+  }
+  const readySeconds = (slots[first] ?? 0) + runSeconds;
+  slots[first] = readySeconds;
+  return readySeconds;
 }
 
 interface Ahead {
