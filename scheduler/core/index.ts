@@ -25,7 +25,7 @@ export type { Demand, LinearProgram, Solution, Supply } from './placement/plan/p
 export { aloneSeconds, wholeTaskSeconds } from './placement/plan/whole-tasks.ts';
 export { defaultPolicy, policyMakers } from './placement/policies.ts';
 export type { PolicyMaker } from './placement/policies.ts';
-export { ratio, ratioHold, ratioRules } from './placement/policies/ratio.ts';
+export { ratio, ratioRules, ratioWith } from './placement/policies/ratio.ts';
 export { toJournal } from './merge-facts.ts';
 export { StateView } from './queries.ts';
 export { holdingsOf } from './holdings.ts';

@@ -3,7 +3,7 @@
 // knows none of them.
 
 import type { Policy } from '../../scheduler/core/index.ts';
-import { ratio, ratioHold, ratioRules } from '../../scheduler/core/index.ts';
+import { ratio, ratioRules, ratioWith } from '../../scheduler/core/index.ts';
 
 export interface Variant {
   readonly about: string;
@@ -39,8 +39,8 @@ const variants: readonly Variant[] = [
   },
 ];
 
-function without(part: string, rules: Parameters<typeof ratioHold>[0]): Policy {
-  return { ...ratio, name: `ratio-without-${part}`, hold: ratioHold(rules) };
+function without(part: string, rules: Parameters<typeof ratioWith>[0]): Policy {
+  return { ...ratioWith(rules), name: `ratio-without-${part}` };
 }
 
 export const ratioVariants: ReadonlyMap<string, Variant> = new Map(

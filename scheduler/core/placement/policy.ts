@@ -16,7 +16,7 @@ export interface JobAt {
 export interface Option extends JobAt {
   readonly taskIndex: number;
   readonly node: NodeRecord;
-  /** What the site has in hand, with what this round has given to it. */
+  /** See `RoundView.load`. */
   readonly load: SiteLoad;
   readonly cost: TaskCost;
 }
@@ -44,6 +44,10 @@ export interface RoundView {
   planned(at: JobAt): number | null;
   /** The least of those that wait, at the sites like this one. */
   leastPlanned(option: Option): number;
+  /** What the site has in hand, with what this round has given to it. */
+  load(site: SiteRecord): SiteLoad;
+  /** What the job's next task would bring over the line to the node; 0: it has none. */
+  downBits(job: JobRecord, node: NodeRecord): number;
   /** Whether one more lease would wait on the node behind others. */
   isStaged(node: NodeRecord): boolean;
   /** Of a job that is piloted: the node of each task that is leased, with what this round has given. */

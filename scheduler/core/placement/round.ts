@@ -151,13 +151,13 @@ export class Round implements RoundView {
   /** Whatever the node or the policy says to it. */
   optionOf(job: JobRecord, taskIndex: number, node: NodeRecord): Option {
     const site = siteOf(this.state, node);
-    const load = this.#loadAt(site);
+    const load = this.load(site);
     const downBits = 8 * this.#downBytes(job, taskIndex, node);
     const cost = { workGhzSeconds: workOf(job), downBits, upBits: 8 * upBytesOf(job) };
     return { job, taskIndex, node, site, load, cost };
   }
 
-  #loadAt(site: SiteRecord): SiteLoad {
+  load(site: SiteRecord): SiteLoad {
     const known = this.#loads.get(site.number);
     if (known !== undefined) return known;
     const load = loadOf(site, this.#sites.get(site.number));
@@ -180,6 +180,11 @@ export class Round implements RoundView {
   ratesAt(site: SiteRecord): Rates {
     const given = this.#sites.get(site.number)?.rates;
     return given === undefined ? site.serving : addRates(site.serving, given, 1);
+  }
+
+  downBits(job: JobRecord, node: NodeRecord): number {
+    const taskIndex = this.#taskFor(node, job);
+    return taskIndex === null ? 0 : 8 * this.#downBytes(job, taskIndex, node);
   }
 
   /** The job's shared blobs count once for each node, in this round too. */

@@ -3,11 +3,17 @@
 // furthest behind its share, of those that its node has fetched if it can. It stays idle rather than take a task that would end after everything
 // else, since a better slot will take it, and while the line is busy it takes none that is hard on it.
 
-import { planClasses, planEveryMs, planHoldMs, transfersAtATime } from '../../limits.ts';
+import {
+  linkWindowSeconds,
+  planClasses,
+  planEveryMs,
+  planHoldMs,
+  transfersAtATime,
+} from '../../limits.ts';
 import { idleSlotsFirst } from '../../transfers/order.ts';
-import { fullWayOf } from '../balance.ts';
+import { fullWayOf, linkSecondsOf } from '../balance.ts';
 import { siteOf } from '../../leases.ts';
-import { hasShared, underWay } from '../estimate.ts';
+import { hasShared, underWay, workOf } from '../estimate.ts';
 import type { Refusal } from '../filter.ts';
 import type { JobRecord, NodeRecord } from '../../state.ts';
 import { endsIn } from '../plan/tail.ts';
@@ -21,34 +27,54 @@ import { balance, overWindow } from './balance.ts';
 const tailSlack = 1.05;
 const tailSlackMs = 2 * planEveryMs;
 
-type Hold = Policy['hold'];
-
 /** Why a slot stays idle though the plan gives the task to it. */
-export const ratioRules: {
-  readonly tail: Hold;
-  readonly line: Hold;
-  readonly place: Hold;
-} = { tail: pastTheEnd, line: busyLine, place: keptPlace };
+interface Rule {
+  readonly hold: Policy['hold'];
+  /** Which jobs it is sure to hold at the node, told before anything else is known of them; null:
+   * none. Most tasks that a busy federation looks at are held. */
+  readonly holdsAt?: (node: NodeRecord, round: RoundView) => ((job: JobRecord) => boolean) | null;
+}
 
-export const ratio: Policy = {
-  name: 'ratio',
-  choice: { asks: 'slot', order: plannedHereFirst, pick: furthestBehind },
-  hold: ratioHold([ratioRules.place, ratioRules.tail, ratioRules.line]),
-  nextTransfers: idleSlotsFirst,
-  needsPlan: true,
+export const ratioRules: {
+  readonly tail: Rule;
+  readonly line: Rule;
+  readonly place: Rule;
+} = {
+  tail: { hold: pastTheEnd },
+  line: { hold: busyLine, holdsAt: fullLine },
+  place: { hold: keptPlace },
 };
 
-/** Without those that the plan gives to other sites. */
-function plannedHereFirst(
-  jobs: readonly JobRecord[],
-  node: NodeRecord,
-  round: RoundView,
-): readonly JobRecord[] {
-  if (round.state.plan === null) return hereFirst(jobs, node);
-  const site = siteOf(round.state, node);
-  const isElsewhere = (job: JobRecord): boolean =>
-    round.planned({ job, site }) === Number.POSITIVE_INFINITY && !isPiloted(job);
-  return hereFirst(jobs.some(isElsewhere) ? jobs.filter((job) => !isElsewhere(job)) : jobs, node);
+export const ratio: Policy = ratioWith([ratioRules.place, ratioRules.tail, ratioRules.line]);
+
+/** The policy with these rules; the first that refuses is told. */
+export function ratioWith(rules: readonly Rule[]): Policy {
+  const sure = rules.flatMap(({ holdsAt }) => holdsAt ?? []);
+  return {
+    name: 'ratio',
+    choice: { asks: 'slot', order: plannedHereFirst(sure), pick: furthestBehind },
+    hold: holdBy(rules),
+    nextTransfers: idleSlotsFirst,
+    needsPlan: true,
+  };
+}
+
+type Order = NonNullable<Extract<Policy['choice'], { readonly asks: 'slot' }>['order']>;
+
+/** Without those that the plan gives to other sites, and what is sure to be held. */
+function plannedHereFirst(sure: readonly NonNullable<Rule['holdsAt']>[]): Order {
+  return (jobs, node, round) => {
+    const site = siteOf(round.state, node);
+    const tests = sure.map((holdsAt) => holdsAt(node, round));
+    const planned: JobRecord[] = [];
+    for (const job of jobs) {
+      const isHeld =
+        tests.some((test) => test?.(job)) ||
+        round.planned({ job, site }) === Number.POSITIVE_INFINITY;
+      if (!isHeld || isPiloted(job)) planned.push(job);
+    }
+    return hereFirst(planned, node);
+  };
 }
 
 /** What a node has fetched need not cross its line again. */
@@ -83,15 +109,15 @@ function isLessHeld(job: JobRecord, than: JobRecord): boolean {
   return job.holders.size * than.waiting < than.holders.size * job.waiting;
 }
 
-/** By the plan, and by these rules where the plan has a share; the first that refuses is told. */
-export function ratioHold(rules: readonly Hold[]): Hold {
+/** By the plan, and by these rules where the plan has a share. */
+function holdBy(rules: readonly Rule[]): Policy['hold'] {
   return (option, round) => {
     if (isPiloted(option.job)) return refusePilot(option, round);
     const due = round.planned(option);
     if (due === Number.POSITIVE_INFINITY) return elsewhere;
     if (due === null) return isSolvedSoon(option, round) ? solving : overWindow(option, round);
-    for (const rule of rules) {
-      const refusal = rule(option, round);
+    for (const { hold } of rules) {
+      const refusal = hold(option, round);
       if (refusal !== null) return refusal;
     }
     return null;
@@ -118,6 +144,14 @@ const ahead: Refusal = {
 function busyLine(option: Option, round: RoundView): Refusal | null {
   const resultWaits = (): number => round.resultWaits(option);
   return fullWayOf(option, { atOnce: 1 + transfersAtATime, resultWaits }) === null ? null : busy;
+}
+
+/** More is in hand than the window holds: what is hard on the line down would only add to it. */
+function fullLine(node: NodeRecord, round: RoundView): ((job: JobRecord) => boolean) | null {
+  const load = round.load(siteOf(round.state, node));
+  const isFull = linkSecondsOf(load).down > linkWindowSeconds;
+  if (!isFull || load.incoming <= transfersAtATime) return null;
+  return (job) => round.downBits(job, node) / load.downBps > workOf(job) / load.cpuGhz;
 }
 
 const busy: Refusal = {
