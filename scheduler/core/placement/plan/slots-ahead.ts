@@ -36,14 +36,15 @@ export function freeIn(
   for (const lease of node.leases) {
     const upBits = 8 * lease.upBytes;
     if (lease.phase === 'sending') results?.push({ readySeconds: 0, upBits });
-    else if (!isEndless(state, node, lease)) {
-      if (lease.phase === 'running') {
-        const readySeconds = leftOf(lease, lease.workGhzSeconds / speedGhz, now);
-        if (running < slots.length) slots[running] = readySeconds;
-        running += 1;
-        results?.push({ readySeconds, upBits });
-      } else staged += 1;
+    if (lease.phase === 'sending' || isEndless(state, node, lease)) continue;
+    if (lease.phase !== 'running') {
+      staged += 1;
+      continue;
     }
+    const readySeconds = leftOf(lease, lease.workGhzSeconds / speedGhz, now);
+    if (running < slots.length) slots[running] = readySeconds;
+    running += 1;
+    results?.push({ readySeconds, upBits });
   }
   const start = ({ work, upBits }: MoreWork): void => {
     const readySeconds = startNext(slots, work / speedGhz);
