@@ -23,6 +23,13 @@ const batchSize = 4_096;
  * of CPU for a task at 2,200/s, 30 ms 130). What comes after a quiet moment never waits.
  */
 export const batchSpanMs = 30;
+/**
+ * The same when many speak and no task waits for a place: nothing starts any later for it, and a
+ * thousand reports a second cost a third less.
+ */
+export const idleSpanMs = 100;
+/** Commands of the batch before, from which on many speak. */
+export const manyCommands = 16;
 /** Deadlines are looked at this often. */
 const tickMs = 1_000;
 
@@ -65,6 +72,7 @@ export class Loop {
   #isStopped = false;
   #cancelTick: () => void = () => undefined;
   #batchAt = instant(0);
+  #batchCommands = 0;
   /** Ends the wait for the next batch, when there is one. */
   #stopWaiting: () => void = () => undefined;
   #idle: (() => void)[] = [];
@@ -118,7 +126,7 @@ export class Loop {
 
   /** How long a command that nobody waits for would lie in the inbox, if it were given now. */
   restMs(): number {
-    return Math.max(0, this.#batchAt + batchSpanMs - this.#options.clock.now());
+    return Math.max(0, this.#nextBatchAt() - this.#options.clock.now());
   }
 
   /** Gives a command and waits for its answer; what it decided is on disk then. */
@@ -177,7 +185,7 @@ export class Loop {
 
   async #untilNextBatch(): Promise<void> {
     const { clock } = this.#options;
-    const due = instant(this.#batchAt + batchSpanMs);
+    const due = this.#nextBatchAt();
     const isAwaited = (): boolean => this.#inbox.some(({ resolve }) => resolve !== undefined);
     if (clock.now() < due && !isAwaited()) {
       await new Promise<void>((resolve) => {
@@ -189,6 +197,12 @@ export class Loop {
       });
     }
     this.#batchAt = clock.now();
+    this.#batchCommands = this.#inbox.length;
+  }
+
+  #nextBatchAt(): Instant {
+    const isIdle = this.#batchCommands >= manyCommands && this.#state.waitingJobs.size === 0;
+    return instant(this.#batchAt + (isIdle ? idleSpanMs : batchSpanMs));
   }
 
   /** Every caller hears how it ended, before the process stops. */

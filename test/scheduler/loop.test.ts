@@ -2,12 +2,12 @@
 // what nobody waits for gathers for a moment, what somebody waits for does not.
 
 import { expect, test } from 'vitest';
-import { instant, nodeId, siteId, tokenId } from '../../scheduler/core/index.ts';
+import { instant, jobId, nodeId, siteId, tokenId } from '../../scheduler/core/index.ts';
 import type { Command, Effect, NodeSpoke } from '../../scheduler/core/index.ts';
-import { Loop, batchSpanMs } from '../../scheduler/loop.ts';
+import { Loop, batchSpanMs, idleSpanMs, manyCommands } from '../../scheduler/loop.ts';
 import { MemoryDisk, MemoryJournal } from '../../sim/kernel/memory-journal.ts';
 import { VirtualClock } from '../../sim/kernel/virtual-clock.ts';
-import { pi3 } from './core/harness.ts';
+import { pi3, template } from './core/harness.ts';
 
 const start = 1_800_000_000_000;
 const hourMs = 3_600_000;
@@ -103,6 +103,25 @@ test('what nodes say after a quiet moment is on disk at once, and what follows g
   await new Promise(setImmediate);
   expect(disk.batchCount).toBe(before + 2);
   expect(loop.view.instanceOf(nodeId('pi'))).toBe('5');
+  await loop.stop();
+});
+
+test('batches are further apart while many speak and no task waits for a place', async () => {
+  const disk = new MemoryDisk();
+  await withNode(disk);
+  const { loop, clock } = await startLoop(disk, start + hourMs);
+  const restAfter = async (commands: number): Promise<number> => {
+    clock.advanceTo(instant(clock.now() + 2 * idleSpanMs));
+    for (let at = 0; at < commands; at += 1) loop.post(news(2));
+    await new Promise(setImmediate);
+    return loop.restMs();
+  };
+  expect(await restAfter(manyCommands - 1)).toBe(batchSpanMs);
+  expect(await restAfter(manyCommands)).toBe(idleSpanMs);
+  const job = template({ taskCount: 100 });
+  const asked = { jobId: jobId('j'), requestId: 'r', researcher: 'ada', template: job };
+  await loop.submit({ kind: 'submitJob', ...asked });
+  expect(await restAfter(manyCommands)).toBe(batchSpanMs);
   await loop.stop();
 });
 

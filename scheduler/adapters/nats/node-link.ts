@@ -32,8 +32,6 @@ export interface NodeLinkOptions {
 
 const disconnection = z.object({ client: z.object({ name_tag: z.string() }) });
 const logEveryMs = 60_000;
-/** Before a batch, to look in the blob store for the results that nodes tell of. */
-const lookMs = 3;
 
 export class NodeLink implements EffectSink {
   readonly #options: NodeLinkOptions;
@@ -55,7 +53,7 @@ export class NodeLink implements EffectSink {
     const link = new NodeLink(options);
     link.#client = await BusClient.connect({
       ...{ urls, caPem, log },
-      restMs: () => (link.#isListening ? restMs() - lookMs : 0),
+      restMs: () => (link.#isListening ? restMs() : 0),
       authenticator: credsAuthenticator(credentials),
       onMessage: (subject, bytes) => link.#take(subject, bytes),
       onTurn: (isConnected) => link.#turn(isConnected),
