@@ -19,6 +19,8 @@ const purposes = [
   'pauses',
   'turnover',
   'cards',
+  'throttling',
+  'slow spells',
 ] as const;
 export type Purpose = (typeof purposes)[number];
 

@@ -26,7 +26,14 @@ export function worldOf(state: State, jobs: readonly PastJob[]): World {
       });
     }
   }
-  const steady = { churn: null, evenings: null, owners: null, lives: null, faults: null };
+  const steady = {
+    churn: null,
+    evenings: null,
+    owners: null,
+    lives: null,
+    throttling: null,
+    faults: null,
+  };
   return { sites, nodes, jobs: jobsOf(jobs), ...steady, seed: 1 };
 }
 

@@ -71,6 +71,8 @@ const ownersLimit =
   'owners let nodes work in their hours alone and pause them, as the scenario says: at the end of hours what runs is lost';
 const membersChange =
   'owners leave for good with all their nodes, others join, and cards die, as the scenario says: all that a dead card held is lost, and its node enrols anew; the bound has all nodes that were ever there';
+const boardsSlow =
+  'some boards are slower at times, as the scenario says: neither the scheduler nor their agents know, and use of CPU counts it as full speed';
 const faultsHappen =
   'lines, messages and the scheduler fail as the scenario says: a line that is back begins its transfers anew, a scheduler comes back with its journal, and nodes tell every 30 s again what was not answered; tasks do not fail';
 const nothingElse = 'lines and tasks do not fail';
@@ -111,6 +113,7 @@ export function summaryOf(
       world.churn === null ? nodesStay : nodesFail,
       ...(world.owners === null ? [] : [ownersLimit]),
       ...(world.lives === null ? [] : [membersChange]),
+      ...(world.throttling === null ? [] : [boardsSlow]),
       world.faults === null ? nothingElse : faultsHappen,
     ],
   };

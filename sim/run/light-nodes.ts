@@ -15,6 +15,7 @@ import type { Board } from './board.ts';
 import type { Checks } from './checks.ts';
 import { numberOf } from './messages.ts';
 import type { Messages } from './messages.ts';
+import type { Paces } from './paces.ts';
 import type { Direction, Moved, Transfers } from './transfers.ts';
 import { Voices } from './voices.ts';
 
@@ -22,8 +23,7 @@ export interface LightNodesOptions {
   readonly world: World;
   readonly transfers: Transfers;
   readonly checks: Checks;
-  /** A task has started and will have run to its end then. */
-  readonly endsAt: (atMs: number, lease: number) => void;
+  readonly paces: Paces;
 }
 
 export class LightNodes {
@@ -64,6 +64,7 @@ export class LightNodes {
       this.#stopTransfer(board, lease, now);
       if (phase === phases.running) {
         this.attempts.exitedAt[lease] = now;
+        this.#options.paces.stopped(lease, number);
         this.attempts.phase[lease] = phases.over;
         board.lost.push(lease);
       } else if (phase === phases.sendWanted || phase === phases.sending) {
@@ -183,6 +184,7 @@ export class LightNodes {
     // It was cancelled before.
     if (this.attempts.phase[lease] !== phases.running) return;
     const board = this.#boardOf(lease);
+    if (!this.#options.paces.hasEnded(lease, board.number, now)) return;
     this.attempts.exitedAt[lease] = now;
     this.#freeSlot(board);
     this.#send(lease, now);
@@ -302,7 +304,8 @@ export class LightNodes {
       this.attempts.startedAt[lease] = now;
       this.messages.started(board.number, lease);
       const { workGhzSeconds } = this.#jobOf(lease);
-      this.#options.endsAt(now + (1000 * workGhzSeconds) / speedGhz, lease);
+      const ms = (1000 * workGhzSeconds) / speedGhz;
+      this.#options.paces.started(lease, { node: board.number, ms, now });
     }
   }
 
@@ -341,6 +344,7 @@ export class LightNodes {
     this.#stopTransfer(board, lease, now);
     if (phase === phases.running) {
       this.attempts.exitedAt[lease] = now;
+      this.#options.paces.stopped(lease, board.number);
       this.#freeSlot(board);
     } else if (phase < phases.running) {
       board.held -= 1;

@@ -14,6 +14,7 @@ import { Failing } from './failing.ts';
 import { LightNodes } from './light-nodes.ts';
 import { LineChanges } from './line-changes.ts';
 import { OwnerChecks } from './owner-checks.ts';
+import { Paces } from './paces.ts';
 import { Presence } from './presence.ts';
 import { Submissions } from './submissions.ts';
 import { Transfers } from './transfers.ts';
@@ -50,8 +51,9 @@ const kinds = {
   late: 9,
   owner: 10,
   coming: 11,
+  pace: 12,
 } as const;
-const kindCount = 12;
+const kindCount = 13;
 /** A plan comes back so long after it was asked for: about what a program of 64 groups and 64 classes
  * takes a busy machine. */
 const planMs = 500;
@@ -95,6 +97,7 @@ export class Run {
   readonly #lineChanges: LineChanges;
   readonly #failing: Failing;
   readonly #presence: Presence;
+  readonly #paces: Paces;
   readonly #ownerChecks: OwnerChecks;
   #commands: Command[] = [];
   /** The last plan that was asked for: an older one counts for nothing. */
@@ -115,11 +118,16 @@ export class Run {
       (atMs: number) =>
         this.#queue.push(atMs, of * kindCount + kind);
     this.#transfers = new Transfers(world);
+    this.#paces = new Paces({
+      world,
+      callAt: (atMs, call) => ask(kinds.pace, call)(atMs),
+      endsAt: (atMs, lease) => ask(kinds.task, lease)(atMs),
+    });
     this.#nodes = new LightNodes({
       world,
       transfers: this.#transfers,
       checks: this.#checks,
-      endsAt: (atMs, lease) => ask(kinds.task, lease)(atMs),
+      paces: this.#paces,
     });
     for (const fact of enrolled(world)) apply(this.#state, fact);
     this.#failing = new Failing(world, {
@@ -220,6 +228,9 @@ export class Run {
         break;
       case kinds.coming:
         this.#presence.comingsDue(of, this.#now);
+        break;
+      case kinds.pace:
+        this.#paces.due(of, this.#now);
         break;
       case kinds.late:
         this.#commands.push(...this.#failing.late(of, this.#now));

@@ -91,6 +91,15 @@ const turnover = z
     error: 'wanted cards and replacedAfter, or none of the two',
   });
 
+/** So many boards are slower at times, for heat or a weak power supply. */
+const throttling = z.strictObject({
+  part: percentage,
+  /** At random times, each on its own. */
+  ...often,
+  /** Of its speed, what is left then. */
+  speed: percentage,
+});
+
 /** What fails beside nodes; each at random times, whose mean distance is `every`. */
 const faults = z.strictObject({
   /** Whole sites lose their lines, as often as homes of the panel do, for so long in the mean. */
@@ -177,6 +186,7 @@ export const scenarioSchema = z
       /** What owners allow; without: everything, always. */
       owners: owners.optional(),
       turnover: turnover.optional(),
+      throttling: throttling.optional(),
       faults: faults.optional(),
     }),
     log: log.optional(),

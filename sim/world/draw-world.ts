@@ -31,15 +31,22 @@ export interface World {
   readonly owners: Owners | null;
   /** By node, when it is one of the federation; null: all of them, always. */
   readonly lives: readonly Life[] | null;
+  /** Null: boards are as fast as they are, always. */
+  readonly throttling: Throttling | null;
   /** What fails beside nodes; null: nothing. */
   readonly faults: FaultsOf | null;
   readonly seed: number;
 }
 
-/** Nodes are there and at work all the time, and hear what they are told. */
-export function isSteady({ churn, owners, lives, faults }: World): boolean {
-  return churn === null && owners === null && lives === null && faults === null;
+/** Nodes are there and at work all the time, as they were told to be, and hear what they are told. */
+export function isSteady({ churn, owners, lives, throttling, faults }: World): boolean {
+  return [churn, owners, lives, throttling, faults].every((each) => each === null);
 }
+
+export type Throttling = NonNullable<Scenario['federation']['throttling']> & {
+  /** Those that are slower at times. */
+  readonly nodes: readonly number[];
+};
 
 export interface WorldSite extends LineRates {
   /** Of both rates, what the federation may use. */
@@ -72,7 +79,16 @@ export function drawWorld(scenario: Scenario, seed: number, log: readonly SwfJob
   const owners = ownersOf(scenario, seed, sites.length);
   const jobs = drawJobs(scenario, seed, log);
   const lives = turnover?.lives ?? null;
-  return { sites, nodes, jobs, churn, evenings, owners, lives, faults, seed };
+  const throttling = throttlingOf(scenario, seed, nodes.length);
+  return { sites, nodes, jobs, churn, evenings, owners, lives, throttling, faults, seed };
+}
+
+function throttlingOf({ federation }: Scenario, seed: number, count: number): Throttling | null {
+  const { throttling } = federation;
+  if (throttling === undefined) return null;
+  const draw = drawsFor('throttling', seed);
+  const all = Array.from({ length: count }, (_, node) => node);
+  return { ...throttling, nodes: all.filter(() => draw() < throttling.part) };
 }
 
 function ownersOf({ federation }: Scenario, seed: number, sites: number): Owners | null {

@@ -54,6 +54,13 @@ const bad: readonly Mistake[] = [
     '7: federation.churn.up.scale: wanted a time',
   ],
   ...federation(
+    'throttling',
+    ['{ part: 20%, every: 3 h, lasts: 20 min }', '.speed: wanted a part with a per cent sign'],
+    ['{ part: 20%, every: 3 h, speed: 50% }', '.lasts: wanted a time with a unit'],
+    ['{ part: 20%, every: 3, lasts: 2 h, speed: 50% }', '.every: wanted a time with a unit'],
+    ['{ part: 2, every: 3 h, lasts: 2 h, speed: 50% }', '.part: wanted a part with a per cent'],
+  ),
+  ...federation(
     'turnover',
     ['{ until: 1 d }', ': wanted how long owners stay, or how long cards last, or both'],
     ['{ stay: 900 d }', '.until: wanted a time with a unit'],
@@ -105,10 +112,13 @@ test('a scenario that is not there is told with those that are', () => {
 
 test.each(scenarioNames())('%s draws as many nodes as it says', (name) => {
   const scenario = readScenario(name);
-  const { nodes, sites, jobs } = drawWorld(scenario, 1);
+  const { nodes, sites, lives, jobs } = drawWorld(scenario, 1);
   const { federation } = scenario;
-  expect(nodes).toHaveLength(federation.nodes);
-  expect(sites.reduce((sum, site) => sum + site.nodes, 0)).toBe(federation.nodes);
+  const first = nodes.filter((_, node) => (lives?.[node]?.fromMs ?? 0) === 0);
+  expect(first).toHaveLength(federation.nodes);
+  const last = first.reduce((most, { site }) => Math.max(most, site), 0);
+  const early = sites.slice(0, last + 1);
+  expect(early.reduce((sum, site) => sum + site.nodes, 0)).toBe(federation.nodes);
   const largest = sites.reduce((most, site) => Math.max(most, site.nodes), 0);
   expect(largest).toBeLessThanOrEqual(federation.siteSizes.to);
   // The scheduler takes no more of each (scheduler/core/limits.ts).
