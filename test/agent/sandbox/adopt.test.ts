@@ -107,7 +107,7 @@ describe('after kill -9 of the agent', () => {
     const lost = { code: 'lost', exitCode: -1, cpuMs: 0, wallMs: 0, detail: 'vanished' };
     writeFileSync(join(folder, 'exit.json'), JSON.stringify(lost));
     const [file = '', ...words] = rig.shimCommand;
-    execFileSync(file, words, { input: folder });
+    expect(runToEnd(file, words, { input: folder }).status).toBe(0);
     expect(existsSync(join(folder, 'work/ran'))).toBe(false);
     expect(readExit(folder)).toEqual(lost);
     await rig.sandbox.remove(7);
