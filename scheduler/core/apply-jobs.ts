@@ -78,6 +78,7 @@ export function newJob(state: State, fact: Omit<Submitted, 'kind'>): JobRecord {
     resultCount: 0,
     leasesKept: 0,
     holders: new Set(),
+    holderGhz: 0,
     replicas: newReplicas(template),
     revisions: firstRevisions(template),
     backups: new Map(),

@@ -58,6 +58,7 @@ function update(state: State, { job, revisions }: Service, fact: Updated): void 
     job.revisions = { newest: newest + 1, older, onNodes: job.leased, requests };
     // Its nodes have not fetched what is new.
     job.holders.clear();
+    job.holderGhz = 0;
   }
   forgetUnused(job);
   lookForJob(state, job);

@@ -120,6 +120,11 @@ export function addLease(
   return lease;
 }
 
+/** What all its slots compute in a second. */
+export function ghzOf(node: NodeRecord): number {
+  return slotsOf(node) * node.inventory.speedGhz;
+}
+
 /** Adds the lease's backlog to its site and its place to its node. */
 export function enterForce(state: State, job: JobRecord, lease: LeaseRecord): void {
   const node = nodeOf(state, lease);
@@ -144,6 +149,7 @@ export function enterForce(state: State, job: JobRecord, lease: LeaseRecord): vo
   site.pendingUpBytes += lease.upBytes;
   if (lease.upBytes > 0) site.outgoing += 1;
   node.leases = [...node.leases, lease];
+  if (!job.holders.has(node.number)) job.holderGhz += ghzOf(node);
   job.holders.add(node.number);
   state.openNodes.counted(node.number, opennessOf(node));
 }

@@ -28,6 +28,7 @@ type SavedJob = Omit<
   | 'resultCount'
   | 'leasesKept'
   | 'holders'
+  | 'holderGhz'
   | 'backups'
   | Later
 > &
@@ -143,6 +144,7 @@ function saveJob({
   resultCount: _resultCount,
   leasesKept: _leasesKept,
   holders: _holders,
+  holderGhz: _holderGhz,
   backups: _backups,
   template,
   replicas,
@@ -193,7 +195,7 @@ export function stateOf(image: StateImage): State {
       revisions: saved.revisions ?? null,
       template: completed(templateOf(image, saved)),
       ...{ tasks, running: 0, sending: 0, resultBytes: 0, resultCount: 0, leasesKept: 0 },
-      holders: new Set<number>(),
+      ...{ holders: new Set<number>(), holderGhz: 0 },
       backups: new Map<number, LeaseId>(),
     });
   }

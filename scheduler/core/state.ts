@@ -122,8 +122,9 @@ export interface JobRecord {
   resultCount: number;
   /** Leases kept of it, in force or void. */
   leasesKept: number;
-  /** Numbers of the nodes that have its shared blobs, or fetch them; soft. */
+  /** Numbers of the nodes that have its shared blobs, or fetch them, and their CPU; soft. */
   readonly holders: Set<number>;
+  holderGhz: number;
   /** How each replica of a service fares; null: it is none. */
   replicas: Replica[] | null;
   revisions: Revisions | null;

@@ -10,7 +10,7 @@ export interface Variant {
   readonly policy: Policy;
 }
 
-const { tail, line, place } = ratioRules;
+const { tail, line, place, program } = ratioRules;
 
 const variants: readonly Variant[] = [
   {
@@ -19,15 +19,19 @@ const variants: readonly Variant[] = [
   },
   {
     about: 'a slot takes a task that would end after everything else',
-    policy: without('tail', [place, line]),
+    policy: without('tail', [place, program, line]),
   },
   {
     about: 'a slot takes a task that is hard on a busy line',
-    policy: without('line', [place, tail]),
+    policy: without('line', [place, program, tail]),
   },
   {
     about: 'places behind running tasks are kept for nobody',
-    policy: without('places', [tail, line]),
+    policy: without('places', [program, tail, line]),
+  },
+  {
+    about: 'a node takes the program of one more job, though others have it',
+    policy: without('programs', [place, tail, line]),
   },
   {
     about: 'transfers go first come, first served, not idle slots first',

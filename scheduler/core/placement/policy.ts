@@ -50,6 +50,10 @@ export interface RoundView {
   downBits(job: JobRecord, node: NodeRecord): number;
   /** Whether one more lease would wait on the node behind others. */
   isStaged(node: NodeRecord): boolean;
+  /** Whether the node has what the job's tasks share, or is to fetch it. */
+  hasShared(node: NodeRecord, job: JobRecord): boolean;
+  /** How long the nodes that have it, or are to fetch it, need for what waits of the job, at least. */
+  secondsLeft(job: JobRecord): number;
   /** Of a job that is piloted: the node of each task that is leased, with what this round has given. */
   pilots(job: JobRecord): Iterable<NodeRecord>;
   /** Seconds until a slot of the node is free for one more lease, as far as is known. */

@@ -4,7 +4,7 @@
 import { taskState } from '../columns.ts';
 import type { Effect } from '../effects.ts';
 import type { Fact } from '../facts.ts';
-import { placesOf, siteOf, slotLeases } from '../leases.ts';
+import { ghzOf, placesOf, siteOf, slotLeases } from '../leases.ts';
 import { checkpointsLookedAt } from '../limits.ts';
 import type { Instant } from '../model/ids.ts';
 import { leaseId } from '../model/ids.ts';
@@ -16,7 +16,15 @@ import { mustHave } from '../state.ts';
 import type { SiteLoad } from './balance.ts';
 import { balanceWith } from './balance.ts';
 import { draw } from './draw.ts';
-import { downBytesOf, loadOf, nothingMore, underWay, upBytesOf, workOf } from './estimate.ts';
+import {
+  downBytesOf,
+  hasShared,
+  loadOf,
+  nothingMore,
+  underWay,
+  upBytesOf,
+  workOf,
+} from './estimate.ts';
 import type { More } from './estimate.ts';
 import { refuseNode, refuseRates } from './filter.ts';
 import type { Refusal } from './filter.ts';
@@ -55,6 +63,8 @@ export class Round implements RoundView {
   readonly #pilots = new Map<number, NodeRecord[]>();
   readonly #cursors = new Map<number, number>();
   readonly #taken = new Map<number, number>();
+  /** By job: GHz of the nodes that it came to first with what this round has given. */
+  readonly #newHolders = new Map<number, number>();
   /** Tasks given away beyond their job's cursor. */
   readonly #beyond = new Set<string>();
   #drawn = 0;
@@ -103,6 +113,16 @@ export class Round implements RoundView {
 
   isStaged(node: NodeRecord): boolean {
     return placesOf(node, 1, this.#nodes.get(node.number)) <= 0;
+  }
+
+  hasShared(node: NodeRecord, job: JobRecord): boolean {
+    return hasShared(node, job) || this.#nodes.get(node.number)?.jobs.has(job.number) === true;
+  }
+
+  secondsLeft(job: JobRecord): number {
+    const ghz = job.holderGhz + (this.#newHolders.get(job.number) ?? 0);
+    const waiting = job.waiting - (this.#taken.get(job.number) ?? 0);
+    return ghz === 0 ? Number.POSITIVE_INFINITY : (waiting * workOf(job)) / ghz;
   }
 
   *pilots(job: JobRecord): Generator<NodeRecord> {
@@ -189,8 +209,7 @@ export class Round implements RoundView {
 
   /** The job's shared blobs count once for each node, in this round too. */
   #downBytes(job: JobRecord, taskIndex: number, node: NodeRecord): number {
-    const isSeen = this.#nodes.get(node.number)?.jobs.has(job.number);
-    if (isSeen === true) return job.template.taskInputBytes[taskIndex] ?? 0;
+    if (this.hasShared(node, job)) return job.template.taskInputBytes[taskIndex] ?? 0;
     return downBytesOf(job, taskIndex, node);
   }
 
@@ -221,6 +240,9 @@ export class Round implements RoundView {
     const claim = isService ? claimOf(rates) : { workGhzSeconds, bits: downBits + upBits };
     this.turns.give(job, claim);
     const gifts = this.#nodes.get(node.number) ?? noGifts();
+    if (!job.holders.has(node.number) && !gifts.jobs.has(job.number)) {
+      this.#newHolders.set(job.number, (this.#newHolders.get(job.number) ?? 0) + ghzOf(node));
+    }
     gifts.jobs.add(job.number);
     gifts.leases += 1;
     if (isService) gifts.serving += 1;

@@ -3,7 +3,7 @@
 // node were refused before, and nothing that could change the answer has changed since.
 
 import { candidateJobs } from '../limits.ts';
-import { isOpen } from '../leases.ts';
+import { ghzOf, isOpen } from '../leases.ts';
 import type { JobRecord, NodeRecord, State } from '../state.ts';
 import { mustHave } from '../state.ts';
 import type { Kind } from './open/kind.ts';
@@ -41,7 +41,8 @@ function changedNodes(state: State): readonly NodeRecord[] {
       changed.push(mustHave(state.nodes[number], 'node', number));
     }
   }
-  return changed;
+  // As with the index: what little the line can bring goes where it lets most be computed.
+  return changed.sort((one, other) => ghzOf(other) - ghzOf(one));
 }
 
 /** Those whose turn may come: of each researcher the first ones. */

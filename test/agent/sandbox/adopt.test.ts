@@ -1,6 +1,6 @@
 // An agent killed with SIGKILL loses no task: the next one adopts what ran on, and what vanished.
 
-import { execFileSync, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,6 +8,7 @@ import { afterAll, beforeEach, describe, expect, test } from 'vitest';
 import { findShim, markProcess, readExit } from '../../../agent/adapters/sandbox/attempt-spec.ts';
 import { leftoversOf } from '../../../agent/adapters/sandbox/task-processes.ts';
 import { bundleInto } from '../../bundle-into.ts';
+import { runToEnd } from '../../run-to-end.ts';
 import { pidsWith, SandboxRig, until } from './sandbox-rig.ts';
 
 const rig = new SandboxRig();

@@ -82,6 +82,26 @@ describe('an idle node is asked again', () => {
     expect(placed(core)).toContain('other pc');
   });
 
+  it('the fastest nodes first, when a line is free again', () => {
+    const core = new CoreHarness();
+    core.setSite('home', 10e6);
+    const speeds = [0.6, 0.4, 1.2, 0.9];
+    for (const [number, speedGhz] of speeds.entries()) {
+      core.node(`n${number}`, 'home', { ...pi3, slots: 1, speedGhz });
+    }
+    core.policy = policyMakers.get('count-limit')?.make(1) ?? core.policy;
+    core.submit('job', { taskCount: 4, taskInputBytes: [1e6, 1e6, 1e6, 1e6] });
+    const order: string[] = [];
+    let [next] = core.take('grant');
+    while (next !== undefined) {
+      order.push(next.nodeId);
+      const done = [{ leaseId: next.leaseId, direction: 'down' as const }];
+      core.speak(next.nodeId, { transfersDone: done });
+      [next] = core.take('grant');
+    }
+    expect(order).toEqual(['n2', 'n3', 'n0', 'n1']);
+  });
+
   it('when a job is among those that slots choose from at last', () => {
     const core = withTwo();
     for (let job = 0; job < candidateJobs; job += 1) {

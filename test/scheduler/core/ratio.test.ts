@@ -168,6 +168,33 @@ describe('ratio', () => {
     expect(refusals).toContain('busy');
   });
 
+  it('keeps each node to the program of one job, where jobs are alike', () => {
+    const core = new CoreHarness();
+    core.setSite('home', 100e6);
+    const nodes = ['n0', 'n1', 'n2', 'n3'];
+    for (const node of nodes) core.node(node, 'home', { ...pi3, slots: 1 });
+    // Nothing is placed before a plan knows both, and then all in one round.
+    const held = { code: 'plan', reason: 'both are waited for', remedy: 'wait' } as const;
+    core.policy = { ...ratio(), hold: () => held };
+    for (const job of ['one', 'other']) core.submit(job, cpu(200));
+    answer(core);
+    core.policy = ratio();
+    core.wait(planEveryMs);
+    answer(core);
+    const seen = new Map(nodes.map((node) => [node, new Set<string>()]));
+    for (let round = 0; round < 20; round += 1) {
+      for (const { jobId, nodeId } of core.take('grant')) seen.get(nodeId)?.add(jobId);
+      for (const { nodeId, leases } of core.state.nodes) {
+        core.nowMs += 10_000;
+        const [first] = leases;
+        if (first !== undefined) core.end(nodeId, first.leaseId, 'succeeded');
+      }
+      answer(core);
+    }
+    const kept = [...seen.values()].map((jobs) => [...jobs].join(' '));
+    expect(kept.toSorted()).toEqual(['one', 'one', 'other', 'other']);
+  });
+
   it('leaves a slow slot idle rather than let it end after everything else', () => {
     const core = new CoreHarness();
     core.policy = ratio();

@@ -20,6 +20,7 @@ test.each([
   'ratio-without-tail',
   'ratio-without-line',
   'ratio-without-places',
+  'ratio-without-programs',
 ])('%s ends everything, and not as ratio does', async (name) => {
   expect(await makespanOf(name)).not.toBe(whole);
   expect(ratioVariants.get(name)?.policy).toMatchObject({ name });

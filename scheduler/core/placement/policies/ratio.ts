@@ -1,7 +1,8 @@
 // What the scheduler exists for: work goes where the ratio of uplink to CPU suits it. The plan says
-// how many tasks of each class each group of sites should do; a slot takes the class that is
-// furthest behind its share, of those that its node has fetched if it can. It stays idle rather than take a task that would end after everything
-// else, since a better slot will take it, and while the line is busy it takes none that is hard on it.
+// how many tasks of each class each group of sites should do; a slot takes the class that is furthest
+// behind its share, of those that its node has fetched if it can. It stays idle rather than take a task
+// that would end after everything else, since a better slot will take it, and while the line is busy
+// it takes none that is hard on it.
 
 import {
   linkWindowSeconds,
@@ -13,7 +14,7 @@ import {
 import { idleSlotsFirst } from '../../transfers/order.ts';
 import { fullWayOf, linkSecondsOf } from '../balance.ts';
 import { siteOf } from '../../leases.ts';
-import { hasShared, underWay, workOf } from '../estimate.ts';
+import { underWay, workOf } from '../estimate.ts';
 import type { Refusal } from '../filter.ts';
 import type { JobRecord, NodeRecord } from '../../state.ts';
 import { endsIn } from '../plan/tail.ts';
@@ -39,13 +40,20 @@ export const ratioRules: {
   readonly tail: Rule;
   readonly line: Rule;
   readonly place: Rule;
+  readonly program: Rule;
 } = {
   tail: { hold: pastTheEnd },
   line: { hold: busyLine, holdsAt: fullLine },
   place: { hold: keptPlace },
+  program: { hold: needlessProgram },
 };
 
-export const ratio: Policy = ratioWith([ratioRules.place, ratioRules.tail, ratioRules.line]);
+export const ratio: Policy = ratioWith([
+  ratioRules.place,
+  ratioRules.program,
+  ratioRules.tail,
+  ratioRules.line,
+]);
 
 /** The policy with these rules; the first that refuses is told. */
 export function ratioWith(rules: readonly Rule[]): Policy {
@@ -73,15 +81,19 @@ function plannedHereFirst(sure: readonly NonNullable<Rule['holdsAt']>[]): Order 
         round.planned({ job, site }) === Number.POSITIVE_INFINITY;
       if (!isHeld || isPiloted(job)) planned.push(job);
     }
-    return hereFirst(planned, node);
+    return hereFirst(planned, node, round);
   };
 }
 
 /** What a node has fetched need not cross its line again. */
-function hereFirst(jobs: readonly JobRecord[], node: NodeRecord): readonly JobRecord[] {
-  const here = jobs.filter((job) => hasShared(node, job));
+function hereFirst(
+  jobs: readonly JobRecord[],
+  node: NodeRecord,
+  round: RoundView,
+): readonly JobRecord[] {
+  const here = jobs.filter((job) => round.hasShared(node, job));
   if (here.length === 0 || here.length === jobs.length) return jobs;
-  return [...here, ...jobs.filter((job) => !hasShared(node, job))];
+  return [...here, ...jobs.filter((job) => !round.hasShared(node, job))];
 }
 
 function furthestBehind(options: Iterable<Option>, round: RoundView): Pick | null {
@@ -92,10 +104,10 @@ function furthestBehind(options: Iterable<Option>, round: RoundView): Pick | nul
     const { job, node } = option;
     // Nothing can be planned for a job before it has shown what it costs.
     if (isPiloted(job)) return { option, ...reasonOf(option, round) };
-    if (best !== null && hasShared(node, best.job) && !hasShared(node, job)) break;
+    if (best !== null && round.hasShared(node, best.job) && !round.hasShared(node, job)) break;
     const due = round.planned(option);
     if (due === null) unplanned.push(option);
-    else if (due < least || (due === least && best !== null && isLessHeld(job, best.job))) {
+    else if (due < least || (due === least && best !== null && isLessHeld(job, best.job, round))) {
       best = option;
       least = due;
     }
@@ -104,9 +116,9 @@ function furthestBehind(options: Iterable<Option>, round: RoundView): Pick | nul
   return balance.choice.asks === 'slot' ? balance.choice.pick(unplanned, round) : null;
 }
 
-/** For what waits of it, fewer nodes have it: jobs of one class then keep to nodes of their own. */
-function isLessHeld(job: JobRecord, than: JobRecord): boolean {
-  return job.holders.size * than.waiting < than.holders.size * job.waiting;
+/** The nodes that have it need longer for what waits: jobs of one class then keep to nodes of their own. */
+function isLessHeld(job: JobRecord, than: JobRecord, round: RoundView): boolean {
+  return round.secondsLeft(job) > round.secondsLeft(than);
 }
 
 /** By the plan, and by these rules where the plan has a share. */
@@ -138,6 +150,25 @@ function keptPlace(option: Option, round: RoundView): Refusal | null {
 const ahead: Refusal = {
   code: 'plan',
   reason: 'other tasks that the plan gives to sites like this are behind',
+  remedy: 'wait: they are placed there as slots become free',
+};
+
+/**
+ * A program crosses the line for a node that has something to compute only when the nodes that have it
+ * would be late without; for one that has nothing, when it comes before they are done.
+ */
+function needlessProgram({ job, node, load, cost }: Option, round: RoundView): Refusal | null {
+  const { plan } = round.state;
+  if (plan === null || job.leased === 0 || round.hasShared(node, job)) return null;
+  const secondsLeft = round.secondsLeft(job);
+  if (round.isStaged(node)) return 1000 * secondsLeft < plan.endsAt - round.now ? inTime : null;
+  return secondsLeft < linkSecondsOf(load, cost).down ? inTime : null;
+}
+
+const inTime: Refusal = {
+  code: 'plan',
+  reason:
+    'the nodes that have its program will do its tasks in time, without another that fetches it',
   remedy: 'wait: they are placed there as slots become free',
 };
 
