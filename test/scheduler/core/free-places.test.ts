@@ -60,7 +60,20 @@ describe('an idle node is asked again', () => {
     expect(placed(core)).toEqual(['other pc']);
   });
 
-  it('when a task at another node of the site no longer wants the line', () => {
+  it('when a job is among those that slots choose from at last', () => {
+    const core = withTwo();
+    for (let job = 0; job < candidateJobs; job += 1) {
+      core.submit(`large ${job}`, { taskCount: 1, memoryBytes: 2e9 });
+    }
+    core.submit('small', { taskCount: 1 });
+    expect(placed(core)).toEqual([]);
+    core.give({ kind: 'cancelJob', jobId: jobId('large 7') });
+    expect(placed(core)).toEqual(['small pi']);
+  });
+});
+
+describe('an idle node is asked again for what wants the line of its site', () => {
+  it('when a task at another node no longer wants it', () => {
     const core = withTwo();
     core.policy = policyMakers.get('count-limit')?.make(1) ?? core.policy;
     core.submit('one', { taskCount: 1, taskInputBytes: [1e6] });
@@ -71,7 +84,7 @@ describe('an idle node is asked again', () => {
     expect(placed(core)).toContain('other pc');
   });
 
-  it('when a task at another node of the site has run, and nobody told that its bytes had come', () => {
+  it('when a task at another node has run, and nobody told that its bytes had come', () => {
     const core = withTwo();
     core.policy = policyMakers.get('count-limit')?.make(1) ?? core.policy;
     core.submit('one', { taskCount: 1, taskInputBytes: [1e6] });
@@ -100,17 +113,6 @@ describe('an idle node is asked again', () => {
       [next] = core.take('grant');
     }
     expect(order).toEqual(['n2', 'n3', 'n0', 'n1']);
-  });
-
-  it('when a job is among those that slots choose from at last', () => {
-    const core = withTwo();
-    for (let job = 0; job < candidateJobs; job += 1) {
-      core.submit(`large ${job}`, { taskCount: 1, memoryBytes: 2e9 });
-    }
-    core.submit('small', { taskCount: 1 });
-    expect(placed(core)).toEqual([]);
-    core.give({ kind: 'cancelJob', jobId: jobId('large 7') });
-    expect(placed(core)).toEqual(['small pi']);
   });
 });
 

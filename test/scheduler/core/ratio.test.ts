@@ -168,7 +168,23 @@ describe('ratio', () => {
     expect(refusals).toContain('busy');
   });
 
-  it('keeps each node to the program of one job, where jobs are alike', () => {
+  it('leaves a slow slot idle rather than let it end after everything else', () => {
+    const core = new CoreHarness();
+    core.policy = ratio();
+    core.setSite('home', 100e6);
+    core.node('slow', 'home', { ...pi3, slots: 1, speedGhz: 0.1 });
+    core.node('fast', 'home', { ...pi3, slots: 4, speedGhz: 1.2 });
+    core.submit('tail', cpu(6, 120));
+    answer(core);
+    core.wait(planEveryMs);
+    answer(core);
+    // The fast one has done all six in 200 s; the slow one would take 1,200 for one.
+    expect(placed(core)).toEqual(new Array<string>(6).fill('tail fast'));
+  });
+});
+
+describe('programs of jobs', () => {
+  it('stay one for each node, where jobs are alike', () => {
     const core = new CoreHarness();
     core.setSite('home', 100e6);
     const nodes = ['n0', 'n1', 'n2', 'n3'];
@@ -193,20 +209,6 @@ describe('ratio', () => {
     }
     const kept = [...seen.values()].map((jobs) => [...jobs].join(' '));
     expect(kept.toSorted()).toEqual(['one', 'one', 'other', 'other']);
-  });
-
-  it('leaves a slow slot idle rather than let it end after everything else', () => {
-    const core = new CoreHarness();
-    core.policy = ratio();
-    core.setSite('home', 100e6);
-    core.node('slow', 'home', { ...pi3, slots: 1, speedGhz: 0.1 });
-    core.node('fast', 'home', { ...pi3, slots: 4, speedGhz: 1.2 });
-    core.submit('tail', cpu(6, 120));
-    answer(core);
-    core.wait(planEveryMs);
-    answer(core);
-    // The fast one has done all six in 200 s; the slow one would take 1,200 for one.
-    expect(placed(core)).toEqual(new Array<string>(6).fill('tail fast'));
   });
 });
 
