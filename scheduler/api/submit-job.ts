@@ -90,9 +90,12 @@ export async function mustHave(
 ): Promise<void> {
   const blobs = named.map(({ blob }) => blob);
   const missing = new Set(await deps.blobs.missing(caller.name, blobs));
-  if (missing.size === 0) return;
-  const wanting = named.filter(({ blob }) => missing.has(blob));
-  const violations = wanting.slice(0, violationsTold).map(({ field, blob }) => ({
+  refuseWithout(named.filter(({ blob }) => missing.has(blob)));
+}
+
+function refuseWithout(missing: readonly NamedBlob[]): void {
+  if (missing.length === 0) return;
+  const violations = missing.slice(0, violationsTold).map(({ field, blob }) => ({
     field: `spec.${field}`,
     description: `blob ${blob.sha256} of ${blob.sizeBytes} bytes is not here: upload it first`,
   }));
@@ -118,8 +121,10 @@ async function withManifest(
 ): Promise<JobTemplate> {
   const tasks = await deps.taskList(template.manifest?.sha256 ?? '');
   const inputs = await checkTaskList(tasks, template);
-  const bySha = new Map(inputs.map((blob) => [blob.sha256, { field: 'tasks.manifest', blob }]));
-  await mustHave(deps, [...bySha.values()], caller);
+  const seen = new Set<string>();
+  const distinct = inputs.filter(({ sha256 }) => seen.size < seen.add(sha256).size);
+  const missing = await deps.blobs.missing(caller.name, distinct);
+  refuseWithout(missing.map((blob) => ({ field: 'tasks.manifest', blob })));
   return {
     ...template,
     taskCount: tasks.length,

@@ -242,16 +242,21 @@ export class BlobStore {
     for (const [at, blob] of blobs.entries()) {
       if (at % filesInASlice === filesInASlice - 1) await nextTurn();
       const { sha256, sizeBytes } = blob;
-      const isHere = isSha256(sha256) && isOwned(sha256) && this.#sizeNow(sha256) === sizeBytes;
+      const isHere = isOwned(sha256) && this.#sizeNow(sha256) === sizeBytes;
       if (!isHere) missing.push(blob);
     }
     return missing;
   }
 
-  /** For many questions the folder is read once: that takes a third of the time of asking each. */
+  /**
+   * For many questions the folder is read once: that takes a third of the time of asking each. What
+   * is in it is a SHA-256.
+   */
   async #ownedBy(principal: string, questions: number): Promise<(sha256: string) => boolean> {
     const folder = this.#ownerFolder(principal);
-    if (questions < manyFiles) return (sha256) => existsSync(path.join(folder, sha256));
+    if (questions < manyFiles) {
+      return (sha256) => isSha256(sha256) && existsSync(path.join(folder, sha256));
+    }
     const names = new Set(await readdir(folder).catch(() => []));
     return (sha256) => names.has(sha256);
   }

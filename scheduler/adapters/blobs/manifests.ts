@@ -13,7 +13,7 @@ const tasksField = 1;
 
 /** One list: `entry` decodes a task when it is asked for. */
 export class Manifest {
-  readonly #bytes: Uint8Array;
+  readonly #reader: BinaryReader;
   /** Where each task begins; its length is a varint there. */
   readonly #offsets: Uint32Array;
 
@@ -26,7 +26,7 @@ export class Manifest {
       if (field === tasksField && type === WireType.LengthDelimited) offsets.push(reader.pos);
       reader.skip(type);
     }
-    this.#bytes = bytes;
+    this.#reader = reader;
     this.#offsets = Uint32Array.from(offsets);
   }
 
@@ -38,9 +38,8 @@ export class Manifest {
   entry(index: number): TaskEntry {
     const offset = this.#offsets[index];
     if (offset === undefined) throw new Error(`the list of tasks has no task ${index}`);
-    const reader = new BinaryReader(this.#bytes);
-    reader.pos = offset;
-    return TaskEntry.decode(reader, reader.uint32());
+    this.#reader.pos = offset;
+    return TaskEntry.decode(this.#reader, this.#reader.uint32());
   }
 }
 

@@ -107,7 +107,7 @@ function outputProblem(
 
 /** A path that stays in the work folder. */
 export function isInside(path: string): boolean {
-  return path !== '' && !path.split('/').some((part) => ['', '.', '..'].includes(part));
+  return !/(^|\/)\.{0,2}(\/|$)/.test(path);
 }
 
 /** Why an input may not lie there; null: it may. A task's checkpoint is put into a folder of its own. */

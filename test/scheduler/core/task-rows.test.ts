@@ -1,7 +1,13 @@
 // Which columns and rows a job takes.
 
 import { expect, test } from 'vitest';
-import { columnProblem, rowCheck, rowLimits, rowOf } from '../../../scheduler/core/index.ts';
+import {
+  columnProblem,
+  placeProblem,
+  rowCheck,
+  rowLimits,
+  rowOf,
+} from '../../../scheduler/core/index.ts';
 import { renderTemplate } from '../../../scheduler/core/index.ts';
 
 const names = (count: number): string[] => Array.from({ length: count }, (_, at) => `c${at}`);
@@ -66,4 +72,16 @@ test('two outputs of a task must differ', () => {
 test('values are put in as they are, whatever they look like', () => {
   const row = rowOf(['a', 'b'], ['{b}', '{{index}']);
   expect(renderTemplate('{a} {b} {c}', { index: 7, input: null, row })).toBe('{b} {{index} {c}');
+});
+
+test.each<[path: string, isInside: boolean]>([
+  ...['a', 'a/b.txt', '.a', 'a.', '...', 'a/.../b', 'a/.b', '..a/b', 'a\n', 'a\n..'].map(
+    (path): [string, boolean] => [path, true],
+  ),
+  ...['', '.', '..', '/', '/a', 'a/', 'a//b', './a', 'a/.', 'a/./b', '../a', 'a/..', 'a/../b'].map(
+    (path): [string, boolean] => [path, false],
+  ),
+  ['a\n/../b', false],
+])('%j lies in the work folder: %s', (path, isInside) => {
+  expect(placeProblem(path, {}) === null).toBe(isInside);
 });
