@@ -1,5 +1,6 @@
 // What an operator may set: flags of `punnet-scheduler`, checked once.
 
+import { isIP } from 'node:net';
 import { Command, InvalidArgumentError } from 'commander';
 import type { Policy } from './core/index.ts';
 import { version } from './cli/version.ts';
@@ -29,7 +30,7 @@ export function readConfig(words: readonly string[]): Config {
     .description('The scheduler of a federation, with its own nats-server.')
     .version(version, '--version', 'the version of this program')
     .requiredOption('--data <folder>', 'where everything that must survive is kept')
-    .option('--listen <address>', 'address to listen on', '127.0.0.1')
+    .option('--listen <address>', 'address of this machine to listen on', address, '127.0.0.1')
     .option('--name <host>', 'name that agents and the CLI reach it by', 'localhost')
     .option('--grpc-port <port>', 'port of the gRPC API; 0: a free one', port, 7443)
     .option('--https-port <port>', 'port of enrolment and blobs; 0: a free one', port, 8443)
@@ -78,6 +79,14 @@ export function readConfig(words: readonly string[]): Config {
     federation: flags.federation,
     policy: flags.policy ?? defaultPolicy,
   };
+}
+
+/** Names are left to `--name`: which of their addresses would be meant here is nobody's guess. */
+function address(text: string): string {
+  if (isIP(text) !== 0) return text;
+  throw new InvalidArgumentError(
+    'wanted an IP address of this machine, or 0.0.0.0 or :: for all; ports have flags of their own.',
+  );
 }
 
 const names = [...policyMakers.keys()].join(', ');

@@ -31,7 +31,6 @@ import { hashToken, makeToken } from './adapters/pki/node-token.ts';
 import { PlanSolver } from './adapters/plan/plan-solver.ts';
 import type { Pki } from './adapters/pki/pki.ts';
 import { openPki } from './adapters/pki/pki.ts';
-import { portOwner } from './adapters/port-owner.ts';
 import { SystemClock } from './adapters/system-clock.ts';
 import { urlHost } from './adapters/url-host.ts';
 import { ApiServer } from './api/server.ts';
@@ -41,15 +40,13 @@ import type { Effect, Instant, NodeDisconnected, NodeSpoke } from './core/index.
 import { instant, leaseId, nodeId, tokenId } from './core/index.ts';
 import { Loop } from './loop.ts';
 import { isMaintenance, maintain } from './maintenance.ts';
+import { ListenError, checkAddress, listening } from './adapters/listening.ts';
 
 /** The operator's first token: long, since nobody could make another without it. */
 const operatorTokenMs = 400 * 24 * 3_600_000;
 
 /** Those who wait for an answer hear that there is none. */
 const lastWordsMs = 200;
-
-/** A start that failed for a reason that its user can mend. */
-class StartError extends Error {}
 
 /** What is done at the end, the last first. */
 type Stops = (() => Promise<void> | void)[];
@@ -58,6 +55,7 @@ async function main(): Promise<void> {
   const words = process.argv.slice(2);
   if (isMaintenance(words)) return maintain(words);
   const config = readConfig(words);
+  await checkAddress(config.host);
   const log = pino({ base: null });
   const stops: Stops = [];
   const stop = async (): Promise<void> => {
@@ -332,27 +330,6 @@ async function repeatRevocations(loop: Loop, identity: NatsIdentity, nats: Nats)
   if (missing.length > 0) await nats.revokeUsers(missing);
 }
 
-const portUses = {
-  '--grpc-port': 'the gRPC API',
-  '--https-port': 'enrolment and blobs',
-  '--metrics-port': 'metrics',
-};
-
-async function listening(
-  flag: keyof typeof portUses,
-  port: number,
-  begin: () => Promise<unknown>,
-): Promise<void> {
-  try {
-    await begin();
-  } catch (error) {
-    if (!String(error).includes('EADDRINUSE')) throw error;
-    throw new StartError(
-      `Port ${port}, for ${portUses[flag]}, is taken by ${portOwner(port)}: end that, or choose another port (${flag}).`,
-    );
-  }
-}
-
 function letOperatorIn(
   config: Config,
   loop: Loop,
@@ -375,7 +352,7 @@ function letOperatorIn(
 }
 
 const mistakes = [
-  StartError,
+  ListenError,
   BackupError,
   DataFolderError,
   DataLockedError,

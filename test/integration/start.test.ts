@@ -106,6 +106,26 @@ test('it serves on an address of its own, alone on its folder, and takes nats-se
   );
 });
 
+test.each([
+  [
+    '127.0.0.1:0',
+    2,
+    /--listen .*wanted an IP address of this machine, or 0\.0\.0\.0 or :: for all/,
+  ],
+  [
+    '192.0.2.1',
+    1,
+    /^punnet-scheduler: --listen: wanted an address of this machine, found 192\.0\.2\.1: /,
+  ],
+])('--listen %s is refused, and nothing is made', async (address, code, why) => {
+  const data = join(rig.folder, 'no-address');
+  const words = ['--data', data, '--listen', address];
+  const scheduler = rig.run('scheduler', 'scheduler/bin/punnet-scheduler.cjs', ...words);
+  expect(await scheduler.ended).toEqual({ code, signal: null });
+  expect(scheduler.lines).toEqual([expect.stringMatching(why)]);
+  expect(existsSync(data)).toBe(false);
+});
+
 test('a busy port is named with its owner and the way out, without a stack trace', async () => {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

@@ -1,0 +1,39 @@
+// Where the scheduler listens: what its user can mend when it cannot.
+
+import { isFree } from './kept-ports.ts';
+import { portOwner } from './port-owner.ts';
+
+export class ListenError extends Error {}
+
+/** Throws ListenError when the address is not this machine's. */
+export async function checkAddress(host: string): Promise<void> {
+  try {
+    await isFree(0, host);
+  } catch (error) {
+    throw new ListenError(
+      `--listen: wanted an address of this machine, found ${host}: \`ip address\` shows those that there are (${String(error)}).`,
+    );
+  }
+}
+
+const portUses = {
+  '--grpc-port': 'the gRPC API',
+  '--https-port': 'enrolment and blobs',
+  '--metrics-port': 'metrics',
+};
+
+/** Begins to listen. Throws ListenError when the port is taken. */
+export async function listening(
+  flag: keyof typeof portUses,
+  port: number,
+  begin: () => Promise<unknown>,
+): Promise<void> {
+  try {
+    await begin();
+  } catch (error) {
+    if (!String(error).includes('EADDRINUSE')) throw error;
+    throw new ListenError(
+      `Port ${port}, for ${portUses[flag]}, is taken by ${portOwner(port)}: end that, or choose another port (${flag}).`,
+    );
+  }
+}
