@@ -21,7 +21,7 @@ export function worldOf(state: State, jobs: readonly PastJob[]): World {
       const { model: name, ...model } = inventory;
       nodes.push({
         site: places.get(siteNumber) ?? 0,
-        model: { name, ...model },
+        model: { name, ...model, floatingPart: 1 },
         speedGhz: inventory.speedGhz,
       });
     }
@@ -47,6 +47,7 @@ function jobsOf(jobs: readonly PastJob[]): readonly WorldJob[] {
     return {
       ...{ name, kind: name, researcher, tasks, workGhzSeconds, memoryBytes },
       submitMs: submittedAt - startedAt,
+      isFloatingPoint: false,
       isDeclared: profile.workGhzSeconds !== null,
       inputBytes: Math.round(inputs / Math.max(1, taskInputBytes.length)),
       outputBytes: Math.round(profile.outputBytes ?? 0),

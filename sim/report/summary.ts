@@ -71,6 +71,8 @@ const ownersLimit =
   'owners let nodes work in their hours alone and pause them, as the scenario says: at the end of hours what runs is lost';
 const membersChange =
   'owners leave for good with all their nodes, others join, and cards die, as the scenario says: all that a dead card held is lost, and its node enrols anew; the bound has all nodes that were ever there';
+const floatingSlower =
+  'floating point takes older boards longer than the scheduler and the bound know, which have one speed of each; use of CPU counts it as that speed';
 const boardsSlow =
   'some boards are slower at times, as the scenario says: neither the scheduler nor their agents know, and use of CPU counts it as full speed';
 const faultsHappen =
@@ -113,6 +115,7 @@ export function summaryOf(
       world.churn === null ? nodesStay : nodesFail,
       ...(world.owners === null ? [] : [ownersLimit]),
       ...(world.lives === null ? [] : [membersChange]),
+      ...(world.jobs.some(({ isFloatingPoint }) => isFloatingPoint) ? [floatingSlower] : []),
       ...(world.throttling === null ? [] : [boardsSlow]),
       world.faults === null ? nothingElse : faultsHappen,
     ],

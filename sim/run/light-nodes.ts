@@ -7,7 +7,7 @@ import { freeTransferBytes } from '../../agent/core/index.ts';
 import type { Effect } from '../../scheduler/core/index.ts';
 import { leaseId } from '../../scheduler/core/index.ts';
 import type { WorldJob } from '../world/draw-jobs.ts';
-import type { World } from '../world/draw-world.ts';
+import type { World, WorldNode } from '../world/draw-world.ts';
 import type { Allowance } from './allowance.ts';
 import { Attempts, phases } from './attempts.ts';
 import { boardOf, drop, emptyMemory, unblocked } from './board.ts';
@@ -295,16 +295,14 @@ export class LightNodes {
   }
 
   #fill(board: Board, now: number): void {
-    const { model, speedGhz } = board.node;
-    while (board.running < model.slots) {
+    while (board.running < board.node.model.slots) {
       const lease = board.ready.shift();
       if (lease === undefined) return;
       board.running += 1;
       this.attempts.phase[lease] = phases.running;
       this.attempts.startedAt[lease] = now;
       this.messages.started(board.number, lease);
-      const { workGhzSeconds } = this.#jobOf(lease);
-      const ms = (1000 * workGhzSeconds) / speedGhz;
+      const ms = runMsOf(this.#jobOf(lease), board.node);
       this.#options.paces.started(lease, { node: board.number, ms, now });
     }
   }
@@ -390,4 +388,10 @@ export class LightNodes {
     if (job === undefined) throw new Error(`lease ${lease} has no job`);
     return job;
   }
+}
+
+/** At full speed. */
+function runMsOf({ workGhzSeconds, isFloatingPoint }: WorldJob, { model, speedGhz }: WorldNode) {
+  const part = isFloatingPoint ? model.floatingPart : 1;
+  return (1000 * workGhzSeconds) / (part * speedGhz);
 }

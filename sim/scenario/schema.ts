@@ -142,6 +142,8 @@ const jobs = z.strictObject({
   /** Of each job. */
   tasks: count,
   work: rangeOf(work),
+  /** Work in floating point: what a Pi 3 does in its time, an older board does in up to twice its own. */
+  isFloatingPoint: z.boolean().default(false),
   /** Whether the scheduler is told the work and the bytes of results, or has to find out. */
   isDeclared: z.boolean().default(true),
   input: rangeOf(bytes).optional(),

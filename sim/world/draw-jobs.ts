@@ -15,6 +15,8 @@ export interface WorldJob {
   readonly submitMs: number;
   readonly tasks: number;
   readonly workGhzSeconds: number;
+  /** What boards are slower at than the scheduler knows; it knows one speed of each. */
+  readonly isFloatingPoint: boolean;
   /** Whether the scheduler is told what a task costs. */
   readonly isDeclared: boolean;
   readonly inputBytes: number;
@@ -57,6 +59,7 @@ function drawJob(kind: JobClass, place: number, draw: Draw): WorldJob {
     submitMs: place * (every ?? 0),
     tasks,
     workGhzSeconds: between(draw, work),
+    isFloatingPoint: kind.isFloatingPoint,
     isDeclared: kind.isDeclared,
     inputBytes: whole(input),
     outputBytes: whole(output),
@@ -82,6 +85,7 @@ function loggedJobs(log: LogOfJobs, logged: readonly SwfJob[], draw: Draw): read
       submitMs: 1000 * (job.submitSeconds - (first?.submitSeconds ?? 0)),
       tasks: job.processors,
       workGhzSeconds,
+      isFloatingPoint: false,
       isDeclared: true,
       inputBytes,
       outputBytes,

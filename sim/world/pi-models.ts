@@ -1,6 +1,7 @@
 // The four boards that a federation is drawn from. Speeds of one core in GHz of Cortex-A53: 7-zip, in
 // the proportion 1 : 1.44 : 1.94 : 3.05 (sbc-bench, https://github.com/ThomasKaiser/sbc-bench), a
-// Pi 3 core being 1.2. Memory is what the boards have.
+// Pi 3 core being 1.2. Floating point is further apart: Whetstone, 82.6, 118.2, 847.5 and 2,000 MWIPS of
+// a board with all its cores (https://github.com/fm4dd/sbc-benchmarks). Memory is what the boards have.
 
 import type { Architecture } from '../../scheduler/core/index.ts';
 
@@ -10,10 +11,18 @@ export interface PiModel {
   readonly userland: string;
   readonly slots: number;
   readonly speedGhz: number;
+  /** For floating point, the part of that speed that is left. */
+  readonly floatingPart: number;
   readonly memoryBytes: number;
 }
 
 const pi1Ghz = 1.2 / 3.05;
+/** Of a Pi 3 core, for a GHz. */
+const mwipsPerGhz = 2000 / 4 / 1.2;
+
+function floatingPart(mwipsOfCore: number, speedGhz: number): number {
+  return mwipsOfCore / mwipsPerGhz / speedGhz;
+}
 
 export const piModels = {
   pi1b: {
@@ -22,6 +31,7 @@ export const piModels = {
     userland: 'armhf',
     slots: 1,
     speedGhz: pi1Ghz,
+    floatingPart: floatingPart(82.6, pi1Ghz),
     memoryBytes: 512e6,
   },
   zerow: {
@@ -30,6 +40,7 @@ export const piModels = {
     userland: 'armhf',
     slots: 1,
     speedGhz: 1.44 * pi1Ghz,
+    floatingPart: floatingPart(118.2, 1.44 * pi1Ghz),
     memoryBytes: 512e6,
   },
   pi2b: {
@@ -38,6 +49,7 @@ export const piModels = {
     userland: 'armhf',
     slots: 4,
     speedGhz: 1.94 * pi1Ghz,
+    floatingPart: floatingPart(847.5 / 4, 1.94 * pi1Ghz),
     memoryBytes: 1e9,
   },
   pi3b: {
@@ -46,6 +58,7 @@ export const piModels = {
     userland: 'arm64',
     slots: 4,
     speedGhz: 1.2,
+    floatingPart: 1,
     memoryBytes: 1e9,
   },
 } as const satisfies Readonly<Record<string, PiModel>>;

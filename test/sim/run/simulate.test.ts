@@ -120,6 +120,30 @@ test('a fast node ends a task sooner than a slow one', () => {
 });
 
 const take = (option: Option): Pick => ({ option, reason: 0 });
+test('a board is slower at floating point, and the scheduler is not told', () => {
+  const world = drawWorld(readScenario(scenario), 1);
+  const jobs = world.jobs.map((job) => ({ ...job, isFloatingPoint: true }));
+  const run = new Run({ ...world, jobs }, { policy: defaultPolicy, solve });
+  while (!run.advance(1_000));
+  const { attempts, checks } = run.result();
+  const parts = new Map<string, number>();
+  for (const lease of checks.results[0] ?? []) {
+    const { model, speedGhz } = world.nodes[attempts.node[lease] ?? -1] ?? {};
+    const seconds = ((attempts.exitedAt[lease] ?? 0) - (attempts.startedAt[lease] ?? 0)) / 1000;
+    parts.set(model?.name ?? '', 60 / (seconds * (speedGhz ?? 0)));
+  }
+  // By Whetstone a core of a Pi 3 is 6.05 times a Pi 1, and by 7-zip 3.05 times.
+  expect(parts.get('Raspberry Pi 3 Model B')).toBeCloseTo(1, 9);
+  const others = [...parts].filter(([name]) => name !== 'Raspberry Pi 3 Model B');
+  expect(others.length).toBeGreaterThan(0);
+  const expected: Readonly<Record<string, number>> = {
+    'Raspberry Pi 1 Model B': 3.05 / 6.05,
+    'Raspberry Pi Zero W': (118.2 * 3.05) / (500 * 1.44),
+    'Raspberry Pi 2 Model B': (211.875 * 3.05) / (500 * 1.94),
+  };
+  for (const [name, part] of others) expect(part).toBeCloseTo(expected[name] ?? 0, 2);
+});
+
 const broken: readonly (readonly [what: string, policy: Partial<Policy>, message: RegExp])[] = [
   [
     'gives everything to one node',
