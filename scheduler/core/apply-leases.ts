@@ -12,6 +12,7 @@ import {
   isOfService,
   leaveForce,
   nodeOf,
+  placeFreed,
   remaining,
   siteOf,
   slotFreed,
@@ -344,9 +345,11 @@ function applyTransferFact(
     case 'transferGranted':
       lane.queue.delete(fact.leaseId);
       lane.active.set(fact.leaseId, fact.deadline);
+      state.sitesMoving.add(site.number);
       return;
     case 'transferEnded':
       lane.active.delete(fact.leaseId);
+      placeFreed(state, site);
       if (fact.direction === 'down') bytesArrived(state, lease);
       return;
   }

@@ -206,8 +206,15 @@ export function dropLease(state: State, lease: LeaseRecord): void {
 function freeLanes(state: State, site: SiteRecord, leaseId: LeaseId): void {
   for (const lane of [site.lanes.down, site.lanes.up]) {
     lane.queue.delete(leaseId);
-    if (lane.active.delete(leaseId)) state.sitesToGrant.add(site.number);
+    if (lane.active.delete(leaseId)) placeFreed(state, site);
   }
+}
+
+/** Of a lane: another transfer may begin. */
+export function placeFreed(state: State, site: SiteRecord): void {
+  state.sitesToGrant.add(site.number);
+  const { down, up } = site.lanes;
+  if (down.active.size + up.active.size === 0) state.sitesMoving.delete(site.number);
 }
 
 /** Counts the lease in its job's soft phase counts, or out of them. They are of tasks: a backup

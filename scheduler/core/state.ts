@@ -215,6 +215,8 @@ export class State {
   tail: Tail = null;
   /** Sites whose transfers may have a free place; soft. */
   readonly sitesToGrant = new Set<number>();
+  /** Sites with transfers under way; soft. */
+  readonly sitesMoving = new Set<number>();
 }
 
 export function requestKey(researcher: string, requestId: string): string {

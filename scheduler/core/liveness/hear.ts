@@ -48,6 +48,7 @@ export function hear(state: State, command: NodeSpoke, now: Instant): Decision {
     sequence: command.sequence,
     status: isFresh ? command.status : null,
   });
+  if (isOnlyHere(node, command)) return { ...nothing, facts };
   const talk = new Conversation(state, { node, now, facts });
   talk.ended(command.ended);
   for (const leaseId of command.started) talk.advance(leaseId, 'running');
@@ -55,6 +56,14 @@ export function hear(state: State, command: NodeSpoke, now: Instant): Decision {
   if (command.held !== null && isFresh) talk.reconcile(command.held);
   talk.transfers(command);
   return { facts, effects: talk.effects, answer: { kind: 'done' } };
+}
+
+/** Most messages of a large federation: a node is there, and neither has nor had anything to do. */
+function isOnlyHere(node: NodeRecord, command: NodeSpoke): boolean {
+  const { held, started, exited, ended, transfersWanted, transfersDone } = command;
+  const told = started.length + exited.length + ended.length;
+  if (told + transfersWanted.length + transfersDone.length > 0) return false;
+  return held === null || held.length + node.leases.length === 0;
 }
 
 type Judgement =

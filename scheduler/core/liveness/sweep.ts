@@ -34,6 +34,8 @@ export function sweep(state: State, now: Instant): Decision {
   const facts: Fact[] = [];
   const effects: Effect[] = [];
   const add = (part: Part): void => {
+    // Of most nodes.
+    if (part === quiet) return;
     facts.push(...part.facts);
     effects.push(...part.effects);
   };
@@ -55,18 +57,25 @@ export function sweep(state: State, now: Instant): Decision {
 }
 
 function sweepNode(state: State, node: NodeRecord, now: Instant): Part {
-  const { nodeId, number: nodeNumber } = node;
-  const watchStarted: Fact = { kind: 'watchStarted', at: now, nodeNumber };
-  const effects: Effect[] = [{ kind: 'askReport', nodeId }];
+  const { number: nodeNumber, watchedSince } = node;
   // First sweep after a start: everybody gets the full time again. What a node reported before the
   // scheduler listened is lost, and what was soft is told anew: it is asked.
-  if (node.watchedSince === 0) return { facts: [watchStarted], effects };
+  if (watchedSince === 0) return watched(node, now);
   if (node.health === 'suspect') return loseTasks(state, node, now);
-  const silentMs = now - Math.max(node.lastHeardAt ?? 0, node.watchedSince);
+  const silentMs = now - Math.max(node.lastHeardAt ?? 0, watchedSince);
   const mostMs = node.lastHeardAt === null ? unheardSuspectAfterMs : suspectAfterMs;
   if (silentMs < mostMs) return quiet;
   const suspect: Fact = { kind: 'nodeHealthChanged', at: now, nodeNumber, health: 'suspect' };
-  return { facts: [suspect, watchStarted], effects };
+  const { facts, effects } = watched(node, now);
+  return { facts: [suspect, ...facts], effects };
+}
+
+/** Its silence counts from now on, and it is asked. */
+function watched({ nodeId, number: nodeNumber }: NodeRecord, now: Instant): Part {
+  return {
+    facts: [{ kind: 'watchStarted', at: now, nodeNumber }],
+    effects: [{ kind: 'askReport', nodeId }],
+  };
 }
 
 /** Takes the tasks of a suspect node whose jobs' patience is over, and then the node's health. */
@@ -121,7 +130,8 @@ function expireTransfers(state: State, now: Instant): readonly Fact[] {
       if (deadline <= now) facts.push({ kind: 'transferEnded', leaseId, direction });
     }
   };
-  for (const site of state.sites) {
+  for (const siteNumber of state.sitesMoving) {
+    const site = mustHave(state.sites[siteNumber], 'site', siteNumber);
     expire(site, 'down');
     expire(site, 'up');
   }
