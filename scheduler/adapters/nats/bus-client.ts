@@ -17,6 +17,8 @@ export interface BusClientOptions {
   readonly urls: readonly string[];
   readonly caPem: string;
   readonly authenticator: Authenticator;
+  /** How often the server is asked whether it is there; a third silence ends the connection. */
+  readonly askEveryMs: number;
   /** How long what has come may stay unread; 0: it is wanted now. */
   readonly restMs: () => number;
   readonly onMessage: (subject: string, bytes: Buffer) => void;
@@ -125,6 +127,8 @@ class Connection {
   #pongs: (() => void)[] = [];
   #lastError = 'it closed the connection';
   #isReading = false;
+  /** Questions since anything came. */
+  #asked = 0;
 
   private constructor(socket: TLSSocket, options: BusClientOptions) {
     this.#socket = socket;
@@ -136,6 +140,8 @@ class Connection {
     this.closed = new Promise((resolve) => socket.once('close', () => resolve()));
     socket.on('error', (error) => (this.#lastError = error.message));
     socket.on('readable', () => this.#onReadable());
+    const asking = setInterval(() => this.#ask(), options.askEveryMs);
+    socket.once('close', () => clearInterval(asking));
   }
 
   /** Throws when the server is not there, or does not let us in. */
@@ -148,7 +154,7 @@ class Connection {
       ...options.authenticator(nonce),
     };
     connection.write(Buffer.from(`CONNECT ${JSON.stringify(words)}\r\n`));
-    const timer = setTimeout(() => socket.destroy(silent()), connectWithinMs);
+    const timer = setTimeout(() => socket.destroy(silent(connectWithinMs)), connectWithinMs);
     await connection.flush().finally(() => clearTimeout(timer));
     return connection;
   }
@@ -173,6 +179,13 @@ class Connection {
     throw new Error(this.#lastError);
   }
 
+  /** One that hangs, or a network that is gone, closes nothing. */
+  #ask(): void {
+    this.#asked += 1;
+    if (this.#asked > 2) this.#socket.destroy(silent(2 * this.#options.askEveryMs));
+    else this.flush().catch(() => undefined);
+  }
+
   close(): Promise<void> {
     this.#send();
     this.#socket.destroySoon();
@@ -194,6 +207,7 @@ class Connection {
    */
   #read(burst: Buffer[]): void {
     const bytes: Buffer | null = this.#socket.read();
+    if (bytes !== null) this.#asked = 0;
     if (bytes !== null) burst.push(bytes);
     if (bytes !== null && burst.length < burstReads) {
       setImmediate(() => this.#read(burst));
@@ -227,7 +241,7 @@ async function dial(url: string, ca: string): Promise<Dialled> {
     ...{ host, port: Number(port === '' ? defaultPort : port) },
     ...{ noDelay: true, keepAlive: true, keepAliveInitialDelay: silenceMs },
   });
-  const timer = setTimeout(() => plain.destroy(silent()), connectWithinMs);
+  const timer = setTimeout(() => plain.destroy(silent(connectWithinMs)), connectWithinMs);
   try {
     const { nonce } = infoOf(await firstLine(plain));
     // An address is no server name; the certificate must be for it all the same (`host`).
@@ -266,8 +280,8 @@ function infoOf(line: string): z.infer<typeof infoLine> {
   throw new Error(`wanted the INFO of a nats-server, found ${JSON.stringify(line.slice(0, 80))}`);
 }
 
-function silent(): Error {
-  return new Error(`no answer for ${connectWithinMs / 1000} s`);
+function silent(ms: number): Error {
+  return new Error(`no answer for ${ms / 1000} s`);
 }
 
 function reason(error: unknown): string {

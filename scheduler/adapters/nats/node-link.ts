@@ -32,6 +32,7 @@ export interface NodeLinkOptions {
 
 const disconnection = z.object({ client: z.object({ name_tag: z.string() }) });
 const logEveryMs = 60_000;
+const askEveryMs = 30_000;
 
 export class NodeLink implements EffectSink {
   readonly #options: NodeLinkOptions;
@@ -52,7 +53,7 @@ export class NodeLink implements EffectSink {
     const { urls, caPem, credentials, restMs, log } = options;
     const link = new NodeLink(options);
     link.#client = await BusClient.connect({
-      ...{ urls, caPem, log },
+      ...{ urls, caPem, log, askEveryMs },
       restMs: () => (link.#isListening ? restMs() : 0),
       authenticator: credsAuthenticator(credentials),
       onMessage: (subject, bytes) => link.#take(subject, bytes),

@@ -1,11 +1,13 @@
 // The scheduler's connection to a real nats-server: read in bursts, told what went wrong. That it
 // comes back after the server was away is in the contract of the bus.
 
+import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { Socket } from 'node:net';
 import { once } from 'node:events';
+import { join } from 'node:path';
 import { credsAuthenticator } from 'nats';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { BusClient } from '../../../scheduler/adapters/nats/bus-client.ts';
 import type { BusClientOptions } from '../../../scheduler/adapters/nats/bus-client.ts';
 import { NatsRig } from './nats-rig.ts';
@@ -17,7 +19,7 @@ beforeAll(async () => {
   rig = await NatsRig.open();
   await rig.start();
   options = {
-    ...{ urls: rig.server.urls, caPem: rig.pki.caPem, restMs: () => 0 },
+    ...{ urls: rig.server.urls, caPem: rig.pki.caPem, restMs: () => 0, askEveryMs: 30_000 },
     authenticator: credsAuthenticator(await rig.identity.schedulerCredentials()),
     onMessage: () => undefined,
     onTurn: () => undefined,
@@ -107,6 +109,27 @@ test('a server that is not ours, or that does not know us, is refused with its r
   const distrusted = BusClient.connect({ ...options, caPem: other.pki.caPem });
   await expect(distrusted).rejects.toThrow(/certificate/);
   await other.close();
+});
+
+test('a server that hangs is away, and is back when it goes on', async () => {
+  const pid = Number(readFileSync(join(rig.folder, 'nats/nats-server.pid'), 'utf8'));
+  const turns: boolean[] = [];
+  let look: () => void = () => undefined;
+  const onTurn = (isConnected: boolean): void => {
+    turns.push(isConnected);
+    look();
+  };
+  const turned = (): Promise<void> => new Promise((resolve) => (look = resolve));
+  const client = await BusClient.connect({ ...options, onTurn, askEveryMs: 500 });
+  onTestFinished(() => client.close());
+  const away = turned();
+  process.kill(pid, 'SIGSTOP');
+  onTestFinished(() => void process.kill(pid, 'SIGCONT'));
+  await away;
+  const back = turned();
+  process.kill(pid, 'SIGCONT');
+  await back;
+  expect(turns.slice(0, 2)).toEqual([false, true]);
 });
 
 test('the next server of a list is tried when the first is away', async () => {
