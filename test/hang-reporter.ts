@@ -7,7 +7,7 @@ import type { Reporter, TestCase, TestModule } from 'vitest/node';
 export class HangReporter implements Reporter {
   readonly #patienceMs: number;
   /** What was last heard of each file that has begun and not ended. */
-  readonly #running = new Map<TestModule, { readonly last: string; readonly at: number }>();
+  readonly #running = new Map<string, { readonly last: string; readonly at: number }>();
 
   /** A file has `patienceMs` for its loading and for each of its tests. */
   constructor(patienceMs: number) {
@@ -31,20 +31,20 @@ export class HangReporter implements Reporter {
   }
 
   onTestModuleEnd(module: TestModule): void {
-    this.#running.delete(module);
+    this.#running.delete(module.relativeModuleId);
   }
 
   #heard(module: TestModule, last: string): void {
-    this.#running.set(module, { last, at: Date.now() });
+    this.#running.set(module.relativeModuleId, { last, at: Date.now() });
   }
 
   #look(): void {
     const now = Date.now();
     const silences = [...this.#running.values()].map(({ at }) => now - at);
     if (Math.max(0, ...silences) <= this.#patienceMs) return;
-    for (const [{ relativeModuleId }, { last, at }] of this.#running) {
+    for (const [file, { last, at }] of this.#running) {
       const seconds = Math.round((now - at) / 1_000);
-      say(`${relativeModuleId} has said nothing for ${seconds} s: ${last}`);
+      say(`${file} has said nothing for ${seconds} s: ${last}`);
     }
     const started = descendants();
     // One in state R runs, a loop maybe; one in state S waits, for what it started maybe.

@@ -12,6 +12,7 @@ test('a run with files that never end says where they are, and fails', () => {
     /hang: loops\.hang\.ts has said nothing for \d s: last it \w+ "waits"/,
   );
   expect(ran.stderr).toMatch(/hang: loads\.hang\.ts has said nothing for \d s: it is being loaded/);
+  expect(ran.stderr).not.toContain('ends.hang.ts');
   expect(ran.stderr).toMatch(/hang: process \d+, state R, .*node/);
   expect(ran.stderr).toMatch(/hang: process \d+, state S, started by \d+: sleep 600/);
 });
