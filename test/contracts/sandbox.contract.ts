@@ -120,7 +120,7 @@ async function shareCore({ rig, backend }: SandboxContract, leaseId: number): Pr
   await rig.sandbox.start(leaseId);
   await until(() => pids().length > 0);
   // In a session of its own, as what people start from a desktop or by SSH.
-  const words = ['-c', '0', 'perl', '-e', 'alarm 3; 1 while 1'];
+  const words = ['-c', '0', 'perl', '-e', 'alarm 2; 1 while 1'];
   const owner = spawn('taskset', words, { stdio: 'ignore', detached: true });
   const [task] = pids();
   const beforeMs = cpuMsOf(String(task), 'all');
