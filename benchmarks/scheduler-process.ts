@@ -54,7 +54,7 @@ export class SchedulerProcess {
     mkdirSync(data, { recursive: true });
     const startedMs = performance.now();
     const words = ['--data', data, '--grpc-port', '0', '--https-port', '0', '--metrics-port', '0'];
-    const program = [...nodeFlags, join(dist, 'scheduler/bin/punnet-scheduler.cjs')];
+    const program = [...nodeFlags, join(dist, 'bin/punnet-scheduler.cjs')];
     const child = spawn(process.execPath, [...program, ...words], {
       stdio: ['ignore', 'ignore', 'pipe'],
     });

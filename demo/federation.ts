@@ -3,7 +3,8 @@
 
 import type { ChildProcess } from 'node:child_process';
 import { execFile, spawn } from 'node:child_process';
-import { createWriteStream, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, createWriteStream, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
@@ -81,6 +82,8 @@ export class Federation {
   /** Enrols a node with a token and starts its agent; it has one slot. */
   async addNode(name: string, url: string, token: string): Promise<void> {
     const state = join(this.#options.folder, name);
+    const [first] = this.#nodes.values();
+    if (first !== undefined) lendInventory(first, state);
     const enrol = [this.#agent, 'enrol', url, token, '--state', state, '--name', name];
     await run(process.execPath, enrol, this.#calls);
     writeFileSync(join(state, 'limits.json'), `${JSON.stringify({ slots: 1 })}\n`);
@@ -111,7 +114,7 @@ export class Federation {
     const { dist, folder } = this.#options;
     const ports = ['--grpc-port', '0', '--https-port', '0', '--metrics-port', '0'];
     const scheduler = this.#launch('scheduler', [
-      join(dist, 'scheduler/bin/punnet-scheduler.cjs'),
+      join(dist, 'bin/punnet-scheduler.cjs'),
       ...['--data', this.#data, '--policy', policy, ...ports],
     ]);
     await this.#untilReady(scheduler, join(folder, 'scheduler.log'));
@@ -128,7 +131,7 @@ export class Federation {
   }
 
   get #cli(): string {
-    return join(this.#options.dist, 'punnet.cjs');
+    return join(this.#options.dist, 'bin/punnet.cjs');
   }
 
   get #calls(): { readonly signal: AbortSignal } {
@@ -160,6 +163,12 @@ export class Federation {
       signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
     });
   }
+}
+
+/** All agents are this machine: the first one measured it, which takes a second of CPU. */
+function lendInventory(from: string, to: string): void {
+  mkdirSync(to, { mode: 0o711 });
+  copyFileSync(join(from, 'inventory.json'), join(to, 'inventory.json'));
 }
 
 async function stopChild(child: ChildProcess): Promise<void> {

@@ -22,7 +22,7 @@ beforeAll(async () => {
   const bin = join(rig.folder, 'bin');
   mkdirSync(bin);
   for (const [name, file] of [
-    ['punnet', 'punnet.cjs'],
+    ['punnet', 'bin/punnet.cjs'],
     ['punnet-agent', 'punnet-agent.cjs'],
   ] as const) {
     const script = `#!/bin/sh\nexec ${process.execPath} ${join(root, 'dist', file)} "$@"\n`;

@@ -27,7 +27,7 @@ describe.each(servers)('on the nats-server %s', (_, binary) => {
       const to = join(rig.folder, 'nats');
       const wanted = ['--host', 'localhost', '--to', to, '--port', String(port)];
       const made = await rig.call(
-        'scheduler/bin/punnet-scheduler.cjs',
+        'bin/punnet-scheduler.cjs',
         'nats-config',
         '--data',
         rig.data,
@@ -90,13 +90,7 @@ test('a server with other keys, or none, is told with the way out', async () => 
   const port = await new KeptPorts(rig.folder).port('nats', '127.0.0.1');
   const flags = ['--grpc-port', '0', '--https-port', '0', '--metrics-port', '0'];
   const url = ['--nats-url', `tls://localhost:${port}`];
-  const ran = await rig.call(
-    'scheduler/bin/punnet-scheduler.cjs',
-    '--data',
-    rig.data,
-    ...flags,
-    ...url,
-  );
+  const ran = await rig.call('bin/punnet-scheduler.cjs', '--data', rig.data, ...flags, ...url);
   expect(ran.code).toBe(1);
   expect(ran.err).toContain('wanted a nats-server with the keys of this federation');
   expect(ran.err).toContain('punnet-scheduler nats-config --help');

@@ -21,7 +21,7 @@ it('brings what is done while the rest runs, and ends as the job does', async ()
     rig.jobFile(script, { tasks: { count: 2 }, outputs: ['out'] }),
   );
   const to = join(rig.folder, 'live');
-  const fetching = rig.run('fetch', 'punnet.cjs', 'fetch', jobId, '--to', to, '--watch');
+  const fetching = rig.run('fetch', 'bin/punnet.cjs', 'fetch', jobId, '--to', to, '--watch');
   await until('the first output', () =>
     Promise.resolve(existsSync(join(to, '0/out')) || undefined),
   );

@@ -15,8 +15,8 @@ const folder = mkdtempSync(join(tmpdir(), 'punnet-readme-'));
 const env = { ...process.env, XDG_CONFIG_HOME: join(folder, 'config') };
 const programs: Program[] = [];
 const files: Readonly<Record<string, string>> = {
-  punnet: 'punnet.cjs',
-  'punnet-scheduler': 'scheduler/bin/punnet-scheduler.cjs',
+  punnet: 'bin/punnet.cjs',
+  'punnet-scheduler': 'bin/punnet-scheduler.cjs',
   'punnet-agent': 'punnet-agent.cjs',
 };
 

@@ -35,7 +35,7 @@ function submit(count: number, seconds: number): Promise<Job> {
 }
 
 function scheduler(...words: readonly string[]): ReturnType<Rig['call']> {
-  return rig.call('scheduler/bin/punnet-scheduler.cjs', ...words);
+  return rig.call('bin/punnet-scheduler.cjs', ...words);
 }
 
 /** What each task wrote: its index and its lease. */

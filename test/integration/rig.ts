@@ -112,14 +112,14 @@ export class Rig {
 
   /** The real CLI. */
   punnet(...words: readonly string[]): Promise<Ran> {
-    return this.call('punnet.cjs', ...words);
+    return this.call('bin/punnet.cjs', ...words);
   }
 
   schedulerProgram(data = this.data): Program {
     const ports = ['--grpc-port', '0', '--https-port', '0', '--metrics-port', '0'];
     return this.run(
       'scheduler',
-      'scheduler/bin/punnet-scheduler.cjs',
+      'bin/punnet-scheduler.cjs',
       '--data',
       data,
       ...ports,

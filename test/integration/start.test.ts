@@ -78,7 +78,7 @@ test('it serves on an address of its own, alone on its folder, and takes nats-se
   const data = freshFolder('address');
   const flags = ['--listen', '127.0.0.9', '--name', '127.0.0.9', '--grpc-port', '0'];
   const words = [
-    'scheduler/bin/punnet-scheduler.cjs',
+    'bin/punnet-scheduler.cjs',
     '--data',
     data,
     ...flags,
@@ -120,7 +120,7 @@ test.each([
 ])('--listen %s is refused, and nothing is made', async (address, code, why) => {
   const data = join(rig.folder, 'no-address');
   const words = ['--data', data, '--listen', address];
-  const scheduler = rig.run('scheduler', 'scheduler/bin/punnet-scheduler.cjs', ...words);
+  const scheduler = rig.run('scheduler', 'bin/punnet-scheduler.cjs', ...words);
   expect(await scheduler.ended).toEqual({ code, signal: null });
   expect(scheduler.lines).toEqual([expect.stringMatching(why)]);
   expect(existsSync(data)).toBe(false);
@@ -143,7 +143,7 @@ test('a busy port is named with its owner and the way out, without a stack trace
     '--metrics-port',
     '0',
   ];
-  const scheduler = rig.run('scheduler', 'scheduler/bin/punnet-scheduler.cjs', ...words);
+  const scheduler = rig.run('scheduler', 'bin/punnet-scheduler.cjs', ...words);
   expect(await scheduler.ended).toEqual({ code: 1, signal: null });
   const owner = `process ${process.pid} (${readFileSync('/proc/self/comm', 'utf8').trim()})`;
   expect(scheduler.lines.at(-1)).toBe(

@@ -8,9 +8,10 @@ import { MemoryDisk } from '../../sim/kernel/memory-journal.ts';
 import { SimFederation } from '../../sim/world/federation.ts';
 import { pi3, template } from '../scheduler/core/harness.ts';
 import { leaseOf, startMs } from './protocol-world.ts';
+import { propertyRuns } from '../property-runs.ts';
 
 /** An hour takes five seconds; `npm run fuzz` asks for more of them. */
-const numRuns = Math.ceil(Number(process.env['PUNNET_PROPERTY_RUNS'] ?? 60) / 60);
+const numRuns = Math.ceil(propertyRuns(60) / 60);
 const hourMs = 3_600_000;
 const speeds = [0.4, 0.57, 0.76, 1.2];
 const slots = 2;

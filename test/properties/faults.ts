@@ -1,9 +1,10 @@
 // What properties of the protocol draw: faults of the bus, and deaths of processes and disks.
 
 import fc from 'fast-check';
+import { propertyRuns } from '../property-runs.ts';
 
 /** `npm run fuzz` asks for many more. */
-export const numRuns = Number(process.env['PUNNET_PROPERTY_RUNS'] ?? 40);
+export const numRuns = propertyRuns(30);
 
 export const fault = fc.record({
   isLost: fc.boolean(),

@@ -6,8 +6,9 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { FlowNetwork } from '../../sim/network/flow-network.ts';
 import { ratesFromScratch } from '../sim/network/from-scratch.ts';
+import { propertyRuns } from '../property-runs.ts';
 
-const numRuns = Number(process.env['PUNNET_PROPERTY_RUNS'] ?? 200);
+const numRuns = propertyRuns(200);
 const close = 1e-9;
 
 type Change =

@@ -8,9 +8,10 @@ import { imageOf, jobId, stateOf } from '../../scheduler/core/index.ts';
 import { taskState } from '../../scheduler/core/columns.ts';
 import type { JobRecord, State } from '../../scheduler/core/state.ts';
 import { CoreHarness } from '../scheduler/core/harness.ts';
+import { propertyRuns } from '../property-runs.ts';
 
 /** `npm run fuzz` asks for many more. */
-const numRuns = Number(process.env['PUNNET_PROPERTY_RUNS'] ?? 60);
+const numRuns = propertyRuns(60);
 
 const which = fc.nat({ max: 5 });
 const step = fc.oneof(

@@ -14,9 +14,10 @@ import { refuseQuota } from '../../scheduler/core/queue/refuse.ts';
 import { asOf, isResting } from '../../scheduler/core/services.ts';
 import type { JobRecord, NodeRecord, State } from '../../scheduler/core/state.ts';
 import { CoreHarness, heldBy, pi3, template } from '../scheduler/core/harness.ts';
+import { propertyRuns } from '../property-runs.ts';
 
 /** `npm run fuzz` asks for many more. */
-const numRuns = Number(process.env['PUNNET_PROPERTY_RUNS'] ?? 60);
+const numRuns = propertyRuns(60);
 
 const policies = ['fifo', 'balance', 'count-limit', 'down-filter', 'least-allocated', 'bin-pack'];
 const nodes = 6;

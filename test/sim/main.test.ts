@@ -80,7 +80,7 @@ describe('scenarios', () => {
 describe("a policy of a researcher's own", () => {
   const tiny = 'test/fixtures/scenarios/tiny.yaml';
   // Loading them takes no time that is worth waiting for.
-  const patience = ['--patience', '2'];
+  const patience = ['--patience', '1'];
   const written = (name: string, text: string): string => {
     const file = join(folder, name);
     writeFileSync(file, text);

@@ -18,7 +18,7 @@ beforeAll(async () => {
   const rates = ['--down', '1 Mbit/s', '--up', '1 Mbit/s'];
   expect((await rig.punnet('site', 'set', 'hereabouts', ...rates)).code).toBe(0);
   const bin = mkdtempSync(join(rig.folder, 'bin-'));
-  symlinkSync(join(root, 'dist/punnet.cjs'), join(bin, 'punnet'));
+  symlinkSync(join(root, 'dist/bin/punnet.cjs'), join(bin, 'punnet'));
   env = { ...rig.env, PATH: `${bin}:${process.env['PATH'] ?? ''}`, HOME: rig.folder, TERM: 'dumb' };
 });
 afterAll(() => rig.stop());

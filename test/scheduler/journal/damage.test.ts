@@ -7,6 +7,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { DurableFact } from '../../../scheduler/core/index.ts';
 import { instant, sha256 } from '../../../scheduler/core/index.ts';
+import { propertyRuns } from '../../property-runs.ts';
 import { JournalFolder } from './journal-folder.ts';
 import { tellStory } from './story.ts';
 
@@ -143,9 +144,9 @@ describe('a journal with a flipped bit', () => {
     expectBytes(whole);
   };
 
-  it('loses nothing, whichever bit of its last batch it is', async () => {
+  it('loses nothing, whichever byte of its last batch it is in', async () => {
     for (let byte = ends.at(-2) ?? 0; byte < whole.length; byte += 1) {
-      for (let bit = 0; bit < 8; bit += 1) await expectMended(byte, bit);
+      await expectMended(byte, byte % 8);
     }
   });
 
@@ -153,7 +154,7 @@ describe('a journal with a flipped bit', () => {
     const anywhere = fc.integer({ min: 0, max: 8 * whole.length - 1 });
     await fc.assert(
       fc.asyncProperty(anywhere, (at) => expectMended(at >> 3, at & 7)),
-      { numRuns: 250 },
+      { numRuns: propertyRuns(100) },
     );
   });
 
@@ -187,7 +188,7 @@ describe('a journal with more damage', () => {
         const bytes = damage(flip(one, other));
         await expectRefusal(bytes, new RegExp(`damaged at byte ${start}\\b`));
       }),
-      { numRuns: 150 },
+      { numRuns: propertyRuns(60) },
     );
   });
 
@@ -208,7 +209,7 @@ describe('a journal with more damage', () => {
           expectBytes(bytes);
         } else expectBatches(batches, story);
       }),
-      { numRuns: 250 },
+      { numRuns: propertyRuns(100) },
     );
   });
 

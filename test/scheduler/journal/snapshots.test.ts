@@ -8,6 +8,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { encodeFrame } from '../../../scheduler/adapters/journal/codec.ts';
 import { encodeSnapshot } from '../../../scheduler/adapters/journal/snapshot-codec.ts';
 import { factsVersion, imageOf } from '../../../scheduler/core/index.ts';
+import { propertyRuns } from '../../property-runs.ts';
 import { JournalFolder } from './journal-folder.ts';
 import { digestOf, stateAfter, stateIn, tellStory } from './story.ts';
 
@@ -99,7 +100,7 @@ describe('a damaged snapshot', () => {
         writeFileSync(folder.file(newest), bit === 8 ? bytes.subarray(0, at) : damaged);
         await expectWhole(12, [/17\.snapshot is damaged/]);
       }),
-      { numRuns: 150 },
+      { numRuns: propertyRuns(60) },
     );
   });
 
