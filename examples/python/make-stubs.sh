@@ -5,7 +5,6 @@ set -eu
 folder=$(realpath -m "$1")
 cd "$(dirname "$0")/../.."
 mkdir -p "$folder"
-google=node_modules/google-proto-files
-protoc -I proto -I "$google" --python_out="$folder" --grpc_python_out="$folder" \
+protoc -I proto --python_out="$folder" --grpc_python_out="$folder" \
   --plugin=protoc-gen-grpc_python="$(command -v grpc_python_plugin)" \
-  proto/punnet/v1/*.proto "$google"/google/bytestream/bytestream.proto
+  proto/punnet/v1/*.proto proto/google/bytestream/bytestream.proto
