@@ -39,6 +39,7 @@ export {
   backupsEveryMs,
   defaultShare,
   leasesPerSlot,
+  partKept,
   transfersAtATime,
   tasksPerJob,
 } from './limits.ts';

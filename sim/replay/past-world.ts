@@ -34,7 +34,7 @@ export function worldOf(state: State, jobs: readonly PastJob[]): World {
     throttling: null,
     faults: null,
   };
-  return { sites, nodes, jobs: jobsOf(jobs), ...steady, seed: 1 };
+  return { sites, nodes, jobs: jobsOf(jobs), services: [], ...steady, seed: 1 };
 }
 
 function jobsOf(jobs: readonly PastJob[]): readonly WorldJob[] {

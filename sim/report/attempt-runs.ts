@@ -2,9 +2,11 @@
 
 import type { RunResult } from '../run/run.ts';
 import type { World } from '../world/draw-world.ts';
+import { serviceOf } from '../world/services.ts';
 
 export interface AttemptRun {
   readonly lease: number;
+  /** A job, or a service. */
   readonly job: number;
   readonly node: number;
   readonly site: number;
@@ -13,6 +15,8 @@ export interface AttemptRun {
   readonly ghzSeconds: number;
   /** Its result is the task's. */
   readonly hasWon: boolean;
+  /** Of a service: it brings no result. */
+  readonly isReplica: boolean;
 }
 
 export function* attemptRuns(world: World, result: RunResult): Generator<AttemptRun> {
@@ -33,8 +37,10 @@ export function attemptRun(lease: number, world: World, result: RunResult): Atte
   // What still runs at the end is a backup that nobody waits for.
   const exitedAt = attempts.exitedAt[lease] ?? 0;
   const endMs = exitedAt === 0 ? makespanMs : exitedAt;
-  const ghzSeconds = ((endMs - startMs) / 1000) * speedGhz;
   const job = attempts.job[lease] ?? -1;
+  const service = serviceOf(world, job);
+  const ghzSeconds = ((endMs - startMs) / 1000) * (service?.rates.cpuGhz ?? speedGhz);
   const hasWon = checks.results[job]?.[attempts.task[lease] ?? -1] === lease;
-  return { lease, job, node, site, startMs, endMs, ghzSeconds, hasWon };
+  const isReplica = service !== undefined;
+  return { lease, job, node, site, startMs, endMs, ghzSeconds, hasWon, isReplica };
 }

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import type { RunResult } from '../run/run.ts';
 import type { World } from '../world/draw-world.ts';
 import { siteTimes } from './detail/site-times.ts';
+import { moveText, replicaRuns } from './service-uses.ts';
 import { siteUses } from './site-uses.ts';
 import { slowdownOf, taskTimes } from './task-times.ts';
 
@@ -18,6 +19,8 @@ export function writeTables(folder: string, world: World, result: RunResult): vo
   writeTable(join(folder, 'tasks.csv'), taskColumns, taskRows(world, result));
   writeTable(join(folder, 'jobs.csv'), jobColumns, jobRows(world, result));
   writeTable(join(folder, 'sites.csv'), siteColumns, siteRows(world, result));
+  if (world.services.length === 0) return;
+  writeTable(join(folder, 'replicas.csv'), replicaColumns, replicaRows(world, result));
 }
 
 function writeTable(file: string, columns: readonly string[], rows: Iterable<Row>): void {
@@ -112,6 +115,27 @@ function* siteRows(world: World, result: RunResult): Generator<Row> {
       ...[use.attempts, rounded(computedGhzSeconds), Math.round(downBytes), Math.round(upBytes)],
       ...[rounded(computedGhzSeconds / (cpuGhz * span)), rounded(downBytes / (downRate * span))],
       ...[rounded(upBytes / (upRate * span)), ...short.slice(0, 3).map(rounded)],
+    ];
+  }
+}
+
+const replicaColumns = [
+  ...['service', 'replica', 'node', 'site', 'granted_time', 'starting_time', 'finish_time'],
+  ...['up_seconds', 'down_bytes', 'up_bytes', 'why'],
+];
+
+/** A row for each lease of a replica: where it was, and why it did not stay. */
+function* replicaRows(world: World, result: RunResult): Generator<Row> {
+  const runs = new Map(replicaRuns(world, result).map((run) => [run.of.lease, run]));
+  for (const { lease, service, replica, node, grantedMs, endedMs, why } of result.replicas.leases) {
+    const run = runs.get(lease);
+    const { downBytes = 0, upBytes = 0 } = result.attempts.streamed.get(lease) ?? {};
+    yield [
+      ...[world.services[service]?.name ?? '', replica, node, world.nodes[node]?.site ?? -1],
+      ...[seconds(grantedMs), run === undefined ? '' : seconds(run.fromMs)],
+      ...[endedMs === null ? '' : seconds(endedMs)],
+      ...[run === undefined ? 0 : seconds(run.toMs - run.fromMs)],
+      ...[Math.round(downBytes), Math.round(upBytes), moveText(why)],
     ];
   }
 }

@@ -1,5 +1,7 @@
 // A summary in words: for the screen and for the report.
 
+import type { ServiceUse } from './service-uses.ts';
+import { moveText } from './service-uses.ts';
 import type { Summary } from './summary.ts';
 
 export type Named = readonly [name: string, text: string];
@@ -22,6 +24,7 @@ export function summaryRows(summary: Summary): readonly Named[] {
     ['fairness', `${summary.fairness.toFixed(3)} (Jain's index, between researchers)`],
     ['bytes', `${gigabytes(summary.downBytes)} down, ${gigabytes(summary.upBytes)} up`],
     ['wasted', wasteText(summary)],
+    ...summary.services.map((use): Named => [`service ${use.name}`, serviceText(use)]),
     ...(summary.leftOut === null ? [] : [['left out', leftOutText(summary.leftOut)] as const]),
   ];
 }
@@ -48,6 +51,14 @@ function upText({ availability, makespanOverBound }: Summary): string {
 /** Lines on parts of a job's run are no jobs: its own line sums them up. */
 function leftOutText({ cancelled, unknown }: NonNullable<Summary['leftOut']>): string {
   return `${cancelled} jobs of the log that were cancelled before they ran, ${unknown} of unknown run time or size`;
+}
+
+function serviceText({ replicas, wantedSeconds, upPart, moves }: ServiceUse): string {
+  if (wantedSeconds === 0) return 'it had not come when the run was over';
+  const counts = Object.entries(moves).map(([why, count]) => `${count} ${moveText(why)}`);
+  const count = Object.values(moves).reduce((sum, each) => sum + each, 0);
+  const why = count === 0 ? '' : `: ${counts.join(', ')}`;
+  return `${replicas} replicas, up ${percent(upPart)} of the time; ${count} moves${why}`;
 }
 
 function wasteText({ wastedAttempts, wastedGhzSeconds, wastedBytes }: Summary): string {

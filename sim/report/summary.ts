@@ -6,8 +6,11 @@ import { toldAfterMs } from '../run/line-changes.ts';
 import { batchMs } from '../run/run.ts';
 import type { SwfLog } from '../scenario/swf.ts';
 import type { World } from '../world/draw-world.ts';
+import { serviceOf } from '../world/services.ts';
 import { attemptRuns } from './attempt-runs.ts';
 import type { Bound } from './bound.ts';
+import { serviceUses } from './service-uses.ts';
+import type { ServiceUse } from './service-uses.ts';
 import { siteUses } from './site-uses.ts';
 import type { SiteUse } from './site-uses.ts';
 import { jainIndex, spreadOf, sumOf } from './statistics.ts';
@@ -51,6 +54,7 @@ export interface Summary extends About {
   /** Attempts whose result was not taken, mostly backups, and what they computed. */
   readonly wastedAttempts: number;
   readonly wastedGhzSeconds: number;
+  readonly services: readonly ServiceUse[];
   readonly events: number;
   /** Jobs of the scenario's log that nobody can run again, by why; null: it has no log. */
   readonly leftOut: SwfLog['leftOut'] | null;
@@ -75,6 +79,8 @@ const floatingSlower =
   'floating point takes older boards longer than the scheduler and the bound know, which have one speed of each; use of CPU counts it as that speed';
 const boardsSlow =
   'some boards are slower at times, as the scenario says: neither the scheduler nor their agents know, and use of CPU counts it as full speed';
+const servicesRun =
+  'replicas of services use what they declare, all the time and no more, and hold a whole slot; what a line cannot carry of it is not made up for; the bound has all slots and lines, as if there were no services';
 const faultsHappen =
   'lines, messages and the scheduler fail as the scenario says: a line that is back begins its transfers anew, a scheduler comes back with its journal, and nodes tell every 30 s again what was not answered; tasks do not fail';
 const nothingElse = 'lines and tasks do not fail';
@@ -107,6 +113,7 @@ export function summaryOf(
     tasksPerSecond: tasks / makespanSeconds,
     ...timesOf(world, result),
     ...wasteOf(world, result),
+    services: serviceUses(world, result),
     events: result.events,
     leftOut,
     assumed: [
@@ -117,6 +124,7 @@ export function summaryOf(
       ...(world.lives === null ? [] : [membersChange]),
       ...(world.jobs.some(({ isFloatingPoint }) => isFloatingPoint) ? [floatingSlower] : []),
       ...(world.throttling === null ? [] : [boardsSlow]),
+      ...(world.services.length === 0 ? [] : [servicesRun]),
       world.faults === null ? nothingElse : faultsHappen,
     ],
   };
@@ -165,20 +173,25 @@ function timesOf(world: World, result: RunResult) {
 function wasteOf(world: World, result: RunResult) {
   let wastedAttempts = 0;
   let wastedGhzSeconds = 0;
-  for (const { hasWon, ghzSeconds } of attemptRuns(world, result)) {
-    if (hasWon) continue;
+  for (const { hasWon, isReplica, ghzSeconds } of attemptRuns(world, result)) {
+    if (hasWon || isReplica) continue;
     wastedAttempts += 1;
     wastedGhzSeconds += ghzSeconds;
   }
-  return { wastedAttempts, wastedGhzSeconds, wastedBytes: Math.round(wastedBytesOf(result)) };
+  return {
+    wastedAttempts,
+    wastedGhzSeconds,
+    wastedBytes: Math.round(wastedBytesOf(world, result)),
+  };
 }
 
-function wastedBytesOf({ attempts, checks }: RunResult): number {
+function wastedBytesOf(world: World, { attempts, checks }: RunResult): number {
   let bytes = 0;
   for (let lease = 1; lease <= attempts.last; lease += 1) {
     bytes += attempts.stoppedBytes[lease] ?? 0;
     const results = checks.results[attempts.job[lease] ?? -1];
     if (results?.[attempts.task[lease] ?? -1] === lease) continue;
+    if (serviceOf(world, attempts.job[lease] ?? -1) !== undefined) continue;
     bytes += (attempts.downBytes[lease] ?? 0) + (attempts.upBytes[lease] ?? 0);
   }
   return bytes;

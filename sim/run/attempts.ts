@@ -2,6 +2,7 @@
 // has millions.
 
 import { endedRowLength } from '../../scheduler/core/index.ts';
+import type { Streamed } from './streams.ts';
 
 /**
  * wanted: its bytes wait for their turn; moving: they are on the way; blocked: another attempt
@@ -21,6 +22,7 @@ export const phases = {
 
 export class Attempts {
   node = new Int32Array(1024);
+  /** Number of a job or of a service (world/services.ts). */
   job = new Int32Array(1024);
   task = new Int32Array(1024);
   phase = new Uint8Array(1024);
@@ -39,6 +41,8 @@ export class Attempts {
   downBytes = new Float64Array(1024);
   upBytes = new Float64Array(1024);
   stoppedBytes = new Float64Array(1024);
+  /** What replicas of services moved while they ran, beside that. */
+  readonly streamed = new Map<number, Streamed>();
   /** Number of the last lease. */
   last = 0;
 

@@ -10,8 +10,9 @@ import {
   transfersAtATime,
 } from '../../scheduler/core/index.ts';
 import { grown } from '../network/grown.ts';
-import type { WorldJob } from '../world/draw-jobs.ts';
 import type { World, WorldNode } from '../world/draw-world.ts';
+import { serviceOf } from '../world/services.ts';
+import type { Program } from '../world/services.ts';
 import type { Attempts } from './attempts.ts';
 import { nameOf, numberOf } from './messages.ts';
 import type { Direction, Transfers } from './transfers.ts';
@@ -66,7 +67,7 @@ export class Checks {
   }
 
   /** A node is given a lease, and holds so many then that have or need a slot. */
-  granted(node: WorldNode, job: WorldJob, held: number): void {
+  granted(node: WorldNode, job: Program, held: number): void {
     const most = leasesPerSlot * node.model.slots;
     // With faults it may hold for a moment what it was told to end, and has not heard of.
     if (held > most && this.#world.faults === null) {
@@ -143,8 +144,10 @@ export class Checks {
       if (this.#health[node] !== 'healthy') {
         fail(`capacity: node ${nameOf(node)} is ${this.#health[node]}, and was given a lease`);
       }
-      if (result === undefined) fail(`results: lease ${lease} is of task ${task} of no job`);
-      if (result > 0) {
+      const isReplica = serviceOf(this.#world, job) !== undefined;
+      if (result === undefined && !isReplica)
+        fail(`results: lease ${lease} is of task ${task} of no job`);
+      if (result !== undefined && result > 0) {
         fail(`results: task ${task} of ${this.#nameOf(job)} was leased after its result had come`);
       }
       if (lease >= this.#jobOf.length) this.#grow();
@@ -184,9 +187,10 @@ export class Checks {
   }
 }
 
-/** That all attempts fetched and sent, and of transfers that were stopped. */
+/** That all attempts fetched and sent, of transfers that were stopped, and that replicas moved. */
 function bytesOf(attempts: Attempts): number {
   let bytes = 0;
+  for (const { downBytes, upBytes } of attempts.streamed.values()) bytes += downBytes + upBytes;
   for (let lease = 1; lease <= attempts.last; lease += 1) {
     bytes += attempts.downBytes[lease] ?? 0;
     bytes += (attempts.upBytes[lease] ?? 0) + (attempts.stoppedBytes[lease] ?? 0);

@@ -6,8 +6,9 @@
 import { freeTransferBytes } from '../../agent/core/index.ts';
 import type { Effect } from '../../scheduler/core/index.ts';
 import { leaseId } from '../../scheduler/core/index.ts';
-import type { WorldJob } from '../world/draw-jobs.ts';
-import type { World, WorldNode } from '../world/draw-world.ts';
+import type { World } from '../world/draw-world.ts';
+import { programOf } from '../world/services.ts';
+import type { Program } from '../world/services.ts';
 import type { Allowance } from './allowance.ts';
 import { Attempts, phases } from './attempts.ts';
 import { boardOf, drop, emptyMemory, unblocked } from './board.ts';
@@ -16,6 +17,7 @@ import type { Checks } from './checks.ts';
 import { numberOf } from './messages.ts';
 import type { Messages } from './messages.ts';
 import type { Paces } from './paces.ts';
+import { Running } from './running.ts';
 import type { Direction, Moved, Transfers } from './transfers.ts';
 import { Voices } from './voices.ts';
 
@@ -29,6 +31,7 @@ export interface LightNodesOptions {
 export class LightNodes {
   readonly attempts = new Attempts();
   readonly messages: Messages;
+  readonly running: Running;
   readonly #options: LightNodesOptions;
   readonly #boards: readonly Board[];
   readonly #voices: Voices;
@@ -39,6 +42,7 @@ export class LightNodes {
     this.#options = options;
     this.#voices = new Voices(options.world);
     this.messages = this.#voices.messages;
+    this.running = new Running({ ...options, attempts: this.attempts });
     this.#boards = options.world.nodes.map(boardOf);
   }
 
@@ -64,7 +68,7 @@ export class LightNodes {
       this.#stopTransfer(board, lease, now);
       if (phase === phases.running) {
         this.attempts.exitedAt[lease] = now;
-        this.#options.paces.stopped(lease, number);
+        this.running.stopped(lease, now);
         this.attempts.phase[lease] = phases.over;
         board.lost.push(lease);
       } else if (phase === phases.sendWanted || phase === phases.sending) {
@@ -120,6 +124,7 @@ export class LightNodes {
     this.#cut.add(number);
     for (const lease of board.leases) {
       const phase = this.attempts.phase[lease];
+      if (phase === phases.running) this.running.cutOff(lease, now);
       if (phase !== phases.moving && phase !== phases.sending) continue;
       this.#stopTransfer(board, lease, now);
       this.attempts.phase[lease] = phase === phases.moving ? phases.wanted : phases.sendWanted;
@@ -129,7 +134,11 @@ export class LightNodes {
   mend(number: number, now: number): void {
     this.#cut.delete(number);
     const board = this.#board(number);
-    if (board.isUp) this.#tell(board, now);
+    if (!board.isUp) return;
+    for (const lease of board.leases) {
+      if (this.attempts.phase[lease] === phases.running) this.running.connected(lease, now);
+    }
+    this.#tell(board, now);
   }
 
   /** What it holds; and, where messages may be lost, all that the scheduler may not have heard. */
@@ -184,7 +193,7 @@ export class LightNodes {
     // It was cancelled before.
     if (this.attempts.phase[lease] !== phases.running) return;
     const board = this.#boardOf(lease);
-    if (!this.#options.paces.hasEnded(lease, board.number, now)) return;
+    if (!this.running.hasEnded(lease, now)) return;
     this.attempts.exitedAt[lease] = now;
     this.#freeSlot(board);
     this.#send(lease, now);
@@ -192,7 +201,7 @@ export class LightNodes {
   }
 
   #send(lease: number, now: number): void {
-    const { outputBytes } = this.#jobOf(lease);
+    const { outputBytes } = this.#programOf(lease);
     if (outputBytes === 0) return this.#sent(lease);
     this.messages.exited(this.attempts.node[lease] ?? -1, lease);
     this.#want(lease, 'up', { bytes: outputBytes, now });
@@ -211,14 +220,14 @@ export class LightNodes {
     board.held += 1;
     if (board.allowance.notAccepting !== null) return this.#giveBack(board, lease, now);
     this.#voices.granted(board);
-    this.#options.checks.granted(board.node, this.#jobOf(lease), board.held);
+    this.#options.checks.granted(board.node, this.#programOf(lease), board.held);
     this.#ask(lease, board, now);
   }
 
   /** Asks for what is missing, or waits for a bundle that another lease brings. */
   #ask(lease: number, board: Board, now: number): void {
     const job = this.attempts.job[lease] ?? -1;
-    const { bundleBytes, inputBytes } = this.#jobOf(lease);
+    const { bundleBytes, inputBytes } = this.#programOf(lease);
     const needsBundle = bundleBytes > 0 && !board.bundles.has(job);
     if (needsBundle) board.bundles.set(job, lease);
     // A node that was switched off in between has what it had fetched.
@@ -302,8 +311,7 @@ export class LightNodes {
       this.attempts.phase[lease] = phases.running;
       this.attempts.startedAt[lease] = now;
       this.messages.started(board.number, lease);
-      const ms = runMsOf(this.#jobOf(lease), board.node);
-      this.#options.paces.started(lease, { node: board.number, ms, now });
+      this.running.started(lease, { isOnline: !this.#cut.has(board.number), now });
     }
   }
 
@@ -342,7 +350,7 @@ export class LightNodes {
     this.#stopTransfer(board, lease, now);
     if (phase === phases.running) {
       this.attempts.exitedAt[lease] = now;
-      this.#options.paces.stopped(lease, board.number);
+      this.running.stopped(lease, now);
       this.#freeSlot(board);
     } else if (phase < phases.running) {
       board.held -= 1;
@@ -370,7 +378,7 @@ export class LightNodes {
     if (heir === undefined) return;
     drop(board.blocked, heir);
     board.bundles.set(job, heir);
-    this.#want(heir, 'down', { bytes: this.#jobOf(heir).bundleBytes, now });
+    this.#want(heir, 'down', { bytes: this.#programOf(heir).bundleBytes, now });
   }
 
   #boardOf(lease: number): Board {
@@ -383,15 +391,7 @@ export class LightNodes {
     return board;
   }
 
-  #jobOf(lease: number): WorldJob {
-    const job = this.#options.world.jobs[this.attempts.job[lease] ?? -1];
-    if (job === undefined) throw new Error(`lease ${lease} has no job`);
-    return job;
+  #programOf(lease: number): Program {
+    return programOf(this.#options.world, this.attempts.job[lease] ?? -1);
   }
-}
-
-/** At full speed. */
-function runMsOf({ workGhzSeconds, isFloatingPoint }: WorldJob, { model, speedGhz }: WorldNode) {
-  const part = isFloatingPoint ? model.floatingPart : 1;
-  return (1000 * workGhzSeconds) / (part * speedGhz);
 }

@@ -5,6 +5,7 @@ import type { Fact, Instant, State } from '../../scheduler/core/index.ts';
 import { leasedRowLength } from '../../scheduler/core/index.ts';
 import type { World } from '../world/draw-world.ts';
 import { closesAt } from '../world/owners.ts';
+import { programOf } from '../world/services.ts';
 import type { Attempts } from './attempts.ts';
 import { CheckFailed } from './checks.ts';
 import { nameOf, numberOf } from './messages.ts';
@@ -64,16 +65,17 @@ export class OwnerChecks {
   #leased(of: { readonly job: number; readonly node: number; readonly now: Instant }): void {
     const { node, now } = of;
     const told = this.#told[node];
+    const { name } = programOf(this.#world, of.job);
     const job = this.#world.jobs[of.job];
     const board = this.#world.nodes[node];
-    if (told === undefined || job === undefined || board === undefined) return;
-    if (!told.isAccepting) fail(`${nameOf(node)} takes no task, and was given one of ${job.name}`);
-    if (told.closesAt === null || !job.isDeclared) return;
+    if (told === undefined || board === undefined) return;
+    if (!told.isAccepting) fail(`${nameOf(node)} takes no task, and was given one of ${name}`);
+    if (told.closesAt === null || job === undefined || !job.isDeclared) return;
     const needsMs = (1000 * job.workGhzSeconds) / board.speedGhz;
     const leftMs = told.closesAt - now;
     if (needsMs <= leftMs) return;
     fail(
-      `the hours of ${nameOf(node)} end in ${leftMs} ms, and it was given a task of ${job.name} that needs ${needsMs} ms`,
+      `the hours of ${nameOf(node)} end in ${leftMs} ms, and it was given a task of ${name} that needs ${needsMs} ms`,
     );
   }
 }

@@ -16,6 +16,7 @@ import { LineChanges } from './line-changes.ts';
 import { OwnerChecks } from './owner-checks.ts';
 import { Paces } from './paces.ts';
 import { Presence } from './presence.ts';
+import { ReplicaLog } from './replica-log.ts';
 import { Submissions } from './submissions.ts';
 import { Transfers } from './transfers.ts';
 
@@ -52,8 +53,9 @@ const kinds = {
   owner: 10,
   coming: 11,
   pace: 12,
+  stop: 13,
 } as const;
-const kindCount = 13;
+const kindCount = 14;
 /** A plan comes back so long after it was asked for: about what a program of 64 groups and 64 classes
  * takes a busy machine. */
 const planMs = 500;
@@ -78,6 +80,7 @@ export interface RunResult {
   readonly attempts: Attempts;
   readonly checks: Checks;
   readonly transfers: Transfers;
+  readonly replicas: ReplicaLog;
   /** When each job of the world was submitted. */
   readonly submittedAt: Float64Array;
   /** The part of the federation's speed that was switched on. */
@@ -99,6 +102,7 @@ export class Run {
   readonly #presence: Presence;
   readonly #paces: Paces;
   readonly #ownerChecks: OwnerChecks;
+  readonly #replicas: ReplicaLog;
   #commands: Command[] = [];
   /** The last plan that was asked for: an older one counts for nothing. */
   #planAsked: SolvePlan | undefined;
@@ -129,7 +133,11 @@ export class Run {
       checks: this.#checks,
       paces: this.#paces,
     });
-    for (const fact of enrolled(world)) apply(this.#state, fact);
+    this.#replicas = new ReplicaLog(world);
+    for (const fact of enrolled(world)) {
+      apply(this.#state, fact);
+      this.#replicas.saw(fact);
+    }
     this.#failing = new Failing(world, {
       state: this.#state,
       nodes: this.#nodes,
@@ -146,7 +154,11 @@ export class Run {
       say: (commands) => this.#commands.push(...commands),
     });
     if (!isSteady(world)) ask(kinds.tick)(tickMs);
-    this.#submissions = new Submissions(world, (atMs, job) => ask(kinds.submit, job)(atMs));
+    this.#submissions = new Submissions({
+      world,
+      submitAt: (atMs, job) => ask(kinds.submit, job)(atMs),
+      stopAt: (atMs, service) => ask(kinds.stop, service)(atMs),
+    });
     const callAt = ask(kinds.lines);
     this.#lineChanges = new LineChanges({ world, transfers: this.#transfers, callAt });
     ask(kinds.beat)(backupsEveryMs);
@@ -173,9 +185,7 @@ export class Run {
   result(): RunResult {
     const nowMs = this.#now;
     const { attempts } = this.#nodes;
-    for (const { lease, bytes } of this.#transfers.stopAll(nowMs)) {
-      attempts.stoppedBytes[lease] = bytes;
-    }
+    this.#nodes.running.stopAll(nowMs);
     this.#checks.ended(this.#transfers, { attempts, nowMs });
     this.#ownerChecks.ended(attempts, nowMs);
     return {
@@ -184,6 +194,7 @@ export class Run {
       attempts,
       checks: this.#checks,
       transfers: this.#transfers,
+      replicas: this.#replicas,
       submittedAt: this.#submissions.submittedAt,
       availability: this.#presence.availability(nowMs),
     };
@@ -207,6 +218,9 @@ export class Run {
         break;
       case kinds.submit:
         this.#submissions.due(of, this.#now);
+        break;
+      case kinds.stop:
+        this.#submissions.over(of);
         break;
       case kinds.power:
         this.#presence.power(of, this.#now);
@@ -254,8 +268,7 @@ export class Run {
 
   /** The tails of jobs are looked at when nothing else happens, too. */
   #beat(): void {
-    const isIdle =
-      this.#queue.size === this.#lineChanges.pending && this.#transfers.nextAt === Infinity;
+    const isIdle = this.#queue.size === this.#lineChanges.pending && this.#transfers.isQuiet;
     this.#idleBeats = isIdle ? this.#idleBeats + 1 : 0;
     if (this.#idleBeats * backupsEveryMs > idleAtMostMs) this.#checks.stuck();
     this.#queue.push(this.#now + backupsEveryMs, kinds.beat);
@@ -264,9 +277,13 @@ export class Run {
 
   /** Whoever has something to say is heard in the next batch. */
   #wake(): void {
-    const { hasNext } = this.#submissions;
-    const isQuiet = this.#nodes.messages.isEmpty && this.#commands.length === 0 && !hasNext;
-    if (isQuiet || this.#failing.isDown || this.#batchAt > this.#now) return;
+    const isSilent = this.#submissions.isQuiet && this.#nodes.messages.isEmpty;
+    if (
+      (isSilent && this.#commands.length === 0) ||
+      this.#failing.isDown ||
+      this.#batchAt > this.#now
+    )
+      return;
     this.#batchAt = batchMs * (Math.floor(this.#now / batchMs) + 1);
     this.#queue.push(this.#batchAt, kinds.batch);
   }
@@ -279,6 +296,7 @@ export class Run {
     for (const message of heard) this.#take(message, effects);
     for (const command of this.#commands.splice(0)) this.#take(command, effects);
     while (this.#submissions.hasNext) this.#take(this.#submissions.next(), effects);
+    for (const stop of this.#submissions.stops()) this.#take(stop, effects);
     this.#take({ kind: 'place' }, effects);
     for (const effect of this.#failing.sent(effects, { state: this.#state, now: this.#now })) {
       if (effect.kind === 'solvePlan') this.#plan(effect);
@@ -323,6 +341,7 @@ export class Run {
       apply(this.#state, fact);
       this.#checks.saw(fact);
       this.#ownerChecks.saw(fact, this.#state);
+      this.#replicas.saw(fact);
       this.#failing.saw(fact);
       this.#submissions.saw(fact, this.#now);
       this.#presence.saw(fact, this.#now);

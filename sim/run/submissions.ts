@@ -1,17 +1,28 @@
-// Jobs on their way into the scheduler: each when its time has come, or so long after the job that it
-// follows. While the scheduler holds as many as it takes, the next ones wait in line and ask again.
+// Jobs and services on their way into the scheduler: each when its time has come, or so long after the
+// job that it follows. While the scheduler holds as many as it takes, the next ones wait in line and
+// ask again. And services on their way out.
 
-import type { Fact, SubmitJob } from '../../scheduler/core/index.ts';
+import type { CancelJob, Fact, JobId, SubmitJob } from '../../scheduler/core/index.ts';
 import { jobId } from '../../scheduler/core/index.ts';
-import type { WorldJob } from '../world/draw-jobs.ts';
 import type { World } from '../world/draw-world.ts';
-import { templateOf } from './job-template.ts';
+import { programOf } from '../world/services.ts';
+import { drop } from './board.ts';
+import { serviceTemplateOf, templateOf } from './job-template.ts';
 import { numberOf } from './messages.ts';
 
+export interface SubmissionsOptions {
+  readonly world: World;
+  /** Ask for `due` and for `over` with the number of a job or a service then. */
+  readonly submitAt: (atMs: number, job: number) => void;
+  readonly stopAt: (atMs: number, job: number) => void;
+}
+
 export class Submissions {
-  readonly #jobs: readonly WorldJob[];
+  readonly #world: World;
   readonly #submitAt: (atMs: number, job: number) => void;
   readonly #line: number[] = [];
+  /** Services whose time is over. */
+  readonly #over: number[] = [];
   /** Jobs that follow one. */
   readonly #followers = new Map<number, number[]>();
   /** By the scheduler's number of a job, that of the world. */
@@ -20,13 +31,18 @@ export class Submissions {
   readonly submittedAt: Float64Array;
   #isFull = false;
 
-  constructor({ jobs }: World, submitAt: (atMs: number, job: number) => void) {
-    this.#jobs = jobs;
+  constructor({ world, submitAt, stopAt }: SubmissionsOptions) {
+    const { jobs, services } = world;
+    this.#world = world;
     this.#submitAt = submitAt;
-    this.submittedAt = new Float64Array(jobs.length);
+    this.submittedAt = new Float64Array(jobs.length + services.length);
     for (const [job, { submitMs, after }] of jobs.entries()) {
       if (after === null) submitAt(submitMs, job);
       else this.#followers.set(after.job, [...(this.#followers.get(after.job) ?? []), job]);
+    }
+    for (const [place, { fromMs, untilMs }] of services.entries()) {
+      submitAt(fromMs, jobs.length + place);
+      if (untilMs < Infinity) stopAt(untilMs, jobs.length + place);
     }
   }
 
@@ -36,6 +52,16 @@ export class Submissions {
     this.#line.push(job);
   }
 
+  /** A service's time is over. */
+  over(service: number): void {
+    this.#over.push(service);
+  }
+
+  /** There is nothing to say. */
+  get isQuiet(): boolean {
+    return !this.hasNext && this.#over.length === 0;
+  }
+
   get hasNext(): boolean {
     return !this.#isFull && this.#line.length > 0;
   }
@@ -43,15 +69,24 @@ export class Submissions {
   /** The next one in line; there must be one. */
   next(): SubmitJob {
     const number = this.#line[0] ?? -1;
-    const job = this.#jobs[number];
-    if (job === undefined) throw new Error(`there is no job ${number}`);
+    const program = programOf(this.#world, number);
+    const { researcher } = program;
+    const template = 'replicas' in program ? serviceTemplateOf(program) : templateOf(program);
     return {
       kind: 'submitJob',
-      jobId: jobId(`j${number}`),
-      researcher: job.researcher,
+      jobId: idOf(number),
+      researcher,
       requestId: `j${number}`,
-      template: templateOf(job),
+      template,
     };
+  }
+
+  /** Of services whose time is over; one that is still in line does not come any more. */
+  stops(): readonly CancelJob[] {
+    const over = this.#over.splice(0);
+    const known = over.filter((service) => !this.#line.includes(service));
+    for (const service of over) drop(this.#line, service);
+    return known.map((service) => ({ kind: 'cancelJob', jobId: idOf(service) }));
   }
 
   /** The scheduler takes no more now. */
@@ -63,12 +98,16 @@ export class Submissions {
     if (fact.kind === 'jobSubmitted') {
       this.#worldJobs[fact.jobNumber] = numberOf(fact.jobId);
       this.#line.shift();
-    } else if (fact.kind === 'jobEnded') {
+    } else if (fact.kind === 'jobEnded' || fact.kind === 'jobCancelled') {
       this.#isFull = false;
       const ended = this.#worldJobs[fact.jobNumber] ?? -1;
       for (const job of this.#followers.get(ended) ?? []) {
-        this.#submitAt(now + (this.#jobs[job]?.after?.thinkMs ?? 0), job);
+        this.#submitAt(now + (this.#world.jobs[job]?.after?.thinkMs ?? 0), job);
       }
     }
   }
+}
+
+function idOf(number: number): JobId {
+  return jobId(`j${number}`);
 }

@@ -3,6 +3,9 @@
 
 import { FlowNetwork } from '../network/flow-network.ts';
 import type { World } from '../world/draw-world.ts';
+import type { WorldService } from '../world/services.ts';
+import { Streams } from './streams.ts';
+import type { Streamed } from './streams.ts';
 
 export type Direction = 'down' | 'up';
 
@@ -25,6 +28,7 @@ export interface Moved {
 
 export class Transfers {
   readonly #network = new FlowNetwork();
+  readonly #streams = new Streams(this.#network);
   readonly #rates: number[];
   /** What each uplink could have moved until it got its rate, and when that was. */
   readonly #most: Float64Array;
@@ -58,21 +62,50 @@ export class Transfers {
     this.#shares = sites.map(({ share }) => share);
   }
 
-  /** When the next one ends; Infinity: none is under way. */
+  /** None is under way. What replicas move has no end that anybody waits for. */
+  get isQuiet(): boolean {
+    return this.#flowOf.size === 0;
+  }
+
+  /** When the network is to be looked at next; Infinity: nothing moves. */
   get nextAt(): number {
     return this.#network.nextCompletion();
   }
 
   start(node: number, transfer: Omit<Transfer, 'link'>, now: number): void {
     const { lease, direction, bytes } = transfer;
-    const link = linkOf(this.#siteOf[node] ?? -1, direction);
+    const path = this.#pathOf(node, direction);
+    const [link = -1] = path;
     this.#network.advance(now);
-    const port = this.#ports[node] ?? -1;
-    // A port that is wider than the whole uplink holds nothing up.
-    const isNarrow = (this.#widest[link] ?? 0) > portBps / 8000;
-    const flow = this.#network.start(isNarrow ? [link, port] : [link], bytes);
+    const flow = this.#network.start(path, bytes);
     this.#flows[flow] = { lease, direction, bytes, link };
     this.#flowOf.set(lease, flow);
+  }
+
+  /** A replica runs, and moves what it was declared to, where the line has it. */
+  startStreams(
+    node: number,
+    { lease, rates }: { readonly lease: number; readonly rates: WorldService['rates'] },
+    now: number,
+  ): void {
+    this.#network.advance(now);
+    for (const direction of ['down', 'up'] as const) {
+      const bps = direction === 'down' ? rates.downBps : rates.upBps;
+      if (bps === 0) continue;
+      const path = this.#pathOf(node, direction);
+      this.#streams.start({ lease, direction, path, bytesPerMs: bps / 8000 });
+    }
+  }
+
+  /** Returns what they have moved. */
+  stopStreams(lease: number, now: number): Streamed {
+    this.#network.advance(now);
+    return this.#streams.stop(lease, (link, bytes) => this.#count(link, bytes));
+  }
+
+  /** Leases whose replicas move something. */
+  get streaming(): readonly number[] {
+    return this.#streams.leases;
   }
 
   /** From now on a site's line gives so much down. */
@@ -111,7 +144,7 @@ export class Transfers {
   /** Goes to the next end: those that end then. */
   finish(): readonly Moved[] {
     const ended = this.#network.advance(this.#network.nextCompletion());
-    return ended.flatMap((flow) => {
+    return this.#streams.takeEnded(ended).flatMap((flow) => {
       const transfer = this.#flows[flow];
       return transfer === undefined ? [] : [this.#forget(flow, transfer, transfer.bytes)];
     });
@@ -132,10 +165,22 @@ export class Transfers {
     return this.#rates.length;
   }
 
+  /** The uplink first. */
+  #pathOf(node: number, direction: Direction): readonly number[] {
+    const link = linkOf(this.#siteOf[node] ?? -1, direction);
+    // A port that is wider than the whole uplink holds nothing up.
+    const isNarrow = (this.#widest[link] ?? 0) > portBps / 8000;
+    return isNarrow ? [link, this.#ports[node] ?? -1] : [link];
+  }
+
+  #count(link: number, bytes: number): void {
+    this.#moved[link] = (this.#moved[link] ?? 0) + bytes;
+  }
+
   #forget(flow: number, { lease, direction, link }: Transfer, bytes: number): Moved {
     this.#flows[flow] = undefined;
     this.#flowOf.delete(lease);
-    this.#moved[link] = (this.#moved[link] ?? 0) + bytes;
+    this.#count(link, bytes);
     return { lease, direction, bytes };
   }
 }

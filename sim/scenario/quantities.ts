@@ -35,6 +35,13 @@ export function quantityOf(unit: Unit) {
   });
 }
 
+/** For what is left out rather than 0. */
+export function moreThanNothing(unit: Unit) {
+  return quantityOf(unit).refine((value) => value > 0, {
+    error: 'wanted more than nothing: leave it out',
+  });
+}
+
 /** "25%", as a part of 1: more than none, and at most all. */
 export const percentage = z.unknown().transform((value, context): number => {
   const match = /^(\d+(?:\.\d+)?)\s*%$/.exec(textOf(value));

@@ -2,9 +2,9 @@
 // a scenario uses it.
 
 import { z } from 'zod';
-import { bytes, rate, span, work } from '../../scheduler/api/quantities.ts';
+import { bytes, rate, span, speed, work } from '../../scheduler/api/quantities.ts';
 import { piModels } from '../world/pi-models.ts';
-import { percentage, quantityOf, rangeOf } from './quantities.ts';
+import { moreThanNothing, percentage, quantityOf, rangeOf } from './quantities.ts';
 
 const count = z.int().min(1).max(1_000_000);
 
@@ -155,6 +155,34 @@ const jobs = z.strictObject({
   every: quantityOf(span).optional(),
 });
 
+/** What runs until it is stopped, beside the jobs. */
+const services = z
+  .strictObject({
+    name: word,
+    researcher: word.default('ada'),
+    /** The scheduler takes no more (scheduler/api/service-spec.ts). */
+    replicas: z.int().min(1).max(1_000),
+    /** Of each replica, all the time; without a CPU rate it has all of its slot. */
+    rates: z
+      .strictObject({
+        cpu: moreThanNothing(speed).optional(),
+        down: moreThanNothing(rate).optional(),
+        up: moreThanNothing(rate).optional(),
+      })
+      .default({}),
+    bundle: quantityOf(bytes).optional(),
+    memory: quantityOf(bytes).optional(),
+    /** When it is submitted, and when it is cancelled; without: at 0, and never. */
+    from: quantityOf(span).optional(),
+    until: quantityOf(span).optional(),
+    /** So long the scheduler waits for a silent node before it starts a replica elsewhere. */
+    lostAfter: quantityOf(span).optional(),
+  })
+  .refine(({ from = 0, until = Infinity }) => from < until, {
+    error: 'wanted a time to come that is before the time to stop',
+    path: ['until'],
+  });
+
 /** A part of a log's jobs; a log tells nothing of bytes. */
 const data = z.strictObject({
   weight: z.number().positive().default(1),
@@ -193,6 +221,7 @@ export const scenarioSchema = z
     }),
     log: log.optional(),
     jobs: z.array(jobs).min(1).optional(),
+    services: z.array(services).min(1).optional(),
   })
   .refine(({ jobs: some, log: one }) => (some === undefined) !== (one === undefined), {
     error: 'wanted either jobs, or a log of jobs',

@@ -31,9 +31,9 @@ export interface WorldJob {
 
 const nothing = { from: 0, to: 0 };
 /** What runs on all four boards. */
-const allPis: readonly Architecture[] = ['armv6l', 'aarch64'];
+export const allPis: readonly Architecture[] = ['armv6l', 'aarch64'];
 /** What the job file's default is. Clusters' logs ask for more than a Pi has: they are not asked. */
-const defaultMemoryBytes = 64e6;
+export const defaultMemoryBytes = 64e6;
 
 /** In the order of submission. */
 export function drawJobs(

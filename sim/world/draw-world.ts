@@ -15,14 +15,17 @@ import { drawOwners } from './owners.ts';
 import type { Owners } from './owners.ts';
 import { boardSpread, piModels } from './pi-models.ts';
 import type { PiModel } from './pi-models.ts';
+import { servicesOf } from './services.ts';
+import type { WorldService } from './services.ts';
 import { drawTurnover } from './turnover.ts';
 import type { Draws, Life } from './turnover.ts';
 
-/** Sites, nodes and jobs are known by their place in these lists. */
+/** Sites, nodes, jobs and services are known by their place in these lists. */
 export interface World {
   readonly sites: readonly WorldSite[];
   readonly nodes: readonly WorldNode[];
   readonly jobs: readonly WorldJob[];
+  readonly services: readonly WorldService[];
   /** Null: nodes are always on. */
   readonly churn: ChurnSpans | null;
   /** Null: lines are the same all day. */
@@ -78,9 +81,11 @@ export function drawWorld(scenario: Scenario, seed: number, log: readonly SwfJob
   const evenings = startsAt === undefined ? null : new Evenings(startsAt);
   const owners = ownersOf(scenario, seed, sites.length);
   const jobs = drawJobs(scenario, seed, log);
+  const services = servicesOf(scenario);
   const lives = turnover?.lives ?? null;
   const throttling = throttlingOf(scenario, seed, nodes.length);
-  return { sites, nodes, jobs, churn, evenings, owners, lives, throttling, faults, seed };
+  const changes = { churn, evenings, owners, lives, throttling, faults };
+  return { sites, nodes, jobs, services, ...changes, seed };
 }
 
 function throttlingOf({ federation }: Scenario, seed: number, count: number): Throttling | null {

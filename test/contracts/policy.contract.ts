@@ -71,6 +71,22 @@ export function policyContract(policy: Policy): void {
       { numRuns: 10 },
     );
   });
+
+  test(`${policy.name}: every replica of a service has a place, at the site with the fewest`, () => {
+    const core = new CoreHarness();
+    core.policy = policy;
+    for (const site of ['s0', 's1', 's2']) {
+      core.setSite(site, 8e6);
+      core.node(`${site}-a`, site);
+    }
+    const bag = { taskCount: 2, taskInputBytes: new Array<number>(2).fill(1e5) };
+    core.submit('bag', { ...bag, profile: { workGhzSeconds: 60, outputBytes: 1_000 } });
+    const rates = { cpuGhz: 0.5, downBps: 1e5, upBps: 1e5 };
+    core.submit('web', { taskCount: 6, outputs: [], service: { rates } });
+    const grants = core.take('grant').filter((grant) => grant.jobId === jobId('web'));
+    const nodes = grants.map((grant) => grant.nodeId).sort();
+    expect(nodes).toEqual(['s0-a', 's0-a', 's1-a', 's1-a', 's2-a', 's2-a']);
+  });
 }
 
 /** Jobs come one after another, and leases end in the order in which they were granted. */

@@ -7,6 +7,8 @@ import { siteUses } from '../site-uses.ts';
 import type { Gantt } from './gantt.ts';
 import { ganttOf } from './gantt.ts';
 import { jobGroupsBy } from './job-groups.ts';
+import type { ServiceTimes } from './service-times.ts';
+import { serviceTimesOf } from './service-times.ts';
 import { siteGroupsOf } from './site-groups.ts';
 import type { GroupTimes } from './task-waits.ts';
 import { groupTimesOf } from './task-waits.ts';
@@ -23,6 +25,8 @@ export interface Detail {
   readonly researchers: readonly GroupTimes[];
   readonly cells: readonly Cell[];
   readonly gantt: Gantt;
+  /** None: the scenario has none. */
+  readonly services: readonly ServiceTimes[];
 }
 
 export function detailOf(world: World, result: RunResult): Detail {
@@ -36,5 +40,6 @@ export function detailOf(world: World, result: RunResult): Detail {
     researchers: researchers.names.length > 1 ? groupTimesOf(world, result, researchers) : [],
     cells: cellsOf(world, result, { sites, kinds }),
     gantt: ganttOf(world, result, kinds),
+    services: serviceTimesOf(world, result),
   };
 }

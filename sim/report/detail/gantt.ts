@@ -9,6 +9,8 @@ import type { JobGroups } from './job-groups.ts';
 
 /** Attempts of a figure: a site with more of them cannot be read. */
 const mostAttempts = 600;
+/** In the place of a kind of job. */
+export const servicesName = 'services';
 
 export interface Gantt {
   readonly site: number;
@@ -39,7 +41,7 @@ export function ganttOf(world: World, result: RunResult, kinds: JobGroups): Gant
   const runs = all.sort((a, b) => a.startMs - b.startMs).slice(0, mostAttempts);
   const rows: string[] = [];
   const bars: Bar[] = [];
-  const nameOf = (job: number): string => kinds.names[kinds.groupOf[job] ?? -1] ?? '';
+  const nameOf = (job: number): string => kinds.names[kinds.groupOf[job] ?? -1] ?? servicesName;
   for (const [name, spans] of lanesOf(world, result, { site: best, runs })) {
     for (const [lane, of] of spread(spans).entries()) {
       rows.push(`${name} ${lane + 1}`);

@@ -66,9 +66,13 @@ function binsOf(
   for (const lease of leases) {
     const at = (column: Float64Array): number => column[lease] ?? 0;
     const run = attemptRun(lease, world, result);
+    const streamed = attempts.streamed.get(lease);
     if (run !== null) {
       const { startMs, endMs, ghzSeconds } = run;
-      spreadOver(cpu, { fromMs: startMs, toMs: endMs, amount: ghzSeconds, binMs });
+      const ran = { fromMs: startMs, toMs: endMs, binMs };
+      spreadOver(cpu, { ...ran, amount: ghzSeconds });
+      spreadOver(down, { ...ran, amount: streamed?.downBytes ?? 0 });
+      spreadOver(up, { ...ran, amount: streamed?.upBytes ?? 0 });
     }
     const fetched = { fromMs: at(attempts.fetchingAt), toMs: at(attempts.fetchedAt) };
     spreadOver(down, { ...fetched, amount: at(attempts.downBytes), binMs });

@@ -1,8 +1,9 @@
 // One site over time: its uplink and its slots, attempt by attempt.
 
 import type { Gantt } from '../detail/gantt.ts';
+import { servicesName } from '../detail/gantt.ts';
 import type { Figure, FigureRow } from './figure.ts';
-import { nameColours, plotWidth, rounded, timeUnitFor } from './figure.ts';
+import { nameColours, pale, plotWidth, rounded, timeUnitFor } from './figure.ts';
 
 export function ganttFigure(gantt: Gantt, kinds: readonly string[]): Figure {
   const { site, attempts, rows: lanes, bars } = gantt;
@@ -11,6 +12,9 @@ export function ganttFigure(gantt: Gantt, kinds: readonly string[]): Figure {
   const rows = bars.map(({ row, kind, fromSeconds, toSeconds }): FigureRow => {
     return [lanes[row] ?? '', kind, at(fromSeconds), at(toSeconds)];
   });
+  const hasServices = bars.some(({ kind }) => kind === servicesName);
+  const domain = hasServices ? [...kinds, servicesName] : [...kinds];
+  const range = [...nameColours.slice(0, kinds.length), ...(hasServices ? [pale] : [])];
   return {
     name: 'gantt',
     title: `What did one site do? (site ${site})`,
@@ -37,7 +41,7 @@ export function ganttFigure(gantt: Gantt, kinds: readonly string[]): Figure {
           field: 'kind',
           type: 'nominal',
           title: 'kind of job',
-          scale: { domain: [...kinds], range: nameColours.slice(0, kinds.length) },
+          scale: { domain, range },
         },
       },
     }),

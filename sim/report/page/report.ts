@@ -6,6 +6,7 @@ import { ganttFigure } from '../figures/gantt.ts';
 import type { Figure } from '../figures/figure.ts';
 import { differenceFigure, ratioFigure } from '../figures/policies.ts';
 import { bottleneckFigure, useBySiteFigure, useFigure } from '../figures/sites.ts';
+import { movesFigure, replicasFigure } from '../figures/services.ts';
 import { progressFigure, stepsFigure, waitsFigure } from '../figures/times.ts';
 import { whoWhereFigure } from '../figures/who-where.ts';
 import { meanInterval } from '../statistics.ts';
@@ -57,7 +58,10 @@ export function runReport(summary: Summary, detail: Detail, origin: Origin): Rep
     chapters: [{ title: '', prefix: '', sections: sectionsOf(summary, detail) }],
     assumed: summary.assumed,
     scenarioText: origin.scenarioText,
-    tables: ['summary.json', 'tasks.csv', 'jobs.csv', 'sites.csv'],
+    tables: [
+      ...['summary.json', 'tasks.csv', 'jobs.csv', 'sites.csv'],
+      ...(summary.services.length === 0 ? [] : ['replicas.csv']),
+    ],
   };
 }
 
@@ -108,7 +112,7 @@ function originRows({ command, commit }: Origin): readonly Named[] {
 }
 
 function sectionsOf(summary: Summary, detail: Detail): readonly Section[] {
-  const { use, kinds, researchers, cells, gantt } = detail;
+  const { use, kinds, researchers, cells, gantt, services } = detail;
   const names = kinds.map(({ name }) => name);
   const byResearcher = researchers.length > 0 ? [waitsFigure(researchers, 'researcher')] : [];
   return [
@@ -125,7 +129,17 @@ function sectionsOf(summary: Summary, detail: Detail): readonly Section[] {
       title: 'Who ran what where',
       figures: [whoWhereFigure(cells, names), ganttFigure(gantt, names)],
     },
+    ...(services.length === 0 ? [] : [servicesSection(services, use.binSeconds)]),
   ];
+}
+
+function servicesSection(services: Detail['services'], binSeconds: number): Section {
+  const hasMoves = services.some(({ moves }) => Object.keys(moves).length > 0);
+  const moves = hasMoves ? [movesFigure(services)] : [];
+  return {
+    title: 'How long were services up, and why did they move',
+    figures: [replicasFigure(services, binSeconds), ...moves],
+  };
 }
 
 /** Means with 95 % intervals. */
@@ -141,6 +155,7 @@ function measuresOf({ policies, runs }: Comparison): Table {
   const longer = policies.map(({ longerThanFirst }) =>
     longerThanFirst === null ? '' : intervalText(hundredfold(longerThanFirst), 1),
   );
+  const hasServices = runs.some(({ services }) => services.length > 0);
   return {
     columns: ['', ...policies.map(({ policy }) => policy)],
     rows: [
@@ -158,6 +173,7 @@ function measuresOf({ policies, runs }: Comparison): Table {
       row('bytes over uplinks (GB)', (run) => (run.downBytes + run.upBytes) / 1e9, 1),
       row('of these, wasted (%)', wastedPercent, 2),
       row('CPU wasted (GHz·h)', (run) => run.wastedGhzSeconds / 3600, 2),
+      ...(hasServices ? [row('replicas up (%)', upPercent, 2)] : []),
       row("fairness between researchers (Jain's index)", (run) => run.fairness, 3),
     ],
   };
@@ -166,6 +182,13 @@ function measuresOf({ policies, runs }: Comparison): Table {
 function wastedPercent({ wastedBytes, downBytes, upBytes }: Summary): number {
   const all = downBytes + upBytes;
   return all === 0 ? 0 : (100 * wastedBytes) / all;
+}
+
+/** Of all that all services wanted. */
+function upPercent({ services }: Summary): number {
+  const sum = (of: (use: Summary['services'][number]) => number): number =>
+    services.reduce((all, use) => all + of(use), 0);
+  return (100 * sum((use) => use.upSeconds)) / sum((use) => use.wantedSeconds);
 }
 
 function hundredfold({ mean, half }: Interval): Interval {

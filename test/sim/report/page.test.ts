@@ -23,13 +23,18 @@ const origin = { command: 'punnet sim run <b>', commit: commitText(), scenarioTe
 
 const wanted = { scenario: 'test/fixtures/scenarios/tiny.yaml', policy: 'balance', seed: 1 };
 const { world, result, summary } = await simulate(wanted, () => undefined);
-/** Two researchers, and a kind of job that moves nothing. */
+/** Two researchers, services, and a kind of job that moves nothing. */
 const detail: Detail = (() => {
   const plain = detailOf(world, result);
   const cells = plain.cells.map((cell) =>
     cell.kind === 'cpu-heavy' ? { ...cell, intensity: 0 } : cell,
   );
-  return { ...plain, cells, researchers: plain.kinds };
+  const up = plain.use.groups[0]?.uses[0]?.map((_, bin) => (bin < 9 ? null : bin / 20)) ?? [];
+  const services = [
+    { name: 'relay', replicas: 4, moves: { lost: 3, owner: 1 }, up },
+    { name: 'mirror', replicas: 3, moves: {}, up },
+  ];
+  return { ...plain, cells, researchers: plain.kinds, services };
 })();
 const report = runReport(summary, detail, origin);
 
@@ -81,6 +86,8 @@ const figures = [
     ],
   ],
   ['gantt', ['time (', 'uplink and slots', 'kind of job', 'uplink down 1']],
+  ['replicas', ['time (', 'replicas up (%)', 'service', 'mirror']],
+  ['moves', ['moves', 'because', 'node switched off', 'relay']],
 ] as const;
 
 test.each(figures)(

@@ -29,6 +29,12 @@ function federation(
   });
 }
 
+function service(...mistakes: readonly (readonly [text: string, told: string])[]): Mistake[] {
+  return mistakes.map(([text, told]) => {
+    return ['jobs:', `services:\n  - ${text}\njobs:`, told.replace(/^\./, '8: services[0].')];
+  });
+}
+
 const bad: readonly Mistake[] = [
   ['work: 1 GHz*min', 'work: 60', '10: jobs[0].work: wanted work with a unit, such as 20 GHz*s'],
   ['1 GHz*min', '1 ghzmin', 'found "1 ghzmin": did you mean 1 GHz*min?'],
@@ -80,6 +86,18 @@ const bad: readonly Mistake[] = [
     ['{ hours: { part: 2, from: 8 h, lasts: 1 h } }', '.hours.part: wanted a part with a per cent'],
     ['{ pauses: { every: 2 d } }', '.pauses.lasts: wanted a time with a unit'],
     ['{ sleeps: 8 h }', '.sleeps: there is no such field'],
+  ),
+  ...service(
+    ['{ name: s, replicas: 2, rates: { cpu: 0.5 } }', '.rates.cpu: wanted a speed with a unit'],
+    ['{ name: s, replicas: 2, rates: { cpu: 1 Ghz } }', ': did you mean 1 GHz?'],
+    ['{ name: s, replicas: 2, rates: { down: 0 bit/s } }', '.rates.down: wanted more than nothing'],
+    ['{ name: s, replicas: 2, rates: { up: 1 MB/s } }', ': did you mean 1 Mbit/s?'],
+    ['{ name: s, replicas: 2, rates: { ram: 1 MB } }', '.rates.ram: there is no such field'],
+    ['{ name: s }', '.replicas: wanted number, and it is not there'],
+    ['{ name: s, replicas: 1001 }', '.replicas: Too big'],
+    ['{ name: s, replicas: 2, from: 2 h, until: 2 h }', '.until: wanted a time to come that is'],
+    ['{ name: s, replicas: 2, until: 90 }', '.until: wanted a time with a unit'],
+    ['{ name: s, replicas: 2, work: 1 GHz*s }', '.work: there is no such field'],
   ),
   ['name: one', 'name: One Job', '8: jobs[0].name: wanted small letters, digits and -'],
   ['jobs:\n', 'jobs: []\nothers:\n', '7: jobs: Too small'],
