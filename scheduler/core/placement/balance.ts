@@ -61,15 +61,19 @@ export function fullWayOf(
   { load, cost }: { readonly load: SiteLoad; readonly cost: TaskCost },
   { atOnce, resultWaits }: { readonly atOnce: number; readonly resultWaits: () => number },
 ): 'down' | 'up' | null {
-  const cpuSeconds = cost.workGhzSeconds / load.cpuGhz;
-  const isHard = (bits: number, bps: number): boolean => bits / bps > cpuSeconds;
-  if (load.incoming >= atOnce && isHard(cost.downBits, load.downBps)) {
-    if (linkSecondsOf(load, cost).down > linkWindowSeconds) return 'down';
-  }
-  if (load.outgoing < atOnce || !isHard(cost.upBits, load.upBps)) return null;
+  if (isDownFull(load, cost, atOnce)) return 'down';
+  const isHard = cost.upBits / load.upBps > cost.workGhzSeconds / load.cpuGhz;
+  if (load.outgoing < atOnce || !isHard) return null;
   // It waits for no longer than for all that is in hand; to look closer takes longer.
   const mostSeconds = linkWindowSeconds + cost.upBits / load.upBps;
   return linkSecondsOf(load).up <= mostSeconds || resultWaits() <= mostSeconds ? null : 'up';
+}
+
+/** See `fullWayOf`; with more bytes it is no less full. */
+export function isDownFull(load: SiteLoad, cost: TaskCost, atOnce: number): boolean {
+  if (load.incoming < atOnce) return false;
+  const isHard = cost.downBits / load.downBps > cost.workGhzSeconds / load.cpuGhz;
+  return isHard && linkSecondsOf(load, cost).down > linkWindowSeconds;
 }
 
 function longerOf({ down, up }: ReturnType<typeof linkSecondsOf>): number {

@@ -37,7 +37,7 @@ export function downBytesOf(job: JobRecord, taskIndex: number, node: NodeRecord)
 
 /** Whether it has all that the job's tasks share, or fetches it for one of them. */
 export function hasShared(node: NodeRecord, job: JobRecord): boolean {
-  return job.holders.has(node.number) || sharedBytes(job) === 0;
+  return sharedBytes(job) === 0 || job.holders.has(node.number);
 }
 
 /** What counts as on its way until the node says otherwise: of a few bytes it tells neither that it wants

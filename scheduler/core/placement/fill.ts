@@ -51,7 +51,9 @@ function slotsAsk(round: Round, search: Search, how: How<'slot'>): void {
 function askFor(node: NodeRecord, round: Round, { choice, spread }: How<'slot'>): boolean {
   for (const jobs of round.turns.groups) {
     if (spread.placeOne(jobs)) return true;
-    const ordered = choice.order?.(jobs, node, round) ?? jobs;
+    const unheld = round.unheld(jobs, node);
+    if (unheld.length === 0) continue;
+    const ordered = choice.order?.(unheld, node, round) ?? unheld;
     const pick = choice.pick(round.options(node, ordered), round);
     if (pick === null) continue;
     round.give(pick);

@@ -12,13 +12,18 @@ export interface JobAt {
   readonly site: SiteRecord;
 }
 
-/** The next task of a job on a node that it fits, with what it would cost there. */
-export interface Option extends JobAt {
-  readonly taskIndex: number;
-  readonly node: NodeRecord;
+/** The next task of a job at a site. */
+export interface SiteOption extends JobAt {
   /** See `RoundView.load`. */
   readonly load: SiteLoad;
+  /** What it would cost there, at least: on a node that has all that the job's tasks share. */
   readonly cost: TaskCost;
+}
+
+/** The next task of a job on a node that it fits, with what it would cost there. */
+export interface Option extends SiteOption {
+  readonly taskIndex: number;
+  readonly node: NodeRecord;
 }
 
 export interface Pick {
@@ -46,8 +51,6 @@ export interface RoundView {
   leastPlanned(option: Option): number;
   /** What the site has in hand, with what this round has given to it. */
   load(site: SiteRecord): SiteLoad;
-  /** What the job's next task would bring over the line to the node; 0: it has none. */
-  downBits(job: JobRecord, node: NodeRecord): number;
   /** Whether one more lease would wait on the node behind others. */
   isStaged(node: NodeRecord): boolean;
   /** Whether the node has what the job's tasks share, or is to fetch it. */
@@ -104,6 +107,8 @@ export interface Policy {
   readonly choice: Choice;
   /** Idling: why a free slot had better not take this task now; null: it may. */
   readonly hold: (option: Option, round: RoundView) => Refusal | null;
+  /** Jobs that `hold` refuses to every node of a site, so that these are not asked one by one. */
+  readonly holdsSite?: (option: SiteOption, round: RoundView) => boolean;
   /** The order of transfers: of those that wait at a site, the ones that go next. */
   readonly nextTransfers: (
     waiting: Iterable<QueuedTransfer>,

@@ -33,6 +33,7 @@ import { RoundAhead } from './plan/round-ahead.ts';
 import { RoundShares } from './plan/round-shares.ts';
 import { isPiloted } from './pilots.ts';
 import type { JobAt, NodeUse, Option, Pick, Policy, RoundView } from './policy.ts';
+import { SiteHolds } from './site-holds.ts';
 
 interface NodeGifts {
   /** Jobs that it has a task of. */
@@ -51,6 +52,7 @@ export class Round implements RoundView {
   /** Leases that a slot may hold in this pass. */
   perSlot = 1;
   readonly #policy: Policy;
+  readonly #siteHolds: SiteHolds;
   readonly #rows: number[] = [];
   readonly #effects: Effect[] = [];
   readonly #nodes = new Map<number, NodeGifts>();
@@ -76,6 +78,7 @@ export class Round implements RoundView {
     this.#ahead = new RoundAhead(state, now);
     this.#shares = new RoundShares(state);
     this.#policy = policy;
+    this.#siteHolds = new SiteHolds(this, policy);
   }
 
   /** What was given: at most one fact, and an effect for each lease. */
@@ -156,6 +159,11 @@ export class Round implements RoundView {
     }
   }
 
+  /** Of the jobs, without those that every node of its site would refuse. */
+  unheld(jobs: readonly JobRecord[], node: NodeRecord): readonly JobRecord[] {
+    return this.#siteHolds.unheld(jobs, siteOf(this.state, node));
+  }
+
   option(job: JobRecord, node: NodeRecord): Option | null {
     const taskIndex = this.#taskFor(node, job);
     if (taskIndex === null || !this.hasPlace(node) || this.refuse(job, node) !== null) return null;
@@ -200,11 +208,6 @@ export class Round implements RoundView {
   ratesAt(site: SiteRecord): Rates {
     const given = this.#sites.get(site.number)?.rates;
     return given === undefined ? site.serving : addRates(site.serving, given, 1);
-  }
-
-  downBits(job: JobRecord, node: NodeRecord): number {
-    const taskIndex = this.#taskFor(node, job);
-    return taskIndex === null ? 0 : 8 * this.#downBytes(job, taskIndex, node);
   }
 
   /** The job's shared blobs count once for each node, in this round too. */
@@ -253,6 +256,7 @@ export class Round implements RoundView {
     if (taskIndex === this.nextTask(job)) this.#cursors.set(job.number, taskIndex + 1);
     else this.#beyond.add(`${job.number} ${taskIndex}`);
     this.#taken.set(job.number, (this.#taken.get(job.number) ?? 0) + 1);
+    this.#siteHolds.given(option);
   }
 
   #countPilot(job: JobRecord, node: NodeRecord): void {

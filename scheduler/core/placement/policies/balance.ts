@@ -4,15 +4,16 @@
 
 import { linkWindowSeconds } from '../../limits.ts';
 import { idleSlotsFirst } from '../../transfers/order.ts';
-import { balanceWith, fullWayOf } from '../balance.ts';
+import { balanceWith, fullWayOf, isDownFull } from '../balance.ts';
 import type { Refusal } from '../filter.ts';
-import type { Option, Pick, Policy, RoundView } from '../policy.ts';
+import type { Option, Pick, Policy, RoundView, SiteOption } from '../policy.ts';
 import { reasonCodes } from '../reasons.ts';
 
 export const balance: Policy = {
   name: 'balance',
   choice: { asks: 'slot', pick: mostAlike },
   hold: overWindow,
+  holdsSite: isDownOverWindow,
   nextTransfers: idleSlotsFirst,
 };
 
@@ -36,6 +37,10 @@ export function overWindow(option: Option, round: RoundView): Refusal | null {
   const way = fullWayOf(option, { atOnce: 1, resultWaits: () => round.resultWaits(option) });
   if (way === null) return null;
   return way === 'down' ? uplinkDown : uplinkUp;
+}
+
+export function isDownOverWindow({ load, cost }: SiteOption): boolean {
+  return isDownFull(load, cost, 1);
 }
 
 const remedy = 'wait, or declare the rate that it really has (punnet site set)';

@@ -4,25 +4,18 @@
 // that would end after everything else, since a better slot will take it, and while the line is busy
 // it takes none that is hard on it.
 
-import {
-  linkWindowSeconds,
-  planClasses,
-  planEveryMs,
-  planHoldMs,
-  transfersAtATime,
-} from '../../limits.ts';
+import { planClasses, planEveryMs, planHoldMs, transfersAtATime } from '../../limits.ts';
 import { idleSlotsFirst } from '../../transfers/order.ts';
-import { fullWayOf, linkSecondsOf } from '../balance.ts';
-import { siteOf } from '../../leases.ts';
-import { underWay, workOf } from '../estimate.ts';
+import { fullWayOf, isDownFull, linkSecondsOf } from '../balance.ts';
+import { underWay } from '../estimate.ts';
 import type { Refusal } from '../filter.ts';
 import type { JobRecord, NodeRecord } from '../../state.ts';
 import { endsIn } from '../plan/tail.ts';
 import { isPiloted, refusePilot } from '../pilots.ts';
-import type { Option, Pick, Policy, RoundView } from '../policy.ts';
+import type { JobAt, Option, Pick, Policy, RoundView, SiteOption } from '../policy.ts';
 import type { ReasonCode } from '../reasons.ts';
 import { reasonCodes } from '../reasons.ts';
-import { balance, overWindow } from './balance.ts';
+import { balance, isDownOverWindow, overWindow } from './balance.ts';
 
 /** An end is looked at every few seconds, and a slot that ends a little later is no worse. */
 const tailSlack = 1.05;
@@ -31,9 +24,7 @@ const tailSlackMs = 2 * planEveryMs;
 /** Why a slot stays idle though the plan gives the task to it. */
 interface Rule {
   readonly hold: Policy['hold'];
-  /** Which jobs it is sure to hold at the node, told before anything else is known of them; null:
-   * none. Most tasks that a busy federation looks at are held. */
-  readonly holdsAt?: (node: NodeRecord, round: RoundView) => ((job: JobRecord) => boolean) | null;
+  readonly holdsSite?: NonNullable<Policy['holdsSite']>;
 }
 
 export const ratioRules: {
@@ -43,7 +34,7 @@ export const ratioRules: {
   readonly program: Rule;
 } = {
   tail: { hold: pastTheEnd },
-  line: { hold: busyLine, holdsAt: fullLine },
+  line: { hold: busyLine, holdsSite: isLineBusy },
   place: { hold: keptPlace },
   program: { hold: needlessProgram },
 };
@@ -57,31 +48,13 @@ export const ratio: Policy = ratioWith([
 
 /** The policy with these rules; the first that refuses is told. */
 export function ratioWith(rules: readonly Rule[]): Policy {
-  const sure = rules.flatMap(({ holdsAt }) => holdsAt ?? []);
   return {
     name: 'ratio',
-    choice: { asks: 'slot', order: plannedHereFirst(sure), pick: furthestBehind },
+    choice: { asks: 'slot', order: hereFirst, pick: furthestBehind },
     hold: holdBy(rules),
+    holdsSite: holdsSiteBy(rules),
     nextTransfers: idleSlotsFirst,
     needsPlan: true,
-  };
-}
-
-type Order = NonNullable<Extract<Policy['choice'], { readonly asks: 'slot' }>['order']>;
-
-/** Without those that the plan gives to other sites, and what is sure to be held. */
-function plannedHereFirst(sure: readonly NonNullable<Rule['holdsAt']>[]): Order {
-  return (jobs, node, round) => {
-    const site = siteOf(round.state, node);
-    const tests = sure.map((holdsAt) => holdsAt(node, round));
-    const planned: JobRecord[] = [];
-    for (const job of jobs) {
-      const isHeld =
-        tests.some((test) => test?.(job)) ||
-        round.planned({ job, site }) === Number.POSITIVE_INFINITY;
-      if (!isHeld || isPiloted(job)) planned.push(job);
-    }
-    return hereFirst(planned, node, round);
   };
 }
 
@@ -136,6 +109,18 @@ function holdBy(rules: readonly Rule[]): Policy['hold'] {
   };
 }
 
+/** Most tasks that a busy federation looks at are held so: the plan gives them to other sites, or the
+ * line is full. */
+function holdsSiteBy(rules: readonly Rule[]): NonNullable<Policy['holdsSite']> {
+  return (option, round) => {
+    if (isPiloted(option.job)) return false;
+    const due = round.planned(option);
+    if (due === Number.POSITIVE_INFINITY) return true;
+    if (due === null) return isSolvedSoon(option, round) || isDownOverWindow(option);
+    return rules.some(({ holdsSite }) => holdsSite?.(option, round) === true);
+  };
+}
+
 /**
  * A place behind a running task is for bytes to come in the meantime. What is fetched in no time leaves
  * it to others while these are behind, or the CPUs get ahead of the line, and stand still in the end.
@@ -177,12 +162,8 @@ function busyLine(option: Option, round: RoundView): Refusal | null {
   return fullWayOf(option, { atOnce: 1 + transfersAtATime, resultWaits }) === null ? null : busy;
 }
 
-/** More is in hand than the window holds: what is hard on the line down would only add to it. */
-function fullLine(node: NodeRecord, round: RoundView): ((job: JobRecord) => boolean) | null {
-  const load = round.load(siteOf(round.state, node));
-  const isFull = linkSecondsOf(load).down > linkWindowSeconds;
-  if (!isFull || load.incoming <= transfersAtATime) return null;
-  return (job) => round.downBits(job, node) / load.downBps > workOf(job) / load.cpuGhz;
+function isLineBusy({ load, cost }: SiteOption): boolean {
+  return isDownFull(load, cost, 1 + transfersAtATime);
 }
 
 const busy: Refusal = {
@@ -192,7 +173,7 @@ const busy: Refusal = {
 };
 
 /** What is placed before a plan knows of it stays where it is: the plan is waited for, a moment. */
-function isSolvedSoon({ job }: Option, { state, now }: RoundView): boolean {
+function isSolvedSoon({ job }: JobAt, { state, now }: RoundView): boolean {
   const { plan, planAsked, planLookedAt } = state;
   if (planAsked !== null && planAsked.classOf.has(job.number)) {
     return now - planAsked.askedAt < planHoldMs;

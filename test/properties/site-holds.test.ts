@@ -1,0 +1,105 @@
+// What a policy holds at a site it holds at each of its nodes, whatever a round gives: these are not
+// asked one by one.
+
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { openHighs } from '../../scheduler/adapters/plan/highs.ts';
+import { instant, policyMakers } from '../../scheduler/core/index.ts';
+import { leasesPerSlot, planEveryMs } from '../../scheduler/core/limits.ts';
+import { Round } from '../../scheduler/core/placement/round.ts';
+import { reasonCodes } from '../../scheduler/core/placement/reasons.ts';
+import type { JobRecord, NodeRecord } from '../../scheduler/core/state.ts';
+import { CoreHarness, pi3, template } from '../scheduler/core/harness.ts';
+
+const numRuns = Number(process.env['PUNNET_PROPERTY_RUNS'] ?? 60);
+const solve = await openHighs();
+const sites = ['home', 'school'];
+
+const job = fc.record({
+  taskCount: fc.integer({ min: 1, max: 12 }),
+  workGhzSeconds: fc.constantFrom(1, 30, 300),
+  inputBytes: fc.constantFrom(0, 1e5, 3e6, 20e6),
+  bundleBytes: fc.constantFrom(0, 1_000, 30e6),
+  // Of inputs, one after another.
+  growth: fc.constantFrom(1, 0.05, 0.05, 1.5),
+});
+type Wanted = typeof job extends fc.Arbitrary<infer T> ? T : never;
+
+const world = fc.record({
+  policy: fc.constantFrom('balance', 'ratio'),
+  lines: fc.tuple(fc.constantFrom(1e6, 10e6, 100e6), fc.constantFrom(1e6, 10e6)),
+  nodes: fc.array(fc.record({ slots: fc.integer({ min: 1, max: 4 }), site: fc.nat({ max: 1 }) }), {
+    minLength: 2,
+    maxLength: 6,
+  }),
+  running: fc.array(job, { maxLength: 3 }),
+  waiting: fc.array(job, { minLength: 1, maxLength: 3 }),
+  picks: fc.array(fc.nat({ max: 100 }), { maxLength: 12 }),
+});
+
+test('what is held at a site is held at each of its nodes', () => {
+  fc.assert(
+    fc.property(world, (of) => {
+      const core = coreOf(of);
+      const { state, policy } = core;
+      const round = new Round(state, { now: instant(core.nowMs), policy });
+      const [jobs = []] = round.turns.groups;
+      for (const pick of [...of.picks, 0]) {
+        const pairs = jobs.flatMap((each) => state.nodes.map((node) => ({ job: each, node })));
+        const free = pairs.filter((pair) => isFree(round, { jobs, ...pair }));
+        const next = free[pick % Math.max(1, free.length)];
+        const option = next === undefined ? null : round.option(next.job, next.node);
+        if (option !== null) round.give({ option, reason: reasonCodes.policy });
+        else round.perSlot = leasesPerSlot;
+      }
+    }),
+    { numRuns: 3 * numRuns },
+  );
+});
+
+/** Whether the node may be given a task of the job; nodes without a place are not asked. */
+function isFree(
+  round: Round,
+  { job, jobs, node }: { jobs: readonly JobRecord[]; job: JobRecord; node: NodeRecord },
+): boolean {
+  if (!round.hasPlace(node)) return false;
+  const pair = `${job.jobId} at ${node.nodeId}`;
+  const isOption = round.option(job, node) !== null;
+  const isHeld = !round.unheld(jobs, node).includes(job);
+  expect([pair, isOption && isHeld]).toEqual([pair, false]);
+  return isOption;
+}
+
+function coreOf({ policy, lines, nodes, running, waiting }: World): CoreHarness {
+  const core = new CoreHarness();
+  core.policy = policyMakers.get(policy)?.make(0) ?? core.policy;
+  for (const [index, site] of sites.entries()) core.setSite(site, lines[index] ?? 1e6);
+  for (const [number, { slots, site }] of nodes.entries()) {
+    core.node(`n${number}`, sites[site] ?? '', { ...pi3, slots });
+  }
+  for (const each of running) submit(core, each);
+  core.wait(planEveryMs);
+  // Waits, as at the end of a round in which no slot was free.
+  core.policy = { ...core.policy, hold: () => waits };
+  for (const each of waiting) submit(core, each);
+  core.wait(planEveryMs);
+  for (const { planId, program } of core.take('solvePlan').slice(-1)) {
+    core.give({ kind: 'planSolved', planId, solution: solve(program) });
+  }
+  core.policy = policyMakers.get(policy)?.make(0) ?? core.policy;
+  return core;
+}
+type World = typeof world extends fc.Arbitrary<infer T> ? T : never;
+
+const waits = { code: 'test', reason: 'the test places it itself', remedy: 'wait' };
+
+function submit(core: CoreHarness, each: Wanted): void {
+  const { taskCount, workGhzSeconds, inputBytes, bundleBytes, growth } = each;
+  const bundles = template().bundles.map((bundle) => ({ ...bundle, sizeBytes: bundleBytes }));
+  core.submit(`job ${core.state.jobs.size}`, {
+    taskCount,
+    bundles,
+    profile: { workGhzSeconds, outputBytes: 1_000 },
+    taskInputBytes: Array.from({ length: taskCount }, (_, index) => inputBytes * growth ** index),
+  });
+}
