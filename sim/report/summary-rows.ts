@@ -58,7 +58,7 @@ function serviceText({ replicas, wantedSeconds, upPart, moves }: ServiceUse): st
   const counts = Object.entries(moves).map(([why, count]) => `${count} ${moveText(why)}`);
   const count = Object.values(moves).reduce((sum, each) => sum + each, 0);
   const why = count === 0 ? '' : `: ${counts.join(', ')}`;
-  return `${replicas} replicas, up ${percent(upPart)} of the time; ${count} moves${why}`;
+  return `${replicas} replicas, up ${percent(upPart)} of the time; ${count} ${count === 1 ? 'move' : 'moves'}${why}`;
 }
 
 function wasteText({ wastedAttempts, wastedGhzSeconds, wastedBytes }: Summary): string {

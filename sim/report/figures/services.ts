@@ -3,7 +3,9 @@
 import type { ServiceTimes } from '../detail/service-times.ts';
 import { moveText } from '../service-uses.ts';
 import type { Figure, FigureRow } from './figure.ts';
-import { nameColours, nameDashes, plotWidth, rounded, timeUnitFor } from './figure.ts';
+import { nameColours, plotWidth, pointColour, rounded, timeUnitFor } from './figure.ts';
+
+const panelHeader = { labelAngle: 0, labelAlign: 'left', labelFontSize: 12 } as const;
 
 export function replicasFigure(services: readonly ServiceTimes[], binSeconds: number): Figure {
   const bins = services[0]?.up.length ?? 0;
@@ -16,35 +18,36 @@ export function replicasFigure(services: readonly ServiceTimes[], binSeconds: nu
       return [[name, rounded((bin * binSeconds) / unit.seconds), rounded(count), part]];
     }),
   );
-  const range = names.map((_, place) => nameColours[place] ?? '');
-  const dashes = names.map((_, place) => nameDashes[place] ?? []);
-  const legend = { field: 'service', type: 'nominal', title: 'service' } as const;
   return {
     name: 'replicas',
     title: 'How many replicas were up?',
-    caption: `Of those that each service wants, as long as it is there, in ${bins} spans of time. A replica that moves is missing until it has fetched its program and found a slot elsewhere.`,
+    caption: `Of those that each service wants, from when it comes until it is stopped, in ${bins} spans of time. A replica that moves is missing until it has fetched its program and found a slot elsewhere.`,
     columns: ['service', `time_${unit.name}`, 'replicas_up', 'up_percent'],
     rows,
     spec: (data) => ({
-      width: plotWidth,
-      height: 200,
       data,
-      mark: { type: 'line', interpolate: 'step-after', strokeWidth: 2 },
-      encoding: {
-        x: {
-          field: `time_${unit.name}`,
-          type: 'quantitative',
-          title: `time (${unit.name})`,
-          scale: { zero: true },
+      // A panel each: most of the time all are at the same 100 %.
+      facet: { row: { field: 'service', sort: names, title: null, header: panelHeader } },
+      spacing: 12,
+      spec: {
+        width: plotWidth - 60,
+        height: 70,
+        mark: { type: 'area', interpolate: 'step-after', color: pointColour, opacity: 0.8 },
+        encoding: {
+          x: {
+            field: `time_${unit.name}`,
+            type: 'quantitative',
+            title: `time (${unit.name})`,
+            scale: { zero: true },
+          },
+          y: {
+            field: 'up_percent',
+            type: 'quantitative',
+            title: 'up (%)',
+            scale: { domain: [0, 100] },
+            axis: { values: [0, 50, 100] },
+          },
         },
-        y: {
-          field: 'up_percent',
-          type: 'quantitative',
-          title: 'replicas up (%)',
-          scale: { domain: [0, 100] },
-        },
-        color: { ...legend, scale: { domain: names, range } },
-        strokeDash: { ...legend, scale: { domain: names, range: dashes } },
       },
     }),
   };

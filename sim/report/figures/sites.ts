@@ -3,7 +3,7 @@
 import type { UseOverTime } from '../detail/use-over-time.ts';
 import { resources, shortFrom } from '../detail/site-times.ts';
 import type { Figure, FigureRow } from './figure.ts';
-import { pale, plotWidth, resourceColours, rounded, timeUnitFor } from './figure.ts';
+import { nameDashes, pale, plotWidth, resourceColours, rounded, timeUnitFor } from './figure.ts';
 
 const rowsTitle = 'sites, their ratio (Gbit/s per GHz)';
 const nothingShort = 'none of them';
@@ -25,6 +25,8 @@ export function useFigure({ binSeconds, groups }: UseOverTime): Figure {
       return [resource, rounded((bin * binSeconds) / unit.seconds), rounded((100 * used) / all)];
     });
   });
+  const resource = { field: 'resource', type: 'nominal', title: 'resource' } as const;
+  const dashes = nameDashes.slice(0, resources.length);
   return {
     name: 'use',
     title: 'How much of the federation was in use?',
@@ -44,12 +46,8 @@ export function useFigure({ binSeconds, groups }: UseOverTime): Figure {
           title: 'in use (%)',
           scale: { domain: [0, 100], clamp: true },
         },
-        color: {
-          field: 'resource',
-          type: 'nominal',
-          title: 'resource',
-          scale: { domain: [...resources], range: resourceColours },
-        },
+        color: { ...resource, scale: { domain: [...resources], range: resourceColours } },
+        strokeDash: { ...resource, scale: { domain: [...resources], range: dashes } },
       },
     }),
   };

@@ -86,7 +86,7 @@ const figures = [
     ],
   ],
   ['gantt', ['time (', 'uplink and slots', 'kind of job', 'uplink down 1']],
-  ['replicas', ['time (', 'replicas up (%)', 'service', 'mirror']],
+  ['replicas', ['time (', 'up (%)', 'relay', 'mirror']],
   ['moves', ['moves', 'because', 'node switched off', 'relay']],
 ] as const;
 
