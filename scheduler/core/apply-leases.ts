@@ -185,7 +185,7 @@ function endAttempt(
   writeResult(job.tasks, index, results[row] ?? null);
   restReplica(job, index, at);
   countAttempt(job, node, { index, code: endCode, workGhzSeconds });
-  restNode(node, endCode, at);
+  restNode(state, node, { code: endCode, at });
   state.jobsToCheck.add(job.number);
 }
 
@@ -223,7 +223,11 @@ function countAttempt(
   }
 }
 
-function restNode(node: NodeRecord, code: EndCode, at: Instant): void {
+function restNode(
+  state: State,
+  node: NodeRecord,
+  { code, at }: { readonly code: EndCode; readonly at: Instant },
+): void {
   if (code === 'succeeded') {
     node.consecutiveFailures = 0;
     return;
@@ -233,6 +237,7 @@ function restNode(node: NodeRecord, code: EndCode, at: Instant): void {
   const failing = beyond < 0 ? 0 : Math.min(longestRestMs, restAfterFailuresMs * 2 ** beyond);
   const rest = isLoss(code) ? Math.max(failing, restAfterGivingBackMs) : failing;
   node.restsUntil = instant(Math.max(node.restsUntil, at + rest));
+  state.deadlines.add(node.number, node.restsUntil);
 }
 
 function voidLease(

@@ -1,6 +1,7 @@
 // How facts about sites and nodes change the state.
 
 import type { Fact } from './facts.ts';
+import { deadlineOf } from './liveness/deadlines.ts';
 import { lookAtNode, lookAtSite, nodeChanged, siteOf, slotsOf } from './leases.ts';
 import { instant } from './model/ids.ts';
 import { noRates } from './model/service.ts';
@@ -65,6 +66,7 @@ export function applyNodeFact(state: State, fact: NodeFact): void {
       node.restsUntil = instant(0);
       break;
   }
+  state.deadlines.add(node.number, deadlineOf(state, node));
   lookAtNode(state, node);
 }
 
@@ -154,6 +156,7 @@ export function addNode(state: State, node: NodeRecord): void {
   const site = siteOf(state, node);
   site.nodeNumbers.push(node.number);
   sumCpu(state, site);
+  state.deadlines.add(node.number, deadlineOf(state, node));
   nodeChanged(state, node);
 }
 

@@ -61,6 +61,8 @@ function update(state: State, { job, revisions }: Service, fact: Updated): void 
     job.holderGhz = 0;
   }
   forgetUnused(job);
+  // Silent nodes may have its tasks for less long now.
+  state.deadlines.forget();
   lookForJob(state, job);
 }
 

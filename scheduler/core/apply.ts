@@ -55,6 +55,9 @@ export function apply(state: State, fact: Fact): void {
     case 'tokenRevoked':
     case 'tokenForgotten':
       return applyTokenFact(state, fact);
+    case 'nodesLookedAt':
+      state.deadlines.looked(state, fact.at);
+      return;
     case 'backupsLookedAt':
       state.backupsLookedAt = fact.at;
       return;

@@ -190,6 +190,7 @@ export type SoftFact =
   /** Replicas of the service have waited long enough after quick ends. */
   | { readonly kind: 'replicasRested'; readonly at: Instant; readonly jobNumber: number }
   /** Idle slots were offered to the tails of jobs. */
+  | { readonly kind: 'nodesLookedAt'; readonly at: Instant }
   | { readonly kind: 'backupsLookedAt'; readonly at: Instant }
   /** Whether a new plan is wanted was looked at. */
   | {

@@ -13,6 +13,7 @@ const softKinds: ReadonlySet<string> = new Set<SoftFact['kind']>([
   'watchStarted',
   'nodeRested',
   'replicasRested',
+  'nodesLookedAt',
   'backupsLookedAt',
   'planLookedAt',
   'planAsked',

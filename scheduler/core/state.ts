@@ -10,6 +10,7 @@ import type { Inventory, NodeHealth, NodeStatus, RateSource } from './model/node
 import type { Rates, Replica, Revisions } from './model/service.ts';
 import type { ResearcherSettings } from './model/researcher.ts';
 import type { Token } from './model/token.ts';
+import { Deadlines } from './liveness/deadlines.ts';
 import { OpenNodes } from './placement/open/open-nodes.ts';
 import type { Plan, PlanRequest, Tail } from './placement/plan/plan.ts';
 import type { Capacity, Claim, Usage } from './queue/share.ts';
@@ -196,6 +197,8 @@ export class State {
   readonly tokens = new Map<TokenId, Token>();
   readonly tokenByHash = new Map<string, TokenId>();
   taskCount = 0;
+  /** When nodes need a look next; soft. */
+  readonly deadlines = new Deadlines();
   /** Nodes with a free place; soft. */
   readonly openNodes = new OpenNodes();
   /** When free slots are filled: nodes that have changed, sites with such nodes only, and jobs that no

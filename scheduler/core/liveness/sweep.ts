@@ -1,24 +1,17 @@
-// Deadlines that have passed: silent nodes, lost grants, stuck transfers. A sweep looks at every
-// node, which at 10,000 of them is well under a millisecond of each second.
+// Deadlines that have passed: silent nodes, lost grants, stuck transfers.
 
 import type { Direction } from '../commands.ts';
 import type { Decision } from '../decision.ts';
 import { nothing, refuse } from '../decision.ts';
 import type { Effect } from '../effects.ts';
 import type { Fact } from '../facts.ts';
-import {
-  defaultLostAfterMs,
-  grantResendMs,
-  resendsPerSweep,
-  suspectAfterMs,
-  tokenKeptMs,
-  unheardSuspectAfterMs,
-} from '../limits.ts';
+import { defaultLostAfterMs, grantResendMs, resendsPerSweep, tokenKeptMs } from '../limits.ts';
 import type { Instant, NodeId } from '../model/ids.ts';
 import type { LeaseRecord, NodeRecord, SiteRecord, State } from '../state.ts';
 import { mustHave } from '../state.ts';
 import { rollServices } from '../rollout.ts';
 import { hasRested } from '../services.ts';
+import { patienceOf, silentUntil } from './deadlines.ts';
 import { endOverdue } from './overdue.ts';
 import { jobsOf, voidLeases } from './void-leases.ts';
 
@@ -39,11 +32,12 @@ export function sweep(state: State, now: Instant): Decision {
     facts.push(...part.facts);
     effects.push(...part.effects);
   };
-  for (const node of state.nodes) {
+  for (const node of state.deadlines.due(state.nodes, now)) {
     const { number: nodeNumber, restsUntil } = node;
     if (restsUntil > 0 && restsUntil <= now) facts.push({ kind: 'nodeRested', nodeNumber });
     if (node.health === 'healthy' || node.health === 'suspect') add(sweepNode(state, node, now));
   }
+  if (state.deadlines.isDue(now)) facts.push({ kind: 'nodesLookedAt', at: now });
   add(resendGrants(state, now));
   for (const jobNumber of state.waitingJobs) {
     const job = mustHave(state.jobs.get(jobNumber), 'job', jobNumber);
@@ -62,9 +56,7 @@ function sweepNode(state: State, node: NodeRecord, now: Instant): Part {
   // scheduler listened is lost, and what was soft is told anew: it is asked.
   if (watchedSince === 0) return watched(node, now);
   if (node.health === 'suspect') return loseTasks(state, node, now);
-  const silentMs = now - Math.max(node.lastHeardAt ?? 0, watchedSince);
-  const mostMs = node.lastHeardAt === null ? unheardSuspectAfterMs : suspectAfterMs;
-  if (silentMs < mostMs) return quiet;
+  if (now < silentUntil(state, node)) return quiet;
   const suspect: Fact = { kind: 'nodeHealthChanged', at: now, nodeNumber, health: 'suspect' };
   const { facts, effects } = watched(node, now);
   return { facts: [suspect, ...facts], effects };
@@ -88,10 +80,6 @@ function loseTasks(state: State, node: NodeRecord, now: Instant): Part {
     facts.push({ kind: 'nodeHealthChanged', at: now, nodeNumber: node.number, health: 'lost' });
   }
   return { facts, effects: jobsOf(state, overdue) };
-}
-
-function patienceOf(state: State, lease: LeaseRecord): number {
-  return state.jobs.get(lease.jobNumber)?.template.lostAfterMs ?? defaultLostAfterMs;
 }
 
 /** Grants that were never confirmed, after a lost message or a restart. */
