@@ -13,16 +13,14 @@ import { leaseId, nodeId } from '../../scheduler/core/index.ts';
 type Wanted = NodeSpoke['transfersWanted'][number];
 type Done = NodeSpoke['transfersDone'][number];
 
-interface Draft {
-  readonly node: number;
+/** A message that is being put together. */
+type Draft = { -readonly [Part in keyof NodeSpoke]: NodeSpoke[Part] } & {
   started: LeaseId[];
   exited: LeaseId[];
   ended: AttemptEnd[];
-  wanted: Wanted[];
-  done: Done[];
-  held: readonly LeaseId[] | null;
-  status: NodeStatus | null;
-}
+  transfersWanted: Wanted[];
+  transfersDone: Done[];
+};
 
 export interface End {
   readonly code: EndCode;
@@ -38,6 +36,8 @@ export class Messages {
   readonly #instances: Uint32Array;
   readonly #draftOf: (Draft | undefined)[];
   #drafts: Draft[] = [];
+  /** Whose drafts these are. */
+  #speakers: number[] = [];
 
   constructor(nodes: number) {
     this.#ids = Array.from({ length: nodes }, (_, node) => nodeId(nameOf(node)));
@@ -56,8 +56,8 @@ export class Messages {
   }
 
   /** All that it holds, as a report says. */
-  report(node: number, leases: Iterable<number>): void {
-    this.#draft(node).held = Array.from(leases, leaseId);
+  report(node: number, leases: ReadonlySet<number>): void {
+    this.#draft(node).held = leases.size === 0 ? none : Array.from(leases, leaseId);
   }
 
   /** What it says of itself, beside that. */
@@ -100,55 +100,63 @@ export class Messages {
 
   wanted(node: number, part: Wanted): void {
     const draft = this.#draft(node);
-    if (draft.wanted === none) draft.wanted = [];
-    draft.wanted.push(part);
+    if (draft.transfersWanted === none) draft.transfersWanted = [];
+    draft.transfersWanted.push(part);
   }
 
   done(node: number, part: Done): void {
     const draft = this.#draft(node);
-    if (draft.done === none) draft.done = [];
-    draft.done.push(part);
+    if (draft.transfersDone === none) draft.transfersDone = [];
+    draft.transfersDone.push(part);
   }
 
   /** Takes all of them, in the order in which the nodes began to speak. */
   take(): readonly NodeSpoke[] {
     const drafts = this.#drafts;
+    for (const [place, node] of this.#speakers.entries()) {
+      const draft = drafts[place];
+      if (draft !== undefined) this.#sign(draft, node);
+      this.#draftOf[node] = undefined;
+    }
     this.#drafts = [];
-    return drafts.map((draft) => this.#message(draft));
+    this.#speakers = [];
+    return drafts;
   }
 
   #draft(node: number): Draft {
     const known = this.#draftOf[node];
     if (known !== undefined) return known;
-    const parts = { started: none, exited: none, ended: none, wanted: none, done: none };
-    const fresh: Draft = { node, ...parts, held: null, status: null };
+    const id = this.#ids[node];
+    if (id === undefined) throw new Error(`there is no node ${node}`);
+    const fresh: Draft = {
+      kind: 'nodeSpoke',
+      nodeId: id,
+      instanceNumber: 0,
+      instanceId: '',
+      sequence: 0,
+      status: null,
+      inventory: null,
+      held: null,
+      started: none,
+      exited: none,
+      ended: none,
+      transfersWanted: none,
+      transfersDone: none,
+    };
     this.#draftOf[node] = fresh;
     this.#drafts.push(fresh);
+    this.#speakers.push(node);
     return fresh;
   }
 
-  #message({ node, started, exited, ended, wanted, done, held, status }: Draft): NodeSpoke {
-    this.#draftOf[node] = undefined;
+  /** It goes out now. */
+  #sign(draft: Draft, node: number): void {
     const sequence = (this.#sequences[node] ?? 0) + 1;
     this.#sequences[node] = sequence;
     const instance = this.#instances[node] ?? 0;
-    const id = this.#ids[node];
-    if (id === undefined) throw new Error(`there is no node ${node}`);
-    return {
-      kind: 'nodeSpoke',
-      nodeId: id,
-      instanceNumber: instance,
-      instanceId: String(instance),
-      sequence,
-      status,
-      inventory: null,
-      held,
-      started,
-      exited,
-      ended,
-      transfersWanted: wanted,
-      transfersDone: done,
-    };
+    draft.instanceNumber = instance;
+    draft.instanceId = String(instance);
+    draft.sequence = sequence;
   }
 }
 

@@ -52,7 +52,8 @@ export class Voices {
     for (const [lease, end] of this.unheard.of(number)) this.messages.ended(number, lease, end);
   }
 
-  #heldBy({ number, leases }: Board): Iterable<number> {
-    return this.unheard === null ? leases : [...leases, ...this.unheard.of(number).keys()];
+  #heldBy({ number, leases }: Board): ReadonlySet<number> {
+    if (this.unheard === null) return leases;
+    return new Set([...leases, ...this.unheard.of(number).keys()]);
   }
 }

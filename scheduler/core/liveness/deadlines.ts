@@ -5,7 +5,7 @@ import { defaultLostAfterMs, suspectAfterMs, unheardSuspectAfterMs } from '../li
 import type { LeaseRecord, NodeRecord, State } from '../state.ts';
 
 /** A churning federation of 10,000 has about a dozen silent nodes, each in a block of its own. */
-const blockLength = 64;
+const blockLength = 16;
 
 export class Deadlines {
   /** By block: none of its nodes has one before that. */

@@ -26,9 +26,12 @@ export function hear(state: State, command: NodeSpoke, now: Instant): Decision {
   if (node.health === 'quarantined') {
     return { ...nothing, effects: [{ kind: 'quarantine', nodeId: node.nodeId }] };
   }
-  const instance = judgeInstance(state, command, { node, now });
-  if (!instance.isCurrent) return instance.decision;
-  const facts: Fact[] = [...instance.decision.facts];
+  const facts: Fact[] = [];
+  if (!isKnownInstance(node, command)) {
+    const instance = judgeInstance(state, command, { node, now });
+    if (!instance.isCurrent) return instance.decision;
+    facts.push(...instance.decision.facts);
+  }
   const isFresh = facts.length > 0 || command.sequence > node.sequence;
   if (node.health !== 'healthy') {
     facts.push({ kind: 'nodeHealthChanged', at: now, nodeNumber: node.number, health: 'healthy' });
@@ -70,6 +73,12 @@ type Judgement =
   | { readonly isCurrent: true; readonly decision: Decision }
   | { readonly isCurrent: false; readonly decision: Decision };
 
+/** Nearly always: most messages are short, and a federation has many. */
+function isKnownInstance(node: NodeRecord, command: NodeSpoke): boolean {
+  const isNewer = command.instanceNumber > node.instanceNumber;
+  return !isNewer && command.instanceId === node.instanceId;
+}
+
 /** A newer instance replaces an older one; two that alternate, or share a number, are clones. */
 function judgeInstance(
   state: State,
@@ -86,7 +95,6 @@ function judgeInstance(
     };
     return { isCurrent: true, decision: { ...nothing, facts: [changed] } };
   }
-  if (command.instanceId === node.instanceId) return { isCurrent: true, decision: nothing };
   const isTwin = command.instanceNumber === node.instanceNumber;
   const isLate = now - node.instanceSince < lateMessagesMs;
   if (!isTwin && isLate) return { isCurrent: false, decision: nothing };
