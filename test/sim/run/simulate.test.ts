@@ -144,6 +144,35 @@ test('a board is slower at floating point, and the scheduler is not told', () =>
   for (const [name, part] of others) expect(part).toBeCloseTo(expected[name] ?? 0, 2);
 });
 
+test('what floating point takes on a Pi 1 is found out from what ended there', () => {
+  const { federation, ...others } = readScenario(scenario);
+  const models = { pi1b: 1, zerow: 0, pi2b: 0, pi3b: 0 };
+  const world = drawWorld({ ...others, federation: { ...federation, models } }, 1);
+  const [job] = world.jobs;
+  if (job === undefined) throw new Error('the scenario has jobs');
+  const expected: number[] = [];
+  const policy: Policy = {
+    ...defaultPolicy,
+    choice: {
+      asks: 'slot',
+      pick(options) {
+        const [option] = [...options];
+        if (option !== undefined) expected.push(option.cost.workGhzSeconds);
+        return option ? take(option) : null;
+      },
+    },
+  };
+  const jobs = [{ ...job, isFloatingPoint: true }];
+  const run = new Run({ ...world, jobs }, { policy, solve });
+  while (!run.advance(1_000));
+  expect(expected[0]).toBe(60);
+  // 60 GHz·s by integers are 119 there; three tasks' worth of what was declared stays in the mean.
+  const shown = (60 * 6.05) / 3.05;
+  expect(expected.at(-1)).toBeGreaterThan(0.9 * shown);
+  expect(expected.at(-1)).toBeLessThan(shown);
+  expect(expected).toEqual([...expected].sort((a, b) => a - b));
+});
+
 const broken: readonly (readonly [what: string, policy: Partial<Policy>, message: RegExp])[] = [
   [
     'gives everything to one node',
