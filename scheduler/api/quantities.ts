@@ -6,6 +6,8 @@ export interface Unit {
   readonly factors: Readonly<Record<string, number>>;
   /** What people write for a unit, in lower case, and the unit that they mean. */
   readonly slips: Readonly<Record<string, string>>;
+  /** What is written for bytes, and the unit for an eighth of it. */
+  readonly bytes?: Readonly<Record<string, string>>;
 }
 
 export const bytes: Unit = {
@@ -55,6 +57,7 @@ export const rate: Unit = {
     ...{ bps: 'bit/s', kbps: 'kbit/s', mbps: 'Mbit/s', gbps: 'Gbit/s' },
     ...{ kbit: 'kbit/s', mbit: 'Mbit/s', gbit: 'Gbit/s', 'kb/s': 'kbit/s', 'mb/s': 'Mbit/s' },
   },
+  bytes: { 'B/s': 'bit/s', 'kB/s': 'kbit/s', 'KB/s': 'kbit/s', 'MB/s': 'Mbit/s', 'GB/s': 'Gbit/s' },
 };
 
 const quantity = /^\s*(\d+(?:\.\d+)?)\s*([A-Za-z·*/]+)\s*$/;
@@ -73,7 +76,9 @@ export function wrongQuantity(text: string, unit: Unit): string {
   const lower = name.toLowerCase();
   const meant =
     unit.slips[lower] ?? Object.keys(unit.factors).find((known) => known.toLowerCase() === lower);
-  const hint = meant === undefined ? '' : `: did you mean ${number} ${meant}?`;
+  const bits = unit.bytes?.[name];
+  const guess = bits === undefined ? `${number} ${meant}` : `${8 * Number(number)} ${bits}`;
+  const hint = meant === undefined && bits === undefined ? '' : `: did you mean ${guess}?`;
   return `wanted ${unit.wanted}, found "${text}"${hint}`;
 }
 

@@ -2,6 +2,7 @@
 // core and their nodes, capacities in bit/s.
 
 import { z } from 'zod';
+import { wantedText } from '../scenario/wanted.ts';
 
 const bitsPerSecond = z.number().positive();
 const index = z.number().int().nonnegative();
@@ -50,10 +51,10 @@ export function parseFlowCase(text: string): FlowCase {
   } catch (cause) {
     throw new FlowCaseError(`it is not JSON: ${String(cause)}`, { cause });
   }
-  const parsed = flowCase.safeParse(json);
+  const parsed = flowCase.safeParse(json, { reportInput: true });
   if (!parsed.success) {
-    const [issue] = parsed.error.issues;
-    throw new FlowCaseError(`${pathOf(issue?.path ?? [])}: ${issue?.message}`);
+    const told = parsed.error.issues.map((issue) => `${pathOf(issue.path)}: ${wantedText(issue)}`);
+    throw new FlowCaseError(told[0] ?? 'it is no case');
   }
   for (const [number, { src, dst }] of parsed.data.flows.entries()) {
     checkEnd(parsed.data, src, `flows[${number}].src`);

@@ -35,12 +35,16 @@ export function quantityOf(unit: Unit) {
   });
 }
 
-/** For what is left out rather than 0. */
+/** For what would stand still, or never end, at 0. */
 export function moreThanNothing(unit: Unit) {
-  return quantityOf(unit).refine((value) => value > 0, {
-    error: 'wanted more than nothing: leave it out',
-  });
+  return quantityOf(unit).refine((value) => value > 0, { error: nothingFound });
 }
+
+export function rangeOfMore(unit: Unit) {
+  return rangeOf(unit).refine(({ from }) => from > 0, { error: nothingFound });
+}
+
+const nothingFound = 'wanted more than nothing, found 0';
 
 /** "25%", as a part of 1: more than none, and at most all. */
 export const percentage = z.unknown().transform((value, context): number => {

@@ -7,6 +7,7 @@ import type { Document } from 'yaml';
 import type { z } from 'zod';
 import { scenarioSchema } from './schema.ts';
 import type { Scenario } from './schema.ts';
+import { wantedText } from './wanted.ts';
 
 /** A file or an argument is wrong: whoever ran the command is told, without a stack. */
 export class InputError extends Error {
@@ -70,7 +71,7 @@ export function parseScenario(file: string, text: string): Scenario {
   if (flaw !== undefined) {
     throw new InputError(`${file}:${lines.linePos(flaw.pos[0]).line}: ${flaw.message}`);
   }
-  const parsed = scenarioSchema.safeParse(document.toJS());
+  const parsed = scenarioSchema.safeParse(document.toJS(), { reportInput: true });
   if (parsed.success) {
     const { log, ...others } = parsed.data;
     const name = basename(file).replace(/\.ya?ml$/, '');
@@ -80,7 +81,7 @@ export function parseScenario(file: string, text: string): Scenario {
   const told = parsed.error.issues.map((issue) => {
     const path = pathOf(issue);
     const { line } = lines.linePos(offsetOf(document, path));
-    return `${file}:${line}: ${fieldOf(path)}${textOf(issue)}`;
+    return `${file}:${line}: ${fieldOf(path)}${wantedText(issue)}`;
   });
   throw new InputError(told.join('\n'));
 }
@@ -91,14 +92,6 @@ type Path = readonly PropertyKey[];
 function pathOf(issue: z.core.$ZodIssue): Path {
   if (issue.code === 'unrecognized_keys') return [...issue.path, issue.keys[0] ?? ''];
   return issue.path;
-}
-
-function textOf(issue: z.core.$ZodIssue): string {
-  if (issue.code === 'unrecognized_keys') return 'there is no such field; is it misspelt?';
-  if (issue.code === 'invalid_type' && issue.message.endsWith('received undefined')) {
-    return `wanted ${issue.expected}, and it is not there`;
-  }
-  return issue.message.replace(/^Invalid input: expected/, 'wanted').replace('received', 'found');
 }
 
 function fieldOf(path: Path): string {

@@ -4,7 +4,7 @@
 import { z } from 'zod';
 import { bytes, rate, span, speed, work } from '../../scheduler/api/quantities.ts';
 import { piModels } from '../world/pi-models.ts';
-import { moreThanNothing, percentage, quantityOf, rangeOf } from './quantities.ts';
+import { moreThanNothing, percentage, quantityOf, rangeOf, rangeOfMore } from './quantities.ts';
 
 const count = z.int().min(1).max(1_000_000);
 
@@ -21,7 +21,7 @@ const uplinks = z
   .strictObject({
     /** Drawn from a panel of home lines, down and up together. */
     lines: z.literal('ofcom-2015').optional(),
-    down: rangeOf(rate).optional(),
+    down: rangeOfMore(rate).optional(),
     /** The up rate as a part of the down rate. */
     upPart: z.number().positive().optional(),
     /** Of the line, that its owner leaves to the federation. */
@@ -41,9 +41,9 @@ const uplinks = z
   });
 
 /** A Weibull distribution; with a shape below 1, what has lasted long lasts longer. */
-const spans = z.strictObject({ shape: z.number().positive(), scale: quantityOf(span) });
+const spans = z.strictObject({ shape: z.number().positive(), scale: moreThanNothing(span) });
 
-const often = { every: quantityOf(span), lasts: quantityOf(span) };
+const often = { every: moreThanNothing(span), lasts: moreThanNothing(span) };
 
 const dayMs = 24 * 3_600_000;
 
@@ -75,10 +75,10 @@ const turnover = z
   .strictObject({
     /** For so long in the mean a site stays until its owner leaves for good with all its nodes;
      * new ones come as often. */
-    stay: quantityOf(span).optional(),
+    stay: moreThanNothing(span).optional(),
     /** For so long in the mean an SD card lasts. With it all is lost that its node knew, who it was
      * too: on a new card it enrols anew. */
-    cards: quantityOf(span).optional(),
+    cards: moreThanNothing(span).optional(),
     /** Until there is a new card, in the mean. */
     replacedAfter: quantityOf(span).optional(),
     /** From then on nobody comes or leaves, and no card dies. */
@@ -103,7 +103,9 @@ const throttling = z.strictObject({
 /** What fails beside nodes; each at random times, whose mean distance is `every`. */
 const faults = z.strictObject({
   /** Whole sites lose their lines, as often as homes of the panel do, for so long in the mean. */
-  outages: z.strictObject({ homes: z.literal('ofcom-2015'), lasts: quantityOf(span) }).optional(),
+  outages: z
+    .strictObject({ homes: z.literal('ofcom-2015'), lasts: moreThanNothing(span) })
+    .optional(),
   /** A part of all sites loses its lines at once. */
   partitions: z.strictObject({ ...often, part: percentage }).optional(),
   /** The scheduler dies, and starts from its journal after so long. */
@@ -131,7 +133,7 @@ const models = z
     error: 'wanted at least one model with a weight above 0',
   });
 
-const word = z.string().regex(/^[a-z][a-z0-9-]*$/, 'wanted small letters, digits and -');
+const word = z.string().regex(/^[a-z][a-z0-9-]*$/, 'small letters, digits and -');
 
 const jobs = z.strictObject({
   name: word,
@@ -141,7 +143,7 @@ const jobs = z.strictObject({
   jobs: count.default(1),
   /** Of each job. */
   tasks: count,
-  work: rangeOf(work),
+  work: rangeOfMore(work),
   /** Work in floating point: what a Pi 3 does in its time, an older board does in up to twice its own. */
   isFloatingPoint: z.boolean().default(false),
   /** Whether the scheduler is told the work and the bytes of results, or has to find out. */
@@ -189,7 +191,7 @@ const data = z.strictObject({
   input: rangeOf(bytes).optional(),
   output: rangeOf(bytes).optional(),
   /** The sizes are for so much work, and grow with it; without: they are those of a task. */
-  per: quantityOf(work).optional(),
+  per: moreThanNothing(work).optional(),
 });
 
 /** Jobs as somebody else's cluster was given them. */
@@ -199,7 +201,7 @@ const log = z.strictObject({
   /** Where to get it: it does not come with the project. */
   source: z.string().min(1),
   /** Work of each second that a processor of that cluster ran. */
-  second: quantityOf(work),
+  second: moreThanNothing(work),
   data: z.array(data).min(1),
 });
 
