@@ -111,9 +111,9 @@ export class Checks {
     }
   }
 
-  /** Nothing more will happen. */
-  stuck(): never {
-    const what = `progress: nothing happens any more, and ${this.#left} tasks have no result`;
+  /** Nothing more will happen, for a reason that is told. */
+  stuck(why: string): never {
+    const what = `progress: nothing happens any more, and ${this.#left} tasks have no result${why}`;
     throw new CheckFailed(what, { isStuck: true });
   }
 

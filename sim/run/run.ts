@@ -19,6 +19,7 @@ import { Presence } from './presence.ts';
 import { ReplicaLog } from './replica-log.ts';
 import { Submissions } from './submissions.ts';
 import { Transfers } from './transfers.ts';
+import { whyStuck } from './why-stuck.ts';
 
 /** Batches are so far apart; what a node says waits for the next one. This stands for the time that
  * control messages take, there and back. */
@@ -259,7 +260,7 @@ export class Run {
     const { churn, owners, lives, faults } = this.#world;
     const quietMs = this.#now - Math.max(this.#resultAt, faults?.until ?? 0);
     const isCalm = churn === null && owners === null && lives === null;
-    if (quietMs > (isCalm ? calmWithinMs : resultWithinMs)) this.#checks.stuck();
+    if (quietMs > (isCalm ? calmWithinMs : resultWithinMs)) this.#stuck();
     const everyMs = faults === null ? reportMs : busyReportMs;
     if (this.#now % everyMs === 0) this.#nodes.report(this.#now);
     this.#commands.push({ kind: 'tick' });
@@ -270,9 +271,14 @@ export class Run {
   #beat(): void {
     const isIdle = this.#queue.size === this.#lineChanges.pending && this.#transfers.isQuiet;
     this.#idleBeats = isIdle ? this.#idleBeats + 1 : 0;
-    if (this.#idleBeats * backupsEveryMs > idleAtMostMs) this.#checks.stuck();
+    if (this.#idleBeats * backupsEveryMs > idleAtMostMs) this.#stuck();
     this.#queue.push(this.#now + backupsEveryMs, kinds.beat);
     this.#commands.push({ kind: 'place' });
+  }
+
+  #stuck(): never {
+    const now = instant(startMs + this.#now);
+    return this.#checks.stuck(whyStuck(this.#state, { now, policy: this.#policy }));
   }
 
   /** Whoever has something to say is heard in the next batch. */

@@ -118,6 +118,9 @@ const faults = z.strictObject({
       late: percentage,
       by: quantityOf(span),
     })
+    .refine(({ lost, repeated, late }) => lost + repeated + late <= 1, {
+      error: 'wanted at most 100 % of messages that are lost, repeated or late',
+    })
     .optional(),
   /** From then on nothing fails, and what is to do must come to its end. */
   until: quantityOf(span),

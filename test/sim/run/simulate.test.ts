@@ -209,6 +209,17 @@ const broken: readonly (readonly [what: string, policy: Partial<Policy>, message
   ],
 ];
 
+test('why tasks are left that nothing places is told', () => {
+  const large = drawWorld(readScenario(scenario), 1);
+  const jobs = large.jobs.map((job) => ({ ...job, memoryBytes: 2e9 }));
+  const run = new Run({ ...large, jobs }, { policy: defaultPolicy, solve });
+  const told =
+    /120 tasks have no result; job cpu-heavy: at 12 nodes a task asks for 2 GB of memory, the largest has 1 GB \(ask for 1 GB or less/;
+  expect(() => {
+    while (!run.advance(1_000));
+  }).toThrow(told);
+});
+
 test.each(broken)('a policy that %s is caught', (_, changes, message) => {
   expect(() => runWith({ ...defaultPolicy, ...changes })).toThrow(message);
 });

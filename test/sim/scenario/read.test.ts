@@ -89,6 +89,10 @@ const bad: readonly Mistake[] = [
     ['{ part: 20%, every: 3, lasts: 2 h, speed: 50% }', '.every: wanted a time with a unit'],
     ['{ part: 2, every: 3 h, lasts: 2 h, speed: 50% }', '.part: wanted a part with a per cent'],
   ),
+  ...federation('faults', [
+    '{ until: 1 h, messages: { lost: 60%, repeated: 30%, late: 20%, by: 1 s } }',
+    '.messages: wanted at most 100 % of messages',
+  ]),
   ...federation(
     'turnover',
     ['{ until: 1 d }', ': wanted how long owners stay, or how long cards last, or both'],
