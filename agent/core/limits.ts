@@ -14,6 +14,8 @@ export const resultKeptMs = 30 * 24 * 3_600_000;
 export const maxFetchTries = 8;
 /** Lease ids remembered after they were acknowledged, so that a late grant is not run again. */
 export const forgottenKept = 4_096;
+/** Whoever gives a task so much means a replica of a service, that runs until it is stopped. */
+export const noTimeoutMs = 2 ** 31 - 1;
 /** A start waits so long for something else to say: one message costs a thin line and the scheduler as
  * much as another, and short tasks have an end to tell by then. */
 export const startToldWithinMs = 1_000;

@@ -1,5 +1,6 @@
 // Who holds a slot, and who gets the next one.
 
+import { noTimeoutMs } from './limits.ts';
 import type { AttemptPhase } from './model.ts';
 import type { AgentState, Attempt } from './state.ts';
 
@@ -19,7 +20,10 @@ export function blobsInUse(state: AgentState): ReadonlySet<string> {
   );
 }
 
-/** What may start now, the oldest lease first; one that waits for memory is not overtaken. */
+/**
+ * What may start now, the oldest lease first; one that waits for memory is not overtaken. A replica
+ * holds its slot for good: the last one without is left to tasks that were given before it.
+ */
 export function startable(state: AgentState): readonly Attempt[] {
   const { slots, memoryBytes } = state.allowance;
   const busy = busyAttempts(state);
@@ -29,7 +33,10 @@ export function startable(state: AgentState): readonly Attempt[] {
   const ready = [...state.attempts.values()].filter(({ phase }) => phase === 'ready');
   ready.sort((a, b) => a.lease.leaseId - b.lease.leaseId);
   const chosen: Attempt[] = [];
+  const replicas = busy.filter(isReplica).length;
   for (const attempt of ready) {
+    const withoutReplica = slots - replicas - chosen.filter(isReplica).length;
+    if (isReplica(attempt) && withoutReplica <= 1 && isBehindTask(state, attempt)) continue;
     // One that wants more than all tasks may have runs alone.
     const isFitting = usedBytes === 0 || usedBytes + attempt.lease.memoryBytes <= memoryBytes;
     if (free <= 0 || !isFitting) break;
@@ -38,4 +45,16 @@ export function startable(state: AgentState): readonly Attempt[] {
     chosen.push(attempt);
   }
   return chosen;
+}
+
+function isReplica({ lease }: Attempt): boolean {
+  return lease.timeoutMs === noTimeoutMs;
+}
+
+/** Whether a task that was given before has not started, as its inputs are still coming. */
+function isBehindTask(state: AgentState, { lease }: Attempt): boolean {
+  return [...state.attempts.values()].some(
+    (other) =>
+      other.phase === 'fetching' && !isReplica(other) && other.lease.leaseId < lease.leaseId,
+  );
 }

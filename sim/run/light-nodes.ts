@@ -305,7 +305,7 @@ export class LightNodes {
 
   #fill(board: Board, now: number): void {
     while (board.running < board.node.model.slots) {
-      const lease = board.ready.shift();
+      const lease = this.running.next(board);
       if (lease === undefined) return;
       board.running += 1;
       this.attempts.phase[lease] = phases.running;

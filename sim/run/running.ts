@@ -4,7 +4,9 @@
 import type { WorldJob } from '../world/draw-jobs.ts';
 import type { World, WorldNode } from '../world/draw-world.ts';
 import { serviceOf } from '../world/services.ts';
+import { phases } from './attempts.ts';
 import type { Attempts } from './attempts.ts';
+import type { Board } from './board.ts';
 import type { Paces } from './paces.ts';
 import type { Transfers } from './transfers.ts';
 
@@ -20,6 +22,23 @@ export class Running {
 
   constructor(options: RunningOptions) {
     this.#options = options;
+  }
+
+  /** Takes what a free slot runs next; undefined: nothing may start. As with an agent, a replica leaves
+   * the last slot without one to tasks that were given before it. */
+  next({ ready, leases, node }: Board): number | undefined {
+    if (this.#options.world.services.length === 0) return ready.shift();
+    const { phase } = this.#options.attempts;
+    const held = [...leases];
+    const replicas = held.filter((each) => phase[each] === phases.running && this.#isReplica(each));
+    const isLast = node.model.slots - replicas.length <= 1;
+    const isUnstarted = (each: number): boolean =>
+      (phase[each] ?? phases.none) < phases.running && !this.#isReplica(each);
+    const place = ready.findIndex((lease) => {
+      const waits = isLast && this.#isReplica(lease);
+      return !waits || !held.some((each) => each < lease && isUnstarted(each));
+    });
+    return place < 0 ? undefined : ready.splice(place, 1)[0];
   }
 
   started(lease: number, of: { readonly isOnline: boolean; readonly now: number }): void {
@@ -54,8 +73,8 @@ export class Running {
   }
 
   cutOff(lease: number, now: number): void {
-    const { world, attempts, transfers } = this.#options;
-    if (serviceOf(world, attempts.job[lease] ?? -1) === undefined) return;
+    const { attempts, transfers } = this.#options;
+    if (!this.#isReplica(lease)) return;
     const { downBytes, upBytes } = transfers.stopStreams(lease, now);
     const before = attempts.streamed.get(lease) ?? { downBytes: 0, upBytes: 0 };
     attempts.streamed.set(lease, {
@@ -69,6 +88,11 @@ export class Running {
     const { attempts, transfers } = this.#options;
     for (const lease of transfers.streaming) this.cutOff(lease, now);
     for (const { lease, bytes } of transfers.stopAll(now)) attempts.stoppedBytes[lease] = bytes;
+  }
+
+  #isReplica(lease: number): boolean {
+    const { world, attempts } = this.#options;
+    return serviceOf(world, attempts.job[lease] ?? -1) !== undefined;
   }
 
   #nodeOf(lease: number): number {

@@ -98,6 +98,37 @@ test('a slot that is free at an end takes what is ready, without asking anybody'
   expect(effects).toEqual(['collect 1', 'start 3']);
 });
 
+describe('a replica of a service', () => {
+  const replica = (leaseId: number): Lease => lease(leaseId, { timeoutMs: 2 ** 31 - 1 });
+  const coming = (leaseId: number): void => {
+    tell({ grants: [lease(leaseId)] });
+    give({ kind: 'inputsMeasured', leaseId, missingBytes: 1e9 });
+  };
+
+  test('leaves the last slot to a task whose inputs are still coming', () => {
+    expect(stage(replica(1))).toEqual(['start 1']);
+    coming(2);
+    expect(stage(replica(3))).toEqual([]);
+    expect(words(give({ kind: 'fetched', leaseId: 2 }))).toContain('start 2');
+    const ended = words(give({ kind: 'exited', leaseId: 2, exit: succeeded }));
+    expect(ended).toEqual(['collect 2', 'start 3']);
+  });
+
+  test('takes one of two slots at once, and the last one when nothing else comes', () => {
+    coming(1);
+    expect(stage(replica(2))).toEqual(['start 2']);
+    expect(stage(replica(3))).toEqual([]);
+    expect(tell({ cancels: [1] })).toContain('start 3');
+  });
+
+  test('waits for no task that was given after it, nor for another replica', () => {
+    expect(stage(replica(1))).toEqual(['start 1']);
+    tell({ grants: [replica(2)] });
+    coming(4);
+    expect(stage(replica(3))).toEqual(['start 3']);
+  });
+});
+
 describe('that a task has started is told', () => {
   test('with the next thing that is said', () => {
     stage(lease(1));

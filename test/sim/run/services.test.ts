@@ -128,6 +128,16 @@ test('a replica uses what it declared of its core, or all of it', () => {
   }
 });
 
+test('replicas that want every slot leave one to each task that was given before them', () => {
+  // They have nothing to fetch, and are ready before all tasks.
+  const greedy = { replicas: 1_000, bundleBytes: 0, fromMs: 0, untilMs: Infinity };
+  const services = world.services.slice(1).map((each) => ({ ...each, ...greedy }));
+  const jobs = world.jobs.slice(0, 1).map((job) => ({ ...job, tasks: 10, inputBytes: 2e6 }));
+  const { replicas } = ran({ ...world, services, jobs });
+  const slots = sumOf(world.nodes.map(({ model }) => model.slots));
+  expect(replicas.leases).toHaveLength(slots);
+});
+
 test.each([2, 4, 7])('nodes that come and go: replicas move, seed %i', (seed) => {
   const churny = withServices('tiny-churny', seed);
   const { replicas, attempts } = ran(churny);
