@@ -142,7 +142,9 @@ export class Checks {
       const result = this.#results[job]?.[task];
       const node = rows[at + 2] ?? -1;
       if (this.#health[node] !== 'healthy') {
-        fail(`capacity: node ${nameOf(node)} is ${this.#health[node]}, and was given a lease`);
+        // It has never been heard of.
+        const health = this.#health[node] ?? 'new';
+        fail(`capacity: node ${nameOf(node)} is ${health}, and was given a lease`);
       }
       const isReplica = serviceOf(this.#world, job) !== undefined;
       if (result === undefined && !isReplica)

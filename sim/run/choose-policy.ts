@@ -8,6 +8,7 @@ import type { Policy } from '../../scheduler/core/index.ts';
 import { policyMakers } from '../../scheduler/core/index.ts';
 import { ratioVariants } from '../ablation/ratio-variants.ts';
 import { InputError } from '../scenario/read.ts';
+import { checkedPolicy } from './checked-policy.ts';
 
 /** "balance", "count-limit=4", or "./mine.ts", which exports `policy`. */
 export async function choosePolicy(text: string): Promise<Policy> {
@@ -46,9 +47,9 @@ function namedPolicy(text: string): Policy {
 async function readPolicy(file: string): Promise<Policy> {
   const module = await load(file);
   const policy = 'policy' in module ? module.policy : undefined;
-  if (isPolicy(policy)) return policy;
+  if (isPolicy(policy)) return checkedPolicy(policy, file);
   throw new InputError(
-    `${file}: wanted an export "policy" with name, choice, hold and nextTransfers (scheduler/core/placement/policy.ts), found ${policy === undefined ? 'none' : 'another thing of that name'}.`,
+    `${file}: wanted an export "policy" with name, choice (asks 'slot' or 'task', and pick), hold and nextTransfers (scheduler/core/placement/policy.ts), found ${policy === undefined ? 'none' : 'another thing of that name'}.`,
   );
 }
 
@@ -79,9 +80,18 @@ function isPolicy(value: unknown): value is Policy {
   if (typeof value !== 'object' || value === null) return false;
   const has = (field: string, type: string): boolean =>
     field in value && typeof value[field as keyof typeof value] === type;
-  return has('name', 'string') && has('choice', 'object') && hasRules(has);
+  return has('name', 'string') && has('choice', 'object') && hasRules(has) && hasChoice(value);
 }
 
 function hasRules(has: (field: string, type: string) => boolean): boolean {
   return has('hold', 'function') && has('nextTransfers', 'function');
+}
+
+function hasChoice(policy: object): boolean {
+  const choice = 'choice' in policy ? policy.choice : null;
+  if (typeof choice !== 'object' || choice === null) return false;
+  const asks = 'asks' in choice ? choice.asks : null;
+  return (
+    (asks === 'slot' || asks === 'task') && 'pick' in choice && typeof choice.pick === 'function'
+  );
 }

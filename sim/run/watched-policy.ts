@@ -2,6 +2,7 @@
 // threads see, so that one that never answers can be named.
 
 import type { Policy } from '../../scheduler/core/index.ts';
+import { askedPolicy } from './asked-policy.ts';
 
 const textBytes = 400;
 
@@ -44,13 +45,13 @@ export class Question {
   }
 }
 
-/** The same policy; a question may be asked while another one is open. */
 export function watchedPolicy(policy: Policy, question: Question): Policy {
   const open: string[] = [];
-  const ask = <Answer>(text: string, think: () => Answer): Answer => {
-    question.say(text);
+  return askedPolicy(policy, ({ rule, text }, think) => {
+    const what = `${text()} (${rule})`;
+    question.say(what);
     if (open.length === 0) question.step();
-    open.push(text);
+    open.push(what);
     try {
       return think();
     } finally {
@@ -59,33 +60,5 @@ export function watchedPolicy(policy: Policy, question: Question): Policy {
       if (before === undefined) question.step();
       else question.say(before);
     }
-  };
-  const { choice } = policy;
-  return {
-    ...policy,
-    choice:
-      choice.asks === 'slot'
-        ? {
-            asks: 'slot',
-            pick: (options, round) =>
-              ask('which task a free slot takes (choice.pick)', () => choice.pick(options, round)),
-          }
-        : {
-            asks: 'task',
-            pick: (job, nodes, round) =>
-              ask(
-                `which of ${nodes.size} nodes the next task of job ${job.template.name} takes (choice.pick)`,
-                () => choice.pick(job, nodes, round),
-              ),
-          },
-    hold: (option, round) =>
-      ask(
-        `whether task ${option.taskIndex} of job ${option.job.template.name} waits rather than go to node ${option.node.name} (hold)`,
-        () => policy.hold(option, round),
-      ),
-    nextTransfers: (waiting, places) =>
-      ask(`which transfers go next, at most ${places} (nextTransfers)`, () =>
-        policy.nextTransfers(waiting, places),
-      ),
-  };
+  });
 }

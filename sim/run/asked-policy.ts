@@ -1,0 +1,64 @@
+// A policy between which and those who ask it somebody stands: who watches, or checks its answers.
+
+import type { Policy } from '../../scheduler/core/index.ts';
+
+/** One of the rules of a policy, and what it is asked, in words. */
+export interface Asked {
+  readonly rule: 'choice.pick' | 'choice.order' | 'hold' | 'holdsSite' | 'nextTransfers';
+  readonly text: () => string;
+}
+
+/** Lets the policy think, and hands on what it answers. */
+export type Ask = <Answer>(asked: Asked, think: () => Answer) => Answer;
+
+/** The same policy; a question may be asked while another one is open. */
+export function askedPolicy(policy: Policy, ask: Ask): Policy {
+  const { holdsSite } = policy;
+  return {
+    ...policy,
+    choice: askedChoice(policy, ask),
+    hold: (option, round) => {
+      const text = (): string =>
+        `whether task ${option.taskIndex} of job ${option.job.template.name} waits rather than go to node ${option.node.name}`;
+      return ask({ rule: 'hold', text }, () => policy.hold(option, round));
+    },
+    ...(holdsSite !== undefined && {
+      holdsSite: (option, round) => {
+        const text = (): string =>
+          `whether job ${option.job.template.name} waits at site ${option.site.siteId}`;
+        return ask({ rule: 'holdsSite', text }, () => holdsSite(option, round));
+      },
+    }),
+    nextTransfers: (waiting, places) => {
+      const text = (): string => `which transfers go next, at most ${places}`;
+      return ask({ rule: 'nextTransfers', text }, () => policy.nextTransfers(waiting, places));
+    },
+  };
+}
+
+function askedChoice({ choice }: Policy, ask: Ask): Policy['choice'] {
+  if (choice.asks === 'task') {
+    return {
+      asks: 'task',
+      pick: (job, nodes, round) => {
+        const text = (): string =>
+          `which of ${nodes.size} nodes the next task of job ${job.template.name} takes`;
+        return ask({ rule: 'choice.pick', text }, () => choice.pick(job, nodes, round));
+      },
+    };
+  }
+  const { order } = choice;
+  return {
+    asks: 'slot',
+    pick: (options, round) => {
+      const text = (): string => 'which task a free slot takes';
+      return ask({ rule: 'choice.pick', text }, () => choice.pick(options, round));
+    },
+    ...(order !== undefined && {
+      order: (jobs, node, round) => {
+        const text = (): string => `in which order ${jobs.length} jobs offer tasks to ${node.name}`;
+        return ask({ rule: 'choice.order', text }, () => order(jobs, node, round));
+      },
+    }),
+  };
+}
