@@ -4,25 +4,29 @@ import type { WorldNode } from '../world/draw-world.ts';
 import { everything } from './allowance.ts';
 import type { Allowance } from './allowance.ts';
 
+/** Lists are made anew whenever something comes or goes: most boards of a million have nothing. */
 export interface Board {
   readonly number: number;
   readonly node: WorldNode;
   isUp: boolean;
   allowance: Allowance;
   /** That it knows of and has not told the end of. */
-  readonly leases: Set<number>;
+  leases: readonly number[];
   /** Of tasks that ran when it was switched off. */
-  readonly lost: number[];
+  lost: readonly number[];
   running: number;
   /** Leases that hold a slot or will need one. */
   held: number;
   /** Whose bytes are here, oldest first. */
-  readonly ready: number[];
+  ready: readonly number[];
   /** Of jobs whose bundle it has (0) or brings: by which lease. */
-  readonly bundles: Map<number, number>;
+  bundles: ReadonlyMap<number, number>;
   /** Of bundles that another lease brings. */
-  readonly blocked: number[];
+  blocked: readonly number[];
 }
+
+const none: readonly never[] = [];
+const noBundles: ReadonlyMap<number, number> = new Map();
 
 /** Switched off, with an empty card. */
 export function boardOf(node: WorldNode, number: number): Board {
@@ -31,13 +35,13 @@ export function boardOf(node: WorldNode, number: number): Board {
     node,
     isUp: false,
     allowance: everything,
-    leases: new Set(),
-    lost: [],
+    leases: none,
+    lost: none,
     running: 0,
     held: 0,
-    ready: [],
-    bundles: new Map(),
-    blocked: [],
+    ready: none,
+    bundles: noBundles,
+    blocked: none,
   };
 }
 
@@ -45,19 +49,27 @@ export function boardOf(node: WorldNode, number: number): Board {
 export function emptyMemory(board: Board): void {
   board.running = 0;
   board.held = 0;
-  board.ready.length = 0;
-  board.blocked.length = 0;
-  for (const [job, carrier] of board.bundles) if (carrier !== 0) board.bundles.delete(job);
+  board.ready = none;
+  board.blocked = none;
+  for (const [job, carrier] of board.bundles) if (carrier !== 0) setCarrier(board, job, null);
 }
 
 /** A job's bundle is here: those that waited for it, by the jobs of leases. */
-export function unblocked({ blocked }: Board, job: number, jobOf: Int32Array): readonly number[] {
-  const waiting = blocked.splice(0);
-  for (const lease of waiting) if (jobOf[lease] !== job) blocked.push(lease);
+export function unblocked(board: Board, job: number, jobOf: Int32Array): readonly number[] {
+  const waiting = board.blocked;
+  board.blocked = waiting.filter((lease) => jobOf[lease] !== job);
   return waiting.filter((lease) => jobOf[lease] === job);
 }
 
-export function drop(list: number[], lease: number): void {
-  const place = list.indexOf(lease);
-  if (place >= 0) list.splice(place, 1);
+export function without(list: readonly number[], lease: number): readonly number[] {
+  if (!list.includes(lease)) return list;
+  return list.length === 1 ? none : list.filter((other) => other !== lease);
+}
+
+/** The lease brings the job's bundle; 0: it is here. Null: nobody brings it. */
+export function setCarrier(board: Board, job: number, lease: number | null): void {
+  const bundles = new Map(board.bundles);
+  if (lease === null) bundles.delete(job);
+  else bundles.set(job, lease);
+  board.bundles = bundles;
 }

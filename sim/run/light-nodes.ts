@@ -11,7 +11,7 @@ import { programOf } from '../world/services.ts';
 import type { Program } from '../world/services.ts';
 import type { Allowance } from './allowance.ts';
 import { Attempts, phases } from './attempts.ts';
-import { boardOf, drop, emptyMemory, unblocked } from './board.ts';
+import { boardOf, emptyMemory, setCarrier, unblocked, without } from './board.ts';
 import type { Board } from './board.ts';
 import type { Checks } from './checks.ts';
 import { numberOf } from './messages.ts';
@@ -51,8 +51,10 @@ export class LightNodes {
     const board = this.#board(number);
     board.isUp = true;
     this.messages.startedUp(number);
-    for (const lease of board.lost.splice(0)) {
-      board.leases.delete(lease);
+    const { lost } = board;
+    board.lost = [];
+    for (const lease of lost) {
+      board.leases = without(board.leases, lease);
       this.#voices.ended(number, lease, { code: 'lost', runMs: this.#runMs(lease) });
     }
     for (const lease of board.leases) this.#send(lease, now);
@@ -70,12 +72,12 @@ export class LightNodes {
         this.attempts.exitedAt[lease] = now;
         this.running.stopped(lease, now);
         this.attempts.phase[lease] = phases.over;
-        board.lost.push(lease);
+        board.lost = [...board.lost, lease];
       } else if (phase === phases.sendWanted || phase === phases.sending) {
         this.attempts.phase[lease] = phases.sendWanted;
       } else {
         this.attempts.phase[lease] = phases.none;
-        board.leases.delete(lease);
+        board.leases = without(board.leases, lease);
       }
     }
     emptyMemory(board);
@@ -96,7 +98,7 @@ export class LightNodes {
     const board = this.#board(number);
     board.allowance = allowance;
     if (!board.isUp) return;
-    for (const lease of [...board.leases]) {
+    for (const lease of board.leases) {
       const phase = this.attempts.phase[lease] ?? phases.none;
       const isUnstarted = phase < phases.running;
       if (isUnstarted && allowance.notAccepting !== null) this.#giveBack(board, lease, now);
@@ -212,11 +214,11 @@ export class LightNodes {
     const job = numberOf(effect.jobId);
     const board = this.#board(numberOf(effect.nodeId));
     // Nobody hears it; or it comes again.
-    if (!board.isUp || board.leases.has(lease)) return;
+    if (!board.isUp || board.leases.includes(lease)) return;
     if (this.#voices.unheard?.hasEnded(lease) === true) return;
     this.attempts.add(lease, { node: board.number, job, task: effect.taskIndex });
     this.attempts.grantedAt[lease] = now;
-    board.leases.add(lease);
+    board.leases = [...board.leases, lease];
     board.held += 1;
     if (board.allowance.notAccepting !== null) return this.#giveBack(board, lease, now);
     this.#voices.granted(board);
@@ -229,7 +231,7 @@ export class LightNodes {
     const job = this.attempts.job[lease] ?? -1;
     const { bundleBytes, inputBytes } = this.#programOf(lease);
     const needsBundle = bundleBytes > 0 && !board.bundles.has(job);
-    if (needsBundle) board.bundles.set(job, lease);
+    if (needsBundle) setCarrier(board, job, lease);
     // A node that was switched off in between has what it had fetched.
     const isHere = (this.attempts.downBytes[lease] ?? 0) > 0;
     const bytes = (isHere ? 0 : inputBytes) + (needsBundle ? bundleBytes : 0);
@@ -287,11 +289,11 @@ export class LightNodes {
     const carrier = board.bundles.get(job) ?? 0;
     if (carrier !== 0 && carrier !== lease) {
       this.attempts.phase[lease] = phases.blocked;
-      board.blocked.push(lease);
+      board.blocked = [...board.blocked, lease];
       return;
     }
     if (carrier === lease) {
-      board.bundles.set(job, 0);
+      setCarrier(board, job, 0);
       for (const each of unblocked(board, job, this.attempts.job)) this.#ready(board, each);
     }
     this.#ready(board, lease);
@@ -300,13 +302,14 @@ export class LightNodes {
 
   #ready(board: Board, lease: number): void {
     this.attempts.phase[lease] = phases.ready;
-    board.ready.push(lease);
+    board.ready = [...board.ready, lease];
   }
 
   #fill(board: Board, now: number): void {
     while (board.running < board.node.model.slots) {
       const lease = this.running.next(board);
       if (lease === undefined) return;
+      board.ready = without(board.ready, lease);
       board.running += 1;
       this.attempts.phase[lease] = phases.running;
       this.attempts.startedAt[lease] = now;
@@ -324,7 +327,7 @@ export class LightNodes {
   #sent(lease: number): void {
     this.attempts.phase[lease] = phases.over;
     const board = this.#boardOf(lease);
-    board.leases.delete(lease);
+    board.leases = without(board.leases, lease);
     this.#voices.ended(board.number, lease, { code: 'succeeded', runMs: this.#runMs(lease) });
   }
 
@@ -345,7 +348,7 @@ export class LightNodes {
   /** It does nothing more for this lease. */
   #leave(board: Board, lease: number, now: number): void {
     const phase = this.attempts.phase[lease] ?? phases.none;
-    board.leases.delete(lease);
+    board.leases = without(board.leases, lease);
     this.attempts.phase[lease] = phases.over;
     this.#stopTransfer(board, lease, now);
     if (phase === phases.running) {
@@ -354,8 +357,8 @@ export class LightNodes {
       this.#freeSlot(board);
     } else if (phase < phases.running) {
       board.held -= 1;
-      drop(board.ready, lease);
-      drop(board.blocked, lease);
+      board.ready = without(board.ready, lease);
+      board.blocked = without(board.blocked, lease);
       this.#dropCarrier(board, lease, now);
     }
   }
@@ -373,11 +376,11 @@ export class LightNodes {
   #dropCarrier(board: Board, lease: number, now: number): void {
     const job = this.attempts.job[lease] ?? -1;
     if (board.bundles.get(job) !== lease) return;
-    board.bundles.delete(job);
+    setCarrier(board, job, null);
     const heir = board.blocked.find((each) => this.attempts.job[each] === job);
     if (heir === undefined) return;
-    drop(board.blocked, heir);
-    board.bundles.set(job, heir);
+    board.blocked = without(board.blocked, heir);
+    setCarrier(board, job, heir);
     this.#want(heir, 'down', { bytes: this.#programOf(heir).bundleBytes, now });
   }
 

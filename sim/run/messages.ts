@@ -56,8 +56,8 @@ export class Messages {
   }
 
   /** All that it holds, as a report says. */
-  report(node: number, leases: ReadonlySet<number>): void {
-    this.#draft(node).held = leases.size === 0 ? none : Array.from(leases, leaseId);
+  report(node: number, leases: readonly number[]): void {
+    this.#draft(node).held = leases.length === 0 ? none : leases.map(leaseId);
   }
 
   /** What it says of itself, beside that. */

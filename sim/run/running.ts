@@ -24,21 +24,21 @@ export class Running {
     this.#options = options;
   }
 
-  /** Takes what a free slot runs next; undefined: nothing may start. As with an agent, a replica leaves
+  /** What a free slot runs next; undefined: nothing may start. As with an agent, a replica leaves
    * the last slot without one to tasks that were given before it. */
   next({ ready, leases, node }: Board): number | undefined {
-    if (this.#options.world.services.length === 0) return ready.shift();
+    if (this.#options.world.services.length === 0) return ready[0];
     const { phase } = this.#options.attempts;
-    const held = [...leases];
-    const replicas = held.filter((each) => phase[each] === phases.running && this.#isReplica(each));
+    const replicas = leases.filter(
+      (each) => phase[each] === phases.running && this.#isReplica(each),
+    );
     const isLast = node.model.slots - replicas.length <= 1;
     const isUnstarted = (each: number): boolean =>
       (phase[each] ?? phases.none) < phases.running && !this.#isReplica(each);
-    const place = ready.findIndex((lease) => {
+    return ready.find((lease) => {
       const waits = isLast && this.#isReplica(lease);
-      return !waits || !held.some((each) => each < lease && isUnstarted(each));
+      return !waits || !leases.some((each) => each < lease && isUnstarted(each));
     });
-    return place < 0 ? undefined : ready.splice(place, 1)[0];
   }
 
   started(lease: number, of: { readonly isOnline: boolean; readonly now: number }): void {

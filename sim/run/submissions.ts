@@ -6,7 +6,6 @@ import type { CancelJob, Fact, JobId, SubmitJob } from '../../scheduler/core/ind
 import { jobId } from '../../scheduler/core/index.ts';
 import type { World } from '../world/draw-world.ts';
 import { programOf } from '../world/services.ts';
-import { drop } from './board.ts';
 import { serviceTemplateOf, templateOf } from './job-template.ts';
 import { numberOf } from './messages.ts';
 
@@ -20,7 +19,7 @@ export interface SubmissionsOptions {
 export class Submissions {
   readonly #world: World;
   readonly #submitAt: (atMs: number, job: number) => void;
-  readonly #line: number[] = [];
+  #line: number[] = [];
   /** Services whose time is over. */
   readonly #over: number[] = [];
   /** Jobs that follow one. */
@@ -85,7 +84,7 @@ export class Submissions {
   stops(): readonly CancelJob[] {
     const over = this.#over.splice(0);
     const known = over.filter((service) => !this.#line.includes(service));
-    for (const service of over) drop(this.#line, service);
+    this.#line = this.#line.filter((job) => !over.includes(job));
     return known.map((service) => ({ kind: 'cancelJob', jobId: idOf(service) }));
   }
 

@@ -52,8 +52,8 @@ export class Voices {
     for (const [lease, end] of this.unheard.of(number)) this.messages.ended(number, lease, end);
   }
 
-  #heldBy({ number, leases }: Board): ReadonlySet<number> {
+  #heldBy({ number, leases }: Board): readonly number[] {
     if (this.unheard === null) return leases;
-    return new Set([...leases, ...this.unheard.of(number).keys()]);
+    return [...leases, ...this.unheard.of(number).keys()];
   }
 }
