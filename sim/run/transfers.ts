@@ -144,10 +144,12 @@ export class Transfers {
   /** Goes to the next end: those that end then. */
   finish(): readonly Moved[] {
     const ended = this.#network.advance(this.#network.nextCompletion());
-    return this.#streams.takeEnded(ended).flatMap((flow) => {
+    const moved: Moved[] = [];
+    for (const flow of this.#streams.takeEnded(ended)) {
       const transfer = this.#flows[flow];
-      return transfer === undefined ? [] : [this.#forget(flow, transfer, transfer.bytes)];
-    });
+      if (transfer !== undefined) moved.push(this.#forget(flow, transfer, transfer.bytes));
+    }
+    return moved;
   }
 
   /** By an uplink, of transfers that are over. */

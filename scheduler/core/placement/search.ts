@@ -41,8 +41,14 @@ function changedNodes(state: State): readonly NodeRecord[] {
       changed.push(mustHave(state.nodes[number], 'node', number));
     }
   }
-  // As with the index: what little the line can bring goes where it lets most be computed.
-  return changed.sort((one, other) => ghzOf(other) - ghzOf(one));
+  return fastestFirst(changed);
+}
+
+/** As with the index: what little the line can bring goes where it lets most be computed. */
+function fastestFirst(nodes: readonly NodeRecord[]): readonly NodeRecord[] {
+  const speeds = nodes.map((node) => ({ node, ghz: ghzOf(node) }));
+  speeds.sort((one, other) => other.ghz - one.ghz);
+  return speeds.map(({ node }) => node);
 }
 
 /** Those whose turn may come: of each researcher the first ones. */

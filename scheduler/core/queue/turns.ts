@@ -25,7 +25,7 @@ export class Turns {
   /** Least share first. */
   readonly #turns: Turn[] = [];
   readonly #byName = new Map<string, Turn>();
-  /** As long as nothing is given. */
+  /** As long as the order stays the same. */
   #groups: readonly (readonly JobRecord[])[] | null = null;
 
   constructor(state: State, now: Instant) {
@@ -62,8 +62,8 @@ export class Turns {
   /** A task of the job was given away; its researcher's next turn comes later. */
   give(job: JobRecord, cost: Claim): void {
     const turn = mustHave(this.#byName.get(job.researcher), 'turn of', job.researcher);
-    this.#groups = null;
-    this.#turns.splice(this.#turns.indexOf(turn), 1);
+    const place = this.#turns.indexOf(turn);
+    this.#turns.splice(place, 1);
     turn.leases += 1;
     turn.claim = {
       workGhzSeconds: turn.claim.workGhzSeconds + cost.workGhzSeconds,
@@ -71,6 +71,7 @@ export class Turns {
     };
     turn.share = this.#shareOf(turn);
     this.#insert(turn);
+    if (this.#turns[place] !== turn || !hasRoom(turn)) this.#groups = null;
   }
 
   #shareOf({ researcher, claim }: Turn): number {
