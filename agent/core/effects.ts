@@ -43,6 +43,5 @@ export type SayPart =
       readonly leaseId: number;
       readonly direction: Direction;
       readonly sizeBytes: number;
-      readonly isSlotIdle: boolean;
     }
   | { readonly kind: 'transferDone'; readonly leaseId: number; readonly direction: Direction };

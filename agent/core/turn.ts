@@ -5,7 +5,6 @@ import type { Effect } from './effects.ts';
 import type { Fact } from './facts.ts';
 import * as limits from './limits.ts';
 import type { Direction, EndCode, Exit } from './model.ts';
-import { busyAttempts } from './slots.ts';
 import type { AgentState, Attempt } from './state.ts';
 
 export class Turn {
@@ -44,8 +43,6 @@ export class Turn {
       leaseId: attempt.lease.leaseId,
       direction: attempt.wanted,
       sizeBytes: attempt.transferBytes,
-      isSlotIdle:
-        attempt.wanted === 'down' && busyAttempts(this.state).length < this.state.allowance.slots,
     });
   }
 

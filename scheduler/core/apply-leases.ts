@@ -341,11 +341,7 @@ function applyTransferFact(
   switch (fact.kind) {
     case 'transferQueued':
       if (fact.direction === 'up') countResult(state, lease, fact.sizeBytes);
-      lane.queue.set(fact.leaseId, {
-        leaseId: fact.leaseId,
-        sizeBytes: fact.sizeBytes,
-        isSlotIdle: fact.isSlotIdle,
-      });
+      lane.queue.set(fact.leaseId, { leaseId: fact.leaseId, sizeBytes: fact.sizeBytes });
       return;
     case 'transferGranted':
       lane.queue.delete(fact.leaseId);

@@ -117,7 +117,6 @@ export interface TransferWanted {
   readonly leaseId: LeaseId;
   readonly direction: Direction;
   readonly sizeBytes: number;
-  readonly isSlotIdle: boolean;
 }
 
 export interface TransferDone {

@@ -174,7 +174,6 @@ export type SoftFact =
       readonly leaseId: LeaseId;
       readonly direction: Direction;
       readonly sizeBytes: number;
-      readonly isSlotIdle: boolean;
     }
   | {
       readonly kind: 'transferGranted';

@@ -57,7 +57,6 @@ export interface NodeRecord {
 export interface QueuedTransfer {
   readonly leaseId: LeaseId;
   readonly sizeBytes: number;
-  readonly isSlotIdle: boolean;
 }
 
 export interface Lane {

@@ -13,7 +13,7 @@ export function list(): void {
   });
   const parts = [...ratioVariants].map(([name, { about }]) => [name, about] as const);
   const section = (title: string, rows: readonly (readonly [string, string])[]): string =>
-    [title, ...rows.map(([name, about]) => `  ${name.padEnd(21)}${about}`.trimEnd())].join('\n');
+    [title, ...rows.map(([name, about]) => `  ${name.padEnd(23)}${about}`.trimEnd())].join('\n');
   const sections = [
     section('Scenarios', scenarios),
     section('Policies', policies),

@@ -29,9 +29,10 @@ export function askedPolicy(policy: Policy, ask: Ask): Policy {
         return ask({ rule: 'holdsSite', text }, () => holdsSite(option, round));
       },
     }),
-    nextTransfers: (waiting, places) => {
+    nextTransfers: (waiting, places, isAwaited) => {
       const text = (): string => `which transfers go next, at most ${places}`;
-      return ask({ rule: 'nextTransfers', text }, () => policy.nextTransfers(waiting, places));
+      const think = () => policy.nextTransfers(waiting, places, isAwaited);
+      return ask({ rule: 'nextTransfers', text }, think);
     },
   };
 }

@@ -252,8 +252,7 @@ export class LightNodes {
     // Small ones go at once: asking would cost as much.
     if (bytes <= freeTransferBytes) return this.#transfer(lease, direction, now);
     const board = this.#boardOf(lease);
-    const isSlotIdle = direction === 'down' && board.running < board.node.model.slots;
-    const part = { leaseId: leaseId(lease), direction, sizeBytes: bytes, isSlotIdle };
+    const part = { leaseId: leaseId(lease), direction, sizeBytes: bytes };
     this.messages.wanted(board.number, part);
   }
 

@@ -13,10 +13,20 @@ import { runToEnd } from '../run-to-end.ts';
 /** The contract before this version: `buf build` of it. Replaced at each release. */
 const before = 'test/fixtures/proto/previous.binpb';
 
+/** Nobody makes stubs of what agents and scheduler say to each other: of that a field may go, but not its
+ * number. */
+const config = {
+  version: 'v2',
+  breaking: {
+    use: ['FILE', 'WIRE_JSON'],
+    ignore_only: { FIELD_NO_DELETE: ['punnet/v1/agent.proto'] },
+  },
+};
+
 test('the contract breaks nothing of the version before', () => {
   // Both as images: a comparison of commits would need the whole history, which a shallow clone lacks.
   const words = ['--no', 'buf', 'breaking', 'proto/gen/descriptors.binpb', '--against', before];
-  const ran = runToEnd('npx', words, { cwd: root });
+  const ran = runToEnd('npx', [...words, '--config', JSON.stringify(config)], { cwd: root });
   expect({ status: ran.status, said: ran.stdout + ran.stderr }).toEqual({ status: 0, said: '' });
 });
 

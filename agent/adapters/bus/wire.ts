@@ -61,7 +61,6 @@ export function toMessage(parts: readonly SayPart[], speaker: Speaker): FromNode
       leaseId: part.leaseId,
       direction: toProto(part.direction),
       sizeBytes: part.sizeBytes,
-      isSlotIdle: part.isSlotIdle,
     })),
     transfersDone: of('transferDone').map((part) => ({
       leaseId: part.leaseId,

@@ -50,7 +50,6 @@ function toCommand(nodeId: NodeId, message: FromNode): NodeSpoke {
       leaseId: lease(wanted.leaseId, 'transfers_wanted'),
       direction: toDirection(wanted.direction),
       sizeBytes: whole(wanted.sizeBytes, 'size_bytes'),
-      isSlotIdle: wanted.isSlotIdle,
     })),
     transfersDone: few(message.transfersDone, 'transfers_done').map((done) => ({
       leaseId: lease(done.leaseId, 'transfers_done'),

@@ -288,12 +288,7 @@ class Conversation {
     for (const wanted of command.transfersWanted) this.#queue(wanted);
   }
 
-  #queue({
-    leaseId,
-    direction,
-    sizeBytes,
-    isSlotIdle,
-  }: NodeSpoke['transfersWanted'][number]): void {
+  #queue({ leaseId, direction, sizeBytes }: NodeSpoke['transfersWanted'][number]): void {
     const { nodeId, siteNumber } = this.#node;
     if (this.#isOwn(leaseId)) {
       const site = mustHave(this.#state.sites[siteNumber], 'site', siteNumber);
@@ -302,8 +297,7 @@ class Conversation {
         const deadline = transferDeadline(site, { direction, sizeBytes, now: this.#now });
         this.#facts.push({ kind: 'transferGranted', leaseId, direction, deadline });
         this.effects.push({ kind: 'transfer', nodeId, leaseId, direction });
-      } else
-        this.#facts.push({ kind: 'transferQueued', leaseId, direction, sizeBytes, isSlotIdle });
+      } else this.#facts.push({ kind: 'transferQueued', leaseId, direction, sizeBytes });
       return;
     }
     if (this.#state.leases.has(leaseId)) return;

@@ -51,6 +51,13 @@ export function balanceWith(load: SiteLoad, cost: TaskCost): Balance {
   return { cpuSeconds, linkSeconds, imbalance: imbalanceOf(cpuSeconds, linkSeconds) };
 }
 
+/** What a line may have in hand before it is full. */
+export interface LineLimit {
+  readonly atOnce: number;
+  /** Down; `linkWindowSeconds` by default. */
+  readonly windowSeconds?: number | undefined;
+}
+
 /**
  * The way on which a line that has enough to do would get more of what it is bad at, a task that adds
  * more link than CPU time; null: neither. Down, over a window's worth would be in hand; up, the task's
@@ -59,9 +66,9 @@ export function balanceWith(load: SiteLoad, cost: TaskCost): Balance {
  */
 export function fullWayOf(
   { load, cost }: { readonly load: SiteLoad; readonly cost: TaskCost },
-  { atOnce, resultWaits }: { readonly atOnce: number; readonly resultWaits: () => number },
+  { atOnce, resultWaits, windowSeconds }: LineLimit & { readonly resultWaits: () => number },
 ): 'down' | 'up' | null {
-  if (isDownFull(load, cost, atOnce)) return 'down';
+  if (isDownFull({ load, cost }, { atOnce, windowSeconds })) return 'down';
   const isHard = cost.upBits / load.upBps > cost.workGhzSeconds / load.cpuGhz;
   if (load.outgoing < atOnce || !isHard) return null;
   // It waits for no longer than for all that is in hand; to look closer takes longer.
@@ -70,10 +77,13 @@ export function fullWayOf(
 }
 
 /** See `fullWayOf`; with more bytes it is no less full. */
-export function isDownFull(load: SiteLoad, cost: TaskCost, atOnce: number): boolean {
+export function isDownFull(
+  { load, cost }: { readonly load: SiteLoad; readonly cost: TaskCost },
+  { atOnce, windowSeconds = linkWindowSeconds }: LineLimit,
+): boolean {
   if (load.incoming < atOnce) return false;
   const isHard = cost.downBits / load.downBps > cost.workGhzSeconds / load.cpuGhz;
-  return isHard && linkSecondsOf(load, cost).down > linkWindowSeconds;
+  return isHard && linkSecondsOf(load, cost).down > windowSeconds;
 }
 
 function longerOf({ down, up }: ReturnType<typeof linkSecondsOf>): number {

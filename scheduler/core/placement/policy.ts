@@ -2,6 +2,7 @@
 // quotas and leases are not its business: the core sees to them, whatever the policy says.
 
 import type { Instant } from '../model/ids.ts';
+import type { IsAwaited } from '../transfers/order.ts';
 import type { JobRecord, NodeRecord, QueuedTransfer, SiteRecord, State } from '../state.ts';
 import type { SiteLoad, TaskCost } from './balance.ts';
 import type { Refusal } from './filter.ts';
@@ -113,6 +114,7 @@ export interface Policy {
   readonly nextTransfers: (
     waiting: Iterable<QueuedTransfer>,
     places: number,
+    isAwaited: IsAwaited,
   ) => readonly QueuedTransfer[];
   /** Whether plans are asked for; without, there is none. */
   readonly needsPlan?: true;

@@ -8,8 +8,9 @@ import { transferGraceMs, transferPatience, transfersAtATime } from '../limits.t
 import type { Instant } from '../model/ids.ts';
 import { instant } from '../model/ids.ts';
 import type { Policy } from '../placement/policy.ts';
-import type { SiteRecord, State } from '../state.ts';
+import type { QueuedTransfer, SiteRecord, State } from '../state.ts';
 import { mustHave } from '../state.ts';
+import { isSlotIdle } from './order.ts';
 
 /** Fills the free places in the lanes of sites where something changed. */
 export function grantTransfers(
@@ -18,13 +19,19 @@ export function grantTransfers(
 ): { readonly facts: readonly Fact[]; readonly effects: readonly Effect[] } {
   const facts: Fact[] = [];
   const effects: Effect[] = [];
+  const isAwaited = {
+    down: ({ leaseId }: QueuedTransfer): boolean => isSlotIdle(state, leaseId),
+    // A task that sends has left its slot.
+    up: (): boolean => false,
+  };
   for (const siteNumber of state.sitesToGrant) {
     const site = mustHave(state.sites[siteNumber], 'site', siteNumber);
     for (const direction of ['down', 'up'] as const) {
       const lane = site.lanes[direction];
       const places = transfersAtATime - lane.active.size;
       if (places <= 0 || lane.queue.size === 0) continue;
-      for (const next of policy.nextTransfers(lane.queue.values(), places)) {
+      const waiting = lane.queue.values();
+      for (const next of policy.nextTransfers(waiting, places, isAwaited[direction])) {
         const lease = mustHave(state.leases.get(next.leaseId), 'lease', next.leaseId);
         const node = mustHave(state.nodes[lease.nodeNumber], 'node', lease.nodeNumber);
         const { leaseId } = next;

@@ -1,19 +1,46 @@
 // The order in which transfers of one site go over its uplink.
 
-import type { QueuedTransfer } from '../state.ts';
+import { nodeOf, slotsOf } from '../leases.ts';
+import type { LeaseRecord, QueuedTransfer, State } from '../state.ts';
+
+/** Whether a slot has nothing to do until this one is done. */
+export type IsAwaited = (transfer: QueuedTransfer) => boolean;
 
 /** Those that an idle slot waits for first, then first come, first served. */
 export function idleSlotsFirst(
   waiting: Iterable<QueuedTransfer>,
   places: number,
+  isAwaited: IsAwaited,
 ): readonly QueuedTransfer[] {
   const urgent: QueuedTransfer[] = [];
   const others: QueuedTransfer[] = [];
   // Hundreds may wait behind a thin line, for one or two places.
   for (const transfer of waiting) {
     if (urgent.length === places) break;
-    if (transfer.isSlotIdle) urgent.push(transfer);
+    if (isAwaited(transfer)) urgent.push(transfer);
     else if (others.length < places) others.push(transfer);
   }
   return [...urgent, ...others].slice(0, places);
+}
+
+/**
+ * Whether the task will run as soon as it is there: the node has a slot for it beside those that run,
+ * and those that were leased before. A node can't tell: while it waits, another task may end.
+ */
+export function isSlotIdle(state: State, leaseId: QueuedTransfer['leaseId']): boolean {
+  const lease = state.leases.get(leaseId);
+  if (lease === undefined) return false;
+  const node = nodeOf(state, lease);
+  let idle = slotsOf(node);
+  for (const each of node.leases) if (each.phase === 'running') idle -= 1;
+  if (idle <= 0) return false;
+  for (const each of node.leases) {
+    if (each === lease) return idle > 0;
+    if (isToRun(each)) idle -= 1;
+  }
+  return false;
+}
+
+function isToRun({ phase }: LeaseRecord): boolean {
+  return phase !== 'running' && phase !== 'sending';
 }

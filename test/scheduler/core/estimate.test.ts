@@ -44,7 +44,7 @@ it('a result counts when it wants to be sent', () => {
   const transfersWanted = heldBy(node)
     .slice(0, pilotTasks)
     .map((leaseId) => ({
-      ...{ leaseId, direction: 'up' as const, sizeBytes: 5_000, isSlotIdle: false },
+      ...{ leaseId, direction: 'up' as const, sizeBytes: 5_000 },
     }));
   core.speak('pi', { transfersWanted });
   const [found] = core.state.jobs.values();

@@ -5,7 +5,7 @@ import { describe, expect, it, test } from 'vitest';
 import { freeTransferBytes as agentsFree } from '../../../agent/core/index.ts';
 import { jobId, leaseId } from '../../../scheduler/core/index.ts';
 import { freeTransferBytes } from '../../../scheduler/core/limits.ts';
-import { fullWayOf } from '../../../scheduler/core/placement/balance.ts';
+import { fullWayOf, isDownFull } from '../../../scheduler/core/placement/balance.ts';
 import { waitBehind } from '../../../scheduler/core/placement/plan/slots-ahead.ts';
 import { CoreHarness } from './harness.ts';
 
@@ -32,6 +32,12 @@ describe('a line is full', () => {
   ];
   it.each(rows)('%s', (_, way, load, cost, waits) => {
     expect(fullWayOf({ load, cost }, { atOnce: 1, resultWaits: () => waits })).toBe(way);
+  });
+
+  it('down with more than the window that is given', () => {
+    const cost = { ...free, downBits: 1.1e6 };
+    expect(isDownFull({ load: busyDown, cost }, { atOnce: 1, windowSeconds: 10 })).toBe(true);
+    expect(isDownFull({ load: busyDown, cost }, { atOnce: 1, windowSeconds: 12 })).toBe(false);
   });
 
   it('not before so many are under way', () => {

@@ -318,60 +318,6 @@ describe('admission', () => {
   });
 });
 
-describe('transfers', () => {
-  it('grants two at a time for each site and direction, idle slots first', () => {
-    const core = withNode();
-    core.submit('one', { taskCount: 8 });
-    const ids = core.take('grant').map((grant) => grant.leaseId);
-    const want = (id: number, isSlotIdle: boolean) =>
-      core.speak('pi', {
-        transfersWanted: [{ leaseId: leaseId(id), direction: 'down', sizeBytes: 1e6, isSlotIdle }],
-      });
-    const [a = 0, b = 0, c = 0, d = 0] = ids;
-    for (const id of [a, b, c]) want(id, false);
-    want(d, true);
-    expect(core.take('transfer').map((transfer) => transfer.leaseId)).toEqual([a, b]);
-    core.speak('pi', { transfersDone: [{ leaseId: leaseId(a), direction: 'down' }] });
-    expect(core.take('transfer').map((transfer) => transfer.leaseId)).toEqual([d]);
-  });
-
-  it('frees the place of a transfer that takes far too long', () => {
-    const core = withNode();
-    core.submit('one', { taskCount: 8 });
-    const ids = core.take('grant').map((grant) => grant.leaseId);
-    for (const id of ids.slice(0, 3)) {
-      core.speak('pi', {
-        transfersWanted: [{ leaseId: id, direction: 'down', sizeBytes: 1_000, isSlotIdle: true }],
-      });
-    }
-    expect(core.take('transfer')).toHaveLength(2);
-    core.wait(62_000);
-    expect(core.take('transfer').map((transfer) => transfer.leaseId)).toEqual([ids[2]]);
-  });
-
-  it('gives a transfer that begins anew its whole time again', () => {
-    const core = withNode();
-    core.submit('one', { taskCount: 8 });
-    const [a, b, c] = core.take('grant').map((grant) => grant.leaseId);
-    const want = (id = a) =>
-      id !== undefined &&
-      core.speak('pi', {
-        transfersWanted: [{ leaseId: id, direction: 'down', sizeBytes: 1_000, isSlotIdle: true }],
-      });
-    for (const id of [a, b, c]) want(id);
-    expect(core.take('transfer')).toHaveLength(2);
-    core.wait(50_000);
-    // Its agent was started again, or the grant was lost: it asks once more, and goes on from now.
-    want(a);
-    want(b);
-    expect(core.take('transfer').map((transfer) => transfer.leaseId)).toEqual([a, b]);
-    core.wait(50_000);
-    expect(core.take('transfer')).toEqual([]);
-    core.wait(15_000);
-    expect(core.take('transfer').map((transfer) => transfer.leaseId)).toEqual([c]);
-  });
-});
-
 describe('time', () => {
   it('is an argument: the same commands give the same facts', () => {
     const run = () => {

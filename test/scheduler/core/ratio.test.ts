@@ -183,6 +183,26 @@ describe('ratio', () => {
   });
 });
 
+describe('a busy line', () => {
+  // Each takes the line 40 s, and three may go in any case: the fourth is there after 160 s.
+  it.each([
+    [120, 100, 3],
+    [300, 250, 4],
+  ])('behind tasks of %i GHz·s, %i s, fetches %i that are hard on the line', (work, _, staged) => {
+    const core = new CoreHarness();
+    core.policy = ratio();
+    core.setSite('home', 1e6);
+    core.node('pi', 'home');
+    core.submit('cpu', cpu(4, work));
+    answer(core);
+    core.speak('pi', { started: heldBy(core.state.nodes[0]) });
+    core.submit('data', data(100));
+    core.wait(planEveryMs);
+    answer(core);
+    expect(placed(core).filter((each) => each === 'data pi')).toHaveLength(staged);
+  });
+});
+
 describe('programs of jobs', () => {
   it('stay one for each node, where jobs are alike', () => {
     const core = new CoreHarness();

@@ -73,8 +73,6 @@ export interface TransferWanted {
   leaseId: number;
   direction: Direction;
   sizeBytes: number;
-  /** A slot waits for it. */
-  isSlotIdle: boolean;
 }
 
 export interface TransferDone {
@@ -580,7 +578,7 @@ export const AttemptEnd: MessageFns<AttemptEnd> = {
 };
 
 function createBaseTransferWanted(): TransferWanted {
-  return { leaseId: 0, direction: 0, sizeBytes: 0, isSlotIdle: false };
+  return { leaseId: 0, direction: 0, sizeBytes: 0 };
 }
 
 export const TransferWanted: MessageFns<TransferWanted> = {
@@ -593,9 +591,6 @@ export const TransferWanted: MessageFns<TransferWanted> = {
     }
     if (message.sizeBytes !== 0) {
       writer.uint32(24).int64(message.sizeBytes);
-    }
-    if (message.isSlotIdle !== false) {
-      writer.uint32(32).bool(message.isSlotIdle);
     }
     return writer;
   },
@@ -637,14 +632,6 @@ export const TransferWanted: MessageFns<TransferWanted> = {
             message.sizeBytes = longToNumber(reader.int64());
             continue;
           }
-          case 4: {
-            if (tag !== 32) {
-              break;
-            }
-
-            message.isSlotIdle = reader.bool();
-            continue;
-          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -665,7 +652,6 @@ export const TransferWanted: MessageFns<TransferWanted> = {
     message.leaseId = object.leaseId ?? 0;
     message.direction = object.direction ?? 0;
     message.sizeBytes = object.sizeBytes ?? 0;
-    message.isSlotIdle = object.isSlotIdle ?? false;
     return message;
   },
 };

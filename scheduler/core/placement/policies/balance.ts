@@ -39,8 +39,8 @@ export function overWindow(option: Option, round: RoundView): Refusal | null {
   return way === 'down' ? uplinkDown : uplinkUp;
 }
 
-export function isDownOverWindow({ load, cost }: SiteOption): boolean {
-  return isDownFull(load, cost, 1);
+export function isDownOverWindow(option: SiteOption): boolean {
+  return isDownFull(option, { atOnce: 1 });
 }
 
 const remedy = 'wait, or declare the rate that it really has (punnet site set)';

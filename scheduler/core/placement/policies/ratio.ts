@@ -4,8 +4,15 @@
 // that would end after everything else, since a better slot will take it, and while the line is busy
 // it takes none that is hard on it.
 
-import { planClasses, planEveryMs, planHoldMs, transfersAtATime } from '../../limits.ts';
+import {
+  linkWindowSeconds,
+  planClasses,
+  planEveryMs,
+  planHoldMs,
+  transfersAtATime,
+} from '../../limits.ts';
 import { idleSlotsFirst } from '../../transfers/order.ts';
+import type { SiteLoad } from '../balance.ts';
 import { fullWayOf, isDownFull, linkSecondsOf } from '../balance.ts';
 import { underWay } from '../estimate.ts';
 import type { Refusal } from '../filter.ts';
@@ -159,11 +166,21 @@ const inTime: Refusal = {
 
 function busyLine(option: Option, round: RoundView): Refusal | null {
   const resultWaits = (): number => round.resultWaits(option);
-  return fullWayOf(option, { atOnce: 1 + transfersAtATime, resultWaits }) === null ? null : busy;
+  const untilFree = Math.min(round.freeIn(option.node), backlogSeconds(option.load));
+  const windowSeconds = Math.max(linkWindowSeconds, untilFree);
+  return fullWayOf(option, { atOnce, resultWaits, windowSeconds }) === null ? null : busy;
 }
 
-function isLineBusy({ load, cost }: SiteOption): boolean {
-  return isDownFull(load, cost, 1 + transfersAtATime);
+function isLineBusy(option: SiteOption): boolean {
+  const windowSeconds = Math.max(linkWindowSeconds, backlogSeconds(option.load));
+  return isDownFull(option, { atOnce, windowSeconds });
+}
+
+const atOnce = 1 + transfersAtATime;
+
+/** What is there before a slot is free costs its CPU nothing; over what all have to do it would. */
+function backlogSeconds({ workGhzSeconds, cpuGhz }: SiteLoad): number {
+  return workGhzSeconds / cpuGhz;
 }
 
 const busy: Refusal = {
