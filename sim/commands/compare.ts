@@ -31,7 +31,7 @@ export async function compare(scenario: string, options: CompareOptions): Promis
   const line = new ProgressLine();
   const pool = new RunPool(workers);
   const runs = await pool.run(wanted, {
-    onDone: (done) => line.say(`${done} of ${wanted.length} runs`),
+    onProgress: (progress) => line.tellRuns(progress),
     onStuck: (_, error) => {
       throw error;
     },

@@ -7,13 +7,14 @@ import { readScenario, scenarioNames } from '../scenario/read.ts';
 
 export function list(): void {
   const scenarios = scenarioNames().map((name) => [name, readScenario(name).about] as const);
-  const policies = [...policyMakers].map(([name, { parameter }]) => {
-    const about = parameter === null ? '' : `${parameter.name}: ${name}=${parameter.value}`;
-    return [name, about] as const;
+  const policies = [...policyMakers].map(([name, { about, parameter }]) => {
+    const value = parameter === null ? '' : ` (${parameter.name}: ${name}=${parameter.value})`;
+    return [name, `${about}${value}`] as const;
   });
   const parts = [...ratioVariants].map(([name, { about }]) => [name, about] as const);
+  const width = 2 + Math.max(...[...scenarios, ...policies, ...parts].map(([name]) => name.length));
   const section = (title: string, rows: readonly (readonly [string, string])[]): string =>
-    [title, ...rows.map(([name, about]) => `  ${name.padEnd(23)}${about}`.trimEnd())].join('\n');
+    [title, ...rows.map(([name, about]) => `  ${name.padEnd(width)}${about}`)].join('\n');
   const sections = [
     section('Scenarios', scenarios),
     section('Policies', policies),

@@ -4,6 +4,7 @@ import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { extname, join } from 'node:path';
 import { CheckFailed } from '../run/checks.ts';
+import type { Progress } from '../run/run.ts';
 import type { Wanted } from '../run/simulate.ts';
 import type { Failure } from './failure.ts';
 import { errorOf } from './failure.ts';
@@ -14,8 +15,19 @@ export type Answer =
   | { readonly kind: 'done'; readonly ran: Ran }
   | { readonly kind: 'failed'; readonly failure: Failure };
 
+/** What it says: how far it is, and then its answer. */
+export type Said = Answer | { readonly kind: 'progress'; readonly progress: Progress };
+
+export interface PoolProgress {
+  /** Runs that are over, of so many. */
+  readonly done: number;
+  readonly of: number;
+  /** Of all that is to be run. */
+  readonly part: number;
+}
+
 export interface Watch {
-  readonly onDone: (done: number) => void;
+  readonly onProgress: (progress: PoolProgress) => void;
   /** A policy has left tasks undone; what this throws ends all. */
   readonly onStuck: (wanted: Wanted, error: CheckFailed) => void;
 }
@@ -30,8 +42,13 @@ export class RunPool {
   /** In the order in which they are wanted, but those that got stuck. Any other failure ends all. */
   async run(wanted: readonly WantedRun[], watch: Watch): Promise<readonly Ran[]> {
     const runs = new Array<Ran | undefined>(wanted.length).fill(undefined);
+    const parts = wanted.map(() => 0);
     let next = 0;
     let done = 0;
+    const tell = (): void => {
+      const part = parts.reduce((sum, each) => sum + each, 0) / wanted.length;
+      watch.onProgress({ done, of: wanted.length, part });
+    };
     const children = Array.from({ length: Math.min(this.#workers, wanted.length) }, startWorker);
     const serve = async (child: ChildProcess): Promise<void> => {
       for (;;) {
@@ -39,13 +56,17 @@ export class RunPool {
         const want = wanted[place];
         if (want === undefined) return;
         next += 1;
-        runs[place] = await ask(child, want).catch((error: unknown) => {
+        const onPart = (part: number): void => {
+          parts[place] = part;
+          tell();
+        };
+        runs[place] = await ask(child, want, onPart).catch((error: unknown) => {
           if (!(error instanceof CheckFailed) || !error.isStuck) throw error;
           watch.onStuck(want, error);
           return undefined;
         });
         done += 1;
-        watch.onDone(done);
+        onPart(1);
       }
     };
     try {
@@ -63,18 +84,23 @@ function startWorker(): ChildProcess {
   return fork(file, [], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
 }
 
-function ask(child: ChildProcess, wanted: WantedRun): Promise<Ran> {
+/** `onPart` is told which part of it is done. */
+function ask(child: ChildProcess, wanted: WantedRun, onPart: (part: number) => void): Promise<Ran> {
   return new Promise((resolve, reject) => {
     const onExit = (code: number | null): void => {
       reject(new Error(`a worker ended (${code}); its last words are above`));
     };
-    child.once('exit', onExit);
     // Only run-worker writes here.
-    child.once('message', (answer: Answer) => {
+    const onMessage = (said: Said): void => {
+      if (said.kind === 'progress')
+        return onPart(1 - said.progress.tasksLeft / said.progress.tasks);
       child.removeListener('exit', onExit);
-      if (answer.kind === 'done') resolve(answer.ran);
-      else reject(errorOf(answer.failure));
-    });
+      child.removeListener('message', onMessage);
+      if (said.kind === 'done') resolve(said.ran);
+      else reject(errorOf(said.failure));
+    };
+    child.once('exit', onExit);
+    child.on('message', onMessage);
     child.send(wanted);
   });
 }

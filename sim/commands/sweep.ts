@@ -22,7 +22,7 @@ export async function sweep(scenario: string, options: SweepOptions): Promise<vo
   const line = new ProgressLine();
   const stuck = new Set<string>();
   const runs = await new RunPool(options.workers).run(wanted, {
-    onDone: (done) => line.say(`${done} of ${wanted.length} runs`),
+    onProgress: (progress) => line.tellRuns(progress),
     onStuck: ({ policy }) => stuck.add(policy),
   });
   line.end();

@@ -34,7 +34,7 @@ export interface Simulated {
 export type WatchPolicy = (policy: Policy) => Policy;
 
 /** Progress is told after so many events. */
-const stepEvents = 20_000;
+const stepEvents = 2_000;
 
 /** @throws {CheckFailed} naming the seed, when a rule was broken. */
 export async function simulate(

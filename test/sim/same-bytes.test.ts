@@ -31,7 +31,8 @@ async function left(execPath: string, name: string): Promise<ReadonlyMap<string,
       const file = `test/fixtures/scenarios/${scenario}.yaml`;
       const wanted = { scenario: file, policy, seed: 7, tables, withDetail: true, patienceMs: 0 };
       worker.send(wanted);
-      const [answer] = await once(worker, 'message');
+      let [answer] = await once(worker, 'message');
+      while (answer.kind === 'progress') [answer] = await once(worker, 'message');
       expect(answer).toMatchObject({ kind: 'done' });
       found.set(`${scenario}: answer`, JSON.stringify(answer));
       for (const table of readdirSync(tables)) {

@@ -21,6 +21,8 @@ export interface Parameter {
 }
 
 export interface PolicyMaker {
+  /** For people; where it is from is in its file. */
+  readonly about: string;
   /** Null: it has none. */
   readonly parameter: Parameter | null;
   /** With its parameter at this value. */
@@ -28,16 +30,24 @@ export interface PolicyMaker {
 }
 
 export const policyMakers: ReadonlyMap<string, PolicyMaker> = new Map([
-  ['random', plain(random)],
-  ['fifo', plain(fifo)],
-  ['least-allocated', plain(leastAllocated)],
+  ['random', plain(random, 'any task that fits, each job as likely as the other')],
+  ['fifo', plain(fifo, 'the task whose turn it is, whatever it needs')],
+  [
+    'least-allocated',
+    plain(leastAllocated, "kube-scheduler's: the emptiest of a sample of the nodes that fit"),
+  ],
   [
     'bin-pack',
-    { parameter: { name: 'candidates', value: 0, values: [0, 2, 4, 16] }, make: binPack },
+    {
+      about: "Nomad's: the fullest of so many nodes that fit; 0: the logarithm of their number",
+      parameter: { name: 'candidates', value: 0, values: [0, 2, 4, 16] },
+      make: binPack,
+    },
   ],
   [
     'count-limit',
     {
+      about: "HTCondor's: at most so many tasks of a site fetch at a time",
       parameter: {
         name: 'transfers per network',
         value: 10,
@@ -49,6 +59,7 @@ export const policyMakers: ReadonlyMap<string, PolicyMaker> = new Map([
   [
     'down-filter',
     {
+      about: "BOINC's: only where a line alone brings the input within so many seconds",
       parameter: {
         name: 'seconds to fetch',
         value: 60,
@@ -57,10 +68,13 @@ export const policyMakers: ReadonlyMap<string, PolicyMaker> = new Map([
       make: downFilter,
     },
   ],
-  ['balance', plain(balance)],
-  ['ratio', plain(ratio)],
+  [
+    'balance',
+    plain(balance, "the task that makes a site's two backlogs, CPU and uplink, most alike"),
+  ],
+  ['ratio', plain(ratio, 'follows the plan over CPUs and uplinks')],
 ]);
 
-function plain(policy: Policy): PolicyMaker {
-  return { parameter: null, make: () => policy };
+function plain(policy: Policy, about: string): PolicyMaker {
+  return { about, parameter: null, make: () => policy };
 }
