@@ -47,7 +47,7 @@ export const policyMakers: ReadonlyMap<string, PolicyMaker> = new Map([
   [
     'count-limit',
     {
-      about: "HTCondor's: at most so many tasks of a site fetch at a time",
+      about: "HTCondor's: at most so many tasks of a site have inputs on the way at once",
       parameter: {
         name: 'transfers per network',
         value: 10,
