@@ -6,7 +6,7 @@ import type { Architecture } from './model/architecture.ts';
 import type { Instant, SiteId } from './model/ids.ts';
 import type { JobState, LeasePhase } from './model/job.ts';
 import type { NodeHealth } from './model/node.ts';
-import { knownCode, refuseFit, refuseNode } from './placement/filter.ts';
+import { isSuited, knownCode, refuseNode } from './placement/filter.ts';
 import { leasedRowLength, rowsOf } from './rows.ts';
 import type { State } from './state.ts';
 import { mustHave } from './state.ts';
@@ -106,7 +106,7 @@ function countRefusals(state: State, now: Instant): Pick<Census, 'refusals' | 'j
       if (node.health === 'revoked') continue;
       const refusal = refuseNode(job, node, now);
       if (refusal !== null) add(refusals, knownCode(refusal.code));
-      hasNode ||= refusal === null || refuseFit(job, node) === null;
+      hasNode ||= refusal === null || isSuited(job, node);
     }
     if (!hasNode) jobsWithoutNode += 1;
   }

@@ -3,14 +3,13 @@
 // so much comes first as their weights give them in the same time; what they used before, hours of
 // owners, failures and nodes that come or go are not looked at.
 
-import { bestBundle } from '../model/architecture.ts';
 import { forecastAgeMs, pilotTasks } from '../limits.ts';
 import type { Instant } from '../model/ids.ts';
 import { instant } from '../model/ids.ts';
 import type { JobTemplate } from '../model/job.ts';
 import { slotsOf } from '../leases.ts';
 import { ratesLeft, workOf } from '../placement/estimate.ts';
-import { refuseFit } from '../placement/filter.ts';
+import { isSuited } from '../placement/filter.ts';
 import type { Capacity } from '../queue/share.ts';
 import type { JobRecord, NodeRecord, SiteRecord, State } from '../state.ts';
 import { mustHave } from '../state.ts';
@@ -117,8 +116,7 @@ export class Forecasts {
  * does not, as long as nobody says so. */
 function isFit(node: NodeRecord, template: JobTemplate): boolean {
   if (node.health !== 'healthy' || node.isDraining || slotsOf(node) === 0) return false;
-  if (bestBundle(node.inventory.architecture, template.bundles) === undefined) return false;
-  return refuseFit({ template }, node) === null;
+  return isSuited({ template }, node);
 }
 
 /** One plain literal: with spreads a thousand sites take a hundred times as long. */

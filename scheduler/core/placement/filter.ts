@@ -9,6 +9,7 @@ import type { Rates } from '../model/service.ts';
 import type { JobRecord, NodeRecord, SiteRecord } from '../state.ts';
 import { ratesOf } from '../services.ts';
 import { refuseHours } from './hours-left.ts';
+import { diskOf } from './open/kind.ts';
 
 export interface Refusal {
   readonly code: string;
@@ -66,8 +67,18 @@ const healthRemedies: Readonly<Record<string, string>> = {
   revoked: 'enrol a node (punnet token create --node)',
 };
 
+/** Whether the node has what no waiting changes: `refuseFit` without its words, which most who look for
+ * a place do not read. */
+export function isSuited({ template }: Pick<JobRecord, 'template'>, node: NodeRecord): boolean {
+  const { architecture, memoryBytes, speedGhz } = node.inventory;
+  if (template.memoryBytes > memoryBytes || template.diskBytes > diskOf(node)) return false;
+  const cpuGhz = template.service?.rates.cpuGhz ?? 0;
+  return cpuGhz <= speedGhz && bestBundle(architecture, template.bundles) !== undefined;
+}
+
 /** What no waiting changes: architecture, memory, disk. */
 export function refuseFit(job: Pick<JobRecord, 'template'>, node: NodeRecord): Refusal | null {
+  if (isSuited(job, node)) return null;
   const { template } = job;
   const { inventory } = node;
   if (bestBundle(inventory.architecture, template.bundles) === undefined) {
@@ -93,15 +104,11 @@ export function refuseFit(job: Pick<JobRecord, 'template'>, node: NodeRecord): R
       remedy: 'declare a lower rates.cpu, or wait for faster nodes',
     };
   }
-  const disk = node.status?.diskAvailableBytes ?? inventory.diskBytes;
-  if (template.diskBytes > disk) {
-    return {
-      code: 'disk',
-      reason: `a task asks for ${sizeText(template.diskBytes)} of disk, the node has less free`,
-      remedy: 'ask for less disk, or wait until space is free',
-    };
-  }
-  return null;
+  return {
+    code: 'disk',
+    reason: `a task asks for ${sizeText(template.diskBytes)} of disk, the node has less free`,
+    remedy: 'ask for less disk, or wait until space is free',
+  };
 }
 
 /** What services use at a site is bounded by the shared part of its uplink. */

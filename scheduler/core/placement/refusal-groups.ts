@@ -4,6 +4,7 @@ import type { JobRecord, NodeRecord } from '../state.ts';
 import type { Refusal } from './filter.ts';
 import { sizeText } from './filter.ts';
 import { minutesText } from './hours-left.ts';
+import { diskOf } from './open/kind.ts';
 
 /** The refusal of a group of nodes, with what matters of all of them. */
 export function tellGroup(
@@ -30,7 +31,7 @@ export function tellGroup(
       return { ...first, reason, remedy: `ask for ${largest} or less, or wait for larger nodes` };
     }
     case 'disk': {
-      const freest = sizeText(most((node) => freeDiskOf(node)));
+      const freest = sizeText(most(diskOf));
       const asked = sizeText(template.diskBytes);
       const reason = `a task asks for ${asked} of disk, at most ${freest} are free`;
       return { ...first, reason, remedy: `ask for ${freest} or less, or wait for free space` };
@@ -51,8 +52,4 @@ export function tellGroup(
     default:
       return first;
   }
-}
-
-function freeDiskOf(node: NodeRecord): number {
-  return node.status?.diskAvailableBytes ?? node.inventory.diskBytes;
 }

@@ -26,7 +26,7 @@ import {
   workOf,
 } from './estimate.ts';
 import type { More } from './estimate.ts';
-import { refuseNode, refuseRates } from './filter.ts';
+import { isSuited, refuseNode, refuseRates } from './filter.ts';
 import type { Refusal } from './filter.ts';
 import { refuseHours } from './hours-left.ts';
 import { RoundAhead } from './plan/round-ahead.ts';
@@ -166,7 +166,8 @@ export class Round implements RoundView {
 
   option(job: JobRecord, node: NodeRecord): Option | null {
     const taskIndex = this.#taskFor(node, job);
-    if (taskIndex === null || !this.hasPlace(node) || this.refuse(job, node) !== null) return null;
+    if (taskIndex === null || !this.hasPlace(node)) return null;
+    if (!isSuited(job, node) || this.refuse(job, node) !== null) return null;
     const option = this.optionOf(job, taskIndex, node);
     return this.hold(option) === null ? option : null;
   }

@@ -76,6 +76,10 @@ export class Kind {
     this.#architecture = architecture;
   }
 
+  get isOpen(): boolean {
+    return this.idle.size + this.behind.size > 0;
+  }
+
   /** No node of the kind is faster. */
   get speedGhz(): number {
     return this.#speedGhz;

@@ -55,12 +55,13 @@ export class OpenNodes {
   /** Kinds with nodes that may fit, the fastest first; those at a border last, since what does not
    * fit is left over there, and each is asked. */
   *kindsFor(fit: Fit): Generator<Kind> {
-    for (const isBorder of [false, true]) {
-      for (const kind of this.kinds) {
-        const isOpen = kind.idle.size + kind.behind.size > 0;
-        if (isOpen && kind.mayFit(fit) && kind.isBorder(fit) === isBorder) yield kind;
-      }
+    const border: Kind[] = [];
+    for (const kind of this.kinds) {
+      if (!kind.isOpen || !kind.mayFit(fit)) continue;
+      if (kind.isBorder(fit)) border.push(kind);
+      else yield kind;
     }
+    yield* border;
   }
 
   /** Numbers of all that are open. */

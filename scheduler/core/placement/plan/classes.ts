@@ -4,7 +4,7 @@ import { bitsOf } from '../../estimate/ahead.ts';
 import { planClasses } from '../../limits.ts';
 import type { JobRecord, State } from '../../state.ts';
 import { workOf } from '../estimate.ts';
-import { refuseFit } from '../filter.ts';
+import { isSuited } from '../filter.ts';
 import type { Group } from './groups.ts';
 import { fitsNowhere } from './plan.ts';
 import type { Demand } from './program.ts';
@@ -49,7 +49,7 @@ export function classJobs(state: State, groups: readonly Group[]): Classes {
 
 function fitsAnywhere(groups: readonly Group[], job: JobRecord): boolean {
   return groups.some(({ kinds }) =>
-    [...kinds.values()].some(({ node, cpuGhz }) => cpuGhz > 0 && refuseFit(job, node) === null),
+    [...kinds.values()].some(({ node, cpuGhz }) => cpuGhz > 0 && isSuited(job, node)),
   );
 }
 
@@ -110,8 +110,7 @@ function fitsOf(groups: readonly Group[], [job]: readonly JobRecord[]): readonly
   if (job === undefined) return null;
   const parts = groups.map(({ kinds, supply }) => {
     let cpuGhz = 0;
-    for (const kind of kinds.values())
-      if (refuseFit(job, kind.node) === null) cpuGhz += kind.cpuGhz;
+    for (const kind of kinds.values()) if (isSuited(job, kind.node)) cpuGhz += kind.cpuGhz;
     return Math.min(1, cpuGhz / supply.cpuGhz);
   });
   return parts.every((part) => part > 0.999) ? null : parts;

@@ -9,7 +9,7 @@ import { siteOf, slotsOf } from '../../leases.ts';
 import type { SiteLoad, TaskCost } from '../balance.ts';
 import { linkSecondsOf } from '../balance.ts';
 import { costOf, loadOf, workOf } from '../estimate.ts';
-import { refuseNode } from '../filter.ts';
+import { isSuited, refuseNode } from '../filter.ts';
 import { isPiloted } from '../pilots.ts';
 import { cellOf } from './plan.ts';
 import type { Plan, Tail } from './plan.ts';
@@ -163,7 +163,7 @@ function bestSeconds(
     if (free + work / node.inventory.speedGhz >= best) continue;
     const load = loadOf(siteOf(state, node));
     const seconds = endsIn(free, load, { node, cost: costOf(job, job.cursor, node) });
-    if (seconds >= best || refuseNode(job, node, now) !== null) continue;
+    if (seconds >= best || !isSuited(job, node) || refuseNode(job, node, now) !== null) continue;
     const cell = cellOf(plan, job.number, node.siteNumber);
     if (cell === null || (plan.shares[cell] ?? 0) > 0) best = seconds;
     else elsewhere = Math.min(elsewhere, seconds);
