@@ -83,10 +83,12 @@ function aheadOf(state: State, slots: number, now: Instant): Ahead {
     if (!isAvailable(node) || slotsOf(node) <= node.serving) continue;
     nodes.push(node);
     firstSlots.push(slot);
-    for (const seconds of freeIn(state, node, { now, more: [] })) {
+    // Of most nodes when little is left: all slots are free now.
+    const ahead = node.leases.length === 0 ? [] : freeIn(state, node, { now, more: [] });
+    const end = slot + slotsOf(node) - node.serving;
+    for (let place = 0; slot < end; place += 1, slot += 1) {
       speedsGhz[slot] = node.inventory.speedGhz;
-      free[slot] = seconds;
-      slot += 1;
+      free[slot] = ahead[place] ?? 0;
     }
   }
   return { nodes, firstSlots, speedsGhz, freeIn: free };
