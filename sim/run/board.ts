@@ -9,6 +9,8 @@ export interface Board {
   readonly number: number;
   readonly node: WorldNode;
   isUp: boolean;
+  /** Its site has no line. */
+  isCut: boolean;
   allowance: Allowance;
   /** That it knows of and has not told the end of. */
   leases: readonly number[];
@@ -34,6 +36,7 @@ export function boardOf(node: WorldNode, number: number): Board {
     number,
     node,
     isUp: false,
+    isCut: false,
     allowance: everything,
     leases: none,
     lost: none,
@@ -43,6 +46,12 @@ export function boardOf(node: WorldNode, number: number): Board {
     bundles: noBundles,
     blocked: none,
   };
+}
+
+export function boardAt(boards: readonly Board[], number: number): Board {
+  const board = boards[number];
+  if (board === undefined) throw new Error(`there is no node ${number}`);
+  return board;
 }
 
 /** It is switched off: what it did is forgotten, what is on its card stays. */

@@ -6,7 +6,7 @@ import { endCodes, endedRowLength, leasedRowLength, partKept } from '../../sched
 import type { World } from '../world/draw-world.ts';
 import type { WorldService } from '../world/services.ts';
 import { CheckFailed } from './checks.ts';
-import { startMs } from './enrol.ts';
+import { enrolled, startMs } from './enrol.ts';
 import { nameOf, numberOf } from './messages.ts';
 
 /** A lease of a replica. */
@@ -39,6 +39,7 @@ export class ReplicaLog {
   constructor(world: World) {
     this.#world = world;
     this.#inForce = world.services.map(() => new Map());
+    for (const fact of enrolled(world)) this.saw(fact);
   }
 
   saw(fact: Fact): void {

@@ -1,0 +1,263 @@
+// What a node does with its leases, as an agent does: ask for their inputs, fetch them when it is their
+// turn, run them when a slot is free, send results, and say so.
+
+import { freeTransferBytes } from '../../agent/core/index.ts';
+import type { Effect, EndCode } from '../../scheduler/core/index.ts';
+import { leaseId } from '../../scheduler/core/index.ts';
+import type { World } from '../world/draw-world.ts';
+import { programOf } from '../world/services.ts';
+import type { Program } from '../world/services.ts';
+import { Attempts, phases } from './attempts.ts';
+import { boardAt, boardOf, setCarrier, unblocked, without } from './board.ts';
+import type { Board } from './board.ts';
+import type { Checks } from './checks.ts';
+import { numberOf } from './messages.ts';
+import type { Paces } from './paces.ts';
+import { Running } from './running.ts';
+import type { Direction, Moved, Transfers } from './transfers.ts';
+import { Voices } from './voices.ts';
+
+export interface LeaseWorkOptions {
+  readonly world: World;
+  readonly transfers: Transfers;
+  readonly checks: Checks;
+  readonly paces: Paces;
+}
+
+export class LeaseWork {
+  readonly attempts = new Attempts();
+  readonly boards: readonly Board[];
+  readonly voices: Voices;
+  readonly running: Running;
+  readonly #options: LeaseWorkOptions;
+
+  constructor(options: LeaseWorkOptions) {
+    this.#options = options;
+    this.boards = options.world.nodes.map(boardOf);
+    this.voices = new Voices(options.world);
+    this.running = new Running({ ...options, attempts: this.attempts });
+  }
+
+  grant(effect: Extract<Effect, { kind: 'grant' }>, now: number): void {
+    const lease: number = effect.leaseId;
+    const job = numberOf(effect.jobId);
+    const board = boardAt(this.boards, numberOf(effect.nodeId));
+    // Nobody hears it; or it comes again.
+    if (!board.isUp || board.leases.includes(lease)) return;
+    if (this.voices.unheard?.hasEnded(lease) === true) return;
+    this.attempts.add(lease, { node: board.number, job, task: effect.taskIndex });
+    this.attempts.grantedAt[lease] = now;
+    board.leases = [...board.leases, lease];
+    board.held += 1;
+    if (board.allowance.notAccepting !== null) {
+      return this.giveUp(board, lease, { code: 'given_back', now });
+    }
+    this.voices.granted(board);
+    this.#options.checks.granted(board.node, this.#programOf(lease), board.held);
+    this.#ask(lease, board, now);
+  }
+
+  /** Asks for what is missing, or waits for a bundle that another lease brings. */
+  #ask(lease: number, board: Board, now: number): void {
+    const job = this.attempts.job[lease] ?? -1;
+    const { bundleBytes, inputBytes } = this.#programOf(lease);
+    const needsBundle = bundleBytes > 0 && !board.bundles.has(job);
+    if (needsBundle) setCarrier(board, job, lease);
+    // A node that was switched off in between has what it had fetched.
+    const isHere = (this.attempts.downBytes[lease] ?? 0) > 0;
+    const bytes = (isHere ? 0 : inputBytes) + (needsBundle ? bundleBytes : 0);
+    this.want(lease, 'down', { bytes, now });
+  }
+
+  want(
+    lease: number,
+    direction: Direction,
+    { bytes, now }: { readonly bytes: number; readonly now: number },
+  ): void {
+    this.attempts.bytes[lease] = bytes;
+    if (bytes === 0) {
+      if (direction === 'down') this.#fetched(lease, now);
+      return;
+    }
+    this.attempts.phase[lease] = direction === 'down' ? phases.wanted : phases.sendWanted;
+    // Small ones go at once: asking would cost as much.
+    if (bytes <= freeTransferBytes) return this.transfer(lease, direction, now);
+    const board = this.#boardOf(lease);
+    const part = { leaseId: leaseId(lease), direction, sizeBytes: bytes };
+    this.voices.messages.wanted(board.number, part);
+  }
+
+  transfer(lease: number, direction: Direction, now: number): void {
+    const waits = direction === 'down' ? phases.wanted : phases.sendWanted;
+    const board = this.#boardOf(lease);
+    if (board.isCut) return;
+    if (this.attempts.phase[lease] !== waits) return this.#decline(board, lease, direction);
+    this.attempts.phase[lease] = direction === 'down' ? phases.moving : phases.sending;
+    const beganAt = direction === 'down' ? this.attempts.fetchingAt : this.attempts.sendingAt;
+    beganAt[lease] = now;
+    const { number, node } = board;
+    const bytes = this.attempts.bytes[lease] ?? 0;
+    const { transfers, checks } = this.#options;
+    if (bytes > freeTransferBytes) checks.transferStarted(node.site, direction, lease);
+    transfers.start(number, { lease, direction, bytes }, now);
+  }
+
+  /** It moves already, or has nothing to move any more: then others may. */
+  #decline({ number }: Board, lease: number, direction: Direction): void {
+    const moves = direction === 'down' ? phases.moving : phases.sending;
+    if (this.voices.unheard === null || this.attempts.phase[lease] === moves) return;
+    this.voices.messages.done(number, { leaseId: leaseId(lease), direction });
+  }
+
+  /** A transfer has ended. */
+  transferDone({ lease, direction, bytes }: Moved, now: number): void {
+    const board = this.#boardOf(lease);
+    if (bytes > freeTransferBytes) {
+      this.voices.messages.done(board.number, { leaseId: leaseId(lease), direction });
+      this.#options.checks.transferOver(board.node.site, direction, lease);
+    }
+    if (direction === 'up') {
+      this.attempts.upBytes[lease] = bytes;
+      return this.#sent(lease);
+    }
+    this.attempts.downBytes[lease] = (this.attempts.downBytes[lease] ?? 0) + bytes;
+    this.attempts.fetchedAt[lease] = now;
+    this.#fetched(lease, now);
+  }
+
+  #fetched(lease: number, now: number): void {
+    const board = this.#boardOf(lease);
+    const job = this.attempts.job[lease] ?? -1;
+    const carrier = board.bundles.get(job) ?? 0;
+    if (carrier !== 0 && carrier !== lease) {
+      this.attempts.phase[lease] = phases.blocked;
+      board.blocked = [...board.blocked, lease];
+      return;
+    }
+    if (carrier === lease) {
+      setCarrier(board, job, 0);
+      for (const each of unblocked(board, job, this.attempts.job)) this.#ready(board, each);
+    }
+    this.#ready(board, lease);
+    this.#fill(board, now);
+  }
+
+  #ready(board: Board, lease: number): void {
+    this.attempts.phase[lease] = phases.ready;
+    board.ready = [...board.ready, lease];
+  }
+
+  #fill(board: Board, now: number): void {
+    while (board.running < board.node.model.slots) {
+      const lease = this.running.next(board);
+      if (lease === undefined) return;
+      board.ready = without(board.ready, lease);
+      board.running += 1;
+      this.attempts.phase[lease] = phases.running;
+      this.attempts.startedAt[lease] = now;
+      this.voices.messages.started(board.number, lease);
+      this.running.started(lease, { isOnline: !board.isCut, now });
+    }
+  }
+
+  taskDone(lease: number, now: number): void {
+    // It was cancelled before.
+    if (this.attempts.phase[lease] !== phases.running) return;
+    const board = this.#boardOf(lease);
+    if (!this.running.hasEnded(lease, now)) return;
+    this.attempts.exitedAt[lease] = now;
+    this.#freeSlot(board);
+    this.send(lease, now);
+    this.#fill(board, now);
+  }
+
+  #freeSlot(board: Board): void {
+    board.running -= 1;
+    board.held -= 1;
+  }
+
+  send(lease: number, now: number): void {
+    const { outputBytes } = this.#programOf(lease);
+    if (outputBytes === 0) return this.#sent(lease);
+    this.voices.messages.exited(this.attempts.node[lease] ?? -1, lease);
+    this.want(lease, 'up', { bytes: outputBytes, now });
+  }
+
+  /** Its result is where the scheduler is. */
+  #sent(lease: number): void {
+    this.attempts.phase[lease] = phases.over;
+    const board = this.#boardOf(lease);
+    board.leases = without(board.leases, lease);
+    this.end(board.number, lease, 'succeeded');
+  }
+
+  /** Another attempt has won: it stops, and nobody waits for its end. */
+  cancel(lease: number, now: number): void {
+    const phase = this.attempts.phase[lease] ?? phases.none;
+    if (phase === phases.none || phase === phases.over) return;
+    const board = this.#boardOf(lease);
+    if (!board.isUp) return;
+    this.#leave(board, lease, now);
+    this.#fill(board, now);
+  }
+
+  /** It does nothing more for this lease, and says why. */
+  giveUp(board: Board, lease: number, of: { readonly code: EndCode; readonly now: number }): void {
+    this.#leave(board, lease, of.now);
+    this.end(board.number, lease, of.code);
+  }
+
+  /** It says how the attempt has ended. */
+  end(node: number, lease: number, code: EndCode): void {
+    const { exitedAt, startedAt } = this.attempts;
+    const runMs = (exitedAt[lease] ?? 0) - (startedAt[lease] ?? 0);
+    this.voices.ended(node, lease, { code, runMs });
+  }
+
+  /** It does nothing more for this lease. */
+  #leave(board: Board, lease: number, now: number): void {
+    const phase = this.attempts.phase[lease] ?? phases.none;
+    board.leases = without(board.leases, lease);
+    this.attempts.phase[lease] = phases.over;
+    this.stopTransfer(board, lease, now);
+    if (phase === phases.running) {
+      this.attempts.exitedAt[lease] = now;
+      this.running.stopped(lease, now);
+      this.#freeSlot(board);
+    } else if (phase < phases.running) {
+      board.held -= 1;
+      board.ready = without(board.ready, lease);
+      board.blocked = without(board.blocked, lease);
+      this.#dropCarrier(board, lease, now);
+    }
+  }
+
+  stopTransfer(board: Board, lease: number, now: number): void {
+    const { transfers, checks } = this.#options;
+    const bytes = transfers.stop(lease, now);
+    this.attempts.stoppedBytes[lease] = (this.attempts.stoppedBytes[lease] ?? 0) + bytes;
+    for (const direction of ['down', 'up'] as const) {
+      checks.transferOver(board.node.site, direction, lease);
+    }
+  }
+
+  /** Whoever waited for its bundle brings it. */
+  #dropCarrier(board: Board, lease: number, now: number): void {
+    const job = this.attempts.job[lease] ?? -1;
+    if (board.bundles.get(job) !== lease) return;
+    setCarrier(board, job, null);
+    const heir = board.blocked.find((each) => this.attempts.job[each] === job);
+    if (heir === undefined) return;
+    board.blocked = without(board.blocked, heir);
+    setCarrier(board, job, heir);
+    this.want(heir, 'down', { bytes: this.#programOf(heir).bundleBytes, now });
+  }
+
+  #boardOf(lease: number): Board {
+    return boardAt(this.boards, this.attempts.node[lease] ?? -1);
+  }
+
+  #programOf(lease: number): Program {
+    return programOf(this.#options.world, this.attempts.job[lease] ?? -1);
+  }
+}
