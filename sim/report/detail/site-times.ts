@@ -61,42 +61,54 @@ function binsOf(
     binMs,
   }: { readonly world: World; readonly result: RunResult; readonly binMs: number },
 ): readonly Float64Array[] {
-  const [cpu, down, up] = resources.map(() => new Float64Array(binCount));
+  const [cpu, down, up] = [new Bins(binMs), new Bins(binMs), new Bins(binMs)];
   const { attempts } = result;
   for (const lease of leases) {
-    const at = (column: Float64Array): number => column[lease] ?? 0;
     const run = attemptRun(lease, world, result);
-    const streamed = attempts.streamed.get(lease);
     if (run !== null) {
-      const { startMs, endMs, ghzSeconds } = run;
-      const ran = { fromMs: startMs, toMs: endMs, binMs };
-      spreadOver(cpu, { ...ran, amount: ghzSeconds });
-      spreadOver(down, { ...ran, amount: streamed?.downBytes ?? 0 });
-      spreadOver(up, { ...ran, amount: streamed?.upBytes ?? 0 });
+      const ran = { fromMs: run.startMs, toMs: run.endMs };
+      const streamed = attempts.streamed.get(lease);
+      cpu.add(run.ghzSeconds, ran);
+      down.add(streamed?.downBytes ?? 0, ran);
+      up.add(streamed?.upBytes ?? 0, ran);
     }
+    const at = (column: Float64Array): number => column[lease] ?? 0;
     const fetched = { fromMs: at(attempts.fetchingAt), toMs: at(attempts.fetchedAt) };
-    spreadOver(down, { ...fetched, amount: at(attempts.downBytes), binMs });
+    down.add(at(attempts.downBytes), fetched);
     const sent = { fromMs: at(attempts.sendingAt), toMs: at(attempts.doneAt) };
-    spreadOver(up, { ...sent, amount: at(attempts.upBytes), binMs });
+    up.add(at(attempts.upBytes), sent);
   }
-  return [cpu, down, up].map((bins) => bins ?? new Float64Array(binCount));
+  return [cpu.amounts, down.amounts, up.amounts];
 }
 
 interface Span {
   readonly fromMs: number;
   readonly toMs: number;
-  readonly amount: number;
-  readonly binMs: number;
 }
 
-function spreadOver(bins: Float64Array | undefined, { fromMs, toMs, amount, binMs }: Span): void {
-  if (bins === undefined || amount === 0) return;
-  const first = Math.min(binCount - 1, Math.floor(fromMs / binMs));
-  // What ends in no time, or was never heard of at the end, belongs where it began.
-  if (toMs <= fromMs) return add(bins, first, amount);
-  for (let bin = first; bin < binCount && bin * binMs < toMs; bin += 1) {
-    const inside = Math.min(toMs, (bin + 1) * binMs) - Math.max(fromMs, bin * binMs);
-    add(bins, bin, (amount * inside) / (toMs - fromMs));
+class Bins {
+  readonly amounts = new Float64Array(binCount);
+  readonly #binMs: number;
+
+  constructor(binMs: number) {
+    this.#binMs = binMs;
+  }
+
+  /** Of millions of attempts: no object is made anew for another figure of the same span. */
+  add(amount: number, { fromMs, toMs }: Span): void {
+    if (amount === 0) return;
+    const binMs = this.#binMs;
+    const first = Math.min(binCount - 1, Math.floor(fromMs / binMs));
+    // What ends in no time, or was never heard of at the end, belongs where it began.
+    if (toMs <= fromMs) return this.#addTo(first, amount);
+    for (let bin = first; bin < binCount && bin * binMs < toMs; bin += 1) {
+      const inside = Math.min(toMs, (bin + 1) * binMs) - Math.max(fromMs, bin * binMs);
+      this.#addTo(bin, (amount * inside) / (toMs - fromMs));
+    }
+  }
+
+  #addTo(bin: number, amount: number): void {
+    this.amounts[bin] = (this.amounts[bin] ?? 0) + amount;
   }
 }
 
@@ -113,8 +125,4 @@ function shortest(bins: readonly Float64Array[], most: readonly number[], bin: n
   const parts = bins.map((amounts, resource) => (amounts[bin] ?? 0) / (most[resource] ?? 0));
   const highest = Math.max(...parts);
   return highest >= shortFrom ? parts.indexOf(highest) : resources.length;
-}
-
-function add(bins: Float64Array | undefined, bin: number, amount: number): void {
-  if (bins !== undefined) bins[bin] = (bins[bin] ?? 0) + amount;
 }
