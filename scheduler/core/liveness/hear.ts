@@ -51,14 +51,14 @@ export function hear(state: State, command: NodeSpoke, now: Instant): Decision {
     sequence: command.sequence,
     status: isFresh ? command.status : null,
   });
-  if (isOnlyHere(node, command)) return { ...nothing, facts };
+  if (isOnlyHere(node, command)) return { facts, effects: [], answer: nothing.answer };
   const talk = new Conversation(state, { node, now, facts });
   talk.ended(command.ended);
   for (const leaseId of command.started) talk.advance(leaseId, 'running');
   for (const leaseId of command.exited) talk.advance(leaseId, 'sending');
   if (command.held !== null && isFresh) talk.reconcile(command.held);
   talk.transfers(command);
-  return { facts, effects: talk.effects, answer: { kind: 'done' } };
+  return { facts, effects: talk.effects, answer: nothing.answer };
 }
 
 /** Most messages of a large federation: a node is there, and neither has nor had anything to do. */
