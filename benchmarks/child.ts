@@ -32,6 +32,11 @@ export async function untilEnded(child: ChildProcess, withinMs: number): Promise
   clearTimeout(timer);
 }
 
+/** Of `<name>.ts` in this folder, which is built: by itself tsx would load it for a second. */
+export function builtFile(name: string): string {
+  return join(import.meta.dirname, `../dist/benchmarks/${name}.cjs`);
+}
+
 /** Runs `<name>.ts` of this folder, which serves with `answerParent`. */
 export class Child<Question, Answer> {
   readonly #child: ChildProcess;
@@ -39,8 +44,7 @@ export class Child<Question, Answer> {
 
   constructor(name: string) {
     this.#name = name;
-    this.#child = fork(join(import.meta.dirname, `${name}.ts`), [], {
-      execArgv: ['--import', 'tsx'],
+    this.#child = fork(builtFile(name), [], {
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     });
     endWithUs(this.#child);

@@ -3,8 +3,7 @@
 
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { join } from 'node:path';
-import { endWithUs } from './child.ts';
+import { builtFile, endWithUs } from './child.ts';
 import type { Benchmark, Figure, Outcome, Size } from './figure.ts';
 import type { Measured, Trial } from './placement-trial.ts';
 import { tellPhase } from './progress.ts';
@@ -40,8 +39,8 @@ export const placement: Benchmark = {
 };
 
 async function measure(trial: Trial): Promise<Measured> {
-  const child = fork(join(import.meta.dirname, 'placement-process.ts'), [], {
-    execArgv: ['--import', 'tsx', '--expose-gc', '--max-old-space-size=12288'],
+  const child = fork(builtFile('placement-process'), [], {
+    execArgv: ['--expose-gc', '--max-old-space-size=12288'],
   });
   endWithUs(child);
   child.send(trial);

@@ -12,8 +12,8 @@ import { endTasks } from './end-tasks.ts';
 
 const run = promisify(execFile);
 
-/** Each look starts a program. */
-const lookEveryMs = 300;
+/** Each look starts a program, while the agents start on the same cores. */
+const lookEveryMs = 1_000;
 
 export interface FederationOptions {
   /** Folder of the built programs. */

@@ -43,9 +43,17 @@ await bundle('scheduler/cli/main.ts', 'dist/punnet.cjs', {
   plugins: [embedDescriptors],
 });
 // `punnet sim`: the CLI starts it where it is beside it.
-await bundle('sim/main.ts', 'dist/sim/bin/punnet-sim.cjs', forSimulator());
+const simulator = forSimulator();
+await bundle('sim/main.ts', 'dist/sim/bin/punnet-sim.cjs', simulator);
 for (const name of ['run-worker', 'policy-thread']) {
-  await bundle(`sim/commands/${name}.ts`, `dist/sim/bin/${name}.cjs`, forSimulator());
+  await bundle(`sim/commands/${name}.ts`, `dist/sim/bin/${name}.cjs`, simulator);
+}
+// What benchmarks start: the tests of them would wait for tsx a dozen times.
+for (const name of ['light-agents', 'bare-bus', 'placement-process']) {
+  await bundle(`benchmarks/${name}.ts`, `dist/benchmarks/${name}.cjs`, {
+    ...simulator,
+    minify: false,
+  });
 }
 cpSync('sim/scenarios', 'dist/sim/scenarios', { recursive: true });
 cpSync('node_modules/highs/build/highs.wasm', 'dist/sim/bin/highs.wasm');

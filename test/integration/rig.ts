@@ -330,7 +330,7 @@ export async function until<T>(what: string, look: () => Promise<T | undefined>)
 /** The tests run what users run: a build older than its sources would show nothing. */
 export function checkBuild(): void {
   const builtMs = statSync(join(dist, 'punnet-agent.cjs'), { throwIfNoEntry: false })?.mtimeMs ?? 0;
-  for (const folder of ['scheduler', 'agent', 'proto', 'sim']) {
+  for (const folder of ['scheduler', 'agent', 'proto', 'sim', 'benchmarks']) {
     for (const entry of readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })) {
       const file = join(root, folder, entry);
       if (!file.endsWith('.ts') || statSync(file).mtimeMs <= builtMs) continue;
