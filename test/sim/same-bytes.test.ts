@@ -14,10 +14,11 @@ const folder = mkdtempSync(join(tmpdir(), 'punnet-bytes-'));
 beforeAll(checkBuild);
 afterAll(() => rmSync(folder, { recursive: true }));
 
-/** Lines, boards, jobs, plans, and spans of churn: all that is drawn or solved. */
+/** Lines, boards, jobs, plans, and spans of churn: all that is drawn or solved; and streams. */
 const runs = [
   ['tiny', 'ratio'],
   ['tiny-churny', 'random'],
+  ['tiny-services', 'balance'],
 ] as const;
 
 /** What one worker leaves of the runs, by what it is. */
@@ -48,6 +49,6 @@ async function left(execPath: string, name: string): Promise<ReadonlyMap<string,
 test('the same seed gives the same bytes on Node 20 and 22', async ({ skip }) => {
   skip(!existsSync(node22), 'Node 22 is not here: npm test installs it on x86_64');
   const [here, there] = await Promise.all([left(process.execPath, 'here'), left(node22, 'there')]);
-  expect([...here.keys()]).toHaveLength(8);
+  expect([...here.keys()]).toHaveLength(13);
   expect(there).toEqual(here);
 });
