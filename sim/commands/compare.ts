@@ -8,6 +8,7 @@ import { ProgressLine } from './progress-line.ts';
 import type { WantedRun } from './run-here.ts';
 import { RunPool } from './run-pool.ts';
 import { show } from './show-comparison.ts';
+import { makeFolder } from './write.ts';
 
 export interface CompareOptions {
   readonly policies: readonly string[];
@@ -27,6 +28,7 @@ export async function compare(scenario: string, options: CompareOptions): Promis
   const { name } = readScenario(scenario);
   const named = policies.filter((policy) => !isPolicyFile(policy));
   await Promise.all(named.map(choosePolicy));
+  makeFolder(out);
   const wanted = runsOf(scenario, policies, options);
   const line = new ProgressLine();
   const pool = new RunPool(workers);

@@ -1,7 +1,7 @@
 // `replay`: the jobs of a production scheduler's journal, as they were submitted, under a policy; and
 // how that went against what really happened.
 
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import process from 'node:process';
 import { spanText, summaryRows } from '../report/summary-rows.ts';
@@ -10,6 +10,7 @@ import { readReplayed } from '../replay/replayed.ts';
 import { ProgressLine } from './progress-line.ts';
 import type { RunOptions } from './run.ts';
 import { runWatched } from './run-watched.ts';
+import { makeFolder } from './write.ts';
 
 export type ReplayOptions = Omit<RunOptions, 'seed'>;
 
@@ -19,7 +20,7 @@ const shownJobs = 10;
 export async function replay(journal: string, options: ReplayOptions): Promise<void> {
   const { policy, patience, out } = options;
   const past = readReplayed(journal);
-  if (out !== undefined) mkdirSync(out, { recursive: true });
+  makeFolder(out);
   const line = new ProgressLine();
   const about = { scenario: `replay of ${basename(resolve(journal))}`, policy, seed: 1, journal };
   const outputs = { withDetail: false, tables: out ?? null, patienceMs: 1000 * patience };

@@ -1,13 +1,13 @@
 // `run`: one scenario, one policy, one seed; a summary on the screen, and all figures in a folder.
 
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
 import { runReport } from '../report/page/report.ts';
 import { summaryRows } from '../report/summary-rows.ts';
 import { ProgressLine } from './progress-line.ts';
 import { runWatched } from './run-watched.ts';
-import { originOf, write } from './write.ts';
+import { makeFolder, originOf, write } from './write.ts';
 
 export interface RunOptions {
   readonly policy: string;
@@ -19,7 +19,7 @@ export interface RunOptions {
 
 export async function run(scenario: string, options: RunOptions): Promise<void> {
   const { policy, seed, patience, out } = options;
-  if (out !== undefined) mkdirSync(out, { recursive: true });
+  makeFolder(out);
   const line = new ProgressLine();
   const startedAt = performance.now();
   const outputs = { withDetail: out !== undefined, tables: out ?? null };

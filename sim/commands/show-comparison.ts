@@ -1,6 +1,6 @@
 // A comparison on the screen, and as files.
 
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
 import type { Comparison } from '../report/comparison.ts';
@@ -23,7 +23,6 @@ export async function show(
 ): Promise<void> {
   process.stdout.write(`${textOf(comparison)}\n`);
   if (out === undefined) return;
-  mkdirSync(out, { recursive: true });
   writeFileSync(join(out, 'compare.json'), `${JSON.stringify(comparison, null, 2)}\n`);
   writeFileSync(join(out, 'compare.csv'), tableOf(comparison));
   const detailed = runs.flatMap(({ summary, detail }) =>

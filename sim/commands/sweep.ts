@@ -9,6 +9,7 @@ import { runsOf } from './compare.ts';
 import { ProgressLine } from './progress-line.ts';
 import { RunPool } from './run-pool.ts';
 import { show } from './show-comparison.ts';
+import { makeFolder } from './write.ts';
 
 export interface SweepOptions extends Omit<CompareOptions, 'policies' | 'patience'> {
   readonly policy: string;
@@ -17,6 +18,7 @@ export interface SweepOptions extends Omit<CompareOptions, 'policies' | 'patienc
 export async function sweep(scenario: string, options: SweepOptions): Promise<void> {
   const { name } = readScenario(scenario);
   const policies = valuesOf(options.policy).map((value) => `${options.policy}=${value}`);
+  makeFolder(options.out);
   // What has a parameter comes with the scheduler, and answers.
   const wanted = runsOf(scenario, policies, { ...options, patience: 0 });
   const line = new ProgressLine();

@@ -1,9 +1,24 @@
-// The report of a command, into its folder.
+// The folder of a command's results, and the report in it.
 
+import { mkdirSync } from 'node:fs';
 import process from 'node:process';
 import { commitText } from '../report/page/origin.ts';
 import type { Origin, Report } from '../report/page/report.ts';
-import { scenarioText } from '../scenario/read.ts';
+import { InputError, scenarioText } from '../scenario/read.ts';
+
+/**
+ * Before anything runs, which may take hours.
+ *
+ * @throws {InputError} when it cannot be made.
+ */
+export function makeFolder(out: string | undefined): void {
+  if (out === undefined) return;
+  try {
+    mkdirSync(out, { recursive: true });
+  } catch (cause) {
+    throw new InputError(`--out ${out}: cannot make this folder: ${String(cause)}`, { cause });
+  }
+}
 
 export function originOf(scenario: string, words: readonly string[]): Origin {
   const command = ['punnet sim', ...words].join(' ');

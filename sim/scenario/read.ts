@@ -69,9 +69,10 @@ export function parseScenario(file: string, text: string): Scenario {
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
   const [flaw] = [...document.errors, ...document.warnings];
   if (flaw !== undefined) {
-    throw new InputError(`${file}:${lines.linePos(flaw.pos[0]).line}: ${flaw.message}`);
+    const { line } = lines.linePos(flaw.pos[0]);
+    throw new InputError(`${file}:${line}: ${flawTexts[flaw.code] ?? flaw.message}`);
   }
-  const parsed = scenarioSchema.safeParse(document.toJS(), { reportInput: true });
+  const parsed = scenarioSchema.safeParse(valuesOf(file, document), { reportInput: true });
   if (parsed.success) {
     const { log, ...others } = parsed.data;
     const name = basename(file).replace(/\.ya?ml$/, '');
@@ -84,6 +85,20 @@ export function parseScenario(file: string, text: string): Scenario {
     return `${file}:${line}: ${fieldOf(path)}${wantedText(issue)}`;
   });
   throw new InputError(told.join('\n'));
+}
+
+/** Where the YAML library speaks to those who call it. */
+const flawTexts: Readonly<Record<string, string>> = {
+  MULTIPLE_DOCS: 'wanted one scenario, and another document begins here (---)',
+};
+
+/** A name that stands for other values may stand for none. */
+function valuesOf(file: string, document: Document): unknown {
+  try {
+    return document.toJS();
+  } catch (cause) {
+    throw new InputError(`${file}: cannot read this scenario: ${String(cause)}`, { cause });
+  }
 }
 
 type Path = readonly PropertyKey[];

@@ -68,6 +68,16 @@ describe('scenarios', () => {
     expect(stdout).toContain('\nleaves tasks undone: down-filter=1\nbest: down-filter=');
   });
 
+  it('says before anything runs that results have no place', () => {
+    const file = join(folder, 'no-folder');
+    writeFileSync(file, '');
+    for (const words of [['run'], ['compare', '--policies', 'fifo']]) {
+      const { status, stderr } = sim(...words, tiny, '--out', file);
+      expect(status).toBe(2);
+      expect(stderr).toMatch(/^--out \S+no-folder: cannot make this folder: .*EEXIST.*\n$/);
+    }
+  });
+
   it('says what went wrong in a process, without a stack', () => {
     const broken = 'test/fixtures/scenarios/throws.ts';
     const { status, stderr } = sim('compare', tiny, '--policies', `fifo,${broken}`);

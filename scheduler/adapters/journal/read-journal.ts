@@ -1,7 +1,7 @@
 // A journal for whoever only looks: from its beginning, or its oldest whole snapshot, as far as it goes. Nothing is
 // locked, put right or removed, so that a scheduler may be writing to it meanwhile.
 
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import type { DurableFact, StateImage } from '../../core/index.ts';
 import { factsVersion } from '../../core/index.ts';
 import { JournalError, missingError, newerError } from './journal-error.ts';
@@ -19,7 +19,8 @@ export interface LookedAt {
 
 /** @throws {JournalError} when there is none, or it can't be believed; the batches throw it, too. */
 export function lookAtJournal(folder: string): LookedAt {
-  const segments = existsSync(folder) ? listFiles(folder, '.segment') : [];
+  const isFolder = statSync(folder, { throwIfNoEntry: false })?.isDirectory() === true;
+  const segments = isFolder ? listFiles(folder, '.segment') : [];
   if (segments.length === 0) {
     throw new JournalError(
       `${folder} holds no journal: wanted files that end in .segment. Name the data folder of a scheduler, or the folder journal in it.`,

@@ -132,6 +132,7 @@ test('what is no journal, or tells of nothing that has ended, is told', async ()
   for (const [data, why] of [
     [join(folder, 'nowhere'), /nowhere holds no journal: wanted files that end in \.segment/],
     [empty, /empty holds no journal/],
+    ['package.json', /package\.json holds no journal/],
     [damaged, /can't be believed: .*0\.segment is damaged at byte 0/],
     [young, /wanted jobs that have ended, found 1 not ended\./],
   ] as const) {

@@ -136,6 +136,12 @@ const bad: readonly Mistake[] = [
   ],
   ['jobs:\n', 'jobs: []\nothers:\n', '7: jobs: wanted a list of at least 1, found []'],
   ['about: A test.', 'about: a: b', '1: Nested mappings'],
+  [
+    'nodes: 100',
+    'nodes: *none',
+    'x.yaml: cannot read this scenario: ReferenceError: Unresolved alias',
+  ],
+  ['jobs:', '---\njobs:', '7: wanted one scenario, and another document begins here (---)'],
   ['  nodes', '\tnodes', '3: Tabs are not allowed'],
 ];
 
