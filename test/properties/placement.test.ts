@@ -9,6 +9,7 @@ import { imageOf, instant, nodeId, policyMakers, stateOf } from '../../scheduler
 import { taskState } from '../../scheduler/core/columns.ts';
 import { isOpen, placesOf } from '../../scheduler/core/leases.ts';
 import { leasesPerSlot } from '../../scheduler/core/limits.ts';
+import { kindOf } from '../../scheduler/core/placement/open/kind.ts';
 import { Round } from '../../scheduler/core/placement/round.ts';
 import { refuseQuota } from '../../scheduler/core/queue/refuse.ts';
 import { asOf, isResting } from '../../scheduler/core/services.ts';
@@ -188,7 +189,9 @@ function checkIndex(state: State): void {
   expect([...state.openNodes.all()].toSorted((a, b) => a - b)).toEqual(
     open.map((node) => node.number),
   );
-  for (const kind of state.openNodes.kinds) {
+  const { kinds } = state.openNodes;
+  expect(kinds.map(({ number }) => number)).toEqual(kindsOf(open));
+  for (const kind of kinds) {
     for (let place = 0; place < kind.idle.size; place += 1) {
       const node = state.nodes[kind.idle.at(place)];
       expect(node !== undefined && placesOf(node, 1) > 0).toBe(true);
@@ -198,6 +201,11 @@ function checkIndex(state: State): void {
     (job) => job.state === 'active' && job.replicas === null && job.waiting === 0 && job.leased > 0,
   );
   expect([...state.tails].toSorted((a, b) => a - b)).toEqual(tails.map((job) => job.number));
+}
+
+/** The fastest have the least numbers. */
+function kindsOf(nodes: readonly NodeRecord[]): readonly number[] {
+  return [...new Set(nodes.map(kindOf))].sort((a, b) => a - b);
 }
 
 /** Pairs of a task and a node that would take each other: all are looked at. */

@@ -16,7 +16,7 @@ export const idle = 2;
 const firstRoom = 64;
 
 export class OpenNodes {
-  /** The fastest first. */
+  /** Those with an open node, the fastest first: where little is free most have none. */
   readonly kinds: Kind[] = [];
   /** As they came; and their place in that, by number. */
   readonly #all: Kind[] = [];
@@ -57,7 +57,7 @@ export class OpenNodes {
   *kindsFor(fit: Fit): Generator<Kind> {
     const border: Kind[] = [];
     for (const kind of this.kinds) {
-      if (!kind.isOpen || !kind.mayFit(fit)) continue;
+      if (!kind.mayFit(fit)) continue;
       if (kind.isBorder(fit)) border.push(kind);
       else yield kind;
     }
@@ -85,13 +85,16 @@ export class OpenNodes {
     // The last one of the list stands there now.
     this.#placeOf[list.removeAt(place)] = place;
     this.#openness[number] = closed;
+    const kind = this.#kindAt(number);
+    if (!kind.isOpen) this.kinds.splice(this.kinds.indexOf(kind), 1);
   }
 
   #enter(nodeNumber: number, openness: Openness): void {
     if (openness === closed) return;
+    const kind = this.#kindAt(nodeNumber);
+    if (!kind.isOpen) this.#insert(kind);
     this.#openness[nodeNumber] = openness;
-    const list = this.listOf(nodeNumber);
-    if (list === undefined) throw new Error(`node ${nodeNumber} has no kind`);
+    const list = openness === idle ? kind.idle : kind.behind;
     this.#placeOf[nodeNumber] = list.size;
     list.push(nodeNumber);
   }
@@ -99,8 +102,19 @@ export class OpenNodes {
   /** The list that the node is in. */
   listOf(nodeNumber: number): NodeList | undefined {
     if (!this.has(nodeNumber)) return undefined;
-    const kind = this.#all[this.#kindOf[nodeNumber] ?? 0];
-    return this.#openness[nodeNumber] === idle ? kind?.idle : kind?.behind;
+    const kind = this.#kindAt(nodeNumber);
+    return this.#openness[nodeNumber] === idle ? kind.idle : kind.behind;
+  }
+
+  #kindAt(nodeNumber: number): Kind {
+    const kind = this.#all[this.#kindOf[nodeNumber] ?? -1];
+    if (kind === undefined) throw new Error(`node ${nodeNumber} has no kind`);
+    return kind;
+  }
+
+  #insert(kind: Kind): void {
+    const slower = this.kinds.findIndex((other) => other.number > kind.number);
+    this.kinds.splice(slower < 0 ? this.kinds.length : slower, 0, kind);
   }
 
   #placeOfKind(node: NodeRecord): number {
@@ -110,8 +124,6 @@ export class OpenNodes {
     const kind = new Kind(number, node.inventory.architecture);
     this.#byNumber.set(number, this.#all.length);
     this.#all.push(kind);
-    const slower = this.kinds.findIndex((other) => other.number > number);
-    this.kinds.splice(slower < 0 ? this.kinds.length : slower, 0, kind);
     return this.#all.length - 1;
   }
 
