@@ -287,12 +287,21 @@ export function setTaskState(
     researcher.waitingTasks += 1;
     joinQueue(state, job);
   } else if (before === 'waiting') {
-    if (index === job.cursor) job.cursor += 1;
+    if (index === job.cursor) job.cursor = firstWaiting(job);
     researcher.waitingTasks -= 1;
     if (job.waiting > 0) return;
     state.waitingJobs.delete(job.number);
     stopWaiting(state, job);
   }
+}
+
+/** One that waited again may have been far before the next one: who asks must not pass all between. */
+function firstWaiting({ template, tasks, waiting, cursor }: JobRecord): number {
+  if (waiting === 0) return template.taskCount;
+  const code = stateCode('waiting');
+  let index = cursor + 1;
+  while (index < template.taskCount && tasks.state[index] !== code) index += 1;
+  return index;
 }
 
 /** Nothing of the job waits, and something runs: idle slots may back it up. A service has no end. */

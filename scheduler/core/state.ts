@@ -113,7 +113,7 @@ export interface JobRecord {
   /** Of the leased ones; soft. */
   running: number;
   sending: number;
-  /** No task before it waits. */
+  /** The first task that waits; as many as there are: none does. */
   cursor: number;
   workSumGhzSeconds: number;
   workCount: number;

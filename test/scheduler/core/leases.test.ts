@@ -29,6 +29,17 @@ it('gives the next task in the batch that ends one, and acknowledges the end', (
   expect(core.take('grant')).toHaveLength(1);
 });
 
+it('knows the first task that waits, also when one far before it has waited again', () => {
+  const core = withNode();
+  core.submit('big', { taskCount: 40 });
+  const job = core.state.jobById.get(jobId('big'));
+  const [first] = core.take('grant');
+  expect(job?.cursor).toBe(8);
+  core.end('pi', first?.leaseId ?? leaseId(0), 'exited');
+  expect(core.take('grant').map(({ taskIndex }) => taskIndex)).toEqual([0]);
+  expect(job?.cursor).toBe(8);
+});
+
 it('takes a repeated end once', () => {
   const core = withNode();
   core.submit('one', { taskCount: 1 });
