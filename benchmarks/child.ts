@@ -37,7 +37,7 @@ export function builtFile(name: string): string {
   return join(import.meta.dirname, `../dist/benchmarks/${name}.cjs`);
 }
 
-/** Runs `<name>.ts` of this folder, which serves with `answerParent`. */
+/** Runs what was built of `<name>.ts`, which serves with `answerParent`. */
 export class Child<Question, Answer> {
   readonly #child: ChildProcess;
   readonly #name: string;
@@ -45,6 +45,8 @@ export class Child<Question, Answer> {
   constructor(name: string) {
     this.#name = name;
     this.#child = fork(builtFile(name), [], {
+      // Not this process's own, which make tsx load.
+      execArgv: [],
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     });
     endWithUs(this.#child);

@@ -59,7 +59,9 @@ cpSync('sim/scenarios', 'dist/sim/scenarios', { recursive: true });
 cpSync('node_modules/highs/build/highs.wasm', 'dist/sim/bin/highs.wasm');
 cpSync('tools/launch', 'dist/bin', { recursive: true });
 for (const file of ['dist/punnet.cjs', 'dist/scheduler/bin/punnet-scheduler.cjs']) {
-  execFileSync(process.execPath, ['tools/keep-code.cjs', file], { stdio: 'ignore' });
+  execFileSync(process.execPath, ['tools/keep-code.cjs', file], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
 }
 for (const file of [
   'dist/bin/punnet.cjs',

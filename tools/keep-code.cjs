@@ -3,12 +3,13 @@
 
 'use strict';
 
-const { writeFileSync } = require('node:fs');
 const path = require('node:path');
-const { scriptOf, start } = require('./launch/from-code-cache.cjs');
+const { keepCode, scriptOf, start } = require('./launch/from-code-cache.cjs');
 
 const file = path.resolve(process.argv[2]);
 process.argv.splice(1, 2, file, '--help');
 const script = scriptOf(file);
-process.once('exit', () => writeFileSync(`${file}.cache`, script.createCachedData()));
+process.once('exit', (code) => {
+  if (code === 0) keepCode(file, script);
+});
 start(file, script);

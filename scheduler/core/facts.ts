@@ -188,8 +188,9 @@ export type SoftFact =
   | { readonly kind: 'nodeRested'; readonly nodeNumber: number }
   /** Replicas of the service have waited long enough after quick ends. */
   | { readonly kind: 'replicasRested'; readonly at: Instant; readonly jobNumber: number }
-  /** Idle slots were offered to the tails of jobs. */
+  /** Nodes whose deadline has come were looked at. */
   | { readonly kind: 'nodesLookedAt'; readonly at: Instant }
+  /** Idle slots were offered to the tails of jobs. */
   | { readonly kind: 'backupsLookedAt'; readonly at: Instant }
   /** Whether a new plan is wanted was looked at. */
   | {

@@ -37,6 +37,7 @@ export type { JobRecord } from './state.ts';
 export { imageOf, stateOf } from './state-image.ts';
 export {
   backupsEveryMs,
+  defaultLostAfterMs,
   defaultShare,
   leasesPerSlot,
   partKept,

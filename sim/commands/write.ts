@@ -1,6 +1,6 @@
 // The folder of a command's results, and the report in it.
 
-import { mkdirSync } from 'node:fs';
+import { accessSync, constants, mkdirSync } from 'node:fs';
 import process from 'node:process';
 import { commitText } from '../report/page/origin.ts';
 import type { Origin, Report } from '../report/page/report.ts';
@@ -15,8 +15,10 @@ export function makeFolder(out: string | undefined): void {
   if (out === undefined) return;
   try {
     mkdirSync(out, { recursive: true });
+    accessSync(out, constants.W_OK);
   } catch (cause) {
-    throw new InputError(`--out ${out}: cannot make this folder: ${String(cause)}`, { cause });
+    const text = `--out ${out}: wanted a folder to write to, found ${String(cause)}: name another one.`;
+    throw new InputError(text, { cause });
   }
 }
 

@@ -13,7 +13,6 @@ export type Ask = <Answer>(asked: Asked, think: () => Answer) => Answer;
 
 /** The same policy; a question may be asked while another one is open. */
 export function askedPolicy(policy: Policy, ask: Ask): Policy {
-  const { holdsSite } = policy;
   return {
     ...policy,
     choice: askedChoice(policy, ask),
@@ -22,11 +21,12 @@ export function askedPolicy(policy: Policy, ask: Ask): Policy {
         `whether task ${option.taskIndex} of job ${option.job.template.name} waits rather than go to node ${option.node.name}`;
       return ask({ rule: 'hold', text }, () => policy.hold(option, round));
     },
-    ...(holdsSite !== undefined && {
+    ...(policy.holdsSite !== undefined && {
       holdsSite: (option, round) => {
         const text = (): string =>
           `whether job ${option.job.template.name} waits at site ${option.site.siteId}`;
-        return ask({ rule: 'holdsSite', text }, () => holdsSite(option, round));
+        const think = () => policy.holdsSite?.(option, round) === true;
+        return ask({ rule: 'holdsSite', text }, think);
       },
     }),
     nextTransfers: (waiting, places, isAwaited) => {
@@ -48,17 +48,17 @@ function askedChoice({ choice }: Policy, ask: Ask): Policy['choice'] {
       },
     };
   }
-  const { order } = choice;
   return {
     asks: 'slot',
     pick: (options, round) => {
       const text = (): string => 'which task a free slot takes';
       return ask({ rule: 'choice.pick', text }, () => choice.pick(options, round));
     },
-    ...(order !== undefined && {
+    ...(choice.order !== undefined && {
       order: (jobs, node, round) => {
         const text = (): string => `in which order ${jobs.length} jobs offer tasks to ${node.name}`;
-        return ask({ rule: 'choice.order', text }, () => order(jobs, node, round));
+        const think = () => choice.order?.(jobs, node, round) ?? jobs;
+        return ask({ rule: 'choice.order', text }, think);
       },
     }),
   };

@@ -47,7 +47,7 @@ interface Wanted {
 
 const answers: Readonly<Record<Asked['rule'], Wanted>> = {
   'choice.pick': {
-    wanted: 'null, or { option, reason } with an option as it was offered and a number',
+    wanted: 'null, or { option, reason } with an option and a number',
     isRight: (answer) => answer === null || (has(answer, 'reason', 'number') && hasOption(answer)),
   },
   'choice.order': { wanted: 'a list of jobs', isRight: isListOf('jobId') },
@@ -57,7 +57,7 @@ const answers: Readonly<Record<Asked['rule'], Wanted>> = {
       answer === null || ['code', 'reason', 'remedy'].every((each) => has(answer, each, 'string')),
   },
   holdsSite: { wanted: 'true or false', isRight: (answer) => typeof answer === 'boolean' },
-  nextTransfers: { wanted: 'a list of those that wait', isRight: isListOf('leaseId') },
+  nextTransfers: { wanted: 'a list of transfers', isRight: isListOf('leaseId') },
 };
 
 function hasOption(answer: unknown): boolean {
@@ -81,7 +81,7 @@ function has(value: unknown, field: string, type: 'number' | 'string'): boolean 
 /** Undefined: it is no object, or has no such field. */
 function fieldOf(value: unknown, field: string): unknown {
   if (typeof value !== 'object' || value === null) return undefined;
-  return Object.entries(value).find(([name]) => name === field)?.[1];
+  return Reflect.get(value, field);
 }
 
 /** Records of the scheduler are large, and name each other: only what fields there are is told. */

@@ -1,7 +1,7 @@
 // A job or a service of the world as the scheduler's core is given it.
 
 import type { JobTemplate } from '../../scheduler/core/index.ts';
-import { noTimeoutMs, sha256 } from '../../scheduler/core/index.ts';
+import { defaultLostAfterMs, noTimeoutMs, sha256 } from '../../scheduler/core/index.ts';
 import type { WorldJob } from '../world/draw-jobs.ts';
 import type { Program, WorldService } from '../world/services.ts';
 
@@ -18,7 +18,7 @@ export function templateOf(job: WorldJob): JobTemplate {
       : { workGhzSeconds: null, outputBytes: null },
     // Nothing hangs here: what a slow board needs is no mistake.
     timeoutMs: 30 * 24 * 3_600_000,
-    lostAfterMs: 15 * 60_000,
+    lostAfterMs: defaultLostAfterMs,
     service: null,
   };
 }

@@ -19,7 +19,7 @@ export class Patience {
     this.#world = world;
   }
 
-  /** Tasks have ended. */
+  /** A task has its result. */
   sawResult(now: number): void {
     this.#resultAt = now;
   }

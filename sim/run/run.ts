@@ -271,14 +271,15 @@ export class Run {
 
   /** The scheduler has decided. */
   #saw(fact: Fact, state: State, now: number): void {
+    const { tasksLeft } = this.#checks;
     this.#checks.saw(fact);
     this.#ownerChecks.saw(fact, state);
     this.#replicas.saw(fact);
     this.#failing.saw(fact);
     this.#submissions.saw(fact, now);
     this.#presence.saw(fact, now);
-    if (fact.kind !== 'tasksEnded') return;
-    this.#work.attempts.ended(fact.rows, now);
-    this.#patience.sawResult(now);
+    // Ends of replicas, and of attempts that failed, bring the run no further.
+    if (this.#checks.tasksLeft < tasksLeft) this.#patience.sawResult(now);
+    if (fact.kind === 'tasksEnded') this.#work.attempts.ended(fact.rows, now);
   }
 }

@@ -33,7 +33,7 @@ export interface Simulated {
 /** What is done to a policy before it is asked anything. */
 export type WatchPolicy = (policy: Policy) => Policy;
 
-/** Progress is told after so many events. */
+/** Progress is told after so many events, a few times a second with the slowest policies. */
 const stepEvents = 2_000;
 
 /** @throws {CheckFailed} naming the seed, when a rule was broken. */

@@ -50,6 +50,15 @@ const things: Readonly<Record<string, string>> = {
 
 function foundText(input: unknown): string {
   if (input === null) return 'nothing';
-  const text = JSON.stringify(input);
+  const text = typeof input === 'number' ? String(input) : jsonOf(input);
   return text.length <= mostFoundChars ? text : `${text.slice(0, mostFoundChars)}…`;
+}
+
+/** Aliases of YAML can make a list hold itself. */
+function jsonOf(input: unknown): string {
+  try {
+    return JSON.stringify(input);
+  } catch {
+    return 'what holds itself';
+  }
 }

@@ -1,6 +1,7 @@
 // The services of a world, as its scenario has them: nothing of them is drawn. Their numbers go on
 // where those of the jobs end, so that an attempt is of a job or of a service by its number alone.
 
+import { defaultLostAfterMs } from '../../scheduler/core/index.ts';
 import type { Service } from '../../scheduler/core/index.ts';
 import type { Scenario } from '../scenario/schema.ts';
 import type { WorldJob } from './draw-jobs.ts';
@@ -29,8 +30,6 @@ export interface WorldService extends Program {
   /** So long a silent node is waited for. */
   readonly lostAfterMs: number;
 }
-
-const defaultLostAfterMs = 15 * 60_000;
 
 export function servicesOf({ services = [] }: Scenario): readonly WorldService[] {
   return services.map(({ name, researcher, replicas, rates, bundle, memory, ...times }) => ({

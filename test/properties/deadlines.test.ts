@@ -6,8 +6,9 @@ import { imageOf, jobId, nodeId, stateOf } from '../../scheduler/core/index.ts';
 import type { CoreHarness } from '../scheduler/core/harness.ts';
 import { heldBy, template } from '../scheduler/core/harness.ts';
 import { federation, minuteMs, service } from '../scheduler/core/service-harness.ts';
+import { propertyRuns } from '../property-runs.ts';
 
-const numRuns = Number(process.env['PUNNET_PROPERTY_RUNS'] ?? 60);
+const numRuns = propertyRuns(60);
 
 /** Of a few nodes, and of one in a block of its own. */
 const which = fc.constantFrom(0, 0, 1, 65);

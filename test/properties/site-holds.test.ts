@@ -10,8 +10,9 @@ import { Round } from '../../scheduler/core/placement/round.ts';
 import { reasonCodes } from '../../scheduler/core/placement/reasons.ts';
 import type { JobRecord, NodeRecord } from '../../scheduler/core/state.ts';
 import { CoreHarness, pi3, template } from '../scheduler/core/harness.ts';
+import { propertyRuns } from '../property-runs.ts';
 
-const numRuns = Number(process.env['PUNNET_PROPERTY_RUNS'] ?? 60);
+const numRuns = propertyRuns(60);
 const solve = await openHighs();
 const sites = ['home', 'school'];
 

@@ -5,6 +5,7 @@ import { expect, test } from 'vitest';
 import { instant, jobId } from '../../scheduler/core/index.ts';
 import { Turns } from '../../scheduler/core/queue/turns.ts';
 import { CoreHarness, pi3, template } from '../scheduler/core/harness.ts';
+import { propertyRuns } from '../property-runs.ts';
 
 const researchers = ['ada', 'bob', 'eve'];
 
@@ -50,5 +51,6 @@ test('turns are the same whether they were looked at on the way or not', () => {
       }
       expect(looked.groups).toEqual(fresh.groups);
     }),
+    { numRuns: propertyRuns(100) },
   );
 });

@@ -28,7 +28,7 @@ test('the built simulator has the scenarios, reads a policy in TypeScript and st
   const words = ['compare', scenario, '--policies', `balance,${mine}`, '--seeds', '1'];
   const ran = punnet('dist/punnet.cjs', ...words, '--out', folder);
   expect(ran.status).toBe(0);
-  expect(ran.stderr).toMatch(/^1 of 2 runs, 5\d % of all, about \d+ s left$/m);
+  expect(ran.stderr).toMatch(/^1 of 2 runs, \d+ % of all, about \d+ s left$/m);
   expect(ran.stderr).toMatch(/^2 of 2 runs\n$/m);
   const { summary } = await simulate({ scenario, policy: 'balance', seed: 1 }, () => undefined);
   const { runs } = JSON.parse(readFileSync(join(folder, 'compare.json'), 'utf8'));

@@ -1,6 +1,6 @@
 // Programs start from V8's code cache of them, and all the same where there is none that fits.
 
-import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -40,11 +40,30 @@ test('the cache that was built is taken', () => {
   }
 });
 
-test('a cache of something else, or none, changes nothing', () => {
+test('a damaged cache, or none, changes nothing', () => {
   const told = version();
   expect(told).toMatchObject({ status: 0, stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) });
-  writeFileSync(cache, 'of something else');
+  const whole = readFileSync(cache);
+  for (const damage of [0, 5, 20, Math.floor(whole.length / 2)]) {
+    const bytes = Buffer.from(whole);
+    bytes[damage] = (bytes[damage] ?? 0) ^ 1;
+    writeFileSync(cache, bytes);
+    expect(version()).toEqual(told);
+  }
+  writeFileSync(cache, 'none');
   expect(version()).toEqual(told);
   rmSync(cache);
   expect(version()).toEqual(told);
+});
+
+// V8 looks at its length alone.
+test('a cache of another bundle of the same length is not taken', () => {
+  const [one, other] = ['one.cjs', 'other.cjs'].map((name) => join(folder, name));
+  if (one === undefined || other === undefined) throw new Error('two files');
+  writeFileSync(one, 'process.stdout.write("1");');
+  writeFileSync(other, 'process.stdout.write("2");');
+  runToEnd(process.execPath, [join(root, 'tools/keep-code.cjs'), one]);
+  expect(scriptOf(one).cachedDataRejected).toBe(false);
+  cpSync(`${one}.cache`, `${other}.cache`);
+  expect(scriptOf(other).cachedDataRejected).toBeUndefined();
 });

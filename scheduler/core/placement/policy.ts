@@ -108,7 +108,8 @@ export interface Policy {
   readonly choice: Choice;
   /** Idling: why a free slot had better not take this task now; null: it may. */
   readonly hold: (option: Option, round: RoundView) => Refusal | null;
-  /** Jobs that `hold` refuses to every node of a site, so that these are not asked one by one. */
+  /** Jobs that `hold` refuses to every node of a site, so that these are not asked one by one. The answer
+   * is kept until something is given there: it must rest on this site, and not on the pass or a draw. */
   readonly holdsSite?: (option: SiteOption, round: RoundView) => boolean;
   /** The order of transfers: of those that wait at a site, the ones that go next. */
   readonly nextTransfers: (

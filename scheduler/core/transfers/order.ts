@@ -1,6 +1,7 @@
 // The order in which transfers of one site go over its uplink.
 
 import { nodeOf, slotsOf } from '../leases.ts';
+import { mustHave } from '../state.ts';
 import type { LeaseRecord, QueuedTransfer, State } from '../state.ts';
 
 /** Whether a slot has nothing to do until this one is done. */
@@ -28,8 +29,7 @@ export function idleSlotsFirst(
  * and those that were leased before. A node can't tell: while it waits, another task may end.
  */
 export function isSlotIdle(state: State, leaseId: QueuedTransfer['leaseId']): boolean {
-  const lease = state.leases.get(leaseId);
-  if (lease === undefined) return false;
+  const lease = mustHave(state.leases.get(leaseId), 'lease', leaseId);
   const node = nodeOf(state, lease);
   let idle = slotsOf(node);
   for (const each of node.leases) if (each.phase === 'running') idle -= 1;

@@ -6,7 +6,7 @@ import type { ServiceUse } from '../service-uses.ts';
 import { replicaRuns, serviceUses, upSpans } from '../service-uses.ts';
 import { binCount } from './site-times.ts';
 
-/** As many services as colours can tell apart; more are in the tables only. */
+/** Each has a panel of its own; more are in the tables only. */
 const mostShown = 7;
 
 export interface ServiceTimes extends Pick<ServiceUse, 'name' | 'replicas' | 'moves'> {

@@ -188,7 +188,8 @@ function wastedPercent({ wastedBytes, downBytes, upBytes }: Summary): number {
 function upPercent({ services }: Summary): number {
   const sum = (of: (use: Summary['services'][number]) => number): number =>
     services.reduce((all, use) => all + of(use), 0);
-  return (100 * sum((use) => use.upSeconds)) / sum((use) => use.wantedSeconds);
+  const wanted = sum((use) => use.wantedSeconds);
+  return wanted === 0 ? 100 : (100 * sum((use) => use.upSeconds)) / wanted;
 }
 
 function hundredfold({ mean, half }: Interval): Interval {

@@ -3,14 +3,16 @@
 
 import { describe, expect, it, test } from 'vitest';
 import { freeTransferBytes as agentsFree } from '../../../agent/core/index.ts';
-import { jobId, leaseId } from '../../../scheduler/core/index.ts';
+import { noTimeoutMs as agentsNoTimeout } from '../../../agent/core/limits.ts';
+import { jobId, leaseId, noTimeoutMs } from '../../../scheduler/core/index.ts';
 import { freeTransferBytes } from '../../../scheduler/core/limits.ts';
 import { fullWayOf, isDownFull } from '../../../scheduler/core/placement/balance.ts';
 import { waitBehind } from '../../../scheduler/core/placement/plan/slots-ahead.ts';
 import { CoreHarness } from './harness.ts';
 
-test('both sides ask for transfers above the same size', () => {
+test('both sides mean the same by transfers that need no grant, and by no timeout', () => {
   expect(freeTransferBytes).toBe(agentsFree);
+  expect(noTimeoutMs).toBe(agentsNoTimeout);
 });
 
 describe('a line is full', () => {

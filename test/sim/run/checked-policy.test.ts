@@ -45,7 +45,7 @@ test.each([
   [
     'answers nothing',
     { choice: slot('() => {}') },
-    `${picked} with an option as it was offered and a number, found undefined`,
+    `${picked} with an option and a number, found undefined`,
   ],
   [
     'answers an option alone',
@@ -79,7 +79,7 @@ test.each([
   [
     'orders nothing',
     { nextTransfers: '() => undefined' },
-    'nextTransfers was asked which transfers go next, at most 2: wanted a list of those that wait, found undefined',
+    'nextTransfers was asked which transfers go next, at most 2: wanted a list of transfers, found undefined',
   ],
   ['orders numbers', { nextTransfers: '() => [1, 2]' }, 'found a list with other things, 2 in all'],
 ] as const)('a policy that %s', async (_, parts, message) => {
