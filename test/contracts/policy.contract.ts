@@ -9,6 +9,7 @@ import { instant, jobId, nodeId } from '../../scheduler/core/index.ts';
 import { leasesPerSlot } from '../../scheduler/core/limits.ts';
 import { slotLeases, slotsOf } from '../../scheduler/core/leases.ts';
 import { refuseNode } from '../../scheduler/core/placement/filter.ts';
+import { propertyRuns } from '../property-runs.ts';
 import { CoreHarness, pi3, template } from '../scheduler/core/harness.ts';
 
 const solve = await openHighs();
@@ -54,7 +55,7 @@ export function policyContract(policy: Policy): void {
       fc.property(federation, (drawn) => {
         run(policy, drawn, check);
       }),
-      { numRuns: 40 },
+      { numRuns: propertyRuns(25) },
     );
   });
 
@@ -68,7 +69,7 @@ export function policyContract(policy: Policy): void {
         };
         expect(told()).toBe(told());
       }),
-      { numRuns: 10 },
+      { numRuns: propertyRuns(6) },
     );
   });
 

