@@ -32,7 +32,7 @@ export async function untilEnded(child: ChildProcess, withinMs: number): Promise
   clearTimeout(timer);
 }
 
-/** Of `<name>.ts` in this folder, which is built: by itself tsx would load it for a second. */
+/** What the build made of `<name>.ts` in this folder: tsx would take most of a second to load that. */
 export function builtFile(name: string): string {
   return join(import.meta.dirname, `../dist/benchmarks/${name}.cjs`);
 }

@@ -25,6 +25,11 @@ export function slotsOf(node: NodeRecord): number {
   return Math.min(node.inventory.slots, node.status?.slots ?? node.inventory.slots);
 }
 
+/** Whether it waits on its node for bytes or a slot. */
+export function isToRun({ phase }: LeaseRecord): boolean {
+  return phase !== 'running' && phase !== 'sending';
+}
+
 /** Leases that hold or will need a slot. */
 export function slotLeases(node: NodeRecord): number {
   return node.leases.length - node.sending;

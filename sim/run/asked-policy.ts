@@ -13,6 +13,7 @@ export type Ask = <Answer>(asked: Asked, think: () => Answer) => Answer;
 
 /** The same policy; a question may be asked while another one is open. */
 export function askedPolicy(policy: Policy, ask: Ask): Policy {
+  const { holdsSite } = policy;
   return {
     ...policy,
     choice: askedChoice(policy, ask),
@@ -21,11 +22,11 @@ export function askedPolicy(policy: Policy, ask: Ask): Policy {
         `whether task ${option.taskIndex} of job ${option.job.template.name} waits rather than go to node ${option.node.name}`;
       return ask({ rule: 'hold', text }, () => policy.hold(option, round));
     },
-    ...(policy.holdsSite !== undefined && {
+    ...(holdsSite !== undefined && {
       holdsSite: (option, round) => {
         const text = (): string =>
           `whether job ${option.job.template.name} waits at site ${option.site.siteId}`;
-        const think = () => policy.holdsSite?.(option, round) === true;
+        const think = () => holdsSite.call(policy, option, round);
         return ask({ rule: 'holdsSite', text }, think);
       },
     }),
@@ -48,16 +49,17 @@ function askedChoice({ choice }: Policy, ask: Ask): Policy['choice'] {
       },
     };
   }
+  const { order } = choice;
   return {
     asks: 'slot',
     pick: (options, round) => {
       const text = (): string => 'which task a free slot takes';
       return ask({ rule: 'choice.pick', text }, () => choice.pick(options, round));
     },
-    ...(choice.order !== undefined && {
+    ...(order !== undefined && {
       order: (jobs, node, round) => {
         const text = (): string => `in which order ${jobs.length} jobs offer tasks to ${node.name}`;
-        const think = () => choice.order?.(jobs, node, round) ?? jobs;
+        const think = () => order.call(choice, jobs, node, round);
         return ask({ rule: 'choice.order', text }, think);
       },
     }),

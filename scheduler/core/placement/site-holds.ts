@@ -8,18 +8,18 @@ import type { Round } from './round.ts';
 
 export class SiteHolds {
   readonly #round: Round;
-  readonly #holdsSite: Policy['holdsSite'];
+  readonly #policy: Policy;
   /** By number of the site, and of the jobs asked for: those that are not held. Known as long as
    * nothing is given to the site, and the next task of no job brings fewer bytes. */
   readonly #unheld = new Map<number, Map<readonly JobRecord[], readonly JobRecord[]>>();
 
-  constructor(round: Round, { holdsSite }: Policy) {
+  constructor(round: Round, policy: Policy) {
     this.#round = round;
-    this.#holdsSite = holdsSite;
+    this.#policy = policy;
   }
 
   unheld(jobs: readonly JobRecord[], site: SiteRecord): readonly JobRecord[] {
-    if (this.#holdsSite === undefined) return jobs;
+    if (this.#policy.holdsSite === undefined) return jobs;
     let here = this.#unheld.get(site.number);
     if (here === undefined) {
       here = new Map();
@@ -48,6 +48,6 @@ export class SiteHolds {
     const downBits = 8 * (job.template.taskInputBytes[taskIndex] ?? 0);
     const cost = { workGhzSeconds: workOf(job), downBits, upBits: 8 * upBytesOf(job) };
     const option = { job, site, load: this.#round.load(site), cost };
-    return this.#holdsSite?.(option, this.#round) === true;
+    return this.#policy.holdsSite?.(option, this.#round) === true;
   }
 }

@@ -10,7 +10,7 @@ import { instant } from '../model/ids.ts';
 import type { Policy } from '../placement/policy.ts';
 import type { QueuedTransfer, SiteRecord, State } from '../state.ts';
 import { mustHave } from '../state.ts';
-import { isSlotIdle } from './order.ts';
+import { slotAwaits } from './order.ts';
 
 /** Fills the free places in the lanes of sites where something changed. */
 export function grantTransfers(
@@ -20,7 +20,7 @@ export function grantTransfers(
   const facts: Fact[] = [];
   const effects: Effect[] = [];
   const isAwaited = {
-    down: ({ leaseId }: QueuedTransfer): boolean => isSlotIdle(state, leaseId),
+    down: (transfer: QueuedTransfer): boolean => slotAwaits(state, transfer),
     // A task that sends has left its slot.
     up: (): boolean => false,
   };

@@ -1,8 +1,8 @@
 // The order in which transfers of one site go over its uplink.
 
-import { nodeOf, slotsOf } from '../leases.ts';
+import { isToRun, nodeOf, slotsOf } from '../leases.ts';
 import { mustHave } from '../state.ts';
-import type { LeaseRecord, QueuedTransfer, State } from '../state.ts';
+import type { QueuedTransfer, State } from '../state.ts';
 
 /** Whether a slot has nothing to do until this one is done. */
 export type IsAwaited = (transfer: QueuedTransfer) => boolean;
@@ -28,7 +28,7 @@ export function idleSlotsFirst(
  * Whether the task will run as soon as it is there: the node has a slot for it beside those that run,
  * and those that were leased before. A node can't tell: while it waits, another task may end.
  */
-export function isSlotIdle(state: State, leaseId: QueuedTransfer['leaseId']): boolean {
+export function slotAwaits(state: State, { leaseId }: QueuedTransfer): boolean {
   const lease = mustHave(state.leases.get(leaseId), 'lease', leaseId);
   const node = nodeOf(state, lease);
   let idle = slotsOf(node);
@@ -39,8 +39,4 @@ export function isSlotIdle(state: State, leaseId: QueuedTransfer['leaseId']): bo
     if (isToRun(each)) idle -= 1;
   }
   return false;
-}
-
-function isToRun({ phase }: LeaseRecord): boolean {
-  return phase !== 'running' && phase !== 'sending';
 }

@@ -1,6 +1,6 @@
 // When slots will be free and results will be there, as far as what they have is known.
 
-import { isOfService, nodeOf, slotsOf } from '../../leases.ts';
+import { isOfService, isToRun, nodeOf, slotsOf } from '../../leases.ts';
 import type { Instant } from '../../model/ids.ts';
 import type { LeaseRecord, NodeRecord, State } from '../../state.ts';
 
@@ -51,8 +51,7 @@ export function freeIn(
     results?.push({ readySeconds, upBits });
   };
   for (const lease of staged === 0 ? [] : node.leases) {
-    const waits = lease.phase !== 'sending' && lease.phase !== 'running';
-    if (!waits || isEndless(state, node, lease)) continue;
+    if (!isToRun(lease) || isEndless(state, node, lease)) continue;
     start({ work: lease.workGhzSeconds, upBits: 8 * lease.upBytes });
   }
   for (const each of more) start(each);

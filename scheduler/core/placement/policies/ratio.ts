@@ -178,7 +178,7 @@ function isLineBusy(option: SiteOption): boolean {
 
 const atOnce = 1 + transfersAtATime;
 
-/** What is there before a slot is free costs its CPU nothing; over what all have to do it would. */
+/** For how long the site's CPUs have something to do: bytes that come meanwhile keep none of them waiting. */
 function backlogSeconds({ workGhzSeconds, cpuGhz }: SiteLoad): number {
   return workGhzSeconds / cpuGhz;
 }
