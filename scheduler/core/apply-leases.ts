@@ -237,7 +237,7 @@ function restNode(
   const failing = beyond < 0 ? 0 : Math.min(longestRestMs, restAfterFailuresMs * 2 ** beyond);
   const rest = isLoss(code) ? Math.max(failing, restAfterGivingBackMs) : failing;
   node.restsUntil = instant(Math.max(node.restsUntil, at + rest));
-  state.deadlines.add(node.number, node.restsUntil);
+  state.deadlines.changed(state, node);
 }
 
 function voidLease(

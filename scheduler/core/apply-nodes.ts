@@ -1,8 +1,8 @@
 // How facts about sites and nodes change the state.
 
 import type { Fact } from './facts.ts';
-import { deadlineOf } from './liveness/deadlines.ts';
 import { lookAtNode, lookAtSite, nodeChanged, siteOf, slotsOf } from './leases.ts';
+import type { Instant } from './model/ids.ts';
 import { instant } from './model/ids.ts';
 import { noRates } from './model/service.ts';
 import type { NodeRecord, SiteRecord, State } from './state.ts';
@@ -19,6 +19,7 @@ type NodeFact = Extract<
       | 'nodeHealthChanged'
       | 'nodesDrained'
       | 'nodeHeard'
+      | 'nodesHeard'
       | 'watchStarted'
       | 'nodeRested';
   }
@@ -28,6 +29,7 @@ export function applyNodeFact(state: State, fact: NodeFact): void {
   if (fact.kind === 'siteSet') return setSite(state, fact);
   if (fact.kind === 'nodeEnrolled') return enrol(state, fact);
   if (fact.kind === 'nodesDrained') return drain(state, fact);
+  if (fact.kind === 'nodesHeard') return heard(state, fact);
   const node = mustHave(state.nodes[fact.nodeNumber], 'node', fact.nodeNumber);
   switch (fact.kind) {
     case 'nodeInventoryChanged':
@@ -45,9 +47,8 @@ export function applyNodeFact(state: State, fact: NodeFact): void {
       sumCpu(state, siteOf(state, node));
       break;
     case 'nodeHeard': {
-      const isNews = node.lastHeardAt === null || fact.status !== null;
-      node.lastHeardAt = instant(Math.max(node.lastHeardAt ?? 0, fact.at));
-      node.sequence = Math.max(node.sequence, fact.sequence);
+      const isNews = node.lastHeardAt === 0 || fact.status !== null;
+      speaks(state, node, fact);
       if (fact.status !== null) {
         const slots = slotsOf(node);
         node.status = fact.status;
@@ -66,8 +67,28 @@ export function applyNodeFact(state: State, fact: NodeFact): void {
       node.restsUntil = instant(0);
       break;
   }
-  state.deadlines.add(node.number, deadlineOf(state, node));
+  state.deadlines.changed(state, node);
   lookAtNode(state, node);
+}
+
+function heard(
+  state: State,
+  { nodeNumbers, sequences, at }: Extract<NodeFact, { kind: 'nodesHeard' }>,
+): void {
+  for (const [place, number] of nodeNumbers.entries()) {
+    const node = mustHave(state.nodes[number], 'node', number);
+    speaks(state, node, { at, sequence: sequences[place] ?? 0 });
+  }
+}
+
+function speaks(
+  state: State,
+  node: NodeRecord,
+  { at, sequence }: { readonly at: Instant; readonly sequence: number },
+): void {
+  node.lastHeardAt = instant(Math.max(node.lastHeardAt, at));
+  node.sequence = Math.max(node.sequence, sequence);
+  state.deadlines.changed(state, node);
 }
 
 function drain(state: State, fact: Extract<NodeFact, { kind: 'nodesDrained' }>): void {
@@ -135,7 +156,7 @@ function enrol(state: State, fact: Extract<NodeFact, { kind: 'nodeEnrolled' }>):
     tasksSucceeded: 0,
     tasksFailed: 0,
     sequence: 0,
-    lastHeardAt: null,
+    lastHeardAt: instant(0),
     watchedSince: instant(0),
     status: null,
     closesAt: null,
@@ -156,7 +177,7 @@ export function addNode(state: State, node: NodeRecord): void {
   const site = siteOf(state, node);
   site.nodeNumbers.push(node.number);
   sumCpu(state, site);
-  state.deadlines.add(node.number, deadlineOf(state, node));
+  state.deadlines.changed(state, node);
   nodeChanged(state, node);
 }
 

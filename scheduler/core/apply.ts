@@ -43,6 +43,7 @@ export function apply(state: State, fact: Fact): void {
     case 'nodeHealthChanged':
     case 'nodesDrained':
     case 'nodeHeard':
+    case 'nodesHeard':
     case 'watchStarted':
     case 'nodeRested':
       return applyNodeFact(state, fact);

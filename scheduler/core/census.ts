@@ -87,7 +87,7 @@ function countNodes(state: State, now: Instant): Pick<Census, 'nodes' | 'oldestR
     const key = `${health} ${architecture}`;
     const count = (counts.get(key)?.count ?? 0) + 1;
     counts.set(key, { health, architecture, count });
-    if (health !== 'healthy' || lastHeardAt === null) continue;
+    if (health !== 'healthy' || lastHeardAt === 0) continue;
     oldestReportMs = Math.max(oldestReportMs ?? 0, now - lastHeardAt);
   }
   return { nodes: [...counts.values()], oldestReportMs };

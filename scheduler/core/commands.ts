@@ -124,13 +124,17 @@ export interface TransferDone {
   readonly direction: Direction;
 }
 
-/** One message of a node; its identity was proved by NATS. */
-export interface NodeSpoke {
-  readonly kind: 'nodeSpoke';
-  readonly nodeId: NodeId;
+/** Which agent sends a message, and which of its messages it is. */
+export interface Speaker {
   readonly instanceNumber: number;
   readonly instanceId: string;
   readonly sequence: number;
+}
+
+/** One message of a node; its identity was proved by NATS. */
+export interface NodeSpoke extends Speaker {
+  readonly kind: 'nodeSpoke';
+  readonly nodeId: NodeId;
   readonly status: NodeStatus | null;
   readonly inventory: Inventory | null;
   /** All leases that the node holds; null when the message has no report. */
@@ -140,6 +144,17 @@ export interface NodeSpoke {
   readonly ended: readonly AttemptEnd[];
   readonly transfersWanted: readonly TransferWanted[];
   readonly transfersDone: readonly TransferDone[];
+}
+
+/** The report of a node, by the scheduler's number of it, that holds nothing and says nothing else. */
+export interface IdleReport extends Speaker {
+  readonly nodeNumber: number;
+}
+
+/** Such reports of many nodes, one each: what is decided is what would be on each alone. */
+export interface NodesIdle {
+  readonly kind: 'nodesIdle';
+  readonly reports: readonly IdleReport[];
 }
 
 /** The bus saw the node's connection close. */
@@ -185,6 +200,7 @@ export type Command =
   | RevokeNode
   | DrainNodes
   | NodeSpoke
+  | NodesIdle
   | NodeDisconnected
   | PlanSolved
   | PlanFailed

@@ -14,6 +14,7 @@ import type { Decision } from './decision.ts';
 import { drainNodes } from './drain.ts';
 import { disconnect, revokeNode, sweep } from './liveness/sweep.ts';
 import { hear } from './liveness/hear.ts';
+import { hearIdle } from './liveness/hear-idle.ts';
 import type { Instant } from './model/ids.ts';
 import { planFailed, planSolved } from './placement/plan/ask.ts';
 import { place } from './placement/place.ts';
@@ -59,6 +60,8 @@ export function decide(state: State, command: Command, about: Circumstances): De
       return drainNodes(state, command, now);
     case 'nodeSpoke':
       return hear(state, command, now);
+    case 'nodesIdle':
+      return hearIdle(state, command, now);
     case 'nodeDisconnected':
       return disconnect(state, command.nodeId, now);
     case 'planSolved':

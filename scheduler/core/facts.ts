@@ -162,6 +162,13 @@ export type SoftFact =
       readonly sequence: number;
       readonly status: NodeStatus | null;
     }
+  /** The same of many that said nothing else. */
+  | {
+      readonly kind: 'nodesHeard';
+      readonly at: Instant;
+      readonly nodeNumbers: readonly number[];
+      readonly sequences: readonly number[];
+    }
   | {
       readonly kind: 'leasePhase';
       readonly at: Instant;

@@ -50,7 +50,7 @@ const nothingGiven = { leases: 0, serving: 0 };
 /** Whether the node may be given another lease at all. One that was healthy before a restart must be
  * heard first: it may have died with the scheduler's machine, and would keep what it is given. */
 export function isOpen(node: NodeRecord): boolean {
-  const isHere = node.health === 'healthy' && node.lastHeardAt !== null && !node.isDraining;
+  const isHere = node.health === 'healthy' && node.lastHeardAt !== 0 && !node.isDraining;
   return isHere && placesOf(node, leasesPerSlot) > 0;
 }
 

@@ -268,7 +268,7 @@ export class StateView implements View {
       ...{ nodeId, name, natsPublicKey, health, isDraining, inventory, status },
       siteId: siteOf(this.#state, node).siteId,
       enrolledAt: node.enrolledAt,
-      lastHeardAt: node.lastHeardAt,
+      lastHeardAt: node.lastHeardAt === 0 ? null : node.lastHeardAt,
       leases: node.leases.length,
       tasksSucceeded: node.tasksSucceeded,
       tasksFailed: node.tasksFailed,

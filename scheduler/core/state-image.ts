@@ -230,7 +230,7 @@ function wakeNode(saved: SavedNode): NodeRecord {
     // Not in the first snapshots.
     isDraining: saved.isDraining ?? false,
     sequence: 0,
-    lastHeardAt: null,
+    lastHeardAt: instant(0),
     watchedSince: instant(0),
     status: null,
     closesAt: null,

@@ -36,7 +36,8 @@ export interface NodeRecord {
   tasksFailed: number;
   // What follows is soft: the node tells it again.
   sequence: number;
-  lastHeardAt: Instant | null;
+  /** 0: not yet. */
+  lastHeardAt: Instant;
   /** Since when its silence counts: the start, or when it became suspect; 0: not yet. */
   watchedSince: Instant;
   status: NodeStatus | null;

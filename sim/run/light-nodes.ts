@@ -85,7 +85,12 @@ export class LightNodes {
 
   /** Those that are on say that they are there, and what they hold. */
   report(now: number): void {
-    for (const board of this.#work.boards) if (board.isUp) this.#tell(board, now);
+    const { voices } = this.#work;
+    for (const board of this.#work.boards) {
+      if (!board.isUp) continue;
+      if (voices.isIdle(board)) voices.messages.idle(board.number);
+      else this.#tell(board, now);
+    }
   }
 
   /** Its site has no line any more: what moves stops, what runs goes on. */

@@ -3,7 +3,9 @@
 
 import type {
   AttemptEnd,
+  Command,
   EndCode,
+  IdleReport,
   LeaseId,
   NodeSpoke,
   NodeStatus,
@@ -38,6 +40,8 @@ export class Messages {
   #drafts: Draft[] = [];
   /** Whose drafts these are. */
   #speakers: number[] = [];
+  /** Those that report to have nothing. */
+  #idle: IdleReport[] = [];
 
   constructor(nodes: number) {
     this.#ids = Array.from({ length: nodes }, (_, node) => nodeId(nameOf(node)));
@@ -47,7 +51,7 @@ export class Messages {
   }
 
   get isEmpty(): boolean {
-    return this.#drafts.length === 0;
+    return this.#drafts.length + this.#idle.length === 0;
   }
 
   /** Only that it is there. */
@@ -58,6 +62,12 @@ export class Messages {
   /** All that it holds, as a report says. */
   report(node: number, leases: readonly number[]): void {
     this.#draft(node).held = leases.length === 0 ? none : leases.map(leaseId);
+  }
+
+  /** That it holds nothing, as a report of its own, unless it has something else to say. */
+  idle(node: number): void {
+    if (this.#draftOf[node] === undefined) this.#idle.push(this.#sign(node));
+    else this.report(node, none);
   }
 
   /** What it says of itself, beside that. */
@@ -110,13 +120,25 @@ export class Messages {
     draft.transfersDone.push(part);
   }
 
-  /** Takes all of them, in the order in which the nodes began to speak. */
+  /** Takes the reports of those that have nothing, if there are any. */
+  takeIdle(): readonly Command[] {
+    const reports = this.#idle;
+    if (reports.length === 0) return none;
+    this.#idle = [];
+    return [{ kind: 'nodesIdle', reports }];
+  }
+
+  /** Takes all others, in the order in which the nodes began to speak. */
   take(): readonly NodeSpoke[] {
     const drafts = this.#drafts;
     for (const [place, node] of this.#speakers.entries()) {
       const draft = drafts[place];
-      if (draft !== undefined) this.#sign(draft, node);
       this.#draftOf[node] = undefined;
+      if (draft === undefined) continue;
+      const { instanceNumber, instanceId, sequence } = this.#sign(node);
+      draft.instanceNumber = instanceNumber;
+      draft.instanceId = instanceId;
+      draft.sequence = sequence;
     }
     this.#drafts = [];
     this.#speakers = [];
@@ -149,14 +171,12 @@ export class Messages {
     return fresh;
   }
 
-  /** It goes out now. */
-  #sign(draft: Draft, node: number): void {
-    const sequence = (this.#sequences[node] ?? 0) + 1;
-    this.#sequences[node] = sequence;
-    const instance = this.#instances[node] ?? 0;
-    draft.instanceNumber = instance;
-    draft.instanceId = String(instance);
-    draft.sequence = sequence;
+  /** What it says goes out now. */
+  #sign(nodeNumber: number): IdleReport {
+    const sequence = (this.#sequences[nodeNumber] ?? 0) + 1;
+    this.#sequences[nodeNumber] = sequence;
+    const instanceNumber = this.#instances[nodeNumber] ?? 0;
+    return { nodeNumber, instanceNumber, instanceId: String(instanceNumber), sequence };
   }
 }
 

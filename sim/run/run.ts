@@ -247,7 +247,9 @@ export class Run {
     const effects: Effect[] = [];
     const now = this.#now;
     // What a node said before its connection closed comes before that.
-    const heard = this.#failing.heard(this.#work.voices.messages.take(), now);
+    const { messages } = this.#work.voices;
+    for (const idle of messages.takeIdle()) scheduler.take(idle, effects, now);
+    const heard = this.#failing.heard(messages.take(), now);
     for (const message of heard) scheduler.take(message, effects, now);
     scheduler.takeSaid(effects, now);
     while (this.#submissions.hasNext) scheduler.take(this.#submissions.next(), effects, now);

@@ -36,6 +36,11 @@ export class Voices {
     if (this.#hasOwners) this.messages.status(board.number, statusOf(board, now));
   }
 
+  /** It holds nothing, no end of it is unheard, and no owner is asked. */
+  isIdle({ leases }: Board): boolean {
+    return leases.length === 0 && this.unheard === null && !this.#hasOwners;
+  }
+
   /** It has taken a lease. */
   granted(board: Board): void {
     if (!this.isSteady) this.messages.report(board.number, this.#heldBy(board));

@@ -1,24 +1,30 @@
-// When nodes need a look next: the earliest deadline of each block of them, so that a sweep goes through
-// few of them. A deadline that moves on is not told: the block is looked at in vain once.
+// When nodes need a look next: a column of their deadlines, and the earliest of each block of it, so that
+// a sweep goes through few of them. A block is not told that its earliest one has moved on: its part
+// of the column is gone through in vain once.
 
 import { defaultLostAfterMs, suspectAfterMs, unheardSuspectAfterMs } from '../limits.ts';
 import type { LeaseRecord, NodeRecord, State } from '../state.ts';
+import { mustHave } from '../state.ts';
 
-/** A churning federation of 10,000 has about a dozen silent nodes, each in a block of its own. */
-const blockLength = 16;
+const blockLength = 64;
 
 export class Deadlines {
+  /** By the node's number: it has none before that. */
+  readonly #at: number[] = [];
   /** By block: none of its nodes has one before that. */
   readonly #earliest: number[] = [];
 
-  /** The node has a deadline then. */
-  add(nodeNumber: number, at: number): void {
-    const block = Math.floor(nodeNumber / blockLength);
-    this.#earliest[block] = Math.min(this.#earliest[block] ?? Number.POSITIVE_INFINITY, at);
+  /** Something happened to the node. */
+  changed(state: State, node: NodeRecord): void {
+    const at = deadlineOf(state, node);
+    this.#at[node.number] = at;
+    const block = Math.floor(node.number / blockLength);
+    this.#earliest[block] = Math.min(this.#earliest[block] ?? Infinity, at);
   }
 
   /** Any node may have another one. */
   forget(): void {
+    this.#at.fill(0);
     this.#earliest.fill(0);
   }
 
@@ -26,32 +32,39 @@ export class Deadlines {
     return this.#earliest.some((at) => at <= now);
   }
 
-  /** Of the nodes, by number, those that may have a deadline by now. */
-  *due(nodes: readonly NodeRecord[], now: number): Generator<NodeRecord> {
-    for (const [block, at] of this.#earliest.entries()) {
-      if (at <= now) yield* nodesOf(nodes, block);
+  /** Numbers of the nodes that may have a deadline by now. */
+  due(now: number): readonly number[] {
+    const due: number[] = [];
+    for (const block of this.#blocksDue(now)) {
+      const from = block * blockLength;
+      for (let number = from; number < from + blockLength; number += 1) {
+        if ((this.#at[number] ?? Infinity) <= now) due.push(number);
+      }
     }
+    return due;
   }
 
   /** Those of `due` have been looked at, and what followed is applied. */
   looked(state: State, now: number): void {
-    for (const [block, at] of this.#earliest.entries()) {
-      if (at > now) continue;
-      let earliest = Number.POSITIVE_INFINITY;
-      for (const node of nodesOf(state.nodes, block)) {
-        earliest = Math.min(earliest, deadlineOf(state, node));
-      }
-      this.#earliest[block] = earliest;
+    const blocks = this.#blocksDue(now);
+    for (const number of this.due(now)) {
+      this.changed(state, mustHave(state.nodes[number], 'node', number));
     }
+    for (const block of blocks) {
+      const from = block * blockLength;
+      this.#earliest[block] = Math.min(...this.#at.slice(from, from + blockLength));
+    }
+  }
+
+  #blocksDue(now: number): readonly number[] {
+    const due: number[] = [];
+    for (const [block, at] of this.#earliest.entries()) if (at <= now) due.push(block);
+    return due;
   }
 }
 
-function nodesOf(nodes: readonly NodeRecord[], block: number): readonly NodeRecord[] {
-  return nodes.slice(block * blockLength, (block + 1) * blockLength);
-}
-
 /** Before this instant a sweep does nothing about the node, unless something else happens to it. */
-export function deadlineOf(state: State, node: NodeRecord): number {
+function deadlineOf(state: State, node: NodeRecord): number {
   const restEnds = node.restsUntil > 0 ? node.restsUntil : Number.POSITIVE_INFINITY;
   if (node.health !== 'healthy' && node.health !== 'suspect') return restEnds;
   return Math.min(restEnds, silentUntil(state, node));
@@ -66,8 +79,8 @@ export function silentUntil(state: State, node: NodeRecord): number {
     const patience = node.leases.map((lease) => patienceOf(state, lease));
     return watchedSince + Math.min(defaultLostAfterMs, ...patience);
   }
-  const mostMs = lastHeardAt === null ? unheardSuspectAfterMs : suspectAfterMs;
-  return Math.max(lastHeardAt ?? 0, watchedSince) + mostMs;
+  const mostMs = lastHeardAt === 0 ? unheardSuspectAfterMs : suspectAfterMs;
+  return Math.max(lastHeardAt, watchedSince) + mostMs;
 }
 
 /** How long its job waits for a task on a node that is silent. */

@@ -3,7 +3,7 @@
 
 import { attemptsOf, heirOf } from '../attempts.ts';
 import { stateCode, taskState } from '../columns.ts';
-import type { AttemptEnd, NodeSpoke } from '../commands.ts';
+import type { AttemptEnd, NodeSpoke, Speaker } from '../commands.ts';
 import type { Decision } from '../decision.ts';
 import { nothing } from '../decision.ts';
 import type { Effect } from '../effects.ts';
@@ -74,7 +74,7 @@ type Judgement =
   | { readonly isCurrent: false; readonly decision: Decision };
 
 /** Nearly always: most messages are short, and a federation has many. */
-function isKnownInstance(node: NodeRecord, command: NodeSpoke): boolean {
+export function isKnownInstance(node: NodeRecord, command: Speaker): boolean {
   const isNewer = command.instanceNumber > node.instanceNumber;
   return !isNewer && command.instanceId === node.instanceId;
 }

@@ -32,8 +32,9 @@ export function sweep(state: State, now: Instant): Decision {
     facts.push(...part.facts);
     effects.push(...part.effects);
   };
-  for (const node of state.deadlines.due(state.nodes, now)) {
-    const { number: nodeNumber, restsUntil } = node;
+  for (const nodeNumber of state.deadlines.due(now)) {
+    const node = mustHave(state.nodes[nodeNumber], 'node', nodeNumber);
+    const { restsUntil } = node;
     if (restsUntil > 0 && restsUntil <= now) facts.push({ kind: 'nodeRested', nodeNumber });
     if (node.health === 'healthy' || node.health === 'suspect') add(sweepNode(state, node, now));
   }

@@ -29,7 +29,7 @@ export function refuseNode(job: JobRecord, node: NodeRecord, now: Instant): Refu
 }
 
 function refuseHealth(node: NodeRecord): Refusal | null {
-  if (node.health === 'healthy') return node.lastHeardAt === null ? unheard : null;
+  if (node.health === 'healthy') return node.lastHeardAt === 0 ? unheard : null;
   return {
     code: `node_${node.health}`,
     reason: healthReasons[node.health] ?? node.health,

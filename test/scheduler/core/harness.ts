@@ -91,6 +91,12 @@ export class CoreHarness {
     return decision;
   }
 
+  /** The same for all commands of a batch. */
+  giveAll(commands: readonly Command[]): void {
+    for (const command of commands) this.#one(command);
+    this.#one({ kind: 'place' });
+  }
+
   #one(command: Command): Decision {
     const decision = decide(this.state, command, {
       now: instant(this.nowMs),

@@ -97,7 +97,7 @@ function aheadOf(state: State, slots: number, now: Instant): Ahead {
 /** Whether the plan may count on the node: it is there, and nobody has paused it. */
 export function isAvailable(node: NodeRecord): boolean {
   const isAccepting = node.status?.isAccepting ?? true;
-  const isHere = node.health === 'healthy' && node.lastHeardAt !== null;
+  const isHere = node.health === 'healthy' && node.lastHeardAt !== 0;
   return isHere && !node.isDraining && isAccepting;
 }
 
