@@ -19,7 +19,7 @@ export type * from './view.ts';
 export { apply } from './apply.ts';
 export { decide } from './decide.ts';
 export type * from './placement/policy.ts';
-export { programOf, sharesOf } from './placement/plan/program.ts';
+export { easedProgramOf, programOf, sharesOf } from './placement/plan/program.ts';
 export type { PlanSummary } from './placement/plan/show-plan.ts';
 export type { Demand, LinearProgram, Solution, Supply } from './placement/plan/program.ts';
 export { aloneSeconds, wholeTaskSeconds } from './placement/plan/whole-tasks.ts';

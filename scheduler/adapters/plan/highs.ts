@@ -18,12 +18,13 @@ const loadHighs = exported as unknown as typeof exported.default;
 export async function openHighs(): Promise<Solve> {
   const highs = await loadHighs();
   return (program) => {
-    const { columns, starts, indices, values, lower, upper } = program;
+    const { costs, starts, indices, values, lower, upper } = program;
+    const columns = costs.length;
     const rows = lower.length;
     const { value, status } = highs.raw.lpCall({
       numCols: columns,
       numRows: rows,
-      colCost: [1, ...new Array<number>(columns - 1).fill(0)],
+      colCost: costs,
       colLower: new Array<number>(columns).fill(0),
       colUpper: new Array<number>(columns).fill(highs.infinity),
       rowLower: lower,

@@ -7,6 +7,7 @@ import { openHighs } from '../../../scheduler/adapters/plan/highs.ts';
 import type { Demand, Supply } from '../../../scheduler/core/index.ts';
 import {
   aloneSeconds,
+  easedProgramOf,
   programOf,
   sharesOf,
   wholeTaskSeconds,
@@ -118,6 +119,45 @@ describe('the linear program', () => {
     expect(tasks[0]?.[0]).toBeLessThan(2);
     expect(tasks[1]?.[0]).toBeGreaterThan(98);
     expect(seconds).toBeCloseTo(100, 0);
+  });
+});
+
+describe('the program of the plan', () => {
+  function eased(supplies: readonly Supply[], demands: readonly Demand[]) {
+    const size = { supplies: supplies.length, demands: demands.length };
+    return sharesOf(solve(easedProgramOf(supplies, demands)), size);
+  }
+
+  it('takes next to no time more, and places all tasks', () => {
+    fc.assert(
+      fc.property(problem, ({ supplies, demands }) => {
+        const all = demands.map(everywhere);
+        const { seconds, tasks } = eased(supplies, all);
+        const least = solved(supplies, all).seconds;
+        expect(seconds).toBeGreaterThanOrEqual(least * (1 - 1e-6));
+        expect(seconds).toBeLessThanOrEqual(least * 1.005 + 1e-4);
+        for (const [k, { tasks: wanted }] of all.entries()) {
+          const placed = (tasks[k] ?? []).reduce((sum, each) => sum + each, 0);
+          expect(placed).toBeCloseTo(wanted, 4);
+        }
+        for (const [s, at] of supplies.entries()) {
+          const here = tasks.map((row) => row[s] ?? 0);
+          expect(secondsOf(at, all, here)).toBeLessThanOrEqual(seconds * (1 + 1e-6) + 1e-4);
+        }
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it('fills no line to the last bit where others have room', () => {
+    const idle = { workGhzSeconds: 0, downBits: 0, upBits: 0 };
+    const site = { cpuGhz: 10, downBps: 1e6, upBps: 1e6, ...idle };
+    // All CPUs are busy for 200 s; the bytes need half of that of three lines.
+    const data = everywhere({ tasks: 30, workGhzSeconds: 100, downBits: 1e7, upBits: 0 });
+    const cpu = everywhere({ tasks: 30, workGhzSeconds: 100, downBits: 0, upBits: 0 });
+    const { seconds, tasks } = eased([site, site, site], [data, cpu]);
+    expect(seconds).toBeCloseTo(200, 3);
+    for (const here of tasks[0] ?? []) expect(here * 10).toBeLessThanOrEqual(0.7 * seconds + 1e-3);
   });
 });
 

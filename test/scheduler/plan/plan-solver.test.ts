@@ -7,12 +7,12 @@ import type { LinearProgram, PlanFailed, PlanSolved } from '../../../scheduler/c
 
 /** Minimise x, where x is at least 3. */
 const program: LinearProgram = {
-  ...{ columns: 1, starts: [0, 1], indices: [0], values: [1] },
+  ...{ costs: [1], starts: [0, 1], indices: [0], values: [1] },
   ...{ lower: [3], upper: [Number.POSITIVE_INFINITY] },
 };
 /** And at most 2. */
 const impossible: LinearProgram = {
-  ...{ columns: 1, starts: [0, 1, 2], indices: [0, 0], values: [1, 1] },
+  ...{ costs: [1], starts: [0, 1, 2], indices: [0, 0], values: [1, 1] },
   ...{ lower: [3, 0], upper: [Number.POSITIVE_INFINITY, 2] },
 };
 

@@ -17,7 +17,7 @@ import { classJobs } from './classes.ts';
 import { groupSites } from './groups.ts';
 import type { Outlook, PlanRequest } from './plan.ts';
 import { planOf } from './plan.ts';
-import { programOf } from './program.ts';
+import { easedProgramOf } from './program.ts';
 import { doneOf } from './slots-ahead.ts';
 import { isAvailable, plannedJobs, tailOf } from './tail.ts';
 
@@ -90,7 +90,7 @@ function requestOf(state: State, outlook: Outlook, now: Instant): PlanRequest {
     planId: state.nextPlanId,
     askedAt: now,
     ...{ groupOf, classOf, groups: groups.length, classes: demands.length },
-    program: programOf(supplies, demands),
+    program: easedProgramOf(supplies, demands),
     outlook,
     given: new Float64Array(groups.length * demands.length),
   };

@@ -2,6 +2,13 @@
 // tasks as divisible as water, and how many of each class each group does. Also the bound that
 // reports hold a schedule against: without shared bits no schedule is quicker.
 
+import { mustHave } from '../../state.ts';
+
+/** A plan keeps what sites have below this part of its time, where it takes no longer for that. */
+const easyPart = 0.7;
+/** Seconds of the plan that one second over it may cost, at all sites together: next to nothing. */
+const overCost = 0.003;
+
 /** A group of sites: what it can do, and what it has in hand. */
 export interface Supply {
   readonly cpuGhz: number;
@@ -24,9 +31,9 @@ export interface Demand {
   readonly sharedBits: readonly number[] | null;
 }
 
-/** Minimise the first column; every column is at least 0. Sparse rows, as solvers take them. */
+/** Minimise the columns by their costs; every column is at least 0. Sparse rows, as solvers take them. */
 export interface LinearProgram {
-  readonly columns: number;
+  readonly costs: readonly number[];
   readonly starts: readonly number[];
   readonly indices: readonly number[];
   readonly values: readonly number[];
@@ -47,62 +54,143 @@ export interface Shares {
   readonly tasks: readonly (readonly number[])[];
 }
 
-class Rows {
-  readonly starts: number[] = [0];
-  readonly indices: number[] = [];
-  readonly values: number[] = [];
-  readonly lower: number[] = [];
-  readonly upper: number[] = [];
+/** What a supply has of each resource, and what of it a task needs. */
+interface Resource {
+  readonly rateOf: (supply: Supply) => number;
+  readonly inHandOf: (supply: Supply) => number;
+  readonly needOf: (demand: Demand, supply: number) => number;
+}
+
+/** In the order of the program's rows. */
+const resources: readonly Resource[] = [
+  {
+    rateOf: ({ cpuGhz }) => cpuGhz,
+    inHandOf: ({ workGhzSeconds }) => workGhzSeconds,
+    needOf: ({ workGhzSeconds }) => workGhzSeconds,
+  },
+  {
+    rateOf: ({ downBps }) => downBps,
+    inHandOf: ({ downBits }) => downBits,
+    needOf: downBitsOf,
+  },
+  {
+    rateOf: ({ upBps }) => upBps,
+    inHandOf: ({ upBits }) => upBits,
+    needOf: ({ upBits }) => upBits,
+  },
+];
+
+/** A program in the making: column 0 is the time; then one for each demand and supply, demand by demand. */
+class Program {
+  readonly supplies: readonly Supply[];
+  readonly demands: readonly Demand[];
+  readonly costs: number[];
+  readonly #starts: number[] = [0];
+  readonly #indices: number[] = [];
+  readonly #values: number[] = [];
+  readonly #lower: number[] = [];
+  readonly #upper: number[] = [];
+
+  constructor(supplies: readonly Supply[], demands: readonly Demand[]) {
+    this.supplies = supplies;
+    this.demands = demands;
+    this.costs = [1, ...new Array<number>(demands.length * supplies.length).fill(0)];
+  }
+
+  get made(): LinearProgram {
+    const [starts, indices, values] = [this.#starts, this.#indices, this.#values];
+    return { costs: this.costs, starts, indices, values, lower: this.#lower, upper: this.#upper };
+  }
+
+  column(demand: number, supply: number): number {
+    return 1 + demand * this.supplies.length + supply;
+  }
 
   add(column: number, value: number): void {
     if (value === 0) return;
-    this.indices.push(column);
-    this.values.push(value);
+    this.#indices.push(column);
+    this.#values.push(value);
   }
 
   end(lower: number, upper: number): void {
-    this.starts.push(this.indices.length);
-    this.lower.push(lower);
-    this.upper.push(upper);
+    this.#starts.push(this.#indices.length);
+    this.#lower.push(lower);
+    this.#upper.push(upper);
+  }
+
+  /** Begins the row in which the seconds that the supply's tasks need of a resource stand. Divided by its
+   * rate, so that all are in seconds: solvers like numbers of one size. */
+  addUse(supply: number, { rateOf, needOf }: Resource): void {
+    const rate = rateOf(mustHave(this.supplies[supply], 'supply', supply));
+    for (const [k, demand] of this.demands.entries()) {
+      if (partOf(demand.fits, supply) > 0) {
+        this.add(this.column(k, supply), needOf(demand, supply) / rate);
+      }
+    }
+  }
+
+  /** Ends it: what it has in hand takes its time as well. */
+  endUse(supply: number, { rateOf, inHandOf }: Resource): void {
+    const of = mustHave(this.supplies[supply], 'supply', supply);
+    this.end(Number.NEGATIVE_INFINITY, -inHandOf(of) / rateOf(of));
   }
 }
 
 /**
- * Column 0 is the time; then one for each demand and supply, demand by demand. Rows: one a demand,
- * then three a supply (CPU, down, up), then those of tasks that fit only a part of a supply. What is
- * limited by a rate is divided by it, so that all are in seconds: solvers like numbers of one size.
+ * The program of the bound. Rows: one a demand, then three a supply (CPU, down, up), then those of tasks
+ * that fit only a part of a supply.
  */
 export function programOf(supplies: readonly Supply[], demands: readonly Demand[]): LinearProgram {
-  const rows = new Rows();
-  const column = (demand: number, supply: number): number => 1 + demand * supplies.length + supply;
-  for (const [k, { tasks, fits }] of demands.entries()) {
-    for (const s of supplies.keys()) if (partOf(fits, s) > 0) rows.add(column(k, s), 1);
-    rows.end(tasks, tasks);
+  return leastTime(supplies, demands).made;
+}
+
+/**
+ * The program of the plan. Most have many solutions that take as long, and solvers give one in a corner:
+ * some lines are full to the last bit, so that each delay on them leaves slots idle, and others carry nothing. Of all
+ * solutions this takes one in which no resource is busy for more than a part of the time, as far as
+ * that can be had: what is over is a column of its own, which costs, by the CPU of the supply.
+ */
+export function easedProgramOf(
+  supplies: readonly Supply[],
+  demands: readonly Demand[],
+): LinearProgram {
+  const program = leastTime(supplies, demands);
+  const allGhz = supplies.reduce((sum, { cpuGhz }) => sum + cpuGhz, 0);
+  for (const [s, { cpuGhz }] of supplies.entries()) {
+    for (const resource of resources) {
+      program.add(0, -easyPart);
+      program.addUse(s, resource);
+      program.add(program.costs.length, -1);
+      program.costs.push((overCost * cpuGhz) / allGhz);
+      program.endUse(s, resource);
+    }
   }
-  for (const [s, supply] of supplies.entries()) {
-    const limit = (need: (demand: Demand) => number, rate: number, inHand: number): void => {
-      rows.add(0, -1);
-      for (const [k, demand] of demands.entries()) {
-        if (partOf(demand.fits, s) > 0) rows.add(column(k, s), need(demand) / rate);
-      }
-      rows.end(Number.NEGATIVE_INFINITY, -inHand / rate);
-    };
-    limit((demand) => demand.workGhzSeconds, supply.cpuGhz, supply.workGhzSeconds);
-    limit((demand) => downBitsOf(demand, s), supply.downBps, supply.downBits);
-    limit((demand) => demand.upBits, supply.upBps, supply.upBits);
+  return program.made;
+}
+
+function leastTime(supplies: readonly Supply[], demands: readonly Demand[]): Program {
+  const program = new Program(supplies, demands);
+  for (const [k, { tasks, fits }] of demands.entries()) {
+    for (const s of supplies.keys()) if (partOf(fits, s) > 0) program.add(program.column(k, s), 1);
+    program.end(tasks, tasks);
+  }
+  for (const s of supplies.keys()) {
+    for (const resource of resources) {
+      program.add(0, -1);
+      program.addUse(s, resource);
+      program.endUse(s, resource);
+    }
   }
   for (const [k, { fits, workGhzSeconds }] of demands.entries()) {
     for (const [s, { cpuGhz }] of supplies.entries()) {
       const part = partOf(fits, s);
       if (part === 0 || part === 1) continue;
-      rows.add(0, -1);
-      rows.add(column(k, s), workGhzSeconds / (part * cpuGhz));
-      rows.end(Number.NEGATIVE_INFINITY, 0);
+      program.add(0, -1);
+      program.add(program.column(k, s), workGhzSeconds / (part * cpuGhz));
+      program.end(Number.NEGATIVE_INFINITY, 0);
     }
   }
-  const { starts, indices, values, lower, upper } = rows;
-  const columns = 1 + demands.length * supplies.length;
-  return { columns, starts, indices, values, lower, upper };
+  return program;
 }
 
 function partOf(fits: readonly number[] | null, supply: number): number {
