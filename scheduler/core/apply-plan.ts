@@ -15,6 +15,7 @@ export function applyPlanFact(state: State, fact: PlanFact): void {
   switch (fact.kind) {
     case 'planLookedAt':
       state.planLookedAt = fact.at;
+      state.isPlanNews = false;
       state.tail = fact.tail;
       break;
     case 'planAsked':

@@ -50,6 +50,8 @@ export const backupCandidates = 64;
 /** A plan is looked at this often, and asked for again when what it rests on has changed by this part. */
 export const planEveryMs = 3_000;
 export const planDrift = 0.05;
+/** Sooner for a job that it does not know: somebody waits for its first task. */
+export const planSoonMs = 1_000;
 /** An answer that takes longer is not waited for: the solver died, or the message was lost. */
 export const planPatienceMs = 30_000;
 /** A first plan is waited for so long before the balance rule places instead. */

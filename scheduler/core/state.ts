@@ -215,6 +215,8 @@ export class State {
   planAsked: PlanRequest | null = null;
   nextPlanId = 1;
   planLookedAt: Instant = instant(0);
+  /** A job came since then. */
+  isPlanNews = false;
   tail: Tail = null;
   /** Sites whose transfers may have a free place; soft. */
   readonly sitesToGrant = new Set<number>();

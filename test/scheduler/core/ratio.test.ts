@@ -5,7 +5,7 @@ import { openHighs } from '../../../scheduler/adapters/plan/highs.ts';
 import type { Inventory, JobTemplate, LeaseId } from '../../../scheduler/core/index.ts';
 import { jobId, leaseId, policyMakers, stateOf, imageOf } from '../../../scheduler/core/index.ts';
 import { pilotTasks, pilotsAtATime, planDrift } from '../../../scheduler/core/limits.ts';
-import { planEveryMs, planPatienceMs } from '../../../scheduler/core/limits.ts';
+import { planEveryMs, planPatienceMs, planSoonMs } from '../../../scheduler/core/limits.ts';
 import { CoreHarness, heldBy, pi3 } from './harness.ts';
 
 const solve = await openHighs();
@@ -100,7 +100,9 @@ describe('a plan', () => {
     answer(core);
     expect(core.state.plan).not.toBeNull();
   });
+});
 
+describe('another plan', () => {
   it('is asked for again only when the backlog or the rates have changed by a twentieth', () => {
     const core = withBoth();
     const [held] = core.take('grant');
@@ -109,6 +111,20 @@ describe('a plan', () => {
     expect(core.take('solvePlan')).toHaveLength(0);
     core.setSite('fat', 100e6 * (1 + 1.5 * planDrift));
     core.wait(planEveryMs);
+    expect(answer(core)).toBe(1);
+  });
+
+  it('is asked for soon when a job comes, and not for each of many', () => {
+    const core = withBoth();
+    core.wait(planSoonMs);
+    core.submit('one', data(10));
+    expect(answer(core)).toBe(1);
+    core.submit('another', data(10));
+    core.submit('a third', data(10));
+    expect(core.take('solvePlan')).toHaveLength(0);
+    core.wait(planSoonMs - 1);
+    expect(core.take('solvePlan')).toHaveLength(0);
+    core.wait(1);
     expect(answer(core)).toBe(1);
   });
 

@@ -7,7 +7,7 @@ import { nothing } from '../../decision.ts';
 import type { Effect } from '../../effects.ts';
 import type { Fact } from '../../facts.ts';
 import { slotsOf } from '../../leases.ts';
-import { planClasses, planDrift, planEveryMs, planPatienceMs } from '../../limits.ts';
+import { planClasses, planDrift, planEveryMs, planPatienceMs, planSoonMs } from '../../limits.ts';
 import type { Instant } from '../../model/ids.ts';
 import { instant } from '../../model/ids.ts';
 import type { State } from '../../state.ts';
@@ -28,13 +28,15 @@ interface Part {
 
 const quiet: Part = { facts: [], effects: [] };
 
-/** Looks every few seconds, and asks when what waits or what there is has changed by much. */
+/** Looks every few seconds, and soon when a job has come; asks when what waits or what there is has
+ * changed by much. */
 export function askPlan(state: State, now: Instant): Part {
-  if (now - state.planLookedAt < planEveryMs || state.waitingJobs.size === 0) return quiet;
   const { planAsked, plan } = state;
+  const isOut = planAsked !== null && now - planAsked.askedAt < planPatienceMs;
+  const everyMs = state.isPlanNews && !isOut ? planSoonMs : planEveryMs;
+  if (now - state.planLookedAt < everyMs || state.waitingJobs.size === 0) return quiet;
   const tail = plan === null ? null : tailOf(state, plan, now);
   const looked: Fact = { kind: 'planLookedAt', at: now, tail };
-  const isOut = planAsked !== null && now - planAsked.askedAt < planPatienceMs;
   const outlook = outlookOf(state);
   if (isOut || outlook.cpuGhz <= 0 || outlook.workGhzSeconds + outlook.bits === 0)
     return { facts: [looked], effects: [] };
