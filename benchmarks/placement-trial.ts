@@ -4,7 +4,6 @@
 import { strict as assert } from 'node:assert';
 import type { State } from '../scheduler/core/index.ts';
 import { apply, decide, defaultPolicy, instant } from '../scheduler/core/index.ts';
-import { placesOf } from '../scheduler/core/leases.ts';
 import { isSuited, refuseNode } from '../scheduler/core/placement/filter.ts';
 import type { Fit } from '../scheduler/core/placement/open/kind.ts';
 import { fitOf } from '../scheduler/core/placement/open/kind.ts';
@@ -178,7 +177,7 @@ class Slots {
       const job = mustHave(state.jobs.get(number), 'job', number);
       return { job, fit: fitOf(job.template) };
     });
-    this.#free = Int8Array.from(state.nodes, (node) => placesOf(node, 1));
+    this.#free = Int8Array.from(state.nodes, ({ number }) => state.places.placesOf(number, 1));
     this.#scan = new FullScan(state, this.#free);
     for (const { nodeNumber } of state.leases.values()) this.#taken.push(nodeNumber);
   }

@@ -2,9 +2,11 @@
 // transfer lanes, slots of nodes. Called by apply only.
 
 import { leasesPerSlot } from './limits.ts';
-import type { Instant, LeaseId } from './model/ids.ts';
+import type { NewLease } from './lease-numbers.ts';
+import type { LeaseId } from './model/ids.ts';
 import { downBytesOf, underWay, upBytesOf, workOf } from './placement/estimate.ts';
 import { noRates } from './model/service.ts';
+import type { Counts } from './placement/open/node-places.ts';
 import type { Openness } from './placement/open/open-nodes.ts';
 import { behind, closed, idle } from './placement/open/open-nodes.ts';
 import { countLease } from './queue/researchers.ts';
@@ -35,44 +37,49 @@ export function slotLeases(node: NodeRecord): number {
   return node.leases.length - node.sending;
 }
 
-/**
- * How many more leases the node may have, with so many for each slot. A replica of a service holds
- * its slot for good: nothing is staged behind it.
- */
-export function placesOf(node: NodeRecord, perSlot: number, given = nothingGiven): number {
-  const serving = node.serving + given.serving;
-  const others = slotLeases(node) + given.leases - serving;
-  return perSlot * (slotsOf(node) - serving) - others;
+/** Whether it can be given anything. One that was healthy before a restart must be heard first: it may
+ * have died with the scheduler's machine, and would keep what it is given. */
+function isHere(node: NodeRecord): boolean {
+  return node.health === 'healthy' && node.lastHeardAt !== 0 && !node.isDraining;
 }
 
-const nothingGiven = { leases: 0, serving: 0 };
-
-/** Whether the node may be given another lease at all. One that was healthy before a restart must be
- * heard first: it may have died with the scheduler's machine, and would keep what it is given. */
-export function isOpen(node: NodeRecord): boolean {
-  const isHere = node.health === 'healthy' && node.lastHeardAt !== 0 && !node.isDraining;
-  return isHere && placesOf(node, leasesPerSlot) > 0;
+/** Whether the node may be given another lease at all. */
+export function isOpen(state: State, nodeNumber: number): boolean {
+  return state.places.isOpen(nodeNumber, leasesPerSlot);
 }
 
-function opennessOf(node: NodeRecord): Openness {
-  if (!isOpen(node) || node.status?.isAccepting === false) return closed;
-  return placesOf(node, 1) > 0 ? idle : behind;
-}
-
-/** Something of the node has changed: the index hears of it, and it is looked at if it has a place. */
+/** Something of the node has changed: the indexes hear of it, and it is looked at if it has a place. */
 export function lookAtNode(state: State, node: NodeRecord): void {
   nodeChanged(state, node);
-  if (isOpen(node)) state.nodesToPlace.add(node.number);
+  if (isOpen(state, node.number)) state.nodesToPlace.add(node.number);
 }
 
 /** Something of the node has changed by which it fits nothing that it did not fit before. */
 export function nodeChanged(state: State, node: NodeRecord): void {
-  state.openNodes.changed(node, opennessOf(node));
+  const { number, siteNumber } = node;
+  const figures = { siteNumber, ghz: ghzOf(node), isHere: isHere(node) };
+  state.places.changed(number, { ...figures, ...countsOf(node) });
+  state.openNodes.changed(node, opennessOf(state, node));
+}
+
+/** The node's leases have changed, and nothing else. */
+function leasesChanged(state: State, node: NodeRecord): void {
+  state.places.counted(node.number, countsOf(node));
+  state.openNodes.counted(node.number, opennessOf(state, node));
+}
+
+function countsOf(node: NodeRecord): Counts {
+  return { slots: slotsOf(node) - node.serving, leases: slotLeases(node) - node.serving };
+}
+
+function opennessOf(state: State, { number, status }: NodeRecord): Openness {
+  if (!isOpen(state, number) || status?.isAccepting === false) return closed;
+  return state.places.placesOf(number, 1) > 0 ? idle : behind;
 }
 
 /** A slot of the node has become free. */
 export function slotFreed(state: State, node: NodeRecord): void {
-  state.openNodes.counted(node.number, opennessOf(node));
+  leasesChanged(state, node);
   state.nodesToPlace.add(node.number);
 }
 
@@ -95,30 +102,10 @@ export function lookForAll(state: State): void {
 export function addLease(
   state: State,
   job: JobRecord,
-  options: {
-    readonly leaseId: LeaseId;
-    readonly taskIndex: number;
-    readonly nodeNumber: number;
-    readonly at: Instant;
-  },
+  { leaseId, taskIndex, nodeNumber, at }: Omit<NewLease, 'jobNumber'>,
 ): LeaseRecord {
-  const lease: LeaseRecord = {
-    leaseId: options.leaseId,
-    jobNumber: job.number,
-    taskIndex: options.taskIndex,
-    nodeNumber: options.nodeNumber,
-    grantedAt: options.at,
-    isVoid: false,
-    phase: 'granted',
-    sentAt: options.at,
-    phaseSince: options.at,
-    resends: 0,
-    claim: { workGhzSeconds: 0, bits: 0 },
-    rates: noRates,
-    workGhzSeconds: 0,
-    downBytes: 0,
-    upBytes: 0,
-  };
+  const { leaseNumbers } = state;
+  const lease = leaseNumbers.begin({ leaseId, jobNumber: job.number, taskIndex, nodeNumber, at });
   state.leases.set(lease.leaseId, lease);
   job.leasesKept += 1;
   enterForce(state, job, lease);
@@ -143,7 +130,9 @@ export function enterForce(state: State, job: JobRecord, lease: LeaseRecord): vo
   const bits = 8 * (downBytes + lease.upBytes);
   const isService = job.template.service !== null;
   lease.rates = ratesOf(own.template, node);
-  lease.claim = isService ? claimOf(lease.rates) : { workGhzSeconds: lease.workGhzSeconds, bits };
+  const claim = isService ? claimOf(lease.rates) : { workGhzSeconds: lease.workGhzSeconds, bits };
+  lease.claimedGhzSeconds = claim.workGhzSeconds;
+  lease.claimedBits = claim.bits;
   countLease(state, lease, 1);
   site.serving = addRates(site.serving, lease.rates, 1);
   if (isService) node.serving += 1;
@@ -156,7 +145,7 @@ export function enterForce(state: State, job: JobRecord, lease: LeaseRecord): vo
   node.leases = [...node.leases, lease];
   if (!job.holders.has(node.number)) job.holderGhz += ghzOf(node);
   job.holders.add(node.number);
-  state.openNodes.counted(node.number, opennessOf(node));
+  leasesChanged(state, node);
 }
 
 /** The lease is not in force any more: its backlog, transfers and slot are free. */
@@ -204,6 +193,7 @@ export function dropLease(state: State, lease: LeaseRecord): void {
   if (!lease.isVoid) leaveForce(state, lease);
   else freeLanes(state, siteOf(state, nodeOf(state, lease)), lease.leaseId);
   if (!state.leases.delete(lease.leaseId)) return;
+  state.leaseNumbers.end(lease);
   const job = state.jobs.get(lease.jobNumber);
   if (job !== undefined) job.leasesKept -= 1;
 }

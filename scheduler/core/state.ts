@@ -10,7 +10,9 @@ import type { Inventory, NodeHealth, NodeStatus, RateSource } from './model/node
 import type { Rates, Replica, Revisions } from './model/service.ts';
 import type { ResearcherSettings } from './model/researcher.ts';
 import type { Token } from './model/token.ts';
+import { LeaseNumbers } from './lease-numbers.ts';
 import { Deadlines } from './liveness/deadlines.ts';
+import { NodePlaces } from './placement/open/node-places.ts';
 import { OpenNodes } from './placement/open/open-nodes.ts';
 import type { Plan, PlanRequest, Tail } from './placement/plan/plan.ts';
 import type { Capacity, Claim, Usage } from './queue/share.ts';
@@ -147,6 +149,8 @@ export interface ResearcherRecord {
 }
 
 export interface LeaseRecord {
+  /** Where its numbers are; see `lease-numbers.ts`. */
+  readonly row: number;
   readonly leaseId: LeaseId;
   readonly jobNumber: number;
   readonly taskIndex: number;
@@ -160,8 +164,9 @@ export interface LeaseRecord {
   phaseSince: Instant;
   /** Grants sent again since the start of the scheduler; soft. */
   resends: number;
-  /** What its researcher is charged for while it is in force. */
-  claim: Claim;
+  // What its researcher is charged for while it is in force.
+  claimedGhzSeconds: number;
+  claimedBits: number;
   /** What a service uses as long as the lease is in force. */
   rates: Rates;
   // What it still adds to its site's backlogs.
@@ -191,6 +196,7 @@ export class State {
   /** Jobs that may have ended with the last batch. */
   readonly jobsToCheck = new Set<number>();
   readonly leases = new Map<LeaseId, LeaseRecord>();
+  readonly leaseNumbers = new LeaseNumbers();
   readonly researchers = new Map<string, ResearcherRecord>();
   /** Of all sites with nodes at work. */
   capacity: Capacity = { cpuGhz: 0, linkBps: 0 };
@@ -199,6 +205,8 @@ export class State {
   taskCount = 0;
   /** When nodes need a look next; soft. */
   readonly deadlines = new Deadlines();
+  /** What free places each node has; soft. */
+  readonly places = new NodePlaces();
   /** Nodes with a free place; soft. */
   readonly openNodes = new OpenNodes();
   /** When free slots are filled: nodes that have changed, sites with such nodes only, and jobs that no

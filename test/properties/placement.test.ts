@@ -7,7 +7,7 @@ import { expect, test } from 'vitest';
 import type { JobTemplate, NodeStatus } from '../../scheduler/core/index.ts';
 import { imageOf, instant, nodeId, policyMakers, stateOf } from '../../scheduler/core/index.ts';
 import { taskState } from '../../scheduler/core/columns.ts';
-import { isOpen, placesOf } from '../../scheduler/core/leases.ts';
+import { isOpen, slotsOf } from '../../scheduler/core/leases.ts';
 import { leasesPerSlot } from '../../scheduler/core/limits.ts';
 import { kindOf } from '../../scheduler/core/placement/open/kind.ts';
 import { Round } from '../../scheduler/core/placement/round.ts';
@@ -185,7 +185,17 @@ function statusOf(each: Extract<Step, { kind: 'report' }>['told']): NodeStatus {
 }
 
 function checkIndex(state: State): void {
-  const open = state.nodes.filter((node) => isOpen(node) && node.status?.isAccepting !== false);
+  for (const node of state.nodes) {
+    const { number, siteNumber, health, isDraining, lastHeardAt } = node;
+    const isHere = health === 'healthy' && lastHeardAt !== 0 && !isDraining;
+    expect(isOpen(state, number)).toBe(isHere && placesOf(node, leasesPerSlot) > 0);
+    expect(state.places.placesOf(number, 1)).toBe(placesOf(node, 1));
+    expect(state.places.siteOf(number)).toBe(siteNumber);
+    expect(state.places.ghzOf(number)).toBe(slotsOf(node) * node.inventory.speedGhz);
+  }
+  const open = state.nodes.filter(
+    (node) => isOpen(state, node.number) && node.status?.isAccepting !== false,
+  );
   expect([...state.openNodes.all()].toSorted((a, b) => a - b)).toEqual(
     open.map((node) => node.number),
   );
@@ -201,6 +211,12 @@ function checkIndex(state: State): void {
     (job) => job.state === 'active' && job.replicas === null && job.waiting === 0 && job.leased > 0,
   );
   expect([...state.tails].toSorted((a, b) => a - b)).toEqual(tails.map((job) => job.number));
+}
+
+/** Counted anew, from the node's leases. */
+function placesOf(node: NodeRecord, perSlot: number): number {
+  const tasks = node.leases.filter((lease) => lease.phase !== 'sending').length - node.serving;
+  return perSlot * (slotsOf(node) - node.serving) - tasks;
 }
 
 /** The fastest have the least numbers. */
@@ -225,7 +241,7 @@ function missed(core: CoreHarness): readonly string[] {
 
 function fits(round: Round, job: JobRecord, node: NodeRecord): boolean {
   if (job.replicas === null) return round.option(job, node) !== null;
-  if (!round.hasPlace(node)) return false;
+  if (!round.hasPlace(node.number)) return false;
   return [...job.replicas.keys()].some((index) => {
     const isWaiting = taskState(job.tasks, index) === 'waiting' && !isResting(job, index);
     return isWaiting && round.refuse(asOf(job, index), node) === null;

@@ -63,10 +63,10 @@ function isFree(
   round: Round,
   { job, jobs, node }: { jobs: readonly JobRecord[]; job: JobRecord; node: NodeRecord },
 ): boolean {
-  if (!round.hasPlace(node)) return false;
+  if (!round.hasPlace(node.number)) return false;
   const pair = `${job.jobId} at ${node.nodeId}`;
   const isOption = round.option(job, node) !== null;
-  const isHeld = !round.unheld(jobs, node).includes(job);
+  const isHeld = !round.unheld(jobs, node).includes(job) || round.isHeld(node.number);
   expect([pair, isOption && isHeld]).toEqual([pair, false]);
   return isOption;
 }

@@ -170,7 +170,7 @@ function refusePlace(round: Round, { job, taskIndex }: Waiting, node: NodeRecord
   const { state, now } = round;
   const quota = refuseQuota(state, job);
   if (quota !== null) return quota;
-  if (!isOpen(node)) {
+  if (!isOpen(state, node.number)) {
     return {
       code: 'busy',
       reason: `all slots are busy, each with ${leasesPerSlot} tasks (one runs, one is next)`,

@@ -5,7 +5,8 @@ import type { Effect } from '../effects.ts';
 import type { Fact } from '../facts.ts';
 import { leasesPerSlot } from '../limits.ts';
 import type { Instant } from '../model/ids.ts';
-import type { JobRecord, NodeRecord, State } from '../state.ts';
+import type { JobRecord, State } from '../state.ts';
+import { mustHave } from '../state.ts';
 import type { Choice, Policy } from './policy.ts';
 import { Round } from './round.ts';
 import { Search, occasionOf } from './search.ts';
@@ -37,10 +38,11 @@ export function fillSlots(
 
 /** Over nodes that are alike again and again, one task each, until nobody takes another. */
 function slotsAsk(round: Round, search: Search, how: How<'slot'>): void {
-  const isServed = (node: NodeRecord): boolean => round.hasPlace(node) && askFor(node, round, how);
+  const isServed = (nodeNumber: number): boolean =>
+    round.hasPlace(nodeNumber) && !round.isHeld(nodeNumber) && askFor(nodeNumber, round, how);
   const wants = (job: JobRecord): boolean => how.spread.wants(job) || round.wants(job);
   for (const nodes of search.groups(wants)) {
-    let served: NodeRecord[] = [];
+    let served: number[] = [];
     for (const node of nodes) if (isServed(node)) served.push(node);
     while (served.length > 0) served = served.filter(isServed);
   }
@@ -48,7 +50,8 @@ function slotsAsk(round: Round, search: Search, how: How<'slot'>): void {
 
 /** A task of the first group of jobs, in the order of their turn, that has one for the node; or, when
  * that comes first, a replica of a service finds a place of its own. */
-function askFor(node: NodeRecord, round: Round, { choice, spread }: How<'slot'>): boolean {
+function askFor(nodeNumber: number, round: Round, { choice, spread }: How<'slot'>): boolean {
+  const node = mustHave(round.state.nodes[nodeNumber], 'node', nodeNumber);
   for (const jobs of round.turns.groups) {
     if (spread.placeOne(jobs)) return true;
     const unheld = round.unheld(jobs, node);
@@ -79,7 +82,7 @@ function tasksAsk(round: Round, search: Search, { choice, spread }: How<'task'>)
       continue;
     }
     round.give(pick);
-    if (!round.hasPlace(pick.option.node)) search.filled(pick.option.node);
+    if (!round.hasPlace(pick.option.node.number)) search.filled(pick.option.node);
   }
 }
 

@@ -4,7 +4,7 @@
 import { taskState } from '../columns.ts';
 import type { Effect } from '../effects.ts';
 import type { Fact } from '../facts.ts';
-import { ghzOf, placesOf, siteOf, slotLeases } from '../leases.ts';
+import { ghzOf, siteOf, slotLeases } from '../leases.ts';
 import { checkpointsLookedAt } from '../limits.ts';
 import type { Instant } from '../model/ids.ts';
 import { leaseId } from '../model/ids.ts';
@@ -89,8 +89,12 @@ export class Round implements RoundView {
     return { facts: [fact], effects: this.#effects };
   }
 
-  hasPlace(node: NodeRecord): boolean {
-    return placesOf(node, this.perSlot, this.#nodes.get(node.number)) > 0;
+  hasPlace(nodeNumber: number): boolean {
+    return this.#placesOf(nodeNumber, this.perSlot) > 0;
+  }
+
+  #placesOf(nodeNumber: number, perSlot: number): number {
+    return this.state.places.placesOf(nodeNumber, perSlot, this.#nodes.get(nodeNumber));
   }
 
   used(node: NodeRecord): NodeUse {
@@ -102,7 +106,7 @@ export class Round implements RoundView {
       memoryBytes += job === undefined ? 0 : templateOf(job, lease.taskIndex).memoryBytes;
     }
     const leases = slotLeases(node) + (gifts?.leases ?? 0);
-    const places = leases + placesOf(node, this.perSlot, gifts);
+    const places = leases + this.#placesOf(node.number, this.perSlot);
     return { leases, places, memoryBytes };
   }
 
@@ -115,7 +119,7 @@ export class Round implements RoundView {
   }
 
   isStaged(node: NodeRecord): boolean {
-    return placesOf(node, 1, this.#nodes.get(node.number)) <= 0;
+    return this.#placesOf(node.number, 1) <= 0;
   }
 
   hasShared(node: NodeRecord, job: JobRecord): boolean {
@@ -166,10 +170,15 @@ export class Round implements RoundView {
 
   option(job: JobRecord, node: NodeRecord): Option | null {
     const taskIndex = this.#taskFor(node, job);
-    if (taskIndex === null || !this.hasPlace(node)) return null;
+    if (taskIndex === null || !this.hasPlace(node.number)) return null;
     if (!isSuited(job, node) || this.refuse(job, node) !== null) return null;
     const option = this.optionOf(job, taskIndex, node);
     return this.hold(option) === null ? option : null;
+  }
+
+  /** Whether the policy holds all that waits at the node's site: then none of its nodes is asked. */
+  isHeld(nodeNumber: number): boolean {
+    return this.#siteHolds.holdsAll(this.state.places.siteOf(nodeNumber));
   }
 
   /** Why the policy would rather leave the slot idle; null: it would not. */

@@ -3,7 +3,7 @@
 // node were refused before, and nothing that could change the answer has changed since.
 
 import { candidateJobs } from '../limits.ts';
-import { ghzOf, isOpen } from '../leases.ts';
+import { isOpen } from '../leases.ts';
 import type { JobRecord, NodeRecord, State } from '../state.ts';
 import { mustHave } from '../state.ts';
 import type { Kind } from './open/kind.ts';
@@ -15,7 +15,8 @@ import type { Round } from './round.ts';
 
 /** What a round is about. */
 export interface Occasion {
-  readonly changed: readonly NodeRecord[];
+  /** Numbers of nodes, in no order. */
+  readonly changed: readonly number[];
   readonly fresh: readonly JobRecord[];
 }
 
@@ -28,27 +29,22 @@ export function occasionOf(state: State): Occasion | null {
   return changed.length + fresh.length === 0 ? null : { changed, fresh };
 }
 
-function changedNodes(state: State): readonly NodeRecord[] {
-  const changed: NodeRecord[] = [];
-  for (const number of state.nodesToPlace) {
-    const node = mustHave(state.nodes[number], 'node', number);
-    if (isOpen(node)) changed.push(node);
-  }
+function changedNodes(state: State): readonly number[] {
+  const { openNodes, nodesToPlace } = state;
+  const changed: number[] = [];
+  for (const number of nodesToPlace) if (isOpen(state, number)) changed.push(number);
   for (const siteNumber of state.sitesToPlace) {
     const site = mustHave(state.sites[siteNumber], 'site', siteNumber);
     for (const number of site.nodeNumbers) {
-      if (!state.openNodes.has(number) || state.nodesToPlace.has(number)) continue;
-      changed.push(mustHave(state.nodes[number], 'node', number));
+      if (openNodes.has(number) && !nodesToPlace.has(number)) changed.push(number);
     }
   }
-  return fastestFirst(changed);
+  return changed;
 }
 
 /** As with the index: what little the line can bring goes where it lets most be computed. */
-function fastestFirst(nodes: readonly NodeRecord[]): readonly NodeRecord[] {
-  const speeds = nodes.map((node) => ({ node, ghz: ghzOf(node) }));
-  speeds.sort((one, other) => other.ghz - one.ghz);
-  return speeds.map(({ node }) => node);
+export function fastestFirst({ places }: State, numbers: readonly number[]): readonly number[] {
+  return numbers.toSorted((one, other) => places.ghzOf(other) - places.ghzOf(one));
 }
 
 /** Those whose turn may come: of each researcher the first ones. */
@@ -81,11 +77,13 @@ export class Search {
     this.#fresh = new Set(occasion.fresh);
   }
 
-  /** Every node that may take something: for as long as fresh jobs want more, those of the kinds
-   * that they may fit, the fastest first; then those that have changed. */
-  *groups(wants: (job: JobRecord) => boolean): Generator<Iterable<NodeRecord>> {
-    const seen = new Set<number>();
-    const left = this.#occasion.fresh.map((job) => ({ job, fit: fitOf(job.template) }));
+  /** Numbers of every node that may take something: for as long as fresh jobs want more, those of the
+   * kinds that they may fit, the fastest first; then those that have changed. */
+  *groups(wants: (job: JobRecord) => boolean): Generator<Iterable<number>> {
+    const { changed, fresh } = this.#occasion;
+    if (fresh.length === 0) return yield this.#worthAsking(changed);
+    const asked = new Set<number>();
+    const left = fresh.map((job) => ({ job, fit: fitOf(job.template) }));
     const isOver = (): boolean => !areLeft(left, wants);
     for (const isBorder of [false, true]) {
       for (const kind of this.#round.state.openNodes.kinds) {
@@ -93,22 +91,30 @@ export class Search {
         const asks = ({ job, fit }: (typeof left)[number]): boolean =>
           // Replicas of a service may run what it was before, which needs less.
           job.replicas !== null || (kind.mayFit(fit) && kind.isBorder(fit) === isBorder);
-        if (left.some(asks)) yield this.#nodesOf(kind, { seen, isOver });
+        if (left.some(asks)) yield this.#numbersOf(kind, { asked, isOver });
       }
     }
-    yield this.#occasion.changed.filter((node) => !seen.has(node.number));
+    yield this.#worthAsking(changed.filter((number) => !asked.has(number)));
+  }
+
+  /** Without those at sites that hold all that waits, mostly since their lines are full: of what has
+   * changed they are nine in ten. */
+  #worthAsking(numbers: readonly number[]): readonly number[] {
+    const free = numbers.filter((number) => !this.#round.isHeld(number));
+    return fastestFirst(this.#round.state, free);
   }
 
   /** Notes which of those that have changed are among them. */
-  *#nodesOf(
+  *#numbersOf(
     kind: Kind,
-    { seen, isOver }: { readonly seen: Set<number>; readonly isOver: () => boolean },
-  ): Generator<NodeRecord> {
+    { asked, isOver }: { readonly asked: Set<number>; readonly isOver: () => boolean },
+  ): Generator<number> {
+    const isNoted = this.#occasion.changed.length > 0;
     for (const list of this.#listsOf(kind)) {
       for (let place = 0; place < list.size && !isOver(); place += 1) {
         const number = list.at(place);
-        if (this.#occasion.changed.length > 0) seen.add(number);
-        yield mustHave(this.#round.state.nodes[number], 'node', number);
+        if (isNoted) asked.add(number);
+        yield number;
       }
     }
   }
@@ -141,10 +147,10 @@ export class Search {
   #changedNodes(): Thinned {
     if (this.#changed !== undefined) return this.#changed;
     const numbers: number[] = [];
-    for (const node of this.#occasion.changed) {
-      if (!this.#round.hasPlace(node)) continue;
-      this.#placeOf.set(node.number, numbers.length);
-      numbers.push(node.number);
+    for (const number of fastestFirst(this.#round.state, this.#occasion.changed)) {
+      if (!this.#round.hasPlace(number)) continue;
+      this.#placeOf.set(number, numbers.length);
+      numbers.push(number);
     }
     const at = (place: number): number => numbers[place] ?? -1;
     this.#changed = new Thinned(this.#round.state, { size: numbers.length, at });

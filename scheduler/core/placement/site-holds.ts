@@ -2,6 +2,7 @@
 // again and again while their line is busy.
 
 import type { JobRecord, SiteRecord } from '../state.ts';
+import { mustHave } from '../state.ts';
 import { upBytesOf, workOf } from './estimate.ts';
 import type { Option, Policy } from './policy.ts';
 import type { Round } from './round.ts';
@@ -9,9 +10,10 @@ import type { Round } from './round.ts';
 export class SiteHolds {
   readonly #round: Round;
   readonly #policy: Policy;
-  /** By number of the site, and of the jobs asked for: those that are not held. Known as long as
-   * nothing is given to the site, and the next task of no job brings fewer bytes. */
+  // By number of the site, known as long as nothing is given there, and the next task of no job brings
+  // fewer bytes: of the jobs asked for those that are not held, and whether all that wait are.
   readonly #unheld = new Map<number, Map<readonly JobRecord[], readonly JobRecord[]>>();
+  readonly #holdsAll = new Map<number, boolean>();
 
   constructor(round: Round, policy: Policy) {
     this.#round = round;
@@ -32,12 +34,30 @@ export class SiteHolds {
     return fresh;
   }
 
+  /** Whether it holds all jobs whose turn may come in this round. */
+  holdsAll(siteNumber: number): boolean {
+    if (this.#policy.holdsSite === undefined) return false;
+    const known = this.#holdsAll.get(siteNumber);
+    if (known !== undefined) return known;
+    const { state, turns } = this.#round;
+    const site = mustHave(state.sites[siteNumber], 'site', siteNumber);
+    // What has no turn any more gets none later in the round.
+    const holdsAll = turns.groups.every((jobs) => this.unheld(jobs, site).length === 0);
+    this.#holdsAll.set(siteNumber, holdsAll);
+    return holdsAll;
+  }
+
   /** The option's task was given; its job's next one is known. */
   given({ job, taskIndex, site }: Option): void {
     const { taskInputBytes } = job.template;
     const next = this.#round.nextTask(job);
-    if (next !== null && taskInputBytes[next] !== taskInputBytes[taskIndex]) this.#unheld.clear();
-    else this.#unheld.delete(site.number);
+    if (next !== null && taskInputBytes[next] !== taskInputBytes[taskIndex]) {
+      this.#unheld.clear();
+      this.#holdsAll.clear();
+    } else {
+      this.#unheld.delete(site.number);
+      this.#holdsAll.delete(site.number);
+    }
   }
 
   #isHeld(job: JobRecord, site: SiteRecord): boolean {

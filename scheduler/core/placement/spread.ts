@@ -12,6 +12,7 @@ import type { Rates } from '../model/service.ts';
 import { reasonCodes } from './reasons.ts';
 import type { Round } from './round.ts';
 import type { Occasion } from './search.ts';
+import { fastestFirst } from './search.ts';
 
 /** Where the replicas of one service are, with those that this round has placed. */
 interface Spreading {
@@ -114,7 +115,7 @@ export class Spread {
     let fewest = Number.POSITIVE_INFINITY;
     for (const node of this.#sitesHere().get(site) ?? []) {
       const count = perNode.get(node.number) ?? 0;
-      if (count >= fewest || !this.#round.hasPlace(node)) continue;
+      if (count >= fewest || !this.#round.hasPlace(node.number)) continue;
       if (this.#round.refuse(job, node) === null) [best, fewest] = [node, count];
     }
     return best;
@@ -137,9 +138,9 @@ export class Spread {
 }
 
 /** A new service may go anywhere, one that has been looked for before only to what has changed. */
-function nodesFor({ openNodes }: State, { changed, fresh }: Occasion): Iterable<number> {
-  if (fresh.some((job) => job.replicas !== null)) return openNodes.all();
-  return changed.map((node) => node.number);
+function nodesFor(state: State, { changed, fresh }: Occasion): Iterable<number> {
+  if (fresh.some((job) => job.replicas !== null)) return state.openNodes.all();
+  return fastestFirst(state, changed);
 }
 
 function bySite(

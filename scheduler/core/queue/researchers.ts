@@ -64,8 +64,8 @@ export function countLease(state: State, lease: LeaseRecord, sign: 1 | -1): void
     researcher.leases === 0
       ? noClaim
       : {
-          workGhzSeconds: researcher.leased.workGhzSeconds + sign * lease.claim.workGhzSeconds,
-          bits: researcher.leased.bits + sign * lease.claim.bits,
+          workGhzSeconds: researcher.leased.workGhzSeconds + sign * lease.claimedGhzSeconds,
+          bits: researcher.leased.bits + sign * lease.claimedBits,
         };
   if (sign < 0 && researcher.settings.maxLeases !== null) lookAgain(state, researcher);
   if (job.template.service === null) return;
@@ -91,7 +91,7 @@ export function countUse(
   const job = jobOf(state, lease.jobNumber);
   if (job.template.service !== null) return;
   const researcher = researcherOf(state, job.researcher);
-  const more = { workGhzSeconds, bits: lease.claim.bits };
+  const more = { workGhzSeconds, bits: lease.claimedBits };
   researcher.usage = usageAt(researcher.usage, at, more);
 }
 

@@ -3,6 +3,7 @@
 // (that it rests, its owner's hours) is not in it: whoever takes a node from here asks it.
 
 import type { NodeRecord } from '../../state.ts';
+import { copyTo } from './copy-to.ts';
 import type { Fit } from './kind.ts';
 import { Kind, kindOf } from './kind.ts';
 import type { NodeList } from './node-list.ts';
@@ -135,9 +136,4 @@ export class OpenNodes {
     this.#openness = copyTo(new Uint8Array(wanted), this.#openness);
     this.#placeOf = copyTo(new Int32Array(wanted), this.#placeOf);
   }
-}
-
-function copyTo<T extends Uint8Array | Uint32Array | Int32Array>(target: T, from: T): T {
-  target.set(from);
-  return target;
 }
