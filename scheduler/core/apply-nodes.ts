@@ -6,7 +6,7 @@ import type { Instant } from './model/ids.ts';
 import { instant } from './model/ids.ts';
 import { noRates } from './model/service.ts';
 import type { NodeRecord, SiteRecord, State } from './state.ts';
-import { mustHave } from './state.ts';
+import { mustHave, noLeases } from './state.ts';
 
 type NodeFact = Extract<
   Fact,
@@ -161,7 +161,7 @@ function enrol(state: State, fact: Extract<NodeFact, { kind: 'nodeEnrolled' }>):
     status: null,
     closesAt: null,
     pendingWorkGhzSeconds: 0,
-    leases: [],
+    leases: noLeases,
     sending: 0,
     serving: 0,
     consecutiveFailures: 0,

@@ -12,7 +12,7 @@ import { behind, closed, idle } from './placement/open/open-nodes.ts';
 import { countLease } from './queue/researchers.ts';
 import { addRates, asOf, claimOf, ratesOf } from './services.ts';
 import type { JobRecord, LeaseRecord, NodeRecord, SiteRecord, State } from './state.ts';
-import { mustHave } from './state.ts';
+import { mustHave, noLeases } from './state.ts';
 
 export function siteOf(state: State, node: NodeRecord): SiteRecord {
   return mustHave(state.sites[node.siteNumber], 'site', node.siteNumber);
@@ -165,7 +165,8 @@ export function leaveForce(state: State, lease: LeaseRecord): void {
   if (lease.upBytes > 0) site.outgoing -= 1;
   lease.workGhzSeconds = 0;
   lease.upBytes = 0;
-  node.leases = node.leases.filter((other) => other !== lease);
+  node.leases =
+    node.leases.length === 1 ? noLeases : node.leases.filter((other) => other !== lease);
   freeLanes(state, site, lease.leaseId);
   lease.isVoid = true;
   const backups = state.jobs.get(lease.jobNumber)?.backups;

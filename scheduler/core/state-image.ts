@@ -16,7 +16,7 @@ import type { Token } from './model/token.ts';
 import { researcherOf } from './queue/researchers.ts';
 import type { Usage } from './queue/share.ts';
 import type { JobRecord, LeaseRecord, NodeRecord, ResearcherRecord, SiteRecord } from './state.ts';
-import { State, mustHave } from './state.ts';
+import { State, mustHave, noLeases } from './state.ts';
 
 type Later = 'cancelledBecause' | 'waitsFor' | 'retryRequests' | 'replicas' | 'revisions';
 type SavedJob = Omit<
@@ -235,7 +235,7 @@ function wakeNode(saved: SavedNode): NodeRecord {
     status: null,
     closesAt: null,
     pendingWorkGhzSeconds: 0,
-    leases: [],
+    leases: noLeases,
     sending: 0,
     serving: 0,
     consecutiveFailures: 0,

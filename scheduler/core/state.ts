@@ -175,6 +175,9 @@ export interface LeaseRecord {
   upBytes: number;
 }
 
+/** Of an idle node: one list for all, since a federation hears of many such nodes one after another. */
+export const noLeases: readonly LeaseRecord[] = [];
+
 export class State {
   nextLeaseId = 1;
   /** The newest instant of any fact. */

@@ -83,20 +83,17 @@ export class Messages {
 
   started(node: number, lease: number): void {
     const draft = this.#draft(node);
-    if (draft.started === none) draft.started = [];
-    draft.started.push(leaseId(lease));
+    draft.started = withOne(draft.started, leaseId(lease));
   }
 
   exited(node: number, lease: number): void {
     const draft = this.#draft(node);
-    if (draft.exited === none) draft.exited = [];
-    draft.exited.push(leaseId(lease));
+    draft.exited = withOne(draft.exited, leaseId(lease));
   }
 
   ended(node: number, lease: number, { code, runMs }: End): void {
     const draft = this.#draft(node);
-    if (draft.ended === none) draft.ended = [];
-    draft.ended.push({
+    draft.ended = withOne(draft.ended, {
       leaseId: leaseId(lease),
       code,
       exitCode: 0,
@@ -110,14 +107,12 @@ export class Messages {
 
   wanted(node: number, part: Wanted): void {
     const draft = this.#draft(node);
-    if (draft.transfersWanted === none) draft.transfersWanted = [];
-    draft.transfersWanted.push(part);
+    draft.transfersWanted = withOne(draft.transfersWanted, part);
   }
 
   done(node: number, part: Done): void {
     const draft = this.#draft(node);
-    if (draft.transfersDone === none) draft.transfersDone = [];
-    draft.transfersDone.push(part);
+    draft.transfersDone = withOne(draft.transfersDone, part);
   }
 
   /** Takes the reports of those that have nothing, if there are any. */
@@ -178,6 +173,13 @@ export class Messages {
     const instanceNumber = this.#instances[nodeNumber] ?? 0;
     return { nodeNumber, instanceNumber, instanceId: String(instanceNumber), sequence };
   }
+}
+
+/** Most parts have one: a list that something is pushed to has room for seventeen. */
+function withOne<T>(list: T[], one: T): T[] {
+  if (list === none) return [one];
+  list.push(one);
+  return list;
 }
 
 export function nameOf(node: number): string {

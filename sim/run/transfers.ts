@@ -2,6 +2,7 @@
 // what each uplink has carried.
 
 import { FlowNetwork } from '../network/flow-network.ts';
+import { grown } from '../network/grown.ts';
 import type { World } from '../world/draw-world.ts';
 import type { WorldService } from '../world/services.ts';
 import { Streams } from './streams.ts';
@@ -40,7 +41,9 @@ export class Transfers {
   readonly #siteOf: readonly number[];
   /** Under way, by the network's number. */
   readonly #flows: (Transfer | undefined)[] = [];
-  readonly #flowOf = new Map<number, number>();
+  /** By lease, one more than that number; 0: it moves nothing. */
+  #flowOf = new Int32Array(1024);
+  #underWay = 0;
   readonly #moved: Float64Array;
 
   constructor({ sites, nodes }: World) {
@@ -64,7 +67,7 @@ export class Transfers {
 
   /** None is under way. What replicas move has no end that anybody waits for. */
   get isQuiet(): boolean {
-    return this.#flowOf.size === 0;
+    return this.#underWay === 0;
   }
 
   /** When the network is to be looked at next; Infinity: nothing moves. */
@@ -79,7 +82,9 @@ export class Transfers {
     this.#network.advance(now);
     const flow = this.#network.start(path, bytes);
     this.#flows[flow] = { lease, direction, bytes, link };
-    this.#flowOf.set(lease, flow);
+    if (lease >= this.#flowOf.length) this.#flowOf = grown(this.#flowOf, 2 * lease);
+    this.#flowOf[lease] = flow + 1;
+    this.#underWay += 1;
   }
 
   /** A replica runs, and moves what it was declared to, where the line has it. */
@@ -122,9 +127,9 @@ export class Transfers {
 
   /** Stops the transfer of a lease; 0: none was under way. */
   stop(lease: number, now: number): number {
-    const flow = this.#flowOf.get(lease);
-    const transfer = flow === undefined ? undefined : this.#flows[flow];
-    if (flow === undefined || transfer === undefined) return 0;
+    const flow = (this.#flowOf[lease] ?? 0) - 1;
+    const transfer = this.#flows[flow];
+    if (transfer === undefined) return 0;
     this.#network.advance(now);
     const bytes = transfer.bytes - this.#network.cancel(flow);
     return this.#forget(flow, transfer, bytes).bytes;
@@ -181,7 +186,8 @@ export class Transfers {
 
   #forget(flow: number, { lease, direction, link }: Transfer, bytes: number): Moved {
     this.#flows[flow] = undefined;
-    this.#flowOf.delete(lease);
+    this.#flowOf[lease] = 0;
+    this.#underWay -= 1;
     this.#count(link, bytes);
     return { lease, direction, bytes };
   }

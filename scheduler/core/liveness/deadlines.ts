@@ -51,8 +51,11 @@ export class Deadlines {
       this.changed(state, mustHave(state.nodes[number], 'node', number));
     }
     for (const block of blocks) {
-      const from = block * blockLength;
-      this.#earliest[block] = Math.min(...this.#at.slice(from, from + blockLength));
+      let earliest = Infinity;
+      for (const at of this.#at.slice(block * blockLength, (block + 1) * blockLength)) {
+        earliest = Math.min(earliest, at);
+      }
+      this.#earliest[block] = earliest;
     }
   }
 

@@ -23,12 +23,15 @@ export function endOverdue(
 }
 
 function isOverdue(state: State, lease: LeaseRecord, now: Instant): boolean {
-  if (lease.isVoid || lease.phase === 'sending') return false;
+  const { phase } = lease;
+  if (lease.isVoid || phase === 'sending') return false;
+  const patienceMs = phase === 'running' ? overdueAfterMs : stagedAtMostMs;
+  // Of nearly all leases: whatever its job's timeout, there is time.
+  if (phase !== 'granted' && now - lease.phaseSince <= patienceMs) return false;
   // The tasks of a silent node are taken for its silence.
   if (state.nodes[lease.nodeNumber]?.health !== 'healthy') return false;
-  if (lease.phase === 'granted') return lease.resends >= resendsOfLease;
+  if (phase === 'granted') return lease.resends >= resendsOfLease;
   const job = mustHave(state.jobs.get(lease.jobNumber), 'job', lease.jobNumber);
-  if (job.replicas !== null && lease.phase === 'running') return false;
-  const patienceMs = lease.phase === 'running' ? overdueAfterMs : stagedAtMostMs;
+  if (job.replicas !== null && phase === 'running') return false;
   return now - lease.phaseSince > job.template.timeoutMs + patienceMs;
 }
