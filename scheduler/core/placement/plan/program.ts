@@ -4,7 +4,7 @@
 
 import { mustHave } from '../../state.ts';
 
-/** A plan keeps what sites have below this part of its time, where it takes no longer for that. */
+/** A plan keeps lines below this part of its time, where it takes no longer for that. */
 const easyPart = 0.7;
 /** Seconds of the plan that one second over it may cost, at all sites together: next to nothing. */
 const overCost = 0.003;
@@ -80,6 +80,8 @@ const resources: readonly Resource[] = [
   },
 ];
 
+const [, ...lines] = resources;
+
 /** A program in the making: column 0 is the time; then one for each demand and supply, demand by demand. */
 class Program {
   readonly supplies: readonly Supply[];
@@ -147,7 +149,7 @@ export function programOf(supplies: readonly Supply[], demands: readonly Demand[
 /**
  * The program of the plan. Most have many solutions that take as long, and solvers give one in a corner:
  * some lines are full to the last bit, so that each delay on them leaves slots idle, and others carry nothing. Of all
- * solutions this takes one in which no resource is busy for more than a part of the time, as far as
+ * solutions this takes one in which no line is busy for more than a part of the time, as far as
  * that can be had: what is over is a column of its own, which costs, by the CPU of the supply.
  */
 export function easedProgramOf(
@@ -157,12 +159,12 @@ export function easedProgramOf(
   const program = leastTime(supplies, demands);
   const allGhz = supplies.reduce((sum, { cpuGhz }) => sum + cpuGhz, 0);
   for (const [s, { cpuGhz }] of supplies.entries()) {
-    for (const resource of resources) {
+    for (const line of lines) {
       program.add(0, -easyPart);
-      program.addUse(s, resource);
+      program.addUse(s, line);
       program.add(program.costs.length, -1);
       program.costs.push((overCost * cpuGhz) / allGhz);
-      program.endUse(s, resource);
+      program.endUse(s, line);
     }
   }
   return program.made;
