@@ -2,11 +2,11 @@
 // tasks has ended with a result, each node holds two, the rest waits. The same for the same numbers.
 
 import type { Command, JobTemplate } from '../scheduler/core/index.ts';
+import { balance } from '../scheduler/core/placement/policies/balance.ts';
 import {
   State,
   apply,
   decide,
-  defaultPolicy,
   instant,
   jobId,
   leaseId,
@@ -50,7 +50,7 @@ export function busyState(options: { readonly nodes: number; readonly tasks: num
   const give = (command: Command): void => {
     nowMs += 1;
     for (const each of [command, { kind: 'place' } as const]) {
-      for (const fact of decide(state, each, { now: instant(nowMs), policy: defaultPolicy }).facts)
+      for (const fact of decide(state, each, { now: instant(nowMs), policy: balance }).facts)
         apply(state, fact);
     }
   };

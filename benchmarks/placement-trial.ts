@@ -3,7 +3,8 @@
 
 import { strict as assert } from 'node:assert';
 import type { State } from '../scheduler/core/index.ts';
-import { apply, decide, defaultPolicy, instant } from '../scheduler/core/index.ts';
+import { balance } from '../scheduler/core/placement/policies/balance.ts';
+import { apply, decide, instant } from '../scheduler/core/index.ts';
 import { isSuited, refuseNode } from '../scheduler/core/placement/filter.ts';
 import type { Fit } from '../scheduler/core/placement/open/kind.ts';
 import { fitOf } from '../scheduler/core/placement/open/kind.ts';
@@ -125,7 +126,7 @@ class CoreRounds {
     apply(state, { kind: 'tasksEnded', at: now, rows, results });
     submit(state, size, this.#jobs % needs.length);
     const beforeRound = process.cpuUsage();
-    const { facts } = decide(state, { kind: 'place' }, { now, policy: defaultPolicy });
+    const { facts } = decide(state, { kind: 'place' }, { now, policy: balance });
     const roundUs = cpuUs(beforeRound);
     for (const fact of facts) apply(state, fact);
     const wholeUs = cpuUs(before);

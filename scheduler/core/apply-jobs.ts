@@ -45,7 +45,6 @@ type Submitted = Extract<JobFact, { kind: 'jobSubmitted' }>;
 
 function submit(state: State, fact: Submitted): void {
   addJob(state, newJob(state, fact));
-  state.isPlanNews = true;
 }
 
 /** A job of which nothing has happened yet. */

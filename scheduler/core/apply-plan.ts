@@ -15,11 +15,11 @@ export function applyPlanFact(state: State, fact: PlanFact): void {
   switch (fact.kind) {
     case 'planLookedAt':
       state.planLookedAt = fact.at;
-      state.isPlanNews = false;
       state.tail = fact.tail;
       break;
     case 'planAsked':
       state.planAsked = fact.request;
+      state.isPlanNews = false;
       state.nextPlanId = fact.request.planId + 1;
       return;
     case 'planMade':

@@ -226,7 +226,7 @@ export class State {
   planAsked: PlanRequest | null = null;
   nextPlanId = 1;
   planLookedAt: Instant = instant(0);
-  /** A job came since then. */
+  /** A job came since a plan was asked for, or one of which nothing waited has a task again. */
   isPlanNews = false;
   tail: Tail = null;
   /** Sites whose transfers may have a free place; soft. */

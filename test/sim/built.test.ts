@@ -4,6 +4,7 @@ import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from '
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { defaultPolicy } from '../../scheduler/core/index.ts';
 import { simulate } from '../../sim/run/simulate.ts';
 import { checkBuild } from '../integration/rig.ts';
 import { runToEnd } from '../run-to-end.ts';
@@ -25,12 +26,22 @@ test('the built simulator has the scenarios, reads a policy in TypeScript and st
   ];
   writeFileSync(mine, lines.join('\n'));
   const scenario = 'test/fixtures/scenarios/tiny.yaml';
-  const words = ['compare', scenario, '--policies', `balance,${mine}`, '--seeds', '1'];
+  const words = [
+    'compare',
+    scenario,
+    '--policies',
+    `${defaultPolicy.name},${mine}`,
+    '--seeds',
+    '1',
+  ];
   const ran = punnet('dist/punnet.cjs', ...words, '--out', folder);
   expect(ran.status).toBe(0);
   expect(ran.stderr).toMatch(/^1 of 2 runs, \d+ % of all, about \d+ s left$/m);
   expect(ran.stderr).toMatch(/^2 of 2 runs\n$/m);
-  const { summary } = await simulate({ scenario, policy: 'balance', seed: 1 }, () => undefined);
+  const { summary } = await simulate(
+    { scenario, policy: defaultPolicy.name, seed: 1 },
+    () => undefined,
+  );
   const { runs } = JSON.parse(readFileSync(join(folder, 'compare.json'), 'utf8'));
   expect(runs).toEqual([summary, { ...summary, policy: mine }]);
   expect(readFileSync(join(folder, 'report.html'), 'utf8')).toContain('<dt>commit</dt>');

@@ -11,7 +11,7 @@ import { random } from './policies/random.ts';
 import { ratio } from './policies/ratio.ts';
 import type { Policy } from './policy.ts';
 
-export const defaultPolicy: Policy = balance;
+export const defaultPolicy: Policy = ratio;
 
 export interface Parameter {
   readonly name: string;

@@ -43,6 +43,7 @@ export function joinQueue(state: State, job: JobRecord): void {
   state.waitingJobs.add(job.number);
   startWaiting(state, job);
   state.jobsToPlace.add(job.number);
+  state.isPlanNews = true;
 }
 
 export function stopWaiting(state: State, job: JobRecord): void {

@@ -14,7 +14,6 @@ import {
   StateView,
   apply,
   decide,
-  defaultPolicy,
   instant,
   jobId,
   nodeId,
@@ -22,6 +21,7 @@ import {
   siteId,
   tokenId,
 } from '../../../scheduler/core/index.ts';
+import { balance } from '../../../scheduler/core/placement/policies/balance.ts';
 import type { Inventory } from '../../../scheduler/core/index.ts';
 import type { NodeRecord } from '../../../scheduler/core/state.ts';
 
@@ -73,7 +73,8 @@ export function heldBy(node: NodeRecord | undefined): readonly LeaseId[] {
 
 export class CoreHarness {
   state = new State();
-  policy = defaultPolicy;
+  /** The one that waits for no plan. */
+  policy = balance;
   nowMs = 1_800_000_000_000;
   effects: Effect[] = [];
   /** All that was decided. */

@@ -128,6 +128,18 @@ describe('another plan', () => {
     expect(answer(core)).toBe(1);
   });
 
+  it('is asked for soon when a task failed and waits as it did before', () => {
+    const core = twoSites();
+    core.submit('one', { ...cpu(1), retries: 1 });
+    answer(core);
+    const [grant] = core.take('grant');
+    if (grant === undefined) throw new Error('nothing was placed');
+    core.wait(planSoonMs);
+    core.end(grant.nodeId, grant.leaseId, 'exited');
+    expect(answer(core)).toBe(1);
+    expect(placed(core)).toHaveLength(1);
+  });
+
   it('is soft: a restart from a snapshot has none, and asks for one', () => {
     const core = withBoth();
     core.state = stateOf(imageOf(core.state));

@@ -4,11 +4,11 @@
 import { createHash } from 'node:crypto';
 import { encodeSnapshot } from '../../../scheduler/adapters/journal/snapshot-codec.ts';
 import type { Command, DurableFact, Effect, NodeSpoke } from '../../../scheduler/core/index.ts';
+import { balance } from '../../../scheduler/core/placement/policies/balance.ts';
 import {
   State,
   apply,
   decide,
-  defaultPolicy,
   imageOf,
   instant,
   jobId,
@@ -140,7 +140,7 @@ class Story {
     for (const each of [command, { kind: 'place' } as const]) {
       const decision = decide(this.#state, each, {
         now: instant(this.nowMs),
-        policy: defaultPolicy,
+        policy: balance,
       });
       for (const fact of decision.facts) apply(this.#state, fact);
       facts.push(...toJournal(decision.facts));

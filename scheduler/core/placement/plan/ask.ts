@@ -41,8 +41,13 @@ export function askPlan(state: State, now: Instant): Part {
   if (isOut || outlook.cpuGhz <= 0 || outlook.workGhzSeconds + outlook.bits === 0)
     return { facts: [looked], effects: [] };
   const isOver = plan !== null && now > plan.endsAt;
-  const isSame = plan !== null && !hasChanged(plan.outlook, outlook) && knowsAll(state, plan);
-  if (isSame && !isOver) {
+  // A task that failed waits as it did when the plan was made, and its share is used up.
+  const isAsBefore =
+    plan !== null &&
+    !state.isPlanNews &&
+    !hasChanged(plan.outlook, outlook) &&
+    knowsAll(state, plan);
+  if (isAsBefore && !isOver) {
     return { facts: [looked], effects: [] };
   }
   const request = requestOf(state, outlook, now);
