@@ -71,12 +71,15 @@ export function apply(state: State, fact: Fact): void {
       state.nextLeaseId = Math.max(state.nextLeaseId, fact.nextLeaseId);
       return;
     case 'placementSettled':
-      state.nodesToPlace.clear();
-      state.sitesToPlace.clear();
-      state.jobsToPlace.clear();
-      state.sitesToGrant.clear();
-      state.jobsToCheck.clear();
-      return;
+      return settle(state);
+  }
+}
+
+function settle(state: State): void {
+  const { nodesToPlace, sitesToPlace, jobsToPlace, sitesToGrant, jobsToCheck } = state;
+  for (const changed of [nodesToPlace, sitesToPlace, jobsToPlace, sitesToGrant, jobsToCheck]) {
+    // Most are empty, and V8 makes a new table for each that is cleared.
+    if (changed.size > 0) changed.clear();
   }
 }
 

@@ -132,8 +132,9 @@ function wholeSeconds(ahead: Ahead, tasks: number, mean: number): number {
     for (let slot = 0; slot < ahead.freeIn.length; slot += 1) {
       const left = seconds - (ahead.freeIn[slot] ?? 0);
       if (left > 0) count += Math.floor(left * (rates[slot] ?? 0) + 1e-9);
+      if (count >= tasks) return true;
     }
-    return count >= tasks;
+    return false;
   };
   let early = 0;
   let late = 1;
@@ -159,10 +160,11 @@ function bestSeconds(
   let best = Number.POSITIVE_INFINITY;
   let elsewhere = Number.POSITIVE_INFINITY;
   const work = workOf(job);
-  for (const [index, node] of ahead.nodes.entries()) {
-    const free = ahead.freeIn[ahead.firstSlots[index] ?? -1] ?? 0;
+  for (const [index, firstSlot] of ahead.firstSlots.entries()) {
+    const free = ahead.freeIn[firstSlot] ?? 0;
     // No end is earlier: most nodes are not looked at any closer.
-    if (free + work / node.inventory.speedGhz >= best) continue;
+    if (free + work / (ahead.speedsGhz[firstSlot] ?? 0) >= best) continue;
+    const node = mustHave(ahead.nodes[index], 'node', index);
     const load = loadOf(siteOf(state, node));
     const seconds = endsIn(free, load, { node, cost: costOf(job, job.cursor, node) });
     if (seconds >= best || !isSuited(job, node) || refuseNode(job, node, now) !== null) continue;
