@@ -161,6 +161,23 @@ describe('the program of the plan', () => {
   });
 });
 
+describe('the program of a last wave', () => {
+  it('gives no part of a task to slots that are too slow for one, if others can do it', () => {
+    const idle = { workGhzSeconds: 0, downBits: 0, upBits: 0 };
+    const lines = { downBps: 1e8, upBps: 1e8, ...idle };
+    const slow = { cpuGhz: 0.4, ...lines };
+    const fast = { cpuGhz: 4.8, ...lines };
+    const task = everywhere({ tasks: 4, workGhzSeconds: 1_200, downBits: 0, upBits: 0 });
+    const size = { supplies: 2, demands: 1 };
+    const given = (wholeWork: readonly number[] | null) =>
+      sharesOf(solve(easedProgramOf([slow, fast], [task], wholeWork)), size).tasks[0];
+    expect(given(null)?.[0]).toBeCloseTo(4 / 13);
+    expect(given([0, 4_800])?.[0]).toBeCloseTo(0);
+    // More than all can do in whole tasks: where it takes the least.
+    expect(given([0, 1_200])?.[0]).toBeCloseTo(0);
+  });
+});
+
 describe('whole tasks', () => {
   it.each([
     [[{ slots: 1, speedGhz: 1 }], 3, 10, 30],

@@ -19,7 +19,7 @@ import type { Outlook, PlanRequest } from './plan.ts';
 import { planOf } from './plan.ts';
 import { easedProgramOf } from './program.ts';
 import { doneOf } from './slots-ahead.ts';
-import { isAvailable, plannedJobs, tailOf } from './tail.ts';
+import { isAvailable, plannedJobs, tailOf, wholeWorkOf } from './tail.ts';
 
 interface Part {
   readonly facts: readonly Fact[];
@@ -93,11 +93,12 @@ function requestOf(state: State, outlook: Outlook, now: Instant): PlanRequest {
   const { groups, groupOf } = groupSites(state, doneOf(state, now));
   const { demands, classOf } = classJobs(state, groups);
   const supplies = groups.map(({ supply }) => supply);
+  const wholeWork = wholeWorkOf(state, { groupOf, groups: groups.length }, now);
   return {
     planId: state.nextPlanId,
     askedAt: now,
     ...{ groupOf, classOf, groups: groups.length, classes: demands.length },
-    program: easedProgramOf(supplies, demands),
+    program: easedProgramOf(supplies, demands, wholeWork),
     outlook,
     given: new Float64Array(groups.length * demands.length),
   };

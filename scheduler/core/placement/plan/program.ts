@@ -62,7 +62,7 @@ interface Resource {
 }
 
 /** In the order of the program's rows. */
-const resources: readonly Resource[] = [
+const resources: readonly [Resource, Resource, Resource] = [
   {
     rateOf: ({ cpuGhz }) => cpuGhz,
     inHandOf: ({ workGhzSeconds }) => workGhzSeconds,
@@ -80,7 +80,7 @@ const resources: readonly Resource[] = [
   },
 ];
 
-const [, ...lines] = resources;
+const [cpu, ...lines] = resources;
 
 /** A program in the making: column 0 is the time; then one for each demand and supply, demand by demand. */
 class Program {
@@ -151,10 +151,14 @@ export function programOf(supplies: readonly Supply[], demands: readonly Demand[
  * some lines are full to the last bit, so that each delay on them leaves slots idle, and others carry nothing. Of all
  * solutions this takes one in which no line is busy for more than a part of the time, as far as
  * that can be had: what is over is a column of its own, which costs, by the CPU of the supply.
+ *
+ * @param wholeWork GHz·s that each supply can do in whole tasks until the end; what is over costs as much as the
+ *   time that the supply would need for it. Null: whole tasks do not matter yet.
  */
 export function easedProgramOf(
   supplies: readonly Supply[],
   demands: readonly Demand[],
+  wholeWork: readonly number[] | null = null,
 ): LinearProgram {
   const program = leastTime(supplies, demands);
   const allGhz = supplies.reduce((sum, { cpuGhz }) => sum + cpuGhz, 0);
@@ -166,6 +170,11 @@ export function easedProgramOf(
       program.costs.push((overCost * cpuGhz) / allGhz);
       program.endUse(s, line);
     }
+    if (wholeWork === null) continue;
+    program.addUse(s, cpu);
+    program.add(program.costs.length, -1);
+    program.costs.push(1);
+    program.end(Number.NEGATIVE_INFINITY, (wholeWork[s] ?? 0) / cpuGhz);
   }
   return program.made;
 }

@@ -36,25 +36,65 @@ interface Ahead {
  * no task is held back from all.
  */
 export function tailOf(state: State, plan: Plan, now: Instant): Tail {
-  const jobs = plannedJobs(state);
-  const tasks = jobs.reduce((sum, job) => sum + job.waiting, 0);
-  if (tasks === 0) return null;
-  // Counted before their ends are looked at: of 10,000 nodes that takes a tenth of a second.
-  const slots = openSlots(state);
-  if (slots === 0 || tasks > tasksPerSlot * slots) return null;
+  const waiting = waitingIn(state);
+  if (waiting === null) return null;
+  const { tasks, slots, mean } = waiting;
   const ahead = aheadOf(state, slots, now);
-  const mean = jobs.reduce((sum, job) => sum + job.waiting * workOf(job), 0) / tasks;
   const all = wholeSeconds(ahead, tasks, mean);
   const bests = new Map<number, number>();
   const about = { state, plan, now };
   return new Map(
-    jobs.map((job) => {
+    plannedJobs(state).map((job) => {
       const kind = plan.classOf.get(job.number) ?? -1 - job.number;
       const best = bests.get(kind) ?? bestSeconds(ahead, job, about);
       bests.set(kind, best);
       return [job.number, instant(Math.ceil(now + 1000 * Math.max(all, best)))];
     }),
   );
+}
+
+/**
+ * GHz·s that the slots of each group will have done in whole tasks when all that waits can have ended;
+ * null: more wait than there are slots. A slot that is too slow for one more counts for nothing, where the
+ * program would give it a part of a task.
+ */
+export function wholeWorkOf(
+  state: State,
+  { groupOf, groups }: { readonly groupOf: ReadonlyMap<number, number>; readonly groups: number },
+  now: Instant,
+): readonly number[] | null {
+  const waiting = waitingIn(state);
+  if (waiting === null) return null;
+  const { tasks, slots, mean } = waiting;
+  if (tasks > slots) return null;
+  const ahead = aheadOf(state, slots, now);
+  const seconds = wholeSeconds(ahead, tasks, mean);
+  const work = new Array<number>(groups).fill(0);
+  for (const [index, node] of ahead.nodes.entries()) {
+    const group = groupOf.get(node.siteNumber);
+    if (group === undefined) continue;
+    const end = ahead.firstSlots[index + 1] ?? slots;
+    for (let slot = ahead.firstSlots[index] ?? end; slot < end; slot += 1) {
+      const left = seconds - (ahead.freeIn[slot] ?? 0);
+      const done = Math.floor((left * (ahead.speedsGhz[slot] ?? 0)) / mean + 1e-9);
+      work[group] = (work[group] ?? 0) + mean * Math.max(0, done);
+    }
+  }
+  return work;
+}
+
+/** Tasks, open slots, and the mean work of a task; null: none waits, or more than whole tasks matter for. */
+function waitingIn(
+  state: State,
+): { readonly tasks: number; readonly slots: number; readonly mean: number } | null {
+  const jobs = plannedJobs(state);
+  const tasks = jobs.reduce((sum, job) => sum + job.waiting, 0);
+  if (tasks === 0) return null;
+  // Counted before their ends are looked at: of 10,000 nodes that takes a tenth of a second.
+  const slots = openSlots(state);
+  if (slots === 0 || tasks > tasksPerSlot * slots) return null;
+  const mean = jobs.reduce((sum, job) => sum + job.waiting * workOf(job), 0) / tasks;
+  return { tasks, slots, mean };
 }
 
 /** Those that wait and end one day: services are placed by their rates. */
