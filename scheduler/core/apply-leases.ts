@@ -22,6 +22,7 @@ import {
   longestRestMs,
   restAfterFailuresMs,
   restAfterGivingBackMs,
+  pilotTasks,
 } from './limits.ts';
 import type { Instant } from './model/ids.ts';
 import { instant, leaseId } from './model/ids.ts';
@@ -112,6 +113,7 @@ function grant(state: State, fact: Extract<LeaseFact, { kind: 'tasksLeased' }>):
     job.tasks.reasonLinkSeconds[taskIndex] = rows[at + 5] ?? 0;
   }
   state.nextLeaseId = Math.max(state.nextLeaseId, id);
+  state.leasedAt = fact.at;
 }
 
 /** A lost attempt of a replica brings no result that is worth waiting for, and it may have lost many. */
@@ -185,6 +187,8 @@ function endAttempt(
   writeResult(job.tasks, index, results[row] ?? null);
   restReplica(job, index, at);
   countAttempt(job, node, { index, code: endCode, workGhzSeconds });
+  // Its pilots have shown what it costs: it is planned for now.
+  if (endCode === 'succeeded' && job.workCount === pilotTasks) state.isPlanNews = true;
   restNode(state, node, { code: endCode, at });
   state.jobsToCheck.add(job.number);
 }

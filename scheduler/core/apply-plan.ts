@@ -15,6 +15,8 @@ export function applyPlanFact(state: State, fact: PlanFact): void {
   switch (fact.kind) {
     case 'planLookedAt':
       state.planLookedAt = fact.at;
+      // What comes while a plan is being solved is news after it; else it was looked at now.
+      if (state.planAsked === null) state.isPlanNews = false;
       state.tail = fact.tail;
       break;
     case 'planAsked':

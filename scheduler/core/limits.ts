@@ -54,9 +54,13 @@ export const planDrift = 0.05;
 export const planSoonMs = 1_000;
 /** An answer that takes longer is not waited for: the solver died, or the message was lost. */
 export const planPatienceMs = 30_000;
+/** When nothing was placed for so long, what the plan gives to other sites goes where a slot is free: the plan
+ * counts on nodes that refuse it, by their owners' hours for one. */
+export const planStallMs = 15_000;
 /** A first plan is waited for so long before the balance rule places instead. */
 export const planHoldMs = 1_000;
-/** The program has a column for each group and class: 64 of both take HiGHS about 0.1 s. */
+/** The program has a column for each group and class: 64 of both take HiGHS 0.15 to 0.25 s here, and at the end of
+ * jobs up to 0.45 s. */
 export const planGroups = 64;
 export const planClasses = 64;
 /** Sites of a group, and jobs of a class, that are named where the plan is shown. */

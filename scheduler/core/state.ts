@@ -226,6 +226,8 @@ export class State {
   planAsked: PlanRequest | null = null;
   nextPlanId = 1;
   planLookedAt: Instant = instant(0);
+  /** When the last lease was granted; soft. */
+  leasedAt: Instant = instant(0);
   /** A job came since a plan was asked for, or one of which nothing waited has a task again. */
   isPlanNews = false;
   tail: Tail = null;

@@ -12,6 +12,11 @@ export function isPiloted(job: JobRecord): boolean {
   return job.template.taskCount > pilotsAtATime && knownWorkOf(job) === null;
 }
 
+/** Whether the plan is about its tasks: services are placed by their rates. */
+export function isPlanned(job: JobRecord): boolean {
+  return job.replicas === null && !isPiloted(job);
+}
+
 /** Of a job that is piloted: why no task more goes to the node until some have ended. */
 export function refusePilot({ job, node }: Option, round: RoundView): Refusal | null {
   let all = 0;

@@ -80,6 +80,14 @@ export interface Nodes {
   readonly at: (place: number) => NodeRecord;
 }
 
+/** Of which jobs a node's options come, and in which order. Asked for each node before anything is
+ * looked at that takes longer. */
+export type Order = (
+  jobs: readonly JobRecord[],
+  node: NodeRecord,
+  round: RoundView,
+) => readonly JobRecord[];
+
 /**
  * Who asks. A free slot asks for one of the tasks whose turn it is, which come one for each job, the
  * next in turn first; or a task, the next in turn, asks for one of the nodes with a free place.
@@ -88,13 +96,8 @@ export interface Nodes {
 export type Choice =
   | {
       readonly asks: 'slot';
-      /** Of which jobs a node's options come, and in which order; without, of all, the next in turn
-       * first. Asked for each node before anything is looked at that takes longer. */
-      readonly order?: (
-        jobs: readonly JobRecord[],
-        node: NodeRecord,
-        round: RoundView,
-      ) => readonly JobRecord[];
+      /** Without: of all jobs, the next in turn first. */
+      readonly order?: Order;
       readonly pick: (options: Iterable<Option>, round: RoundView) => Pick | null;
     }
   | {

@@ -1,6 +1,7 @@
 // The bookkeeping of researchers that `apply` shares between its parts: what they have waiting, what
 // is leased for them, what they have used. Called by apply only.
 
+import { isPlanned } from '../placement/pilots.ts';
 import { candidateJobs } from '../limits.ts';
 import type { Instant } from '../model/ids.ts';
 import { instant } from '../model/ids.ts';
@@ -43,7 +44,7 @@ export function joinQueue(state: State, job: JobRecord): void {
   state.waitingJobs.add(job.number);
   startWaiting(state, job);
   state.jobsToPlace.add(job.number);
-  state.isPlanNews = true;
+  if (isPlanned(job)) state.isPlanNews = true;
 }
 
 export function stopWaiting(state: State, job: JobRecord): void {

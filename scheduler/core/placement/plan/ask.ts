@@ -15,11 +15,11 @@ import { bitsOf } from '../../estimate/ahead.ts';
 import { workOf } from '../estimate.ts';
 import { classJobs } from './classes.ts';
 import { groupSites } from './groups.ts';
-import type { Outlook, PlanRequest } from './plan.ts';
-import { planOf } from './plan.ts';
+import type { Outlook, Plan, PlanRequest } from './plan.ts';
+import { fitsNowhere, leastShare, planOf } from './plan.ts';
 import { easedProgramOf } from './program.ts';
 import { doneOf } from './slots-ahead.ts';
-import { isAvailable, plannedJobs, tailOf, wholeWorkOf } from './tail.ts';
+import { isAvailable, plannedJobs, plannedTasks, tailOf, wholeWorkOf } from './tail.ts';
 
 interface Part {
   readonly facts: readonly Fact[];
@@ -41,12 +41,12 @@ export function askPlan(state: State, now: Instant): Part {
   if (isOut || outlook.cpuGhz <= 0 || outlook.workGhzSeconds + outlook.bits === 0)
     return { facts: [looked], effects: [] };
   const isOver = plan !== null && now > plan.endsAt;
-  // A task that failed waits as it did when the plan was made, and its share is used up.
   const isAsBefore =
     plan !== null &&
     !state.isPlanNews &&
     !hasChanged(plan.outlook, outlook) &&
-    knowsAll(state, plan);
+    knowsAll(state, plan) &&
+    hasSharesLeft(state, plan);
   if (isAsBefore && !isOver) {
     return { facts: [looked], effects: [] };
   }
@@ -63,8 +63,9 @@ function outlookOf(state: State): Outlook {
   let bits = 0;
   for (const job of plannedJobs(state)) {
     const { downBits, upBits } = bitsOf(job);
-    workGhzSeconds += job.waiting * workOf(job);
-    bits += job.waiting * (downBits + upBits);
+    const tasks = plannedTasks(state, job);
+    workGhzSeconds += tasks * workOf(job);
+    bits += tasks * (downBits + upBits);
   }
   let cpuGhz = 0;
   for (const node of state.nodes) {
@@ -82,6 +83,22 @@ function hasChanged(before: Outlook, now: Outlook): boolean {
     differs(before.cpuGhz, now.cpuGhz) ||
     differs(before.linkBps, now.linkBps)
   );
+}
+
+/** Tasks that failed, or that a quota lets in one after another, wait as others did when the plan was made,
+ * whose shares these have used up. */
+function hasSharesLeft(state: State, { classOf, groups, shares, given }: Plan): boolean {
+  const kinds = new Set(plannedJobs(state).map((job) => classOf.get(job.number) ?? fitsNowhere));
+  for (const kind of kinds) {
+    if (kind === fitsNowhere) continue;
+    const first = kind * groups;
+    let left = 0;
+    for (let cell = first; cell < first + groups; cell += 1) {
+      left += Math.max(0, (shares[cell] ?? 0) - (given[cell] ?? 0));
+    }
+    if (left < leastShare) return false;
+  }
+  return true;
 }
 
 function knowsAll(state: State, { classOf, classes }: PlanRequest): boolean {

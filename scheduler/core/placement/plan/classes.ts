@@ -8,7 +8,7 @@ import { isSuited } from '../filter.ts';
 import type { Group } from './groups.ts';
 import { fitsNowhere } from './plan.ts';
 import type { Demand } from './program.ts';
-import { plannedJobs } from './tail.ts';
+import { plannedJobs, plannedTasks } from './tail.ts';
 
 export interface Classes {
   readonly demands: readonly Demand[];
@@ -40,10 +40,11 @@ export function classJobs(state: State, groups: readonly Group[]): Classes {
     classOf.set(job.number, found.index);
   }
   const planned = [...classes.values()].filter(({ index }) => index !== fitsNowhere);
-  const workOfAll = planned.reduce((sum, { jobs }) => sum + waitingWork(jobs), 0);
-  const demands = planned.map(({ jobs }) =>
-    demandOf(groups, jobs, workOfAll === 0 ? 1 : waitingWork(jobs) / workOfAll),
-  );
+  const workOfAll = planned.reduce((sum, { jobs }) => sum + waitingWork(state, jobs), 0);
+  const demands = planned.map(({ jobs }) => {
+    const workPart = workOfAll === 0 ? 1 : waitingWork(state, jobs) / workOfAll;
+    return demandOf(state, jobs, { groups, workPart });
+  });
   return { demands, classOf };
 }
 
@@ -87,15 +88,19 @@ function thinnestOf(groups: readonly Group[]): Ratios {
   return { down, up };
 }
 
-function waitingWork(jobs: readonly JobRecord[]): number {
-  return jobs.reduce((sum, job) => sum + job.waiting * workOf(job), 0);
+function waitingWork(state: State, jobs: readonly JobRecord[]): number {
+  return jobs.reduce((sum, job) => sum + plannedTasks(state, job) * workOf(job), 0);
 }
 
 /** @param workPart of the work of all that waits. */
-function demandOf(groups: readonly Group[], jobs: readonly JobRecord[], workPart: number): Demand {
-  const tasks = jobs.reduce((sum, job) => sum + job.waiting, 0);
+function demandOf(
+  state: State,
+  jobs: readonly JobRecord[],
+  { groups, workPart }: { readonly groups: readonly Group[]; readonly workPart: number },
+): Demand {
+  const tasks = jobs.reduce((sum, job) => sum + plannedTasks(state, job), 0);
   const mean = (of: (job: JobRecord) => number): number =>
-    jobs.reduce((sum, job) => sum + job.waiting * of(job), 0) / tasks;
+    jobs.reduce((sum, job) => sum + plannedTasks(state, job) * of(job), 0) / tasks;
   return {
     tasks,
     workGhzSeconds: mean(workOf),

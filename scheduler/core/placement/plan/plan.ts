@@ -82,6 +82,9 @@ function secondsOfRow(program: LinearProgram, row: number, columns: readonly num
   return sum;
 }
 
+/** Tasks; a solver's crumbs are less. */
+export const leastShare = 1e-6;
+
 /** The class of jobs that no node of the federation fits. */
 export const fitsNowhere = -1;
 

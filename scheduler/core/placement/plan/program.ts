@@ -153,7 +153,7 @@ export function programOf(supplies: readonly Supply[], demands: readonly Demand[
  * that can be had: what is over is a column of its own, which costs, by the CPU of the supply.
  *
  * @param wholeWork GHz·s that each supply can do in whole tasks until the end; what is over costs as much as the
- *   time that the supply would need for it. Null: whole tasks do not matter yet.
+ *   time that the supply would need for it, so that the least time may be longer. Null: whole tasks do not matter yet.
  */
 export function easedProgramOf(
   supplies: readonly Supply[],

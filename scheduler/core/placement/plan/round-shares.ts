@@ -3,10 +3,7 @@
 import type { State } from '../../state.ts';
 import type { JobAt } from '../policy.ts';
 import type { Plan } from './plan.ts';
-import { cellOf, fitsNowhere } from './plan.ts';
-
-/** Tasks; a solver's crumbs are less. */
-const leastShare = 1e-6;
+import { cellOf, fitsNowhere, leastShare } from './plan.ts';
 
 export class RoundShares {
   readonly #state: State;

@@ -75,7 +75,7 @@ const noneNow: Refusal = {
 
 const neverOne = {
   code: 'plan_never',
-  remedy: 'start the scheduler with --policy ratio',
+  remedy: 'start the scheduler with --policy ratio, or without one',
 };
 
 function sitesOf(sites: readonly SiteRecord[], binding: Binding): PlannedSites {

@@ -10,7 +10,7 @@ import type { SiteLoad, TaskCost } from '../balance.ts';
 import { linkSecondsOf } from '../balance.ts';
 import { costOf, loadOf, workOf } from '../estimate.ts';
 import { isSuited, refuseNode } from '../filter.ts';
-import { isPiloted } from '../pilots.ts';
+import { isPlanned } from '../pilots.ts';
 import { cellOf } from './plan.ts';
 import type { Plan, Tail } from './plan.ts';
 import { freeIn } from './slots-ahead.ts';
@@ -66,7 +66,7 @@ export function wholeWorkOf(
   const waiting = waitingIn(state);
   if (waiting === null) return null;
   const { tasks, slots, mean } = waiting;
-  if (tasks > slots) return null;
+  if (tasks > slots || mean === 0) return null;
   const ahead = aheadOf(state, slots, now);
   const seconds = wholeSeconds(ahead, tasks, mean);
   const work = new Array<number>(groups).fill(0);
@@ -88,20 +88,27 @@ function waitingIn(
   state: State,
 ): { readonly tasks: number; readonly slots: number; readonly mean: number } | null {
   const jobs = plannedJobs(state);
-  const tasks = jobs.reduce((sum, job) => sum + job.waiting, 0);
+  const tasks = jobs.reduce((sum, job) => sum + plannedTasks(state, job), 0);
   if (tasks === 0) return null;
   // Counted before their ends are looked at: of 10,000 nodes that takes a tenth of a second.
   const slots = openSlots(state);
   if (slots === 0 || tasks > tasksPerSlot * slots) return null;
-  const mean = jobs.reduce((sum, job) => sum + job.waiting * workOf(job), 0) / tasks;
+  const work = jobs.reduce((sum, job) => sum + plannedTasks(state, job) * workOf(job), 0);
+  const mean = work / tasks;
   return { tasks, slots, mean };
 }
 
-/** Those that wait and end one day: services are placed by their rates. */
+/** Those that wait, and that the plan is about. */
 export function plannedJobs(state: State): readonly JobRecord[] {
   return [...state.waitingJobs]
     .map((number) => mustHave(state.jobs.get(number), 'job', number))
-    .filter((job) => job.replicas === null && !isPiloted(job));
+    .filter((job) => isPlanned(job) && plannedTasks(state, job) > 0);
+}
+
+/** Those that wait, but no more than its researcher may have at once: the rest would keep sites from others. */
+export function plannedTasks(state: State, { researcher, waiting }: JobRecord): number {
+  const { maxLeases } = mustHave(state.researchers.get(researcher), 'researcher').settings;
+  return maxLeases === null ? waiting : Math.min(waiting, maxLeases);
 }
 
 function openSlots(state: State): number {

@@ -9,17 +9,21 @@ import {
   planClasses,
   planEveryMs,
   planHoldMs,
+  planStallMs,
   transfersAtATime,
 } from '../../limits.ts';
 import { idleSlotsFirst } from '../../transfers/order.ts';
 import type { SiteLoad } from '../balance.ts';
 import { fullWayOf, isDownFull, linkSecondsOf } from '../balance.ts';
-import { underWay } from '../estimate.ts';
+import { bitsOf } from '../../estimate/ahead.ts';
+import { underWay, workOf } from '../estimate.ts';
 import type { Refusal } from '../filter.ts';
+import { siteOf } from '../../leases.ts';
 import type { JobRecord, NodeRecord } from '../../state.ts';
 import { endsIn } from '../plan/tail.ts';
 import { isPiloted, refusePilot } from '../pilots.ts';
-import type { JobAt, Option, Pick, Policy, RoundView, SiteOption } from '../policy.ts';
+import type { Plan } from '../plan/plan.ts';
+import type { JobAt, Option, Pick, Policy, RoundView, SiteOption, Order } from '../policy.ts';
 import type { ReasonCode } from '../reasons.ts';
 import { reasonCodes } from '../reasons.ts';
 import { balance, isDownOverWindow, overWindow } from './balance.ts';
@@ -32,6 +36,9 @@ const tailSlackMs = 2 * planEveryMs;
 interface Rule {
   readonly hold: Policy['hold'];
   readonly holdsSite?: NonNullable<Policy['holdsSite']>;
+  /** Whether it refuses each task of a job whose program the node would have to fetch, as far as that is
+   * known without a look at the node's leases. */
+  readonly holdsFetch?: (at: JobAt & { readonly node: NodeRecord }, round: RoundView) => boolean;
 }
 
 export const ratioRules: {
@@ -41,9 +48,9 @@ export const ratioRules: {
   readonly program: Rule;
 } = {
   tail: { hold: pastTheEnd },
-  line: { hold: busyLine, holdsSite: isLineBusy },
+  line: { hold: busyLine, holdsSite: isLineBusy, holdsFetch: isFullForProgram },
   place: { hold: keptPlace },
-  program: { hold: needlessProgram },
+  program: { hold: needlessProgram, holdsFetch: isNeedless },
 };
 
 export const ratio: Policy = ratioWith([
@@ -57,7 +64,7 @@ export const ratio: Policy = ratioWith([
 export function ratioWith(rules: readonly Rule[]): Policy {
   return {
     name: 'ratio',
-    choice: { asks: 'slot', order: hereFirst, pick: furthestBehind },
+    choice: { asks: 'slot', order: orderBy(rules), pick: furthestBehind },
     hold: holdBy(rules),
     holdsSite: holdsSiteBy(rules),
     nextTransfers: idleSlotsFirst,
@@ -65,15 +72,35 @@ export function ratioWith(rules: readonly Rule[]): Policy {
   };
 }
 
-/** What a node has fetched need not cross its line again. */
-function hereFirst(
-  jobs: readonly JobRecord[],
-  node: NodeRecord,
+/** What a node has fetched need not cross its line again; where jobs with programs are many, most of the
+ * rest are refused at once. */
+function orderBy(rules: readonly Rule[]): Order {
+  const mayFetch = (job: JobRecord, node: NodeRecord, round: RoundView): boolean => {
+    const site = siteOf(round.state, node);
+    if (isPiloted(job) || round.planned({ job, site }) === null) return true;
+    return !rules.some(({ holdsFetch }) => holdsFetch?.({ job, site, node }, round) === true);
+  };
+  return (jobs, node, round) => {
+    const here: JobRecord[] = [];
+    const rest: JobRecord[] = [];
+    for (const job of jobs) {
+      if (round.hasShared(node, job)) here.push(job);
+      else if (mayFetch(job, node, round)) rest.push(job);
+    }
+    return rest.length === 0 ? here : [...here, ...rest];
+  };
+}
+
+function isNeedless(
+  { job, node }: JobAt & { readonly node: NodeRecord },
   round: RoundView,
-): readonly JobRecord[] {
-  const here = jobs.filter((job) => round.hasShared(node, job));
-  if (here.length === 0 || here.length === jobs.length) return jobs;
-  return [...here, ...jobs.filter((job) => !round.hasShared(node, job))];
+): boolean {
+  const { plan } = round.state;
+  return plan !== null && job.leased > 0 && round.isStaged(node) && isInTime(job, plan, round);
+}
+
+function isInTime(job: JobRecord, plan: Plan, round: RoundView): boolean {
+  return 1000 * round.secondsLeft(job) < plan.endsAt - round.now;
 }
 
 function furthestBehind(options: Iterable<Option>, round: RoundView): Pick | null {
@@ -86,7 +113,7 @@ function furthestBehind(options: Iterable<Option>, round: RoundView): Pick | nul
     if (isPiloted(job)) return { option, ...reasonOf(option, round) };
     if (best !== null && round.hasShared(node, best.job) && !round.hasShared(node, job)) break;
     const due = round.planned(option);
-    if (due === null) unplanned.push(option);
+    if (due === null || due === Number.POSITIVE_INFINITY) unplanned.push(option);
     else if (due < least || (due === least && best !== null && isLessHeld(job, best.job, round))) {
       best = option;
       least = due;
@@ -106,7 +133,7 @@ function holdBy(rules: readonly Rule[]): Policy['hold'] {
   return (option, round) => {
     if (isPiloted(option.job)) return refusePilot(option, round);
     const due = round.planned(option);
-    if (due === Number.POSITIVE_INFINITY) return elsewhere;
+    if (due === Number.POSITIVE_INFINITY && !isStalled(option, round)) return elsewhere;
     if (due === null) return isSolvedSoon(option, round) ? solving : overWindow(option, round);
     for (const { hold } of rules) {
       const refusal = hold(option, round);
@@ -122,10 +149,16 @@ function holdsSiteBy(rules: readonly Rule[]): NonNullable<Policy['holdsSite']> {
   return (option, round) => {
     if (isPiloted(option.job)) return false;
     const due = round.planned(option);
-    if (due === Number.POSITIVE_INFINITY) return true;
+    if (due === Number.POSITIVE_INFINITY && !isStalled(option, round)) return true;
     if (due === null) return isSolvedSoon(option, round) || isDownOverWindow(option);
     return rules.some(({ holdsSite }) => holdsSite?.(option, round) === true);
   };
+}
+
+/** Nothing was placed for a while: where the plan wants the job, nodes refuse it. */
+function isStalled({ job }: JobAt, { state, now }: RoundView): boolean {
+  const since = Math.max(job.submittedAt, state.leasedAt, state.plan?.askedAt ?? 0);
+  return now - since >= planStallMs;
 }
 
 /**
@@ -152,9 +185,8 @@ const ahead: Refusal = {
 function needlessProgram({ job, node, load, cost }: Option, round: RoundView): Refusal | null {
   const { plan } = round.state;
   if (plan === null || job.leased === 0 || round.hasShared(node, job)) return null;
-  const secondsLeft = round.secondsLeft(job);
-  if (round.isStaged(node)) return 1000 * secondsLeft < plan.endsAt - round.now ? inTime : null;
-  return secondsLeft < linkSecondsOf(load, cost).down ? inTime : null;
+  if (round.isStaged(node)) return isInTime(job, plan, round) ? inTime : null;
+  return round.secondsLeft(job) < linkSecondsOf(load, cost).down ? inTime : null;
 }
 
 const inTime: Refusal = {
@@ -177,6 +209,16 @@ function isLineBusy(option: SiteOption): boolean {
 }
 
 const atOnce = 1 + transfersAtATime;
+
+/** For an idle slot, of which there is nothing to come behind. */
+function isFullForProgram(
+  { job, site, node }: JobAt & { readonly node: NodeRecord },
+  round: RoundView,
+): boolean {
+  if (round.isStaged(node)) return false;
+  const cost = { workGhzSeconds: workOf(job), downBits: bitsOf(job).sharedBits, upBits: 0 };
+  return isDownFull({ load: round.load(site), cost }, { atOnce });
+}
 
 /** For how long the site's CPUs have something to do: bytes that come meanwhile keep none of them waiting. */
 function backlogSeconds({ workGhzSeconds, cpuGhz }: SiteLoad): number {
