@@ -31,7 +31,8 @@ let inputs = 0;
 
 /** Each task writes its input again, marked with its index, and which attempt it was. */
 async function submitJob(): Promise<{ readonly id: string; readonly input: string }> {
-  const script = `sleep 0.5
+  // Longer than nats-server needs to come back, so that what comes next is seen.
+  const script = `sleep 1
 { cat input.txt; echo "end of $1"; } > out.txt
 echo "$PUNNET_LEASE_ID $PUNNET_ATTEMPT" > attempt.txt`;
   const file = rig.jobFile(script, {

@@ -187,10 +187,10 @@ test('a scheduler that the CA did not sign is not spoken to', async () => {
   expect(ran.err).toContain("shows a certificate that this context's CA did not sign");
 });
 
-test('a federation whose policy makes no plan says so', async () => {
+test('a federation in which nothing has waited says that there is no plan', async () => {
   const ran = await punnet('plan');
   expect(ran).toMatchObject({ exit: 0 });
-  expect(ran.out).toContain('no plan: the policy balance makes no plan; start the scheduler with');
+  expect(ran.out).toContain('no plan: nothing has waited since the start');
 });
 
 test('each command has an example in its help', async () => {
