@@ -187,7 +187,7 @@ function endAttempt(
   writeResult(job.tasks, index, results[row] ?? null);
   restReplica(job, index, at);
   countAttempt(job, node, { index, code: endCode, workGhzSeconds });
-  // Its pilots have shown what it costs: it is planned for now.
+  // Its pilots have shown what it costs: now it can be planned.
   if (endCode === 'succeeded' && job.workCount === pilotTasks) state.isPlanNews = true;
   restNode(state, node, { code: endCode, at });
   state.jobsToCheck.add(job.number);

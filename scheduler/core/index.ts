@@ -13,6 +13,7 @@ export type * from './commands.ts';
 export type * from './decision.ts';
 export type * from './effects.ts';
 export * from './facts.ts';
+export { grown } from './grown.ts';
 export type { Happening } from './happenings.ts';
 export type * from './image.ts';
 export type * from './view.ts';

@@ -2,6 +2,7 @@
 // side by side in one column, a row for each lease: V8 keeps every such number of an object somewhere
 // else on its heap, and with tens of thousands of leases each look at one is a wait for memory.
 
+import { grown } from './grown.ts';
 import type { Instant, LeaseId } from './model/ids.ts';
 import { instant } from './model/ids.ts';
 import type { LeasePhase } from './model/job.ts';
@@ -52,11 +53,7 @@ export class LeaseNumbers {
   #addRow(): number {
     const row = this.#rows * rowLength;
     this.#rows += 1;
-    if (row === this.#numbers.length) {
-      const larger = new Float64Array(2 * row);
-      larger.set(this.#numbers);
-      this.#numbers = larger;
-    }
+    if (row === this.#numbers.length) this.#numbers = grown(this.#numbers, 2 * row);
     return row;
   }
 }

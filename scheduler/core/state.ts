@@ -228,7 +228,7 @@ export class State {
   planLookedAt: Instant = instant(0);
   /** When the last lease was granted; soft. */
   leasedAt: Instant = instant(0);
-  /** A job came since a plan was asked for, or one of which nothing waited has a task again. */
+  /** Since a plan was asked for a job came, or has become known, or has a task that waits again. */
   isPlanNews = false;
   tail: Tail = null;
   /** Sites whose transfers may have a free place; soft. */

@@ -1,6 +1,8 @@
 // What happens next, for runs with millions of events: a heap of plain numbers. Events of one instant
 // come in the order in which they were put in, so that a run is the same every time.
 
+import { grown } from '../../scheduler/core/index.ts';
+
 const arity = 4;
 
 export class EventQueue {
@@ -87,14 +89,9 @@ export class EventQueue {
   }
 
   #grow(): void {
-    this.#at = grown(this.#at);
-    this.#order = grown(this.#order);
-    this.#event = grown(this.#event);
+    const length = 2 * this.#at.length;
+    this.#at = grown(this.#at, length);
+    this.#order = grown(this.#order, length);
+    this.#event = grown(this.#event, length);
   }
-}
-
-function grown(column: Float64Array): Float64Array<ArrayBuffer> {
-  const larger = new Float64Array(2 * column.length);
-  larger.set(column);
-  return larger;
 }

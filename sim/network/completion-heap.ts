@@ -1,6 +1,6 @@
 // Which link ends a flow next: a heap of links, whose times change often.
 
-import { grown } from './grown.ts';
+import { grown } from '../../scheduler/core/index.ts';
 
 /** Children of each place: with four, fewer of them are far apart in memory than with two. */
 const arity = 4;

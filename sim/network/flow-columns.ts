@@ -1,6 +1,6 @@
 // The flows under way, as columns: a row for each, used again when its flow has ended.
 
-import { grown } from './grown.ts';
+import { grown } from '../../scheduler/core/index.ts';
 
 /** A flow crosses at most: port, LAN, up, core's port, down, LAN, port. */
 export const maxHops = 8;

@@ -1,7 +1,7 @@
 // The links that carry flows, as columns: a link has a row only as long as it does, so that a world of
 // a million idle nodes costs 12 bytes a link.
 
-import { grown } from './grown.ts';
+import { grown } from '../../scheduler/core/index.ts';
 
 export class LinkColumns {
   /** Bytes a second. */

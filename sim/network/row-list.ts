@@ -1,6 +1,6 @@
 // Rows in the order in which they came, each once until it is let go.
 
-import { grown } from './grown.ts';
+import { grown } from '../../scheduler/core/index.ts';
 
 export class RowList {
   /** As many as `size` are valid. */

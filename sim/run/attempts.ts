@@ -1,7 +1,7 @@
 // Every attempt of a run as columns, by the number of its lease: leases count up from 1, and a run
 // has millions.
 
-import { endedRowLength } from '../../scheduler/core/index.ts';
+import { endedRowLength, grown } from '../../scheduler/core/index.ts';
 import type { Streamed } from './streams.ts';
 
 /**
@@ -61,24 +61,20 @@ export class Attempts {
 
   #grow(lease: number): void {
     const length = Math.max(2 * this.node.length, lease + 1);
-    const grown = <T extends Int32Array | Uint8Array | Float64Array>(column: T, larger: T): T => {
-      larger.set(column);
-      return larger;
-    };
-    this.node = grown(this.node, new Int32Array(length));
-    this.job = grown(this.job, new Int32Array(length));
-    this.task = grown(this.task, new Int32Array(length));
-    this.phase = grown(this.phase, new Uint8Array(length));
-    this.bytes = grown(this.bytes, new Float64Array(length));
-    this.grantedAt = grown(this.grantedAt, new Float64Array(length));
-    this.fetchingAt = grown(this.fetchingAt, new Float64Array(length));
-    this.fetchedAt = grown(this.fetchedAt, new Float64Array(length));
-    this.sendingAt = grown(this.sendingAt, new Float64Array(length));
-    this.startedAt = grown(this.startedAt, new Float64Array(length));
-    this.exitedAt = grown(this.exitedAt, new Float64Array(length));
-    this.doneAt = grown(this.doneAt, new Float64Array(length));
-    this.downBytes = grown(this.downBytes, new Float64Array(length));
-    this.upBytes = grown(this.upBytes, new Float64Array(length));
-    this.stoppedBytes = grown(this.stoppedBytes, new Float64Array(length));
+    this.node = grown(this.node, length);
+    this.job = grown(this.job, length);
+    this.task = grown(this.task, length);
+    this.phase = grown(this.phase, length);
+    this.bytes = grown(this.bytes, length);
+    this.grantedAt = grown(this.grantedAt, length);
+    this.fetchingAt = grown(this.fetchingAt, length);
+    this.fetchedAt = grown(this.fetchedAt, length);
+    this.sendingAt = grown(this.sendingAt, length);
+    this.startedAt = grown(this.startedAt, length);
+    this.exitedAt = grown(this.exitedAt, length);
+    this.doneAt = grown(this.doneAt, length);
+    this.downBytes = grown(this.downBytes, length);
+    this.upBytes = grown(this.upBytes, length);
+    this.stoppedBytes = grown(this.stoppedBytes, length);
   }
 }

@@ -8,8 +8,8 @@ import {
   leasesPerSlot,
   taskStates,
   transfersAtATime,
+  grown,
 } from '../../scheduler/core/index.ts';
-import { grown } from '../network/grown.ts';
 import type { World, WorldNode } from '../world/draw-world.ts';
 import { serviceOf } from '../world/services.ts';
 import type { Program } from '../world/services.ts';

@@ -2,7 +2,7 @@
 // what each uplink has carried.
 
 import { FlowNetwork } from '../network/flow-network.ts';
-import { grown } from '../network/grown.ts';
+import { grown } from '../../scheduler/core/index.ts';
 import type { World } from '../world/draw-world.ts';
 import type { WorldService } from '../world/services.ts';
 import { Streams } from './streams.ts';

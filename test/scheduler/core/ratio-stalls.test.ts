@@ -73,7 +73,7 @@ it('what fails on a fast node goes to a slow one while that rests', () => {
     }
     wait(core, 1_000);
   }
-  expect(core.view.explain(jobId('one'), null)?.summary).toBe('on the slow node');
+  throw new Error(`the slow node never got it: ${core.view.explain(jobId('one'), null)?.summary}`);
 });
 
 it("the jobs of a researcher at her quota keep no site from another's", () => {
@@ -100,7 +100,7 @@ it('tasks without any work are planned like others', () => {
   expect(takers(core)).toHaveLength(2);
 });
 
-it('a service that fits nowhere asks for no plan', () => {
+it('a service that fits nowhere has the plan looked at no more often', () => {
   const core = slowAndFast();
   const rates = { cpuGhz: 9, downBps: 0, upBps: 0 };
   core.submit('service', { taskCount: 1, retries: 0, service: { rates } });

@@ -1,6 +1,8 @@
 // Numbers of nodes, one after another in memory: at a million nodes an object for each would be what
 // the index costs. Where a node stands is known to whoever keeps the list.
 
+import { grown } from '../../grown.ts';
+
 const firstRoom = 16;
 
 export class NodeList {
@@ -18,11 +20,7 @@ export class NodeList {
 
   /** Its place is the last one. */
   push(number: number): void {
-    if (this.#size === this.#numbers.length) {
-      const larger = new Int32Array(2 * this.#size);
-      larger.set(this.#numbers);
-      this.#numbers = larger;
-    }
+    if (this.#size === this.#numbers.length) this.#numbers = grown(this.#numbers, 2 * this.#size);
     this.#numbers[this.#size] = number;
     this.#size += 1;
   }

@@ -2,7 +2,7 @@
 // nodes for each task that it gives, and their records lie all over the heap. `apply` keeps it; it is
 // never saved, since all of it follows from the nodes.
 
-import { copyTo } from './copy-to.ts';
+import { grown } from '../../grown.ts';
 
 /** What is changed by a lease that comes or goes. */
 export interface Counts {
@@ -79,10 +79,10 @@ export class NodePlaces {
     const room = this.#siteOf.length;
     if (number < room) return;
     const wanted = Math.max(2 * room, number + 1);
-    this.#siteOf = copyTo(new Int32Array(wanted), this.#siteOf);
-    this.#ghzOf = copyTo(new Float64Array(wanted), this.#ghzOf);
-    this.#isHere = copyTo(new Uint8Array(wanted), this.#isHere);
-    this.#slots = copyTo(new Int32Array(wanted), this.#slots);
-    this.#leases = copyTo(new Int32Array(wanted), this.#leases);
+    this.#siteOf = grown(this.#siteOf, wanted);
+    this.#ghzOf = grown(this.#ghzOf, wanted);
+    this.#isHere = grown(this.#isHere, wanted);
+    this.#slots = grown(this.#slots, wanted);
+    this.#leases = grown(this.#leases, wanted);
   }
 }

@@ -3,7 +3,7 @@
 // (that it rests, its owner's hours) is not in it: whoever takes a node from here asks it.
 
 import type { NodeRecord } from '../../state.ts';
-import { copyTo } from './copy-to.ts';
+import { grown } from '../../grown.ts';
 import type { Fit } from './kind.ts';
 import { Kind, kindOf } from './kind.ts';
 import type { NodeList } from './node-list.ts';
@@ -132,8 +132,8 @@ export class OpenNodes {
     const room = this.#kindOf.length;
     if (number < room) return;
     const wanted = Math.max(2 * room, number + 1);
-    this.#kindOf = copyTo(new Uint32Array(wanted), this.#kindOf);
-    this.#openness = copyTo(new Uint8Array(wanted), this.#openness);
-    this.#placeOf = copyTo(new Int32Array(wanted), this.#placeOf);
+    this.#kindOf = grown(this.#kindOf, wanted);
+    this.#openness = grown(this.#openness, wanted);
+    this.#placeOf = grown(this.#placeOf, wanted);
   }
 }

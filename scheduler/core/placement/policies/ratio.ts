@@ -12,18 +12,18 @@ import {
   planStallMs,
   transfersAtATime,
 } from '../../limits.ts';
+import { bitsOf } from '../../estimate/ahead.ts';
+import { siteOf } from '../../leases.ts';
+import type { JobRecord, NodeRecord } from '../../state.ts';
 import { idleSlotsFirst } from '../../transfers/order.ts';
 import type { SiteLoad } from '../balance.ts';
 import { fullWayOf, isDownFull, linkSecondsOf } from '../balance.ts';
-import { bitsOf } from '../../estimate/ahead.ts';
 import { underWay, workOf } from '../estimate.ts';
 import type { Refusal } from '../filter.ts';
-import { siteOf } from '../../leases.ts';
-import type { JobRecord, NodeRecord } from '../../state.ts';
-import { endsIn } from '../plan/tail.ts';
 import { isPiloted, refusePilot } from '../pilots.ts';
 import type { Plan } from '../plan/plan.ts';
-import type { JobAt, Option, Pick, Policy, RoundView, SiteOption, Order } from '../policy.ts';
+import { endsIn } from '../plan/tail.ts';
+import type { JobAt, Option, Order, Pick, Policy, RoundView, SiteOption } from '../policy.ts';
 import type { ReasonCode } from '../reasons.ts';
 import { reasonCodes } from '../reasons.ts';
 import { balance, isDownOverWindow, overWindow } from './balance.ts';
@@ -32,13 +32,18 @@ import { balance, isDownOverWindow, overWindow } from './balance.ts';
 const tailSlack = 1.05;
 const tailSlackMs = 2 * planEveryMs;
 
+/** A node that would have to fetch the job's program. */
+interface Fetcher extends JobAt {
+  readonly node: NodeRecord;
+}
+
 /** Why a slot stays idle though the plan gives the task to it. */
 interface Rule {
   readonly hold: Policy['hold'];
   readonly holdsSite?: NonNullable<Policy['holdsSite']>;
   /** Whether it refuses each task of a job whose program the node would have to fetch, as far as that is
    * known without a look at the node's leases. */
-  readonly holdsFetch?: (at: JobAt & { readonly node: NodeRecord }, round: RoundView) => boolean;
+  readonly holdsFetch?: (pair: Fetcher, round: RoundView) => boolean;
 }
 
 export const ratioRules: {
@@ -91,10 +96,7 @@ function orderBy(rules: readonly Rule[]): Order {
   };
 }
 
-function isNeedless(
-  { job, node }: JobAt & { readonly node: NodeRecord },
-  round: RoundView,
-): boolean {
+function isNeedless({ job, node }: Fetcher, round: RoundView): boolean {
   const { plan } = round.state;
   return plan !== null && job.leased > 0 && round.isStaged(node) && isInTime(job, plan, round);
 }
@@ -211,10 +213,7 @@ function isLineBusy(option: SiteOption): boolean {
 const atOnce = 1 + transfersAtATime;
 
 /** For an idle slot, of which there is nothing to come behind. */
-function isFullForProgram(
-  { job, site, node }: JobAt & { readonly node: NodeRecord },
-  round: RoundView,
-): boolean {
+function isFullForProgram({ job, site, node }: Fetcher, round: RoundView): boolean {
   if (round.isStaged(node)) return false;
   const cost = { workGhzSeconds: workOf(job), downBits: bitsOf(job).sharedBits, upBits: 0 };
   return isDownFull({ load: round.load(site), cost }, { atOnce });
