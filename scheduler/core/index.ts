@@ -27,6 +27,7 @@ export { aloneSeconds, wholeTaskSeconds } from './placement/plan/whole-tasks.ts'
 export { defaultPolicy, policyMakers } from './placement/policies.ts';
 export type { PolicyMaker } from './placement/policies.ts';
 export { ratio, ratioRules, ratioWith } from './placement/policies/ratio.ts';
+export * from './overlay/address-plan.ts';
 export { toJournal } from './merge-facts.ts';
 export { StateView } from './queries.ts';
 export { holdingsOf } from './holdings.ts';
