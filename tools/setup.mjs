@@ -14,6 +14,8 @@ const packages = [
   { name: 'nats-server', program: 'nats-server', why: 'the message bus', for: 'run' },
   { name: 'bubblewrap', program: 'bwrap', why: 'the sandbox of tasks', for: 'run' },
   { name: 'util-linux', program: 'setpriv', why: 'limits of tasks', for: 'run' },
+  { name: 'iproute2', program: 'tc', why: 'networks of namespaces, for tests', for: 'test' },
+  { name: 'nftables', program: 'nft', why: 'NAT in them', for: 'test' },
   { name: 'procps', program: 'pgrep', why: 'tests that look for processes', for: 'test' },
   {
     name: 'python3-grpcio',

@@ -45,7 +45,9 @@ const rows: readonly (readonly [file: RegExp, may: readonly RegExp[]])[] = [
     ],
   ],
   // The demo types what a person would type: it starts programs and imports none of them.
-  [/^demo\//, [/^demo\//, npm]],
+  [/^demo\//, [/^(demo|lab)\//, npm]],
+  // Networks of namespaces, for tests, the demo and benchmarks.
+  [/^lab\//, [/^lab\//, npm]],
   [/^tools\//, [/^tools\//, npm]],
   [/^(benchmarks|test)\/|^vitest\.config\.ts$/, [/./]],
 ];

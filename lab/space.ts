@@ -1,0 +1,67 @@
+// One network namespace: programs that run in it, and what its interfaces have carried.
+
+import { execFileSync, spawn } from 'node:child_process';
+import type { ChildProcess, SpawnOptions } from 'node:child_process';
+
+export interface Carried {
+  /** Bytes of frames, headers included, since the interface came to be. */
+  readonly receivedBytes: number;
+  readonly sentBytes: number;
+}
+
+export class Space {
+  readonly name: string;
+
+  constructor(name: string) {
+    this.name = name;
+  }
+
+  /** What a program is started by to be in here. The machine's /sys stays in sight, since limits on tasks are set there. */
+  get entry(): readonly string[] {
+    return ['nsenter', `--net=/run/netns/${this.name}`, '--'];
+  }
+
+  /** Starts a program in here; who starts it ends it. */
+  spawn(words: readonly string[], options: SpawnOptions = {}): ChildProcess {
+    const [program = '', ...rest] = [...this.entry, ...words];
+    return spawn(program, rest, options);
+  }
+
+  /** Runs a program in here to its end and gives what it printed. Throws an Error with its words. */
+  run(words: readonly string[], input = ''): string {
+    const [program = '', ...rest] = [...this.entry, ...words];
+    return execFileSync(program, rest, { input, encoding: 'utf8', stdio: 'pipe' });
+  }
+
+  /** Gives these lines to `ip`, `tc` or `nft` in here. */
+  configure(program: 'ip' | 'tc' | 'nft', lines: readonly string[]): void {
+    if (lines.length === 0) return;
+    const words = program === 'nft' ? ['-f', '-'] : ['-batch', '-'];
+    this.run([program, ...words], `${lines.join('\n')}\n`);
+  }
+
+  /** What an interface has carried so far. Throws a RangeError if there is none of that name. */
+  carried(device: string): Carried {
+    const text = this.run(['cat', '/proc/net/dev']);
+    const line = text.split('\n').find((each) => each.trim().startsWith(`${device}:`));
+    if (line === undefined) throw new RangeError(`${this.name} has no interface ${device}`);
+    const numbers = line
+      .slice(line.indexOf(':') + 1)
+      .trim()
+      .split(/\s+/)
+      .map(Number);
+    return { receivedBytes: numbers[0] ?? 0, sentBytes: numbers[8] ?? 0 };
+  }
+
+  /** The processes in here. */
+  get pids(): readonly number[] {
+    const text = execFileSync('ip', ['netns', 'pids', this.name], { encoding: 'utf8' });
+    return text.split('\n').filter(Boolean).map(Number);
+  }
+}
+
+/** The namespaces that there are. */
+export function spaceNames(): readonly string[] {
+  const text = execFileSync('ip', ['netns', 'list'], { encoding: 'utf8' });
+  return text.split('\n').flatMap((line) => line.split(' ')[0] || []);
+}
