@@ -25,6 +25,7 @@ import {
 import { KeptPorts } from '../../scheduler/adapters/kept-ports.ts';
 import { NatsIdentity } from '../../scheduler/adapters/nats/nats-identity.ts';
 import { openPki } from '../../scheduler/adapters/pki/pki.ts';
+import { openTlsCryptKey } from '../../scheduler/adapters/pki/tls-crypt-key.ts';
 import { portOwner } from '../../scheduler/adapters/port-owner.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'punnet-folder-'));
@@ -33,6 +34,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 /** What each part makes of its file in a data folder. */
 const parts: Readonly<Record<string, (data: string) => unknown>> = {
   'pki/ca.pem': async (data) => (await openPki(data, [])).caPem,
+  'pki/tls-crypt.key': openTlsCryptKey,
   'nats/identity.json': (data) => NatsIdentity.open(data).accountPublicKey,
   'capability.key': (data) => loadCapabilityKey(data),
   'ports.json': (data) => new KeptPorts(data).port('https', '127.0.0.1'),

@@ -1,0 +1,145 @@
+// Certificates of nodes for their tunnels, and the list of those that were revoked. Each one is a
+// line of `<data>/pki/issued.log` before it leaves: a revocation must know them all.
+
+import { randomBytes } from 'node:crypto';
+import { closeSync, fdatasyncSync, fstatSync, ftruncateSync, openSync } from 'node:fs';
+import { truncateSync, writeSync } from 'node:fs';
+import path from 'node:path';
+import * as x509 from '@peculiar/x509';
+import { z } from 'zod';
+import { DataFolderError, readIfThere } from '../durable-file.ts';
+import type { Authority } from './authority.ts';
+import { algorithm, sign } from './authority.ts';
+import { requestedKey } from './certificate-request.ts';
+
+/** A school's node may be off for a summer; agents ask for the next one when a third is left. */
+const nodeDays = 730;
+const dayMs = 24 * 3600 * 1000;
+/** An expired list locks everybody out: this is how long its scheduler may be away. */
+const listDays = 180;
+
+const line = z.discriminatedUnion('kind', [
+  z.object({
+    kind: z.literal('issued'),
+    nodeId: z.string(),
+    serial: z.string().regex(/^[0-9a-f]{32}$/),
+    expiresUnixMs: z.number(),
+  }),
+  z.object({ kind: z.literal('revoked'), nodeId: z.string(), unixMs: z.number() }),
+]);
+type Line = z.infer<typeof line>;
+type Issued = Extract<Line, { kind: 'issued' }>;
+
+export class NodeCertificates {
+  readonly #file: string;
+  readonly #authority: Authority;
+  readonly #issued: Issued[] = [];
+  /** Node → when. */
+  readonly #revoked = new Map<string, number>();
+
+  private constructor(file: string, authority: Authority) {
+    this.#file = file;
+    this.#authority = authority;
+  }
+
+  /**
+   * Reads what was issued from a data folder. A last line that was never finished is cut off: its
+   * certificate did not leave. Throws a DataFolderError for any other damage.
+   */
+  static open(dataFolder: string, authority: Authority): NodeCertificates {
+    const file = path.join(dataFolder, 'pki/issued.log');
+    const certificates = new NodeCertificates(file, authority);
+    const text = readIfThere(file) ?? '';
+    const whole = text.slice(0, text.lastIndexOf('\n') + 1);
+    for (const [index, each] of whole.split('\n').slice(0, -1).entries()) {
+      certificates.#take(parse(each, `${file}, line ${index + 1},`));
+    }
+    if (whole.length < text.length) truncateSync(file, Buffer.byteLength(whole));
+    return certificates;
+  }
+
+  /**
+   * A certificate (PEM) for the key of a node's request; its name is the node's id. Throws a
+   * CertificateRequestError for a bad request.
+   */
+  async issue(nodeId: string, request: Uint8Array): Promise<string> {
+    const publicKey = await requestedKey(request);
+    const serial = newSerial();
+    const certificate = await sign(this.#authority, {
+      ...{ commonName: nodeId, publicKey, use: 'client', days: nodeDays },
+      serialNumber: serial,
+    });
+    const expiresUnixMs = certificate.notAfter.getTime();
+    this.#append([{ kind: 'issued', nodeId, serial, expiresUnixMs }]);
+    return certificate.toString('pem');
+  }
+
+  /** Remembers on disk that all certificates of these nodes, past and future ones, are void. */
+  revoke(nodeIds: readonly string[], nowUnixMs: number): void {
+    const fresh = nodeIds.filter((nodeId) => !this.isRevoked(nodeId));
+    this.#append(fresh.map((nodeId) => ({ kind: 'revoked', nodeId, unixMs: nowUnixMs })));
+  }
+
+  isRevoked(nodeId: string): boolean {
+    return this.#revoked.has(nodeId);
+  }
+
+  /** The list of revoked certificates (PEM), good for 180 days. */
+  async revocationList(nowUnixMs: number): Promise<string> {
+    const entries = this.#issued.flatMap(({ nodeId, serial, expiresUnixMs }) => {
+      const revokedMs = this.#revoked.get(nodeId);
+      if (revokedMs === undefined || expiresUnixMs < nowUnixMs) return [];
+      return [{ serialNumber: serial, revocationDate: new Date(revokedMs) }];
+    });
+    const list = await x509.X509CrlGenerator.create({
+      issuer: this.#authority.certificate.subject,
+      // An OpenVPN server on another machine may be a little behind.
+      thisUpdate: new Date(nowUnixMs - dayMs),
+      nextUpdate: new Date(nowUnixMs + listDays * dayMs),
+      entries,
+      signingKey: this.#authority.key,
+      signingAlgorithm: algorithm,
+    });
+    // Its own name for the PEM, "CRL", is one that OpenSSL does not know.
+    return `${x509.PemConverter.encode(list.rawData, 'X509 CRL')}\n`;
+  }
+
+  #append(lines: readonly Line[]): void {
+    if (lines.length === 0) return;
+    const handle = openSync(this.#file, 'a', 0o600);
+    const { size } = fstatSync(handle);
+    try {
+      writeSync(handle, lines.map((each) => `${JSON.stringify(each)}\n`).join(''));
+      fdatasyncSync(handle);
+    } catch (error) {
+      // The disk is full, perhaps: half a line must not stay for the next one to follow.
+      ftruncateSync(handle, size);
+      throw error;
+    } finally {
+      closeSync(handle);
+    }
+    for (const each of lines) this.#take(each);
+  }
+
+  #take(each: Line): void {
+    if (each.kind === 'issued') this.#issued.push(each);
+    else this.#revoked.set(each.nodeId, each.unixMs);
+  }
+}
+
+/** 16 bytes, positive, and the same length always. */
+function newSerial(): string {
+  const bytes = randomBytes(16);
+  bytes[0] = 0x40 + ((bytes[0] ?? 0) % 0x40);
+  return bytes.toString('hex');
+}
+
+function parse(text: string, where: string): Line {
+  try {
+    return line.parse(JSON.parse(text));
+  } catch {
+    throw new DataFolderError(
+      `${where} is damaged: restore it from a backup; without it nobody knows which certificates a revoked node has`,
+    );
+  }
+}
