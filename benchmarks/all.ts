@@ -10,6 +10,7 @@ import { restore } from './restore.ts';
 import { snapshot } from './snapshot.ts';
 import { submit } from './submit.ts';
 import { throughput, whole } from './throughput.ts';
+import { tunnels } from './tunnels.ts';
 import { turnaround } from './turnaround.ts';
 
 export const benchmarks: readonly Benchmark[] = [
@@ -19,6 +20,7 @@ export const benchmarks: readonly Benchmark[] = [
   history,
   restore,
   flows,
+  tunnels,
   placement,
   agent,
   turnaround,

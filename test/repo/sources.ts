@@ -27,9 +27,17 @@ export function textOf(file: string): string {
   return readFileSync(join(root, file), 'utf8');
 }
 
+// Written by npm; only names and paths of files matter here.
+const { imports } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+  imports: Record<string, string>;
+};
+
 /** What a file imports: project files as paths from the root, all else by its name. */
 export function importsOf(file: string): readonly string[] {
   const statements = /(?:\bfrom|\bimport)\s*\(?\s*'([^']+)'/g;
   const names = [...textOf(file).matchAll(statements)].map((match) => match[1] ?? '');
-  return names.map((name) => (name.startsWith('.') ? normalize(join(dirname(file), name)) : name));
+  return names.map((name) => {
+    if (name.startsWith('.')) return normalize(join(dirname(file), name));
+    return normalize(imports[name] ?? name);
+  });
 }
