@@ -53,7 +53,7 @@ export function readConfig(words: readonly string[]): Config {
     )
     .addHelpText(
       'after',
-      '\nExamples:\n  punnet-scheduler --data ./state\n  punnet-scheduler backup --help\n  punnet-scheduler restore --help\n  punnet-scheduler nats-config --help\n',
+      '\nExamples:\n  punnet-scheduler --data ./state\n  punnet-scheduler backup --help\n  punnet-scheduler restore --help\n  punnet-scheduler nats-config --help\n  punnet-scheduler overlay init --help\n',
     )
     .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))
     .parse(words, { from: 'user' });

@@ -27,6 +27,7 @@ import { NatsIdentity } from './adapters/nats/nats-identity.ts';
 import { EmbeddedNats, NatsServerError } from './adapters/nats/nats-server.ts';
 import { NodeLink } from './adapters/nats/node-link.ts';
 import { keepOperatorContext } from './adapters/operator-context.ts';
+import { OverlayError } from './adapters/overlay/init-overlay.ts';
 import { hashToken, makeToken } from './adapters/pki/node-token.ts';
 import { PlanSolver } from './adapters/plan/plan-solver.ts';
 import type { Pki } from './adapters/pki/pki.ts';
@@ -358,6 +359,7 @@ const mistakes = [
   DataLockedError,
   JournalError,
   NatsServerError,
+  OverlayError,
 ];
 
 function fail(error: unknown): never {

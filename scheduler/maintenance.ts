@@ -1,13 +1,15 @@
-// What `punnet-scheduler` does besides running: backup, restore, and the configuration of a bus
-// that somebody else runs.
+// What `punnet-scheduler` does besides running: backup, restore, the overlay's files, and the
+// configuration of a bus that somebody else runs.
 
 import { Command } from 'commander';
 import { backUp } from './adapters/backup/backup.ts';
 import type { Counts } from './adapters/backup/contents.ts';
+import { initOverlay } from './adapters/overlay/init-overlay.ts';
+import { initialisedText } from './adapters/overlay/next-steps.ts';
 import { writeNatsConfig } from './adapters/nats/nats-config.ts';
 import { restore } from './adapters/backup/restore.ts';
 
-const names = ['backup', 'restore', 'nats-config'];
+const names = ['backup', 'restore', 'nats-config', 'overlay'];
 
 /** Whether these words of the command line are for this file. */
 export function isMaintenance([first = '']: readonly string[]): boolean {
@@ -57,7 +59,33 @@ export async function maintain(words: readonly string[]): Promise<void> {
       say(`start it: nats-server -c ${file}`);
       say(`then: punnet-scheduler --data ${dataFolder} --nats-url tls://${host}:${port}`);
     });
+  const overlay = program
+    .command('overlay')
+    .description('the network of tunnels through which the federation reaches its nodes');
+  overlay
+    .command('init')
+    .description('write all that OpenVPN, nftables and systemd need; again, with another server')
+    .requiredOption('--data <folder>', 'the data folder, of a scheduler that runs or will run')
+    .option(
+      '--prefix <prefix>',
+      'IPv6 /48 of all its addresses (default: a random one of fd00::/8)',
+    )
+    .option('--server <name=host:port[/tcp]>', 'an OpenVPN server; repeat it for more', append, [])
+    .addHelpText(
+      'after',
+      '\nExample:\n  punnet-scheduler overlay init --data ./state --server main=vpn.example.org:1194 --server tcp=vpn.example.org:443/tcp',
+    )
+    .action(async (options: { data: string; prefix?: string; server: readonly string[] }) => {
+      const { data: dataFolder, prefix, server: servers } = options;
+      for (const line of initialisedText(await initOverlay({ dataFolder, prefix, servers }))) {
+        say(line);
+      }
+    });
   await program.parseAsync([...words], { from: 'user' });
+}
+
+function append(word: string, words: readonly string[]): readonly string[] {
+  return [...words, word];
 }
 
 function show(title: string, expected: Counts, found: Counts): void {

@@ -103,7 +103,8 @@ function putManPages(stage, { version, seconds }) {
       encoding: 'utf8',
     });
   const facts = { version, date: new Date(seconds * 1000).toISOString().slice(0, 10) };
-  const more = ['backup', 'restore', 'nats-config'].map((word) => help(name, word));
+  const commands = [['backup'], ['restore'], ['nats-config'], ['overlay', 'init']];
+  const more = commands.map((words) => help(name, ...words));
   const pages = [
     {
       ...{ program: 'punnet', section: '1', helps: [help('punnet')] },

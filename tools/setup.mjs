@@ -17,6 +17,7 @@ const packages = [
   { name: 'iproute2', program: 'tc', why: 'networks of namespaces, for tests', for: 'test' },
   { name: 'nftables', program: 'nft', why: 'NAT in them', for: 'test' },
   { name: 'procps', program: 'pgrep', why: 'tests that look for processes', for: 'test' },
+  { name: 'openvpn', program: 'openvpn', why: "the overlay's tunnels, in tests", for: 'test' },
   { name: 'openssl', program: 'openssl', why: 'tests hold certificates against it', for: 'test' },
   {
     name: 'python3-grpcio',

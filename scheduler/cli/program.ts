@@ -6,6 +6,7 @@ import { addContextCommands } from './commands/context.ts';
 import { addChangeCommands } from './commands/change-jobs.ts';
 import { addJobCommands } from './commands/jobs.ts';
 import { addResultCommands } from './commands/results.ts';
+import { addOverlayCommand } from './commands/overlay.ts';
 import { addSimCommand } from './commands/sim.ts';
 import { addSubmitCommand } from './commands/submit.ts';
 import { addNodeCommands } from './commands/nodes.ts';
@@ -43,6 +44,7 @@ export async function runProgram(args: readonly string[], io: CliIo): Promise<nu
   addAuditCommand(program, session);
   addContextCommands(program, session);
   addSimCommand(program, session);
+  addOverlayCommand(program, session);
   addCompletionCommand(program, session);
   program.hook('preAction', (_, command) => {
     const problem = formProblem(session.form, pathOf(command));

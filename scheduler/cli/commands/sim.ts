@@ -1,12 +1,10 @@
 // punnet sim: starts the simulator where it was built beside this program. The program alone, copied
 // to a laptop, has none: it would be larger than all the rest.
-import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { constants } from 'node:os';
-import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
 import { badInput } from '../errors.ts';
+import { runBeside } from '../run-beside.ts';
 import type { Session } from '../session.ts';
 
 /** Seen from dist/punnet.cjs. */
@@ -24,18 +22,12 @@ export function addSimCommand(program: Command, session: Session): void {
     });
 }
 
-async function simulate(words: readonly string[]): Promise<number> {
+function simulate(words: readonly string[]): Promise<number> {
   if (!existsSync(programFile)) {
     throw badInput(
       `the simulator is not beside this program (wanted ${programFile}): ` +
         'clone Punnet\'s repository, run "npm run setup" in it, then "npx punnet sim" or "npm run sim --"',
     );
   }
-  const child = spawn(process.execPath, [programFile, ...words], { stdio: 'inherit' });
-  return new Promise((resolve, reject) => {
-    child.once('error', reject);
-    child.once('exit', (code, signal) => {
-      resolve(code ?? 128 + (signal === null ? 0 : constants.signals[signal]));
-    });
-  });
+  return runBeside(programFile, words);
 }

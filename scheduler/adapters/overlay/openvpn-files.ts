@@ -1,0 +1,151 @@
+// Texts that OpenVPN, nftables and systemd read; nothing here touches a file. Options are of
+// OpenVPN 2.6 (openvpn(8)), rules of nft 1.0.
+
+import path from 'node:path';
+import type { Prefix } from '../../core/index.ts';
+import { coreAddress, nodeAddress, serverAddress } from '../../core/index.ts';
+
+export interface OverlayServer {
+  /** For people, and the name of its folder. */
+  readonly name: string;
+  /** Its /64 of the federation's /48, 1 to 65,535. */
+  readonly slice: number;
+  /** Where agents find it. */
+  readonly host: string;
+  readonly port: number;
+  readonly protocol: 'udp' | 'tcp';
+}
+
+/** What each OpenVPN server's certificate is called; agents ask for this name. */
+export const serverName = 'punnet overlay';
+
+/** A NAT forgets a silent connection after 30 s or more; what is asked more often costs a metered home. */
+const clientPingS = 25;
+/** Four pings were lost: the tunnel is down. */
+const serverRestartS = 120;
+/** The server says a word this often, three of which may be lost before a client begins again. */
+const serverPingS = 100;
+const clientRestartS = 360;
+/** OpenVPN's own bound, 1,024, is for an office. */
+const maxClients = 4_000;
+
+export function interfaceOf({ slice }: OverlayServer): string {
+  return `punnet-s${slice}`;
+}
+
+export interface ServerConfOptions {
+  readonly prefix: Prefix;
+  readonly server: OverlayServer;
+  /** The overlay's folder, absolute. */
+  readonly folder: string;
+  /** Whom it becomes once it has its tun device: whoever runs the scheduler. */
+  readonly user: string;
+  readonly group: string;
+}
+
+export function serverConf({ prefix, server, folder, user, group }: ServerConfOptions): string {
+  const { slice, port, protocol } = server;
+  const shared = (name: string): string => quoted(path.join(folder, name));
+  const own = (name: string): string => quoted(path.join(folder, server.name, name));
+  const address = serverAddress(prefix, slice);
+  const isUdp = protocol === 'udp';
+  return `# OpenVPN server "${server.name}" of a Punnet federation: an IPv6-only tunnel.
+port ${port}
+proto ${isUdp ? 'udp4' : 'tcp4-server'}
+mode server
+tls-server
+dev ${interfaceOf(server)}
+dev-type tun
+topology subnet
+ifconfig-ipv6 ${address}/64 ${coreAddress(prefix)}
+push "tun-ipv6"
+
+# Who may come in: nodes with a certificate, not on the list of those revoked, that the scheduler
+# wrote a file for.
+ca ${shared('ca.pem')}
+cert ${own('server.pem')}
+key ${own('server.pem')}
+crl-verify ${shared('crl.pem')}
+tls-crypt ${shared('tls-crypt.key')}
+dh none
+tls-version-min 1.2
+verify-client-cert require
+remote-cert-tls client
+client-config-dir ${own('ccd')}
+ccd-exclusive
+max-clients ${maxClients}
+
+# A Pi has no instructions for AES: it does ChaCha20 several times faster.
+data-ciphers CHACHA20-POLY1305:AES-128-GCM:AES-256-GCM
+allow-compression no
+
+# Donated lines are metered: a tunnel without traffic costs about 300 kB a day.
+ping ${serverPingS}
+ping-restart ${serverRestartS}
+push "ping ${clientPingS}"
+push "ping-restart ${clientRestartS}"
+reneg-sec 86400
+${isUdp ? 'explicit-exit-notify 1' : 'tcp-nodelay'}
+
+persist-key
+persist-tun
+user ${user}
+group ${group}
+management ${own(managementSocketName)} unix
+management-client-user ${user}
+status ${own('status')} 30
+status-version 3
+verb 3
+`;
+}
+
+/** In the server's folder; OpenVPN makes it. */
+export const managementSocketName = 'management.sock';
+
+/** OpenVPN's own words for a path: in quotes, with \\ before \\ and ". */
+function quoted(text: string): string {
+  return `"${text.replaceAll(/[\\"]/g, String.raw`\$&`)}"`;
+}
+
+/** What a server is told of one node: its file in `ccd`, named after its certificate. */
+export function clientFile(prefix: Prefix, slice: number, nodeNumber: number): string {
+  const address = nodeAddress(prefix, { slice, nodeNumber });
+  return `ifconfig-ipv6-push ${address}/64 ${serverAddress(prefix, slice)}\n`;
+}
+
+/** Only the core speaks with nodes, and they only with it. */
+export function firewallRules(prefix: Prefix): string {
+  return `# Rules of a Punnet overlay, for \`nft -f\`. Loading them again changes nothing.
+table inet punnet_overlay
+delete table inet punnet_overlay
+table inet punnet_overlay {
+  # A node reaches the core's address on the overlay, and nothing else of this machine.
+  chain input {
+    type filter hook input priority filter - 10; policy accept;
+    iifname != "punnet-s*" accept
+    ct state established,related accept
+    ip6 daddr ${coreAddress(prefix)} accept
+    drop
+  }
+  # Nothing passes through: not from node to node, not to the Internet, not from the LAN here.
+  chain forward {
+    type filter hook forward priority filter - 10; policy accept;
+    iifname "punnet-s*" drop
+    oifname "punnet-s*" drop
+  }
+}
+`;
+}
+
+/** For Debian's unit openvpn-server@: what must be there before anybody may connect. */
+export function serviceDropIn(prefix: Prefix, folder: string): string {
+  return `# What openvpn-server@ does for a Punnet overlay besides.
+[Unit]
+Before=punnet-scheduler.service
+
+[Service]
+ExecStartPre=nft -f "${path.join(folder, 'rules.nft')}"
+ExecStartPre=ip -6 address replace ${coreAddress(prefix)}/128 dev lo
+Restart=always
+`;
+}
