@@ -7,7 +7,11 @@ export const version = '0.1.0';
 
 export const usage = `punnet-agent: runs tasks of a Punnet federation on this node.
 
-  punnet-agent enrol URL TOKEN [--state DIR] [--name NAME]   join a federation
+  punnet-agent install URL --token-file FILE [--dry-run]     all that is needed, as root; prints
+                                                             its plan and what it costs first
+  punnet-agent leave                                         out of the federation: tasks end, keys
+                                                             and all else of it are erased
+  punnet-agent enrol URL TOKEN [--state DIR] [--name NAME]   join a federation, and nothing else
   punnet-agent enrol URL --token-file FILE                   the same, where others see commands
   punnet-agent run [--state DIR]                             run tasks until stopped
   punnet-agent status [--state DIR]                          what it is and what it holds
@@ -15,7 +19,9 @@ export const usage = `punnet-agent: runs tasks of a Punnet federation on this no
   punnet-agent limits [--state DIR]                          the limits in force, and their file
 
   --state DIR            where everything is kept (default /var/lib/punnet-agent)
+  --name NAME            what the federation calls this node (default: the host name)
   --token-file FILE      where the token is, instead of TOKEN; - for stdin
+  --dry-run              of install: print the plan and stop
   --allow-unsandboxed    run tasks where the kernel refuses namespaces: for demos only
   --version, --help
 `;
@@ -25,6 +31,7 @@ export interface Flags {
   readonly stateFolder: string;
   readonly name: string | undefined;
   readonly tokenFile: string | undefined;
+  readonly isDryRun: boolean;
   readonly isUnsandboxedAllowed: boolean;
   readonly wantsHelp: boolean;
   readonly wantsVersion: boolean;
@@ -40,6 +47,7 @@ export function readFlags(args: readonly string[]): Flags {
         state: { type: 'string', default: '/var/lib/punnet-agent' },
         name: { type: 'string' },
         'token-file': { type: 'string' },
+        'dry-run': { type: 'boolean', default: false },
         'allow-unsandboxed': { type: 'boolean', default: false },
         help: { type: 'boolean', default: false },
         version: { type: 'boolean', default: false },
@@ -50,6 +58,7 @@ export function readFlags(args: readonly string[]): Flags {
       stateFolder: values.state,
       name: values.name,
       tokenFile: values['token-file'],
+      isDryRun: values['dry-run'],
       isUnsandboxedAllowed: values['allow-unsandboxed'],
       wantsHelp: values.help,
       wantsVersion: values.version,

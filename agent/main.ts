@@ -12,9 +12,14 @@ import { limitsText, nameOf, withPause } from './adapters/owner/texts.ts';
 import { writeDurably } from './adapters/state/durable.ts';
 import { canChangeUser } from './adapters/sandbox/task-user.ts';
 import { AgentError, StateFolder } from './adapters/state/state-folder.ts';
+import type { Flags } from './config.ts';
 import { readFlags, usage, version } from './config.ts';
+import type { User } from './install/owner-of.ts';
+import { ownerOf, runAs } from './install/owner-of.ts';
 
 const commands: ReadonlySet<string> = new Set(['run', 'status', 'pause', 'resume', 'limits']);
+/** What root does itself, whoever the folder belongs to. */
+const rootsCommands: ReadonlySet<string> = new Set(['install', 'leave']);
 const enrolFirst = 'enrol this node first (punnet-agent enrol URL TOKEN), or name its --state.';
 
 async function main(args: readonly string[]): Promise<number> {
@@ -29,6 +34,9 @@ async function main(args: readonly string[]): Promise<number> {
   const [command, ...words] = flags.words;
   if (flags.wantsHelp || command === undefined) return print(usage);
   const state = new StateFolder(flags.stateFolder);
+  if (rootsCommands.has(command)) return installOrLeave(command, words, flags);
+  const owner = ownerOf(state.path);
+  if (owner !== null) return actAs(owner, args, flags);
   if (command === 'enrol') state.create();
   else if (!state.isThere && commands.has(command)) {
     throw new AgentError(`${state.path} is not there: ${enrolFirst}`);
@@ -36,9 +44,8 @@ async function main(args: readonly string[]): Promise<number> {
   if (canChangeUser && (command === 'enrol' || command === 'run')) state.checkReachable();
   switch (command) {
     case 'enrol': {
-      const [url, word] = words;
-      const { tokenFile } = flags;
-      const token = tokenFile === undefined ? word : readToken(tokenFile);
+      const [url] = words;
+      const token = tokenOf(words, flags);
       if (url === undefined || token === undefined) {
         throw new AgentError(`enrol wants an address and a token.\n\n${usage}`);
       }
@@ -64,6 +71,39 @@ async function main(args: readonly string[]): Promise<number> {
     default:
       throw new AgentError(`There is no command ${command}.\n\n${usage}`);
   }
+}
+
+async function installOrLeave(
+  command: string,
+  words: readonly string[],
+  flags: Flags,
+): Promise<number> {
+  const tasks = await import('./install/commands.ts');
+  const state = new StateFolder(flags.stateFolder);
+  if (command === 'leave') return tasks.leaveFederation(state, print);
+  const { name, isDryRun } = flags;
+  return tasks.install(
+    { state, url: words[0], token: tokenOf(words, flags), name, isDryRun },
+    print,
+  );
+}
+
+/** What root asks of a node whose files belong to another user: that user does it. */
+function actAs(owner: User, args: readonly string[], flags: Flags): number {
+  const { tokenFile, words, stateFolder } = flags;
+  if (words[0] === 'run') {
+    throw new AgentError(
+      `${stateFolder} belongs to another user, as which its agent runs: systemctl start punnet-agent.`,
+    );
+  }
+  // That user may not read the file.
+  if (tokenFile === undefined || tokenFile === '-') return runAs(owner, args);
+  const others = args.filter((word) => !word.startsWith('--token-file') && word !== tokenFile);
+  return runAs(owner, [...others, '--token-file', '-'], readToken(tokenFile));
+}
+
+function tokenOf(words: readonly string[], { tokenFile }: Flags): string | undefined {
+  return tokenFile === undefined ? words[1] : readToken(tokenFile);
 }
 
 /** Whoever is on this machine sees the words of a command; a file has a mode. */
@@ -142,10 +182,14 @@ main(process.argv.slice(2))
   })
   .catch((error: unknown) => {
     const isMistake = error instanceof AgentError || error instanceof LimitsError;
-    const text =
-      error instanceof Error && !isMistake
-        ? (error.stack ?? error.message)
-        : String((error as Error).message);
-    process.stderr.write(`punnet-agent: ${text}\n`);
+    process.stderr.write(`punnet-agent: ${wordsFor(error, isMistake)}\n`);
     process.exit(isMistake ? 2 : 1);
   });
+
+function wordsFor(error: unknown, isMistake: boolean): string {
+  if (!(error instanceof Error)) return String(error);
+  if ('code' in error && error.code === 'ENOSPC') {
+    return `the disk is full (${error.message}): make room on it, then do it again. Nothing that was there is lost.`;
+  }
+  return isMistake ? error.message : (error.stack ?? error.message);
+}

@@ -25,6 +25,7 @@ import { Metrics } from './adapters/metrics/metrics.ts';
 import { ExternalNats } from './adapters/nats/external-nats.ts';
 import { NatsIdentity } from './adapters/nats/nats-identity.ts';
 import { EmbeddedNats, NatsServerError } from './adapters/nats/nats-server.ts';
+import type { NodeLinkOptions } from './adapters/nats/node-link.ts';
 import { NodeLink } from './adapters/nats/node-link.ts';
 import { keepOperatorContext } from './adapters/operator-context.ts';
 import { OverlayError } from './adapters/overlay/init-overlay.ts';
@@ -37,7 +38,7 @@ import { urlHost } from './adapters/url-host.ts';
 import { ApiServer } from './api/server.ts';
 import type { Config } from './config.ts';
 import { readConfig } from './config.ts';
-import type { Effect, Instant, NodeDisconnected, NodeSpoke } from './core/index.ts';
+import type { Effect, Instant } from './core/index.ts';
 import { instant, leaseId, nodeId, tokenId } from './core/index.ts';
 import { Loop } from './loop.ts';
 import { isMaintenance, maintain } from './maintenance.ts';
@@ -214,7 +215,7 @@ async function startLink(
     readonly view: () => Loop['view'];
     readonly now: () => Instant;
     readonly restMs: () => number;
-    readonly submit: (command: NodeSpoke | NodeDisconnected) => void;
+    readonly submit: NodeLinkOptions['submit'];
     readonly log: pino.Logger;
     readonly stops: Stops;
   },

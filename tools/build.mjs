@@ -3,7 +3,7 @@
 
 import { execFileSync } from 'node:child_process';
 import { chmodSync, cpSync, readFileSync, rmSync } from 'node:fs';
-import { bundle, filesBeside, forNode20, forSimulator } from './bundle.mjs';
+import { bundle, filesBeside, forAgent, forNode20, forSimulator } from './bundle.mjs';
 
 rmSync('dist', { recursive: true, force: true });
 for (const [from, to] of filesBeside) cpSync(from, `dist/${to}`, { recursive: true });
@@ -18,12 +18,7 @@ await bundle(
   'dist/scheduler/bin/solver-thread.cjs',
   forNode20,
 );
-await bundle('agent/main.ts', 'dist/punnet-agent.cjs', {
-  minify: true,
-  target: 'node18',
-  // The agent asks it for the board alone; the rest of it would be two fifths of the bundle.
-  alias: { systeminformation: './node_modules/systeminformation/lib/system.js' },
-});
+await bundle('agent/main.ts', 'dist/punnet-agent.cjs', forAgent);
 /** A file alone has no other beside it: the descriptors go into it. */
 const embedDescriptors = {
   name: 'embed-descriptors',

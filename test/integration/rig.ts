@@ -342,7 +342,7 @@ export function checkBuild(): void {
 /** What enrolment found this machine to be. It takes seconds, and is done once for each build. */
 const stock = join(dist, 'test-inventory.json');
 
-function lendStock(state: string): void {
+export function lendStock(state: string): void {
   if (!existsSync(stock)) return;
   mkdirSync(state, { recursive: true, mode: 0o711 });
   copyFileSync(stock, join(state, 'inventory.json'));

@@ -1,7 +1,6 @@
 // The scheduler's package for Debian: the same bytes each time, as Debian wants it, and a scheduler
 // that runs from its files as its unit says. dpkg installs it into a root of the test's own.
 
-import { execFile } from 'node:child_process';
 import { appendFileSync, chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync } from 'node:fs';
 import { readFileSync, lstatSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -13,6 +12,7 @@ import { State, imageOf } from '../../scheduler/core/index.ts';
 import { Program, longTestMs } from '../integration/program.ts';
 import type { Ran } from '../integration/rig.ts';
 import { root } from '../integration/rig.ts';
+import { buildDebs, run } from './debs.ts';
 import { SystemdMachine } from './systemd-machine.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'punnet-deb-test-'));
@@ -26,39 +26,24 @@ const isRoot = process.getuid?.() === 0;
 const plainUid = 65_432;
 let deb = '';
 let again = '';
-
-function run(file: string, words: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Ran> {
-  const options = { cwd: root, env: { ...process.env, ...env } };
-  return new Promise((resolve) => {
-    execFile(file, words, options, (error, out, err) =>
-      resolve({ code: error === null ? 0 : Number(error.code ?? -1), out, err }),
-    );
-  });
-}
-
-/** Builds it as someone would with this umask, and tells the file. */
-async function buildDeb(to: string, umask: string): Promise<string> {
-  const script = `umask ${umask} && exec "$0" "$@"`;
-  const words = ['tools/build-deb.mjs', '--to', to];
-  // There may be no git where the tests run.
-  const env = { SOURCE_DATE_EPOCH: '1767225600' };
-  const built = await run('sh', ['-c', script, process.execPath, ...words], env);
-  expect(built).toMatchObject({ code: 0, err: '' });
-  return built.out.trim();
-}
+let agentDeb = '';
+let agentAgain = '';
 
 beforeAll(async () => {
   chmodSync(folder, 0o755);
-  [deb, again] = await Promise.all([
-    buildDeb(join(folder, 'first'), '022'),
-    buildDeb(join(folder, 'second'), '077'),
+  const [first, second] = await Promise.all([
+    buildDebs(join(folder, 'first'), '022'),
+    buildDebs(join(folder, 'second'), '077'),
   ]);
+  [deb, again] = [first.scheduler, second.scheduler];
+  [agentDeb, agentAgain] = [first.agent, second.agent];
   await Promise.all([machine, shipped].map((to) => run('dpkg-deb', ['-x', deb, to])));
 }, longTestMs);
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 test('the same commit gives the same bytes, whatever the umask', () => {
   expect(readFileSync(again).equals(readFileSync(deb))).toBe(true);
+  expect(readFileSync(agentAgain).equals(readFileSync(agentDeb))).toBe(true);
 });
 
 test.concurrent('systemd takes the unit and finds little to say about its security', async (context) => {

@@ -12,7 +12,8 @@ const systemd = '/lib/systemd/systemd';
 /** What the unit names, and none of what they do on a real machine. */
 const targets = ['sysinit', 'basic', 'shutdown', 'network-online'];
 
-/** Layers and mounts that only it sees; bwrap because systemd makes namespaces, which a chroot may not. */
+/** Layers and mounts that only it sees; bwrap because systemd makes namespaces, which a chroot may not. Over
+ * bwrap's /proc, parts of which are covered, is a whole one: a sandbox in there gets none of its own else. */
 const script = `set -e
   mkdir "$CGROUP" && echo $$ >"$CGROUP/cgroup.procs"
   mount -t tmpfs punnet "$FOLDER/over" && mkdir "$FOLDER/over/all"
@@ -24,7 +25,8 @@ const script = `set -e
     --ro-bind "$FOLDER/over/all" / --proc /proc --dev /dev --ro-bind /sys /sys \
     --bind "$CGROUP" /sys/fs/cgroup --tmpfs /run --tmpfs /tmp --tmpfs /var \
     --bind "$FOLDER/default" /etc/default --tmpfs /etc/systemd \
-    --ro-bind "$FOLDER/units" /usr/lib/systemd/system ${systemd} --system --unit="$UNIT"`;
+    --ro-bind "$FOLDER/units" /usr/lib/systemd/system \
+    sh -c 'umount -R /proc && mount -t proc proc /proc && exec "$@"' sh ${systemd} --system --unit="$UNIT"`;
 
 export class SystemdMachine {
   readonly #program: Program;

@@ -66,6 +66,7 @@ export function toMessage(parts: readonly SayPart[], speaker: Speaker): FromNode
       leaseId: part.leaseId,
       direction: toProto(part.direction),
     })),
+    leaves: false,
   };
 }
 

@@ -95,7 +95,8 @@ function fetchCa(url: URL, fingerprint: string): Promise<string> {
   });
 }
 
-function chainOf(leaf: PeerCertificate & { issuerCertificate?: PeerCertificate }) {
+/** A server's certificate and those above it, as it showed them. */
+export function chainOf(leaf: PeerCertificate & { issuerCertificate?: PeerCertificate }) {
   const chain: PeerCertificate[] = [];
   let next: typeof leaf | undefined = leaf;
   while (next?.raw !== undefined && !chain.includes(next) && chain.length < 8) {

@@ -33,18 +33,29 @@ export async function takeInventory(diskPath: string): Promise<Inventory> {
   const disk = statfsSync(diskPath);
   const totalBytes = memoryBytes('MemTotal');
   const coreCount = countCores();
-  const abi = userlandAbi(readHead(process.execPath));
+  const { model, architecture, abi } = readBoard();
   return {
-    model: boardModel() ?? ([board.manufacturer, board.model].join(' ').trim() || 'unknown'),
+    model: model ?? ([board.manufacturer, board.model].join(' ').trim() || 'unknown'),
     serial: board.serial === '-' ? '' : board.serial,
-    architecture: architectureOf(machineName(), abi, readFileSync('/proc/cpuinfo', 'latin1')),
-    abi,
+    ...{ architecture, abi },
     kernel: release(),
     memoryBytes: totalBytes,
     diskBytes: disk.blocks * disk.bsize,
     coreCount,
     slotCount: slotsFor(coreCount, totalBytes),
   };
+}
+
+/** What files tell of the board, at once. Throws where it is none that is supported. */
+export function readBoard(): {
+  /** null: it has no device tree, as a PC. */
+  readonly model: string | null;
+  readonly architecture: Architecture;
+  readonly abi: UserlandAbi;
+} {
+  const abi = userlandAbi(readHead(process.execPath));
+  const cpuinfo = readFileSync('/proc/cpuinfo', 'latin1');
+  return { model: boardModel(), architecture: architectureOf(machineName(), abi, cpuinfo), abi };
 }
 
 /** At least one slot, at most one a core. */

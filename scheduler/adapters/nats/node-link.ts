@@ -5,7 +5,8 @@ import { z } from 'zod';
 import type { LeaseGrant } from '../../../proto/gen/punnet/v1/agent.ts';
 import { allNodesUp, parseFromNodeSubject, toNodeSubject } from '../../../proto/subjects.ts';
 import { nodeId } from '../../core/index.ts';
-import type { BlobRef, Effect, NodeDisconnected, NodeId, NodeSpoke } from '../../core/index.ts';
+import type { BlobRef, Effect, NodeId, NodeSpoke } from '../../core/index.ts';
+import type { NodeDisconnected, RevokeNode } from '../../core/index.ts';
 import type { EffectSink } from '../../ports.ts';
 import type { LeaseComposer } from '../blobs/lease-composer.ts';
 import { BusClient } from './bus-client.ts';
@@ -22,7 +23,7 @@ export interface NodeLinkOptions {
   readonly closedSubject: string;
   /** How long what nodes say can wait: nothing would be decided any sooner. */
   readonly restMs: () => number;
-  readonly submit: (command: NodeSpoke | NodeDisconnected) => void;
+  readonly submit: (command: NodeSpoke | NodeDisconnected | RevokeNode) => void;
   readonly instanceOf: (nodeId: NodeId) => string;
   readonly hasBlob: (ref: BlobRef) => Promise<boolean>;
   readonly composeLease: LeaseComposer['compose'];
@@ -144,6 +145,11 @@ export class NodeLink implements EffectSink {
     const decoded = decodeFromNode(id, bytes);
     if (decoded.kind === 'dropped') {
       this.#drop(id, decoded.reason);
+      return;
+    }
+    if (decoded.kind === 'left') {
+      this.#options.log('its owner has taken a node out of the federation', { node: id });
+      this.#inOrder(id, () => this.#options.submit({ kind: 'revokeNode', nodeId: id }));
       return;
     }
     const { command } = decoded;

@@ -17,6 +17,8 @@ export const maxGrantsPerMessage = 256;
 
 export type Decoded =
   | { readonly kind: 'spoke'; readonly command: NodeSpoke }
+  /** Its owner takes it out of the federation. */
+  | { readonly kind: 'left' }
   | { readonly kind: 'dropped'; readonly reason: string };
 
 class Malformed extends Error {}
@@ -26,7 +28,10 @@ class Malformed extends Error {}
 export function decodeFromNode(nodeId: NodeId, bytes: Uint8Array): Decoded {
   if (bytes.length > maxMessageBytes) return { kind: 'dropped', reason: 'message too long' };
   try {
-    return { kind: 'spoke', command: toCommand(nodeId, FromNode.decode(bytes)) };
+    const message = FromNode.decode(bytes);
+    return message.leaves
+      ? { kind: 'left' }
+      : { kind: 'spoke', command: toCommand(nodeId, message) };
   } catch (error) {
     return { kind: 'dropped', reason: error instanceof Malformed ? error.message : 'not protobuf' };
   }

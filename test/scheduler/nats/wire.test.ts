@@ -30,6 +30,7 @@ function message(changes: Partial<FromNode> = {}): FromNode {
     ...{ instanceNumber: 1, instanceId: 'first', sequence: 1 },
     report: { status, inventory, held: [7] },
     ...{ started: [7], exited: [], ended: [end], transfersWanted: [], transfersDone: [] },
+    leaves: false,
     ...changes,
   };
 }

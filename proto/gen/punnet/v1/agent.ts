@@ -42,6 +42,11 @@ export interface FromNode {
   ended: AttemptEnd[];
   transfersWanted: TransferWanted[];
   transfersDone: TransferDone[];
+  /**
+   * Its owner takes it out of the federation: as if an operator had revoked it. Nothing else of such
+   * a message counts.
+   */
+  leaves: boolean;
 }
 
 export interface Report {
@@ -183,6 +188,7 @@ function createBaseFromNode(): FromNode {
     ended: [],
     transfersWanted: [],
     transfersDone: [],
+    leaves: false,
   };
 }
 
@@ -222,6 +228,9 @@ export const FromNode: MessageFns<FromNode> = {
     }
     for (const v of message.transfersDone) {
       TransferDone.encode(v!, writer.uint32(74).fork()).join();
+    }
+    if (message.leaves !== false) {
+      writer.uint32(80).bool(message.leaves);
     }
     return writer;
   },
@@ -331,6 +340,14 @@ export const FromNode: MessageFns<FromNode> = {
             message.transfersDone.push(TransferDone.decode(reader, reader.uint32()));
             continue;
           }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.leaves = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -359,6 +376,7 @@ export const FromNode: MessageFns<FromNode> = {
     message.ended = object.ended?.map((e) => AttemptEnd.fromPartial(e)) || [];
     message.transfersWanted = object.transfersWanted?.map((e) => TransferWanted.fromPartial(e)) || [];
     message.transfersDone = object.transfersDone?.map((e) => TransferDone.fromPartial(e)) || [];
+    message.leaves = object.leaves ?? false;
     return message;
   },
 };

@@ -1,7 +1,7 @@
 // A manual page of what a program says with --help, so that the two cannot differ.
 
 /** The page, in the language of man(7). */
-export function manPage({ program, section, purpose, helps, version, date }) {
+export function manPage({ program, section, purpose, helps, version, date, packageName }) {
   const lines = [
     `.TH ${program.toUpperCase()} ${section} ${date} "punnet ${version}" Punnet`,
     '.SH NAME',
@@ -9,7 +9,7 @@ export function manPage({ program, section, purpose, helps, version, date }) {
     '.SH DESCRIPTION',
     ...helps.flatMap((help) => ['.nf', ...help.trim().split('\n').map(roff), '.fi', '.PP']),
     '.SH SEE ALSO',
-    'README.Debian in /usr/share/doc/punnet\\-scheduler',
+    `README.Debian in /usr/share/doc/${roff(packageName)}`,
   ];
   return `${lines.join('\n')}\n`;
 }

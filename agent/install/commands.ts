@@ -1,0 +1,75 @@
+// `punnet-agent install` and `leave`: what a volunteer types, as root.
+
+import { spawnSync } from 'node:child_process';
+import { fingerprintOf } from '../adapters/enrol/enrol.ts';
+import { AgentError, type StateFolder } from '../adapters/state/state-folder.ts';
+import { applyPlan } from './apply.ts';
+import { askFederation } from './ask-federation.ts';
+import { units } from './findings.ts';
+import { leave } from './leave.ts';
+import { lookAround } from './look-around.ts';
+import { ownerOf, runAs } from './owner-of.ts';
+import { planInstall } from './plan.ts';
+import { planText } from './texts.ts';
+
+export interface InstallWords {
+  readonly state: StateFolder;
+  readonly url: string | undefined;
+  /** undefined: none was given. */
+  readonly token: string | undefined;
+  readonly name: string | undefined;
+  readonly isDryRun: boolean;
+}
+
+type Print = (line: string) => unknown;
+
+/** Prints the plan, and does it. Returns the exit code: 0, or 1 where it is refused. */
+export async function install(words: InstallWords, print: Print): Promise<number> {
+  const { state, url = '', token = '', name, isDryRun } = words;
+  const before = lookAround(state, null);
+  const isNew = before.enrolled === null;
+  if (isNew && (url === '' || token === '')) {
+    throw new AgentError(
+      'install wants an address and a token: punnet-agent install URL --token-file FILE, as the operator sent them.',
+    );
+  }
+  const found = isNew
+    ? { ...before, federation: await askFederation(httpsUrl(url), fingerprintOf(token)) }
+    : before;
+  const plan = planInstall(found, { url, stateFolder: state.path });
+  print(planText(found, plan));
+  if (plan.kind === 'refused') return 1;
+  if (isDryRun || plan.steps.length === 0) return 0;
+  const program = process.argv[1] ?? '';
+  applyPlan({ steps: plan.steps, stateFolder: state.path, program, token, name }, print);
+  print(found.hasUnits ? nextWords : `Start it: punnet-agent run --state ${state.path}`);
+  return 0;
+}
+
+const nextWords =
+  'Done. What it does: sudo punnet-agent status. If something is wrong: sudo punnet-agent doctor.';
+
+function httpsUrl(text: string): string {
+  if (/^https:\/\/[\w.:[\]-]+\/?$/.test(text)) return text;
+  throw new AgentError(`${text} is no address to enrol at: wanted https://HOST:PORT.`);
+}
+
+/** Stops the services, and has the folder's own user do the rest. */
+export async function leaveFederation(state: StateFolder, print: Print): Promise<number> {
+  const [overlay, agent] = units;
+  const owner = state.isThere ? ownerOf(state.path) : null;
+  if (owner === null) {
+    print(await leave(state));
+    return 0;
+  }
+  systemctl('stop', agent);
+  const code = runAs(owner, ['leave', '--state', state.path]);
+  // The word that it leaves went through the tunnel.
+  if (code === 0) systemctl('stop', overlay);
+  return code;
+}
+
+function systemctl(...words: readonly string[]): void {
+  // Without systemd nothing of it runs.
+  spawnSync('systemctl', words, { stdio: 'ignore' });
+}

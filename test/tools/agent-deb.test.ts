@@ -1,0 +1,168 @@
+// The agent's package for Debian: what systemd says of its units, and a node that a volunteer installs,
+// uses and takes out again, on a machine made of namespaces with the shipped units. The federation's
+// scheduler runs on the same machine, from its own package.
+
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { longTestMs } from '../integration/program.ts';
+import { until } from '../integration/rig.ts';
+import { buildDebs, run } from './debs.ts';
+import { SystemdMachine } from './systemd-machine.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'punnet-agent-deb-test-'));
+const shipped = join(folder, 'shipped');
+const isRoot = process.getuid?.() === 0;
+let debs = { agent: '', scheduler: '' };
+
+beforeAll(async () => {
+  debs = await buildDebs(folder, '022');
+  for (const deb of Object.values(debs)) await run('dpkg-deb', ['-x', deb, shipped]);
+}, longTestMs);
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+test.concurrent.each([
+  ['punnet-agent', 34],
+  ['punnet-overlay', 20],
+])('systemd takes %s.service, and rates its exposure below %i of 100', async (name, most) => {
+  const { code } = await run('systemd-analyze', ['--version']);
+  if (code !== 0) return;
+  const unit = readFileSync(join(shipped, `usr/lib/systemd/system/${name}.service`), 'utf8');
+  const units = mkdtempSync(join(folder, 'units-'));
+  const file = join(units, `${name}.service`);
+  writeFileSync(file, unit);
+  const MANPATH = `${join(shipped, 'usr/share/man')}:`;
+  const verified = await run('systemd-analyze', ['verify', file], { MANPATH });
+  expect(verified).toEqual({ code: 0, out: '', err: '' });
+  const words = ['security', '--offline=true', `--threshold=${most}`, file];
+  expect(await run('systemd-analyze', words)).toMatchObject({ code: 0 });
+});
+
+test.concurrent('dpkg installs, removes and purges it', async (context) => {
+  context.skip(!isRoot, 'dpkg makes a system user, which takes root');
+  const to = join(folder, 'another');
+  const flags = [`--root=${to}`, '--force-script-chrootless', '--force-depends'];
+  const dpkg = (...words: readonly string[]) => run('dpkg', [...flags, ...words]);
+  mkdirSync(join(to, 'var/lib/dpkg/updates'), { recursive: true });
+  mkdirSync(join(to, 'var/lib/dpkg/info'));
+  mkdirSync(join(to, 'etc'));
+  writeFileSync(join(to, 'var/lib/dpkg/status'), '');
+  const state = join(to, 'var/lib/punnet-agent');
+  const wants = join(to, 'etc/systemd/system/multi-user.target.wants');
+
+  expect(await dpkg('-i', debs.agent)).toMatchObject({ code: 0 });
+  expect(readFileSync(join(to, 'etc/passwd'), 'utf8')).toMatch(/^punnet-agent:/m);
+  mkdirSync(state, { recursive: true });
+  writeFileSync(join(state, 'identity.json'), '{}');
+
+  const removed = await dpkg('-r', 'punnet-agent');
+  expect(removed).toMatchObject({ code: 0 });
+  expect(removed.err).toContain('punnet-agent leave');
+  expect(existsSync(join(state, 'identity.json'))).toBe(true);
+  expect(await dpkg('-P', 'punnet-agent')).toMatchObject({ code: 0 });
+  expect(existsSync(state)).toBe(false);
+  expect(existsSync(join(wants, 'punnet-agent.service'))).toBe(false);
+});
+
+const job = `name: hello
+bundles: { x86_64: { file: program }, aarch64: { file: program } }
+command: [/bundle/run.sh]
+tasks: { count: 1 }
+profile: { work: 1 GHz*s, output: 1 kB }
+`;
+
+/** Says what it is and what it sees, under the shipped unit. */
+const script = `#!/bin/sh
+set -eu
+grep -E '^(NoNewPrivs|CapBnd|Seccomp):' /proc/self/status | tr '\\t\\n' '= '
+hostname
+ls /var/lib && exit 3
+exit 0
+`;
+
+/** Directives that the unit leaves out, and what bwrap then says. */
+const breaking = [
+  ['ProtectKernelTunables=yes', 'Read-only file system'],
+  ['ProcSubset=pid', "Can't read /proc/sys/kernel/overflowuid"],
+  ['ProtectHostname=yes', "Can't set hostname"],
+  ['RestrictNamespaces=yes', 'No permissions to create new namespace'],
+];
+
+async function bootBoth(home: string): Promise<SystemdMachine> {
+  const machine = await SystemdMachine.boot(home, shipped, 'punnet-scheduler.service');
+  await machine.answers(9464, '/readyz');
+  return machine;
+}
+
+/** Runs it in there as root, and tells what it printed; anything but 0 fails the test. */
+function caller(machine: SystemdMachine) {
+  return async (...words: readonly string[]): Promise<string> => {
+    const [file = '', ...rest] = words;
+    const ran = await machine.call(file, ...rest);
+    if (ran.code !== 0) throw new Error(`${words.join(' ')}: ${ran.code}\n${ran.out}${ran.err}`);
+    return ran.out;
+  };
+}
+
+/** What bwrap says under a directive; empty: it starts. */
+async function sandboxUnder(machine: SystemdMachine, directive: string): Promise<string> {
+  const call = caller(machine);
+  const bwrap =
+    '/usr/bin/bwrap --unshare-all --unshare-user --disable-userns --hostname task --ro-bind /usr /usr --symlink usr/lib /lib --symlink usr/lib64 /lib64 --proc /proc /usr/bin/true';
+  const unit = `[Service]\nType=oneshot\nUser=punnet-agent\nNoNewPrivileges=yes\n${directive}\nStandardError=truncate:/tmp/said\nExecStart=${bwrap}\n`;
+  const put = 'mkdir -p /run/systemd/system && printf %s "$0" >/run/systemd/system/try.service';
+  await call('sh', '-c', put, unit);
+  await call('systemctl', 'daemon-reload');
+  await machine.call('systemctl', 'start', 'try');
+  return call('cat', '/tmp/said');
+}
+
+test.concurrent(
+  'a volunteer installs, a task runs in its sandbox under the unit, and she leaves',
+  async ({ skip, onTestFinished }) => {
+    const missing = SystemdMachine.missing();
+    skip(missing !== undefined, `no machine can be booted: ${missing}`);
+    const machine = await bootBoth(join(folder, 'booted'));
+    onTestFinished(() => machine.stop());
+    const call = caller(machine);
+    await call('punnet', 'context', 'add', '/var/lib/punnet/operator.context');
+    await call('punnet', 'site', 'set', 'attic', '--down', '1 Gbit/s', '--up', '1 Gbit/s');
+    const create = ['punnet', 'token', 'create', '--node', '--site', 'attic', '--output', 'json'];
+    const { secret, url } = JSON.parse(await call(...create)) as { secret: string; url: string };
+    await call('sh', '-c', 'umask 77; echo "$0" >/tmp/token', secret);
+
+    const install = ['punnet-agent', 'install', url, '--token-file', '/tmp/token'];
+    expect(await call(...install)).toContain('start punnet-agent.service');
+    expect(await call('systemctl', 'is-active', 'punnet-agent')).toBe('active\n');
+    expect(await call(...install)).toContain('Nothing changes.');
+    const files = ['/var/lib/punnet-agent/keys.json', '/var/lib/punnet-agent/identity.json'];
+    const own = 'punnet-agent 600\n';
+    expect(await call('stat', '-c', '%U %a', ...files)).toBe(own + own);
+
+    const put =
+      'mkdir -p /tmp/job/program && cd /tmp/job && printf %s "$0" >job.yaml && printf %s "$1" >program/run.sh && chmod +x program/run.sh';
+    await call('sh', '-c', put, job, script);
+    await call('punnet', 'submit', '/tmp/job/job.yaml', '--watch');
+    const said = await call('punnet', 'logs', 'hello', '0');
+    expect(said).toMatch(/CapBnd:=0+ NoNewPrivs:=1 Seccomp:=2 task/);
+
+    // Whatever root asks stays a file that the agent can read.
+    expect(await call('punnet-agent', 'pause')).toContain('Paused');
+    expect(await call('stat', '-c', '%U %a', '/var/lib/punnet-agent/limits.json')).toBe(own);
+    await until('it is paused', async () => {
+      const said = await call('punnet-agent', 'status');
+      return said.includes('its owner has paused it') || undefined;
+    });
+
+    expect(await call('punnet-agent', 'leave')).toContain('has left punnet');
+    expect(await call('find', '/var/lib/punnet-agent', '-mindepth', '1')).toBe('');
+    expect((await machine.call('systemctl', 'is-active', 'punnet-agent')).out).toBe('inactive\n');
+
+    expect(await sandboxUnder(machine, '')).toBe('');
+    for (const [directive = '', words] of breaking) {
+      expect(await sandboxUnder(machine, directive), directive).toContain(words);
+    }
+  },
+  longTestMs,
+);
