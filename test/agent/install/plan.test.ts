@@ -113,8 +113,10 @@ describe('what forbids it', () => {
     expect(outcome(changes)).toEqual([code]);
     expect(reasons(changes)).toMatch(reason);
   });
+});
 
-  test('all of it is told at once', () => {
+describe('all of it, and what is at the limit', () => {
+  test('all is told at once', () => {
     const all = { isRoot: false, memoryBytes: 1, diskFreeBytes: 1, node: pi1Node };
     expect(outcome(all)).toEqual(['not_root', 'memory', 'disk', 'node']);
   });
@@ -125,7 +127,7 @@ describe('what forbids it', () => {
     ['a clock that is a day off', { federation: { ...answered, aheadMs: 24 * hourMs } }],
     ['Node.js 18', { node: { ...pi1Node, version: '18.0.0' } }],
     ['no units, whatever Node.js they would run', { hasUnits: false, node: null }],
-  ])('%s does not', (_what, changes) => {
+  ])('%s does not forbid it', (_what, changes) => {
     expect(outcome(changes)).toContain('enrol');
   });
 });
