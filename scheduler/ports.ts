@@ -1,7 +1,15 @@
 // What the loop needs of the world. The simulator and the tests implement these too; one contract
 // suite a port is in test/contracts.
 
-import type { Answer, DurableFact, Effect, Fact, Instant, StateImage } from './core/index.ts';
+import type {
+  Answer,
+  DurableFact,
+  Effect,
+  Fact,
+  Instant,
+  NodeId,
+  StateImage,
+} from './core/index.ts';
 
 /** What a journal holds when it is opened. */
 export interface Recovery {
@@ -53,4 +61,13 @@ export interface Meter {
   begin(what: 'batch' | 'snapshotPause'): () => void;
   /** One batch is on disk. */
   batch(facts: readonly Fact[], answers: readonly Answer[]): void;
+}
+
+/** The tunnels of the federation. While it runs it gives a `tunnelsSeen` for each server, again and again. */
+export interface Tunnels {
+  start(): void;
+  /** Ends a node's tunnels, and forgets where they came from. Where their server is away it does so as
+   * soon as that is back. */
+  end(nodeId: NodeId): Promise<void>;
+  stop(): Promise<void>;
 }

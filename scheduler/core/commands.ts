@@ -163,6 +163,27 @@ export interface NodeDisconnected {
   readonly nodeId: NodeId;
 }
 
+/** One tunnel, as its server sees it. */
+export interface TunnelSeen {
+  readonly nodeId: NodeId;
+  /** Of this connection: with another one its counters begin anew. */
+  readonly connection: string;
+  readonly since: Instant;
+  /** A keyed hash of the address that it comes from: nodes behind one NAT have the same. */
+  readonly natGroup: string;
+  /** From the node and to it, since it connected. */
+  readonly upBytes: number;
+  readonly downBytes: number;
+}
+
+/** All tunnels of one OpenVPN server. */
+export interface TunnelsSeen {
+  readonly kind: 'tunnelsSeen';
+  /** The server's part of the overlay. */
+  readonly slice: number;
+  readonly tunnels: readonly TunnelSeen[];
+}
+
 /** The answer to `solvePlan`. */
 export interface PlanSolved {
   readonly kind: 'planSolved';

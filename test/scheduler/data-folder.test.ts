@@ -26,6 +26,8 @@ import { KeptPorts } from '../../scheduler/adapters/kept-ports.ts';
 import { NatsIdentity } from '../../scheduler/adapters/nats/nats-identity.ts';
 import { openPki } from '../../scheduler/adapters/pki/pki.ts';
 import { openTlsCryptKey } from '../../scheduler/adapters/pki/tls-crypt-key.ts';
+import { AddressBook } from '../../scheduler/adapters/tunnels/address-book.ts';
+import { NatGroups } from '../../scheduler/adapters/tunnels/nat-groups.ts';
 import { portOwner } from '../../scheduler/adapters/port-owner.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'punnet-folder-'));
@@ -37,6 +39,11 @@ const parts: Readonly<Record<string, (data: string) => unknown>> = {
   'pki/tls-crypt.key': openTlsCryptKey,
   'nats/identity.json': (data) => NatsIdentity.open(data).accountPublicKey,
   'capability.key': (data) => loadCapabilityKey(data),
+  'nat-group.key': (data) => NatGroups.open(data).of('192.0.2.1'),
+  'node-addresses.json': (data) => {
+    AddressBook.open(data, 0).note('n1', '192.0.2.1', 1e9);
+    return AddressBook.open(data, 1e9).of('n1', 1e9);
+  },
   'ports.json': (data) => new KeptPorts(data).port('https', '127.0.0.1'),
 };
 

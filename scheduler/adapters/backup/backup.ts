@@ -27,7 +27,9 @@ export const manifestShape = z.object({
 export type Manifest = Readonly<z.infer<typeof manifestShape>>;
 
 /** Made anew at each start, or only of use to the process that runs. */
-const leftOut = /^(journal\/|blobs\/tmp\/|nats\/(jwt\/|nats-server\.)|pki\/server\.)|\.new$/;
+// Where nodes connect from is kept for 30 days and goes nowhere else.
+const leftOut =
+  /^(journal\/|blobs\/tmp\/|nats\/(jwt\/|nats-server\.)|pki\/server\.|node-addresses\.json$|overlay\/[^/]+\/status$)|\.new$/;
 const blobName = /^blobs\/[0-9a-f]{2}\/([0-9a-f]{64})$/;
 /** A snapshot may take segments away while they are copied. */
 const copyTries = 5;

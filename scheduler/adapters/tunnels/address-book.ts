@@ -1,0 +1,98 @@
+// From which addresses nodes have connected, for the operator's eyes: 30 days, in a file of the data
+// folder that only the scheduler may read. Nothing else keeps an address, and no backup has this file.
+
+import path from 'node:path';
+import { z } from 'zod';
+import { DataFolderError, readIfThere, writeDurably } from '../durable-file.ts';
+
+export const keptMs = 30 * 24 * 3_600_000;
+/** Of one node, the last ones: a line that reconnects each night has 30 in 30 days. */
+const addressesOfNode = 32;
+/** What is lost when the machine dies is told again within seconds, but for the time in between. */
+const saveEveryMs = 3_600_000;
+
+export interface AddressSeen {
+  readonly address: string;
+  readonly firstUnixMs: number;
+  readonly lastUnixMs: number;
+}
+
+const contents = z.record(
+  z.string(),
+  z.array(z.object({ address: z.string(), firstUnixMs: z.number(), lastUnixMs: z.number() })),
+);
+
+export class AddressBook {
+  readonly #file: string;
+  readonly #seen: Map<string, readonly AddressSeen[]>;
+  #savedUnixMs: number;
+
+  private constructor(file: string, seen: Map<string, readonly AddressSeen[]>, nowUnixMs: number) {
+    this.#file = file;
+    this.#seen = seen;
+    this.#savedUnixMs = nowUnixMs;
+  }
+
+  /** Throws a DataFolderError when its file is damaged. */
+  static open(dataFolder: string, nowUnixMs: number): AddressBook {
+    const file = path.join(dataFolder, addressBookFile);
+    const text = readIfThere(file);
+    const read = text === null ? {} : parse(file, text);
+    const book = new AddressBook(file, new Map(Object.entries(read)), nowUnixMs);
+    book.#forgetOld(nowUnixMs);
+    return book;
+  }
+
+  /** A node is connected from there now. */
+  note(nodeId: string, address: string, nowUnixMs: number): void {
+    const before = this.#seen.get(nodeId) ?? [];
+    const known = before.find((each) => each.address === address);
+    const now: AddressSeen = {
+      address,
+      firstUnixMs: known?.firstUnixMs ?? nowUnixMs,
+      lastUnixMs: nowUnixMs,
+    };
+    const others = before.filter((each) => each.address !== address);
+    this.#seen.set(nodeId, [now, ...others].slice(0, addressesOfNode));
+    if (nowUnixMs - this.#savedUnixMs >= saveEveryMs) this.save(nowUnixMs);
+  }
+
+  /** The latest first. */
+  of(nodeId: string, nowUnixMs: number): readonly AddressSeen[] {
+    return young(this.#seen.get(nodeId) ?? [], nowUnixMs);
+  }
+
+  /** Its owner takes it back. */
+  erase(nodeId: string, nowUnixMs: number): void {
+    if (this.#seen.delete(nodeId)) this.save(nowUnixMs);
+  }
+
+  save(nowUnixMs: number): void {
+    this.#forgetOld(nowUnixMs);
+    this.#savedUnixMs = nowUnixMs;
+    writeDurably(this.#file, `${JSON.stringify(Object.fromEntries(this.#seen))}\n`);
+  }
+
+  #forgetOld(nowUnixMs: number): void {
+    for (const [nodeId, seen] of this.#seen) {
+      const kept = young(seen, nowUnixMs);
+      if (kept.length === 0) this.#seen.delete(nodeId);
+      else if (kept.length < seen.length) this.#seen.set(nodeId, kept);
+    }
+  }
+}
+
+export const addressBookFile = 'node-addresses.json';
+
+function young(seen: readonly AddressSeen[], nowUnixMs: number): readonly AddressSeen[] {
+  return seen.filter(({ lastUnixMs }) => nowUnixMs - lastUnixMs < keptMs);
+}
+
+function parse(file: string, text: string): Record<string, AddressSeen[]> {
+  try {
+    return contents.parse(JSON.parse(text));
+  } catch {
+    const remedy = 'remove it; where nodes connect from is told again within a minute';
+    throw new DataFolderError(`${file} is damaged (wanted what this scheduler wrote): ${remedy}`);
+  }
+}
