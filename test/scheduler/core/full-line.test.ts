@@ -7,7 +7,7 @@ import { noTimeoutMs as agentsNoTimeout } from '../../../agent/core/limits.ts';
 import { jobId, leaseId, noTimeoutMs } from '../../../scheduler/core/index.ts';
 import { freeTransferBytes } from '../../../scheduler/core/limits.ts';
 import { fullWayOf, isDownFull } from '../../../scheduler/core/placement/balance.ts';
-import { waitBehind } from '../../../scheduler/core/placement/plan/slots-ahead.ts';
+import { ResultsAhead } from '../../../scheduler/core/placement/plan/results-ahead.ts';
 import { CoreHarness } from './harness.ts';
 
 test('both sides mean the same by transfers that need no grant, and by no timeout', () => {
@@ -59,7 +59,15 @@ describe('a result waits', () => {
     ['behind a queue with a gap', [bits(0, 10), bits(5, 20), bits(6, 20)], 6, 3],
   ] as const;
   it.each(rows)('%s', (_, results, readySeconds, waits) => {
-    expect(waitBehind(results, { upBps: 10, readySeconds })).toBe(waits);
+    expect(new ResultsAhead(results).waitBehind({ upBps: 10, readySeconds })).toBe(waits);
+  });
+  it.each(rows)('%s, also when that is told one by one', (_, results, readySeconds, waits) => {
+    const ahead = new ResultsAhead([]);
+    for (const result of results.toReversed()) {
+      ahead.add(result);
+      ahead.waitBehind({ upBps: 10, readySeconds });
+    }
+    expect(ahead.waitBehind({ upBps: 10, readySeconds })).toBe(waits);
   });
 });
 

@@ -4,8 +4,9 @@ import type { Instant } from '../../model/ids.ts';
 import type { NodeRecord, SiteRecord, State } from '../../state.ts';
 import { mustHave } from '../../state.ts';
 import type { Option } from '../policy.ts';
+import { ResultsAhead } from './results-ahead.ts';
 import type { MoreWork, Result } from './slots-ahead.ts';
-import { freeIn, resultsOf, waitBehind } from './slots-ahead.ts';
+import { freeIn } from './slots-ahead.ts';
 import { readyIn } from './tail.ts';
 
 export class RoundAhead {
@@ -13,9 +14,10 @@ export class RoundAhead {
   readonly #now: Instant;
   /** Tasks of this round, by node. */
   readonly #given = new Map<number, MoreWork[]>();
-  // Known as long as nothing is given to the node, or to its site.
+  /** By node, as long as nothing more is given to it. */
   readonly #freeIn = new Map<number, number>();
-  readonly #results = new Map<number, readonly Result[]>();
+  /** By site. */
+  readonly #results = new Map<number, ResultsAhead>();
 
   constructor(state: State, now: Instant) {
     this.#state = state;
@@ -24,18 +26,14 @@ export class RoundAhead {
 
   /** See `RoundView.freeIn`. */
   freeIn(node: NodeRecord): number {
-    const known = this.#freeIn.get(node.number);
-    if (known !== undefined) return known;
-    const about = { now: this.#now, more: this.#moreOf(node) };
-    const seconds = freeIn(this.#state, node, about)[0] ?? 0;
-    this.#freeIn.set(node.number, seconds);
-    return seconds;
+    return this.#freeIn.get(node.number) ?? this.#lookAt(node);
   }
 
   /** See `RoundView.resultWaits`. */
   resultWaits({ node, site, load, cost }: Option): number {
+    const results = this.#resultsOf(site);
     const readySeconds = readyIn(this.freeIn(node), load, { node, cost });
-    return waitBehind(this.#resultsOf(site), { upBps: load.upBps, readySeconds });
+    return results.waitBehind({ upBps: load.upBps, readySeconds });
   }
 
   give(node: NodeRecord, task: MoreWork): void {
@@ -43,20 +41,34 @@ export class RoundAhead {
     if (given === undefined) this.#given.set(node.number, [task]);
     else given.push(task);
     this.#freeIn.delete(node.number);
-    this.#results.delete(node.siteNumber);
+    const results = this.#results.get(node.siteNumber);
+    if (results === undefined) return;
+    const ofNode: Result[] = [];
+    this.#lookAt(node, ofNode);
+    // It comes behind all that the node had; of the others nothing changes.
+    const last = ofNode.at(-1);
+    if (last !== undefined) results.add(last);
   }
 
-  #resultsOf(site: SiteRecord): readonly Result[] {
+  #resultsOf(site: SiteRecord): ResultsAhead {
     const known = this.#results.get(site.number);
     if (known !== undefined) return known;
-    const nodes = site.nodeNumbers.map((each) => mustHave(this.#state.nodes[each], 'node', each));
-    const moreOf = (node: NodeRecord): readonly MoreWork[] => this.#moreOf(node);
-    const results = resultsOf(this.#state, nodes, { now: this.#now, moreOf });
+    const all: Result[] = [];
+    for (const number of site.nodeNumbers) {
+      this.#lookAt(mustHave(this.#state.nodes[number], 'node', number), all);
+    }
+    const results = new ResultsAhead(all);
     this.#results.set(site.number, results);
     return results;
   }
 
-  #moreOf(node: NodeRecord): readonly MoreWork[] {
-    return this.#given.get(node.number) ?? [];
+  /** Notes when it has a slot; adds its results to these. */
+  #lookAt(node: NodeRecord, results?: Result[]): number {
+    const more = this.#given.get(node.number) ?? noMore;
+    const seconds = freeIn(this.#state, node, { now: this.#now, more, results })[0] ?? 0;
+    this.#freeIn.set(node.number, seconds);
+    return seconds;
   }
 }
+
+const noMore: readonly MoreWork[] = [];

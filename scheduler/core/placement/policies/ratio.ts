@@ -200,9 +200,13 @@ const inTime: Refusal = {
 
 function busyLine(option: Option, round: RoundView): Refusal | null {
   const resultWaits = (): number => round.resultWaits(option);
-  const untilFree = Math.min(round.freeIn(option.node), backlogSeconds(option.load));
-  const windowSeconds = Math.max(linkWindowSeconds, untilFree);
+  // Most have less than a window's worth in hand: then nobody needs to know when a slot is free.
+  const windowSeconds = isDownFull(option, { atOnce }) ? windowOf(option, round) : undefined;
   return fullWayOf(option, { atOnce, resultWaits, windowSeconds }) === null ? null : busy;
+}
+
+function windowOf({ node, load }: Option, round: RoundView): number {
+  return Math.max(linkWindowSeconds, Math.min(round.freeIn(node), backlogSeconds(load)));
 }
 
 function isLineBusy(option: SiteOption): boolean {
