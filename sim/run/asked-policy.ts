@@ -4,7 +4,7 @@ import type { Policy } from '../../scheduler/core/index.ts';
 
 /** One of the rules of a policy, and what it is asked, in words. */
 export interface Asked {
-  readonly rule: 'choice.pick' | 'choice.order' | 'hold' | 'holdsSite' | 'nextTransfers';
+  readonly rule: 'choice.pick' | 'hold' | 'holdsSite' | 'holdsFetch' | 'nextTransfers';
   readonly text: () => string;
 }
 
@@ -13,7 +13,7 @@ export type Ask = <Answer>(asked: Asked, think: () => Answer) => Answer;
 
 /** The same policy; a question may be asked while another one is open. */
 export function askedPolicy(policy: Policy, ask: Ask): Policy {
-  const { holdsSite } = policy;
+  const { holdsSite, holdsFetch } = policy;
   return {
     ...policy,
     choice: askedChoice(policy, ask),
@@ -28,6 +28,14 @@ export function askedPolicy(policy: Policy, ask: Ask): Policy {
           `whether job ${option.job.template.name} waits at site ${option.site.siteId}`;
         const think = () => holdsSite.call(policy, option, round);
         return ask({ rule: 'holdsSite', text }, think);
+      },
+    }),
+    ...(holdsFetch !== undefined && {
+      holdsFetch: (option, round) => {
+        const text = (): string =>
+          `whether nodes of site ${option.site.siteId} do not fetch the program of job ${option.job.template.name}`;
+        const think = () => holdsFetch.call(policy, option, round);
+        return ask({ rule: 'holdsFetch', text }, think);
       },
     }),
     nextTransfers: (waiting, places, isAwaited) => {
@@ -49,19 +57,11 @@ function askedChoice({ choice }: Policy, ask: Ask): Policy['choice'] {
       },
     };
   }
-  const { order } = choice;
   return {
     asks: 'slot',
     pick: (options, round) => {
       const text = (): string => 'which task a free slot takes';
       return ask({ rule: 'choice.pick', text }, () => choice.pick(options, round));
     },
-    ...(order !== undefined && {
-      order: (jobs, node, round) => {
-        const text = (): string => `in which order ${jobs.length} jobs offer tasks to ${node.name}`;
-        const think = () => order.call(choice, jobs, node, round);
-        return ask({ rule: 'choice.order', text }, think);
-      },
-    }),
   };
 }

@@ -50,15 +50,19 @@ const answers: Readonly<Record<Asked['rule'], Wanted>> = {
     wanted: 'null, or { option, reason } with an option and a number',
     isRight: (answer) => answer === null || (has(answer, 'reason', 'number') && hasOption(answer)),
   },
-  'choice.order': { wanted: 'a list of jobs', isRight: isListOf('jobId') },
   hold: {
     wanted: 'null, or { code, reason, remedy } with texts',
     isRight: (answer) =>
       answer === null || ['code', 'reason', 'remedy'].every((each) => has(answer, each, 'string')),
   },
-  holdsSite: { wanted: 'true or false', isRight: (answer) => typeof answer === 'boolean' },
+  holdsSite: { wanted: 'true or false', isRight: isBoolean },
+  holdsFetch: { wanted: 'true or false', isRight: isBoolean },
   nextTransfers: { wanted: 'a list of transfers', isRight: isListOf('leaseId') },
 };
+
+function isBoolean(answer: unknown): boolean {
+  return typeof answer === 'boolean';
+}
 
 function hasOption(answer: unknown): boolean {
   const option = fieldOf(answer, 'option');

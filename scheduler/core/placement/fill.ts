@@ -56,8 +56,7 @@ function askFor(nodeNumber: number, round: Round, { choice, spread }: How<'slot'
     if (spread.placeOne(jobs)) return true;
     const unheld = round.unheld(jobs, node);
     if (unheld.length === 0) continue;
-    const ordered = choice.order?.(unheld, node, round) ?? unheld;
-    const pick = choice.pick(round.options(node, ordered), round);
+    const pick = choice.pick(round.options(node, unheld), round);
     if (pick === null) continue;
     round.give(pick);
     return true;

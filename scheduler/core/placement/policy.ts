@@ -21,6 +21,13 @@ export interface SiteOption extends JobAt {
   readonly cost: TaskCost;
 }
 
+/** A job at a site, for nodes that would have to fetch what its tasks share. */
+export interface FetchOption extends JobAt {
+  readonly load: SiteLoad;
+  /** Whether a task would wait on these nodes behind others. */
+  readonly isStaged: boolean;
+}
+
 /** The next task of a job on a node that it fits, with what it would cost there. */
 export interface Option extends SiteOption {
   readonly taskIndex: number;
@@ -80,14 +87,6 @@ export interface Nodes {
   readonly at: (place: number) => NodeRecord;
 }
 
-/** Of which jobs a node's options come, and in which order. Asked for each node before anything is
- * looked at that takes longer. */
-export type Order = (
-  jobs: readonly JobRecord[],
-  node: NodeRecord,
-  round: RoundView,
-) => readonly JobRecord[];
-
 /**
  * Who asks. A free slot asks for one of the tasks whose turn it is, which come one for each job, the
  * next in turn first; or a task, the next in turn, asks for one of the nodes with a free place.
@@ -96,8 +95,6 @@ export type Order = (
 export type Choice =
   | {
       readonly asks: 'slot';
-      /** Without: of all jobs, the next in turn first. */
-      readonly order?: Order;
       readonly pick: (options: Iterable<Option>, round: RoundView) => Pick | null;
     }
   | {
@@ -114,6 +111,10 @@ export interface Policy {
   /** Jobs that `hold` refuses to every node of a site, so that these are not asked one by one. The answer
    * is kept until something is given there: it must rest on this site, and not on the pass or a draw. */
   readonly holdsSite?: (option: SiteOption, round: RoundView) => boolean;
+  /** Likewise, jobs that `hold` refuses to every node of a site that would have to fetch what their tasks
+   * share; the answer is kept until something is given. Nodes are then asked for jobs first of which they
+   * have that. */
+  readonly holdsFetch?: (option: FetchOption, round: RoundView) => boolean;
   /** The order of transfers: of those that wait at a site, the ones that go next. */
   readonly nextTransfers: (
     waiting: Iterable<QueuedTransfer>,

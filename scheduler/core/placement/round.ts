@@ -163,9 +163,9 @@ export class Round implements RoundView {
     }
   }
 
-  /** Of the jobs, without those that every node of its site would refuse. */
+  /** Of the jobs, without those that it would refuse as every node like it at its site. */
   unheld(jobs: readonly JobRecord[], node: NodeRecord): readonly JobRecord[] {
-    return this.#siteHolds.unheld(jobs, siteOf(this.state, node));
+    return this.#siteHolds.unheld(jobs, node);
   }
 
   option(job: JobRecord, node: NodeRecord): Option | null {

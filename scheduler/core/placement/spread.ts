@@ -34,6 +34,8 @@ export class Spread {
   readonly #full = new Map<JobTemplate, Set<SiteRecord>>();
   /** Services of which no replica finds a place in this pass. */
   readonly #stuck = new Set<JobRecord>();
+  /** Of groups of jobs, those that are services: each node asks for them, and most groups have none. */
+  readonly #servicesOf = new Map<readonly JobRecord[], readonly JobRecord[]>();
   #perSlot = 0;
 
   constructor(round: Round, occasion: Occasion) {
@@ -50,7 +52,7 @@ export class Spread {
 
   /** Gives a place to a replica of one of these jobs; false: none of them wants one that there is. */
   placeOne(jobs: readonly JobRecord[]): boolean {
-    for (const job of jobs) {
+    for (const job of this.#servicesAmong(jobs)) {
       if (!this.wants(job)) continue;
       const service = this.#spreadingOf(job);
       for (const taskIndex of service.waiting) {
@@ -61,6 +63,14 @@ export class Spread {
       this.#stuck.add(job);
     }
     return false;
+  }
+
+  #servicesAmong(jobs: readonly JobRecord[]): readonly JobRecord[] {
+    const known = this.#servicesOf.get(jobs);
+    if (known !== undefined) return known;
+    const services = jobs.filter(({ replicas }) => replicas !== null);
+    this.#servicesOf.set(jobs, services);
+    return services;
   }
 
   #enterPass(): void {

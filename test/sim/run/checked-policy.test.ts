@@ -82,13 +82,7 @@ test.each([
     'nextTransfers was asked which transfers go next, at most 2: wanted a list of transfers, found undefined',
   ],
   ['holds a site by 1', { holdsSite: '() => 1' }, 'wanted true or false, found 1'],
-  [
-    'puts jobs in no order',
-    {
-      choice: `{ asks: 'slot', pick: ([option]) => (option ? { option, reason: 0 } : null), order: () => undefined }`,
-    },
-    'wanted a list of jobs, found undefined',
-  ],
+  ['holds a fetch by 1', { holdsFetch: '() => 1' }, 'wanted true or false, found 1'],
   ['orders numbers', { nextTransfers: '() => [1, 2]' }, 'found a list with other things, 2 in all'],
 ] as const)('a policy that %s', async (_, parts, message) => {
   const policy = written(parts);

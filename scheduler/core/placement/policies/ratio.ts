@@ -13,8 +13,7 @@ import {
   transfersAtATime,
 } from '../../limits.ts';
 import { bitsOf } from '../../estimate/ahead.ts';
-import { siteOf } from '../../leases.ts';
-import type { JobRecord, NodeRecord } from '../../state.ts';
+import type { JobRecord } from '../../state.ts';
 import { idleSlotsFirst } from '../../transfers/order.ts';
 import type { SiteLoad } from '../balance.ts';
 import { fullWayOf, isDownFull, linkSecondsOf } from '../balance.ts';
@@ -23,7 +22,7 @@ import type { Refusal } from '../filter.ts';
 import { isPiloted, refusePilot } from '../pilots.ts';
 import type { Plan } from '../plan/plan.ts';
 import { endsIn } from '../plan/tail.ts';
-import type { JobAt, Option, Order, Pick, Policy, RoundView, SiteOption } from '../policy.ts';
+import type { FetchOption, JobAt, Option, Pick, Policy, RoundView, SiteOption } from '../policy.ts';
 import type { ReasonCode } from '../reasons.ts';
 import { reasonCodes } from '../reasons.ts';
 import { balance, isDownOverWindow, overWindow } from './balance.ts';
@@ -32,18 +31,11 @@ import { balance, isDownOverWindow, overWindow } from './balance.ts';
 const tailSlack = 1.05;
 const tailSlackMs = 2 * planEveryMs;
 
-/** A node that would have to fetch the job's program. */
-interface Fetcher extends JobAt {
-  readonly node: NodeRecord;
-}
-
 /** Why a slot stays idle though the plan gives the task to it. */
 interface Rule {
   readonly hold: Policy['hold'];
   readonly holdsSite?: NonNullable<Policy['holdsSite']>;
-  /** Whether it refuses each task of a job whose program the node would have to fetch, as far as that is
-   * known without a look at the node's leases. */
-  readonly holdsFetch?: (pair: Fetcher, round: RoundView) => boolean;
+  readonly holdsFetch?: NonNullable<Policy['holdsFetch']>;
 }
 
 export const ratioRules: {
@@ -69,40 +61,13 @@ export const ratio: Policy = ratioWith([
 export function ratioWith(rules: readonly Rule[]): Policy {
   return {
     name: 'ratio',
-    choice: { asks: 'slot', order: orderBy(rules), pick: furthestBehind },
+    choice: { asks: 'slot', pick: furthestBehind },
     hold: holdBy(rules),
     holdsSite: holdsSiteBy(rules),
+    holdsFetch: holdsFetchBy(rules),
     nextTransfers: idleSlotsFirst,
     needsPlan: true,
   };
-}
-
-/** What a node has fetched need not cross its line again; where jobs with programs are many, most of the
- * rest are refused at once. */
-function orderBy(rules: readonly Rule[]): Order {
-  const mayFetch = (job: JobRecord, node: NodeRecord, round: RoundView): boolean => {
-    const site = siteOf(round.state, node);
-    if (isPiloted(job) || round.planned({ job, site }) === null) return true;
-    return !rules.some(({ holdsFetch }) => holdsFetch?.({ job, site, node }, round) === true);
-  };
-  return (jobs, node, round) => {
-    const here: JobRecord[] = [];
-    const rest: JobRecord[] = [];
-    for (const job of jobs) {
-      if (round.hasShared(node, job)) here.push(job);
-      else if (mayFetch(job, node, round)) rest.push(job);
-    }
-    return rest.length === 0 ? here : [...here, ...rest];
-  };
-}
-
-function isNeedless({ job, node }: Fetcher, round: RoundView): boolean {
-  const { plan } = round.state;
-  return plan !== null && job.leased > 0 && round.isStaged(node) && isInTime(job, plan, round);
-}
-
-function isInTime(job: JobRecord, plan: Plan, round: RoundView): boolean {
-  return 1000 * round.secondsLeft(job) < plan.endsAt - round.now;
 }
 
 function furthestBehind(options: Iterable<Option>, round: RoundView): Pick | null {
@@ -157,6 +122,15 @@ function holdsSiteBy(rules: readonly Rule[]): NonNullable<Policy['holdsSite']> {
   };
 }
 
+/** What a node has fetched need not cross its line again; where jobs with programs are many, most of the
+ * rest are refused at once. */
+function holdsFetchBy(rules: readonly Rule[]): NonNullable<Policy['holdsFetch']> {
+  return (option, round) => {
+    if (isPiloted(option.job) || round.planned(option) === null) return false;
+    return rules.some(({ holdsFetch }) => holdsFetch?.(option, round) === true);
+  };
+}
+
 /** Nothing was placed for a while: where the plan wants the job, nodes refuse it. */
 function isStalled({ job }: JobAt, { state, now }: RoundView): boolean {
   const since = Math.max(job.submittedAt, state.leasedAt, state.plan?.askedAt ?? 0);
@@ -191,6 +165,15 @@ function needlessProgram({ job, node, load, cost }: Option, round: RoundView): R
   return round.secondsLeft(job) < linkSecondsOf(load, cost).down ? inTime : null;
 }
 
+function isNeedless({ job, isStaged }: FetchOption, round: RoundView): boolean {
+  const { plan } = round.state;
+  return plan !== null && job.leased > 0 && isStaged && isInTime(job, plan, round);
+}
+
+function isInTime(job: JobRecord, plan: Plan, round: RoundView): boolean {
+  return 1000 * round.secondsLeft(job) < plan.endsAt - round.now;
+}
+
 const inTime: Refusal = {
   code: 'plan',
   reason:
@@ -217,10 +200,10 @@ function isLineBusy(option: SiteOption): boolean {
 const atOnce = 1 + transfersAtATime;
 
 /** For an idle slot, of which there is nothing to come behind. */
-function isFullForProgram({ job, site, node }: Fetcher, round: RoundView): boolean {
-  if (round.isStaged(node)) return false;
+function isFullForProgram({ job, load, isStaged }: FetchOption): boolean {
+  if (isStaged) return false;
   const cost = { workGhzSeconds: workOf(job), downBits: bitsOf(job).sharedBits, upBits: 0 };
-  return isDownFull({ load: round.load(site), cost }, { atOnce });
+  return isDownFull({ load, cost }, { atOnce });
 }
 
 /** For how long the site's CPUs have something to do: bytes that come meanwhile keep none of them waiting. */
