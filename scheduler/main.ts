@@ -15,6 +15,7 @@ import { DataFolderError, makeFolder } from './adapters/durable-file.ts';
 import { Enroller } from './adapters/enroller.ts';
 import { EventLog } from './adapters/event-log.ts';
 import { HttpsServer } from './adapters/https/https-server.ts';
+import { publicFiles } from './adapters/public-files.ts';
 import { DataLockedError, lockData } from './adapters/journal/data-lock.ts';
 import { FileJournal } from './adapters/journal/file-journal.ts';
 import { JournalError } from './adapters/journal/journal-error.ts';
@@ -112,9 +113,11 @@ async function start(config: Config, log: pino.Logger, stops: Stops): Promise<vo
     ...{ manifests, view, now, log, stops, restMs: () => loop.restMs() },
     submit: (command) => loop.post(command),
   });
+  const files = publicFiles(pki.caPem);
   const https = new HttpsServer({
     ...{ host: config.host, port: ports.https, blobs, signer },
     ...{ keyPem: pki.keyPem, certificatePem: pki.certificatePem, caPem: pki.caPem },
+    files,
     now,
     ...enrolment(config, folder, { submit, view, natsUrls, httpsUrl: urls.https }),
     ...nodeRules(view),
@@ -125,7 +128,7 @@ async function start(config: Config, log: pino.Logger, stops: Stops): Promise<vo
     ...{ view, submit, blobs, audit: folder.audit, hashToken, caPem: pki.caPem },
     now,
     makeToken: () => makeToken(pki.caFingerprint),
-    enrolUrl: urls.https,
+    ...{ enrolUrl: urls.https, hasInstaller: files.has('/install.sh') },
     bundleProblem: (sha256, claim) => bundles.problem(sha256, claim),
     taskList: (sha256) => manifests.get(sha256),
     endpoint: urls.endpoint,

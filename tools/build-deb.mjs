@@ -2,19 +2,23 @@
 // commit gives the same bytes: SOURCE_DATE_EPOCH, or else the commit's time, is the one time in them.
 
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { buildPackage } from './deb/package.mjs';
-import { agent, scheduler } from './deb/recipes.mjs';
+import { agent, agentBeside, schedulerWith } from './deb/recipes.mjs';
 
 async function main() {
   const { values } = parseArgs({ options: { to: { type: 'string', default: 'dist' } } });
   const seconds = sourceDate();
   const version = `${JSON.parse(readFileSync('package.json', 'utf8')).version}+${stamp(seconds)}`;
-  for (const recipe of [agent, scheduler]) {
-    const file = await buildPackage(recipe, { to: values.to, version, seconds });
-    process.stdout.write(`${file}\n`);
-  }
+  const how = { to: values.to, version, seconds };
+  const agentFile = await buildPackage(agent, how);
+  // A scheduler hands it to volunteers: the one in its package, or the one of a clone.
+  mkdirSync(join(values.to, 'deploy'), { recursive: true });
+  cpSync(agentFile, join(values.to, agentBeside));
+  const schedulerFile = await buildPackage(schedulerWith(agentFile), how);
+  process.stdout.write(`${agentFile}\n${schedulerFile}\n`);
 }
 
 function sourceDate() {

@@ -55,6 +55,7 @@ export function forSimulator() {
 /** What the scheduler and its packages read from `../../proto`, seen from their bundle, or beside it. */
 export const filesBeside = [
   ['node_modules/highs/build/highs.wasm', 'scheduler/bin/highs.wasm'],
+  ['deploy/install.sh', 'deploy/install.sh'],
   ['proto/gen/descriptors.binpb', 'proto/gen/descriptors.binpb'],
   ['node_modules/@grpc/reflection/build/proto/grpc', 'proto/grpc'],
   ['node_modules/grpc-health-check/proto/health', 'proto/health'],

@@ -40,6 +40,13 @@ const packages = [
   },
   { name: 'zsh', program: 'zsh', why: 'a shell that completes', for: 'test' },
   { name: 'fish', program: 'fish', why: 'another one', for: 'test' },
+  { name: 'lintian', program: 'lintian', why: "Debian's rules for packages", for: 'packages' },
+  {
+    name: 'shellcheck',
+    program: 'shellcheck',
+    why: 'looks over the script that volunteers run',
+    for: 'packages',
+  },
   {
     name: 'tachyon-bin-nox',
     program: 'tachyon-nox',
@@ -73,6 +80,7 @@ async function main() {
     bench: ['run'],
     demo: ['run', 'demo'],
     test: ['run', 'demo', 'test'],
+    packages: ['run', 'demo', 'test', 'packages'],
   };
   const wanted = packages.filter((each) => purposes[purpose]?.includes(each.for));
   // Side by side, since each waits for the network. Only one at a time may use apt's lists.

@@ -58,6 +58,8 @@ export interface ApiDeps {
   readonly caPem: string;
   /** Where nodes enrol. */
   readonly enrolUrl: string;
+  /** Whether agents' packages are served there. */
+  readonly hasInstaller: boolean;
   /** host:port of this API, as clients reach it. */
   readonly endpoint: string;
   /** Hears of errors that are our own fault. */

@@ -63,7 +63,8 @@ async function createToken(
   if (answer.kind === 'refused') throw fromRefusal(answer);
   if (answer.kind !== 'token') throw new Error(`a new token was answered with ${answer.kind}`);
   const url = role === 'node' ? deps.enrolUrl : deps.endpoint;
-  return { token: toToken(answer.token), secret, url, caPem: deps.caPem };
+  const { caPem, hasInstaller } = deps;
+  return { token: toToken(answer.token), secret, url, caPem, hasInstaller };
 }
 
 /** Throws all mistakes of a request at once. */

@@ -20,7 +20,11 @@ export const agent = {
   ],
 };
 
-export const scheduler = {
+/** Where a scheduler finds the agent's package, from its bundle two folders up. */
+export const agentBeside = 'deploy/punnet-agent.deb';
+
+/** With the agent's package in it. */
+export const schedulerWith = (agentFile) => ({
   name: 'punnet-scheduler',
   bundles: [
     ['punnet-scheduler', 'scheduler/main.ts'],
@@ -36,6 +40,7 @@ export const scheduler = {
     ...filesBeside.map(([from, to]) => [from, `${share}/${to}`]),
     ['deploy/prometheus', `${examples}/prometheus`],
     ['deploy/grafana', `${examples}/grafana`],
+    [agentFile, `${share}/${agentBeside}`],
   ],
   pages: [
     {
@@ -48,4 +53,4 @@ export const scheduler = {
       purpose: 'the scheduler of a Punnet federation',
     },
   ],
-};
+});

@@ -30,6 +30,8 @@ export interface HttpsOptions {
   readonly certificatePem: string;
   /** Shown to agents beside the server's certificate: their token names it. */
   readonly caPem: string;
+  /** What anybody may fetch, by path: the CA's certificate, and what installs an agent. */
+  readonly files: ReadonlyMap<string, PublicFile>;
   readonly blobs: BlobStore;
   readonly signer: CapabilitySigner;
   readonly now: () => number;
@@ -38,6 +40,11 @@ export interface HttpsOptions {
   /** Whether a result of the node's lease may still be of use. */
   readonly isLeaseOf: (nodeId: string, leaseId: number) => boolean;
   readonly siteRate: (nodeId: string) => SiteRate | undefined;
+}
+
+export interface PublicFile {
+  readonly type: string;
+  readonly bytes: Buffer;
 }
 
 const maxEnrolBytes = 64 * 1024;
@@ -130,6 +137,13 @@ export class HttpsServer {
     const { method, url = '' } = request;
     if (url === '/healthz') {
       response.end('ok\n');
+      return Promise.resolve();
+    }
+    const file = this.#options.files.get(url);
+    if (file !== undefined && (method === 'GET' || method === 'HEAD')) {
+      const { type, bytes } = file;
+      response.writeHead(200, { 'content-type': type, 'content-length': bytes.length });
+      response.end(method === 'GET' ? bytes : undefined);
       return Promise.resolve();
     }
     if (url === '/v1/enrol' && method === 'POST') return this.#enrol(request, response);

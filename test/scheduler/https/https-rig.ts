@@ -11,6 +11,7 @@ import type { Capability } from '../../../scheduler/adapters/blobs/capability.ts
 import { CapabilitySigner } from '../../../scheduler/adapters/blobs/capability.ts';
 import { HttpsServer } from '../../../scheduler/adapters/https/https-server.ts';
 import type { HttpsOptions } from '../../../scheduler/adapters/https/https-server.ts';
+import { publicFiles } from '../../../scheduler/adapters/public-files.ts';
 import { openPki } from '../../../scheduler/adapters/pki/pki.ts';
 
 const signer = new CapabilitySigner(Buffer.alloc(32, 7));
@@ -57,6 +58,7 @@ export class HttpsRig {
     const { keyPem, certificatePem, caPem } = pki;
     const server = new HttpsServer({
       ...{ host: '127.0.0.1', port: 0, keyPem, certificatePem, caPem, blobs, signer },
+      files: publicFiles(caPem),
       ...rules,
       siteRate: () => undefined,
     });

@@ -210,6 +210,9 @@ test.each([
   ['GET', '/v1/blob/../../etc/passwd', 404],
   ['DELETE', `/v1/blob/${'a'.repeat(64)}`, 405],
   ['GET', '/healthz', 200],
+  ['GET', '/ca.pem', 200],
+  ['HEAD', '/ca.pem', 200],
+  ['PUT', '/ca.pem', 404],
 ])('%s %s is answered with %i', async (method, path, status) => {
   expect((await rig.ask({ method, path })).status).toBe(status);
 });

@@ -62,6 +62,8 @@ export interface CreateTokenResponse {
   url: string;
   /** The federation's CA certificate, PEM. */
   caPem: string;
+  /** Whether the address also serves /install.sh and the agent's package. */
+  hasInstaller: boolean;
 }
 
 export interface ListTokensRequest {
@@ -334,7 +336,7 @@ export const CreateTokenRequest: MessageFns<CreateTokenRequest> = {
 };
 
 function createBaseCreateTokenResponse(): CreateTokenResponse {
-  return { token: undefined, secret: "", url: "", caPem: "" };
+  return { token: undefined, secret: "", url: "", caPem: "", hasInstaller: false };
 }
 
 export const CreateTokenResponse: MessageFns<CreateTokenResponse> = {
@@ -350,6 +352,9 @@ export const CreateTokenResponse: MessageFns<CreateTokenResponse> = {
     }
     if (message.caPem !== "") {
       writer.uint32(34).string(message.caPem);
+    }
+    if (message.hasInstaller !== false) {
+      writer.uint32(40).bool(message.hasInstaller);
     }
     return writer;
   },
@@ -399,6 +404,14 @@ export const CreateTokenResponse: MessageFns<CreateTokenResponse> = {
             message.caPem = reader.string();
             continue;
           }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.hasInstaller = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -420,6 +433,7 @@ export const CreateTokenResponse: MessageFns<CreateTokenResponse> = {
     message.secret = object.secret ?? "";
     message.url = object.url ?? "";
     message.caPem = object.caPem ?? "";
+    message.hasInstaller = object.hasInstaller ?? false;
     return message;
   },
 };
