@@ -90,9 +90,12 @@ function judgeHeader(bytes: Buffer, offset: number, error: number): Decoded {
   if (found !== undefined) return found;
   const rest = bytes.subarray(offset + headerBytes);
   if (isZero(rest)) return unfinished('a header never written whole');
-  // The sector in which it begins was not written, those after it were.
-  const begin = bytes.subarray(offset, nextSector(offset));
-  if (isZero(begin) && !hasFrame(rest)) return unfinished('a header never written');
+  // The sector in which it begins was not written, those after it were; or the one in which it goes on.
+  const border = nextSector(offset);
+  const begin = bytes.subarray(offset, border);
+  const next = bytes.subarray(border, border + sectorBytes);
+  const isHalf = border < offset + headerBytes && isZero(next);
+  if ((isZero(begin) || isHalf) && !hasFrame(rest)) return unfinished('a header never written');
   return damaged('a header with a wrong checksum');
 }
 

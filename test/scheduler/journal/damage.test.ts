@@ -5,6 +5,7 @@ import { createHash } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { decodeFrame, encodeFrame } from '../../../scheduler/adapters/journal/codec.ts';
 import type { DurableFact } from '../../../scheduler/core/index.ts';
 import { instant, sha256 } from '../../../scheduler/core/index.ts';
 import { propertyRuns } from '../../property-runs.ts';
@@ -136,6 +137,21 @@ describe('a journal that was cut', () => {
     writeFileSync(folder.file(segment), Buffer.from(bytes).fill(0, whole.length, page));
     await expectPrefix(story.length, /never finished/);
   });
+});
+
+it('lets a last batch whose header stands across two sectors lack either of them', () => {
+  for (let before = 1; before < 24; before += 1) {
+    const offset = 512 - before;
+    const frame = Buffer.concat([Buffer.alloc(offset, 1), encodeFrame(manyResults, 0)]);
+    expect(frame.length).toBeGreaterThan(4 * 512);
+    for (const [start, end] of [
+      [offset, 512],
+      [512, 1024],
+    ]) {
+      const torn = Buffer.from(frame).fill(0, start, end);
+      expect(decodeFrame(torn, offset).kind, `${before} bytes before`).toBe('unfinished');
+    }
+  }
 });
 
 describe('a journal with a flipped bit', () => {
