@@ -7,6 +7,8 @@ import { Results } from './adapters/attempts/results.ts';
 import { BlobClient } from './adapters/blobs/blob-client.ts';
 import { Cache } from './adapters/blobs/cache.ts';
 import { NodeBus } from './adapters/bus/node-bus.ts';
+import { Renewer } from './adapters/enrol/renewer.ts';
+import { TunnelFolder } from './adapters/overlay/tunnel-folder.ts';
 import { Reporter } from './adapters/bus/reporter.ts';
 import { Owner } from './adapters/owner/owner.ts';
 import { statusText } from './adapters/owner/texts.ts';
@@ -92,6 +94,7 @@ class Agent {
   readonly #bundles: Bundles;
   readonly #cache: Cache;
   readonly #bus: NodeBus;
+  readonly #renewer: Renewer;
   readonly #loop: AgentLoop;
   #lookTimer: NodeJS.Timeout | undefined;
   /** Two agents have this identity. */
@@ -108,7 +111,14 @@ class Agent {
     this.#cache = new Cache([folders.blobs, folders.bundles, state.file('checkpoints')]);
     const instanceId = randomBytes(8).toString('base64url');
     const post = (command: Command): void => this.#loop.post(command);
-    this.#bus = new NodeBus({ identity, natsSeed: keys.natsSeed, instanceId, post, log });
+    const onRefused = (): void => this.#renewer.refused();
+    const { natsSeed } = keys;
+    this.#bus = new NodeBus({ identity, natsSeed, instanceId, post, onRefused, log });
+    this.#renewer = new Renewer({
+      ...{ state, natsSeed, log, identity: () => state.readIdentity() ?? identity },
+      tunnels: new TunnelFolder(state.file('overlay')),
+      onRenewed: (renewed) => this.#bus.renewed(renewed),
+    });
     const instance = { instanceNumber: state.countStart(), instanceId };
     const reporter = new Reporter({ instance, owner, bus: this.#bus });
     const edge = new Edge({
@@ -141,10 +151,12 @@ class Agent {
     log('started', { node: identity.nodeId, adopted: attempts.length });
     await this.#trim();
     void this.#bus.start();
+    this.#renewer.start();
   }
 
   async stop(): Promise<void> {
     clearInterval(this.#lookTimer);
+    this.#renewer.stop();
     this.#loop.stop();
     this.#parts.sandbox.close();
     await this.#bus.stop();

@@ -40,7 +40,7 @@ let count = 0;
 async function dial({ url, credentials, caPem }: BareOptions): Promise<NatsConnection> {
   const [, jwt = '', seed = ''] = /JWT-+\n(\S+)\n[^]*SEED-+\n(\S+)\n/.exec(credentials) ?? [];
   // nkeys' own takes longer than all else of a thousand connections.
-  const authenticator = nodeAuthenticator(jwt, seed);
+  const authenticator = nodeAuthenticator(() => jwt, seed);
   const connection = await connect({ servers: url, authenticator, tls: { ca: caPem } });
   open.push(connection);
   return connection;

@@ -68,6 +68,7 @@ class LightAgent {
     this.#bus = new NodeBus({
       ...{ identity, natsSeed: keys.natsSeed, instanceId: this.#instanceId },
       post: (command) => this.#post(command),
+      onRefused: () => undefined,
       log: (event, fields) => process.stderr.write(`${name}: ${event} ${JSON.stringify(fields)}\n`),
     });
     const allowance = fullAllowance(1);

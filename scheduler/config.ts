@@ -20,6 +20,8 @@ export interface Config {
   /** Of nats-servers that somebody else runs; empty: one of our own. */
   readonly natsUrls: readonly string[];
   readonly federation: string;
+  /** Of an overlay that `overlay init` made; undefined: nodes need no tunnel. */
+  readonly overlayFolder: string | undefined;
   /** How tasks are placed. */
   readonly policy: Policy;
 }
@@ -45,6 +47,11 @@ export function readConfig(words: readonly string[]): Config {
       'a nats-server or a cluster that runs, instead of one of our own',
       urls,
     )
+    .option(
+      '--overlay <folder>',
+      'nodes come by the tunnels of this overlay, made by `punnet overlay init`; none: directly',
+      'none',
+    )
     .option('--federation <name>', 'what the federation is called', 'punnet')
     .option(
       '--policy <name>',
@@ -65,6 +72,7 @@ export function readConfig(words: readonly string[]): Config {
     httpsPort: number;
     metricsPort: number;
     natsUrl?: readonly string[];
+    overlay: string;
     federation: string;
     policy?: Policy;
   }>();
@@ -76,6 +84,7 @@ export function readConfig(words: readonly string[]): Config {
     httpsPort: flags.httpsPort,
     metricsPort: flags.metricsPort,
     natsUrls: flags.natsUrl ?? [],
+    overlayFolder: flags.overlay === 'none' ? undefined : flags.overlay,
     federation: flags.federation,
     policy: flags.policy ?? defaultPolicy,
   };

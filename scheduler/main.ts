@@ -12,7 +12,6 @@ import { CapabilitySigner, loadCapabilityKey } from './adapters/blobs/capability
 import { LeaseComposer } from './adapters/blobs/lease-composer.ts';
 import { Manifests } from './adapters/blobs/manifests.ts';
 import { DataFolderError, makeFolder } from './adapters/durable-file.ts';
-import { Enroller } from './adapters/enroller.ts';
 import { EventLog } from './adapters/event-log.ts';
 import { HttpsServer } from './adapters/https/https-server.ts';
 import { publicFiles } from './adapters/public-files.ts';
@@ -30,8 +29,10 @@ import type { NodeLinkOptions } from './adapters/nats/node-link.ts';
 import { NodeLink } from './adapters/nats/node-link.ts';
 import { keepOperatorContext } from './adapters/operator-context.ts';
 import { OverlayError } from './adapters/overlay/init-overlay.ts';
+import { Overlay } from './adapters/overlay/overlay.ts';
 import { hashToken, makeToken } from './adapters/pki/node-token.ts';
 import { PlanSolver } from './adapters/plan/plan-solver.ts';
+import { openAuthority } from './adapters/pki/authority.ts';
 import type { Pki } from './adapters/pki/pki.ts';
 import { openPki } from './adapters/pki/pki.ts';
 import { SystemClock } from './adapters/system-clock.ts';
@@ -40,10 +41,11 @@ import { ApiServer } from './api/server.ts';
 import type { Config } from './config.ts';
 import { readConfig } from './config.ts';
 import type { Effect, Instant } from './core/index.ts';
-import { instant, leaseId, nodeId, tokenId } from './core/index.ts';
+import { instant, tokenId } from './core/index.ts';
+import { enrolment, nodeRules, repeatRevocations, revoking } from './enrolment.ts';
 import { Loop } from './loop.ts';
 import { isMaintenance, maintain } from './maintenance.ts';
-import { ListenError, checkAddress, listening } from './adapters/listening.ts';
+import { ListenError, checkAddress, checkCoreAddress, listening } from './adapters/listening.ts';
 
 /** The operator's first token: long, since nobody could make another without it. */
 const operatorTokenMs = 400 * 24 * 3_600_000;
@@ -88,16 +90,15 @@ interface Folder {
   readonly audit: AuditLog;
   readonly signer: CapabilitySigner;
   readonly identity: NatsIdentity;
+  /** undefined: nodes need no tunnel. */
+  readonly overlay: Overlay | undefined;
   readonly ports: Readonly<Record<'grpc' | 'https' | 'nats' | 'metrics', number>>;
 }
 
 async function start(config: Config, log: pino.Logger, stops: Stops): Promise<void> {
   const folder = await openFolder(config, log, stops);
   const { pki, blobs, signer, ports } = folder;
-  const urls = {
-    endpoint: `${urlHost(config.publicName)}:${ports.grpc}`,
-    https: `https://${urlHost(config.publicName)}:${ports.https}`,
-  };
+  const urls = urlsOf(config, folder);
   // The loop and what surrounds it need each other: they are made first, and listen last.
   const submit: Loop['submit'] = (command) => loop.submit(command);
   const view = (): Loop['view'] => loop.view;
@@ -105,8 +106,6 @@ async function start(config: Config, log: pino.Logger, stops: Stops): Promise<vo
   const metrics = new Metrics();
   const watched = await startMetrics(ports.metrics, metrics, stops);
   const nats = await startNats(config, folder, { log, stops });
-  const ownUrl = `tls://${urlHost(config.publicName)}:${ports.nats}`;
-  const natsUrls = config.natsUrls.length > 0 ? config.natsUrls : [ownUrl];
   const manifests = new Manifests(blobs);
   const bundles = new BundleChecks(blobs);
   const link = await startLink(folder, nats, {
@@ -119,7 +118,7 @@ async function start(config: Config, log: pino.Logger, stops: Stops): Promise<vo
     ...{ keyPem: pki.keyPem, certificatePem: pki.certificatePem, caPem: pki.caPem },
     files,
     now,
-    ...enrolment(config, folder, { submit, view, natsUrls, httpsUrl: urls.https }),
+    ...enrolment(folder, { federation: config.federation, submit, view, urls }),
     ...nodeRules(view),
   });
   const bytesOf = (siteId: string, direction: 'down' | 'up'): number =>
@@ -143,7 +142,7 @@ async function start(config: Config, log: pino.Logger, stops: Stops): Promise<vo
     },
   });
   metrics.watch({ view, bytesOf, droppedMessages: () => link.droppedMessages });
-  await repeatRevocations(loop, folder.identity, nats);
+  await repeatRevocations(loop, folder, nats);
   await link.listen();
   await listening('--https-port', ports.https, () => https.start());
   stops.push(() => https.stop());
@@ -157,33 +156,61 @@ async function start(config: Config, log: pino.Logger, stops: Stops): Promise<vo
   const { dataFolder, federation } = config;
   const metricsUrl = `http://127.0.0.1:${ports.metrics}/metrics`;
   log.info(
-    { ...urls, nats: natsUrls.join(','), metrics: metricsUrl, dataFolder, federation },
+    { ...urls, nats: urls.nats.join(','), metrics: metricsUrl, dataFolder, federation },
     'ready',
   );
 }
 
+/** What clients and agents are told to connect to. */
+function urlsOf({ publicName, natsUrls }: Config, { ports, overlay }: Folder) {
+  const host = urlHost(publicName);
+  const ownNats = `tls://${urlHost(overlay?.coreAddress ?? publicName)}:${ports.nats}`;
+  return {
+    endpoint: `${host}:${ports.grpc}`,
+    https: `https://${host}:${ports.https}`,
+    nats: natsUrls.length > 0 ? natsUrls : [ownNats],
+  };
+}
+
 async function openFolder(config: Config, log: pino.Logger, stops: Stops): Promise<Folder> {
-  const { dataFolder, host } = config;
+  const { dataFolder, host, publicName } = config;
   makeFolder(dataFolder);
   stops.push(await lockData(dataFolder));
   const audit = AuditLog.open(dataFolder);
   stops.push(() => audit.close());
   const kept = new KeptPorts(dataFolder);
-  const port = (name: string, wanted: number): Promise<number> =>
-    wanted === 0 ? kept.port(name, host) : Promise.resolve(wanted);
+  const port = (name: string, wanted: number, at = host): Promise<number> =>
+    wanted === 0 ? kept.port(name, at) : Promise.resolve(wanted);
+  const overlay = await openOverlay(config, log, stops);
+  const natsHost = overlay?.coreAddress ?? host;
   return {
-    pki: await openPki(dataFolder, [config.publicName, host]),
+    pki: await openPki(dataFolder, [publicName, host, natsHost]),
     blobs: await BlobStore.open(dataFolder, (damage) => log.error(damage, 'a blob was damaged')),
     audit,
     signer: new CapabilitySigner(loadCapabilityKey(dataFolder)),
     identity: NatsIdentity.open(dataFolder),
+    overlay,
     ports: {
       grpc: await port('grpc', config.grpcPort),
       https: await port('https', config.httpsPort),
-      nats: await port('nats', 0),
+      nats: await port('nats', 0, natsHost),
       metrics: await port('metrics', config.metricsPort),
     },
   };
+}
+
+async function openOverlay(
+  { dataFolder, overlayFolder: folder }: Config,
+  log: pino.Logger,
+  stops: Stops,
+): Promise<Overlay | undefined> {
+  if (folder === undefined) return undefined;
+  const authority = await openAuthority(dataFolder);
+  const tell = (event: string, fields: Record<string, unknown>): void => log.warn(fields, event);
+  const overlay = new Overlay({ folder, dataFolder, authority, log: tell });
+  await checkCoreAddress(overlay.coreAddress);
+  stops.push(() => overlay.stop());
+  return overlay;
 }
 
 /** The bus, whoever runs it. */
@@ -191,7 +218,7 @@ type Nats = Pick<EmbeddedNats, 'urls' | 'revokeUsers'>;
 
 async function startNats(
   config: Config,
-  { pki, identity, ports }: Folder,
+  { pki, identity, ports, overlay }: Folder,
   { log, stops }: { readonly log: pino.Logger; readonly stops: Stops },
 ): Promise<Nats> {
   const { natsUrls } = config;
@@ -201,7 +228,8 @@ async function startNats(
     return external;
   }
   const nats = new EmbeddedNats({
-    ...{ dataFolder: config.dataFolder, host: config.host, port: ports.nats, identity },
+    ...{ dataFolder: config.dataFolder, port: ports.nats, identity },
+    host: overlay?.coreAddress ?? config.host,
     ...{ certificateFile: pki.certificateFile, keyFile: pki.keyFile, caPem: pki.caPem },
     log: (event, fields) => log.info(fields, event),
   });
@@ -211,7 +239,7 @@ async function startNats(
 }
 
 async function startLink(
-  { pki, identity, blobs, signer }: Folder,
+  { pki, identity, blobs, signer, overlay }: Folder,
   nats: Nats,
   other: {
     readonly manifests: Manifests;
@@ -232,7 +260,7 @@ async function startLink(
     instanceOf: (id) => view().instanceOf(id),
     hasBlob: async (ref) => (await blobs.size(ref.sha256)) === ref.sizeBytes,
     composeLease: (effect) => composer.compose(effect),
-    revokeUser: (publicKey) => nats.revokeUsers([publicKey]),
+    revoke: revoking(overlay, nats),
     log: (event, fields) => log.warn(fields, event),
   });
   stops.push(() => link.stop());
@@ -285,54 +313,6 @@ async function startLoop(
   });
   stops.push(() => loop.stop());
   return loop;
-}
-
-function enrolment(
-  config: Config,
-  { pki, identity, audit }: Folder,
-  other: {
-    readonly submit: Loop['submit'];
-    readonly view: () => Loop['view'];
-    readonly natsUrls: readonly string[];
-    readonly httpsUrl: string;
-  },
-): Pick<ConstructorParameters<typeof HttpsServer>[0], 'enrol'> {
-  const enroller = new Enroller({
-    ...{ submit: other.submit, audit },
-    tokenIdOf: (hash) => other.view().tokenByHash(hash)?.tokenId,
-    issueNodeJwt: (node, key) => identity.issueNodeJwt(node, key),
-    ...{ hashToken, caPem: pki.caPem, federation: config.federation },
-    natsUrls: other.natsUrls,
-    httpsUrl: other.httpsUrl,
-  });
-  return { enrol: (request) => enroller.enrol(request) };
-}
-
-/** What the blobs' port must know of a node. */
-function nodeRules(view: () => Loop['view']) {
-  return {
-    isNodeAdmitted: (id: string) => {
-      const health = view().node(nodeId(id))?.health;
-      return health !== undefined && health !== 'revoked' && health !== 'quarantined';
-    },
-    isLeaseOf: (id: string, lease: number) => view().lease(leaseId(lease))?.nodeId === id,
-    siteRate: (id: string) => {
-      const node = view().node(nodeId(id));
-      const site = node === undefined ? undefined : view().site(node.siteId);
-      if (site === undefined) return undefined;
-      const { siteId, share, uplink } = site;
-      return { siteId, downBps: share * uplink.downBps, upBps: share * uplink.upBps };
-    },
-  };
-}
-
-/** A crash may have come between a revocation on disk and its effect. */
-async function repeatRevocations(loop: Loop, identity: NatsIdentity, nats: Nats): Promise<void> {
-  const revoked = loop.view.nodes().filter((node) => node.health === 'revoked');
-  const missing = revoked
-    .map((node) => node.natsPublicKey)
-    .filter((key) => !identity.isRevoked(key));
-  if (missing.length > 0) await nats.revokeUsers(missing);
 }
 
 function letOperatorIn(

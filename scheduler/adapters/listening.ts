@@ -16,6 +16,17 @@ export async function checkAddress(host: string): Promise<void> {
   }
 }
 
+/** Throws ListenError when the core's address on the overlay is not there. */
+export async function checkCoreAddress(address: string): Promise<void> {
+  try {
+    await isFree(0, address);
+  } catch (error) {
+    throw new ListenError(
+      `--overlay: wanted ${address}, where nodes reach the bus, on this machine, and it is not there: start its OpenVPN server first (\`punnet overlay init\` tells how; ${String(error)}).`,
+    );
+  }
+}
+
 const portUses = {
   '--grpc-port': 'the gRPC API',
   '--https-port': 'enrolment and blobs',

@@ -14,6 +14,7 @@ type NodeFact = Extract<
     readonly kind:
       | 'siteSet'
       | 'nodeEnrolled'
+      | 'sliceGiven'
       | 'nodeInventoryChanged'
       | 'nodeInstanceChanged'
       | 'nodeHealthChanged'
@@ -60,6 +61,9 @@ export function applyNodeFact(state: State, fact: NodeFact): void {
       if (!isNews) return;
       break;
     }
+    case 'sliceGiven':
+      node.slice = fact.slice;
+      return;
     case 'watchStarted':
       node.watchedSince = fact.at;
       return;
@@ -147,6 +151,7 @@ function enrol(state: State, fact: Extract<NodeFact, { kind: 'nodeEnrolled' }>):
     requestId: fact.requestId,
     tokenId: fact.tokenId,
     enrolledAt: fact.at,
+    slice: null,
     inventory: fact.inventory,
     health: 'new',
     isDraining: false,

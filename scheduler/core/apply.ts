@@ -38,6 +38,7 @@ export function apply(state: State, fact: Fact): void {
       return applyLeaseFact(state, fact);
     case 'siteSet':
     case 'nodeEnrolled':
+    case 'sliceGiven':
     case 'nodeInventoryChanged':
     case 'nodeInstanceChanged':
     case 'nodeHealthChanged':

@@ -88,6 +88,13 @@ export interface EnrolNode {
   readonly inventory: Inventory;
 }
 
+/** A node needs a place on the overlay: in one of these slices, unless it has one already. */
+export interface GiveSlice {
+  readonly kind: 'giveSlice';
+  readonly nodeId: NodeId;
+  readonly slices: readonly number[];
+}
+
 export interface RevokeNode {
   readonly kind: 'revokeNode';
   readonly nodeId: NodeId;
@@ -218,6 +225,7 @@ export type Command =
   | CreateToken
   | RevokeToken
   | EnrolNode
+  | GiveSlice
   | RevokeNode
   | DrainNodes
   | NodeSpoke
@@ -255,5 +263,6 @@ export type Answer =
   | { readonly kind: 'job'; readonly jobId: JobId; readonly isNew: boolean }
   | { readonly kind: 'retried'; readonly tasks: number }
   | { readonly kind: 'node'; readonly nodeId: NodeId; readonly siteId: SiteId }
+  | { readonly kind: 'place'; readonly nodeNumber: number; readonly slice: number }
   | { readonly kind: 'token'; readonly token: Token }
   | CommandRefusal;

@@ -13,6 +13,7 @@ import type { Command } from './commands.ts';
 import type { Decision } from './decision.ts';
 import { drainNodes } from './drain.ts';
 import { disconnect, revokeNode, sweep } from './liveness/sweep.ts';
+import { giveSlice } from './overlay/give-slice.ts';
 import { hear } from './liveness/hear.ts';
 import { hearIdle } from './liveness/hear-idle.ts';
 import type { Instant } from './model/ids.ts';
@@ -54,6 +55,8 @@ export function decide(state: State, command: Command, about: Circumstances): De
       return revokeToken(state, command, now);
     case 'enrolNode':
       return enrolNode(state, command, now);
+    case 'giveSlice':
+      return giveSlice(state, command, now);
     case 'revokeNode':
       return revokeNode(state, command.nodeId, now);
     case 'drainNodes':

@@ -117,6 +117,13 @@ export type DurableFact =
       readonly requestId: string;
       readonly tokenId: TokenId;
     }
+  /** Its place on the overlay, for life. */
+  | {
+      readonly kind: 'sliceGiven';
+      readonly at: Instant;
+      readonly nodeNumber: number;
+      readonly slice: number;
+    }
   | {
       readonly kind: 'nodeInventoryChanged';
       readonly at: Instant;

@@ -263,9 +263,10 @@ export class StateView implements View {
   }
 
   #summarizeNode(node: NodeRecord): NodeSummary {
-    const { nodeId, name, natsPublicKey, health, isDraining, inventory, status } = node;
+    const { number, slice, nodeId, name } = node;
+    const { natsPublicKey, health, isDraining, inventory, status } = node;
     return {
-      ...{ nodeId, name, natsPublicKey, health, isDraining, inventory, status },
+      ...{ number, slice, nodeId, name, natsPublicKey, health, isDraining, inventory, status },
       siteId: siteOf(this.#state, node).siteId,
       enrolledAt: node.enrolledAt,
       lastHeardAt: node.lastHeardAt === 0 ? null : node.lastHeardAt,

@@ -124,6 +124,7 @@ function saveNode(node: NodeRecord): SavedNode {
     requestId: node.requestId,
     tokenId: node.tokenId,
     enrolledAt: node.enrolledAt,
+    slice: node.slice,
     inventory: node.inventory,
     health: node.health,
     isDraining: node.isDraining,
@@ -229,6 +230,7 @@ function wakeNode(saved: SavedNode): NodeRecord {
     ...saved,
     // Not in the first snapshots.
     isDraining: saved.isDraining ?? false,
+    slice: saved.slice ?? null,
     sequence: 0,
     lastHeardAt: instant(0),
     watchedSince: instant(0),

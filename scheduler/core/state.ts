@@ -26,6 +26,8 @@ export interface NodeRecord {
   readonly requestId: string;
   readonly tokenId: TokenId;
   readonly enrolledAt: Instant;
+  /** Of the overlay; null: it has no tunnel. */
+  slice: number | null;
   inventory: Inventory;
   health: NodeHealth;
   /** It is given no new leases: an operator's word. */

@@ -122,11 +122,15 @@ export interface FailureGroup {
 }
 
 export interface NodeSummary {
+  /** For life; the first is 0. */
+  readonly number: number;
   readonly nodeId: NodeId;
   readonly name: string;
   readonly siteId: SiteId;
   readonly natsPublicKey: string;
   readonly health: NodeHealth;
+  /** Of the overlay; null: it has no tunnel. */
+  readonly slice: number | null;
   /** An operator lets it run empty. */
   readonly isDraining: boolean;
   readonly inventory: Inventory;

@@ -267,7 +267,7 @@ async function listen(bus: Bus) {
     instanceOf: () => 'first',
     hasBlob: () => Promise.resolve(true),
     composeLease: () => undefined,
-    revokeUser: () => Promise.resolve(),
+    revoke: () => Promise.resolve(),
     log: () => undefined,
   });
   await link.listen();

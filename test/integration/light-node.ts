@@ -33,11 +33,13 @@ export async function enrolLight(options: {
   readonly token: string;
   readonly name: string;
   readonly keys?: LightKeys;
+  readonly certificateRequest?: Buffer;
 }): Promise<Enrolled> {
   const { url, caPem, token, name } = options;
   const keys = options.keys ?? { user: createUser(), requestId: randomUUID() };
   const body = EnrolRequest.encode({
     ...{ token, name, inventory, requestId: keys.requestId },
+    certificateRequest: options.certificateRequest ?? Buffer.alloc(0),
     natsPublicKey: keys.user.getPublicKey(),
   }).finish();
   const answer = await post(`${url}/v1/enrol`, caPem, Buffer.from(body));

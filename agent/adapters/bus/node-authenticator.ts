@@ -8,14 +8,20 @@ const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
 /** What stands before 32 raw bytes of an Ed25519 key in PKCS #8. */
 const pkcs8Head = Buffer.from('302e020100300506032b657004220420', 'hex');
 
-/** For a user's JWT and the seed ("SU…") of the key that it names. */
-export function nodeAuthenticator(jwt: string, seed: string): Authenticator {
+/** For a user's JWT, which may have been renewed since, and the seed ("SU…") of the key that it names. */
+export function nodeAuthenticator(jwt: () => string, seed: string): Authenticator {
+  const signed = signAs(seed);
+  return (nonce = '') => ({
+    ...{ jwt: jwt(), nkey: '' },
+    sig: signed(Buffer.from(nonce)).toString('base64url'),
+  });
+}
+
+/** What signs for the node whose nkey this seed is of. */
+export function signAs(seed: string): (bytes: Buffer) => Buffer {
   const der = Buffer.concat([pkcs8Head, rawSeed(seed)]);
   const key = createPrivateKey({ key: der, format: 'der', type: 'pkcs8' });
-  return (nonce = '') => ({
-    ...{ jwt, nkey: '' },
-    sig: sign(null, Buffer.from(nonce), key).toString('base64url'),
-  });
+  return (bytes) => sign(null, bytes, key);
 }
 
 /** Base32 of two bytes of prefix, the 32 of the seed, and two of checksum. */

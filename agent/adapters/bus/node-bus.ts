@@ -22,11 +22,14 @@ export interface NodeBusOptions {
   readonly natsSeed: string;
   readonly instanceId: string;
   readonly post: (command: Command) => void;
+  /** The federation does not take this node's credentials. */
+  readonly onRefused: () => void;
   readonly log: (event: string, fields: Record<string, unknown>) => void;
 }
 
 export class NodeBus {
   readonly #options: NodeBusOptions;
+  #identity: Identity;
   #connection: NatsConnection | undefined;
   #isConnected = false;
   #isStopped = false;
@@ -34,6 +37,14 @@ export class NodeBus {
 
   constructor(options: NodeBusOptions) {
     this.#options = options;
+    this.#identity = options.identity;
+  }
+
+  /** What it is from now on; other addresses are gone to at once. */
+  renewed(identity: Identity): void {
+    const before = this.#identity.natsUrls.join();
+    this.#identity = identity;
+    if (before !== identity.natsUrls.join()) void this.#connection?.close();
   }
 
   /** Why it is not connected, for the owner; null: it is. */
@@ -56,12 +67,13 @@ export class NodeBus {
   }
 
   #connect(): Promise<NatsConnection> {
-    const { identity, natsSeed } = this.#options;
+    const { natsSeed } = this.#options;
+    const identity = this.#identity;
     return connect({
       servers: [...identity.natsUrls],
       name: identity.nodeId,
       inboxPrefix: `_INBOX.${identity.nodeId}`,
-      authenticator: nodeAuthenticator(identity.natsJwt, natsSeed),
+      authenticator: nodeAuthenticator(() => this.#identity.natsJwt, natsSeed),
       tls: { ca: identity.caPem },
       maxReconnectAttempts: -1,
       reconnectTimeWait: 1_000,
@@ -85,8 +97,10 @@ export class NodeBus {
     const { identity, log } = this.#options;
     const isRefused = end instanceof NatsError && end.code === ErrorCode.AuthorizationViolation;
     this.#trouble = isRefused ? refusedReason(identity.nodeId) : String(end);
-    if (isRefused) log('refused', { tries, reason: this.#trouble });
-    else log('not connected', { tries, error: this.#trouble });
+    if (isRefused) {
+      log('refused', { tries, reason: this.#trouble });
+      this.#options.onRefused();
+    } else log('not connected', { tries, error: this.#trouble });
     const longestMs = isRefused ? longestRefusedWaitMs : longestWaitMs;
     const spanMs = Math.min(longestMs, 500 * 2 ** Math.min(tries, 12)) * (0.5 + Math.random());
     await sleep(spanMs);

@@ -18,7 +18,7 @@ export async function tellLeaving(identity: Identity, keys: NodeKeys): Promise<s
       servers: [...identity.natsUrls],
       name: identity.nodeId,
       inboxPrefix: `_INBOX.${identity.nodeId}`,
-      authenticator: nodeAuthenticator(identity.natsJwt, keys.natsSeed),
+      authenticator: nodeAuthenticator(() => identity.natsJwt, keys.natsSeed),
       tls: { ca: identity.caPem },
       timeout: connectMs,
       reconnect: false,

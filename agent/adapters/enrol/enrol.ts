@@ -1,17 +1,22 @@
 // Enrolment: a token, the federation's CA pinned by it, keys made here, one POST.
 
 import { X509Certificate, createHash, randomUUID } from 'node:crypto';
-import { request } from 'node:https';
 import { connect } from 'node:tls';
 import type { PeerCertificate } from 'node:tls';
 import { createUser } from '@nats-io/nkeys';
 import type { Inventory } from '../../../proto/gen/punnet/v1/node.ts';
-import { EnrolRequest, EnrolResponse } from '../../../proto/gen/punnet/v1/agent.ts';
+import { EnrolRequest } from '../../../proto/gen/punnet/v1/agent.ts';
+import { certificateRequest } from '../overlay/certificate-request.ts';
+import { TunnelFolder } from '../overlay/tunnel-folder.ts';
 import type { StateFolder } from '../state/state-folder.ts';
 import { AgentError } from '../state/state-folder.ts';
-
-const timeoutMs = 30_000;
-const maxAnswerBytes = 64 * 1024;
+import {
+  askFederation,
+  keep,
+  notThisFederation,
+  timeoutMs,
+  unreachable,
+} from './federation-call.ts';
 
 /** The CA's fingerprint in a token: `pnt_<32 hex digits>_<32 hex digits>`. */
 export function fingerprintOf(token: string): string {
@@ -49,16 +54,18 @@ export async function enrol(options: {
   state.writeKeys(keys);
   const { fromSeed } = await import('@nats-io/nkeys');
   const natsPublicKey = fromSeed(new TextEncoder().encode(keys.natsSeed)).getPublicKey();
+  const tunnels = new TunnelFolder(state.file('overlay'));
   const body = EnrolRequest.encode({
     token: options.token,
     natsPublicKey,
     inventory: await options.inventory(),
     name: options.name,
     requestId: keys.requestId,
+    certificateRequest: certificateRequest(tunnels.key()),
   }).finish();
-  const answer = EnrolResponse.decode(await post(url, caPem, Buffer.from(body)));
-  const { nodeId, federation, siteId, natsJwt, natsUrls, httpsUrl } = answer;
-  state.writeIdentity({ nodeId, federation, siteId, natsJwt, natsUrls, httpsUrl, caPem });
+  const target = new URL('/v1/enrol', url);
+  const answer = await askFederation(target, caPem, Buffer.from(body));
+  const { nodeId, federation, siteId } = keep({ state, tunnels, caPem }, answer);
   return `Enrolled as ${nodeId} of ${federation}, at site ${siteId}. Start it: punnet-agent run --state ${state.path}`;
 }
 
@@ -104,56 +111,4 @@ export function chainOf(leaf: PeerCertificate & { issuerCertificate?: PeerCertif
     next = next.issuerCertificate;
   }
   return chain;
-}
-
-function unreachable(url: URL, error: Error): AgentError {
-  const code = 'code' in error ? String(error.code) : '';
-  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') {
-    const text = `${url.host} shows a certificate for other names (${error.message}): use the address as the operator sent it, or have the scheduler started with --name ${url.hostname}.`;
-    return new AgentError(text, { cause: error });
-  }
-  if (/CERT|SIGNATURE|SELF_SIGNED/.test(code)) return notThisFederation(url, error);
-  return new AgentError(
-    `${url.host} can't be reached (${error.message}): check the address and this node's network.`,
-    { cause: error },
-  );
-}
-
-function notThisFederation(url: URL, cause?: Error): AgentError {
-  const text = `${url.host} is not the federation that this token is for (its certificate is of another CA). Check the address; a proxy that opens TLS does this too.`;
-  return new AgentError(text, { cause });
-}
-
-function post(url: URL, ca: string, body: Buffer): Promise<Buffer> {
-  const headers = { 'content-type': 'application/x-protobuf', 'content-length': body.length };
-  return new Promise((resolve, reject) => {
-    const target = new URL('/v1/enrol', url);
-    const asked = request(target, { method: 'POST', ca, headers, timeout: timeoutMs }, (answer) => {
-      const parts: Buffer[] = [];
-      let size = 0;
-      answer.on('data', (part: Buffer) => {
-        size += part.length;
-        if (size > maxAnswerBytes) asked.destroy(new Error('the answer is too long'));
-        else parts.push(part);
-      });
-      answer.on('end', () => {
-        const bytes = Buffer.concat(parts);
-        if (answer.statusCode === 200) resolve(bytes);
-        else reject(new AgentError(reasonOf(bytes, answer.statusCode ?? 0)));
-      });
-    });
-    asked.once('timeout', () => asked.destroy(new Error('no answer')));
-    asked.once('error', (error) => reject(unreachable(url, error)));
-    asked.end(body);
-  });
-}
-
-function reasonOf(bytes: Buffer, status: number): string {
-  try {
-    const { reason } = JSON.parse(bytes.toString()) as { reason?: unknown };
-    if (typeof reason === 'string') return `The federation refused: ${reason}`;
-  } catch {
-    // Told below.
-  }
-  return `The federation refused with HTTP status ${status} and no reason.`;
 }

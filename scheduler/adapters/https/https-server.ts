@@ -5,7 +5,7 @@ import { createServer } from 'node:https';
 import type { Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { pipeline } from 'node:stream/promises';
-import { EnrolRequest, EnrolResponse } from '../../../proto/gen/punnet/v1/agent.ts';
+import { EnrolRequest, EnrolResponse, RenewRequest } from '../../../proto/gen/punnet/v1/agent.ts';
 import { BlobError } from '../blobs/blob-error.ts';
 import type { BlobStore } from '../blobs/blob-store.ts';
 import type { Capability, CapabilitySigner } from '../blobs/capability.ts';
@@ -36,6 +36,7 @@ export interface HttpsOptions {
   readonly signer: CapabilitySigner;
   readonly now: () => number;
   readonly enrol: (request: EnrolRequest) => Promise<Enrolment>;
+  readonly renew: (request: RenewRequest) => Promise<Enrolment>;
   readonly isNodeAdmitted: (nodeId: string) => boolean;
   /** Whether a result of the node's lease may still be of use. */
   readonly isLeaseOf: (nodeId: string, leaseId: number) => boolean;
@@ -78,6 +79,8 @@ export class HttpsServer {
   readonly #options: HttpsOptions;
   readonly #server: Server;
   readonly #refusals = new RefusalMeter();
+  /** What answers the bytes that are sent there. */
+  readonly #admissions: ReadonlyMap<string, (bytes: Buffer) => Promise<Enrolment>>;
   readonly #pacer = new Pacer({
     nowMs: () => performance.now(),
     callAfter: (spanMs, callback) => void setTimeout(callback, spanMs),
@@ -85,7 +88,11 @@ export class HttpsServer {
 
   constructor(options: HttpsOptions) {
     this.#options = options;
-    const { keyPem, certificatePem, caPem } = options;
+    const { keyPem, certificatePem, caPem, enrol, renew } = options;
+    this.#admissions = new Map([
+      ['/v1/enrol', asking('EnrolRequest', (bytes) => EnrolRequest.decode(bytes), enrol)],
+      ['/v1/renew', asking('RenewRequest', (bytes) => RenewRequest.decode(bytes), renew)],
+    ]);
     const tls = { key: keyPem, cert: `${certificatePem.trimEnd()}\n${caPem}` };
     const answer = (request: IncomingMessage, response: ServerResponse): void =>
       void this.#answer(request, response);
@@ -146,7 +153,8 @@ export class HttpsServer {
       response.end(method === 'GET' ? bytes : undefined);
       return Promise.resolve();
     }
-    if (url === '/v1/enrol' && method === 'POST') return this.#enrol(request, response);
+    const answerTo = method === 'POST' ? this.#admissions.get(url) : undefined;
+    if (answerTo !== undefined) return this.#admit(request, response, answerTo);
     const sha256 = /^\/v1\/blob\/([0-9a-f]{64})$/.exec(url)?.[1];
     if (sha256 === undefined) throw new HttpError(404, 'not_found', `There is no ${url}.`);
     if (method === 'GET' || method === 'HEAD') return this.#get(sha256, request, response);
@@ -154,7 +162,11 @@ export class HttpsServer {
     throw new HttpError(405, 'method', `${method} can't be used on a blob: GET, HEAD or PUT.`);
   }
 
-  async #enrol(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async #admit(
+    request: IncomingMessage,
+    response: ServerResponse,
+    answerTo: (bytes: Buffer) => Promise<Enrolment>,
+  ): Promise<void> {
     const address = request.socket.remoteAddress ?? '';
     if (this.#refusals.isOver(address, this.#options.now())) {
       throw new HttpError(429, 'too_often', 'Too many refused enrolments: wait a minute.');
@@ -168,13 +180,7 @@ export class HttpsServer {
       }
       parts.push(part as Buffer);
     }
-    let message: EnrolRequest;
-    try {
-      message = EnrolRequest.decode(Buffer.concat(parts));
-    } catch {
-      throw new HttpError(400, 'invalid', 'These bytes are no EnrolRequest.');
-    }
-    const answer = await this.#options.enrol(message);
+    const answer = await answerTo(Buffer.concat(parts));
     if (answer.kind === 'refused') {
       this.#refusals.count(address);
       throw new RefusedEnrolment(answer);
@@ -269,6 +275,23 @@ export class HttpsServer {
   #isOfUse({ nodeId, leaseId }: Extract<Capability, { kind: 'put' }>): boolean {
     return leaseId === null || this.#options.isLeaseOf(nodeId, leaseId);
   }
+}
+
+/** Answers the bytes of a message. */
+function asking<Message>(
+  name: string,
+  decode: (bytes: Uint8Array) => Message,
+  answer: (message: Message) => Promise<Enrolment>,
+) {
+  return (bytes: Buffer): Promise<Enrolment> => {
+    let message;
+    try {
+      message = decode(bytes);
+    } catch {
+      throw new HttpError(400, 'invalid', `These bytes are no ${name}.`);
+    }
+    return answer(message);
+  };
 }
 
 /** No researcher has such a name. */

@@ -10,6 +10,7 @@ import type { KeyPair } from '@nats-io/nkeys';
 import { z } from 'zod';
 import { isSubjectToken, maxMessageBytes } from '../../../proto/subjects.ts';
 import { DataFolderError, readIfThere, writeDurably } from '../durable-file.ts';
+import { credentialDays } from '../pki/credential-days.ts';
 
 const stored = z.object({
   operator: z.string(),
@@ -117,12 +118,13 @@ export class NatsIdentity {
     );
   }
 
-  /** A node's user JWT. Throws a RangeError for an id or a key that cannot be one. */
+  /** A node's user JWT, good as long as its certificate. Throws a RangeError for an id or a key that cannot be one. */
   issueNodeJwt(nodeId: string, publicKey: string): Promise<string> {
     if (!isSubjectToken(nodeId) || !/^U[A-Z2-7]{55}$/.test(publicKey)) {
       throw new RangeError(`node ${nodeId}: want a plain id and a public user nkey ("U…")`);
     }
-    const options = { signer: this.#key('nodeRole'), scopedUser: true };
+    const exp = Math.floor(Date.now() / 1000) + 24 * 3_600 * credentialDays;
+    const options = { signer: this.#key('nodeRole'), scopedUser: true, exp };
     return encodeUser(nodeId, publicKey, this.#key('account'), {}, options);
   }
 

@@ -27,7 +27,8 @@ export interface NodeLinkOptions {
   readonly instanceOf: (nodeId: NodeId) => string;
   readonly hasBlob: (ref: BlobRef) => Promise<boolean>;
   readonly composeLease: LeaseComposer['compose'];
-  readonly revokeUser: (publicKey: string) => Promise<void>;
+  /** Shuts a node out. */
+  readonly revoke: (nodeId: NodeId, publicKey: string) => Promise<void>;
   readonly log: (event: string, fields: Record<string, unknown>) => void;
 }
 
@@ -111,7 +112,7 @@ export class NodeLink implements EffectSink {
     };
     for (const effect of effects) {
       if (effect.kind === 'jobChanged' || effect.kind === 'solvePlan') continue;
-      if (effect.kind === 'revokeCredentials') void this.#revoke(effect.natsPublicKey);
+      if (effect.kind === 'revokeCredentials') void this.#revoke(effect);
       else if (effect.kind === 'grant') this.#grant(effect, of);
       else add(of(effect.nodeId), effect);
     }
@@ -194,15 +195,16 @@ export class NodeLink implements EffectSink {
     this.#options.log('message dropped', { node: id, reason, dropped: this.#dropped });
   }
 
-  async #revoke(publicKey: string): Promise<void> {
+  async #revoke({ nodeId: id, natsPublicKey }: RevokeEffect): Promise<void> {
     try {
-      await this.#options.revokeUser(publicKey);
+      await this.#options.revoke(id, natsPublicKey);
     } catch (error) {
       this.#options.log('revocation failed; it stands after a restart', { error: String(error) });
     }
   }
 }
 
+type RevokeEffect = Extract<Effect, { kind: 'revokeCredentials' }>;
 type Told = Exclude<Effect, { kind: 'grant' | 'revokeCredentials' | 'jobChanged' }>;
 
 function add(to: Outgoing, effect: Told): void {

@@ -49,9 +49,10 @@ export function serverConf({ prefix, server, folder, user, group }: ServerConfOp
   const own = (name: string): string => quoted(path.join(folder, server.name, name));
   const address = serverAddress(prefix, slice);
   const isUdp = protocol === 'udp';
+  const family = server.host.includes(':') ? 6 : 4;
   return `# OpenVPN server "${server.name}" of a Punnet federation: an IPv6-only tunnel.
 port ${port}
-proto ${isUdp ? 'udp4' : 'tcp4-server'}
+proto ${isUdp ? `udp${family}` : `tcp${family}-server`}
 mode server
 tls-server
 dev ${interfaceOf(server)}

@@ -1,6 +1,7 @@
 // Certificates of nodes for their tunnels, and the list of those that were revoked. Each one is a
 // line of `<data>/pki/issued.log` before it leaves: a revocation must know them all.
 
+import 'reflect-metadata';
 import { randomBytes } from 'node:crypto';
 import { closeSync, fdatasyncSync, fstatSync, ftruncateSync, openSync } from 'node:fs';
 import { truncateSync, writeSync } from 'node:fs';
@@ -10,10 +11,11 @@ import { z } from 'zod';
 import { DataFolderError, readIfThere } from '../durable-file.ts';
 import type { Authority } from './authority.ts';
 import { algorithm, sign } from './authority.ts';
-import { requestedKey } from './certificate-request.ts';
+import { credentialDays } from './credential-days.ts';
+import { CertificateRequestError, requestedKey } from './certificate-request.ts';
 
-/** A school's node may be off for a summer; agents ask for the next one when a third is left. */
-const nodeDays = 730;
+/** Renewed twice in two years: a node that asks for more has lost its way, and each is on disk. */
+const certificatesOfNode = 100;
 const dayMs = 24 * 3600 * 1000;
 /** An expired list locks everybody out: this is how long its scheduler may be away. */
 const listDays = 180;
@@ -33,7 +35,8 @@ type Issued = Extract<Line, { kind: 'issued' }>;
 export class NodeCertificates {
   readonly #file: string;
   readonly #authority: Authority;
-  readonly #issued: Issued[] = [];
+  /** Node → its certificates, the oldest first. */
+  readonly #issued = new Map<string, Issued[]>();
   /** Node → when. */
   readonly #revoked = new Map<string, number>();
 
@@ -64,9 +67,15 @@ export class NodeCertificates {
    */
   async issue(nodeId: string, request: Uint8Array): Promise<string> {
     const publicKey = await requestedKey(request);
+    const count = this.#issued.get(nodeId)?.length ?? 0;
+    if (count >= certificatesOfNode) {
+      throw new CertificateRequestError(
+        `node ${nodeId} has had ${count} certificates, the most it may: ask the operator to revoke it, then enrol it again`,
+      );
+    }
     const serial = newSerial();
     const certificate = await sign(this.#authority, {
-      ...{ commonName: nodeId, publicKey, use: 'client', days: nodeDays },
+      ...{ commonName: nodeId, publicKey, use: 'client', days: credentialDays },
       serialNumber: serial,
     });
     const expiresUnixMs = certificate.notAfter.getTime();
@@ -86,10 +95,11 @@ export class NodeCertificates {
 
   /** The list of revoked certificates (PEM), good for 180 days. */
   async revocationList(nowUnixMs: number): Promise<string> {
-    const entries = this.#issued.flatMap(({ nodeId, serial, expiresUnixMs }) => {
-      const revokedMs = this.#revoked.get(nodeId);
-      if (revokedMs === undefined || expiresUnixMs < nowUnixMs) return [];
-      return [{ serialNumber: serial, revocationDate: new Date(revokedMs) }];
+    const entries = [...this.#revoked].flatMap(([nodeId, revokedMs]) => {
+      const issued = this.#issued.get(nodeId) ?? [];
+      const valid = issued.filter(({ expiresUnixMs }) => expiresUnixMs >= nowUnixMs);
+      const revocationDate = new Date(revokedMs);
+      return valid.map(({ serial }) => ({ serialNumber: serial, revocationDate }));
     });
     const list = await x509.X509CrlGenerator.create({
       issuer: this.#authority.certificate.subject,
@@ -122,8 +132,13 @@ export class NodeCertificates {
   }
 
   #take(each: Line): void {
-    if (each.kind === 'issued') this.#issued.push(each);
-    else this.#revoked.set(each.nodeId, each.unixMs);
+    if (each.kind === 'revoked') {
+      this.#revoked.set(each.nodeId, each.unixMs);
+      return;
+    }
+    const own = this.#issued.get(each.nodeId);
+    if (own === undefined) this.#issued.set(each.nodeId, [each]);
+    else own.push(each);
   }
 }
 

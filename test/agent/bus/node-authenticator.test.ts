@@ -8,7 +8,7 @@ it('signs as nkeys does, whatever the key and the nonce', () => {
   for (const nonce of ['', 'a nonce', 'é'.repeat(100)]) {
     const user = createUser();
     const seed = new TextDecoder().decode(user.getSeed());
-    const answer = nodeAuthenticator('the jwt', seed)(nonce);
+    const answer = nodeAuthenticator(() => 'the jwt', seed)(nonce);
     const wanted = encode(user.sign(new TextEncoder().encode(nonce)));
     expect(answer).toEqual({ jwt: 'the jwt', nkey: '', sig: toUrl(wanted) });
   }

@@ -44,6 +44,7 @@ async function startBus(): Promise<Started> {
     natsSeed: new TextDecoder().decode(key.getSeed()),
     instanceId: 'first',
     post: (command) => note(command.kind),
+    onRefused: () => note('asks for new ones'),
     log: (event, fields) => note(`${event} ${JSON.stringify(fields)}`),
   });
   stops.push(() => bus.stop());

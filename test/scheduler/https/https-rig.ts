@@ -60,6 +60,8 @@ export class HttpsRig {
       ...{ host: '127.0.0.1', port: 0, keyPem, certificatePem, caPem, blobs, signer },
       files: publicFiles(caPem),
       ...rules,
+      renew: () =>
+        Promise.resolve({ kind: 'refused', code: 'not_found', reason: 'nobody', field: '' }),
       siteRate: () => undefined,
     });
     await server.start();

@@ -41,6 +41,7 @@ export const durableKinds: Readonly<Record<DurableFact['kind'], true>> = {
   leaseIdsSkipped: true,
   siteSet: true,
   nodeEnrolled: true,
+  sliceGiven: true,
   nodeInventoryChanged: true,
   nodeInstanceChanged: true,
   nodeHealthChanged: true,
@@ -59,6 +60,7 @@ export function tellStory(): readonly Batch[] {
   const story = new Story();
   story.give({ kind: 'setSite', siteId: siteId('home'), downBps: 50e6, upBps: 10e6, share: 0.5 });
   story.enrol('pi');
+  story.give({ kind: 'giveSlice', nodeId: nodeId('pi'), slices: [1, 2] });
   story.speak('pi', { held: [] });
   story.submit('render', 6);
   const grants = story.granted();

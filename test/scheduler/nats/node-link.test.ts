@@ -31,7 +31,7 @@ beforeAll(async () => {
     instanceOf: () => 'first',
     hasBlob: (ref) => hasBlob(ref.sha256),
     composeLease: () => undefined,
-    revokeUser: () => Promise.resolve(),
+    revoke: () => Promise.resolve(),
     log: (event, fields) => rig.logged.push({ event, fields }),
   });
   await link.listen();

@@ -163,6 +163,11 @@ export interface EnrolRequest {
   name: string;
   /** Chosen by the node and kept on its disk: enrolling again after a lost answer is harmless. */
   requestId: string;
+  /**
+   * For its tunnel: a PKCS #10 request (DER) of a P-256 key that never leaves the node. Only the key
+   * is used: name and validity of the certificate are the federation's.
+   */
+  certificateRequest: Buffer;
 }
 
 export interface EnrolResponse {
@@ -175,6 +180,43 @@ export interface EnrolResponse {
   /** Base of /v1/blob/<sha256>. */
   httpsUrl: string;
   caPem: string;
+  /** Unset where nodes need no tunnel: one LAN, a demo. */
+  tunnel: Tunnel | undefined;
+}
+
+/**
+ * POST /v1/renew, answered with an EnrolResponse: credentials before they expire, and the addresses
+ * that hold now. It needs no token and no bus.
+ */
+export interface RenewRequest {
+  nodeId: string;
+  certificateRequest: Buffer;
+  /** Ed25519 by the node's nkey, of "punnet renew <node id> <SHA-256 of the request, hexadecimal>". */
+  signature: Buffer;
+}
+
+/** What OpenVPN needs besides the node's own key. */
+export interface Tunnel {
+  certificatePem: string;
+  /** All tunnels of the federation share it (tls-crypt). */
+  tlsCryptKey: string;
+  /** What is reached through the tunnel, and all that is. */
+  coreAddress: string;
+  /** What the certificates of its servers are called. */
+  serverName: string;
+  /** To be tried in this order. */
+  servers: TunnelServer[];
+}
+
+export interface TunnelServer {
+  host: string;
+  port: number;
+  /** Where a network lets no UDP out. */
+  isTcp: boolean;
+  /** The node's own when it comes in here, the same for life. */
+  address: string;
+  /** The server's end of the tunnel. */
+  serverAddress: string;
 }
 
 function createBaseFromNode(): FromNode {
@@ -1478,7 +1520,14 @@ export const BlobGrant: MessageFns<BlobGrant> = {
 };
 
 function createBaseEnrolRequest(): EnrolRequest {
-  return { token: "", natsPublicKey: "", inventory: undefined, name: "", requestId: "" };
+  return {
+    token: "",
+    natsPublicKey: "",
+    inventory: undefined,
+    name: "",
+    requestId: "",
+    certificateRequest: Buffer.alloc(0),
+  };
 }
 
 export const EnrolRequest: MessageFns<EnrolRequest> = {
@@ -1497,6 +1546,9 @@ export const EnrolRequest: MessageFns<EnrolRequest> = {
     }
     if (message.requestId !== "") {
       writer.uint32(42).string(message.requestId);
+    }
+    if (message.certificateRequest.length !== 0) {
+      writer.uint32(50).bytes(message.certificateRequest);
     }
     return writer;
   },
@@ -1554,6 +1606,14 @@ export const EnrolRequest: MessageFns<EnrolRequest> = {
             message.requestId = reader.string();
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.certificateRequest = Buffer.from(reader.bytes());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1578,12 +1638,22 @@ export const EnrolRequest: MessageFns<EnrolRequest> = {
       : undefined;
     message.name = object.name ?? "";
     message.requestId = object.requestId ?? "";
+    message.certificateRequest = object.certificateRequest ?? Buffer.alloc(0);
     return message;
   },
 };
 
 function createBaseEnrolResponse(): EnrolResponse {
-  return { nodeId: "", federation: "", siteId: "", natsJwt: "", natsUrls: [], httpsUrl: "", caPem: "" };
+  return {
+    nodeId: "",
+    federation: "",
+    siteId: "",
+    natsJwt: "",
+    natsUrls: [],
+    httpsUrl: "",
+    caPem: "",
+    tunnel: undefined,
+  };
 }
 
 export const EnrolResponse: MessageFns<EnrolResponse> = {
@@ -1608,6 +1678,9 @@ export const EnrolResponse: MessageFns<EnrolResponse> = {
     }
     if (message.caPem !== "") {
       writer.uint32(58).string(message.caPem);
+    }
+    if (message.tunnel !== undefined) {
+      Tunnel.encode(message.tunnel, writer.uint32(66).fork()).join();
     }
     return writer;
   },
@@ -1681,6 +1754,14 @@ export const EnrolResponse: MessageFns<EnrolResponse> = {
             message.caPem = reader.string();
             continue;
           }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.tunnel = Tunnel.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1705,6 +1786,294 @@ export const EnrolResponse: MessageFns<EnrolResponse> = {
     message.natsUrls = object.natsUrls?.map((e) => e) || [];
     message.httpsUrl = object.httpsUrl ?? "";
     message.caPem = object.caPem ?? "";
+    message.tunnel = (object.tunnel !== undefined && object.tunnel !== null)
+      ? Tunnel.fromPartial(object.tunnel)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseRenewRequest(): RenewRequest {
+  return { nodeId: "", certificateRequest: Buffer.alloc(0), signature: Buffer.alloc(0) };
+}
+
+export const RenewRequest: MessageFns<RenewRequest> = {
+  encode(message: RenewRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.nodeId !== "") {
+      writer.uint32(10).string(message.nodeId);
+    }
+    if (message.certificateRequest.length !== 0) {
+      writer.uint32(18).bytes(message.certificateRequest);
+    }
+    if (message.signature.length !== 0) {
+      writer.uint32(26).bytes(message.signature);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RenewRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRenewRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.nodeId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.certificateRequest = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.signature = Buffer.from(reader.bytes());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RenewRequest>): RenewRequest {
+    return RenewRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RenewRequest>): RenewRequest {
+    const message = createBaseRenewRequest();
+    message.nodeId = object.nodeId ?? "";
+    message.certificateRequest = object.certificateRequest ?? Buffer.alloc(0);
+    message.signature = object.signature ?? Buffer.alloc(0);
+    return message;
+  },
+};
+
+function createBaseTunnel(): Tunnel {
+  return { certificatePem: "", tlsCryptKey: "", coreAddress: "", serverName: "", servers: [] };
+}
+
+export const Tunnel: MessageFns<Tunnel> = {
+  encode(message: Tunnel, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.certificatePem !== "") {
+      writer.uint32(10).string(message.certificatePem);
+    }
+    if (message.tlsCryptKey !== "") {
+      writer.uint32(18).string(message.tlsCryptKey);
+    }
+    if (message.coreAddress !== "") {
+      writer.uint32(26).string(message.coreAddress);
+    }
+    if (message.serverName !== "") {
+      writer.uint32(34).string(message.serverName);
+    }
+    for (const v of message.servers) {
+      TunnelServer.encode(v!, writer.uint32(42).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Tunnel {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTunnel();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.certificatePem = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.tlsCryptKey = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.coreAddress = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.serverName = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.servers.push(TunnelServer.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Tunnel>): Tunnel {
+    return Tunnel.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Tunnel>): Tunnel {
+    const message = createBaseTunnel();
+    message.certificatePem = object.certificatePem ?? "";
+    message.tlsCryptKey = object.tlsCryptKey ?? "";
+    message.coreAddress = object.coreAddress ?? "";
+    message.serverName = object.serverName ?? "";
+    message.servers = object.servers?.map((e) => TunnelServer.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseTunnelServer(): TunnelServer {
+  return { host: "", port: 0, isTcp: false, address: "", serverAddress: "" };
+}
+
+export const TunnelServer: MessageFns<TunnelServer> = {
+  encode(message: TunnelServer, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.host !== "") {
+      writer.uint32(10).string(message.host);
+    }
+    if (message.port !== 0) {
+      writer.uint32(16).uint32(message.port);
+    }
+    if (message.isTcp !== false) {
+      writer.uint32(24).bool(message.isTcp);
+    }
+    if (message.address !== "") {
+      writer.uint32(34).string(message.address);
+    }
+    if (message.serverAddress !== "") {
+      writer.uint32(42).string(message.serverAddress);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TunnelServer {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTunnelServer();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.host = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.port = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.isTcp = reader.bool();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.address = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.serverAddress = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<TunnelServer>): TunnelServer {
+    return TunnelServer.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<TunnelServer>): TunnelServer {
+    const message = createBaseTunnelServer();
+    message.host = object.host ?? "";
+    message.port = object.port ?? 0;
+    message.isTcp = object.isTcp ?? false;
+    message.address = object.address ?? "";
+    message.serverAddress = object.serverAddress ?? "";
     return message;
   },
 };

@@ -1,0 +1,93 @@
+// How nodes come in, and are shut out: puts the overlay, the bus's identity and enrolment together
+// for main.ts.
+
+import { Enroller } from './adapters/enroller.ts';
+import type { HttpsServer } from './adapters/https/https-server.ts';
+import type { AuditLog } from './adapters/audit/audit-log.ts';
+import type { NatsIdentity } from './adapters/nats/nats-identity.ts';
+import type { NodeLinkOptions } from './adapters/nats/node-link.ts';
+import type { Overlay } from './adapters/overlay/overlay.ts';
+import { hashToken } from './adapters/pki/node-token.ts';
+import type { Pki } from './adapters/pki/pki.ts';
+import { leaseId, nodeId } from './core/index.ts';
+import type { Loop } from './loop.ts';
+
+/** What enrolment needs of the data folder. */
+interface Folder {
+  readonly pki: Pki;
+  readonly identity: NatsIdentity;
+  readonly audit: AuditLog;
+  /** undefined: nodes need no tunnel. */
+  readonly overlay: Overlay | undefined;
+}
+
+/** Whoever carries the bus. */
+interface Bus {
+  revokeUsers(publicKeys: readonly string[]): Promise<void>;
+}
+
+export function enrolment(
+  { pki, identity, audit, overlay }: Folder,
+  other: {
+    readonly federation: string;
+    readonly submit: Loop['submit'];
+    readonly view: () => Loop['view'];
+    readonly urls: { readonly nats: readonly string[]; readonly https: string };
+  },
+): Pick<ConstructorParameters<typeof HttpsServer>[0], 'enrol' | 'renew'> {
+  const { federation, submit, view, urls } = other;
+  const enroller = new Enroller({
+    ...{ submit, audit, overlay, hashToken, federation },
+    ...{ natsUrls: urls.nats, httpsUrl: urls.https },
+    caPem: pki.caPem,
+    tokenIdOf: (hash) => view().tokenByHash(hash)?.tokenId,
+    nodeOf: (id) => view().node(id),
+    isNodeAdmitted: nodeRules(view).isNodeAdmitted,
+    issueNodeJwt: (node, key) => identity.issueNodeJwt(node, key),
+  });
+  return {
+    enrol: (request) => enroller.enrol(request),
+    renew: (request) => enroller.renew(request),
+  };
+}
+
+/** What the blobs' port must know of a node. */
+export function nodeRules(view: () => Loop['view']) {
+  return {
+    isNodeAdmitted: (id: string) => {
+      const health = view().node(nodeId(id))?.health;
+      return health !== undefined && health !== 'revoked' && health !== 'quarantined';
+    },
+    isLeaseOf: (id: string, lease: number) => view().lease(leaseId(lease))?.nodeId === id,
+    siteRate: (id: string) => {
+      const node = view().node(nodeId(id));
+      const site = node === undefined ? undefined : view().site(node.siteId);
+      if (site === undefined) return undefined;
+      const { siteId, share, uplink } = site;
+      return { siteId, downBps: share * uplink.downBps, upBps: share * uplink.upBps };
+    },
+  };
+}
+
+/** Shuts a node out of the overlay and the bus, durably; each of them, whatever becomes of the others. */
+export function revoking(overlay: Overlay | undefined, bus: Bus): NodeLinkOptions['revoke'] {
+  return async (id, publicKey) => {
+    const ends = await Promise.allSettled([overlay?.revoke(id), bus.revokeUsers([publicKey])]);
+    for (const end of ends) if (end.status === 'rejected') throw end.reason;
+  };
+}
+
+/** A crash may have come between a revocation on disk and its effect. */
+export async function repeatRevocations(
+  loop: Loop,
+  { identity, overlay }: Pick<Folder, 'identity' | 'overlay'>,
+  bus: Bus,
+): Promise<void> {
+  const nodes = loop.view.nodes();
+  await overlay?.start(nodes);
+  const revoked = nodes.filter((node) => node.health === 'revoked');
+  const missing = revoked
+    .map((node) => node.natsPublicKey)
+    .filter((key) => !identity.isRevoked(key));
+  if (missing.length > 0) await bus.revokeUsers(missing);
+}
