@@ -4,7 +4,7 @@
 
 import { mustHave } from '../../state.ts';
 
-/** A plan keeps lines below this part of its time, where it takes no longer for that. */
+/** A plan keeps lines and CPUs below this part of its time, where it takes no longer for that. */
 const easyPart = 0.7;
 /** Seconds of the plan that one second over it may cost, at all sites together: next to nothing. */
 const overCost = 0.003;
@@ -80,7 +80,7 @@ const resources: readonly [Resource, Resource, Resource] = [
   },
 ];
 
-const [cpu, ...lines] = resources;
+const [cpu] = resources;
 
 /** A program in the making: column 0 is the time; then one for each demand and supply, demand by demand. */
 class Program {
@@ -149,7 +149,7 @@ export function programOf(supplies: readonly Supply[], demands: readonly Demand[
 /**
  * The program of the plan. Most have many solutions that take as long, and solvers give one in a corner:
  * some lines are full to the last bit, so that each delay on them leaves slots idle, and others carry nothing. Of all
- * solutions this takes one in which no line is busy for more than a part of the time, as far as
+ * solutions this takes one in which no line, and no site's CPUs, are busy for more than a part of the time, as far as
  * that can be had: what is over is a column of its own, which costs, by the CPU of the supply.
  *
  * @param wholeWork GHz·s that each supply can do in whole tasks until the end; what is over costs as much as the
@@ -163,12 +163,12 @@ export function easedProgramOf(
   const program = leastTime(supplies, demands);
   const allGhz = supplies.reduce((sum, { cpuGhz }) => sum + cpuGhz, 0);
   for (const [s, { cpuGhz }] of supplies.entries()) {
-    for (const line of lines) {
+    for (const resource of resources) {
       program.add(0, -easyPart);
-      program.addUse(s, line);
+      program.addUse(s, resource);
       program.add(program.costs.length, -1);
       program.costs.push((overCost * cpuGhz) / allGhz);
-      program.endUse(s, line);
+      program.endUse(s, resource);
     }
     if (wholeWork === null) continue;
     program.addUse(s, cpu);

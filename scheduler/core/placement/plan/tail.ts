@@ -68,7 +68,9 @@ export function wholeWorkOf(
   const { tasks, slots, mean } = waiting;
   if (tasks > slots || mean === 0) return null;
   const ahead = aheadOf(state, slots, now);
-  const seconds = wholeSeconds(ahead, tasks, mean);
+  // Where lines are what is short, it ends later than slots could, and these have done more by then.
+  const planned = state.plan === null ? 0 : (state.plan.endsAt - now) / 1000;
+  const seconds = Math.max(planned, wholeSeconds(ahead, tasks, mean));
   const work = new Array<number>(groups).fill(0);
   for (const [index, node] of ahead.nodes.entries()) {
     const group = groupOf.get(node.siteNumber);
