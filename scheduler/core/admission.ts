@@ -20,9 +20,10 @@ import * as limits from './limits.ts';
 import { bestBundle } from './model/architecture.ts';
 import type { Instant, SiteId } from './model/ids.ts';
 import type { JobTemplate } from './model/job.ts';
-import { siteId } from './model/ids.ts';
 import { defaultSettings } from './model/researcher.ts';
 import type { Token } from './model/token.ts';
+import { guessedSite } from './sites/guessed-site.ts';
+import { ownSiteName } from './sites/siting.ts';
 import type { State } from './state.ts';
 import { mustHave, requestKey } from './state.ts';
 import { countOf } from './words.ts';
@@ -277,15 +278,14 @@ export function enrolNode(state: State, command: EnrolNode, now: Instant): Decis
   if (state.nodes.length >= limits.nodes) {
     return refuse('exhausted', `The federation has ${limits.nodes} nodes, the most it can have.`);
   }
-  const siteName = token.siteId ?? siteId(`home-${command.nodeId}`);
+  const siteName = token.siteId ?? ownSiteName(command.nodeId);
   const site = state.siteById.get(siteName);
   const siteNumber = site?.number ?? state.sites.length;
   const facts: Fact[] = [{ kind: 'tokenUsed', at: now, tokenId: token.tokenId }];
   if (site === undefined) {
     const no = refuseNewSite(state, siteName);
     if (no !== null) return { ...nothing, answer: no };
-    const unset = { siteId: siteName, downBps: null, upBps: null, share: null };
-    facts.push(siteFact(state, unset, now));
+    facts.push(guessedSite({ siteId: siteName, siteNumber }, now));
   }
   facts.push({
     kind: 'nodeEnrolled',

@@ -2,6 +2,9 @@
 
 import type { Fact } from './facts.ts';
 import { lookAtNode, lookAtSite, nodeChanged, siteOf, slotsOf } from './leases.ts';
+import { joinGroup } from './sites/apply-sites.ts';
+import { addCapacity, sumCpu } from './sites/capacity.ts';
+import { enrolledSiting } from './sites/siting.ts';
 import type { Instant } from './model/ids.ts';
 import { instant } from './model/ids.ts';
 import { noRates } from './model/service.ts';
@@ -132,6 +135,8 @@ function setSite(state: State, fact: Extract<NodeFact, { kind: 'siteSet' }>): vo
     incoming: 0,
     outgoing: 0,
     serving: noRates,
+    tunnelDownBytes: 0,
+    tunnelUpBytes: 0,
     lanes: {
       down: { queue: new Map(), active: new Map() },
       up: { queue: new Map(), active: new Map() },
@@ -142,11 +147,12 @@ function setSite(state: State, fact: Extract<NodeFact, { kind: 'siteSet' }>): vo
 }
 
 function enrol(state: State, fact: Extract<NodeFact, { kind: 'nodeEnrolled' }>): void {
+  const { siteId } = mustHave(state.sites[fact.siteNumber], 'site', fact.siteNumber);
   const node: NodeRecord = {
     number: fact.nodeNumber,
     nodeId: fact.nodeId,
     name: fact.name,
-    siteNumber: fact.siteNumber,
+    ...enrolledSiting({ ...fact, siteId }),
     natsPublicKey: fact.natsPublicKey,
     requestId: fact.requestId,
     tokenId: fact.tokenId,
@@ -160,6 +166,7 @@ function enrol(state: State, fact: Extract<NodeFact, { kind: 'nodeEnrolled' }>):
     instanceSince: instant(0),
     tasksSucceeded: 0,
     tasksFailed: 0,
+    sight: null,
     sequence: 0,
     lastHeardAt: instant(0),
     watchedSince: instant(0),
@@ -181,30 +188,8 @@ export function addNode(state: State, node: NodeRecord): void {
   state.nodeById.set(node.nodeId, node);
   const site = siteOf(state, node);
   site.nodeNumbers.push(node.number);
+  joinGroup(state, node);
   sumCpu(state, site);
   state.deadlines.changed(state, node);
   nodeChanged(state, node);
-}
-
-function sumCpu(state: State, site: SiteRecord): void {
-  addCapacity(state, site, -1);
-  site.cpuGhz = 0;
-  for (const number of site.nodeNumbers) {
-    const node = mustHave(state.nodes[number], 'node', number);
-    if (node.health !== 'healthy' && node.health !== 'suspect') continue;
-    site.cpuGhz += slotsOf(node) * node.inventory.speedGhz;
-  }
-  addCapacity(state, site, 1);
-  // How long its CPUs have to do weighs against its line's backlog.
-  lookAtSite(state, site);
-}
-
-/** Counts a site with nodes at work in what the federation can do, or out of it. */
-function addCapacity(state: State, site: SiteRecord, sign: 1 | -1): void {
-  if (site.cpuGhz === 0) return;
-  const { cpuGhz, linkBps } = state.capacity;
-  state.capacity = {
-    cpuGhz: cpuGhz + sign * site.cpuGhz,
-    linkBps: linkBps + sign * site.share * (site.downBps + site.upBps),
-  };
 }

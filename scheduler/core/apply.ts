@@ -9,6 +9,7 @@ import type { Fact } from './facts.ts';
 import { instant } from './model/ids.ts';
 import { lookForAll } from './leases.ts';
 import { researcherOf } from './queue/researchers.ts';
+import { applySiteFact } from './sites/apply-sites.ts';
 import type { State } from './state.ts';
 import { mustHave } from './state.ts';
 
@@ -48,6 +49,9 @@ export function apply(state: State, fact: Fact): void {
     case 'watchStarted':
     case 'nodeRested':
       return applyNodeFact(state, fact);
+    case 'nodeSited':
+    case 'tunnelsHeard':
+      return applySiteFact(state, fact);
     case 'researcherSet':
       researcherOf(state, fact.name).settings = fact.settings;
       lookForAll(state);

@@ -54,6 +54,14 @@ export interface SetSite {
   readonly share: number | null;
 }
 
+/** An operator's word on where a node is. */
+export interface SetNodeSite {
+  readonly kind: 'setNodeSite';
+  readonly nodeId: NodeId;
+  /** null: what is seen of it decides again. */
+  readonly siteId: SiteId | null;
+}
+
 export interface SetResearcher {
   readonly kind: 'setResearcher';
   readonly name: string;
@@ -221,6 +229,7 @@ export type Command =
   | RetryTasks
   | DeleteJob
   | SetSite
+  | SetNodeSite
   | SetResearcher
   | CreateToken
   | RevokeToken
@@ -231,6 +240,7 @@ export type Command =
   | NodeSpoke
   | NodesIdle
   | NodeDisconnected
+  | TunnelsSeen
   | PlanSolved
   | PlanFailed
   | Tick

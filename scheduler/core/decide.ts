@@ -21,6 +21,8 @@ import { planFailed, planSolved } from './placement/plan/ask.ts';
 import { place } from './placement/place.ts';
 import type { Policy } from './placement/policy.ts';
 import { deleteJob, retryTasks } from './retry.ts';
+import { seeTunnels } from './sites/see-tunnels.ts';
+import { setNodeSite } from './sites/set-node-site.ts';
 import type { State } from './state.ts';
 import { updateJob } from './update.ts';
 
@@ -59,6 +61,10 @@ export function decide(state: State, command: Command, about: Circumstances): De
       return giveSlice(state, command, now);
     case 'revokeNode':
       return revokeNode(state, command.nodeId, now);
+    case 'setNodeSite':
+      return setNodeSite(state, command, now);
+    case 'tunnelsSeen':
+      return seeTunnels(state, command, now);
     case 'drainNodes':
       return drainNodes(state, command, now);
     case 'nodeSpoke':

@@ -11,6 +11,7 @@ import type { CancelCause, JobTemplate, LeasePhase } from './model/job.ts';
 import type { Inventory, NodeHealth, NodeStatus } from './model/node.ts';
 import type { Plan, PlanRequest, Tail } from './placement/plan/plan.ts';
 import type { ResearcherSettings } from './model/researcher.ts';
+import type { Sight, SitedBy } from './sites/siting.ts';
 import type { Token } from './model/token.ts';
 
 /** Version of the facts below; a journal of every version stays readable. */
@@ -124,6 +125,15 @@ export type DurableFact =
       readonly nodeNumber: number;
       readonly slice: number;
     }
+  /** Where it is and why, and behind which address, of which there is only a keyed hash here. */
+  | {
+      readonly kind: 'nodeSited';
+      readonly at: Instant;
+      readonly nodeNumber: number;
+      readonly siteNumber: number;
+      readonly sitedBy: SitedBy;
+      readonly natGroup: string;
+    }
   | {
       readonly kind: 'nodeInventoryChanged';
       readonly at: Instant;
@@ -175,6 +185,12 @@ export type SoftFact =
       readonly at: Instant;
       readonly nodeNumbers: readonly number[];
       readonly sequences: readonly number[];
+    }
+  /** Tunnels were seen. */
+  | {
+      readonly kind: 'tunnelsHeard';
+      readonly at: Instant;
+      readonly heard: readonly { readonly nodeNumber: number; readonly sight: Sight }[];
     }
   | {
       readonly kind: 'leasePhase';

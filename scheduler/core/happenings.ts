@@ -64,6 +64,7 @@ export function happeningsIn(state: State, facts: readonly Fact[]): readonly Hap
 
 const draining: What = { level: 'info', event: 'nodes draining' };
 const undrained: What = { level: 'info', event: 'nodes not draining any more' };
+const placed: What = { level: 'info', event: 'nodes: where they are was learned' };
 const enrolled: What = { level: 'info', event: 'nodes enrolled' };
 
 function nodeChange(
@@ -76,6 +77,8 @@ function nodeChange(
       const what = healths[fact.health];
       return what === null ? null : { what, nodeNumbers: [fact.nodeNumber] };
     }
+    case 'nodeSited':
+      return { what: placed, nodeNumbers: [fact.nodeNumber] };
     case 'nodesDrained':
       return { what: fact.isDraining ? draining : undrained, nodeNumbers: fact.nodeNumbers };
     default:

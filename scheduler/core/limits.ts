@@ -131,6 +131,15 @@ export const tasksInCore = 4_000_000;
 export const jobsInCore = 10_000;
 /** Ended jobs beyond this number, the oldest first, leave the core. */
 export const endedJobsKept = 2_000;
+/** A node that comes from another address for so long has moved, or its site has another address: a line
+ * that was away has all its tunnels back in six minutes (OpenVPN's ping-restart). */
+export const moveAfterMs = 10 * 60_000;
+/** Tunnels are looked at every 15 s: one that was seen so long ago is still there. */
+export const presentWithinMs = 2 * 60_000;
+/** Behind the address of more nodes than this is no house, but a carrier with many of them. */
+export const natGroupMost = 250;
+/** Sites of a node's own, where it was moved and others have joined it. */
+export const ownSitesOfNode = 100;
 export const nodes = 1_000_000;
 export const sites = 100_000;
 export const tokens = 100_000;

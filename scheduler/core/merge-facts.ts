@@ -6,6 +6,7 @@ import type { Instant, Sha256 } from './model/ids.ts';
 const softKinds: ReadonlySet<string> = new Set<SoftFact['kind']>([
   'nodeHeard',
   'nodesHeard',
+  'tunnelsHeard',
   'leasePhase',
   'leaseResent',
   'transferQueued',

@@ -32,6 +32,7 @@ import { rolloutText } from './rollout.ts';
 import { templateOf } from './services.ts';
 import { refuseUpdate } from './update.ts';
 import { siteOf, slotsOf } from './leases.ts';
+import { isLeftOver, siteEvidence, whySited } from './sites/evidence.ts';
 import type { JobRecord, NodeRecord, SiteRecord, State } from './state.ts';
 import { mustHave } from './state.ts';
 import type {
@@ -126,6 +127,11 @@ export class StateView implements View {
     return this.#state.nodeById.get(nodeId)?.instanceId ?? '';
   }
 
+  whySited(nodeId: NodeId): string {
+    const node = this.#state.nodeById.get(nodeId);
+    return node === undefined ? '' : whySited(this.#state, node, this.#now());
+  }
+
   nodes(): readonly NodeSummary[] {
     return this.#state.nodes.map((node) => this.#summarizeNode(node));
   }
@@ -136,7 +142,8 @@ export class StateView implements View {
   }
 
   sites(): readonly SiteSummary[] {
-    return this.#state.sites.map((site) => this.#summarizeSite(site));
+    const sites = this.#state.sites.filter((site) => !isLeftOver(site));
+    return sites.map((site) => this.#summarizeSite(site));
   }
 
   lease(leaseId: LeaseId): LeaseSummary | undefined {
@@ -268,6 +275,8 @@ export class StateView implements View {
     return {
       ...{ number, slice, nodeId, name, natsPublicKey, health, isDraining, inventory, status },
       siteId: siteOf(this.#state, node).siteId,
+      sitedBy: node.sitedBy,
+      natGroup: node.natGroup,
       enrolledAt: node.enrolledAt,
       lastHeardAt: node.lastHeardAt === 0 ? null : node.lastHeardAt,
       leases: node.leases.length,
@@ -294,6 +303,8 @@ export class StateView implements View {
       },
       share: site.share,
       lans: [...lans].sort(),
+      evidence: siteEvidence(nodes),
+      tunnelBytes: { down: site.tunnelDownBytes, up: site.tunnelUpBytes },
       nodes: nodes.length,
       slots: nodes.reduce((sum, node) => sum + slotsOf(node), 0),
       cpuGhz: site.cpuGhz,

@@ -15,6 +15,7 @@ import { noRates } from './model/service.ts';
 import type { Token } from './model/token.ts';
 import { researcherOf } from './queue/researchers.ts';
 import type { Usage } from './queue/share.ts';
+import { enrolledSiting } from './sites/siting.ts';
 import type { JobRecord, LeaseRecord, NodeRecord, ResearcherRecord, SiteRecord } from './state.ts';
 import { State, mustHave, noLeases } from './state.ts';
 
@@ -33,8 +34,10 @@ type SavedJob = Omit<
   | Later
 > &
   Partial<Pick<JobRecord, Later>>;
+type LaterOfNode = 'sitedBy' | 'tokenSiteNumber' | 'natGroup' | 'natGroupSince';
 type SavedNode = Omit<
   NodeRecord,
+  | 'sight'
   | 'sequence'
   | 'lastHeardAt'
   | 'watchedSince'
@@ -46,7 +49,9 @@ type SavedNode = Omit<
   | 'serving'
   | 'consecutiveFailures'
   | 'restsUntil'
->;
+  | LaterOfNode
+> &
+  Partial<Pick<NodeRecord, LaterOfNode>>;
 type SavedSite = Pick<
   SiteRecord,
   'number' | 'siteId' | 'downBps' | 'upBps' | 'source' | 'share' | 'setAt'
@@ -120,6 +125,10 @@ function saveNode(node: NodeRecord): SavedNode {
     nodeId: node.nodeId,
     name: node.name,
     siteNumber: node.siteNumber,
+    sitedBy: node.sitedBy,
+    tokenSiteNumber: node.tokenSiteNumber,
+    natGroup: node.natGroup,
+    natGroupSince: node.natGroupSince,
     natsPublicKey: node.natsPublicKey,
     requestId: node.requestId,
     tokenId: node.tokenId,
@@ -183,7 +192,7 @@ export function stateOf(image: StateImage): State {
     // A guessed, declared or measured rate all come back as they were.
     applyNodeFact(state, { kind: 'siteSet', at: setAt, siteNumber: number, ...site });
   }
-  for (const saved of document.nodes) addNode(state, wakeNode(saved));
+  for (const saved of document.nodes) addNode(state, wakeNode(state, saved));
   for (const saved of document.jobs) {
     const tasks = columnsOf(image, saved);
     addJob(state, {
@@ -225,12 +234,16 @@ export function stateOf(image: StateImage): State {
   return state;
 }
 
-function wakeNode(saved: SavedNode): NodeRecord {
+function wakeNode(state: State, saved: SavedNode): NodeRecord {
+  const { siteId } = mustHave(state.sites[saved.siteNumber], 'site', saved.siteNumber);
   return {
+    // Not in the first snapshots.
+    ...enrolledSiting({ ...saved, siteId }),
     ...saved,
     // Not in the first snapshots.
     isDraining: saved.isDraining ?? false,
     slice: saved.slice ?? null,
+    sight: null,
     sequence: 0,
     lastHeardAt: instant(0),
     watchedSince: instant(0),

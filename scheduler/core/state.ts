@@ -16,12 +16,18 @@ import { NodePlaces } from './placement/open/node-places.ts';
 import { OpenNodes } from './placement/open/open-nodes.ts';
 import type { Plan, PlanRequest, Tail } from './placement/plan/plan.ts';
 import type { Capacity, Claim, Usage } from './queue/share.ts';
+import type { Sight, SitedBy } from './sites/siting.ts';
 
 export interface NodeRecord {
   readonly number: number;
   readonly nodeId: NodeId;
   readonly name: string;
-  readonly siteNumber: number;
+  siteNumber: number;
+  sitedBy: SitedBy;
+  /** The site that its token named; null: it named none. */
+  readonly tokenSiteNumber: number | null;
+  natGroup: string;
+  natGroupSince: Instant;
   readonly natsPublicKey: string;
   readonly requestId: string;
   readonly tokenId: TokenId;
@@ -39,6 +45,8 @@ export interface NodeRecord {
   tasksSucceeded: number;
   tasksFailed: number;
   // What follows is soft: the node tells it again.
+  /** Its tunnel as it was seen last; null: not since the start. */
+  sight: Sight | null;
   sequence: number;
   /** 0: not yet. */
   lastHeardAt: Instant;
@@ -91,6 +99,9 @@ export interface SiteRecord {
   outgoing: number;
   /** What the services with leases in force use all the time. */
   serving: Rates;
+  /** What its nodes' tunnels have carried since the start of the scheduler; soft. */
+  tunnelDownBytes: number;
+  tunnelUpBytes: number;
   readonly lanes: Readonly<Record<Direction, Lane>>;
 }
 
@@ -188,6 +199,8 @@ export class State {
   readonly nodeById = new Map<NodeId, NodeRecord>();
   readonly sites: SiteRecord[] = [];
   readonly siteById = new Map<SiteId, SiteRecord>();
+  /** Numbers of the nodes that are at home behind an address, by its hash. */
+  readonly natGroups = new Map<string, Set<number>>();
   /** By number; in the order of submission. */
   readonly jobs = new Map<number, JobRecord>();
   readonly jobById = new Map<JobId, JobRecord>();

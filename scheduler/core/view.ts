@@ -12,6 +12,7 @@ import type { CommandRefusal, UpdateJob, WantedJob } from './commands.ts';
 import type { Replica } from './model/service.ts';
 import type { ResearcherSettings } from './model/researcher.ts';
 import type { Token } from './model/token.ts';
+import type { SitedBy } from './sites/siting.ts';
 import type { Refusal } from './placement/filter.ts';
 import type { PlanSummary } from './placement/plan/show-plan.ts';
 
@@ -127,6 +128,9 @@ export interface NodeSummary {
   readonly nodeId: NodeId;
   readonly name: string;
   readonly siteId: SiteId;
+  readonly sitedBy: SitedBy;
+  /** Hash of the address behind which it is at home; '' as long as nobody knows. */
+  readonly natGroup: string;
   readonly natsPublicKey: string;
   readonly health: NodeHealth;
   /** Of the overlay; null: it has no tunnel. */
@@ -149,6 +153,10 @@ export interface SiteSummary {
   readonly share: number;
   /** LANs of its nodes, sorted. */
   readonly lans: readonly string[];
+  /** How it is known of its nodes that they are there: "2 by token, 1 by address". */
+  readonly evidence: string;
+  /** What its tunnels have carried since the start of the scheduler. */
+  readonly tunnelBytes: { readonly down: number; readonly up: number };
   readonly nodes: number;
   readonly slots: number;
   readonly cpuGhz: number;
@@ -237,6 +245,8 @@ export interface View {
   node(nodeId: NodeId): NodeSummary | undefined;
   /** The agent's present instance, '' before it was heard: what it is told names it. */
   instanceOf(nodeId: NodeId): string;
+  /** Why the node counts to its site, a sentence without its full stop. */
+  whySited(nodeId: NodeId): string;
   nodes(): readonly NodeSummary[];
   site(siteId: SiteId): SiteSummary | undefined;
   sites(): readonly SiteSummary[];

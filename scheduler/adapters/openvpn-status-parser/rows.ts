@@ -1,6 +1,7 @@
 // Clients and routes out of the rows of their tables.
 
-import { isIP, isIPv4, isIPv6 } from 'node:net';
+import { isIPv4 } from 'node:net';
+import { countIn, isIpv6 } from './plain-text.ts';
 import type { OpenVpnClient, OpenVpnRoute, RealAddress } from './status.ts';
 import { Table } from './table.ts';
 
@@ -8,6 +9,7 @@ import { Table } from './table.ts';
 const unknown = 'UNDEF';
 // The protocol stands before an address since servers listen to several (OpenVPN 2.7).
 const realAddress = /^(?:(?:udp|tcp)[46]?(?:-server)?:)?(?:\[([^\]]+)\]|([\d.]+))(?::(\d{1,5}))?$/;
+const lastPort = 65_535;
 const hardwareAddress = /^[0-9a-f]{2}(?::[0-9a-f]{2}){5}(?:@\d+)?$/;
 
 /** Reads rows of the list of clients. */
@@ -39,7 +41,7 @@ export class ClientRows {
     table.enter(values, line);
     const name = table.text(at.commonName);
     const virtualIpv4 = this.#virtual(at.virtualIpv4, isIPv4);
-    const virtualIpv6 = this.#virtual(at.virtualIpv6, isIPv6);
+    const virtualIpv6 = this.#virtual(at.virtualIpv6, isIpv6);
     const username = table.textOrNull(at.username);
     const isKnown = name !== unknown || virtualIpv4 !== null || virtualIpv6 !== null;
     return {
@@ -106,22 +108,28 @@ export class RouteRows {
 }
 
 function isDestination(text: string): boolean {
-  return isIP(text) !== 0 || hardwareAddress.test(text);
+  return isIpv6(text) || isIPv4(text) || hardwareAddress.test(text);
 }
 
 /** NaN: not a network's. */
 function bitsOf(address: string, text: string): number {
-  const most = isIPv4(address) ? 32 : isIPv6(address) ? 128 : -1;
+  const most = isIPv4(address) ? 32 : isIpv6(address) ? 128 : -1;
   return /^\d{1,3}$/.test(text) && Number(text) <= most ? Number(text) : Number.NaN;
 }
 
 /** Beside IPv6 OpenVPN writes no port, or with brackets. */
 function readRealAddress(table: Table, at: number): RealAddress {
   const text = table.text(at);
+  // Most are IPv4 and a port.
+  const end = text.indexOf(':');
+  const plainPort = countIn(text.slice(end + 1));
+  if (plainPort <= lastPort && isIPv4(text.slice(0, end))) {
+    return { address: text.slice(0, end), port: plainPort };
+  }
   const match = realAddress.exec(text);
-  if (match === null && isIPv6(text)) return { address: text, port: null };
+  if (match === null && isIpv6(text)) return { address: text, port: null };
   const [, ipv6, ipv4, port] = match ?? [];
-  const isAddress = ipv6 === undefined ? isIPv4(ipv4 ?? '') : isIPv6(ipv6);
-  if (!isAddress || Number(port ?? 0) > 65_535) throw table.flaw(at, 'an address and a port');
+  const isAddress = ipv6 === undefined ? isIPv4(ipv4 ?? '') : isIpv6(ipv6);
+  if (!isAddress || Number(port ?? 0) > lastPort) throw table.flaw(at, 'an address and a port');
   return { address: ipv6 ?? ipv4 ?? '', port: port === undefined ? null : Number(port) };
 }

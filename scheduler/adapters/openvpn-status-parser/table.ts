@@ -1,6 +1,7 @@
 // The rows of one table of a status: values by the name of their column, as the table's header has
 // them, so that columns which another version of OpenVPN adds or leaves out do not shift any.
 
+import { countIn } from './plain-text.ts';
 import { malformed, quoted } from './status-error.ts';
 
 export class Table {
@@ -60,8 +61,8 @@ export class Table {
   }
 
   count(at: number): number {
-    const text = this.text(at);
-    if (/^\d{1,20}$/.test(text)) return Number(text);
+    const count = countIn(this.text(at));
+    if (!Number.isNaN(count)) return count;
     throw this.flaw(at, 'a whole number');
   }
 

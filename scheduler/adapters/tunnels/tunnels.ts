@@ -5,11 +5,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parseStatus } from '#openvpn-status-parser';
 import type { OpenVpnClient } from '#openvpn-status-parser';
 import type { NodeId, TunnelSeen, TunnelsSeen } from '../../core/index.ts';
-import { instant, nodeId } from '../../core/index.ts';
 import type { Tunnels } from '../../ports.ts';
 import type { AddressBook } from './address-book.ts';
 import { Management } from './management.ts';
 import type { NatGroups } from './nat-groups.ts';
+import { tunnelOf } from './tunnel-of.ts';
 
 export interface TunnelServer {
   /** Its slice of the federation's /48: what tells servers apart. */
@@ -100,27 +100,21 @@ export class OpenVpnTunnels implements Tunnels {
     const { submit, isRevoked } = this.#options;
     const { clients } = parseStatus(await connection.ask('status 3'));
     const tunnels = clients.flatMap((client) => this.#tunnelOf(client) ?? []);
-    const revoked = tunnels.filter((tunnel) => isRevoked(tunnel.nodeId));
-    for (const tunnel of revoked) await this.#kill(connection, tunnel.nodeId);
-    const admitted = revoked.length === 0 ? tunnels : tunnels.filter((t) => !revoked.includes(t));
-    submit({ kind: 'tunnelsSeen', slice, tunnels: admitted });
+    const revoked = new Set(tunnels.map((tunnel) => tunnel.nodeId).filter(isRevoked));
+    for (const id of revoked) await this.#kill(connection, id);
+    submit({
+      ...{ kind: 'tunnelsSeen', slice },
+      tunnels: tunnels.filter((tunnel) => !revoked.has(tunnel.nodeId)),
+    });
   }
 
-  /** Undefined while the handshake is not done. */
   #tunnelOf(client: OpenVpnClient): TunnelSeen | undefined {
-    const { commonName, clientId, connectedSinceMs } = client;
-    if (commonName === null || clientId === null || connectedSinceMs === null) return undefined;
-    const { address } = client.realAddress;
     const { addressBook, natGroups, isRevoked, nowUnixMs } = this.#options;
-    if (!isRevoked(nodeId(commonName))) addressBook.note(commonName, address, nowUnixMs());
-    return {
-      nodeId: nodeId(commonName),
-      connection: `${connectedSinceMs}.${clientId}`,
-      since: instant(connectedSinceMs),
-      natGroup: natGroups.of(address),
-      upBytes: client.bytesReceived,
-      downBytes: client.bytesSent,
-    };
+    const tunnel = tunnelOf(client, natGroups);
+    if (tunnel !== undefined && !isRevoked(tunnel.nodeId)) {
+      addressBook.note(tunnel.nodeId, client.realAddress.address, nowUnixMs());
+    }
+    return tunnel;
   }
 
   /** Never rejects: what fails is done at the next look. */

@@ -42,6 +42,7 @@ export const durableKinds: Readonly<Record<DurableFact['kind'], true>> = {
   siteSet: true,
   nodeEnrolled: true,
   sliceGiven: true,
+  nodeSited: true,
   nodeInventoryChanged: true,
   nodeInstanceChanged: true,
   nodeHealthChanged: true,
@@ -102,6 +103,9 @@ export function tellStory(): readonly Batch[] {
   story.give({ kind: 'drainNodes', of: { nodeId: nodeId('pi') }, isDraining: true });
   story.give({ kind: 'revokeToken', tokenId: tokenId('token of clone') });
   story.give({ kind: 'revokeNode', nodeId: nodeId('clone') });
+  story.give({ kind: 'setSite', siteId: siteId('attic'), downBps: 9e6, upBps: 1e6, share: 0.25 });
+  story.give({ kind: 'setNodeSite', nodeId: nodeId('pi'), siteId: siteId('attic') });
+  story.seen('pi', 'the hash of an address');
   const forgotten = tokenId('token of pi');
   story.decided([{ kind: 'tokenForgotten', at: instant(story.nowMs), tokenId: forgotten }]);
   return story.batches;
@@ -177,6 +181,13 @@ class Story {
       natsPublicKey: `key of ${name}`,
       inventory: pi3,
     });
+  }
+
+  /** Its tunnel comes from there. */
+  seen(name: string, natGroup: string): void {
+    const of = { nodeId: nodeId(name), connection: 'first', since: instant(this.nowMs) };
+    const tunnels = [{ ...of, natGroup, upBytes: 0, downBytes: 0 }];
+    this.give({ kind: 'tunnelsSeen', slice: 1, tunnels });
   }
 
   submit(name: string, taskCount: number, after: readonly string[] = []): void {

@@ -1,9 +1,9 @@
 // What an operator declares of a site's uplink, and since when.
 
 import { expect, test } from 'vitest';
-import type { SetSite, UplinkRate } from '../../../scheduler/core/index.ts';
-import { imageOf, siteId, stateOf } from '../../../scheduler/core/index.ts';
-import { CoreHarness } from './harness.ts';
+import type { SetSite, UplinkRate } from '../../../../scheduler/core/index.ts';
+import { imageOf, siteId, stateOf } from '../../../../scheduler/core/index.ts';
+import { CoreHarness } from '../harness.ts';
 
 function set(core: CoreHarness, changes: Partial<SetSite>) {
   const command = { kind: 'setSite', siteId: siteId('home') } as const;

@@ -1,0 +1,76 @@
+// Why a node counts to its site, in words for people.
+
+import { moveAfterMs, natGroupMost, namesListed } from '../limits.ts';
+import type { Instant } from '../model/ids.ts';
+import type { NodeRecord, SiteRecord, State } from '../state.ts';
+import { mustHave } from '../state.ts';
+import { countOf } from '../words.ts';
+import { sitedBys } from './siting.ts';
+import type { SitedBy } from './siting.ts';
+
+/** A sentence without its full stop. */
+export function whySited(state: State, node: NodeRecord, now: Instant): string {
+  const moving = movingText(node, now);
+  return moving === '' ? reasonText(state, node) : `${reasonText(state, node)}; ${moving}`;
+}
+
+function reasonText(state: State, node: NodeRecord): string {
+  switch (node.sitedBy) {
+    case 'operator':
+      return 'an operator said so';
+    case 'token':
+      return 'its token names this site';
+    case 'nat':
+      return `it connects from the same address as ${neighboursText(state, node)}`;
+    case 'alone': {
+      if (node.natGroup === '') return 'nothing says where it is, so it is a site of its own';
+      const others = neighboursOf(state, node).length;
+      if (others === 0) return 'nobody else connects from its address';
+      const many = others >= natGroupMost ? 'too many for a house' : 'of more than one site';
+      return `${countOf(others, 'other node')} ${many} connect from its address, so it is a site of its own`;
+    }
+  }
+}
+
+function neighboursText(state: State, node: NodeRecord): string {
+  const others = neighboursOf(state, node);
+  const named = others.slice(0, namesListed).map(({ name, nodeId }) => name || nodeId);
+  const more = others.length - named.length;
+  return more > 0 ? `${named.join(', ')} and ${more} more` : named.join(', ');
+}
+
+function neighboursOf(state: State, node: NodeRecord): readonly NodeRecord[] {
+  const numbers = [...(state.natGroups.get(node.natGroup) ?? [])];
+  const nodes = numbers.map((number) => mustHave(state.nodes[number], 'node', number));
+  return nodes.filter((other) => other !== node && other.health !== 'revoked');
+}
+
+function movingText({ sight, natGroup, sitedBy }: NodeRecord, now: Instant): string {
+  if (sight === null || sight.natGroup === natGroup || sitedBy === 'operator') return '';
+  const minutes = Math.floor((now - sight.natGroupSince) / 60_000);
+  return `for ${countOf(minutes, 'minute')} it has connected from another address, which counts after ${countOf(moveAfterMs / 60_000, 'minute')}`;
+}
+
+const texts: Readonly<Record<SitedBy, string>> = {
+  operator: 'by an operator',
+  token: 'by token',
+  nat: 'by address',
+  alone: 'alone',
+};
+
+/** How it is known of the nodes of a site where they are: "2 by token, 1 by address"; from how many
+ * addresses they connect, if from several. */
+export function siteEvidence(nodes: readonly NodeRecord[]): string {
+  const parts = sitedBys.flatMap((by) => {
+    const count = nodes.filter(({ sitedBy }) => sitedBy === by).length;
+    return count === 0 ? [] : [`${count} ${texts[by]}`];
+  });
+  const addresses = new Set(nodes.map(({ natGroup }) => natGroup).filter((group) => group !== ''));
+  if (addresses.size > 1) parts.push(`${addresses.size} addresses`);
+  return parts.join(', ');
+}
+
+/** A site that was made for one node, which has gone elsewhere: nobody looks for it. */
+export function isLeftOver({ nodeNumbers, source, siteId }: SiteRecord): boolean {
+  return nodeNumbers.length === 0 && source === 'guessed' && siteId.startsWith('home-');
+}
