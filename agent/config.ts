@@ -9,8 +9,9 @@ export const usage = `punnet-agent: runs tasks of a Punnet federation on this no
 
   punnet-agent install URL --token-file FILE [--dry-run]     all that is needed, as root; prints
                                                              its plan and what it costs first
-  punnet-agent leave                                         out of the federation: tasks end, keys
+  punnet-agent leave [--only-here]                           out of the federation: tasks end, keys
                                                              and all else of it are erased
+  punnet-agent doctor [--state DIR]                          what is wrong, and what to do about it
   punnet-agent enrol URL TOKEN [--state DIR] [--name NAME]   join a federation, and nothing else
   punnet-agent enrol URL --token-file FILE                   the same, where others see commands
   punnet-agent run [--state DIR]                             run tasks until stopped
@@ -21,6 +22,7 @@ export const usage = `punnet-agent: runs tasks of a Punnet federation on this no
   --state DIR            where everything is kept (default /var/lib/punnet-agent)
   --name NAME            what the federation calls this node (default: the host name)
   --token-file FILE      where the token is, instead of TOKEN; - for stdin
+  --only-here            of leave: this is a copy, the federation keeps the node
   --dry-run              of install: print the plan and stop
   --allow-unsandboxed    run tasks where the kernel refuses namespaces: for demos only
   --version, --help
@@ -32,6 +34,7 @@ export interface Flags {
   readonly name: string | undefined;
   readonly tokenFile: string | undefined;
   readonly isDryRun: boolean;
+  readonly isOnlyHere: boolean;
   readonly isUnsandboxedAllowed: boolean;
   readonly wantsHelp: boolean;
   readonly wantsVersion: boolean;
@@ -47,6 +50,7 @@ export function readFlags(args: readonly string[]): Flags {
         state: { type: 'string', default: '/var/lib/punnet-agent' },
         name: { type: 'string' },
         'token-file': { type: 'string' },
+        'only-here': { type: 'boolean', default: false },
         'dry-run': { type: 'boolean', default: false },
         'allow-unsandboxed': { type: 'boolean', default: false },
         help: { type: 'boolean', default: false },
@@ -59,6 +63,7 @@ export function readFlags(args: readonly string[]): Flags {
       name: values.name,
       tokenFile: values['token-file'],
       isDryRun: values['dry-run'],
+      isOnlyHere: values['only-here'],
       isUnsandboxedAllowed: values['allow-unsandboxed'],
       wantsHelp: values.help,
       wantsVersion: values.version,

@@ -64,6 +64,10 @@ async function main(args: readonly string[]): Promise<number> {
       return print(await statusOf(state));
     case 'pause':
       return setPaused(state, true);
+    case 'doctor': {
+      const { doctor } = await import('./install/commands.ts');
+      return doctor(state, print);
+    }
     case 'resume':
       return setPaused(state, false);
     case 'limits':
@@ -80,7 +84,7 @@ async function installOrLeave(
 ): Promise<number> {
   const tasks = await import('./install/commands.ts');
   const state = new StateFolder(flags.stateFolder);
-  if (command === 'leave') return tasks.leaveFederation(state, print);
+  if (command === 'leave') return tasks.leaveFederation(state, flags.isOnlyHere, print);
   const { name, isDryRun } = flags;
   return tasks.install(
     { state, url: words[0], token: tokenOf(words, flags), name, isDryRun },
@@ -124,7 +128,7 @@ function print(text: string): number {
 
 /** Measures this node, once: systeminformation starts many processes, the kernels take seconds. */
 async function takeStock(state: StateFolder): Promise<Inventory> {
-  const { takeInventory } = await import('./adapters/probe/inventory.ts');
+  const { readSerial, takeInventory } = await import('./adapters/probe/inventory.ts');
   const { measureSpeed } = await import('./adapters/probe/speed.ts');
   const found = await takeInventory(state.path);
   const inventory: Inventory = {
@@ -140,6 +144,7 @@ async function takeStock(state: StateFolder): Promise<Inventory> {
     nodeVersion: process.versions.node,
     lan: readLan(),
   };
+  state.writeBoardSerial(readSerial());
   writeDurably(state.file('inventory.json'), JSON.stringify(inventory));
   return inventory;
 }

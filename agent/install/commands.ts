@@ -5,7 +5,8 @@ import { fingerprintOf } from '../adapters/enrol/enrol.ts';
 import { AgentError, type StateFolder } from '../adapters/state/state-folder.ts';
 import { applyPlan } from './apply.ts';
 import { askFederation } from './ask-federation.ts';
-import { units } from './findings.ts';
+import { checksText, examine } from './doctor.ts';
+import { lookAt } from './examine.ts';
 import { leave } from './leave.ts';
 import { lookAround } from './look-around.ts';
 import { ownerOf, runAs } from './owner-of.ts';
@@ -54,18 +55,29 @@ function httpsUrl(text: string): string {
   throw new AgentError(`${text} is no address to enrol at: wanted https://HOST:PORT.`);
 }
 
+/** Prints what is wrong. Returns the exit code: 1 when anything is. */
+export async function doctor(state: StateFolder, print: Print): Promise<number> {
+  const checks = examine(await lookAt(state));
+  print(checksText(checks));
+  return checks.some((check) => check.state === 'bad') ? 1 : 0;
+}
+
 /** Stops the services, and has the folder's own user do the rest. */
-export async function leaveFederation(state: StateFolder, print: Print): Promise<number> {
-  const [overlay, agent] = units;
+export async function leaveFederation(
+  state: StateFolder,
+  isOnlyHere: boolean,
+  print: Print,
+): Promise<number> {
   const owner = state.isThere ? ownerOf(state.path) : null;
   if (owner === null) {
-    print(await leave(state));
+    print(await leave(state, isOnlyHere));
     return 0;
   }
-  systemctl('stop', agent);
-  const code = runAs(owner, ['leave', '--state', state.path]);
+  systemctl('stop', 'punnet-agent.service');
+  const more = isOnlyHere ? ['--only-here'] : [];
+  const code = runAs(owner, ['leave', '--state', state.path, ...more]);
   // The word that it leaves went through the tunnel.
-  if (code === 0) systemctl('stop', overlay);
+  if (code === 0) systemctl('stop', 'punnet-overlay.service');
   return code;
 }
 

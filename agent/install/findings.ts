@@ -50,4 +50,8 @@ export interface Findings {
   readonly federation: FederationReading | null;
 }
 
-export const units = ['punnet-overlay.service', 'punnet-agent.service'] as const;
+export const units = [
+  'punnet-overlay.service',
+  'punnet-overlay-restart.path',
+  'punnet-agent.service',
+] as const;

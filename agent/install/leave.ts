@@ -11,8 +11,12 @@ import type { StateFolder } from '../adapters/state/state-folder.ts';
 /** Tasks get SIGTERM first; a shim kills after five seconds. */
 const endingMs = 20_000;
 
-/** As the user whose folder it is, while no agent runs. Throws AgentError when one does. */
-export async function leave(state: StateFolder): Promise<string> {
+/**
+ * As the user whose folder it is, while no agent runs. Throws AgentError when one does.
+ *
+ * @param isOnlyHere this is a copy of a node that stays: nothing is told.
+ */
+export async function leave(state: StateFolder, isOnlyHere: boolean): Promise<string> {
   if (!state.isThere || readdirSync(state.path).length === 0) {
     return 'This machine is in no federation. Nothing has changed.';
   }
@@ -20,12 +24,13 @@ export async function leave(state: StateFolder): Promise<string> {
   await endTasks(state);
   const identity = state.readIdentity();
   const keys = state.readKeys();
-  const why = identity === null || keys === null ? null : await tellLeaving(identity, keys);
+  const isTold = identity !== null && keys !== null && !isOnlyHere;
+  const why = isTold ? await tellLeaving(identity, keys) : null;
   for (const name of readdirSync(state.path)) {
     rmSync(join(state.path, name), { recursive: true, force: true });
   }
   const erased = `Keys, identity and all else in ${state.path} are erased.`;
-  if (identity === null) return erased;
+  if (identity === null || isOnlyHere) return erased;
   const { nodeId, federation } = identity;
   return why === null
     ? `Node ${nodeId} has left ${federation}. ${erased}`

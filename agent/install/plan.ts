@@ -23,6 +23,12 @@ export interface Refusal {
   readonly reason: string;
 }
 
+export interface Fault {
+  readonly wanted: string;
+  readonly found: string;
+  readonly todo: string;
+}
+
 export type Plan =
   | { readonly kind: 'refused'; readonly refusals: readonly Refusal[] }
   | { readonly kind: 'steps'; readonly steps: readonly Step[] };
@@ -78,6 +84,7 @@ function stepsFor(found: Findings, { url, stateFolder }: Wanted): readonly Step[
 
 const whys: Readonly<Record<string, string>> = {
   'punnet-overlay.service': 'the tunnel to the federation, if it has one',
+  'punnet-overlay-restart.path': 'credentials of the tunnel are renewed without you',
   'punnet-agent.service': 'the agent takes tasks, now and after each start of this machine',
 };
 const allUnits = Object.keys(whys);
@@ -111,7 +118,11 @@ function judgeRoom(found: Findings, folder: string): readonly Refusal[] {
 
 function judgePrograms({ node, missingPackages, hasApt }: Findings): readonly Refusal[] {
   const refusals: Refusal[] = [];
-  if (node !== null) refusals.push(...judgeNode(node));
+  const fault = node === null ? null : judgeNode(node);
+  if (fault !== null) {
+    const { wanted, found, todo } = fault;
+    refusals.push({ code: 'node', reason: `wanted ${wanted}, found ${found}: ${todo}.` });
+  }
   if (missingPackages.length > 0 && !hasApt) {
     const reason = `wanted ${missingPackages.join(', ')}, or an apt-get to install them with, found neither: install them by hand, then run this again.`;
     refusals.push({ code: 'packages', reason });
@@ -119,30 +130,20 @@ function judgePrograms({ node, missingPackages, hasApt }: Findings): readonly Re
   return refusals;
 }
 
-/** Whether the agent can run on it. */
-export function judgeNode(node: NonNullable<Findings['node']>): readonly Refusal[] {
-  const { file, version, problem } = node;
-  const instead =
-    'install the one of Raspberry Pi OS or Debian (sudo apt-get install --reinstall nodejs, without another source of nodejs in /etc/apt/sources.list.d)';
+/** What is wrong with it; null: the agent can run on it. */
+export function judgeNode({ file, version, problem }: NonNullable<Findings['node']>): Fault | null {
+  const todo =
+    'install the one of Raspberry Pi OS or Debian (sudo apt-get remove nodejs, then sudo apt-get install nodejs, without another source of it in /etc/apt/sources.list.d)';
   if (version === null && problem === 'SIGILL') {
-    const reason = `wanted a Node.js for this CPU, found that ${file} dies with SIGILL: it was built for a newer one, as NodeSource's and nodejs.org's are on a Pi 1 or Zero; ${instead}.`;
-    return [{ code: 'node', reason }];
+    const found = `that ${file} dies with SIGILL (it was built for a newer one, as NodeSource's and nodejs.org's are for a Pi 1 or Zero)`;
+    return { wanted: 'a Node.js for this CPU', found, todo };
   }
   if (version === null) {
-    return [
-      {
-        code: 'node',
-        reason: `wanted a Node.js that runs, found that ${file} ends with ${problem}: ${instead}.`,
-      },
-    ];
+    return { wanted: 'a Node.js that runs', found: `that ${file} ends with ${problem}`, todo };
   }
-  if (Number(version.split('.')[0]) >= leastNodeMajor) return [];
-  return [
-    {
-      code: 'node',
-      reason: `wanted Node.js ${leastNodeMajor} or newer, found ${version}: use Raspberry Pi OS 12 or newer, or Debian 12.`,
-    },
-  ];
+  if (Number(version.split('.')[0]) >= leastNodeMajor) return null;
+  const wanted = `Node.js ${leastNodeMajor} or newer`;
+  return { wanted, found: version, todo: 'use Raspberry Pi OS 12 or newer, or Debian 12' };
 }
 
 function judgeFederation({ federation }: Findings, url: string): readonly Refusal[] {

@@ -39,6 +39,22 @@ test.concurrent.each([
   expect(await run('systemd-analyze', words)).toMatchObject({ code: 0 });
 });
 
+test.concurrent('systemd takes the units that restart the tunnel', async () => {
+  const { code } = await run('systemd-analyze', ['--version']);
+  if (code !== 0) return;
+  const units = mkdtempSync(join(folder, 'units-'));
+  for (const name of ['punnet-overlay-restart.path', 'punnet-overlay-restart.service']) {
+    writeFileSync(join(units, name), readFileSync(join(shipped, 'usr/lib/systemd/system', name)));
+  }
+  const MANPATH = `${join(shipped, 'usr/share/man')}:`;
+  const verified = await run(
+    'systemd-analyze',
+    ['verify', join(units, 'punnet-overlay-restart.path')],
+    { MANPATH },
+  );
+  expect(verified).toEqual({ code: 0, out: '', err: '' });
+});
+
 test.concurrent('dpkg installs, removes and purges it', async (context) => {
   context.skip(!isRoot, 'dpkg makes a system user, which takes root');
   const to = join(folder, 'another');

@@ -101,6 +101,18 @@ export function userlandAbi(header: Buffer): UserlandAbi {
   );
 }
 
+/** The number of this board, which no other has; null: it has none, as a PC or a virtual machine. */
+export function readSerial(): string | null {
+  try {
+    const text = readFileSync('/proc/device-tree/serial-number', 'latin1')
+      .replace(/\0/g, '')
+      .trim();
+    return text === '' ? null : text;
+  } catch {
+    return null;
+  }
+}
+
 function readHead(path: string): Buffer {
   const file = openSync(path, 'r');
   try {

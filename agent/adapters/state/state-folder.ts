@@ -89,6 +89,16 @@ export class StateFolder {
     writeDurably(this.file('keys.json'), JSON.stringify(keys));
   }
 
+  /** Of the board that this node was enrolled on; null: it had none. */
+  readBoardSerial(): string | null {
+    // Written by this program only, whole or not at all.
+    return this.#readJson('board.json') as string | null;
+  }
+
+  writeBoardSerial(serial: string | null): void {
+    writeDurably(this.file('board.json'), JSON.stringify(serial));
+  }
+
   /** Counts this start, and returns its number. */
   countStart(): number {
     const before = this.#readJson('instance.json');

@@ -78,6 +78,21 @@ test('who leaves while the federation is away is told what is left to do', async
   expect(readdirSync(state)).toEqual([]);
 });
 
+test('the doctor finds a federation that is there, and an agent that is not', async () => {
+  const { url, file } = await tokenFile('loft');
+  const state = join(rig.folder, 'loft');
+  lendStock(state);
+  const fresh = await agent('doctor', '--state', state);
+  expect(fresh.out).toMatch(/WRONG +enrolment/);
+  expect((await agent('enrol', url, '--token-file', file, '--state', state)).code).toBe(0);
+  const said = await agent('doctor', '--state', state);
+  expect(said).toMatchObject({ code: 1, err: '' });
+  for (const what of ['DNS', 'federation', 'clock', 'bus', 'limits']) {
+    expect(said.out).toMatch(new RegExp(`^ok +${what} `, 'm'));
+  }
+  expect(said.out).toMatch(/^WRONG +agent/m);
+});
+
 test('what forbids it is told, and nothing is made', async () => {
   const { url, file } = await tokenFile('barn');
   const state = join(rig.folder, 'barn');
