@@ -44,7 +44,7 @@ function reasons(changes: Partial<Findings>): string {
 
 const pi1Node = { file: '/usr/bin/node', version: null, problem: 'SIGILL' };
 
-describe('what forbids it', () => {
+describe('what forbids it on the machine', () => {
   test.each<[string, Partial<Findings>, string, RegExp]>([
     ['another user', { isRoot: false }, 'not_root', /wanted root.*sudo/],
     [
@@ -90,6 +90,14 @@ describe('what forbids it', () => {
       'packages',
       /wanted openvpn, bubblewrap, or an apt-get/,
     ],
+  ])('%s', (_what, changes, code, reason) => {
+    expect(outcome(changes)).toEqual([code]);
+    expect(reasons(changes)).toMatch(reason);
+  });
+});
+
+describe('what forbids it at the federation', () => {
+  test.each<[string, Partial<Findings>, string, RegExp]>([
     [
       'a clock that is behind',
       { federation: { ...answered, aheadMs: 25 * 365 * 24 * hourMs } },
