@@ -117,6 +117,7 @@ class Agent {
     this.#renewer = new Renewer({
       ...{ state, natsSeed, log, identity: () => state.readIdentity() ?? identity },
       tunnels: new TunnelFolder(state.file('overlay')),
+      isAway: () => this.#bus.trouble !== null,
       onRenewed: (renewed) => this.#bus.renewed(renewed),
     });
     const instance = { instanceNumber: state.countStart(), instanceId };

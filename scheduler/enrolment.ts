@@ -9,6 +9,10 @@ import type { NodeLinkOptions } from './adapters/nats/node-link.ts';
 import type { Overlay } from './adapters/overlay/overlay.ts';
 import { hashToken } from './adapters/pki/node-token.ts';
 import type { Pki } from './adapters/pki/pki.ts';
+import { AddressBook } from './adapters/tunnels/address-book.ts';
+import { NatGroups } from './adapters/tunnels/nat-groups.ts';
+import { OpenVpnTunnels } from './adapters/tunnels/tunnels.ts';
+import type { TunnelsSeen } from './core/index.ts';
 import { leaseId, nodeId } from './core/index.ts';
 import type { Loop } from './loop.ts';
 
@@ -77,14 +81,37 @@ export function revoking(overlay: Overlay | undefined, bus: Bus): NodeLinkOption
   };
 }
 
+/** The overlay admits the nodes that there are, and shuts out the others. */
+export async function startOverlay(
+  { overlay }: Pick<Folder, 'overlay'>,
+  loop: Loop,
+  other: {
+    readonly dataFolder: string;
+    readonly seen: (command: TunnelsSeen) => void;
+    readonly log: (event: string, fields: Record<string, unknown>) => void;
+  },
+): Promise<void> {
+  if (overlay === undefined) return;
+  const { dataFolder, seen, log } = other;
+  const tunnels = new OpenVpnTunnels({
+    servers: overlay.managementSockets,
+    natGroups: NatGroups.open(dataFolder),
+    addressBook: AddressBook.open(dataFolder, Date.now()),
+    submit: seen,
+    isRevoked: (id) => loop.view.node(id)?.health === 'revoked',
+    nowUnixMs: () => Date.now(),
+    log,
+  });
+  await overlay.start(loop.view.nodes(), tunnels);
+}
+
 /** A crash may have come between a revocation on disk and its effect. */
 export async function repeatRevocations(
   loop: Loop,
-  { identity, overlay }: Pick<Folder, 'identity' | 'overlay'>,
+  { identity }: Pick<Folder, 'identity'>,
   bus: Bus,
 ): Promise<void> {
   const nodes = loop.view.nodes();
-  await overlay?.start(nodes);
   const revoked = nodes.filter((node) => node.health === 'revoked');
   const missing = revoked
     .map((node) => node.natsPublicKey)

@@ -42,7 +42,7 @@ import type { Config } from './config.ts';
 import { readConfig } from './config.ts';
 import type { Effect, Instant } from './core/index.ts';
 import { instant, tokenId } from './core/index.ts';
-import { enrolment, nodeRules, repeatRevocations, revoking } from './enrolment.ts';
+import { enrolment, nodeRules, repeatRevocations, revoking, startOverlay } from './enrolment.ts';
 import { Loop } from './loop.ts';
 import { isMaintenance, maintain } from './maintenance.ts';
 import { ListenError, checkAddress, checkCoreAddress, listening } from './adapters/listening.ts';
@@ -142,6 +142,11 @@ async function start(config: Config, log: pino.Logger, stops: Stops): Promise<vo
     },
   });
   metrics.watch({ view, bytesOf, droppedMessages: () => link.droppedMessages });
+  await startOverlay(folder, loop, {
+    dataFolder: config.dataFolder,
+    seen: (each) => metrics.tunnels(each),
+    log: (event, fields) => log.info(fields, event),
+  });
   await repeatRevocations(loop, folder, nats);
   await link.listen();
   await listening('--https-port', ports.https, () => https.start());

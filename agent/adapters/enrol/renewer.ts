@@ -21,6 +21,8 @@ export interface RenewerOptions {
   readonly tunnels: TunnelFolder;
   readonly natsSeed: string;
   readonly identity: () => Identity;
+  /** There is no connection to the bus. */
+  readonly isAway: () => boolean;
   /** They are on disk; the identity is the new one. */
   readonly onRenewed: (identity: Identity) => void;
   readonly log: (event: string, fields?: Record<string, unknown>) => void;
@@ -35,10 +37,13 @@ export class Renewer {
     this.#options = options;
   }
 
-  /** Looks now and each day. */
+  /** Looks now and each day. A bus that is away by then may have moved: the answer says where it is. */
   start(): void {
     this.#look();
-    this.#timer = setInterval(() => this.#look(), lookEveryMs);
+    this.#timer = setInterval(() => {
+      if (this.#options.isAway()) void this.#renew();
+      else this.#look();
+    }, lookEveryMs);
   }
 
   stop(): void {

@@ -94,7 +94,6 @@ client
 dev punnet
 dev-type tun
 nobind
-${servers.map(connectionOf).join('\n')}
 connect-retry 5 300
 resolv-retry infinite
 
@@ -110,6 +109,9 @@ allow-compression no
 reneg-sec 86400
 persist-tun
 script-security 0
+
+# After what holds for all of them.
+${servers.map(connectionOf).join('\n')}
 
 # All that a server may tell; the rest is left out, whatever it is.
 route-ipv6 ${coreAddress}/128

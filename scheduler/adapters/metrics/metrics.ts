@@ -1,8 +1,8 @@
 // What Prometheus is told. Counters and histograms hear of the loop and of the journal as they go;
 // gauges are counted when somebody asks. Every label has a bound.
 
-import { Counter, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
-import type { Answer, Fact, SiteId, View } from '../../core/index.ts';
+import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
+import type { Answer, Fact, SiteId, TunnelsSeen, View } from '../../core/index.ts';
 import type { Meter } from '../../ports.ts';
 import { addFederationGauges } from './federation-gauges.ts';
 import { SiteLabels, addSiteGauges } from './site-gauges.ts';
@@ -24,6 +24,7 @@ export class Metrics implements Meter {
   readonly #batchCommands: Histogram;
   readonly #placements: Counter<'site'>;
   readonly #refused: Counter<'code'>;
+  readonly #tunnels: Gauge<'slice'>;
   readonly #labels = new SiteLabels();
   #view: (() => View) | undefined;
 
@@ -56,6 +57,15 @@ export class Metrics implements Meter {
       ...{ name: 'punnet_commands_refused_total', help: 'Commands that the core refused.' },
       ...{ labelNames: ['code'], registers },
     });
+    this.#tunnels = new Gauge({
+      ...{ name: 'punnet_tunnels', help: 'Nodes connected to the OpenVPN server of a slice.' },
+      ...{ labelNames: ['slice'], registers },
+    });
+  }
+
+  /** What an OpenVPN server was last seen to have. */
+  tunnels({ slice, tunnels }: TunnelsSeen): void {
+    this.#tunnels.set({ slice }, tunnels.length);
   }
 
   /** From now on the federation is told of, too. */

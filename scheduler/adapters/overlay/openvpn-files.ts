@@ -94,7 +94,6 @@ user ${user}
 group ${group}
 management ${own(managementSocketName)} unix
 management-client-user ${user}
-status ${own('status')} 30
 status-version 3
 verb 3
 `;

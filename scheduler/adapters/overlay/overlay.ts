@@ -4,6 +4,7 @@
 import type { Tunnel } from '../../../proto/gen/punnet/v1/agent.ts';
 import type { NodeId } from '../../core/index.ts';
 import { coreAddress, nodeAddress, serverAddress } from '../../core/index.ts';
+import type { Tunnels } from '../../ports.ts';
 import type { Authority } from '../pki/authority.ts';
 import { requestedKey } from '../pki/certificate-request.ts';
 import { NodeCertificates } from '../pki/node-certificates.ts';
@@ -37,6 +38,7 @@ export class Overlay {
   readonly #log: OverlayOptions['log'];
   #written: Promise<void> = Promise.resolve();
   #timer: NodeJS.Timeout | undefined;
+  #tunnels: Tunnels | undefined;
 
   /** Throws a DataFolderError when the folder is no overlay, or something in it is damaged. */
   constructor({ folder, dataFolder, authority, log }: OverlayOptions) {
@@ -65,8 +67,11 @@ export class Overlay {
     });
   }
 
-  /** Makes OpenVPN's files say what the journal says, and keeps its list of revoked certificates fresh. */
-  async start(nodes: readonly KnownNode[]): Promise<void> {
+  /**
+   * Makes OpenVPN's files say what the journal says, keeps its list of revoked certificates fresh, and
+   * watches the tunnels.
+   */
+  async start(nodes: readonly KnownNode[], tunnels: Tunnels): Promise<void> {
     const revoked = nodes.filter(({ health }) => health === 'revoked');
     this.#certificates.revoke(
       revoked.map(({ nodeId }) => nodeId),
@@ -80,10 +85,13 @@ export class Overlay {
     const failed = (error: unknown): void =>
       this.#log('the list of revoked certificates was not written', { error: String(error) });
     this.#timer = setInterval(() => void this.#writeList().catch(failed), listEveryMs);
+    this.#tunnels = tunnels;
+    tunnels.start();
   }
 
   async stop(): Promise<void> {
     clearInterval(this.#timer);
+    await this.#tunnels?.stop();
     await this.#written;
   }
 
@@ -111,14 +119,13 @@ export class Overlay {
     };
   }
 
-  /**
-   * Shuts a node out, durably: it can't connect again when this resolves. A tunnel that is up is for
-   * others to end.
-   */
+  /** Shuts a node out, durably: its tunnel has ended when this resolves, and can't come up again. */
   async revoke(nodeId: NodeId): Promise<void> {
     this.#certificates.revoke([nodeId], Date.now());
     this.#folder.expel(nodeId);
     await this.#writeList();
+    // The last: its agent tries to come back at once.
+    await this.#tunnels?.end(nodeId);
   }
 
   /** One after another, so that an older list never overwrites a newer one. */

@@ -14,8 +14,8 @@ import { algorithm, sign } from './authority.ts';
 import { credentialDays } from './credential-days.ts';
 import { CertificateRequestError, requestedKey } from './certificate-request.ts';
 
-/** Renewed twice in two years: a node that asks for more has lost its way, and each is on disk. */
-const certificatesOfNode = 100;
+/** A node whose bus is away asks once a day; one that asks for more has lost its way, and each is on disk. */
+const certificatesOfNode = 1_000;
 const dayMs = 24 * 3600 * 1000;
 /** An expired list locks everybody out: this is how long its scheduler may be away. */
 const listDays = 180;

@@ -155,3 +155,21 @@ test('a damaged line is named, and nothing is changed', async () => {
     expect(readFileSync(file, 'utf8')).toBe(damaged);
   }
 });
+
+test('a node has at most a thousand certificates, and hears what to do then', async () => {
+  const data = mkdtempSync(join(folder, 'data-'));
+  const own = await openAuthority(data);
+  const lines = Array.from({ length: 999 }, (_, place) =>
+    JSON.stringify({
+      ...{ kind: 'issued', nodeId: 'n1', expiresUnixMs: Date.now() },
+      serial: place.toString(16).padStart(32, '0'),
+    }),
+  );
+  writeFileSync(join(data, 'pki/issued.log'), `${lines.join('\n')}\n`);
+  const full = NodeCertificates.open(data, own);
+  await full.issue('n1', request());
+  await expect(full.issue('n1', request())).rejects.toThrow(
+    /node n1 has had 1000 certificates, the most it may: ask the operator to revoke it/,
+  );
+  await full.issue('n2', request());
+});

@@ -1,0 +1,161 @@
+// A federation whose nodes come by tunnels: a scheduler and its OpenVPN server at a lab's core, real
+// agents and OpenVPN clients in homes behind NAT.
+
+import { execFile } from 'node:child_process';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { coreAddress as coreAtHome } from '../../lab/layout.ts';
+import { Network } from '../../lab/network.ts';
+import type { Space } from '../../lab/space.ts';
+import { Program, patienceMs } from './program.ts';
+import type { Ran } from './rig.ts';
+import { checkBuild, hasNamespaces, root } from './rig.ts';
+
+const dist = join(root, 'dist');
+export const prefix = 'fd12:3456:789a';
+/** The core's, on the overlay. */
+export const core6 = `${prefix}::1`;
+const line = { downBps: 20_000_000, upBps: 4_000_000 };
+
+export class OverlayRig {
+  readonly folder = mkdtempSync(join(tmpdir(), 'punnet-overlay-'));
+  readonly data = join(this.folder, 'scheduler');
+  readonly network: Network;
+  #server: Program | undefined;
+  readonly #programs: Program[] = [];
+  readonly #env = { ...process.env, XDG_CONFIG_HOME: join(this.folder, 'config') };
+
+  private constructor(network: Network) {
+    this.network = network;
+    chmodSync(this.folder, 0o711);
+  }
+
+  /** Homes `one` and `two` with a node each, and a core whose scheduler and OpenVPN server are ready. */
+  static async start(servers: readonly string[]): Promise<OverlayRig> {
+    checkBuild();
+    const homes = ['one', 'two'].map((name) => ({ name, nodes: 1, ...line }));
+    const rig = new OverlayRig(Network.create(homes));
+    try {
+      await rig.#startCore(servers);
+      return rig;
+    } catch (error) {
+      await rig.stop();
+      throw error;
+    }
+  }
+
+  async #startCore(servers: readonly string[]): Promise<void> {
+    const { core } = this.network;
+    const words = ['--data', this.data, '--prefix', `${prefix}::/48`];
+    const flags = servers.flatMap((server) => ['--server', server.replace('CORE', coreAtHome)]);
+    await this.punnet('overlay', 'init', ...words, ...flags);
+    const overlay = join(this.data, 'overlay');
+    // What systemd does in production (service.conf). A machine may forward for other reasons.
+    core.run(['nft', '-f', join(overlay, 'rules.nft')]);
+    core.run(['ip', '-6', 'address', 'replace', `${core6}/128`, 'dev', 'lo']);
+    core.run(['sysctl', '-qw', 'net.ipv6.conf.all.forwarding=1']);
+    for (const server of servers) await this.startServer(server.split('=')[0] ?? '');
+    const ports = ['--grpc-port', '0', '--https-port', '0', '--metrics-port', '0'];
+    const where = ['--listen', coreAtHome, '--name', coreAtHome, '--overlay', overlay];
+    const scheduler = [join(dist, 'bin/punnet-scheduler.cjs'), '--data', this.data];
+    const started = this.run('scheduler', core, ['node', ...scheduler, ...ports, ...where]);
+    await started.said('"msg":"ready"');
+    await this.punnet('context', 'add', join(this.data, 'operator.context'));
+  }
+
+  async startServer(name: string): Promise<Program> {
+    const conf = join(this.data, 'overlay', name, 'server.conf');
+    const program = this.run(name, this.network.core, ['openvpn', '--config', conf]);
+    await program.said('Initialization Sequence Completed');
+    this.#server ??= program;
+    return program;
+  }
+
+  /** The first OpenVPN server. */
+  get server(): Program {
+    if (this.#server === undefined) throw new Error('no OpenVPN server was started');
+    return this.#server;
+  }
+
+  /** Starts a program in a namespace; stop() ends it. */
+  run(name: string, space: Space, words: readonly string[]): Program {
+    const program = new Program(name, words, { by: space.entry, env: this.#env });
+    this.#programs.push(program);
+    return program;
+  }
+
+  /** The CLI at the core, to its end. Throws with its words when it fails. */
+  async punnet(...words: readonly string[]): Promise<string> {
+    const cli = ['node', join(dist, 'punnet.cjs'), ...words];
+    const { code, out, err } = await this.call(this.network.core, cli);
+    if (code !== 0) throw new Error(`punnet ${words.join(' ')}: ${err}${out}`);
+    return out;
+  }
+
+  call(space: Space, words: readonly string[]): Promise<Ran> {
+    const [program = '', ...rest] = [...space.entry, ...words];
+    return new Promise((resolve) => {
+      execFile(program, rest, { env: this.#env, timeout: patienceMs }, (error, out, err) =>
+        resolve({ code: error === null ? 0 : Number(error.code ?? -1), out, err }),
+      );
+    });
+  }
+
+  stateOf(name: string): string {
+    return join(this.folder, name);
+  }
+
+  /** Enrols the node of this name by a token of its own. What its agent said. */
+  async enrol(name: string): Promise<string> {
+    const token = await this.punnet('token', 'create', '--node', '--output', 'json');
+    // The CLI wrote it.
+    const { secret, url } = JSON.parse(token) as { secret: string; url: string };
+    lendStock(this.stateOf(name));
+    const agent = ['node', join(dist, 'punnet-agent.cjs'), 'enrol', url, secret];
+    const words = [...agent, '--state', this.stateOf(name), '--name', name];
+    const { code, out, err } = await this.call(this.network.node(name), words);
+    if (code !== 0) throw new Error(`${name} was not enrolled: ${err}`);
+    return out;
+  }
+
+  /** The node's tunnel, by the profile that it got, and changes to that. */
+  tunnel(name: string, changes: readonly string[] = []): Program {
+    const conf = join(this.stateOf(name), 'overlay/client.conf');
+    const words = ['openvpn', '--config', conf, ...changes];
+    return this.run(`tunnel of ${name}`, this.network.node(name), words);
+  }
+
+  agent(name: string): Program {
+    const flags = hasNamespaces ? [] : ['--allow-unsandboxed'];
+    const agent = ['node', join(dist, 'punnet-agent.cjs'), 'run', '--state', this.stateOf(name)];
+    return this.run(`agent of ${name}`, this.network.node(name), [...agent, ...flags]);
+  }
+
+  /** The address in a node's profile. */
+  addressOf(name: string): string {
+    const conf = readFileSync(join(this.stateOf(name), 'overlay/client.conf'), 'utf8');
+    return /accept "ifconfig-ipv6 ([0-9a-f:]+)\/64/.exec(conf)?.[1] ?? '';
+  }
+
+  async stop(): Promise<void> {
+    for (const program of this.#programs.toReversed()) await program.kill('SIGTERM');
+    await this.network.close();
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  logs(): string {
+    return this.#programs.map((each) => `--- ${each.name}\n${each.tail()}`).join('\n');
+  }
+}
+
+/** Measuring this machine takes seconds, and is no part of what is tested. */
+function lendStock(state: string): void {
+  mkdirSync(state, { recursive: true, mode: 0o711 });
+  const stock = {
+    ...{ architecture: 'x86_64', userland: 'amd64', model: 'lab', slots: 1, speedGhz: 1.2 },
+    ...{ memoryBytes: 1e9, diskBytes: 1e10, agentVersion: '0.1.0', sandbox: '' },
+    ...{ nodeVersion: process.versions.node, lan: '192.168.1.0/24' },
+  };
+  writeFileSync(join(state, 'inventory.json'), JSON.stringify(stock));
+}
