@@ -5,7 +5,7 @@ import { strict as assert } from 'node:assert';
 import type { State } from '../scheduler/core/index.ts';
 import { balance } from '../scheduler/core/placement/policies/balance.ts';
 import { apply, decide, instant } from '../scheduler/core/index.ts';
-import { isSuited, refuseNode } from '../scheduler/core/placement/filter.ts';
+import { isSuited, refuseSuited } from '../scheduler/core/placement/filter.ts';
 import type { Fit } from '../scheduler/core/placement/open/kind.ts';
 import { fitOf } from '../scheduler/core/placement/open/kind.ts';
 import { closed, idle } from '../scheduler/core/placement/open/open-nodes.ts';
@@ -244,7 +244,7 @@ class Slots {
     for (const kind of this.#state.openNodes.kindsFor(fit)) {
       for (let place = 0; place < kind.idle.size; place += 1) {
         const node = mustHave(this.#state.nodes[kind.idle.at(place)], 'node');
-        if (isSuited(job, node) && refuseNode(job, node, now) === null) return node;
+        if (isSuited(job, node) && refuseSuited(job, node, now) === null) return node;
       }
     }
     return null;

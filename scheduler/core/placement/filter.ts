@@ -28,6 +28,16 @@ export function refuseNode(job: JobRecord, node: NodeRecord, now: Instant): Refu
   );
 }
 
+/** `refuseNode` for a node that is suited: most that are asked are, and that was looked at before. */
+export function refuseSuited(job: JobRecord, node: NodeRecord, now: Instant): Refusal | null {
+  return (
+    refuseHealth(node) ??
+    refuseDraining(node) ??
+    refuseNow(node, now) ??
+    refuseHours(job, node, { now })
+  );
+}
+
 function refuseHealth(node: NodeRecord): Refusal | null {
   if (node.health === 'healthy') return node.lastHeardAt === 0 ? unheard : null;
   return {

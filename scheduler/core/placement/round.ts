@@ -26,7 +26,7 @@ import {
   workOf,
 } from './estimate.ts';
 import type { More } from './estimate.ts';
-import { isSuited, refuseNode, refuseRates } from './filter.ts';
+import { isSuited, refuseNode, refuseRates, refuseSuited } from './filter.ts';
 import type { Refusal } from './filter.ts';
 import { refuseHours } from './hours-left.ts';
 import { RoundAhead } from './plan/round-ahead.ts';
@@ -171,7 +171,8 @@ export class Round implements RoundView {
   option(job: JobRecord, node: NodeRecord): Option | null {
     const taskIndex = this.#taskFor(node, job);
     if (taskIndex === null || !this.hasPlace(node.number)) return null;
-    if (!isSuited(job, node) || this.refuse(job, node) !== null) return null;
+    if (!isSuited(job, node) || refuseSuited(job, node, this.now) !== null) return null;
+    if (this.#refuseMore(job, node) !== null) return null;
     const option = this.optionOf(job, taskIndex, node);
     return this.hold(option) === null ? option : null;
   }
@@ -205,11 +206,18 @@ export class Round implements RoundView {
 
   /** Why the node does not fit, with what this round has given to it and its site already. */
   refuse(job: JobRecord, node: NodeRecord): Refusal | null {
-    const site = siteOf(this.state, node);
-    const used = this.ratesAt(site);
-    const no = refuseNode(job, node, this.now) ?? refuseRates(job, node, { site, used });
+    return refuseNode(job, node, this.now) ?? this.#refuseMore(job, node);
+  }
+
+  /** For what the site's services use, and for what this round has given. */
+  #refuseMore(job: JobRecord, node: NodeRecord): Refusal | null {
+    if (job.template.service !== null) {
+      const site = siteOf(this.state, node);
+      const no = refuseRates(job, node, { site, used: this.ratesAt(site) });
+      if (no !== null) return no;
+    }
     const gifts = this.#nodes.get(node.number);
-    if (no !== null || gifts === undefined) return no;
+    if (gifts === undefined || node.closesAt === null) return null;
     const given = { leases: gifts.leases - gifts.serving, workGhzSeconds: gifts.work };
     return refuseHours(job, node, { now: this.now, given });
   }

@@ -56,13 +56,14 @@ export class OpenNodes {
   /** Kinds with nodes that may fit, the fastest first; those at a border last, since what does not
    * fit is left over there, and each is asked. */
   *kindsFor(fit: Fit): Generator<Kind> {
-    const border: Kind[] = [];
+    // Most who ask take the first one: no list is made for them.
+    let border: Kind[] | null = null;
     for (const kind of this.kinds) {
       if (!kind.mayFit(fit)) continue;
-      if (kind.isBorder(fit)) border.push(kind);
+      if (kind.isBorder(fit)) (border ??= []).push(kind);
       else yield kind;
     }
-    yield* border;
+    if (border !== null) yield* border;
   }
 
   /** Numbers of all that are open. */
