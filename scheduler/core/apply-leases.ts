@@ -330,6 +330,7 @@ function enterPhase(
   }
   lease.phase = phase;
   lease.phaseSince = at;
+  state.nodeTasks.changed(node.number);
   enterPhaseCounts(state, lease, 1);
   if (phase === 'running' || phase === 'sending') {
     bytesArrived(state, lease);

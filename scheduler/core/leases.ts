@@ -64,6 +64,7 @@ export function nodeChanged(state: State, node: NodeRecord): void {
 
 /** The node's leases have changed, and nothing else. */
 function leasesChanged(state: State, node: NodeRecord): void {
+  state.nodeTasks.changed(node.number);
   state.places.counted(node.number, countsOf(node));
   state.openNodes.counted(node.number, opennessOf(state, node));
 }

@@ -13,6 +13,7 @@ import type { Token } from './model/token.ts';
 import { LeaseNumbers } from './lease-numbers.ts';
 import { Deadlines } from './liveness/deadlines.ts';
 import { NodePlaces } from './placement/open/node-places.ts';
+import { NodeTasks } from './placement/plan/node-tasks.ts';
 import { OpenNodes } from './placement/open/open-nodes.ts';
 import type { Plan, PlanRequest, Tail } from './placement/plan/plan.ts';
 import type { Capacity, Claim, Usage } from './queue/share.ts';
@@ -225,6 +226,8 @@ export class State {
   readonly deadlines = new Deadlines();
   /** What free places each node has; soft. */
   readonly places = new NodePlaces();
+  /** What their leases make nodes run and send; soft. */
+  readonly nodeTasks = new NodeTasks();
   /** Nodes with a free place; soft. */
   readonly openNodes = new OpenNodes();
   /** When free slots are filled: nodes that have changed, sites with such nodes only, and jobs that no

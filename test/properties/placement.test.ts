@@ -1,6 +1,6 @@
 // Never a false "no fit": after each round of placement, whatever has happened, no waiting task and
 // no node with a free place are left that would take each other, as a look at all pairs shows; and the
-// index holds exactly the nodes that have a place.
+// indexes hold exactly what nodes have.
 
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
@@ -10,6 +10,7 @@ import { taskState } from '../../scheduler/core/columns.ts';
 import { isOpen, slotsOf } from '../../scheduler/core/leases.ts';
 import { leasesPerSlot } from '../../scheduler/core/limits.ts';
 import { kindOf } from '../../scheduler/core/placement/open/kind.ts';
+import { NodeTasks } from '../../scheduler/core/placement/plan/node-tasks.ts';
 import { Round } from '../../scheduler/core/placement/round.ts';
 import { refuseQuota } from '../../scheduler/core/queue/refuse.ts';
 import { asOf, isResting } from '../../scheduler/core/services.ts';
@@ -60,6 +61,7 @@ const step = fc.oneof(
   { weight: 6, arbitrary: fc.record({ kind: fc.constant('end' as const), which }) },
   fc.record({ kind: fc.constant('fail' as const), which }),
   fc.record({ kind: fc.constant('fetched' as const), which }),
+  fc.record({ kind: fc.constant('started' as const), which }),
   fc.record({ kind: fc.constant('exited' as const), which }),
   fc.record({ kind: fc.constant('report' as const), which, told }),
   fc.record({ kind: fc.constant('inventory' as const), which, inventory }),
@@ -116,11 +118,12 @@ function take(core: CoreHarness, each: Step, number: number): void {
       core.end(holder.nodeId, lease.leaseId, each.kind === 'end' ? 'succeeded' : 'exited');
       return;
     case 'fetched':
+    case 'started':
     case 'exited': {
       if (lease === undefined || holder === undefined) return;
       const done = [{ leaseId: lease.leaseId, direction: 'down' as const }];
       if (each.kind === 'fetched') core.speak(holder.nodeId, { transfersDone: done });
-      else core.speak(holder.nodeId, { exited: [lease.leaseId] });
+      else core.speak(holder.nodeId, { [each.kind]: [lease.leaseId] });
       return;
     }
     case 'report':
@@ -192,6 +195,7 @@ function checkIndex(state: State): void {
     expect(state.places.placesOf(number, 1)).toBe(placesOf(node, 1));
     expect(state.places.siteOf(number)).toBe(siteNumber);
     expect(state.places.ghzOf(number)).toBe(slotsOf(node) * node.inventory.speedGhz);
+    expect(state.nodeTasks.of(state, node)).toEqual(new NodeTasks().of(state, node));
   }
   const open = state.nodes.filter(
     (node) => isOpen(state, node.number) && node.status?.isAccepting !== false,

@@ -3,7 +3,7 @@
 import { describe, expect, it } from 'vitest';
 import { openHighs } from '../../../scheduler/adapters/plan/highs.ts';
 import { apply, decide, instant, policyMakers } from '../../../scheduler/core/index.ts';
-import { wholeWorkOf } from '../../../scheduler/core/placement/plan/tail.ts';
+import { wholeTasksOf, wholeWorkOf } from '../../../scheduler/core/placement/plan/tail.ts';
 import { CoreHarness, pi3 } from './harness.ts';
 
 const solve = await openHighs();
@@ -22,7 +22,8 @@ function waiting(taskCount: number): CoreHarness {
 
 function wholeWork({ state, nowMs }: CoreHarness): readonly number[] | null {
   const groupOf = new Map([...state.siteById.values()].map(({ number }, group) => [number, group]));
-  return wholeWorkOf(state, { groupOf, groups: groupOf.size }, instant(nowMs));
+  const now = instant(nowMs);
+  return wholeWorkOf(state, wholeTasksOf(state, now), { groupOf, groups: groupOf.size, now });
 }
 
 describe('what groups can do in whole tasks', () => {

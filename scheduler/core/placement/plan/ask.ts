@@ -19,7 +19,15 @@ import type { Outlook, Plan, PlanRequest } from './plan.ts';
 import { fitsNowhere, leastShare, planOf } from './plan.ts';
 import { easedProgramOf } from './program.ts';
 import { doneOf } from './slots-ahead.ts';
-import { isAvailable, plannedJobs, plannedTasks, tailOf, wholeWorkOf } from './tail.ts';
+import type { WholeTasks } from './tail.ts';
+import {
+  isAvailable,
+  plannedJobs,
+  plannedTasks,
+  tailOf,
+  wholeTasksOf,
+  wholeWorkOf,
+} from './tail.ts';
 
 interface Part {
   readonly facts: readonly Fact[];
@@ -35,7 +43,8 @@ export function askPlan(state: State, now: Instant): Part {
   const isOut = planAsked !== null && now - planAsked.askedAt < planPatienceMs;
   const everyMs = state.isPlanNews && !isOut ? planSoonMs : planEveryMs;
   if (now - state.planLookedAt < everyMs || state.waitingJobs.size === 0) return quiet;
-  const tail = plan === null ? null : tailOf(state, plan, now);
+  const whole = wholeTasksOf(state, now);
+  const tail = plan === null ? null : tailOf(state, whole, { plan, now });
   const looked: Fact = { kind: 'planLookedAt', at: now, tail };
   const outlook = outlookOf(state);
   if (isOut || outlook.cpuGhz <= 0 || outlook.workGhzSeconds + outlook.bits === 0)
@@ -50,7 +59,7 @@ export function askPlan(state: State, now: Instant): Part {
   if (isAsBefore && !isOver) {
     return { facts: [looked], effects: [] };
   }
-  const request = requestOf(state, outlook, now);
+  const request = requestOf(state, { outlook, whole }, now);
   const { planId, program } = request;
   return {
     facts: [looked, { kind: 'planAsked', request }],
@@ -106,11 +115,15 @@ function knowsAll(state: State, { classOf, classes }: PlanRequest): boolean {
   return plannedJobs(state).every((job) => classOf.has(job.number));
 }
 
-function requestOf(state: State, outlook: Outlook, now: Instant): PlanRequest {
+function requestOf(
+  state: State,
+  { outlook, whole }: { readonly outlook: Outlook; readonly whole: WholeTasks | null },
+  now: Instant,
+): PlanRequest {
   const { groups, groupOf } = groupSites(state, doneOf(state, now));
   const { demands, classOf } = classJobs(state, groups);
   const supplies = groups.map(({ supply }) => supply);
-  const wholeWork = wholeWorkOf(state, { groupOf, groups: groups.length }, now);
+  const wholeWork = wholeWorkOf(state, whole, { groupOf, groups: groups.length, now });
   return {
     planId: state.nextPlanId,
     askedAt: now,
@@ -127,7 +140,8 @@ export function planSolved(state: State, { planId, solution }: PlanSolved, now: 
   if (request === null || request.planId !== planId) return nothing;
   const endsAt = instant(Math.ceil(request.askedAt + 1000 * (solution.columns[0] ?? 0)));
   const plan = planOf(request, solution, endsAt);
-  return { ...nothing, facts: [{ kind: 'planMade', plan, tail: tailOf(state, plan, now) }] };
+  const tail = tailOf(state, wholeTasksOf(state, now), { plan, now });
+  return { ...nothing, facts: [{ kind: 'planMade', plan, tail }] };
 }
 
 /** The balance rule places, for a while, until another one is asked for. */

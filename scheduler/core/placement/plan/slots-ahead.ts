@@ -1,8 +1,9 @@
 // When slots will be free, as far as what they have is known.
 
-import { isOfService, isToRun, nodeOf, slotsOf } from '../../leases.ts';
+import { nodeOf, slotsOf } from '../../leases.ts';
 import type { Instant } from '../../model/ids.ts';
-import type { LeaseRecord, NodeRecord, State } from '../../state.ts';
+import type { NodeRecord, State } from '../../state.ts';
+import { isSending, isStaged, taskLength } from './node-tasks.ts';
 
 /** A task that runs longer than it should is thought to need this part of its time more. */
 const overrun = 0.1;
@@ -35,37 +36,25 @@ export function freeIn(
   const { now, more, results } = about;
   const { speedGhz } = node.inventory;
   const slots = new Array<number>(Math.max(0, slotsOf(node) - node.serving)).fill(0);
+  const tasks = state.nodeTasks.of(state, node);
   let running = 0;
-  let staged = 0;
-  // Every node is looked at every few seconds, and most are idle or have what runs and no more.
-  for (const lease of node.leases) {
-    const upBits = 8 * lease.upBytes;
-    if (lease.phase === 'sending') results?.push({ readySeconds: 0, upBits });
-    if (lease.phase === 'sending' || isEndless(state, node, lease)) continue;
-    if (lease.phase !== 'running') {
-      staged += 1;
-      continue;
+  for (let at = 0; at < tasks.length; at += taskLength) {
+    const since = tasks[at] ?? 0;
+    const runSeconds = (tasks[at + 1] ?? 0) / speedGhz;
+    let readySeconds = 0;
+    if (since === isStaged) readySeconds = startNext(slots, runSeconds);
+    else if (since !== isSending) {
+      readySeconds = leftOf(runSeconds, now - since);
+      if (running < slots.length) slots[running] = readySeconds;
+      running += 1;
     }
-    const readySeconds = leftOf(lease, lease.workGhzSeconds / speedGhz, now);
-    if (running < slots.length) slots[running] = readySeconds;
-    running += 1;
-    results?.push({ readySeconds, upBits });
-  }
-  for (const lease of staged === 0 ? [] : node.leases) {
-    if (!isToRun(lease) || isEndless(state, node, lease)) continue;
-    const readySeconds = startNext(slots, lease.workGhzSeconds / speedGhz);
-    results?.push({ readySeconds, upBits: 8 * lease.upBytes });
+    results?.push({ readySeconds, upBits: tasks[at + 2] ?? 0 });
   }
   for (const { work, upBits } of more) {
     const readySeconds = startNext(slots, work / speedGhz);
     results?.push({ readySeconds, upBits });
   }
   return sortFew(slots);
-}
-
-/** A replica of a service holds its slot for good. */
-function isEndless(state: State, node: NodeRecord, lease: LeaseRecord): boolean {
-  return node.serving > 0 && isOfService(state, lease);
 }
 
 /** On the slot that is free first; returns when that has run. */
@@ -92,9 +81,8 @@ function sortFew(numbers: number[]): number[] {
   return numbers;
 }
 
-function leftOf(lease: LeaseRecord, seconds: number, now: Instant): number {
-  const elapsed = Math.max(0, now - lease.phaseSince) / 1000;
-  return Math.max(seconds - elapsed, overrun * seconds);
+function leftOf(seconds: number, elapsedMs: number): number {
+  return Math.max(seconds - Math.max(0, elapsedMs) / 1000, overrun * seconds);
 }
 
 /** GHz·s that running tasks have behind them, by number of the site. */

@@ -9,7 +9,7 @@ import { siteOf, slotsOf } from '../../leases.ts';
 import type { SiteLoad, TaskCost } from '../balance.ts';
 import { linkSecondsOf } from '../balance.ts';
 import { costOf, loadOf, workOf } from '../estimate.ts';
-import { isSuited, refuseNode } from '../filter.ts';
+import { isSuited, refuseSuited } from '../filter.ts';
 import { isPlanned } from '../pilots.ts';
 import { cellOf } from './plan.ts';
 import type { Plan, Tail } from './plan.ts';
@@ -30,27 +30,58 @@ interface Ahead {
   readonly freeIn: Float64Array;
 }
 
+/** What waits, as whole tasks, and the slots for it. */
+export interface WholeTasks {
+  readonly tasks: number;
+  /** Of a task. */
+  readonly meanGhzSeconds: number;
+  readonly ahead: Ahead;
+  /** In which the slots can have done them. */
+  readonly seconds: number;
+}
+
+/** null: none waits, or more than whole tasks matter for. */
+export function wholeTasksOf(state: State, now: Instant): WholeTasks | null {
+  const jobs = plannedJobs(state);
+  const tasks = jobs.reduce((sum, job) => sum + plannedTasks(state, job), 0);
+  if (tasks === 0) return null;
+  // Counted before their ends are looked at, which takes far longer.
+  const count = openSlots(state);
+  if (count === 0 || tasks > tasksPerSlot * count) return null;
+  const work = jobs.reduce((sum, job) => sum + plannedTasks(state, job) * workOf(job), 0);
+  const meanGhzSeconds = work / tasks;
+  const ahead = aheadOf(state, count, now);
+  return { tasks, meanGhzSeconds, ahead, seconds: wholeSeconds(ahead, tasks, meanGhzSeconds) };
+}
+
 /**
  * When the waiting tasks of each job will have ended, by its number; null: so many wait that it does
  * not matter. Never before the best slot that may take one could end it, so that
  * no task is held back from all.
  */
-export function tailOf(state: State, plan: Plan, now: Instant): Tail {
-  const waiting = waitingIn(state);
-  if (waiting === null) return null;
-  const { tasks, slots, mean } = waiting;
-  const ahead = aheadOf(state, slots, now);
-  const all = wholeSeconds(ahead, tasks, mean);
+export function tailOf(
+  state: State,
+  whole: WholeTasks | null,
+  { plan, now }: { readonly plan: Plan; readonly now: Instant },
+): Tail {
+  if (whole === null) return null;
+  const { ahead, seconds } = whole;
   const bests = new Map<number, number>();
-  const about = { state, plan, now };
+  const about = { state, plan, now, loads: new Map<number, SiteLoad>() };
   return new Map(
     plannedJobs(state).map((job) => {
       const kind = plan.classOf.get(job.number) ?? -1 - job.number;
       const best = bests.get(kind) ?? bestSeconds(ahead, job, about);
       bests.set(kind, best);
-      return [job.number, instant(Math.ceil(now + 1000 * Math.max(all, best)))];
+      return [job.number, instant(Math.ceil(now + 1000 * Math.max(seconds, best)))];
     }),
   );
+}
+
+interface Grouped {
+  readonly groupOf: ReadonlyMap<number, number>;
+  readonly groups: number;
+  readonly now: Instant;
 }
 
 /**
@@ -59,45 +90,29 @@ export function tailOf(state: State, plan: Plan, now: Instant): Tail {
  * program would give it a part of a task.
  */
 export function wholeWorkOf(
-  state: State,
-  { groupOf, groups }: { readonly groupOf: ReadonlyMap<number, number>; readonly groups: number },
-  now: Instant,
+  { plan }: State,
+  whole: WholeTasks | null,
+  { groupOf, groups, now }: Grouped,
 ): readonly number[] | null {
-  const waiting = waitingIn(state);
-  if (waiting === null) return null;
-  const { tasks, slots, mean } = waiting;
-  if (tasks > slots || mean === 0) return null;
-  const ahead = aheadOf(state, slots, now);
+  if (whole === null) return null;
+  const { tasks, meanGhzSeconds: mean } = whole;
+  const { nodes, firstSlots, speedsGhz, freeIn: free } = whole.ahead;
+  if (tasks > free.length || mean === 0) return null;
   // Where lines are what is short, it ends later than slots could, and these have done more by then.
-  const planned = state.plan === null ? 0 : (state.plan.endsAt - now) / 1000;
-  const seconds = Math.max(planned, wholeSeconds(ahead, tasks, mean));
+  const planned = plan === null ? 0 : (plan.endsAt - now) / 1000;
+  const seconds = Math.max(planned, whole.seconds);
   const work = new Array<number>(groups).fill(0);
-  for (const [index, node] of ahead.nodes.entries()) {
+  for (const [index, node] of nodes.entries()) {
     const group = groupOf.get(node.siteNumber);
     if (group === undefined) continue;
-    const end = ahead.firstSlots[index + 1] ?? slots;
-    for (let slot = ahead.firstSlots[index] ?? end; slot < end; slot += 1) {
-      const left = seconds - (ahead.freeIn[slot] ?? 0);
-      const done = Math.floor((left * (ahead.speedsGhz[slot] ?? 0)) / mean + 1e-9);
+    const end = firstSlots[index + 1] ?? free.length;
+    for (let slot = firstSlots[index] ?? end; slot < end; slot += 1) {
+      const left = seconds - (free[slot] ?? 0);
+      const done = Math.floor((left * (speedsGhz[slot] ?? 0)) / mean + 1e-9);
       work[group] = (work[group] ?? 0) + mean * Math.max(0, done);
     }
   }
   return work;
-}
-
-/** Tasks, open slots, and the mean work of a task; null: none waits, or more than whole tasks matter for. */
-function waitingIn(
-  state: State,
-): { readonly tasks: number; readonly slots: number; readonly mean: number } | null {
-  const jobs = plannedJobs(state);
-  const tasks = jobs.reduce((sum, job) => sum + plannedTasks(state, job), 0);
-  if (tasks === 0) return null;
-  // Counted before their ends are looked at: of 10,000 nodes that takes a tenth of a second.
-  const slots = openSlots(state);
-  if (slots === 0 || tasks > tasksPerSlot * slots) return null;
-  const work = jobs.reduce((sum, job) => sum + plannedTasks(state, job) * workOf(job), 0);
-  const mean = work / tasks;
-  return { tasks, slots, mean };
 }
 
 /** Those that wait, and that the plan is about. */
@@ -121,11 +136,11 @@ function openSlots(state: State): number {
   return slots;
 }
 
-function aheadOf(state: State, slots: number, now: Instant): Ahead {
+function aheadOf(state: State, count: number, now: Instant): Ahead {
   const nodes: NodeRecord[] = [];
   const firstSlots: number[] = [];
-  const speedsGhz = new Float64Array(slots);
-  const free = new Float64Array(slots);
+  const speedsGhz = new Float64Array(count);
+  const free = new Float64Array(count);
   let slot = 0;
   for (const node of state.nodes) {
     // Services may have all of them.
@@ -176,7 +191,10 @@ export function readyIn(
 function wholeSeconds(ahead: Ahead, tasks: number, mean: number): number {
   if (mean === 0) return 0;
   const rates = ahead.speedsGhz.map((ghz) => ghz / mean);
+  // As water they would be done sooner; a little more, for what floating point leaves out.
+  const mostRate = rates.reduce((sum, rate) => sum + rate, 0) * (1 + 1e-6);
   const isDone = (seconds: number): boolean => {
+    if (seconds * mostRate + 1e-6 * rates.length < tasks) return false;
     let count = 0;
     for (let slot = 0; slot < ahead.freeIn.length; slot += 1) {
       const left = seconds - (ahead.freeIn[slot] ?? 0);
@@ -200,23 +218,30 @@ function wholeSeconds(ahead: Ahead, tasks: number, mean: number): number {
   return late;
 }
 
+interface About {
+  readonly state: State;
+  readonly plan: Plan;
+  readonly now: Instant;
+  /** Of sites that were looked at. */
+  readonly loads: Map<number, SiteLoad>;
+}
+
 /** On the best slot of those that fit, where the plan has a share for it. */
-function bestSeconds(
-  ahead: Ahead,
-  job: JobRecord,
-  { state, plan, now }: { readonly state: State; readonly plan: Plan; readonly now: Instant },
-): number {
+function bestSeconds(ahead: Ahead, job: JobRecord, { state, plan, now, loads }: About): number {
   let best = Number.POSITIVE_INFINITY;
   let elsewhere = Number.POSITIVE_INFINITY;
   const work = workOf(job);
-  for (const [index, firstSlot] of ahead.firstSlots.entries()) {
+  for (let index = 0; index < ahead.nodes.length; index += 1) {
+    const firstSlot = ahead.firstSlots[index] ?? -1;
     const free = ahead.freeIn[firstSlot] ?? 0;
     // No end is earlier: most nodes are not looked at any closer.
     if (free + work / (ahead.speedsGhz[firstSlot] ?? 0) >= best) continue;
     const node = mustHave(ahead.nodes[index], 'node', index);
-    const load = loadOf(siteOf(state, node));
+    const load = loads.get(node.siteNumber) ?? loadOf(siteOf(state, node));
+    loads.set(node.siteNumber, load);
     const seconds = endsIn(free, load, { node, cost: costOf(job, job.cursor, node) });
-    if (seconds >= best || !isSuited(job, node) || refuseNode(job, node, now) !== null) continue;
+    if (seconds >= best || !isSuited(job, node)) continue;
+    if (refuseSuited(job, node, now) !== null) continue;
     const cell = cellOf(plan, job.number, node.siteNumber);
     if (cell === null || (plan.shares[cell] ?? 0) > 0) best = seconds;
     else elsewhere = Math.min(elsewhere, seconds);
