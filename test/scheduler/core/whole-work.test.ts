@@ -21,9 +21,9 @@ function waiting(taskCount: number): CoreHarness {
 }
 
 function wholeWork({ state, nowMs }: CoreHarness): readonly number[] | null {
-  const groupOf = new Map([...state.siteById.values()].map(({ number }, group) => [number, group]));
+  const groupOf = Int32Array.from(state.sites.keys());
   const now = instant(nowMs);
-  return wholeWorkOf(state, wholeTasksOf(state, now), { groupOf, groups: groupOf.size, now });
+  return wholeWorkOf(state, wholeTasksOf(state, now), { groupOf, groups: groupOf.length, now });
 }
 
 describe('what groups can do in whole tasks', () => {

@@ -6,6 +6,7 @@ import { slotsOf } from '../../leases.ts';
 import type { NodeRecord, SiteRecord, State } from '../../state.ts';
 import { mustHave } from '../../state.ts';
 import { loadOf } from '../estimate.ts';
+import { noGroup } from './plan.ts';
 import type { Supply } from './program.ts';
 import { isAvailable } from './tail.ts';
 
@@ -18,7 +19,8 @@ export interface Group {
 
 export interface Grouping {
   readonly groups: readonly Group[];
-  readonly groupOf: ReadonlyMap<number, number>;
+  /** By number of the site. */
+  readonly groupOf: Int32Array;
 }
 
 /** @param done GHz·s that running tasks have behind them, by number of the site. */
@@ -31,11 +33,11 @@ export function groupSites(state: State, done: ReadonlyMap<number, number>): Gro
   }
   const { keys, count } = keysOf(sites);
   const sums = Array.from({ length: count }, () => new Sum());
-  const groupOf = new Map<number, number>();
+  const groupOf = new Int32Array(state.sites.length).fill(noGroup);
   for (const [index, available] of sites.entries()) {
     const { number } = available.site;
     const group = keys[index] ?? 0;
-    groupOf.set(number, group);
+    groupOf[number] = group;
     sums[group]?.add(available, done.get(number) ?? 0);
   }
   return { groups: sums, groupOf };

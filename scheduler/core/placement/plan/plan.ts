@@ -10,8 +10,8 @@ export type Binding = 'cpu' | 'down' | 'up';
 export interface PlanRequest {
   readonly planId: number;
   readonly askedAt: Instant;
-  /** Numbers of sites, and of jobs, to their group and class. */
-  readonly groupOf: ReadonlyMap<number, number>;
+  /** By number of the site, for each task that is looked at; and numbers of jobs to their class. */
+  readonly groupOf: Int32Array;
   readonly classOf: ReadonlyMap<number, number>;
   readonly groups: number;
   readonly classes: number;
@@ -85,13 +85,16 @@ function secondsOfRow(program: LinearProgram, row: number, columns: readonly num
 /** Tasks; a solver's crumbs are less. */
 export const leastShare = 1e-6;
 
+/** Of sites that can be given nothing. */
+export const noGroup = -1;
+
 /** The class of jobs that no node of the federation fits. */
 export const fitsNowhere = -1;
 
 /** Where the tasks of a job at a site stand in `shares` and `given`; null: not in the plan. */
 export function cellOf(plan: PlanRequest, jobNumber: number, siteNumber: number): number | null {
-  const group = plan.groupOf.get(siteNumber);
+  const group = plan.groupOf[siteNumber] ?? noGroup;
   const kind = plan.classOf.get(jobNumber);
-  if (group === undefined || kind === undefined || kind === fitsNowhere) return null;
+  if (group === noGroup || kind === undefined || kind === fitsNowhere) return null;
   return kind * plan.groups + group;
 }

@@ -3,7 +3,7 @@
 import type { State } from '../../state.ts';
 import type { JobAt } from '../policy.ts';
 import type { Plan } from './plan.ts';
-import { cellOf, fitsNowhere, leastShare } from './plan.ts';
+import { cellOf, fitsNowhere, leastShare, noGroup } from './plan.ts';
 
 export class RoundShares {
   readonly #state: State;
@@ -29,8 +29,8 @@ export class RoundShares {
   /** See `RoundView.leastPlanned`. */
   leastAt({ site }: Pick<JobAt, 'site'>): number {
     const plan = this.#plan;
-    const group = plan?.groupOf.get(site.number);
-    if (plan === null || group === undefined) return Number.POSITIVE_INFINITY;
+    const group = plan?.groupOf[site.number] ?? noGroup;
+    if (plan === null || group === noGroup) return Number.POSITIVE_INFINITY;
     const known = this.#least.get(group);
     if (known !== undefined) return known;
     let least = Number.POSITIVE_INFINITY;

@@ -9,6 +9,7 @@ import { workOf } from '../estimate.ts';
 import type { Refusal } from '../filter.ts';
 import type { Policy } from '../policy.ts';
 import type { Binding, Plan } from './plan.ts';
+import { noGroup } from './plan.ts';
 
 /** Sites with about the same ratio, which are planned as one. */
 export interface PlannedSites {
@@ -45,7 +46,8 @@ export interface PlanSummary {
 /** Jobs that the scheduler has forgotten are left out. */
 export function showPlan(state: State, plan: Plan): PlanSummary {
   const sites = Array.from({ length: plan.groups }, (): SiteRecord[] => []);
-  for (const [number, group] of plan.groupOf) {
+  for (const [number, group] of plan.groupOf.entries()) {
+    if (group === noGroup) continue;
     sites[group]?.push(mustHave(state.sites[number], 'site', number));
   }
   const jobs = Array.from({ length: plan.classes }, (): JobRecord[] => []);

@@ -11,7 +11,7 @@ import { linkSecondsOf } from '../balance.ts';
 import { costOf, loadOf, workOf } from '../estimate.ts';
 import { isSuited, refuseSuited } from '../filter.ts';
 import { isPlanned } from '../pilots.ts';
-import { cellOf } from './plan.ts';
+import { cellOf, noGroup } from './plan.ts';
 import type { Plan, Tail } from './plan.ts';
 import { freeIn } from './slots-ahead.ts';
 
@@ -79,7 +79,8 @@ export function tailOf(
 }
 
 interface Grouped {
-  readonly groupOf: ReadonlyMap<number, number>;
+  /** By number of the site. */
+  readonly groupOf: Int32Array;
   readonly groups: number;
   readonly now: Instant;
 }
@@ -103,8 +104,8 @@ export function wholeWorkOf(
   const seconds = Math.max(planned, whole.seconds);
   const work = new Array<number>(groups).fill(0);
   for (const [index, node] of nodes.entries()) {
-    const group = groupOf.get(node.siteNumber);
-    if (group === undefined) continue;
+    const group = groupOf[node.siteNumber] ?? noGroup;
+    if (group === noGroup) continue;
     const end = firstSlots[index + 1] ?? free.length;
     for (let slot = firstSlots[index] ?? end; slot < end; slot += 1) {
       const left = seconds - (free[slot] ?? 0);

@@ -21,6 +21,7 @@ import { underWay, workOf } from '../estimate.ts';
 import type { Refusal } from '../filter.ts';
 import { isPiloted, refusePilot } from '../pilots.ts';
 import type { Plan } from '../plan/plan.ts';
+import { noGroup } from '../plan/plan.ts';
 import { endsIn } from '../plan/tail.ts';
 import type { FetchOption, JobAt, Option, Pick, Policy, RoundView, SiteOption } from '../policy.ts';
 import type { ReasonCode } from '../reasons.ts';
@@ -262,7 +263,7 @@ function reasonOf(
   { site, load, cost }: Option,
   { state }: RoundView,
 ): { readonly reason: ReasonCode; readonly figures: readonly [number, number] } {
-  const group = state.plan?.groupOf.get(site.number) ?? -1;
+  const group = state.plan?.groupOf[site.number] ?? noGroup;
   const binding = state.plan?.bindings[group] ?? 'cpu';
   const bps = binding === 'up' ? load.upBps : load.downBps;
   const bits = binding === 'up' ? cost.upBits : cost.downBits;
