@@ -9,7 +9,7 @@ import type { NodeLinkOptions } from './adapters/nats/node-link.ts';
 import type { Overlay } from './adapters/overlay/overlay.ts';
 import { hashToken } from './adapters/pki/node-token.ts';
 import type { Pki } from './adapters/pki/pki.ts';
-import { AddressBook } from './adapters/tunnels/address-book.ts';
+import type { AddressBook } from './adapters/tunnels/address-book.ts';
 import { NatGroups } from './adapters/tunnels/nat-groups.ts';
 import { OpenVpnTunnels } from './adapters/tunnels/tunnels.ts';
 import type { TunnelsSeen } from './core/index.ts';
@@ -23,6 +23,8 @@ interface Folder {
   readonly audit: AuditLog;
   /** undefined: nodes need no tunnel. */
   readonly overlay: Overlay | undefined;
+  /** Where nodes connect from, for operators. */
+  readonly addresses: AddressBook;
 }
 
 /** Whoever carries the bus. */
@@ -83,7 +85,7 @@ export function revoking(overlay: Overlay | undefined, bus: Bus): NodeLinkOption
 
 /** The overlay admits the nodes that there are, and shuts out the others. */
 export async function startOverlay(
-  { overlay }: Pick<Folder, 'overlay'>,
+  { overlay, addresses }: Pick<Folder, 'overlay' | 'addresses'>,
   loop: Loop,
   other: {
     readonly dataFolder: string;
@@ -96,8 +98,11 @@ export async function startOverlay(
   const tunnels = new OpenVpnTunnels({
     servers: overlay.managementSockets,
     natGroups: NatGroups.open(dataFolder),
-    addressBook: AddressBook.open(dataFolder, Date.now()),
-    submit: seen,
+    addressBook: addresses,
+    submit: (command) => {
+      seen(command);
+      loop.post(command);
+    },
     isRevoked: (id) => loop.view.node(id)?.health === 'revoked',
     nowUnixMs: () => Date.now(),
     log,

@@ -35,6 +35,7 @@ import { PlanSolver } from './adapters/plan/plan-solver.ts';
 import { openAuthority } from './adapters/pki/authority.ts';
 import type { Pki } from './adapters/pki/pki.ts';
 import { openPki } from './adapters/pki/pki.ts';
+import { AddressBook } from './adapters/tunnels/address-book.ts';
 import { SystemClock } from './adapters/system-clock.ts';
 import { urlHost } from './adapters/url-host.ts';
 import { ApiServer } from './api/server.ts';
@@ -88,6 +89,8 @@ interface Folder {
   readonly pki: Pki;
   readonly blobs: BlobStore;
   readonly audit: AuditLog;
+  /** Where nodes connect from, for operators. */
+  readonly addresses: AddressBook;
   readonly signer: CapabilitySigner;
   readonly identity: NatsIdentity;
   /** undefined: nodes need no tunnel. */
@@ -132,7 +135,7 @@ async function start(config: Config, log: pino.Logger, stops: Stops): Promise<vo
     taskList: (sha256) => manifests.get(sha256),
     endpoint: urls.endpoint,
     onFault: (error) => log.error(error, 'a call failed'),
-    bytesOf,
+    ...{ bytesOf, addressesOf: (id) => folder.addresses.of(id, now()) },
   });
   const loop = await startLoop(config, {
     ...{ metrics, log, stops },
@@ -183,6 +186,8 @@ async function openFolder(config: Config, log: pino.Logger, stops: Stops): Promi
   stops.push(await lockData(dataFolder));
   const audit = AuditLog.open(dataFolder);
   stops.push(() => audit.close());
+  const addresses = AddressBook.open(dataFolder, Date.now());
+  stops.push(() => addresses.save(Date.now()));
   const kept = new KeptPorts(dataFolder);
   const port = (name: string, wanted: number, at = host): Promise<number> =>
     wanted === 0 ? kept.port(name, at) : Promise.resolve(wanted);
@@ -192,6 +197,7 @@ async function openFolder(config: Config, log: pino.Logger, stops: Stops): Promi
     pki: await openPki(dataFolder, [publicName, host, natsHost]),
     blobs: await BlobStore.open(dataFolder, (damage) => log.error(damage, 'a blob was damaged')),
     audit,
+    addresses,
     signer: new CapabilitySigner(loadCapabilityKey(dataFolder)),
     identity: NatsIdentity.open(dataFolder),
     overlay,

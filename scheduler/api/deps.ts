@@ -3,6 +3,7 @@
 import type { Readable } from 'node:stream';
 import type { AuditEntry } from '../../proto/gen/punnet/v1/audit_service.ts';
 import type { BlobRef } from '../../proto/gen/punnet/v1/common.ts';
+import type { AddressSeen } from '../../proto/gen/punnet/v1/node_service.ts';
 import type { TaskEntry } from '../../proto/gen/punnet/v1/job.ts';
 import type { Answer, Bundle, Command, Instant, View } from '../core/index.ts';
 
@@ -64,6 +65,8 @@ export interface ApiDeps {
   readonly endpoint: string;
   /** Hears of errors that are our own fault. */
   readonly onFault: (error: unknown) => void;
+  /** Where a node's tunnel came from, for operators' eyes only; the latest first. */
+  readonly addressesOf: (nodeId: string) => readonly AddressSeen[];
   /** Bytes over a site's uplink since the start. */
   readonly bytesOf: (siteId: string, direction: 'down' | 'up') => number;
 }

@@ -3,8 +3,8 @@
 import { RateSource, Refusal } from '../../proto/gen/punnet/v1/common.ts';
 import type { Job, Task } from '../../proto/gen/punnet/v1/job.ts';
 import { JobState, TaskState } from '../../proto/gen/punnet/v1/job.ts';
-import type { Node, Plan, Site } from '../../proto/gen/punnet/v1/node_service.ts';
-import { NodeHealth } from '../../proto/gen/punnet/v1/node_service.ts';
+import type { AddressSeen, Node, Plan, Site } from '../../proto/gen/punnet/v1/node_service.ts';
+import { NodeHealth, SitedBy } from '../../proto/gen/punnet/v1/node_service.ts';
 import type { Token } from '../../proto/gen/punnet/v1/token_service.ts';
 import { TokenRole } from '../../proto/gen/punnet/v1/token_service.ts';
 import type * as core from '../core/index.ts';
@@ -40,6 +40,13 @@ const sources = {
   guessed: RateSource.GUESSED,
   declared: RateSource.DECLARED,
   measured: RateSource.MEASURED,
+} as const;
+
+const sitedBys = {
+  operator: SitedBy.OPERATOR,
+  token: SitedBy.TOKEN,
+  nat: SitedBy.NAT,
+  alone: SitedBy.ALONE,
 } as const;
 
 const roles = {
@@ -120,7 +127,11 @@ export function toTask(task: core.TaskSummary): Task {
   };
 }
 
-export function toNode(node: core.NodeSummary): Node {
+/** With why it counts to its site, and for operators where its tunnel came from. */
+export function toNode(
+  node: core.NodeSummary,
+  seen: { readonly siteReason: string; readonly addresses: readonly AddressSeen[] },
+): Node {
   const { status } = node;
   const uplink = status?.uplink ?? null;
   const refusal = status?.notAccepting ?? null;
@@ -145,6 +156,10 @@ export function toNode(node: core.NodeSummary): Node {
     tasksSucceeded: node.tasksSucceeded,
     tasksFailed: node.tasksFailed,
     isDraining: node.isDraining,
+    sitedBy: sitedBys[node.sitedBy],
+    siteReason: seen.siteReason,
+    natGroup: node.natGroup,
+    addresses: [...seen.addresses],
   };
 }
 
@@ -164,6 +179,9 @@ export function toSite(
     bytesDown: bytes.down,
     bytesUp: bytes.up,
     lans: [...site.lans],
+    evidence: site.evidence,
+    tunnelBytesDown: site.tunnelBytes.down,
+    tunnelBytesUp: site.tunnelBytes.up,
   };
 }
 

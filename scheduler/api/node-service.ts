@@ -3,8 +3,10 @@
 import type {
   DrainNodeRequest,
   DrainNodeResponse,
+  Node,
   NodeServiceServer,
 } from '../../proto/gen/punnet/v1/node_service.ts';
+import type { NodeSummary } from '../core/index.ts';
 import { nodeId, siteId } from '../core/index.ts';
 import type { Principal } from './auth.ts';
 import { mustBeOperator } from './auth.ts';
@@ -15,11 +17,10 @@ import { toNode } from './messages.ts';
 import { page } from './pages.ts';
 
 export function nodeService(deps: ApiDeps): NodeServiceServer {
-  const show = (id: string): ReturnType<typeof toNode> => {
-    const node = deps.view().node(nodeId(id));
-    if (node === undefined) throw notFound('node', id);
-    return toNode(node);
-  };
+  const show = (id: string, caller: Principal): Node => showNode(deps, id, caller);
+  /** In lists: where its tunnel came from is shown one node at a time. */
+  const listed = (node: NodeSummary): Node =>
+    toNode(node, { siteReason: deps.view().whySited(node.nodeId), addresses: [] });
   const drain = async (
     request: DrainNodeRequest,
     { caller, isDraining }: { readonly caller: Principal; readonly isDraining: boolean },
@@ -32,9 +33,9 @@ export function nodeService(deps: ApiDeps): NodeServiceServer {
     const of = node === '' ? { siteId: siteId(site) } : { nodeId: nodeId(node) };
     const answer = await deps.submit({ kind: 'drainNodes', of, isDraining });
     if (answer.kind === 'refused') throw fromRefusal(answer);
-    if (node !== '') return { nodes: [show(node)] };
+    if (node !== '') return { nodes: [show(node, caller)] };
     const all = deps.view().nodes();
-    return { nodes: all.filter((each) => each.siteId === site).map(toNode) };
+    return { nodes: all.filter((each) => each.siteId === site).map(listed) };
   };
   return {
     listNodes: unary(deps, (request) => {
@@ -43,17 +44,26 @@ export function nodeService(deps: ApiDeps): NodeServiceServer {
       const all = deps.view().nodes();
       const chosen = site === '' ? all : all.filter((node) => node.siteId === site);
       const { items, nextPageToken } = page(`nodes ${site}`, chosen, request);
-      return { nodes: items.map(toNode), nextPageToken };
+      return { nodes: items.map(listed), nextPageToken };
     }),
-    getNode: unary(deps, (request) => ({ node: show(request.nodeId) })),
+    getNode: unary(deps, (request, caller) => ({ node: show(request.nodeId, caller) })),
     revokeNode: unary(deps, async (request, caller) => {
       mustBeOperator(caller);
-      show(request.nodeId);
+      show(request.nodeId, caller);
       const answer = await deps.submit({ kind: 'revokeNode', nodeId: nodeId(request.nodeId) });
       if (answer.kind === 'refused') throw fromRefusal(answer);
-      return { node: show(request.nodeId) };
+      return { node: show(request.nodeId, caller) };
     }),
     drainNode: unary(deps, (request, caller) => drain(request, { caller, isDraining: true })),
     undrainNode: unary(deps, (request, caller) => drain(request, { caller, isDraining: false })),
   };
+}
+
+/** One node as this caller may see it. Throws NOT_FOUND. */
+export function showNode(deps: ApiDeps, id: string, caller: Principal): Node {
+  const node = deps.view().node(nodeId(id));
+  if (node === undefined) throw notFound('node', id);
+  const siteReason = deps.view().whySited(node.nodeId);
+  const addresses = caller.role === 'operator' ? deps.addressesOf(node.nodeId) : [];
+  return toNode(node, { siteReason, addresses });
 }

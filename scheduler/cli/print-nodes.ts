@@ -55,6 +55,8 @@ export function nodeText(io: CliIo, node: Node, uplink: UplinkRate | undefined):
     ['node', node.nodeId],
     ['name', safeText(node.name)],
     ['site', node.siteId],
+    ['known by', safeText(node.siteReason)],
+    ['connects from', addressesText(io, node)],
     ['health', stateText(io, healthText(node))],
     ['draining', node.isDraining ? 'an operator lets it run empty: no new tasks' : ''],
     ['not accepting', isRefusing ? safeText(refusal?.reason ?? 'no reason given') : ''],
@@ -109,8 +111,20 @@ export function sitesText(io: CliIo, sites: readonly Site[]): string {
     enumText(RateSource, site.uplink?.source ?? 0),
     percent(site.share),
     site.downRatio === 0 ? '' : `${figureText(site.downRatio)} Gbit/s per GHz`,
+    site.evidence,
   ]);
-  const head = ['site', 'nodes', 'slots', 'cpu', 'down', 'up', 'source', 'share', 'ratio, down'];
+  const head = [
+    'site',
+    'nodes',
+    'slots',
+    'cpu',
+    'down',
+    'up',
+    'source',
+    'share',
+    'ratio, down',
+    'known by',
+  ];
   return table(io, head, rows);
 }
 
@@ -121,10 +135,33 @@ export function siteText(io: CliIo, site: Site): string {
     ['uplink', uplinkText(site.uplink)],
     ['share', `${percent(site.share)} of it is ours`],
     ['nodes', `${site.nodes} with ${countText(site.slots, 'slot')}, ${site.cpuGhz.toFixed(1)} GHz`],
+    ['known by', site.evidence],
     ['LANs', safeText(site.lans.join(', '))],
     ['ratio', ratioText(site)],
     ['carried', `${bytesText(site.bytesDown)} down, ${bytesText(site.bytesUp)} up`],
+    ['tunnels', tunnelsText(site)],
   ]);
+}
+
+/** Why each node counts to the site, a line a node. */
+export function placesText(io: CliIo, nodes: readonly Node[]): string {
+  if (nodes.length === 0) return '';
+  const rows = nodes.map((node) => [node.nodeId, safeText(node.name), safeText(node.siteReason)]);
+  return `\n${table(io, ['node', 'name', 'there because'], rows)}`;
+}
+
+/** Only operators are told. */
+function addressesText(io: CliIo, { addresses }: Node): string {
+  const [latest, ...others] = addresses;
+  if (latest === undefined) return '';
+  const before =
+    others.length === 0 ? '' : `; before: ${others.map(({ address }) => address).join(', ')}`;
+  return safeText(`${latest.address}, seen ${ageText(io, latest.lastUnixMs)}${before}`);
+}
+
+function tunnelsText({ tunnelBytesDown, tunnelBytesUp }: Site): string {
+  if (tunnelBytesDown + tunnelBytesUp === 0) return '';
+  return `${bytesText(tunnelBytesDown)} down, ${bytesText(tunnelBytesUp)} up`;
 }
 
 /** A line a token; secrets are not known any more. */

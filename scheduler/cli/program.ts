@@ -10,6 +10,7 @@ import { addOverlayCommand } from './commands/overlay.ts';
 import { addSimCommand } from './commands/sim.ts';
 import { addSubmitCommand } from './commands/submit.ts';
 import { addNodeCommands } from './commands/nodes.ts';
+import { addSiteCommands } from './commands/sites.ts';
 import { addResearcherCommands } from './commands/researchers.ts';
 import { addTokenCommands } from './commands/tokens.ts';
 import { badInput, CliError, exitCodes } from './errors.ts';
@@ -39,6 +40,7 @@ export async function runProgram(args: readonly string[], io: CliIo): Promise<nu
   addChangeCommands(program, session);
   addResultCommands(program, session);
   addNodeCommands(program, session);
+  addSiteCommands(program, session);
   addResearcherCommands(program, session);
   addTokenCommands(program, session);
   addAuditCommand(program, session);

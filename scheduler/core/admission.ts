@@ -7,7 +7,6 @@ import type {
   EnrolNode,
   RevokeToken,
   SetResearcher,
-  SetSite,
   SubmitJob,
   WantedJob,
 } from './commands.ts';
@@ -18,11 +17,12 @@ import type { Effect } from './effects.ts';
 import type { Fact } from './facts.ts';
 import * as limits from './limits.ts';
 import { bestBundle } from './model/architecture.ts';
-import type { Instant, SiteId } from './model/ids.ts';
+import type { Instant } from './model/ids.ts';
 import type { JobTemplate } from './model/job.ts';
 import { defaultSettings } from './model/researcher.ts';
 import type { Token } from './model/token.ts';
 import { guessedSite } from './sites/guessed-site.ts';
+import { refuseNewSite } from './sites/set-site.ts';
 import { ownSiteName } from './sites/siting.ts';
 import type { State } from './state.ts';
 import { mustHave, requestKey } from './state.ts';
@@ -128,54 +128,6 @@ export function cancelJob(state: State, command: CancelJob, now: Instant): Decis
     facts: [{ kind: 'jobCancelled', at: now, jobNumber: job.number }, ...others.facts],
     effects: [...effects, ...others.effects],
     answer,
-  };
-}
-
-export function setSite(state: State, command: SetSite, now: Instant): Decision {
-  const no = refuseNewSite(state, command.siteId) ?? refuseRates(state, command);
-  if (no !== null) return { ...nothing, answer: no };
-  return { ...nothing, facts: [siteFact(state, command, now)] };
-}
-
-function refuseNewSite(state: State, id: SiteId): CommandRefusal | null {
-  if (state.siteById.has(id) || state.sites.length < limits.sites) return null;
-  const reason = `The federation has ${limits.sites} sites, the most it can have.`;
-  return refusal('exhausted', reason);
-}
-
-/** A rate has one source for both directions: what was guessed must not be shown as declared. */
-function refuseRates(state: State, { siteId: id, downBps, upBps }: SetSite): CommandRefusal | null {
-  const known = state.siteById.get(id);
-  const hasBoth = downBps !== null && upBps !== null;
-  if (hasBoth || (known !== undefined && known.source !== 'guessed')) return null;
-  if (known === undefined) {
-    const reason = `There is no site ${id}. To make it, declare both rates of its uplink: punnet site set ${id} --down RATE --up RATE.`;
-    return refusal('not_found', reason);
-  }
-  if (downBps === null && upBps === null) return null;
-  const missing = downBps === null ? 'down' : 'up';
-  const reason = `wanted both rates of the uplink of ${id}, found one: this one is only a guess`;
-  return refusal('failed_precondition', reason, missing);
-}
-
-/** What is null stays as it is; of a new site it is guessed. */
-function siteFact(
-  state: State,
-  { siteId: id, downBps, upBps, share }: Omit<SetSite, 'kind'>,
-  now: Instant,
-): Fact {
-  const known = state.siteById.get(id);
-  const isDeclared = downBps !== null || upBps !== null;
-  return {
-    kind: 'siteSet',
-    at: now,
-    siteNumber: known?.number ?? state.sites.length,
-    siteId: id,
-    downBps: downBps ?? known?.downBps ?? limits.guessedDownBps,
-    upBps: upBps ?? known?.upBps ?? limits.guessedUpBps,
-    source: isDeclared ? 'declared' : (known?.source ?? 'guessed'),
-    share: share ?? known?.share ?? limits.defaultShare,
-    ...(!isDeclared && known !== undefined && { ratesAt: known.setAt }),
   };
 }
 

@@ -54,6 +54,12 @@ export interface SetSite {
   readonly share: number | null;
 }
 
+/** Many sites at once: all of them, or none when one is refused. */
+export interface SetSites {
+  readonly kind: 'setSites';
+  readonly sites: readonly Omit<SetSite, 'kind'>[];
+}
+
 /** An operator's word on where a node is. */
 export interface SetNodeSite {
   readonly kind: 'setNodeSite';
@@ -229,6 +235,7 @@ export type Command =
   | RetryTasks
   | DeleteJob
   | SetSite
+  | SetSites
   | SetNodeSite
   | SetResearcher
   | CreateToken

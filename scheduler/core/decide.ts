@@ -6,7 +6,6 @@ import {
   enrolNode,
   revokeToken,
   setResearcher,
-  setSite,
   submitJob,
 } from './admission.ts';
 import type { Command } from './commands.ts';
@@ -21,6 +20,7 @@ import { planFailed, planSolved } from './placement/plan/ask.ts';
 import { place } from './placement/place.ts';
 import type { Policy } from './placement/policy.ts';
 import { deleteJob, retryTasks } from './retry.ts';
+import { setSite, setSites } from './sites/set-site.ts';
 import { seeTunnels } from './sites/see-tunnels.ts';
 import { setNodeSite } from './sites/set-node-site.ts';
 import type { State } from './state.ts';
@@ -61,6 +61,8 @@ export function decide(state: State, command: Command, about: Circumstances): De
       return giveSlice(state, command, now);
     case 'revokeNode':
       return revokeNode(state, command.nodeId, now);
+    case 'setSites':
+      return setSites(state, command, now);
     case 'setNodeSite':
       return setNodeSite(state, command, now);
     case 'tunnelsSeen':

@@ -1,7 +1,7 @@
 // An operator's changes on a real federation: nodes run empty, and every change is in the audit log,
 // over restarts, without any secret.
 
-import { readFileSync, readdirSync } from 'node:fs';
+import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { z } from 'zod';
@@ -57,6 +57,26 @@ test('a drained node finishes what it runs, takes nothing more, and stays so ove
   expect((await rig.punnet('explain', jobId)).out).toContain('an operator lets the node run empty');
   expect((await rig.punnet('node', 'undrain', '--site', 'here')).code).toBe(0);
   await rig.untilSucceeded(jobId);
+});
+
+test('sites come from a table, a node is put to one of them, and what is seen decides again', async () => {
+  const file = join(rig.folder, 'schools.csv');
+  writeFileSync(
+    file,
+    'site,down,up,share\nschool-1,20 Mbit/s,5 Mbit/s,50%\nschool-2,8 Mbit/s,1 Mbit/s,\n',
+  );
+  expect((await rig.punnet('sites', 'import', file)).out).toBe('set 2 sites\n');
+  expect((await rig.punnet('sites')).out).toMatch(
+    /school-1 +0 +0 .*20 Mbit\/s +5 Mbit\/s +declared +50%/,
+  );
+  const moved = await rig.punnet('site', 'set-node', 'one', 'school-2');
+  expect(moved.out).toMatch(/site +school-2\nknown by +an operator said so/);
+  expect((await rig.punnet('site', 'school-2')).out).toMatch(/one +an operator said so/);
+  const back = await rig.punnet('site', 'set-node', 'one', '--by-evidence');
+  expect(back.out).toMatch(/site +here\nknown by +its token names this site/);
+  const actions = (await audit()).map(({ action, target }) => `${action} ${target}`);
+  expect(actions).toContain(`SiteService/SetNodeSite node ${rig.node('one').id}`);
+  expect(actions.some((each) => each.startsWith('SiteService/ImportSites'))).toBe(true);
 });
 
 test('every change is in the audit log, with who, what and how it ended', async () => {

@@ -171,6 +171,17 @@ describe('OpenVPN', () => {
   }
 });
 
+test('where a node connects from is seen, for the operator', async () => {
+  const shown = await until('an address that was seen', async () => {
+    const text = await rig.punnet('node', 'one-1');
+    return text.includes('connects from') ? text : undefined;
+  });
+  expect(shown).toMatch(/connects from +198\.18\.0\.2, seen/);
+  expect(shown).toMatch(/known by +nobody else connects from its address\n/);
+  const sites = await rig.punnet('sites');
+  expect(sites.match(/1 alone/g)).toHaveLength(2);
+});
+
 test('a revoked node is out within ten seconds, for good, and nobody else is', async () => {
   const [address, two] = [rig.addressOf('one-1'), tunnels.get('two-1')];
   const agent = rig.agent('one-1');

@@ -1,20 +1,18 @@
-// punnet nodes, node, sites, site: the federation's machines and their uplinks.
+// punnet nodes, node, plan: the federation's machines, and what is planned for them.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
 import {
   DrainNodeResponse,
   GetPlanResponse,
   ListNodesResponse,
-  ListSitesResponse,
   Node,
-  Site,
   UndrainNodeResponse,
 } from '../../../proto/gen/punnet/v1/node_service.ts';
 import type { Connection } from '../connection.ts';
 import { allPages } from '../connection.ts';
 import { badInput } from '../errors.ts';
 import { safeText } from '../print.ts';
-import { nodesText, nodeText, sitesText, siteText } from '../print-nodes.ts';
+import { nodesText, nodeText } from '../print-nodes.ts';
 import { planText } from '../print-plan.ts';
 import type { Session } from '../session.ts';
 
@@ -22,12 +20,10 @@ import type { Session } from '../session.ts';
 const drainLookMs = 500;
 
 const nodeKind = { name: 'Node', codec: Node };
-const siteKind = { name: 'Site', codec: Site };
 
-/** Adds the commands about nodes and sites. */
+/** Adds the commands about nodes, and the plan. */
 export function addNodeCommands(program: Command, session: Session): void {
   addNodes(program, session);
-  addSites(program, session);
   addPlan(program, session);
 }
 
@@ -60,7 +56,10 @@ function addNodes(program: Command, session: Session): void {
     .addHelpText('after', '\nExample:\n  punnet node show attic-1')
     .action(async (name: string) => {
       await session.connected(async (connection) => {
-        const found = await connection.findNode(name);
+        const { nodeId } = await connection.findNode(name);
+        const getNode = connection.nodes.getNode.bind(connection.nodes);
+        // Of one node there is more than lists have.
+        const found = (await connection.call(getNode, { nodeId })).node ?? Node.fromPartial({});
         const getSite = connection.sites.getSite.bind(connection.sites);
         const { site } = await connection.call(getSite, { siteId: found.siteId });
         await session.show(nodeKind, found, () => nodeText(io, found, site?.uplink));
@@ -148,66 +147,6 @@ async function drainRequest(
   return { nodeId: (await connection.findNode(name)).nodeId, siteId: '' };
 }
 
-function addSites(program: Command, session: Session): void {
-  const { io } = session;
-  program
-    .command('sites')
-    .description('the sites: uplink, share, CPU')
-    .addHelpText('after', '\nExample:\n  punnet sites')
-    .action(async () => {
-      await session.connected(async (connection) => {
-        const method = connection.sites.listSites.bind(connection.sites);
-        const sites = await allPages(
-          (pageToken) => connection.call(method, { pageSize: 1000, pageToken }),
-          (response) => response.sites,
-        );
-        const kind = { name: 'ListSitesResponse', codec: ListSitesResponse };
-        await session.show(kind, { sites, nextPageToken: '' }, () => sitesText(io, sites));
-      });
-    });
-  const site = program
-    .command('site')
-    .description('one site: show it (site SITE) or change it (site set SITE)')
-    .addHelpText(
-      'after',
-      "\nExamples:\n  punnet site attic\n  punnet site set attic --up '5 Mbit/s'",
-    );
-  site
-    .command('show <site>', { isDefault: true })
-    .description('one site in full')
-    .addHelpText('after', '\nExample:\n  punnet site show attic')
-    .action(async (siteId: string) => {
-      await session.connected(async (connection) => {
-        const method = connection.sites.getSite.bind(connection.sites);
-        const shown =
-          (await connection.call(method, { siteId })).site ?? Site.fromPartial({ siteId });
-        await session.show(siteKind, shown, () => siteText(io, shown));
-      });
-    });
-  site
-    .command('set <site>')
-    .description("operators: declare a site's uplink and the share that is ours")
-    .option('--down <rate>', "into the site, such as '20 Mbit/s'")
-    .option('--up <rate>', "out of the site, such as '5 Mbit/s'")
-    .option('--share <part>', 'the part we may use, such as 25%')
-    .addHelpText(
-      'after',
-      "\nExample:\n  punnet site set attic --down '20 Mbit/s' --up '5 Mbit/s' --share 25%",
-    )
-    .action(async (siteId: string, options: { down?: string; up?: string; share?: string }) => {
-      if (options.down === undefined && options.up === undefined && options.share === undefined) {
-        throw badInput('wanted what to set: --down, --up or --share, found none');
-      }
-      const share = options.share === undefined ? 0 : parseShare(options.share);
-      await session.connected(async (connection) => {
-        const method = connection.sites.setSite.bind(connection.sites);
-        const request = { siteId, down: options.down ?? '', up: options.up ?? '', share };
-        const shown = (await connection.call(method, request)).site ?? Site.fromPartial({ siteId });
-        await session.show(siteKind, shown, () => siteText(io, shown));
-      });
-    });
-}
-
 function addPlan(program: Command, session: Session): void {
   const { io } = session;
   program
@@ -224,12 +163,4 @@ function addPlan(program: Command, session: Session): void {
         );
       });
     });
-}
-
-/** A part of 1 from "25%" or "0.25". Throws a CliError on anything else. */
-export function parseShare(text: string): number {
-  const match = /^(\d+(?:\.\d+)?)\s*(%?)$/.exec(text.trim());
-  const share = match === null ? 0 : Number(match[1]) / (match[2] === '%' ? 100 : 1);
-  if (share > 0 && share <= 1) return share;
-  throw badInput(`--share: wanted a part above 0 and at most 100%, such as 25%, found "${text}"`);
 }

@@ -57,7 +57,7 @@ test('fish does', async () => {
   }
   const withFiles = text.split('\n').filter((line) => line !== '' && !line.includes(' -f '));
   const commands = withFiles.map((line) => /from ([a-z]+)["; ]/.exec(line)?.[1] ?? line);
-  expect([...new Set(commands)].toSorted()).toEqual(['context', 'submit', 'update']);
+  expect([...new Set(commands)].toSorted()).toEqual(['context', 'sites', 'submit', 'update']);
 });
 
 test('zsh does, with nothing set up', async () => {

@@ -206,7 +206,16 @@ test('each command has an example in its help', async () => {
     'nodes',
   ];
   const groups = ['node', 'sites', 'site', 'token', 'context'];
-  const inner = ['node show', 'node revoke', 'site show', 'site set', 'token create', 'token list'];
+  const inner = [
+    'node show',
+    'node revoke',
+    'site show',
+    'site set',
+    'site set-node',
+    'sites import',
+    'token create',
+    'token list',
+  ];
   const more = [
     'plan',
     'shares',

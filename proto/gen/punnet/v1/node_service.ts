@@ -48,6 +48,36 @@ export namespace NodeHealth {
   export type REVOKED = typeof NodeHealth.REVOKED;
 }
 
+/** How it is known where a node is; what outranks others first. */
+export const SitedBy = {
+  UNSPECIFIED: 0,
+  /** OPERATOR - An operator said so. */
+  OPERATOR: 1,
+  /** TOKEN - Its token names the site. */
+  TOKEN: 2,
+  /** NAT - It connects from the same address as others of the site. */
+  NAT: 3,
+  /** ALONE - Nothing says where it is. */
+  ALONE: 4,
+} as const;
+
+export type SitedBy = typeof SitedBy[keyof typeof SitedBy];
+
+export namespace SitedBy {
+  export type UNSPECIFIED = typeof SitedBy.UNSPECIFIED;
+  export type OPERATOR = typeof SitedBy.OPERATOR;
+  export type TOKEN = typeof SitedBy.TOKEN;
+  export type NAT = typeof SitedBy.NAT;
+  export type ALONE = typeof SitedBy.ALONE;
+}
+
+/** Where a node's tunnel came from. */
+export interface AddressSeen {
+  address: string;
+  firstUnixMs: number;
+  lastUnixMs: number;
+}
+
 export interface Node {
   nodeId: string;
   name: string;
@@ -65,6 +95,13 @@ export interface Node {
   tasksFailed: number;
   /** An operator lets it run empty: it is given no new leases. */
   isDraining: boolean;
+  sitedBy: SitedBy;
+  /** Why it counts to its site, a sentence without its full stop. */
+  siteReason: string;
+  /** Keyed hash of the address behind which it is at home; empty as long as nobody knows. */
+  natGroup: string;
+  /** For operators only: of the last 30 days, the latest first. */
+  addresses: AddressSeen[];
 }
 
 export interface ListNodesRequest {
@@ -133,6 +170,11 @@ export interface Site {
   bytesUp: number;
   /** The LANs of its nodes. Nodes of one LAN reach each other without the uplink. */
   lans: string[];
+  /** How it is known of its nodes that they are there: "2 by token, 1 by address". */
+  evidence: string;
+  /** What the tunnels of its nodes have carried since the start of the scheduler. */
+  tunnelBytesDown: number;
+  tunnelBytesUp: number;
 }
 
 export interface ListSitesRequest {
@@ -165,6 +207,25 @@ export interface SetSiteRequest {
 
 export interface SetSiteResponse {
   site: Site | undefined;
+}
+
+export interface ImportSitesRequest {
+  /** Both rates of each; at most 10,000 sites. */
+  sites: SetSiteRequest[];
+}
+
+export interface ImportSitesResponse {
+  sites: Site[];
+}
+
+export interface SetNodeSiteRequest {
+  nodeId: string;
+  /** Empty: its token or the address that it connects from decides. */
+  siteId: string;
+}
+
+export interface SetNodeSiteResponse {
+  node: Node | undefined;
 }
 
 export interface GetPlanRequest {
@@ -220,6 +281,85 @@ export interface PlannedJobs {
   shares: number[];
 }
 
+function createBaseAddressSeen(): AddressSeen {
+  return { address: "", firstUnixMs: 0, lastUnixMs: 0 };
+}
+
+export const AddressSeen: MessageFns<AddressSeen> = {
+  encode(message: AddressSeen, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.address !== "") {
+      writer.uint32(10).string(message.address);
+    }
+    if (message.firstUnixMs !== 0) {
+      writer.uint32(16).int64(message.firstUnixMs);
+    }
+    if (message.lastUnixMs !== 0) {
+      writer.uint32(24).int64(message.lastUnixMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AddressSeen {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAddressSeen();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.address = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.firstUnixMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.lastUnixMs = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<AddressSeen>): AddressSeen {
+    return AddressSeen.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<AddressSeen>): AddressSeen {
+    const message = createBaseAddressSeen();
+    message.address = object.address ?? "";
+    message.firstUnixMs = object.firstUnixMs ?? 0;
+    message.lastUnixMs = object.lastUnixMs ?? 0;
+    return message;
+  },
+};
+
 function createBaseNode(): Node {
   return {
     nodeId: "",
@@ -234,6 +374,10 @@ function createBaseNode(): Node {
     tasksSucceeded: 0,
     tasksFailed: 0,
     isDraining: false,
+    sitedBy: 0,
+    siteReason: "",
+    natGroup: "",
+    addresses: [],
   };
 }
 
@@ -274,6 +418,18 @@ export const Node: MessageFns<Node> = {
     }
     if (message.isDraining !== false) {
       writer.uint32(160).bool(message.isDraining);
+    }
+    if (message.sitedBy !== 0) {
+      writer.uint32(168).int32(message.sitedBy);
+    }
+    if (message.siteReason !== "") {
+      writer.uint32(178).string(message.siteReason);
+    }
+    if (message.natGroup !== "") {
+      writer.uint32(186).string(message.natGroup);
+    }
+    for (const v of message.addresses) {
+      AddressSeen.encode(v!, writer.uint32(194).fork()).join();
     }
     return writer;
   },
@@ -387,6 +543,38 @@ export const Node: MessageFns<Node> = {
             message.isDraining = reader.bool();
             continue;
           }
+          case 21: {
+            if (tag !== 168) {
+              break;
+            }
+
+            message.sitedBy = reader.int32() as any;
+            continue;
+          }
+          case 22: {
+            if (tag !== 178) {
+              break;
+            }
+
+            message.siteReason = reader.string();
+            continue;
+          }
+          case 23: {
+            if (tag !== 186) {
+              break;
+            }
+
+            message.natGroup = reader.string();
+            continue;
+          }
+          case 24: {
+            if (tag !== 194) {
+              break;
+            }
+
+            message.addresses.push(AddressSeen.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -420,6 +608,10 @@ export const Node: MessageFns<Node> = {
     message.tasksSucceeded = object.tasksSucceeded ?? 0;
     message.tasksFailed = object.tasksFailed ?? 0;
     message.isDraining = object.isDraining ?? false;
+    message.sitedBy = object.sitedBy ?? 0;
+    message.siteReason = object.siteReason ?? "";
+    message.natGroup = object.natGroup ?? "";
+    message.addresses = object.addresses?.map((e) => AddressSeen.fromPartial(e)) || [];
     return message;
   },
 };
@@ -1047,6 +1239,9 @@ function createBaseSite(): Site {
     bytesDown: 0,
     bytesUp: 0,
     lans: [],
+    evidence: "",
+    tunnelBytesDown: 0,
+    tunnelBytesUp: 0,
   };
 }
 
@@ -1084,6 +1279,15 @@ export const Site: MessageFns<Site> = {
     }
     for (const v of message.lans) {
       writer.uint32(90).string(v!);
+    }
+    if (message.evidence !== "") {
+      writer.uint32(98).string(message.evidence);
+    }
+    if (message.tunnelBytesDown !== 0) {
+      writer.uint32(104).int64(message.tunnelBytesDown);
+    }
+    if (message.tunnelBytesUp !== 0) {
+      writer.uint32(112).int64(message.tunnelBytesUp);
     }
     return writer;
   },
@@ -1189,6 +1393,30 @@ export const Site: MessageFns<Site> = {
             message.lans.push(reader.string());
             continue;
           }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.evidence = reader.string();
+            continue;
+          }
+          case 13: {
+            if (tag !== 104) {
+              break;
+            }
+
+            message.tunnelBytesDown = longToNumber(reader.int64());
+            continue;
+          }
+          case 14: {
+            if (tag !== 112) {
+              break;
+            }
+
+            message.tunnelBytesUp = longToNumber(reader.int64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1219,6 +1447,9 @@ export const Site: MessageFns<Site> = {
     message.bytesDown = object.bytesDown ?? 0;
     message.bytesUp = object.bytesUp ?? 0;
     message.lans = object.lans?.map((e) => e) || [];
+    message.evidence = object.evidence ?? "";
+    message.tunnelBytesDown = object.tunnelBytesDown ?? 0;
+    message.tunnelBytesUp = object.tunnelBytesUp ?? 0;
     return message;
   },
 };
@@ -1609,6 +1840,238 @@ export const SetSiteResponse: MessageFns<SetSiteResponse> = {
   fromPartial(object: DeepPartial<SetSiteResponse>): SetSiteResponse {
     const message = createBaseSetSiteResponse();
     message.site = (object.site !== undefined && object.site !== null) ? Site.fromPartial(object.site) : undefined;
+    return message;
+  },
+};
+
+function createBaseImportSitesRequest(): ImportSitesRequest {
+  return { sites: [] };
+}
+
+export const ImportSitesRequest: MessageFns<ImportSitesRequest> = {
+  encode(message: ImportSitesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.sites) {
+      SetSiteRequest.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ImportSitesRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseImportSitesRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.sites.push(SetSiteRequest.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ImportSitesRequest>): ImportSitesRequest {
+    return ImportSitesRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ImportSitesRequest>): ImportSitesRequest {
+    const message = createBaseImportSitesRequest();
+    message.sites = object.sites?.map((e) => SetSiteRequest.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseImportSitesResponse(): ImportSitesResponse {
+  return { sites: [] };
+}
+
+export const ImportSitesResponse: MessageFns<ImportSitesResponse> = {
+  encode(message: ImportSitesResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.sites) {
+      Site.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ImportSitesResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseImportSitesResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.sites.push(Site.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ImportSitesResponse>): ImportSitesResponse {
+    return ImportSitesResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ImportSitesResponse>): ImportSitesResponse {
+    const message = createBaseImportSitesResponse();
+    message.sites = object.sites?.map((e) => Site.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseSetNodeSiteRequest(): SetNodeSiteRequest {
+  return { nodeId: "", siteId: "" };
+}
+
+export const SetNodeSiteRequest: MessageFns<SetNodeSiteRequest> = {
+  encode(message: SetNodeSiteRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.nodeId !== "") {
+      writer.uint32(10).string(message.nodeId);
+    }
+    if (message.siteId !== "") {
+      writer.uint32(18).string(message.siteId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SetNodeSiteRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSetNodeSiteRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.nodeId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.siteId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<SetNodeSiteRequest>): SetNodeSiteRequest {
+    return SetNodeSiteRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SetNodeSiteRequest>): SetNodeSiteRequest {
+    const message = createBaseSetNodeSiteRequest();
+    message.nodeId = object.nodeId ?? "";
+    message.siteId = object.siteId ?? "";
+    return message;
+  },
+};
+
+function createBaseSetNodeSiteResponse(): SetNodeSiteResponse {
+  return { node: undefined };
+}
+
+export const SetNodeSiteResponse: MessageFns<SetNodeSiteResponse> = {
+  encode(message: SetNodeSiteResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.node !== undefined) {
+      Node.encode(message.node, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SetNodeSiteResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSetNodeSiteResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.node = Node.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<SetNodeSiteResponse>): SetNodeSiteResponse {
+    return SetNodeSiteResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SetNodeSiteResponse>): SetNodeSiteResponse {
+    const message = createBaseSetNodeSiteResponse();
+    message.node = (object.node !== undefined && object.node !== null) ? Node.fromPartial(object.node) : undefined;
     return message;
   },
 };
@@ -2241,6 +2704,26 @@ export const SiteServiceService = {
     responseSerialize: (value: SetSiteResponse): Buffer => Buffer.from(SetSiteResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): SetSiteResponse => SetSiteResponse.decode(value),
   },
+  /** Operators only. The same of many sites: all of them, or none when something is wrong with one. */
+  importSites: {
+    path: "/punnet.v1.SiteService/ImportSites" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ImportSitesRequest): Buffer => Buffer.from(ImportSitesRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ImportSitesRequest => ImportSitesRequest.decode(value),
+    responseSerialize: (value: ImportSitesResponse): Buffer => Buffer.from(ImportSitesResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ImportSitesResponse => ImportSitesResponse.decode(value),
+  },
+  /** Operators only. Says at which site a node is, or that what is seen of it decides again. */
+  setNodeSite: {
+    path: "/punnet.v1.SiteService/SetNodeSite" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: SetNodeSiteRequest): Buffer => Buffer.from(SetNodeSiteRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): SetNodeSiteRequest => SetNodeSiteRequest.decode(value),
+    responseSerialize: (value: SetNodeSiteResponse): Buffer => Buffer.from(SetNodeSiteResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): SetNodeSiteResponse => SetNodeSiteResponse.decode(value),
+  },
   /** Which part of which job the plan gives to which sites. */
   getPlan: {
     path: "/punnet.v1.SiteService/GetPlan" as const,
@@ -2258,6 +2741,10 @@ export interface SiteServiceServer extends UntypedServiceImplementation {
   getSite: handleUnaryCall<GetSiteRequest, GetSiteResponse>;
   /** Operators only. Creates the site or changes its declared rate and share. */
   setSite: handleUnaryCall<SetSiteRequest, SetSiteResponse>;
+  /** Operators only. The same of many sites: all of them, or none when something is wrong with one. */
+  importSites: handleUnaryCall<ImportSitesRequest, ImportSitesResponse>;
+  /** Operators only. Says at which site a node is, or that what is seen of it decides again. */
+  setNodeSite: handleUnaryCall<SetNodeSiteRequest, SetNodeSiteResponse>;
   /** Which part of which job the plan gives to which sites. */
   getPlan: handleUnaryCall<GetPlanRequest, GetPlanResponse>;
 }
@@ -2308,6 +2795,38 @@ export interface SiteServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: SetSiteResponse) => void,
+  ): ClientUnaryCall;
+  /** Operators only. The same of many sites: all of them, or none when something is wrong with one. */
+  importSites(
+    request: ImportSitesRequest,
+    callback: (error: ServiceError | null, response: ImportSitesResponse) => void,
+  ): ClientUnaryCall;
+  importSites(
+    request: ImportSitesRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ImportSitesResponse) => void,
+  ): ClientUnaryCall;
+  importSites(
+    request: ImportSitesRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ImportSitesResponse) => void,
+  ): ClientUnaryCall;
+  /** Operators only. Says at which site a node is, or that what is seen of it decides again. */
+  setNodeSite(
+    request: SetNodeSiteRequest,
+    callback: (error: ServiceError | null, response: SetNodeSiteResponse) => void,
+  ): ClientUnaryCall;
+  setNodeSite(
+    request: SetNodeSiteRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: SetNodeSiteResponse) => void,
+  ): ClientUnaryCall;
+  setNodeSite(
+    request: SetNodeSiteRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: SetNodeSiteResponse) => void,
   ): ClientUnaryCall;
   /** Which part of which job the plan gives to which sites. */
   getPlan(
