@@ -70,13 +70,13 @@ export async function maintain(words: readonly string[]): Promise<void> {
       '--prefix <prefix>',
       'IPv6 /48 of all its addresses (default: a random one of fd00::/8)',
     )
-    .option('--server <name=host:port[/tcp]>', 'an OpenVPN server; repeat it for more', append, [])
+    .option('--server <name=host:port[/tcp]>', 'an OpenVPN server; repeat it for more', append)
     .addHelpText(
       'after',
       '\nExample:\n  punnet-scheduler overlay init --data ./state --server main=vpn.example.org:1194 --server tcp=vpn.example.org:443/tcp',
     )
-    .action(async (options: { data: string; prefix?: string; server: readonly string[] }) => {
-      const { data: dataFolder, prefix, server: servers } = options;
+    .action(async (options: { data: string; prefix?: string; server?: readonly string[] }) => {
+      const { data: dataFolder, prefix, server: servers = [] } = options;
       for (const line of initialisedText(await initOverlay({ dataFolder, prefix, servers }))) {
         say(line);
       }
@@ -84,7 +84,7 @@ export async function maintain(words: readonly string[]): Promise<void> {
   await program.parseAsync([...words], { from: 'user' });
 }
 
-function append(word: string, words: readonly string[]): readonly string[] {
+function append(word: string, words: readonly string[] = []): readonly string[] {
   return [...words, word];
 }
 

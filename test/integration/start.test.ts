@@ -126,6 +126,26 @@ test.each([
   expect(existsSync(data)).toBe(false);
 });
 
+test('--overlay is refused where there is none, and where its OpenVPN server does not run', async () => {
+  const data = freshFolder('overlay');
+  const folder = join(data, 'overlay');
+  const start = async (): Promise<string> => {
+    const words = ['--data', data, '--overlay', folder];
+    const scheduler = rig.run('scheduler', 'bin/punnet-scheduler.cjs', ...words);
+    expect(await scheduler.ended).toEqual({ code: 1, signal: null });
+    expect(scheduler.lines).toHaveLength(1);
+    return scheduler.tail();
+  };
+  expect(await start()).toMatch(/overlay: wanted the folder of an overlay, .*overlay init --help/);
+  const flags = ['--prefix', 'fd00:1:2::/48', '--server', 'main=vpn.example.org:1194'];
+  const made = await rig.call('bin/punnet.cjs', 'overlay', 'init', '--data', data, ...flags);
+  expect(made).toMatchObject({ code: 0, err: '' });
+  expect(made.out).toContain('systemctl enable --now openvpn-server@punnet-main.service');
+  expect(await start()).toMatch(
+    /wanted fd00:1:2::1, where nodes reach the bus, .* start its OpenVPN server first/,
+  );
+});
+
 test('a busy port is named with its owner and the way out, without a stack trace', async () => {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

@@ -1,7 +1,7 @@
 // The folder of the overlay, `<data>/overlay`: its plan, and what the scheduler keeps for OpenVPN
 // while both run: a file for each node that may come in, and the list of those revoked.
 
-import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
 import type { Prefix } from '../../core/index.ts';
@@ -102,8 +102,8 @@ export class OverlayFolder {
   admit({ nodeId, nodeNumber, slice }: Place): void {
     for (const server of this.serversOf(slice)) {
       const file = path.join(this.#clients(server), nodeId);
-      if (existsSync(file)) continue;
-      writeDurably(file, clientFile(this.plan.prefix, server.slice, nodeNumber));
+      const text = clientFile(this.plan.prefix, server.slice, nodeNumber);
+      if (readIfThere(file) !== text) writeDurably(file, text);
     }
   }
 

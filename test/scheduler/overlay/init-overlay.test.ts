@@ -159,12 +159,15 @@ describe('the folder that OpenVPN reads', () => {
     const { overlay, clients, kept } = await opened();
     kept.admit({ nodeId: 'gone', nodeNumber: 1, slice: 1 });
     writeFileSync(join(overlay, 'main/ccd/n2.new'), 'ifco');
+    // Its bytes were lost with the power.
+    writeFileSync(join(overlay, 'main/ccd/n1'), '');
     rmSync(join(overlay, 'two/ccd'), { recursive: true });
     kept.reconcile([
       { nodeId: 'n1', nodeNumber: 0, slice: 1 },
       { nodeId: 'n2', nodeNumber: 2, slice: 3 },
     ]);
     expect(clients('main')).toEqual(['n1']);
+    expect(readFileSync(join(overlay, 'main/ccd/n1'), 'utf8')).toContain('fd12:3456:789a:1::10/64');
     expect(clients('tcp')).toEqual(['n1', 'n2']);
     expect(clients('two')).toEqual(['n2']);
   });

@@ -1,0 +1,88 @@
+// When an agent asks for new credentials: when a third of what ends first is left, and when the bus
+// refuses it, but then once an hour at most.
+
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createUser } from '@nats-io/nkeys';
+import { afterAll, expect, onTestFinished, test } from 'vitest';
+import {
+  certificateRequest,
+  makeTunnelKey,
+} from '../../../agent/adapters/overlay/certificate-request.ts';
+import { TunnelFolder } from '../../../agent/adapters/overlay/tunnel-folder.ts';
+import { Renewer, isDue, lifeOf } from '../../../agent/adapters/enrol/renewer.ts';
+import { StateFolder } from '../../../agent/adapters/state/state-folder.ts';
+import { openAuthority } from '../../../scheduler/adapters/pki/authority.ts';
+import { NodeCertificates } from '../../../scheduler/adapters/pki/node-certificates.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'punnet-renewer-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const dayMs = 24 * 3_600_000;
+
+function jwt(claims: Readonly<Record<string, number>>): { readonly natsJwt: string } {
+  return { natsJwt: `e30.${Buffer.from(JSON.stringify(claims)).toString('base64url')}.seal` };
+}
+
+test.each([
+  ['at first', 0, false],
+  ['before two thirds', 65.9, false],
+  ['at two thirds', 66.7, true],
+  ['when it has ended', 101, true],
+  ['where the clock is years behind', -20_000, false],
+])('of 100 days, %s: %s days', (_what, days, expected) => {
+  expect(isDue({ fromMs: 0, untilMs: 100 * dayMs }, days * dayMs)).toBe(expected);
+});
+
+test('what ends first counts; what has no end is from before there was one, and due', async () => {
+  const certificates = NodeCertificates.open(folder, await openAuthority(folder));
+  const pem = await certificates.issue('pi', certificateRequest(makeTunnelKey()));
+  const now = Math.floor(Date.now() / 1_000);
+  const soon = jwt({ iat: now, exp: now + 100 });
+  expect(lifeOf(soon, pem)).toEqual({ fromMs: 1_000 * now, untilMs: 1_000 * (now + 100) });
+  const late = lifeOf(jwt({ iat: now, exp: now + 1e9 }), pem);
+  expect(Math.round((late.untilMs - late.fromMs) / dayMs)).toBe(731);
+  expect(isDue(lifeOf(jwt({ iat: now }), null), Date.now())).toBe(true);
+  expect(isDue(lifeOf(jwt({ iat: now, exp: now + 1e6 }), null), Date.now())).toBe(false);
+});
+
+test('refused by the bus it asks once an hour, and what fails leaves all as it was', async () => {
+  let asked = 0;
+  const server = createServer((socket) => {
+    asked += 1;
+    socket.destroy();
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => void server.close());
+  // A server that listens on TCP has an address with a port.
+  const { port } = server.address() as AddressInfo;
+  const state = new StateFolder(mkdtempSync(join(folder, 'state-')));
+  let told = (): void => undefined;
+  const failed = new Promise<void>((resolve) => {
+    told = resolve;
+  });
+  const caPem = (await openAuthority(folder)).certificate.toString('pem');
+  const renewer = new Renewer({
+    state,
+    tunnels: new TunnelFolder(state.file('overlay')),
+    natsSeed: new TextDecoder().decode(createUser().getSeed()),
+    identity: () => ({
+      ...{ nodeId: 'pi', federation: 'f', siteId: 's', natsUrls: [], caPem, ...jwt({ iat: 0 }) },
+      httpsUrl: `https://127.0.0.1:${port}`,
+    }),
+    isAway: () => true,
+    onRenewed: () => expect.unreachable(),
+    log: (event) => {
+      expect(event).toBe('credentials not renewed');
+      told();
+    },
+  });
+  for (let times = 0; times < 3; times += 1) renewer.refused();
+  await failed;
+  renewer.refused();
+  expect(asked).toBe(1);
+  expect(state.readIdentity()).toBeNull();
+});
