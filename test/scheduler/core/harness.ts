@@ -66,6 +66,11 @@ export function template(changes: Partial<JobTemplate> = {}): JobTemplate {
   };
 }
 
+function submission(name: string, changes: Partial<JobTemplate>, requestId: string): Command {
+  const about = { jobId: jobId(name), researcher: 'ada', requestId };
+  return { kind: 'submitJob', ...about, template: template({ name, ...changes }) };
+}
+
 /** Ids of the leases in force of a node. */
 export function heldBy(node: NodeRecord | undefined): readonly LeaseId[] {
   return node?.leases.map(({ leaseId }) => leaseId) ?? [];
@@ -164,13 +169,12 @@ export class CoreHarness {
   }
 
   submit(name: string, changes: Partial<JobTemplate> = {}, requestId = name): Decision {
-    return this.give({
-      kind: 'submitJob',
-      jobId: jobId(name),
-      researcher: 'ada',
-      requestId,
-      template: template({ name, ...changes }),
-    });
+    return this.give(submission(name, changes, requestId));
+  }
+
+  /** In one batch. */
+  submitAll(jobs: Readonly<Record<string, Partial<JobTemplate>>>): void {
+    this.giveAll(Object.entries(jobs).map(([name, changes]) => submission(name, changes, name)));
   }
 
   speak(name: string, changes: Partial<NodeSpoke> = {}): Decision {

@@ -231,35 +231,6 @@ describe('a busy line', () => {
   });
 });
 
-describe('programs of jobs', () => {
-  it('stay one for each node, where jobs are alike', () => {
-    const core = new CoreHarness();
-    core.setSite('home', 100e6);
-    const nodes = ['n0', 'n1', 'n2', 'n3'];
-    for (const node of nodes) core.node(node, 'home', { ...pi3, slots: 1 });
-    // Nothing is placed before a plan knows both, and then all in one round.
-    const held = { code: 'plan', reason: 'both are waited for', remedy: 'wait' } as const;
-    core.policy = { ...ratio(), hold: () => held };
-    for (const job of ['one', 'other']) core.submit(job, cpu(200));
-    answer(core);
-    core.policy = ratio();
-    core.wait(planEveryMs);
-    answer(core);
-    const seen = new Map(nodes.map((node) => [node, new Set<string>()]));
-    for (let round = 0; round < 20; round += 1) {
-      for (const { jobId, nodeId } of core.take('grant')) seen.get(nodeId)?.add(jobId);
-      for (const { nodeId, leases } of core.state.nodes) {
-        core.nowMs += 10_000;
-        const [first] = leases;
-        if (first !== undefined) core.end(nodeId, first.leaseId, 'succeeded');
-      }
-      answer(core);
-    }
-    const kept = [...seen.values()].map((jobs) => [...jobs].join(' '));
-    expect(kept.toSorted()).toEqual(['one', 'one', 'other', 'other']);
-  });
-});
-
 describe('a job that nobody knows', () => {
   const zero: Inventory = { ...pi3, model: 'Raspberry Pi Zero W', architecture: 'armv6l' };
   const unknown = { taskCount: 100, profile: { workGhzSeconds: null, outputBytes: null } };
@@ -273,17 +244,16 @@ describe('a job that nobody knows', () => {
   it('shows what it costs on nodes of each kind first; then it is planned with that', () => {
     const core = twoSites();
     core.node('zero', 'fat', { ...zero, slots: 4 });
-    core.submit('unknown', unknown);
+    core.submitAll({ known: cpu(100), unknown });
     expect(placed(core)).toHaveLength(2 * pilotTasks);
     expect(core.view.explain(jobId('unknown'), null)?.summary).toContain('nobody knows yet');
-    core.submit('known', cpu(100));
     answer(core);
     expect(placed(core).filter((each) => each.startsWith('unknown'))).toEqual([]);
-    const pilots = leases(core).filter(([, id]) => core.state.leases.get(id)?.jobNumber === 0);
+    const pilots = leases(core).filter(([, id]) => core.state.leases.get(id)?.jobNumber === 1);
     for (const [name, id] of pilots.slice(0, pilotTasks)) core.end(name, id, 'succeeded');
     core.wait(planEveryMs);
     expect(answer(core)).toBe(1);
-    expect(core.state.plan?.classOf.has(0)).toBe(true);
+    expect(core.state.plan?.classOf.has(1)).toBe(true);
     expect(placed(core).some((each) => each.startsWith('unknown'))).toBe(true);
   });
 
@@ -294,13 +264,20 @@ describe('a job that nobody knows', () => {
     expect(placed(core).length).toBeGreaterThan(pilotTasks);
   });
 
+  it('has what would be idle until they have ended, and no place behind a task', () => {
+    const core = twoSites();
+    core.submit('unknown', unknown);
+    core.wait(60_000);
+    expect(leases(core)).toHaveLength(2 * pi3.slots);
+  });
+
   it('is tried further when a task fails', () => {
     const core = twoSites();
     core.submit('unknown', { ...unknown, retries: 100 });
     const [first, ...others] = leases(core);
-    expect(others).toHaveLength(pilotTasks - 1);
+    expect(others).toHaveLength(2 * pi3.slots - 1);
     core.end(...(first ?? ['', leaseId(0)]), 'exited');
     core.wait(60_000);
-    expect(leases(core)).toHaveLength(pilotTasks);
+    expect(leases(core)).toHaveLength(2 * pi3.slots);
   });
 });

@@ -13,7 +13,7 @@ import {
   transfersAtATime,
 } from '../../limits.ts';
 import { bitsOf } from '../../estimate/ahead.ts';
-import type { JobRecord } from '../../state.ts';
+import type { JobRecord, NodeRecord } from '../../state.ts';
 import { idleSlotsFirst } from '../../transfers/order.ts';
 import type { SiteLoad } from '../balance.ts';
 import { fullWayOf, isDownFull, linkSecondsOf } from '../balance.ts';
@@ -77,11 +77,18 @@ function furthestBehind(options: Iterable<Option>, round: RoundView): Pick | nul
   const unplanned: Option[] = [];
   for (const option of options) {
     const { job, node } = option;
-    // Nothing can be planned for a job before it has shown what it costs.
-    if (isPiloted(job)) return { option, ...reasonOf(option, round) };
+    if (isPiloted(job)) {
+      // Nothing can be planned for a job before it has shown what it costs.
+      if (refusePilot(option, round) === null) return { option, ...reasonOf(option, round) };
+      unplanned.push(option);
+      continue;
+    }
     if (best !== null && round.hasShared(node, best.job) && !round.hasShared(node, job)) break;
-    const due = round.planned(option);
-    if (due === null || due === Number.POSITIVE_INFINITY) unplanned.push(option);
+    const planned = round.planned(option);
+    const isHere =
+      planned !== null && (planned < Number.POSITIVE_INFINITY || isKept(option, round));
+    const due = Math.min(planned ?? 0, Number.MAX_VALUE);
+    if (!isHere) unplanned.push(option);
     else if (due < least || (due === least && best !== null && isLessHeld(job, best.job, round))) {
       best = option;
       least = due;
@@ -99,9 +106,11 @@ function isLessHeld(job: JobRecord, than: JobRecord, round: RoundView): boolean 
 /** By the plan, and by these rules where the plan has a share. */
 function holdBy(rules: readonly Rule[]): Policy['hold'] {
   return (option, round) => {
-    if (isPiloted(option.job)) return refusePilot(option, round);
+    if (isPiloted(option.job)) return refuseUnknown(option, round);
     const due = round.planned(option);
-    if (due === Number.POSITIVE_INFINITY && !isStalled(option, round)) return elsewhere;
+    if (due === Number.POSITIVE_INFINITY && !isKept(option, round) && !isStalled(option, round)) {
+      return elsewhere;
+    }
     if (due === null) return isSolvedSoon(option, round) ? solving : overWindow(option, round);
     for (const { hold } of rules) {
       const refusal = hold(option, round);
@@ -111,13 +120,27 @@ function holdBy(rules: readonly Rule[]): Policy['hold'] {
   };
 }
 
+/** What would stay idle until pilots have ended takes more of them, by the balance rule. */
+function refuseUnknown(option: Option, round: RoundView): Refusal | null {
+  const refusal = refusePilot(option, round);
+  if (refusal === null || round.isStaged(option.node)) return refusal;
+  // What is planned, or will be in a moment, goes before.
+  const { planAsked, isPlanNews } = round.state;
+  const isAsked = planAsked !== null && round.now - planAsked.askedAt < planHoldMs;
+  const isElseIdle =
+    round.leastPlanned(option) === Number.POSITIVE_INFINITY && !isPlanNews && !isAsked;
+  return isElseIdle && overWindow(option, round) === null ? null : refusal;
+}
+
 /** Most tasks that a busy federation looks at are held so: the plan gives them to other sites, or the
  * line is full. */
 function holdsSiteBy(rules: readonly Rule[]): NonNullable<Policy['holdsSite']> {
   return (option, round) => {
     if (isPiloted(option.job)) return false;
     const due = round.planned(option);
-    if (due === Number.POSITIVE_INFINITY && !isStalled(option, round)) return true;
+    if (due === Number.POSITIVE_INFINITY && !isStalled(option, round)) {
+      return !isHeldAt(option);
+    }
     if (due === null) return isSolvedSoon(option, round) || isDownOverWindow(option);
     return rules.some(({ holdsSite }) => holdsSite?.(option, round) === true);
   };
@@ -127,9 +150,36 @@ function holdsSiteBy(rules: readonly Rule[]): NonNullable<Policy['holdsSite']> {
  * rest are refused at once. */
 function holdsFetchBy(rules: readonly Rule[]): NonNullable<Policy['holdsFetch']> {
   return (option, round) => {
-    if (isPiloted(option.job) || round.planned(option) === null) return false;
+    const due = round.planned(option);
+    if (isPiloted(option.job) || due === null) return false;
+    if (due === Number.POSITIVE_INFINITY && !isStalled(option, round)) return true;
     return rules.some(({ holdsFetch }) => holdsFetch?.(option, round) === true);
   };
+}
+
+/**
+ * The plan wants the job at other sites, but the node has its program, and what its tasks move until
+ * the plan's end is less than another program: it had better keep to them.
+ */
+function isKept({ job, node }: JobAt & { readonly node: NodeRecord }, round: RoundView): boolean {
+  return round.hasShared(node, job) && isCheaperThanProgram(job, nodeGhz(node), round);
+}
+
+function nodeGhz({ inventory: { slots, speedGhz } }: NodeRecord): number {
+  return slots * speedGhz;
+}
+
+function isCheaperThanProgram(job: JobRecord, cpuGhz: number, { state, now }: RoundView): boolean {
+  const { downBits, upBits, sharedBits } = bitsOf(job);
+  if (sharedBits === 0 || state.plan === null) return false;
+  const seconds = Math.max(0, state.plan.endsAt - now) / 1000;
+  return ((seconds * cpuGhz) / workOf(job)) * (downBits + upBits) < sharedBits;
+}
+
+/** Whether a node of the site may be better off with the job, whatever the plan says. */
+function isHeldAt({ job, site }: JobAt): boolean {
+  if (bitsOf(job).sharedBits === 0) return false;
+  return site.nodeNumbers.some((number) => job.holders.has(number));
 }
 
 /** Nothing was placed for a while: where the plan wants the job, nodes refuse it. */
