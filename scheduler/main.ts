@@ -136,6 +136,7 @@ async function start(config: Config, log: pino.Logger, stops: Stops): Promise<vo
     endpoint: urls.endpoint,
     onFault: (error) => log.error(error, 'a call failed'),
     ...{ bytesOf, addressesOf: (id) => folder.addresses.of(id, now()) },
+    overlayAddressOf: (node) => folder.overlay?.addressOf(node) ?? '',
   });
   const loop = await startLoop(config, {
     ...{ metrics, log, stops },
@@ -147,18 +148,15 @@ async function start(config: Config, log: pino.Logger, stops: Stops): Promise<vo
   metrics.watch({ view, bytesOf, droppedMessages: () => link.droppedMessages });
   await startOverlay(folder, loop, {
     dataFolder: config.dataFolder,
-    seen: (each) => metrics.tunnels(each),
+    seen: (each) => {
+      metrics.tunnels(each);
+      loop.post(each);
+    },
     log: (event, fields) => log.info(fields, event),
   });
   await repeatRevocations(loop, folder, nats);
   await link.listen();
-  await listening('--https-port', ports.https, () => https.start());
-  stops.push(() => https.stop());
-  const { keyPem, certificatePem } = pki;
-  await listening('--grpc-port', ports.grpc, () =>
-    api.start({ host: urlHost(config.host), port: ports.grpc, keyPem, certificatePem }),
-  );
-  stops.push(() => api.stop());
+  await openPorts(config, folder, { https, api, stops });
   await letOperatorIn(config, loop, { pki, endpoint: urls.endpoint });
   watched.readyUnless(() => (link.isConnected ? null : 'nats-server is away'));
   const { dataFolder, federation } = config;
@@ -167,6 +165,20 @@ async function start(config: Config, log: pino.Logger, stops: Stops): Promise<vo
     { ...urls, nats: urls.nats.join(','), metrics: metricsUrl, dataFolder, federation },
     'ready',
   );
+}
+
+async function openPorts(
+  { host }: Config,
+  { pki, ports }: Folder,
+  { https, api, stops }: { https: HttpsServer; api: ApiServer; stops: Stops },
+): Promise<void> {
+  await listening('--https-port', ports.https, () => https.start());
+  stops.push(() => https.stop());
+  const { keyPem, certificatePem } = pki;
+  await listening('--grpc-port', ports.grpc, () =>
+    api.start({ host: urlHost(host), port: ports.grpc, keyPem, certificatePem }),
+  );
+  stops.push(() => api.stop());
 }
 
 /** What clients and agents are told to connect to. */

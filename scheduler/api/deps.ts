@@ -5,7 +5,7 @@ import type { AuditEntry } from '../../proto/gen/punnet/v1/audit_service.ts';
 import type { BlobRef } from '../../proto/gen/punnet/v1/common.ts';
 import type { AddressSeen } from '../../proto/gen/punnet/v1/node_service.ts';
 import type { TaskEntry } from '../../proto/gen/punnet/v1/job.ts';
-import type { Answer, Bundle, Command, Instant, View } from '../core/index.ts';
+import type { Answer, Bundle, Command, Instant, NodeSummary, View } from '../core/index.ts';
 
 export interface Blobs {
   /** Fails when the bytes are not the blob. Of one that is cut, what came stays for the sender. */
@@ -67,6 +67,8 @@ export interface ApiDeps {
   readonly onFault: (error: unknown) => void;
   /** Where a node's tunnel came from, for operators' eyes only; the latest first. */
   readonly addressesOf: (nodeId: string) => readonly AddressSeen[];
+  /** A node's own on the overlay; empty: it has none. */
+  readonly overlayAddressOf: (node: Pick<NodeSummary, 'slice' | 'number'>) => string;
   /** Bytes over a site's uplink since the start. */
   readonly bytesOf: (siteId: string, direction: 'down' | 'up') => number;
 }

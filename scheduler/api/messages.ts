@@ -130,7 +130,9 @@ export function toTask(task: core.TaskSummary): Task {
 /** With why it counts to its site, and for operators where its tunnel came from. */
 export function toNode(
   node: core.NodeSummary,
-  seen: { readonly siteReason: string; readonly addresses: readonly AddressSeen[] },
+  seen: Pick<Node, 'siteReason' | 'overlayAddress'> & {
+    readonly addresses: readonly AddressSeen[];
+  },
 ): Node {
   const { status } = node;
   const uplink = status?.uplink ?? null;
@@ -160,6 +162,7 @@ export function toNode(
     siteReason: seen.siteReason,
     natGroup: node.natGroup,
     addresses: [...seen.addresses],
+    overlayAddress: seen.overlayAddress,
   };
 }
 

@@ -20,7 +20,7 @@ export function nodeService(deps: ApiDeps): NodeServiceServer {
   const show = (id: string, caller: Principal): Node => showNode(deps, id, caller);
   /** In lists: where its tunnel came from is shown one node at a time. */
   const listed = (node: NodeSummary): Node =>
-    toNode(node, { siteReason: deps.view().whySited(node.nodeId), addresses: [] });
+    toNode(node, { ...knownOf(deps, node), addresses: [] });
   const drain = async (
     request: DrainNodeRequest,
     { caller, isDraining }: { readonly caller: Principal; readonly isDraining: boolean },
@@ -63,7 +63,14 @@ export function nodeService(deps: ApiDeps): NodeServiceServer {
 export function showNode(deps: ApiDeps, id: string, caller: Principal): Node {
   const node = deps.view().node(nodeId(id));
   if (node === undefined) throw notFound('node', id);
-  const siteReason = deps.view().whySited(node.nodeId);
   const addresses = caller.role === 'operator' ? deps.addressesOf(node.nodeId) : [];
-  return toNode(node, { siteReason, addresses });
+  return toNode(node, { ...knownOf(deps, node), addresses });
+}
+
+/** What everybody may see of it that is not in the node itself. */
+function knownOf(deps: ApiDeps, node: NodeSummary) {
+  return {
+    siteReason: deps.view().whySited(node.nodeId),
+    overlayAddress: deps.overlayAddressOf(node),
+  };
 }

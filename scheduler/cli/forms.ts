@@ -49,11 +49,13 @@ function quoted(text: string): string {
 function inventory(nodes: readonly Item[]): JsonValue {
   const groups: Record<string, { hosts: string[] }> = {};
   const hostvars: Record<string, JsonValue> = {};
-  for (const { name, nodeId, siteId, health, inventory: what } of nodes) {
+  for (const { name, nodeId, siteId, health, inventory: what, overlayAddress } of nodes) {
     const architecture = isItem(what) ? String(what['architecture']) : '';
     // Two nodes may have one name; an id is one node's.
     const host = String(name) in hostvars ? String(nodeId) : String(name);
+    const address = typeof overlayAddress === 'string' ? overlayAddress : '';
     hostvars[host] = {
+      ...(address === '' ? {} : { ansible_host: address }),
       punnet_node_id: String(nodeId),
       punnet_site: String(siteId),
       punnet_architecture: architecture,

@@ -56,6 +56,7 @@ export function nodeText(io: CliIo, node: Node, uplink: UplinkRate | undefined):
     ['name', safeText(node.name)],
     ['site', node.siteId],
     ['known by', safeText(node.siteReason)],
+    ['address', node.overlayAddress],
     ['connects from', addressesText(io, node)],
     ['health', stateText(io, healthText(node))],
     ['draining', node.isDraining ? 'an operator lets it run empty: no new tasks' : ''],

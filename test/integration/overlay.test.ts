@@ -58,6 +58,8 @@ test('a node has the address that it was given, and works over the bus, which is
   const agent = rig.agent('one-1');
   await untilHealthy('one-1');
   await agent.kill('SIGTERM');
+  const inventory = await rig.punnet('--output', 'ansible', 'nodes');
+  expect(inventory).toContain(`"ansible_host": "${prefix}:1::10"`);
   const port = natsPort();
   expect(reaches(rig.network.core, core6, port)).toBe('yes');
   expect(reaches(rig.network.node('two-1'), core6, port)).toBe('yes');

@@ -53,6 +53,12 @@ export class Overlay {
     return coreAddress(this.#folder.plan.prefix);
   }
 
+  /** A node's own; empty: it has no tunnel yet. */
+  addressOf({ slice, number }: Pick<KnownNode, 'slice' | 'number'>): string {
+    if (slice === null) return '';
+    return nodeAddress(this.#folder.plan.prefix, { slice, nodeNumber: number });
+  }
+
   /** Those that new nodes are put into. A server for lack of UDP is nobody's own, unless there are no others. */
   get slices(): readonly number[] {
     const { servers } = this.#folder.plan;

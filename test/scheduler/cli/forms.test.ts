@@ -9,7 +9,8 @@ const node = (nodeId: string, name: string, architecture = 'armv6l') => ({
   ...{ nodeId, name, siteId: 'old-school', health: 'NODE_HEALTH_HEALTHY' },
   inventory: { architecture },
 });
-const nodes = { nodes: [node('n1', 'pi'), node('n2', 'pi', 'armv7l')], nextPageToken: '' };
+const tunnelled = { ...node('n1', 'pi'), overlayAddress: 'fd00:0:0:1::10' };
+const nodes = { nodes: [tunnelled, node('n2', 'pi', 'armv7l')], nextPageToken: '' };
 
 test('YAML says what JSON says', () => {
   expect(parseYaml(formText('yaml', nodes))).toEqual(nodes);
@@ -35,6 +36,7 @@ test('an inventory has each node by its site and by its architecture', () => {
     _meta: {
       hostvars: {
         pi: {
+          ansible_host: 'fd00:0:0:1::10',
           ...{ punnet_node_id: 'n1', punnet_site: 'old-school' },
           ...{ punnet_architecture: 'armv6l', punnet_health: 'healthy' },
         },

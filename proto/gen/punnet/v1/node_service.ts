@@ -102,6 +102,8 @@ export interface Node {
   natGroup: string;
   /** For operators only: of the last 30 days, the latest first. */
   addresses: AddressSeen[];
+  /** Its own on the overlay, the same for life; empty when it has no tunnel. */
+  overlayAddress: string;
 }
 
 export interface ListNodesRequest {
@@ -378,6 +380,7 @@ function createBaseNode(): Node {
     siteReason: "",
     natGroup: "",
     addresses: [],
+    overlayAddress: "",
   };
 }
 
@@ -430,6 +433,9 @@ export const Node: MessageFns<Node> = {
     }
     for (const v of message.addresses) {
       AddressSeen.encode(v!, writer.uint32(194).fork()).join();
+    }
+    if (message.overlayAddress !== "") {
+      writer.uint32(202).string(message.overlayAddress);
     }
     return writer;
   },
@@ -575,6 +581,14 @@ export const Node: MessageFns<Node> = {
             message.addresses.push(AddressSeen.decode(reader, reader.uint32()));
             continue;
           }
+          case 25: {
+            if (tag !== 202) {
+              break;
+            }
+
+            message.overlayAddress = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -612,6 +626,7 @@ export const Node: MessageFns<Node> = {
     message.siteReason = object.siteReason ?? "";
     message.natGroup = object.natGroup ?? "";
     message.addresses = object.addresses?.map((e) => AddressSeen.fromPartial(e)) || [];
+    message.overlayAddress = object.overlayAddress ?? "";
     return message;
   },
 };
