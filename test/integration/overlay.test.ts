@@ -105,6 +105,30 @@ test("of the scheduler's machine a node reaches the core's address alone", () =>
   expect(reaches(one, `${prefix}:1::1`, 9)).toBe('no');
 });
 
+test("what a node says in another's name does not arrive", async () => {
+  const one = rig.network.node('one-1');
+  const two = rig.addressOf('two-1');
+  const heard = rig.run('listener', rig.network.core, ['node', '-e', listen, core6]);
+  const port = await heard.said('');
+  one.run(['ip', '-6', 'address', 'add', `${two}/128`, 'dev', 'punnet', 'nodad']);
+  one.run(['node', '-e', say, core6, port, two, 'as two-1']);
+  one.run(['ip', '-6', 'address', 'delete', `${two}/128`, 'dev', 'punnet']);
+  one.run(['node', '-e', say, core6, port, rig.addressOf('one-1'), 'as itself']);
+  await heard.said('as itself');
+  expect(heard.lines).toEqual([port, `${rig.addressOf('one-1')} as itself`]);
+  await heard.kill();
+});
+
+const listen = `
+  const socket = require('node:dgram').createSocket('udp6');
+  socket.on('message', (bytes, { address }) => console.log(address + ' ' + bytes));
+  socket.bind(0, process.argv[1], () => console.log(socket.address().port));`;
+
+const say = `
+  const [core, port, own, text] = process.argv.slice(1);
+  const socket = require('node:dgram').createSocket('udp6');
+  socket.bind(0, own, () => socket.send(text, Number(port), core, () => process.exit()));`;
+
 test('a node where no UDP gets out comes in by TCP, with the address that it has there', async () => {
   const two = rig.network.node('two-1');
   two.run(

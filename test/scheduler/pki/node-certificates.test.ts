@@ -11,12 +11,17 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { DataFolderError } from '../../../scheduler/adapters/durable-file.ts';
 import type { Authority } from '../../../scheduler/adapters/pki/authority.ts';
 import { openAuthority } from '../../../scheduler/adapters/pki/authority.ts';
-import { CertificateRequestError } from '../../../scheduler/adapters/pki/certificate-request.ts';
+import {
+  CertificateRequestError,
+  requestedKey,
+} from '../../../scheduler/adapters/pki/certificate-request.ts';
 import { NodeCertificates } from '../../../scheduler/adapters/pki/node-certificates.ts';
+import { propertyRuns } from '../../property-runs.ts';
 import { runToEnd } from '../../run-to-end.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'punnet-pki-'));
@@ -100,6 +105,30 @@ function forged(): Buffer {
   mine.copy(other, other.indexOf(point), mine.indexOf(point), mine.indexOf(point) + 68);
   return other;
 }
+
+test('no bytes but a request that its own key signed give a certificate', async () => {
+  const whole = request();
+  const key = Buffer.from((await requestedKey(whole)).rawData);
+  const other = fc.oneof(
+    fc.uint8Array({ maxLength: 1_200 }).map((bytes) => Buffer.from(bytes)),
+    fc.tuple(fc.nat(whole.length - 1), fc.integer({ min: 1, max: 255 })).map(([at, by]) => {
+      const bent = Buffer.from(whole);
+      bent[at] = (bent[at] ?? 0) ^ by;
+      return bent;
+    }),
+    fc.nat(whole.length - 1).map((length) => whole.subarray(0, length)),
+  );
+  await fc.assert(
+    fc.asyncProperty(other, async (bytes) => {
+      const found = await requestedKey(bytes).catch((error: unknown) => error);
+      // Some bytes tell nothing, as the name of an empty set does; then the key is the one that signed.
+      if (found instanceof CertificateRequestError) return;
+      expect(found).not.toBeInstanceOf(Error);
+      expect(Buffer.from((found as { rawData: ArrayBuffer }).rawData)).toEqual(key);
+    }),
+    { numRuns: propertyRuns(200) },
+  );
+});
 
 test('a revoked node is out with all its certificates, and nobody else', async () => {
   const [first, again, other] = [await issueTo('n3'), await issueTo('n3b'), await issueTo('n4')];
