@@ -94,6 +94,9 @@ client
 dev punnet
 dev-type tun
 nobind
+# Refused, it waits longer each time, up to five minutes: started anew every ten seconds it would cost
+# a metered line megabytes a day.
+auth-retry nointeract
 connect-retry 5 300
 resolv-retry infinite
 

@@ -6,7 +6,7 @@ import type { NodeId } from '../../core/index.ts';
 import { coreAddress, nodeAddress, serverAddress } from '../../core/index.ts';
 import type { Tunnels } from '../../ports.ts';
 import type { Authority } from '../pki/authority.ts';
-import { requestedKey } from '../pki/certificate-request.ts';
+import { CertificateRequestError, requestedKey } from '../pki/certificate-request.ts';
 import { NodeCertificates } from '../pki/node-certificates.ts';
 import { openTlsCryptKey } from '../pki/tls-crypt-key.ts';
 import { serverName } from './openvpn-files.ts';
@@ -110,7 +110,11 @@ export class Overlay {
   async admit(place: Place, request: Uint8Array): Promise<Tunnel> {
     const certificatePem = await this.#certificates.issue(place.nodeId, request);
     // It may have been revoked while its certificate was made.
-    if (this.#certificates.isRevoked(place.nodeId)) throw new Error(`${place.nodeId} is revoked`);
+    if (this.#certificates.isRevoked(place.nodeId)) {
+      throw new CertificateRequestError(
+        `node ${place.nodeId} is revoked: ask the operator for a new token, and enrol it again in an empty folder`,
+      );
+    }
     this.#folder.admit(place);
     const { prefix } = this.#folder.plan;
     const { nodeNumber } = place;
