@@ -11,6 +11,8 @@ export const usage = `punnet-agent: runs tasks of a Punnet federation on this no
                                                              its plan and what it costs first
   punnet-agent leave [--only-here]                           out of the federation: tasks end, keys
                                                              and all else of it are erased
+  punnet-agent ssh yes | no                                  may the federation's operator reach ssh
+                                                             here, through the tunnel? (no)
   punnet-agent doctor [--state DIR]                          what is wrong, and what to do about it
   punnet-agent enrol URL TOKEN [--state DIR] [--name NAME]   join a federation, and nothing else
   punnet-agent enrol URL --token-file FILE                   the same, where others see commands

@@ -19,7 +19,7 @@ import { ownerOf, runAs } from './install/owner-of.ts';
 
 const commands: ReadonlySet<string> = new Set(['run', 'status', 'pause', 'resume', 'limits']);
 /** What root does itself, whoever the folder belongs to. */
-const rootsCommands: ReadonlySet<string> = new Set(['install', 'leave']);
+const rootsCommands: ReadonlySet<string> = new Set(['install', 'leave', 'ssh']);
 const enrolFirst = 'enrol this node first (punnet-agent enrol URL TOKEN), or name its --state.';
 
 async function main(args: readonly string[]): Promise<number> {
@@ -34,7 +34,7 @@ async function main(args: readonly string[]): Promise<number> {
   const [command, ...words] = flags.words;
   if (flags.wantsHelp || command === undefined) return print(usage);
   const state = new StateFolder(flags.stateFolder);
-  if (rootsCommands.has(command)) return installOrLeave(command, words, flags);
+  if (rootsCommands.has(command)) return asRoot(command, words, flags);
   const owner = ownerOf(state.path);
   if (owner !== null) return actAs(owner, args, flags);
   if (command === 'enrol') state.create();
@@ -77,13 +77,10 @@ async function main(args: readonly string[]): Promise<number> {
   }
 }
 
-async function installOrLeave(
-  command: string,
-  words: readonly string[],
-  flags: Flags,
-): Promise<number> {
+async function asRoot(command: string, words: readonly string[], flags: Flags): Promise<number> {
   const tasks = await import('./install/commands.ts');
   const state = new StateFolder(flags.stateFolder);
+  if (command === 'ssh') return tasks.setSsh(words[0], print);
   if (command === 'leave') return tasks.leaveFederation(state, flags.isOnlyHere, print);
   const { name, isDryRun } = flags;
   return tasks.install(

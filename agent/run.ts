@@ -10,6 +10,7 @@ import { NodeBus } from './adapters/bus/node-bus.ts';
 import { Renewer } from './adapters/enrol/renewer.ts';
 import { TunnelFolder } from './adapters/overlay/tunnel-folder.ts';
 import { Reporter } from './adapters/bus/reporter.ts';
+import { History } from './adapters/owner/history.ts';
 import { Owner } from './adapters/owner/owner.ts';
 import { statusText } from './adapters/owner/texts.ts';
 import { readLan } from './adapters/probe/lan.ts';
@@ -96,6 +97,7 @@ class Agent {
   readonly #bus: NodeBus;
   readonly #renewer: Renewer;
   readonly #loop: AgentLoop;
+  readonly #history: History;
   #lookTimer: NodeJS.Timeout | undefined;
   /** Two agents have this identity. */
   onQuarantined: () => void = () => undefined;
@@ -106,7 +108,12 @@ class Agent {
     const folders = { blobs: state.file('blobs'), bundles: state.file('bundles') };
     const { httpsUrl: url, caPem: ca } = identity;
     this.#time = new RunningTime(state.file('running-ms'));
-    this.#blobs = new BlobClient({ folder: folders.blobs, url, ca, rateOf: () => owner.rate() });
+    this.#blobs = new BlobClient({
+      ...{ folder: folders.blobs, url, ca, rateOf: () => owner.rate() },
+      // What goes through the tunnel is counted there.
+      onBytes: isInOverlay(url) ? () => undefined : (count) => owner.traffic.carried(count),
+    });
+    this.#history = new History(state.file('history.json'));
     this.#bundles = new Bundles(folders.bundles);
     this.#cache = new Cache([folders.blobs, folders.bundles, state.file('checkpoints')]);
     const instanceId = randomBytes(8).toString('base64url');
@@ -131,6 +138,8 @@ class Agent {
       trim: () => this.#trim(),
       say: (said) => reporter.say(said),
       onQuarantined: () => this.onQuarantined(),
+      mayTransfer: () => owner.mayTransfer(),
+      history: this.#history,
     });
     const spread = 0.8 + 0.4 * Math.random();
     this.#loop = new AgentLoop({
@@ -163,6 +172,8 @@ class Agent {
     await this.#bus.stop();
     this.#blobs.stop();
     this.#time.stop();
+    this.#history.save(performance.now());
+    this.#parts.owner.traffic.stop();
   }
 
   status(sandbox: string): string {
@@ -175,6 +186,9 @@ class Agent {
       sandbox,
       allowance,
       attempts: this.#loop.attempts(),
+      ran: this.#history.latest,
+      month: owner.month,
+      nowUnixMs: Date.now(),
     });
   }
 
@@ -183,6 +197,7 @@ class Agent {
     const { owner, sandbox } = this.#parts;
     const before = JSON.stringify([owner.limits, owner.limitsProblem, owner.allowance]);
     const allowance = owner.look();
+    this.#history.saveSometimes(performance.now());
     if (JSON.stringify([owner.limits, owner.limitsProblem, allowance]) === before) return;
     if (owner.limitsProblem !== null) log('limits not taken', { why: owner.limitsProblem });
     sandbox.holdCpu(100 * owner.limits.cpuShare);
@@ -197,6 +212,11 @@ class Agent {
       log('blobs not trimmed', { error: String(error) });
     }
   }
+}
+
+/** Addresses of an overlay are of fd00::/8 (RFC 4193). */
+function isInOverlay(url: string): boolean {
+  return /^\[fd/i.test(new URL(url).hostname);
 }
 
 function sandboxProblem(abilities: Abilities, isUnsandboxedAllowed: boolean): string | null {

@@ -39,6 +39,7 @@ const status: NodeStatus = {
   uplink: { downBps: 20e6, upBps: 4e6, source: 2, ageMs: 1_000, spread: 0.1 },
   isAccepting: true,
   notAccepting: undefined,
+  refuses: [],
   slots: 1,
 };
 

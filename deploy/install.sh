@@ -50,7 +50,7 @@ main() {
   if is_installed; then
     echo '  1. nothing is installed: this package is here already'
   else
-    echo "  1. install punnet-agent $(version_of) from $url, and what it needs, by apt-get: nodejs, openvpn, bubblewrap"
+    echo "  1. install punnet-agent $(version_of) from $url, and what it needs, by apt-get: nodejs, openvpn, bubblewrap, nftables"
   fi
   echo "  2. punnet-agent install: enrol this node at $url, start tunnel and agent"
   [ -z "$is_dry_run" ] || exit 0
@@ -169,7 +169,7 @@ is_installed() {
 estimate() {
   echo 'What it will use, unless you set other limits:'
   echo "  power    $(power_of "$1")"
-  echo '  traffic  about 50 MB a month without tasks (measured over OpenVPN), at most 25 % of your line with them'
+  echo '  traffic  about 50 MB a month without tasks (measured over OpenVPN), at most 10 GB with them (the default limit)'
   echo '  disk     at most 1 GB of inputs and programs, beside the packages (the default limit)'
   echo '  memory   45 MB for the agent (measured on a Pi 1), and what tasks are given while they run'
   echo '  heat     no task starts above 70 °C (the default limit)'

@@ -8,6 +8,7 @@ import type { Results } from './attempts/results.ts';
 import type { BlobClient } from './blobs/blob-client.ts';
 import { BlobClientError } from './blobs/blob-client.ts';
 import { SandboxError } from './sandbox/attempt-spec.ts';
+import type { History } from './owner/history.ts';
 import type { Bundles } from './sandbox/bundles.ts';
 import type { Sandbox } from './sandbox/sandbox.ts';
 import type { Command, Effect, Exit, Lease, SayPart } from '../core/index.ts';
@@ -28,6 +29,9 @@ export interface EdgeOptions {
   readonly post: (command: Command) => void;
   readonly say: (parts: readonly SayPart[]) => void;
   readonly onQuarantined: () => void;
+  /** Whether the owner's month has bytes left for blobs. */
+  readonly mayTransfer: () => boolean;
+  readonly history: History;
   readonly log: (event: string, fields: Record<string, unknown>) => void;
 }
 
@@ -95,6 +99,7 @@ export class Edge implements EffectSink {
     const { leaseId } = lease;
     const signal = this.#signalOf(leaseId);
     try {
+      this.#checkMonth();
       await bundles.unpack(await blobs.fetch(lease.bundle, signal), lease.bundle.sha256);
       for (const input of lease.inputs) await blobs.fetch(input, signal);
       await this.#stage(lease, signal);
@@ -145,8 +150,9 @@ export class Edge implements EffectSink {
   }
 
   async #collect(lease: Lease, exit: Exit): Promise<void> {
-    const { results, post, log } = this.#options;
+    const { results, post, log, history } = this.#options;
     const { leaseId } = lease;
+    history.ended(lease, exit, Date.now());
     try {
       post({ kind: 'collected', leaseId, ...(await results.collect(lease, exit)) });
     } catch (error) {
@@ -160,6 +166,7 @@ export class Edge implements EffectSink {
     const { leaseId } = lease;
     const signal = this.#signalOf(leaseId);
     try {
+      this.#checkMonth();
       await results.send(lease, signal);
       post({ kind: 'uploaded', leaseId });
     } catch (error) {
@@ -170,11 +177,18 @@ export class Edge implements EffectSink {
     }
   }
 
+  /** It is tried again, and a result is kept until the next month has bytes for it. */
+  #checkMonth(): void {
+    if (this.#options.mayTransfer()) return;
+    throw new Error("its owner's bytes of this month are used up");
+  }
+
   async #forget(leaseId: number): Promise<void> {
-    const { sandbox, results } = this.#options;
+    const { sandbox, results, history } = this.#options;
     this.#underWay.get(leaseId)?.abort();
     this.#underWay.delete(leaseId);
     results.forget(leaseId);
+    history.forget(leaseId);
     await sandbox.remove(leaseId);
   }
 }

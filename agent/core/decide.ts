@@ -112,7 +112,22 @@ function grant(turn: Turn, lease: Lease): void {
     if (attempt !== undefined) turn.endUnstarted(attempt, 'given_back', why);
     return;
   }
+  if (isRefused(turn, lease)) return refuse(turn, lease);
   turn.effects.push({ kind: 'measureInputs', lease });
+}
+
+function isRefused({ state }: Turn, { researcher }: Lease): boolean {
+  return state.allowance.refuses.includes(researcher);
+}
+
+/** What its owner does not want goes back, or ends. */
+function refuse(turn: Turn, lease: Lease): void {
+  const attempt = turn.state.attempts.get(lease.leaseId);
+  if (attempt === undefined) return;
+  const why = `its owner refuses work of ${lease.researcher}`;
+  const { phase } = attempt;
+  if (phase === 'fetching' || phase === 'ready') turn.endUnstarted(attempt, 'given_back', why);
+  else if (phase === 'starting' || phase === 'running') turn.stop(attempt, 'owner', why);
 }
 
 function transfer(turn: Turn, leaseId: number, direction: Direction): void {
@@ -225,13 +240,16 @@ function allow(turn: Turn, allowance: Allowance): void {
       if (isUnstarted) turn.endUnstarted(attempt, 'given_back', why);
     }
   }
+  for (const { lease } of [...turn.state.attempts.values()]) {
+    if (isRefused(turn, lease)) refuse(turn, lease);
+  }
   endTasks(turn);
   if (turn.state.isConnected && gist(before) !== gist(allowance)) turn.report();
 }
 
 /** What the scheduler must know at once; why in detail it hears with the next report. */
-function gist({ slots, memoryBytes, notAccepting, hoursEndMinute }: Allowance): string {
-  return [slots, memoryBytes, notAccepting?.code, hoursEndMinute].join(' ');
+function gist({ slots, memoryBytes, notAccepting, hoursEndMinute, refuses }: Allowance): string {
+  return [slots, memoryBytes, notAccepting?.code, hoursEndMinute, ...refuses].join(' ');
 }
 
 function endTasks(turn: Turn): void {

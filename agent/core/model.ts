@@ -83,4 +83,6 @@ export interface Allowance {
   readonly hoursEndMinute: number | null;
   /** Running tasks end too: outside the owner's hours, or far too hot. */
   readonly isEndingTasks: boolean;
+  /** Researchers whose tasks its owner does not want here. */
+  readonly refuses: readonly string[];
 }

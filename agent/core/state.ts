@@ -31,6 +31,7 @@ export const noAllowance: Allowance = {
   hoursEndMinute: null,
   notAccepting: null,
   isEndingTasks: false,
+  refuses: [],
 };
 
 /** An owner's who sets no limit. */

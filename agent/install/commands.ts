@@ -1,6 +1,8 @@
 // `punnet-agent install` and `leave`: what a volunteer types, as root.
 
 import { spawnSync } from 'node:child_process';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { fingerprintOf } from '../adapters/enrol/enrol.ts';
 import { AgentError, type StateFolder } from '../adapters/state/state-folder.ts';
 import { applyPlan } from './apply.ts';
@@ -21,6 +23,9 @@ export interface InstallWords {
   readonly name: string | undefined;
   readonly isDryRun: boolean;
 }
+
+/** What punnet-firewall.service looks for. */
+const allowSshFile = '/etc/punnet-agent/allow-ssh';
 
 type Print = (line: string) => unknown;
 
@@ -60,6 +65,24 @@ export async function doctor(state: StateFolder, print: Print): Promise<number> 
   const checks = examine(await lookAt(state));
   print(checksText(checks));
   return checks.some((check) => check.state === 'bad') ? 1 : 0;
+}
+
+/** Lets ssh in through the tunnel, or not: the owner's word, which the agent can't change. */
+export function setSsh(word: string | undefined, print: Print): number {
+  if (word !== 'yes' && word !== 'no') throw new AgentError('ssh wants yes or no.');
+  if (process.getuid?.() !== 0) throw new AgentError('Only root decides that: use sudo.');
+  if (word === 'no') rmSync(allowSshFile, { force: true });
+  else {
+    mkdirSync(dirname(allowSshFile), { recursive: true });
+    writeFileSync(allowSshFile, '');
+  }
+  systemctl('try-restart', 'punnet-firewall.service');
+  print(
+    word === 'yes'
+      ? 'The operator of the federation can reach ssh on this machine; it asks for a password or key as ever.'
+      : 'Nobody reaches ssh on this machine through the tunnel.',
+  );
+  return 0;
 }
 
 /** Stops the services, and has the folder's own user do the rest. */

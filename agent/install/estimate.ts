@@ -20,12 +20,12 @@ const agentMegabytes = 45;
 
 /** Lines for the owner of such a board (`/proc/device-tree/model`). */
 export function estimate(model: string): readonly string[] {
-  const { cacheBytes, uplinkShare, temperatureC } = defaultLimits;
+  const { cacheBytes, monthlyBytes, temperatureC } = defaultLimits;
   const gigabytes = (bytes: number): string => `${bytes / 1e9} GB`;
   return [
     'What it will use, unless you set other limits:',
     `  power    ${powerOf(model)}`,
-    `  traffic  about ${idleMegabytesAMonth} MB a month without tasks (measured over OpenVPN), at most ${100 * uplinkShare} % of your line with them`,
+    `  traffic  about ${idleMegabytesAMonth} MB a month without tasks (measured over OpenVPN), at most ${gigabytes(monthlyBytes)} with them (the default limit)`,
     `  disk     at most ${gigabytes(cacheBytes)} of inputs and programs, beside the packages (the default limit)`,
     `  memory   ${agentMegabytes} MB for the agent (measured on a Pi 1), and what tasks are given while they run`,
     `  heat     no task starts above ${temperatureC} °C (the default limit)`,

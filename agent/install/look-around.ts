@@ -13,6 +13,7 @@ import { units } from './findings.ts';
 const packages: Readonly<Record<string, string>> = {
   openvpn: 'openvpn',
   bubblewrap: 'bwrap',
+  nftables: 'nft',
   'util-linux': 'setpriv',
 };
 const folders = ['/usr/sbin', '/usr/bin', '/sbin', '/bin', '/usr/local/bin'];

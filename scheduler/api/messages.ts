@@ -151,6 +151,7 @@ export function toNode(
             uplink: uplink === null ? undefined : { ...uplink, source: sources[uplink.source] },
             hoursLeftMs: status.hoursLeftMs ?? undefined,
             notAccepting: refusal === null ? undefined : Refusal.fromPartial(refusal),
+            refuses: [...status.refuses],
           },
     enrolledUnixMs: node.enrolledAt,
     lastHeardUnixMs: node.lastHeardAt ?? 0,

@@ -16,5 +16,6 @@ export function statusOf({ node, allowance }: Board, now: number): NodeStatus {
     notAccepting,
     slots: isAccepting ? node.model.slots : 0,
     hoursLeftMs: closesAtMs === null ? null : Math.max(0, closesAtMs - now),
+    refuses: [],
   };
 }

@@ -151,6 +151,7 @@ function addNodes(core: CoreHarness, drawn: Drawn): void {
 const paused = {
   ...{ load: 0, memoryAvailableBytes: 1e9, diskAvailableBytes: 1e10, temperatureC: 40 },
   ...{ uplink: null, isAccepting: false, slots: 4, hoursLeftMs: null },
+  refuses: [],
   notAccepting: { code: 'paused', reason: 'its owner has paused it' },
 };
 

@@ -110,6 +110,7 @@ export class LightNode {
     const status = {
       ...{ load: 0, memoryAvailableBytes: 1e9, diskAvailableBytes: 1e10, temperatureC: 40 },
       ...{ uplink: undefined, isAccepting: true, notAccepting: undefined, slots: 1 },
+      refuses: [],
     };
     this.say({ report: { status, inventory: undefined, held: [...held] }, ...changes });
   }

@@ -183,6 +183,7 @@ function templateOf(each: Wanted): Partial<JobTemplate> {
 function statusOf(each: Extract<Step, { kind: 'report' }>['told']): NodeStatus {
   return {
     ...{ load: 0, memoryAvailableBytes: 1e9, temperatureC: 40, uplink: null, notAccepting: null },
+    refuses: [],
     ...each,
   };
 }

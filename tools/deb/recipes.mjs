@@ -11,7 +11,7 @@ export const agent = {
   name: 'punnet-agent',
   bundles: [{ entry: 'agent/main.ts', file: agentProgram, options: forAgent }],
   programs: [['punnet-agent', agentProgram]],
-  copies: [],
+  copies: [['deploy/debian/punnet-agent/firewall.nft', 'usr/share/punnet-agent/firewall.nft']],
   pages: [
     {
       ...{ program: 'punnet-agent', section: '8', asks: [[]] },

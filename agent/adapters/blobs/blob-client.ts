@@ -25,6 +25,8 @@ export interface BlobClientOptions {
   readonly ca: string;
   /** What the owner leaves of the uplink now, bit/s; null: nothing is declared. */
   readonly rateOf: () => Rate | null;
+  /** Is told of all bytes that go, either way. */
+  readonly onBytes: (count: number) => void;
 }
 
 export class BlobClient {
@@ -37,9 +39,9 @@ export class BlobClient {
   /** One fetch of the same blob at a time. */
   readonly #fetching = new Map<string, SharedWork<string>>();
 
-  constructor({ folder, url, ca, rateOf }: BlobClientOptions) {
+  constructor({ folder, url, ca, rateOf, onBytes }: BlobClientOptions) {
     this.#folder = folder;
-    this.#pacer = new UplinkPacer(rateOf);
+    this.#pacer = new UplinkPacer(rateOf, onBytes);
     this.#http = new BlobHttp({ url, ca, pacer: this.#pacer, maxSockets: 2 * concurrency });
   }
 

@@ -14,12 +14,17 @@ const burstMs = 100;
 
 export class UplinkPacer {
   readonly #rateOf: () => Rate | null;
+  readonly #onBytes: (count: number) => void;
   /** When all that was let through would have gone at the rate. */
   readonly #clearMs = { down: 0, up: 0 };
 
-  /** @param rateOf what blobs may use now, bit/s; null: the owner has not said. */
-  constructor(rateOf: () => Rate | null) {
+  /**
+   * @param rateOf what blobs may use now, bit/s; null: the owner has not said.
+   * @param onBytes is told of all that goes, either way.
+   */
+  constructor(rateOf: () => Rate | null, onBytes: (count: number) => void) {
     this.#rateOf = rateOf;
+    this.#onBytes = onBytes;
   }
 
   /** Lets bytes through at what is left of the rate. */
@@ -34,6 +39,7 @@ export class UplinkPacer {
   }
 
   #take(direction: 'down' | 'up', sizeBytes: number): number {
+    this.#onBytes(sizeBytes);
     const rate = this.#rateOf();
     if (rate === null) return 0;
     const bps = direction === 'down' ? rate.downBps : rate.upBps;

@@ -11,6 +11,11 @@ export interface Readings {
   readonly diskAvailableBytes: number;
   /** null: no sensor. */
   readonly temperatureC: number | null;
+  readonly power: 'enough' | 'low' | 'resting';
+  /** That this node has used of the line this month. */
+  readonly monthBytes: number;
+  /** What this node may have of the household's in a month. */
+  readonly monthlyBytes: number;
   /** Minutes since midnight, local time. */
   readonly minuteOfDay: number;
   /** Why the sandbox takes no task, or null. */
@@ -21,6 +26,17 @@ export interface Readings {
 
 /** So far over the owner's temperature running tasks end; below it, none starts. */
 export const endingOverC = 5;
+
+/** Of a month's bytes, left to reports and to the results of what runs: no task starts any more. */
+const keptPart = 0.05;
+
+/** Whether blobs may still move: what is left of the month is the agent's own. */
+export function mayTransfer({
+  monthBytes,
+  monthlyBytes,
+}: Pick<Readings, 'monthBytes' | 'monthlyBytes'>): boolean {
+  return monthBytes < monthlyBytes;
+}
 
 /** The first thing that forbids new tasks, or all slots that the owner leaves. */
 export function allow(limits: Limits, readings: Readings): Allowance {
@@ -34,12 +50,15 @@ export function allow(limits: Limits, readings: Readings): Allowance {
     notAccepting: refusal,
     hoursEndMinute: hoursEnd(limits.hours, readings.minuteOfDay),
     isEndingTasks: refusal !== null && isEnding(limits, readings),
+    refuses: limits.refuses,
   };
 }
 
 /** A pause lets tasks end in their time, as does a mistake in the file; hours and heat do not. */
-function isEnding(limits: Limits, { limitsProblem, temperatureC, minuteOfDay }: Readings): boolean {
+function isEnding(limits: Limits, readings: Readings): boolean {
+  const { limitsProblem, temperatureC, minuteOfDay, power } = readings;
   if (limitsProblem !== null) return false;
+  if (power === 'low') return true;
   if (temperatureC !== null && temperatureC > limits.temperatureC + endingOverC) return true;
   return !isInHours(limits.hours, minuteOfDay);
 }
@@ -54,6 +73,15 @@ function refuse(limits: Limits, readings: Readings): Allowance['notAccepting'] {
   if (temperatureC !== null && temperatureC > limits.temperatureC) {
     const reason = `it has ${Math.round(temperatureC)} °C, over its owner's ${limits.temperatureC} °C`;
     return { code: 'temperature', reason };
+  }
+  if (readings.power !== 'enough') {
+    const reason = 'its board gets too little power: a better power supply or cable would help';
+    return { code: 'power', reason };
+  }
+  const { monthBytes, monthlyBytes } = readings;
+  if (monthBytes >= (1 - keptPart) * monthlyBytes) {
+    const reason = `the ${(monthlyBytes / 1e9).toFixed(1)} GB that it may use in a month are used up`;
+    return { code: 'month', reason };
   }
   if (limits.isPaused) return { code: 'paused', reason: 'its owner has paused it' };
   if (limits.slots === 0) return { code: 'slots', reason: 'its owner leaves it no slot' };

@@ -21,7 +21,14 @@ export interface Limits {
   readonly uplink: { readonly downBps: number; readonly upBps: number } | null;
   /** Part of that uplink that this node may use. */
   readonly uplinkShare: number;
+  /** Through the tunnel in a calendar month, both ways, for all Pis of the household together. */
+  readonly monthlyBytes: number;
+  /** Researchers whose tasks do not run here, by name. */
+  readonly refuses: readonly string[];
 }
+
+/** Names in `refuses`: a report carries them. */
+export const mostRefused = 32;
 
 /** What holds where the file says nothing: safe before the owner reads the manual. */
 export const defaultLimits: Limits = {
@@ -35,6 +42,8 @@ export const defaultLimits: Limits = {
   cacheBytes: 1_000_000_000,
   uplink: null,
   uplinkShare: 0.25,
+  monthlyBytes: 10_000_000_000,
+  refuses: [],
 };
 
 export class LimitsError extends Error {
@@ -84,6 +93,8 @@ export function parseLimits(fields: Readonly<Record<string, unknown>>, file: str
     cacheBytes: reader.number('cacheBytes', 0),
     uplink: reader.uplink(),
     uplinkShare: reader.number('uplinkShare', 0.01, 1),
+    monthlyBytes: reader.number('monthlyBytes', 0),
+    refuses: reader.names('refuses'),
   };
 }
 
@@ -131,6 +142,13 @@ class FieldReader {
       }
       return this.#wrong('hours', wanted);
     });
+  }
+
+  names(name: 'refuses'): readonly string[] {
+    const value = this.#value(name);
+    const isList = Array.isArray(value) && value.every((each) => typeof each === 'string');
+    if (isList && value.length <= mostRefused) return value.map(String);
+    return this.#wrong(name, `at most ${mostRefused} names such as ["alice"]`);
   }
 
   uplink(): Limits['uplink'] {

@@ -6,11 +6,14 @@ import type { Inventory, NodeStatus } from '../../../proto/gen/punnet/v1/node.ts
 import { noAllowance, type Allowance } from '../../core/index.ts';
 import type { Rate } from '../blobs/uplink-pacer.ts';
 import { memoryForTasks } from '../probe/inventory.ts';
+import { isUnderVoltage } from '../probe/power.ts';
 import { readStatus } from '../probe/status.ts';
 import type { StateFolder } from '../state/state-folder.ts';
-import { allow } from './allowance.ts';
+import { allow, mayTransfer } from './allowance.ts';
 import { hoursLeftMs } from './hours.ts';
 import { defaultLimits, readLimits, type Limits } from './limits.ts';
+import { atFirst, look, powerOf } from './power-watch.ts';
+import { Traffic } from './traffic.ts';
 
 /** A careful first value, as the scheduler has for a line nobody has described. */
 const guess: UplinkRate = {
@@ -28,6 +31,9 @@ export class Owner {
   #limits: Limits = defaultLimits;
   #limitsProblem: string | null = null;
   #allowance: Allowance = noAllowance;
+  #power = atFirst;
+  readonly traffic: Traffic;
+  #monthBytes = 0;
 
   constructor(options: {
     readonly state: StateFolder;
@@ -36,6 +42,7 @@ export class Owner {
     readonly sandboxProblem: string | null;
   }) {
     this.#state = options.state;
+    this.traffic = new Traffic({ file: options.state.file('traffic.json') });
     this.#inventory = options.inventory;
     this.#sandboxProblem = options.sandboxProblem;
   }
@@ -64,16 +71,31 @@ export class Owner {
     }
     const { diskAvailableBytes, temperatureCelsius } = readStatus(this.#state.path);
     const now = new Date();
+    const nowMs = performance.now();
+    this.#power = look(this.#power, isUnderVoltage(), nowMs);
+    this.#monthBytes = this.traffic.look(now, nowMs);
     this.#allowance = allow(this.#limits, {
       slots: this.#inventory.slots,
       memoryBytes: memoryForTasks(this.#inventory.memoryBytes),
       diskAvailableBytes,
       temperatureC: temperatureCelsius,
+      power: powerOf(this.#power, nowMs),
+      ...this.month,
       minuteOfDay: 60 * now.getHours() + now.getMinutes(),
       sandboxProblem: this.#sandboxProblem === null ? null : shorten(this.#sandboxProblem),
       limitsProblem: this.#limitsProblem,
     });
     return this.#allowance;
+  }
+
+  /** What this node has used of the line this month, and may. */
+  get month(): { readonly monthBytes: number; readonly monthlyBytes: number } {
+    return { monthBytes: this.#monthBytes, monthlyBytes: this.#limits.monthlyBytes };
+  }
+
+  /** Whether blobs may move this month. */
+  mayTransfer(): boolean {
+    return mayTransfer(this.month);
   }
 
   /** What blobs may use of the uplink; null: the owner has not said what it can do. */
@@ -105,6 +127,7 @@ export class Owner {
       notAccepting: notAccepting === null ? undefined : Refusal.fromPartial(notAccepting),
       slots,
       hoursLeftMs: hoursLeftMs(this.#limits.hours, msOfDay(new Date())) ?? undefined,
+      refuses: [...this.#limits.refuses],
     };
   }
 

@@ -2,6 +2,7 @@
 
 import type { Allowance, AttemptPhase, Lease } from '../../core/index.ts';
 import type { Identity } from '../state/state-folder.ts';
+import type { Ran } from './history.ts';
 import { parseLimits, readLimitsFile } from './limits.ts';
 
 export interface Running {
@@ -11,7 +12,14 @@ export interface Running {
   readonly sandbox: string;
   readonly allowance: Allowance;
   readonly attempts: readonly { readonly lease: Lease; readonly phase: AttemptPhase }[];
+  /** The latest first. */
+  readonly ran: readonly Ran[];
+  readonly month: { readonly monthBytes: number; readonly monthlyBytes: number };
+  readonly nowUnixMs: number;
 }
+
+/** Jobs that `status` names of those that ran. */
+const jobsNamed = 10;
 
 /** Whose node it is. */
 export function nameOf({ nodeId, federation, siteId }: Identity): string {
@@ -32,7 +40,32 @@ export function statusText(running: Running): string {
     ({ lease, phase }) =>
       `  lease ${lease.leaseId}: task ${lease.taskIndex} of ${lease.jobName} (${lease.researcher}), ${phase}`,
   );
-  return [`${nameOf(identity)}: ${link}.`, work, ...lines].join('\n');
+  const { monthBytes, monthlyBytes } = running.month;
+  const month = `This month it has used ${gigabytes(monthBytes)} of ${gigabytes(monthlyBytes)} of your line.`;
+  const said = [`${nameOf(identity)}: ${link}.`, work, month, ...ranLines(running)];
+  return [...said, ...lines].join('\n');
+}
+
+function ranLines({ ran, nowUnixMs }: Running): readonly string[] {
+  if (ran.length === 0) return [];
+  const lines = ran.slice(0, jobsNamed).map(({ researcher, job, tasks, cpuMs, lastUnixMs }) => {
+    const count = `${tasks} ${tasks === 1 ? 'task' : 'tasks'}`;
+    return `  ${researcher}: ${count} of ${job}, ${span(cpuMs)} of CPU, the last ${span(nowUnixMs - lastUnixMs)} ago`;
+  });
+  return ['Whose research ran here lately:', ...lines];
+}
+
+function gigabytes(bytes: number): string {
+  return `${(bytes / 1e9).toFixed(2)} GB`;
+}
+
+/** "12 s", "3 min", "5 h", "2 days". */
+function span(ms: number): string {
+  const seconds = Math.max(0, ms / 1000);
+  if (seconds < 60) return `${Math.round(seconds)} s`;
+  if (seconds < 3_600) return `${Math.round(seconds / 60)} min`;
+  if (seconds < 172_800) return `${Math.round(seconds / 3_600)} h`;
+  return `${Math.round(seconds / 86_400)} days`;
 }
 
 /** Each limit, and whether the owner has set it. Throws LimitsError. */

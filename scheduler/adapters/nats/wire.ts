@@ -13,6 +13,8 @@ import type { NodeId, NodeSpoke, NodeStatus, UplinkRate } from '../../core/index
 
 /** More leases than any node holds. */
 export const maxItems = 512;
+/** Researchers that one owner refuses. */
+const maxRefused = 32;
 export const maxGrantsPerMessage = 256;
 
 export type Decoded =
@@ -122,7 +124,14 @@ function toStatus(status: proto.NodeStatus): NodeStatus {
     slots: slots(status.slots),
     hoursLeftMs:
       status.hoursLeftMs === undefined ? null : whole(status.hoursLeftMs, 'hours_left_ms'),
+    refuses: refused(status.refuses),
   };
+}
+
+/** A list that is looked at for each job. */
+function refused(names: readonly string[]): readonly string[] {
+  if (names.length > maxRefused) throw new Malformed(`refuses: want up to ${maxRefused} names`);
+  return names.map((name) => text(name, 'refuses'));
 }
 
 function toRate(rate: ProtoRate): UplinkRate {

@@ -43,6 +43,8 @@ export interface NodeStatus {
   readonly slots: number;
   /** Until the owner's hours end; null: they don't. */
   readonly hoursLeftMs: number | null;
+  /** Researchers whose tasks its owner does not want. */
+  readonly refuses: readonly string[];
 }
 
 export const nodeHealths = ['new', 'healthy', 'suspect', 'lost', 'quarantined', 'revoked'] as const;

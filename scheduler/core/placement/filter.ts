@@ -24,6 +24,7 @@ export function refuseNode(job: JobRecord, node: NodeRecord, now: Instant): Refu
     refuseDraining(node) ??
     refuseFit(job, node) ??
     refuseNow(node, now) ??
+    refuseResearcher(job, node) ??
     refuseHours(job, node, { now })
   );
 }
@@ -34,6 +35,7 @@ export function refuseSuited(job: JobRecord, node: NodeRecord, now: Instant): Re
     refuseHealth(node) ??
     refuseDraining(node) ??
     refuseNow(node, now) ??
+    refuseResearcher(job, node) ??
     refuseHours(job, node, { now })
   );
 }
@@ -166,6 +168,16 @@ function refuseNow(node: NodeRecord, now: Instant): Refusal | null {
   return null;
 }
 
+function refuseResearcher({ researcher }: JobRecord, { status }: NodeRecord): Refusal | null {
+  if (status === null || status.refuses.length === 0) return null;
+  if (!status.refuses.includes(researcher)) return null;
+  return {
+    code: 'researcher',
+    reason: `its owner wants no work of ${researcher}`,
+    remedy: 'wait for other nodes: what its owner says is law',
+  };
+}
+
 const otherCodes: ReadonlySet<string> = new Set([
   ...['speed', 'rate_down', 'rate_up'],
   ...nodeHealths.map((health) => `node_${health}`),
@@ -178,6 +190,7 @@ const otherCodes: ReadonlySet<string> = new Set([
     'not_accepting',
     'resting',
     'hours_left',
+    'researcher',
   ],
 ]);
 
@@ -190,6 +203,8 @@ const ownersRemedies: Readonly<Record<string, string>> = {
   paused: 'wait until its owner lets it go on (punnet-agent resume)',
   hours: "wait for its owner's hours",
   temperature: 'wait until it has cooled down',
+  power: 'wait until its owner has given it a better power supply',
+  month: 'wait until the next month, or until its owner allows more bytes',
   disk_reserve: 'wait until its owner has freed some disk',
   sandbox: 'wait until its owner has mended it (punnet node ID says what is wrong)',
   limits: 'wait until its owner has mended its limits.json',

@@ -20,6 +20,8 @@ let rig: HttpsRig;
 let relay: Relay;
 let folder = '';
 let client: BlobClient;
+/** As the owner is told. */
+let carriedBytes = 0;
 let rate: Rate | null = null;
 const bytes = randomBytes(300_000);
 let grant: BlobGrant;
@@ -57,7 +59,8 @@ function newClient(): BlobClient {
 }
 
 function optionsOf() {
-  return { url: `https://localhost:${relay.port}`, ca: rig.caPem, rateOf: () => rate };
+  const onBytes = (count: number): void => void (carriedBytes += count);
+  return { url: `https://localhost:${relay.port}`, ca: rig.caPem, rateOf: () => rate, onBytes };
 }
 
 function refTo(content: Buffer): { readonly sha256: string; readonly sizeBytes: number } {

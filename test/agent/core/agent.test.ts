@@ -304,6 +304,18 @@ describe('the owner', () => {
     expect(tell({ grants: [lease(3)] })).toEqual(['say ended 3 given_back']);
   });
 
+  test('who refuses a researcher gets back what has not started, and what runs ends', () => {
+    stage(lease(1));
+    stage(lease(2, { researcher: 'bob' }));
+    tell({ grants: [lease(3)] });
+    const allowance = { ...open, refuses: ['ada'] };
+    const effects = words(give({ kind: 'allowanceChanged', allowance }));
+    expect(effects).toEqual(['stop 1', 'say ended 3 given_back', 'say report']);
+    expect(words(give({ kind: 'allowanceChanged', allowance }))).toEqual([]);
+    expect(tell({ grants: [lease(4)] })).toEqual(['say ended 4 given_back']);
+    expect(tell({ grants: [lease(5, { researcher: 'bob' })] })).toEqual(['measureInputs 5']);
+  });
+
   test('who changes what the scheduler must know is heard at once', () => {
     const changes = [{ slots: 1 }, { memoryBytes: 5 }, { ...closed }];
     for (const change of changes) {

@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { allow, type Readings } from '../../../agent/adapters/owner/allowance.ts';
+import { allow, mayTransfer, type Readings } from '../../../agent/adapters/owner/allowance.ts';
 import { defaultLimits, readLimits, type Limits } from '../../../agent/adapters/owner/limits.ts';
 import { limitsText, withPause } from '../../../agent/adapters/owner/texts.ts';
 
@@ -29,6 +29,8 @@ describe('the file', () => {
       cacheBytes: 6,
       uplink: { downBps: 2e7, upBps: 4e6 },
       uplinkShare: 0.1,
+      monthlyBytes: 5e9,
+      refuses: ['alice'],
     };
     expect(Object.keys(set)).toEqual(Object.keys(defaultLimits));
     writeFileSync(file, JSON.stringify(set));
@@ -50,6 +52,9 @@ describe('the file', () => {
     ['{"temperatureC": 20}', /temperatureC: wanted a number, 30 or more/],
     ['{"uplink": {"downBps": 1}}', /uplink: wanted bit\/s/],
     ['{"uplink": 5}', /uplink: wanted bit\/s/],
+    ['{"monthlyBytes": "10 GB"}', /monthlyBytes: wanted a number/],
+    ['{"refuses": "alice"}', /refuses: wanted at most 32 names such as \["alice"\]/],
+    ['{"refuses": [1]}', /refuses: wanted at most 32 names/],
     ['{"uplinkShare": 0}', /uplinkShare: wanted a number, 0.01 to 1/],
   ])('%s is refused by its field', (text, reason) => {
     writeFileSync(file, text);
@@ -72,6 +77,9 @@ const readings: Readings = {
   memoryBytes: 800,
   diskAvailableBytes: 1e9,
   temperatureC: 50,
+  power: 'enough',
+  monthBytes: 0,
+  monthlyBytes: 10e9,
   minuteOfDay: 12 * 60,
   sandboxProblem: null,
   limitsProblem: null,
@@ -89,6 +97,11 @@ test.each<[string, Partial<Limits>, Partial<Readings>, string | null, boolean]>(
   ['the temperature at its limit', {}, { temperatureC: 70 }, null, false],
   ['the temperature', {}, { temperatureC: 70.1 }, 'temperature', false],
   ['far too high a temperature', {}, { temperatureC: 75.1 }, 'temperature', true],
+  ['too little power', {}, { power: 'low' }, 'power', true],
+  ['too little power, a while ago', {}, { power: 'resting' }, 'power', false],
+  ['the month, just below its limit', {}, { monthBytes: 9.5e9 - 1 }, null, false],
+  ['the month', {}, { monthBytes: 9.5e9 }, 'month', false],
+  ['no bytes at all', {}, { monthlyBytes: 0 }, 'month', false],
   ['no sensor', {}, { temperatureC: null }, null, false],
   ['the disk at its reserve', {}, { diskAvailableBytes: 200e6 }, null, false],
   ['the disk', {}, { diskAvailableBytes: 200e6 - 1 }, 'disk_reserve', false],
@@ -108,6 +121,11 @@ test('slots and memory are the least of what owner and node have', () => {
   expect(allow(some, readings)).toMatchObject({ slots: 3, memoryBytes: 500 });
   const many = { ...defaultLimits, slots: 9, memoryBytes: 9_000 };
   expect(allow(many, readings)).toMatchObject({ slots: 4, memoryBytes: 800 });
+});
+
+test('blobs move up to the last byte of the month', () => {
+  expect(mayTransfer({ monthBytes: 99, monthlyBytes: 100 })).toBe(true);
+  expect(mayTransfer({ monthBytes: 100, monthlyBytes: 100 })).toBe(false);
 });
 
 test('the page for owners names each limit, and no other', () => {

@@ -13,6 +13,7 @@ const status: NodeStatus = {
   temperatureC: 40,
   uplink: null,
   hoursLeftMs: null,
+  refuses: [],
   isAccepting: true,
   notAccepting: null,
   slots: 4,

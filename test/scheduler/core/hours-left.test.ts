@@ -16,11 +16,12 @@ function node(hoursLeft: number | null): CoreHarness {
   return core;
 }
 
-function tell(core: CoreHarness, hoursLeft: number | null): void {
+function tell(core: CoreHarness, hoursLeft: number | null, refuses: readonly string[] = []): void {
   core.speak('pi', {
     status: {
       ...{ load: 0, memoryAvailableBytes: 1e9, diskAvailableBytes: 1e10, temperatureC: 40 },
       ...{ uplink: null, isAccepting: true, notAccepting: null, slots: 4 },
+      refuses,
       hoursLeftMs: hoursLeft === null ? null : hoursLeft * minuteMs,
     },
   });
@@ -52,6 +53,27 @@ test.each([
   ['an unknown task that may not', 61, { profile: { workGhzSeconds: null, outputBytes: null } }, 8],
 ] as const)('%s', (_, hoursLeft, changes, count) => {
   expect(placed(node(hoursLeft), changes)).toBe(count);
+});
+
+test('what its owner refuses is placed elsewhere, and explained', () => {
+  const core = new CoreHarness();
+  core.setSite('home', 1e9);
+  core.node('pi', 'home');
+  tell(core, null, ['ada']);
+  core.submit('job', { taskCount: 1 });
+  expect(core.take('grant')).toEqual([]);
+  expect(JSON.stringify(core.view.explain(jobId('job'), 0))).toContain('wants no work of ada');
+  core.node('other', 'home');
+  expect(core.take('grant').map((grant) => grant.nodeId)).toEqual(['other']);
+});
+
+test('an owner who changes her mind is heard', () => {
+  const core = node(null);
+  tell(core, null, ['ada']);
+  core.submit('job', { taskCount: 1 });
+  expect(core.take('grant')).toEqual([]);
+  tell(core, null, ['bob']);
+  expect(core.take('grant')).toHaveLength(1);
 });
 
 test('the hours run down between reports, and a new report brings them back', () => {

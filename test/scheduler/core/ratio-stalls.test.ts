@@ -53,6 +53,7 @@ it("a fast node whose owner's hours end too early holds nothing back from a slow
     status: {
       ...{ load: 0, memoryAvailableBytes: 1e9, diskAvailableBytes: 1e10, temperatureC: 40 },
       ...{ uplink: null, isAccepting: true, notAccepting: null, slots: 4 },
+      refuses: [],
       ...{ hoursLeftMs: 30 * 60_000 },
     },
   });

@@ -136,6 +136,7 @@ test.each([
     status: {
       ...{ load: 0, memoryAvailableBytes: 1e9, diskAvailableBytes: 1e10, temperatureC: 40 },
       ...{ uplink: null, isAccepting: true, notAccepting: null, slots: 4 },
+      refuses: [],
       hoursLeftMs: minutes * minuteMs,
     },
   });

@@ -18,6 +18,7 @@ const pi = nodeId('pi');
 const status = {
   ...{ load: 0.5, memoryAvailableBytes: 1, diskAvailableBytes: 1, temperatureC: 40 },
   ...{ uplink: undefined, isAccepting: true, notAccepting: undefined, slots: 4 },
+  refuses: [],
 };
 const inventory = Inventory.create({
   ...{ architecture: 'aarch64', userland: 'arm64', model: 'Pi 3', slots: 4, speedGhz: 1.2 },
@@ -128,6 +129,11 @@ test.each([
     'an architecture of a newer version',
     report({ inventory: { ...inventory, architecture: 'riscv64' } }),
     'unknown architecture',
+  ],
+  [
+    'more names than an owner may refuse',
+    report({ status: { ...status, refuses: Array.from({ length: 33 }, () => 'alice') } }),
+    'refuses: want up to 32 names',
   ],
   ['a long model', report({ inventory: { ...inventory, model: 'x'.repeat(257) } }), /^model: /],
   [

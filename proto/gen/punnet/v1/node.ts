@@ -49,7 +49,11 @@ export interface NodeStatus {
   /** Slots the owner's limits leave. */
   slots: number;
   /** Until the owner's hours end, and running tasks with them. Not set: they don't end. */
-  hoursLeftMs?: number | undefined;
+  hoursLeftMs?:
+    | number
+    | undefined;
+  /** Researchers whose tasks its owner does not want, at most 32. */
+  refuses: string[];
 }
 
 function createBaseInventory(): Inventory {
@@ -250,6 +254,7 @@ function createBaseNodeStatus(): NodeStatus {
     notAccepting: undefined,
     slots: 0,
     hoursLeftMs: undefined,
+    refuses: [],
   };
 }
 
@@ -281,6 +286,9 @@ export const NodeStatus: MessageFns<NodeStatus> = {
     }
     if (message.hoursLeftMs !== undefined) {
       writer.uint32(72).int64(message.hoursLeftMs);
+    }
+    for (const v of message.refuses) {
+      writer.uint32(82).string(v!);
     }
     return writer;
   },
@@ -370,6 +378,14 @@ export const NodeStatus: MessageFns<NodeStatus> = {
             message.hoursLeftMs = longToNumber(reader.int64());
             continue;
           }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.refuses.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -400,6 +416,7 @@ export const NodeStatus: MessageFns<NodeStatus> = {
       : undefined;
     message.slots = object.slots ?? 0;
     message.hoursLeftMs = object.hoursLeftMs ?? undefined;
+    message.refuses = object.refuses?.map((e) => e) || [];
     return message;
   },
 };
