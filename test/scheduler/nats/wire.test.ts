@@ -68,11 +68,15 @@ test('fields that this version does not know are passed over', () => {
   expect(decode({}, unknown)).toEqual(decode());
 });
 
+test('a node that leaves says nothing else that counts', () => {
+  expect(decode({ leaves: true, sequence: -1 })).toEqual({ kind: 'left' });
+});
+
 test('bytes of any kind are dropped with a reason, or understood; never thrown', () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 512 }), (bytes) => {
       const { kind } = decodeFromNode(pi, bytes);
-      expect(['spoke', 'dropped']).toContain(kind);
+      expect(['spoke', 'left', 'dropped']).toContain(kind);
     }),
   );
 });
@@ -82,7 +86,7 @@ test('a true message with one flipped bit is dropped with a reason, or understoo
   for (let bit = 0; bit < 8 * bytes.length; bit += 1) {
     const flipped = Uint8Array.from(bytes);
     flipped[bit >> 3] = (flipped[bit >> 3] ?? 0) ^ (1 << (bit & 7));
-    expect(['spoke', 'dropped']).toContain(decodeFromNode(pi, flipped).kind);
+    expect(['spoke', 'left', 'dropped']).toContain(decodeFromNode(pi, flipped).kind);
   }
 });
 
