@@ -139,6 +139,7 @@ class Agent {
       say: (said) => reporter.say(said),
       onQuarantined: () => this.onQuarantined(),
       mayTransfer: () => owner.mayTransfer(),
+      onAllotted: (bytes) => owner.allotted(bytes),
       history: this.#history,
     });
     const spread = 0.8 + 0.4 * Math.random();

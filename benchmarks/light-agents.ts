@@ -40,6 +40,7 @@ const status: NodeStatus = {
   isAccepting: true,
   notAccepting: undefined,
   refuses: [],
+  month: undefined,
   slots: 1,
 };
 
@@ -87,7 +88,7 @@ class LightAgent {
 
   report(): void {
     const none = { grants: [], cancels: [], acknowledged: [], transfers: [], blobsMissing: [] };
-    const quiet = { isQuarantined: false, reportIntervalMs: 0 };
+    const quiet = { isQuarantined: false, reportIntervalMs: 0, allotmentBytes: null };
     this.#loop.post({ kind: 'schedulerSpoke', ...none, ...quiet, wantsReport: true });
   }
 

@@ -93,6 +93,7 @@ function addNode(state: State, nodeNumber: number, siteNumber: number): void {
     ...{ load: 0, memoryAvailableBytes: 3e8, diskAvailableBytes: disk, temperatureC: 40 },
     ...{ uplink: null, isAccepting: true, notAccepting: null, slots, hoursLeftMs: null },
     refuses: [],
+    month: null,
   };
   apply(state, enrolled);
   apply(state, { kind: 'nodeHealthChanged', at: start, nodeNumber, health: 'healthy' });

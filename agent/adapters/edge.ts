@@ -31,6 +31,7 @@ export interface EdgeOptions {
   readonly onQuarantined: () => void;
   /** Whether the owner's month has bytes left for blobs. */
   readonly mayTransfer: () => boolean;
+  readonly onAllotted: (bytes: number) => void;
   readonly history: History;
   readonly log: (event: string, fields: Record<string, unknown>) => void;
 }
@@ -71,6 +72,8 @@ export class Edge implements EffectSink {
         return this.#run(effect.lease.leaseId, () => this.#upload(effect.lease));
       case 'forget':
         return this.#run(effect.leaseId, () => this.#forget(effect.leaseId));
+      case 'allot':
+        return this.#options.onAllotted(effect.bytes);
       case 'quarantined':
         return this.#options.onQuarantined();
     }

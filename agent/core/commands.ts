@@ -15,6 +15,8 @@ export type Command =
       readonly isQuarantined: boolean;
       /** 0: unchanged. */
       readonly reportIntervalMs: number;
+      /** Its part of the household's bytes in a month; null: unchanged. */
+      readonly allotmentBytes: number | null;
     }
   /** The bus is (again) connected. */
   | { readonly kind: 'connected' }

@@ -57,7 +57,12 @@ function startReady(turn: Turn): void {
 
 function listen(turn: Turn, command: Extract<Command, { kind: 'schedulerSpoke' }>): void {
   if (command.isQuarantined) return quarantine(turn);
-  const { reportIntervalMs } = command;
+  const { reportIntervalMs, allotmentBytes } = command;
+  if (allotmentBytes !== null) {
+    turn.effects.push({ kind: 'allot', bytes: allotmentBytes });
+    // Others may be waiting to hear that it keeps to less.
+    turn.report();
+  }
   if (reportIntervalMs > 0) turn.note({ kind: 'idleReport', spanMs: reportIntervalMs });
   for (const leaseId of command.acknowledged) acknowledged(turn, leaseId);
   for (const leaseId of command.cancels) cancel(turn, leaseId);

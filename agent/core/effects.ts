@@ -24,6 +24,8 @@ export type Effect =
   | { readonly kind: 'upload'; readonly lease: Lease }
   /** Remove all that is left of it on disk, and stop what is under way for it. */
   | { readonly kind: 'forget'; readonly leaseId: number }
+  /** Keep to so many bytes of a month from now on. */
+  | { readonly kind: 'allot'; readonly bytes: number }
   /** Two agents have this identity: stop, and tell the owner. */
   | { readonly kind: 'quarantined' };
 

@@ -152,6 +152,7 @@ export function toNode(
             hoursLeftMs: status.hoursLeftMs ?? undefined,
             notAccepting: refusal === null ? undefined : Refusal.fromPartial(refusal),
             refuses: [...status.refuses],
+            month: status.month ?? undefined,
           },
     enrolledUnixMs: node.enrolledAt,
     lastHeardUnixMs: node.lastHeardAt ?? 0,

@@ -25,7 +25,8 @@ type NodeFact = Extract<
       | 'nodeHeard'
       | 'nodesHeard'
       | 'watchStarted'
-      | 'nodeRested';
+      | 'nodeRested'
+      | 'nodeAllotted';
   }
 >;
 
@@ -66,6 +67,9 @@ export function applyNodeFact(state: State, fact: NodeFact): void {
     }
     case 'sliceGiven':
       node.slice = fact.slice;
+      return;
+    case 'nodeAllotted':
+      node.allottedBytes = fact.bytes;
       return;
     case 'watchStarted':
       node.watchedSince = fact.at;
@@ -178,6 +182,7 @@ function enrol(state: State, fact: Extract<NodeFact, { kind: 'nodeEnrolled' }>):
     serving: 0,
     consecutiveFailures: 0,
     restsUntil: instant(0),
+    allottedBytes: 0,
   };
   addNode(state, node);
 }

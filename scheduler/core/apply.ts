@@ -46,6 +46,7 @@ export function apply(state: State, fact: Fact): void {
     case 'nodesDrained':
     case 'nodeHeard':
     case 'nodesHeard':
+    case 'nodeAllotted':
     case 'watchStarted':
     case 'nodeRested':
       return applyNodeFact(state, fact);

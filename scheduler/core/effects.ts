@@ -27,6 +27,8 @@ export type Effect =
   /** The result's blob is not here: send it again. */
   | { readonly kind: 'blobMissing'; readonly nodeId: NodeId; readonly leaseId: LeaseId }
   | { readonly kind: 'askReport'; readonly nodeId: NodeId }
+  /** The node may use so many bytes of its household's month. */
+  | { readonly kind: 'allot'; readonly nodeId: NodeId; readonly bytes: number }
   /** Two agents speak with one identity: all of them stop. */
   | { readonly kind: 'quarantine'; readonly nodeId: NodeId }
   /** Its credentials must not work any more. */

@@ -198,6 +198,8 @@ export type SoftFact =
       readonly leaseId: LeaseId;
       readonly phase: LeasePhase;
     }
+  /** It was told its part of its household's bytes in a month. */
+  | { readonly kind: 'nodeAllotted'; readonly nodeNumber: number; readonly bytes: number }
   | { readonly kind: 'leaseResent'; readonly at: Instant; readonly leaseId: LeaseId }
   | {
       readonly kind: 'transferQueued';

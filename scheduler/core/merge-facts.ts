@@ -14,6 +14,7 @@ const softKinds: ReadonlySet<string> = new Set<SoftFact['kind']>([
   'transferEnded',
   'watchStarted',
   'nodeRested',
+  'nodeAllotted',
   'replicasRested',
   'nodesLookedAt',
   'backupsLookedAt',

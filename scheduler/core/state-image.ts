@@ -49,6 +49,7 @@ type SavedNode = Omit<
   | 'serving'
   | 'consecutiveFailures'
   | 'restsUntil'
+  | 'allottedBytes'
   | LaterOfNode
 > &
   Partial<Pick<NodeRecord, LaterOfNode>>;
@@ -255,6 +256,7 @@ function wakeNode(state: State, saved: SavedNode): NodeRecord {
     serving: 0,
     consecutiveFailures: 0,
     restsUntil: instant(0),
+    allottedBytes: 0,
   };
 }
 

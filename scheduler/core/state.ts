@@ -66,6 +66,8 @@ export interface NodeRecord {
   serving: number;
   consecutiveFailures: number;
   restsUntil: Instant;
+  /** Of its household's bytes in a month, as it was last told; 0: not since the start. */
+  allottedBytes: number;
 }
 
 export interface QueuedTransfer {

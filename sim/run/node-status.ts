@@ -17,5 +17,6 @@ export function statusOf({ node, allowance }: Board, now: number): NodeStatus {
     slots: isAccepting ? node.model.slots : 0,
     hoursLeftMs: closesAtMs === null ? null : Math.max(0, closesAtMs - now),
     refuses: [],
+    month: null,
   };
 }

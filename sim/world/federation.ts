@@ -105,6 +105,7 @@ export class SimFederation {
       else if (effect.kind === 'acknowledge') message.acknowledged.push(effect.leaseId);
       else if (effect.kind === 'transfer') message.transfers.push(effect);
       else if (effect.kind === 'blobMissing') message.blobsMissing.push(effect.leaseId);
+      else if (effect.kind === 'allot') message.allotmentBytes = effect.bytes;
       else if (effect.kind === 'askReport') message.wantsReport = true;
       else message.isQuarantined = true;
     }
@@ -128,5 +129,6 @@ function emptyMessage() {
     wantsReport: false,
     isQuarantined: false,
     reportIntervalMs: 0,
+    allotmentBytes: null as number | null,
   };
 }

@@ -152,6 +152,7 @@ const paused = {
   ...{ load: 0, memoryAvailableBytes: 1e9, diskAvailableBytes: 1e10, temperatureC: 40 },
   ...{ uplink: null, isAccepting: false, slots: 4, hoursLeftMs: null },
   refuses: [],
+  month: null,
   notAccepting: { code: 'paused', reason: 'its owner has paused it' },
 };
 

@@ -121,6 +121,7 @@ test('an older report that comes late takes nothing back', async () => {
     ...{ load, memoryAvailableBytes: 1e9, diskAvailableBytes: 1e10, temperatureC: 40 },
     ...{ uplink: undefined, isAccepting: true, notAccepting: undefined, slots: 1 },
     refuses: [],
+    month: undefined,
   });
   const report = (load: number) => ({ status: status(load), inventory: undefined, held: [] });
   node.say({ sequence: 20, report: report(1) });

@@ -111,6 +111,7 @@ export class LightNode {
       ...{ load: 0, memoryAvailableBytes: 1e9, diskAvailableBytes: 1e10, temperatureC: 40 },
       ...{ uplink: undefined, isAccepting: true, notAccepting: undefined, slots: 1 },
       refuses: [],
+      month: undefined,
     };
     this.say({ report: { status, inventory: undefined, held: [...held] }, ...changes });
   }

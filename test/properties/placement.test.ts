@@ -184,6 +184,7 @@ function statusOf(each: Extract<Step, { kind: 'report' }>['told']): NodeStatus {
   return {
     ...{ load: 0, memoryAvailableBytes: 1e9, temperatureC: 40, uplink: null, notAccepting: null },
     refuses: [],
+    month: null,
     ...each,
   };
 }

@@ -107,6 +107,7 @@ export function fromBytes(bytes: Uint8Array, instanceId: string): Spoke | string
     wantsReport: message.wantsReport,
     isQuarantined: message.isQuarantined,
     reportIntervalMs: message.reportIntervalMs > 0 ? message.reportIntervalMs : 0,
+    allotmentBytes: message.allotmentBytes ?? null,
   };
 }
 

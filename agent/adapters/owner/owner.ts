@@ -9,6 +9,7 @@ import { memoryForTasks } from '../probe/inventory.ts';
 import { isUnderVoltage } from '../probe/power.ts';
 import { readStatus } from '../probe/status.ts';
 import type { StateFolder } from '../state/state-folder.ts';
+import { Allotment } from './allotment.ts';
 import { allow, mayTransfer } from './allowance.ts';
 import { hoursLeftMs } from './hours.ts';
 import { defaultLimits, readLimits, type Limits } from './limits.ts';
@@ -34,6 +35,7 @@ export class Owner {
   #power = atFirst;
   readonly traffic: Traffic;
   #monthBytes = 0;
+  readonly #allotment: Allotment;
 
   constructor(options: {
     readonly state: StateFolder;
@@ -42,6 +44,7 @@ export class Owner {
     readonly sandboxProblem: string | null;
   }) {
     this.#state = options.state;
+    this.#allotment = new Allotment(options.state.file('allotment.json'));
     this.traffic = new Traffic({ file: options.state.file('traffic.json') });
     this.#inventory = options.inventory;
     this.#sandboxProblem = options.sandboxProblem;
@@ -90,7 +93,13 @@ export class Owner {
 
   /** What this node has used of the line this month, and may. */
   get month(): { readonly monthBytes: number; readonly monthlyBytes: number } {
-    return { monthBytes: this.#monthBytes, monthlyBytes: this.#limits.monthlyBytes };
+    const monthlyBytes = this.#allotment.of(this.#limits.monthlyBytes);
+    return { monthBytes: this.#monthBytes, monthlyBytes };
+  }
+
+  /** The scheduler has given this node its part of the household's bytes. */
+  allotted(bytes: number): void {
+    this.#allotment.take(bytes);
   }
 
   /** Whether blobs may move this month. */
@@ -128,6 +137,11 @@ export class Owner {
       slots,
       hoursLeftMs: hoursLeftMs(this.#limits.hours, msOfDay(new Date())) ?? undefined,
       refuses: [...this.#limits.refuses],
+      month: {
+        capBytes: Math.round(this.#limits.monthlyBytes),
+        usedBytes: this.#monthBytes,
+        allotmentBytes: this.month.monthlyBytes,
+      },
     };
   }
 

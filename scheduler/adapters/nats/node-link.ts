@@ -224,6 +224,9 @@ function add(to: Outgoing, effect: Told): void {
     case 'blobMissing':
       to.blobsMissing.push(effect.leaseId);
       break;
+    case 'allot':
+      to.allotmentBytes = effect.bytes;
+      break;
     case 'askReport':
       to.wantsReport = true;
       break;

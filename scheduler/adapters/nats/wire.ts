@@ -125,6 +125,15 @@ function toStatus(status: proto.NodeStatus): NodeStatus {
     hoursLeftMs:
       status.hoursLeftMs === undefined ? null : whole(status.hoursLeftMs, 'hours_left_ms'),
     refuses: refused(status.refuses),
+    month: status.month === undefined ? null : toMonth(status.month),
+  };
+}
+
+function toMonth(month: proto.MonthBytes): NonNullable<NodeStatus['month']> {
+  return {
+    capBytes: whole(month.capBytes, 'cap_bytes'),
+    usedBytes: whole(month.usedBytes, 'used_bytes'),
+    allotmentBytes: whole(month.allotmentBytes, 'allotment_bytes'),
   };
 }
 
@@ -194,6 +203,7 @@ export interface Outgoing {
   wantsReport: boolean;
   isQuarantined: boolean;
   blobsMissing: number[];
+  allotmentBytes?: number | undefined;
 }
 
 export function emptyOutgoing(): Outgoing {
@@ -217,7 +227,7 @@ export function encodeToNode(instance: string, outgoing: Outgoing): Encoded {
   if (outgoing.wantsReport) messages.push(askForReport());
   const send = (part: Outgoing): void => {
     const longest = longestList(part);
-    if (longest === 0 && !part.isQuarantined) return;
+    if (longest === 0 && !part.isQuarantined && part.allotmentBytes === undefined) return;
     const isShort = longest <= maxGrantsPerMessage;
     const bytes = isShort ? encode({ ...part, instanceId, reportIntervalMs: 0 }) : undefined;
     if (bytes !== undefined && bytes.length <= maxMessageBytes) {
@@ -226,7 +236,7 @@ export function encodeToNode(instance: string, outgoing: Outgoing): Encoded {
     }
     if (longest > 1) {
       send(cut(part, 0, 0.5));
-      send({ ...cut(part, 0.5, 1), isQuarantined: false });
+      send({ ...cut(part, 0.5, 1), isQuarantined: false, allotmentBytes: undefined });
       return;
     }
     // Beside one grant there is little: it is the grant that is too large.

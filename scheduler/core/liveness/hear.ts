@@ -17,6 +17,7 @@ import type { JobRecord, LeaseRecord, NodeRecord, State } from '../state.ts';
 import { mustHave } from '../state.ts';
 import { transferDeadline } from '../transfers/grant.ts';
 import { grantOf } from './sweep.ts';
+import { allot, othersAtSite } from './allot.ts';
 import { jobsOf, voidLeases } from './void-leases.ts';
 
 /** Judges one message of a node. */
@@ -51,14 +52,28 @@ export function hear(state: State, command: NodeSpoke, now: Instant): Decision {
     sequence: command.sequence,
     status: isFresh ? command.status : null,
   });
-  if (isOnlyHere(node, command)) return { facts, effects: [], answer: nothing.answer };
+  const effects = isFresh ? allotments(state, node, { command, facts }) : [];
+  if (isOnlyHere(node, command)) return { facts, effects, answer: nothing.answer };
   const talk = new Conversation(state, { node, now, facts });
   talk.ended(command.ended);
   for (const leaseId of command.started) talk.advance(leaseId, 'running');
   for (const leaseId of command.exited) talk.advance(leaseId, 'sending');
   if (command.held !== null && isFresh) talk.reconcile(command.held);
   talk.transfers(command);
-  return { facts, effects: talk.effects, answer: nothing.answer };
+  return { facts, effects: [...effects, ...talk.effects], answer: nothing.answer };
+}
+
+/** Told again with each report that does not know of it. */
+function allotments(
+  state: State,
+  node: NodeRecord,
+  { command, facts }: { readonly command: NodeSpoke; readonly facts: Fact[] },
+): readonly Effect[] {
+  const month = command.status?.month ?? null;
+  const bytes = month === null ? null : allot(month, othersAtSite(state, node));
+  if (bytes === null) return [];
+  facts.push({ kind: 'nodeAllotted', nodeNumber: node.number, bytes });
+  return [{ kind: 'allot', nodeId: node.nodeId, bytes }];
 }
 
 /** Most messages of a large federation: a node is there, and neither has nor had anything to do. */

@@ -30,6 +30,16 @@ export interface UplinkRate {
   readonly spread: number;
 }
 
+/** Of a household's line in a calendar month. */
+export interface MonthBytes {
+  /** Its owner's limit for all nodes of the household. */
+  readonly capBytes: number;
+  /** This node's. */
+  readonly usedBytes: number;
+  /** What this node keeps to. */
+  readonly allotmentBytes: number;
+}
+
 export interface NodeStatus {
   readonly load: number;
   readonly memoryAvailableBytes: number;
@@ -45,6 +55,8 @@ export interface NodeStatus {
   readonly hoursLeftMs: number | null;
   /** Researchers whose tasks its owner does not want. */
   readonly refuses: readonly string[];
+  /** null: an agent that counts nothing. */
+  readonly month: MonthBytes | null;
 }
 
 export const nodeHealths = ['new', 'healthy', 'suspect', 'lost', 'quarantined', 'revoked'] as const;

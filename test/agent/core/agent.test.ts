@@ -52,7 +52,7 @@ function words(effects: readonly Effect[]): readonly string[] {
       const id = 'leaseId' in part ? ` ${part.leaseId}` : '';
       return `say ${part.kind}${id}${part.kind === 'ended' ? ` ${part.exit.code}` : ''}`;
     }
-    if (effect.kind === 'quarantined') return effect.kind;
+    if (effect.kind === 'quarantined' || effect.kind === 'allot') return effect.kind;
     return `${effect.kind} ${'leaseId' in effect ? effect.leaseId : effect.lease.leaseId}`;
   });
   const withReport = /^say (transferDone|started|exited) /;
@@ -61,7 +61,12 @@ function words(effects: readonly Effect[]): readonly string[] {
 
 function tell(more: Partial<Extract<Command, { kind: 'schedulerSpoke' }>>): readonly string[] {
   const nothing = { grants: [], cancels: [], acknowledged: [], transfers: [], blobsMissing: [] };
-  const quiet = { wantsReport: false, isQuarantined: false, reportIntervalMs: 0 };
+  const quiet = {
+    wantsReport: false,
+    isQuarantined: false,
+    reportIntervalMs: 0,
+    allotmentBytes: null,
+  };
   return words(give({ kind: 'schedulerSpoke', ...nothing, ...quiet, ...more }));
 }
 
@@ -302,6 +307,10 @@ describe('the owner', () => {
     const effects = words(give({ kind: 'allowanceChanged', allowance: closed }));
     expect(effects).toEqual(['say ended 2 given_back', 'say report']);
     expect(tell({ grants: [lease(3)] })).toEqual(['say ended 3 given_back']);
+  });
+
+  test('who was given another part of the month keeps to it, and says so', () => {
+    expect(tell({ allotmentBytes: 5e9 })).toEqual(['allot', 'say report']);
   });
 
   test('who refuses a researcher gets back what has not started, and what runs ends', () => {

@@ -7,7 +7,7 @@ import { AgentState, fullAllowance, take } from '../../../agent/core/index.ts';
 const spoke = {
   kind: 'schedulerSpoke' as const,
   ...{ grants: [], cancels: [], acknowledged: [], transfers: [], blobsMissing: [] },
-  ...{ wantsReport: false, isQuarantined: false, reportIntervalMs: 0 },
+  ...{ wantsReport: false, isQuarantined: false, reportIntervalMs: 0, allotmentBytes: null },
 };
 const exit = { code: 'succeeded' as const, exitCode: 0, cpuMs: 1, wallMs: 1, detail: '' };
 

@@ -41,6 +41,14 @@ async function untilStatus(pattern: RegExp): Promise<string> {
   throw new Error(`the status never matched ${String(pattern)}: ${(await agent('status')).out}`);
 }
 
+test('the only Pi of a household is given all of its month, and keeps it over a start', async () => {
+  await rig.untilNode('home', ({ status }) => status?.month?.allotmentBytes === 10e9);
+  expect((await agent('status')).out).toMatch(/used 0\.00 GB of 10\.00 GB of your line/);
+  setLimits(JSON.stringify({ slots: 1, monthlyBytes: 4e9 }));
+  await rig.untilNode('home', ({ status }) => status?.month?.allotmentBytes === 4e9);
+  setLimits(JSON.stringify({ slots: 1 }));
+});
+
 /** One task that runs until its job is cancelled. */
 async function endlessJob(): Promise<string> {
   const file = rig.jobFile('exec sleep 1000', { tasks: { count: 1 } });

@@ -14,6 +14,7 @@ const status: NodeStatus = {
   uplink: null,
   hoursLeftMs: null,
   refuses: [],
+  month: null,
   isAccepting: true,
   notAccepting: null,
   slots: 4,

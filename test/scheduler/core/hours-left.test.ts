@@ -22,6 +22,7 @@ function tell(core: CoreHarness, hoursLeft: number | null, refuses: readonly str
       ...{ load: 0, memoryAvailableBytes: 1e9, diskAvailableBytes: 1e10, temperatureC: 40 },
       ...{ uplink: null, isAccepting: true, notAccepting: null, slots: 4 },
       refuses,
+      month: null,
       hoursLeftMs: hoursLeft === null ? null : hoursLeft * minuteMs,
     },
   });

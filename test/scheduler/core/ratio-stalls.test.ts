@@ -54,6 +54,7 @@ it("a fast node whose owner's hours end too early holds nothing back from a slow
       ...{ load: 0, memoryAvailableBytes: 1e9, diskAvailableBytes: 1e10, temperatureC: 40 },
       ...{ uplink: null, isAccepting: true, notAccepting: null, slots: 4 },
       refuses: [],
+      month: null,
       ...{ hoursLeftMs: 30 * 60_000 },
     },
   });

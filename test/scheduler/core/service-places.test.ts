@@ -137,6 +137,7 @@ test.each([
       ...{ load: 0, memoryAvailableBytes: 1e9, diskAvailableBytes: 1e10, temperatureC: 40 },
       ...{ uplink: null, isAccepting: true, notAccepting: null, slots: 4 },
       refuses: [],
+      month: null,
       hoursLeftMs: minutes * minuteMs,
     },
   });

@@ -19,6 +19,7 @@ const status = {
   ...{ load: 0.5, memoryAvailableBytes: 1, diskAvailableBytes: 1, temperatureC: 40 },
   ...{ uplink: undefined, isAccepting: true, notAccepting: undefined, slots: 4 },
   refuses: [],
+  month: undefined,
 };
 const inventory = Inventory.create({
   ...{ architecture: 'aarch64', userland: 'arm64', model: 'Pi 3', slots: 4, speedGhz: 1.2 },

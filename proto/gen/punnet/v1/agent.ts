@@ -102,6 +102,11 @@ export interface ToNode {
   blobsMissing: number[];
   /** When an idle node reports, 0: unchanged. */
   reportIntervalMs: number;
+  /**
+   * This node's part of its household's bytes in a calendar month, until another one is told. Not
+   * set: unchanged.
+   */
+  allotmentBytes?: number | undefined;
 }
 
 export interface TransferGrant {
@@ -794,6 +799,7 @@ function createBaseToNode(): ToNode {
     isQuarantined: false,
     blobsMissing: [],
     reportIntervalMs: 0,
+    allotmentBytes: undefined,
   };
 }
 
@@ -837,6 +843,9 @@ export const ToNode: MessageFns<ToNode> = {
     }
     if (message.reportIntervalMs !== 0) {
       writer.uint32(72).int64(message.reportIntervalMs);
+    }
+    if (message.allotmentBytes !== undefined) {
+      writer.uint32(80).int64(message.allotmentBytes);
     }
     return writer;
   },
@@ -956,6 +965,14 @@ export const ToNode: MessageFns<ToNode> = {
             message.reportIntervalMs = longToNumber(reader.int64());
             continue;
           }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.allotmentBytes = longToNumber(reader.int64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -982,6 +999,7 @@ export const ToNode: MessageFns<ToNode> = {
     message.isQuarantined = object.isQuarantined ?? false;
     message.blobsMissing = object.blobsMissing?.map((e) => e) || [];
     message.reportIntervalMs = object.reportIntervalMs ?? 0;
+    message.allotmentBytes = object.allotmentBytes ?? undefined;
     return message;
   },
 };

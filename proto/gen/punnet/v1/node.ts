@@ -54,6 +54,17 @@ export interface NodeStatus {
     | undefined;
   /** Researchers whose tasks its owner does not want, at most 32. */
   refuses: string[];
+  month: MonthBytes | undefined;
+}
+
+/** Of the line of a household in a calendar month, both ways. */
+export interface MonthBytes {
+  /** Its owner's limit for all nodes of the household. */
+  capBytes: number;
+  /** This node's. */
+  usedBytes: number;
+  /** What this node keeps to. */
+  allotmentBytes: number;
 }
 
 function createBaseInventory(): Inventory {
@@ -255,6 +266,7 @@ function createBaseNodeStatus(): NodeStatus {
     slots: 0,
     hoursLeftMs: undefined,
     refuses: [],
+    month: undefined,
   };
 }
 
@@ -289,6 +301,9 @@ export const NodeStatus: MessageFns<NodeStatus> = {
     }
     for (const v of message.refuses) {
       writer.uint32(82).string(v!);
+    }
+    if (message.month !== undefined) {
+      MonthBytes.encode(message.month, writer.uint32(90).fork()).join();
     }
     return writer;
   },
@@ -386,6 +401,14 @@ export const NodeStatus: MessageFns<NodeStatus> = {
             message.refuses.push(reader.string());
             continue;
           }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.month = MonthBytes.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -417,6 +440,88 @@ export const NodeStatus: MessageFns<NodeStatus> = {
     message.slots = object.slots ?? 0;
     message.hoursLeftMs = object.hoursLeftMs ?? undefined;
     message.refuses = object.refuses?.map((e) => e) || [];
+    message.month = (object.month !== undefined && object.month !== null)
+      ? MonthBytes.fromPartial(object.month)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseMonthBytes(): MonthBytes {
+  return { capBytes: 0, usedBytes: 0, allotmentBytes: 0 };
+}
+
+export const MonthBytes: MessageFns<MonthBytes> = {
+  encode(message: MonthBytes, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.capBytes !== 0) {
+      writer.uint32(8).int64(message.capBytes);
+    }
+    if (message.usedBytes !== 0) {
+      writer.uint32(16).int64(message.usedBytes);
+    }
+    if (message.allotmentBytes !== 0) {
+      writer.uint32(24).int64(message.allotmentBytes);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): MonthBytes {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseMonthBytes();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.capBytes = longToNumber(reader.int64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.usedBytes = longToNumber(reader.int64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.allotmentBytes = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<MonthBytes>): MonthBytes {
+    return MonthBytes.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<MonthBytes>): MonthBytes {
+    const message = createBaseMonthBytes();
+    message.capBytes = object.capBytes ?? 0;
+    message.usedBytes = object.usedBytes ?? 0;
+    message.allotmentBytes = object.allotmentBytes ?? 0;
     return message;
   },
 };
