@@ -253,8 +253,11 @@ function allow(turn: Turn, allowance: Allowance): void {
 }
 
 /** What the scheduler must know at once; why in detail it hears with the next report. */
-function gist({ slots, memoryBytes, notAccepting, hoursEndMinute, refuses }: Allowance): string {
-  return [slots, memoryBytes, notAccepting?.code, hoursEndMinute, ...refuses].join(' ');
+function gist(allowance: Allowance): string {
+  const { slots, memoryBytes, notAccepting, hoursEndMinute, monthCapBytes, refuses } = allowance;
+  return [slots, memoryBytes, notAccepting?.code, hoursEndMinute, monthCapBytes, ...refuses].join(
+    ' ',
+  );
 }
 
 function endTasks(turn: Turn): void {

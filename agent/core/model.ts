@@ -85,4 +85,6 @@ export interface Allowance {
   readonly isEndingTasks: boolean;
   /** Researchers whose tasks its owner does not want here. */
   readonly refuses: readonly string[];
+  /** Of the household's line in a month, all its nodes together. */
+  readonly monthCapBytes: number;
 }

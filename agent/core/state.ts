@@ -32,6 +32,7 @@ export const noAllowance: Allowance = {
   notAccepting: null,
   isEndingTasks: false,
   refuses: [],
+  monthCapBytes: 0,
 };
 
 /** An owner's who sets no limit. */

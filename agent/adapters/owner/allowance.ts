@@ -51,6 +51,7 @@ export function allow(limits: Limits, readings: Readings): Allowance {
     hoursEndMinute: hoursEnd(limits.hours, readings.minuteOfDay),
     isEndingTasks: refusal !== null && isEnding(limits, readings),
     refuses: limits.refuses,
+    monthCapBytes: limits.monthlyBytes,
   };
 }
 
