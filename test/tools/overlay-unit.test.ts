@@ -1,0 +1,92 @@
+// The tunnel's unit as it is shipped: OpenVPN comes up as the agent's user, with one right and behind the
+// firewall, on a machine made of namespaces. The other end is a real OpenVPN there.
+
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, test } from 'vitest';
+import { openPki } from '../../scheduler/adapters/pki/pki.ts';
+import { longTestMs } from '../integration/program.ts';
+import { until } from '../integration/rig.ts';
+import { buildDebs, run } from './debs.ts';
+import { SystemdMachine } from './systemd-machine.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'punnet-overlay-unit-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const overlay = '/var/lib/punnet-agent/overlay';
+const profile = `tls-client
+dev punnet
+dev-type tun
+proto udp4
+nobind
+remote 127.0.0.1 1194
+ca ca.pem
+cert node.crt
+key key.pem
+tls-crypt tls-crypt.key
+ifconfig-ipv6 fd00::2/64 fd00::1
+verb 3
+`;
+
+test(
+  'the tunnel comes up as the agent, with the right to configure it alone, behind the firewall',
+  async ({ skip, onTestFinished }) => {
+    skip(process.env['PUNNET_LONG_TESTS'] === undefined, 'npm run test:packages runs it');
+    const missing = SystemdMachine.missing();
+    skip(missing !== undefined, `no machine can be booted: ${missing}`);
+    const debs = await buildDebs(folder, '022');
+    const shipped = join(folder, 'shipped');
+    for (const deb of Object.values(debs)) await run('dpkg-deb', ['-x', deb, shipped]);
+    const pki = await openPki(join(folder, 'data'), []);
+    const key = join(folder, 'tls-crypt.key');
+    execFileSync('openvpn', ['--genkey', 'tls-crypt', key]);
+    mkdirSync(join(shipped, 'etc/punnet-agent'), { recursive: true });
+
+    const home = join(folder, 'booted');
+    const machine = await SystemdMachine.boot(home, shipped, 'punnet-scheduler.service');
+    onTestFinished(() => machine.stop());
+    const sh = async (script: string, ...words: readonly string[]): Promise<string> => {
+      const ran = await machine.call('sh', '-c', script, ...words);
+      if (ran.code !== 0) throw new Error(`${script}: ${ran.code}\n${ran.out}${ran.err}`);
+      return ran.out;
+    };
+    await machine.answers(9464, '/readyz');
+    await sh(
+      'mkdir -p /dev/net && mount -t tmpfs none /dev/net && mknod -m 666 /dev/net/tun c 10 200',
+    );
+    await sh(
+      `install -d -m 700 ${overlay} && cd ${overlay} && cat >client.conf <<'END'\n${profile}END`,
+    );
+    const files = [
+      ['ca.pem', pki.caPem],
+      ['node.crt', pki.certificatePem],
+      ['key.pem', pki.keyPem],
+      ['tls-crypt.key', readFileSync(key, 'utf8')],
+    ];
+    for (const [name = '', text = ''] of files) {
+      await sh(`cd ${overlay} && printf %s "$1" >"$2"`, 'sh', text, name);
+    }
+    await sh('chown -R punnet-agent: /var/lib/punnet-agent');
+    const server = `--dev null --ifconfig-noexec --proto udp4 --local 127.0.0.1 --port 1194 --tls-server --dh none --daemon`;
+    const own = '--ca ca.pem --cert node.crt --key key.pem --tls-crypt tls-crypt.key';
+    await sh(`cd ${overlay} && openvpn ${server} ${own}`);
+
+    await sh('systemctl start punnet-overlay');
+    await until('the tunnel is up', async () => {
+      const addresses = await sh('cat /proc/net/if_inet6');
+      return /^fd0*2 .* punnet$/m.test(addresses) || undefined;
+    });
+    const pid = (await sh('systemctl show --value -p MainPID punnet-overlay')).trim();
+    const status = await sh(`cat /proc/${pid}/status`);
+    expect(status).toMatch(/^CapPrm:\t0000000000001000\nCapEff:\t0000000000001000$/m);
+    expect(status).not.toMatch(/^Uid:\t0\t/m);
+    expect(await sh('nft list ruleset')).toContain('iifname != "punnet" accept');
+    expect(await sh('nft list set inet punnet_agent open')).not.toContain('elements');
+    await sh('mount -t tmpfs none /etc/punnet-agent');
+    expect(await sh('punnet-agent ssh yes')).toContain('can reach ssh');
+    expect(await sh('nft list set inet punnet_agent open')).toContain('elements = { 22 }');
+  },
+  longTestMs,
+);
