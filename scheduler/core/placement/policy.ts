@@ -63,6 +63,8 @@ export interface RoundView {
   isStaged(node: NodeRecord): boolean;
   /** Whether the node has what the job's tasks share, or is to fetch it. */
   hasShared(node: NodeRecord, job: JobRecord): boolean;
+  /** Whether this round has given a task of the job to a node of the site. */
+  isGivenAt(at: JobAt): boolean;
   /** How long the nodes that have it, or are to fetch it, need for what waits of the job, at least. */
   secondsLeft(job: JobRecord): number;
   /** Of a job that is piloted: the node of each task that is leased, with what this round has given. */

@@ -67,6 +67,8 @@ export class Round implements RoundView {
   readonly #taken = new Map<number, number>();
   /** By job: GHz of the nodes that it came to first with what this round has given. */
   readonly #newHolders = new Map<number, number>();
+  /** By job: numbers of the sites that this round has given tasks of it to. */
+  readonly #givenAt = new Map<number, Set<number>>();
   /** Tasks given away beyond their job's cursor. */
   readonly #beyond = new Set<string>();
   #drawn = 0;
@@ -124,6 +126,10 @@ export class Round implements RoundView {
 
   hasShared(node: NodeRecord, job: JobRecord): boolean {
     return hasShared(node, job) || this.#nodes.get(node.number)?.jobs.has(job.number) === true;
+  }
+
+  isGivenAt({ job, site }: JobAt): boolean {
+    return this.#givenAt.get(job.number)?.has(site.number) === true;
   }
 
   secondsLeft(job: JobRecord): number {
@@ -265,6 +271,8 @@ export class Round implements RoundView {
       this.#newHolders.set(job.number, (this.#newHolders.get(job.number) ?? 0) + ghzOf(node));
     }
     gifts.jobs.add(job.number);
+    const sites = this.#givenAt.get(job.number) ?? new Set();
+    this.#givenAt.set(job.number, sites.add(site.number));
     gifts.leases += 1;
     if (isService) gifts.serving += 1;
     gifts.work += workGhzSeconds;

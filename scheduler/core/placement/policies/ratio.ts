@@ -139,7 +139,7 @@ function holdsSiteBy(rules: readonly Rule[]): NonNullable<Policy['holdsSite']> {
     if (isPiloted(option.job)) return false;
     const due = round.planned(option);
     if (due === Number.POSITIVE_INFINITY && !isStalled(option, round)) {
-      return !isHeldAt(option);
+      return !isHeldAt(option, round);
     }
     if (due === null) return isSolvedSoon(option, round) || isDownOverWindow(option);
     return rules.some(({ holdsSite }) => holdsSite?.(option, round) === true);
@@ -177,9 +177,11 @@ function isCheaperThanProgram(job: JobRecord, cpuGhz: number, { state, now }: Ro
 }
 
 /** Whether a node of the site may be better off with the job, whatever the plan says. */
-function isHeldAt({ job, site }: JobAt): boolean {
+function isHeldAt({ job, site }: JobAt, round: RoundView): boolean {
   if (bitsOf(job).sharedBits === 0) return false;
-  return site.nodeNumbers.some((number) => job.holders.has(number));
+  return (
+    round.isGivenAt({ job, site }) || site.nodeNumbers.some((number) => job.holders.has(number))
+  );
 }
 
 /** Nothing was placed for a while: where the plan wants the job, nodes refuse it. */
