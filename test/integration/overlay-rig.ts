@@ -6,6 +6,7 @@ import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { coreAddress as coreAtHome } from '../../lab/layout.ts';
+import type { SiteSpec } from '../../lab/layout.ts';
 import { Network } from '../../lab/network.ts';
 import type { Space } from '../../lab/space.ts';
 import { Program, patienceMs } from './program.ts';
@@ -17,11 +18,13 @@ export const prefix = 'fd12:3456:789a';
 /** The core's, on the overlay. */
 export const core6 = `${prefix}::1`;
 const line = { downBps: 20_000_000, upBps: 4_000_000 };
+const twoHomes: readonly SiteSpec[] = ['one', 'two'].map((name) => ({ name, nodes: 1, ...line }));
 
 export class OverlayRig {
   readonly folder = mkdtempSync(join(tmpdir(), 'punnet-overlay-'));
   readonly data = join(this.folder, 'scheduler');
   readonly network: Network;
+  #scheduler: Program | undefined;
   #server: Program | undefined;
   readonly #programs: Program[] = [];
   readonly #env = { ...process.env, XDG_CONFIG_HOME: join(this.folder, 'config') };
@@ -31,10 +34,10 @@ export class OverlayRig {
     chmodSync(this.folder, 0o711);
   }
 
-  /** Homes `one` and `two` with a node each, and a core whose scheduler and OpenVPN server are ready. */
-  static async start(servers: readonly string[]): Promise<OverlayRig> {
+  /** Homes, `one` and `two` with a node each if nobody says which, and a core whose scheduler and
+   * OpenVPN servers are ready. */
+  static async start(servers: readonly string[], homes = twoHomes): Promise<OverlayRig> {
     checkBuild();
-    const homes = ['one', 'two'].map((name) => ({ name, nodes: 1, ...line }));
     const rig = new OverlayRig(Network.create(homes));
     try {
       await rig.#startCore(servers);
@@ -59,8 +62,8 @@ export class OverlayRig {
     const ports = ['--grpc-port', '0', '--https-port', '0', '--metrics-port', '0'];
     const where = ['--listen', coreAtHome, '--name', coreAtHome, '--overlay', overlay];
     const scheduler = [join(dist, 'bin/punnet-scheduler.cjs'), '--data', this.data];
-    const started = this.run('scheduler', core, ['node', ...scheduler, ...ports, ...where]);
-    await started.said('"msg":"ready"');
+    this.#scheduler = this.run('scheduler', core, ['node', ...scheduler, ...ports, ...where]);
+    await this.#scheduler.said('"msg":"ready"');
     await this.punnet('context', 'add', join(this.data, 'operator.context'));
   }
 
@@ -70,6 +73,15 @@ export class OverlayRig {
     await program.said('Initialization Sequence Completed');
     this.#server ??= program;
     return program;
+  }
+
+  get scheduler(): Program {
+    if (this.#scheduler === undefined) throw new Error('no scheduler was started');
+    return this.#scheduler;
+  }
+
+  natsPid(): number {
+    return Number(readFileSync(join(this.data, 'nats/nats-server.pid'), 'utf8'));
   }
 
   /** The first OpenVPN server. */
@@ -106,9 +118,10 @@ export class OverlayRig {
     return join(this.folder, name);
   }
 
-  /** Enrols the node of this name by a token of its own. What its agent said. */
-  async enrol(name: string): Promise<string> {
-    const token = await this.punnet('token', 'create', '--node', '--output', 'json');
+  /** Enrols the node of this name by a token of its own, which may name its site. What its agent said. */
+  async enrol(name: string, site?: string): Promise<string> {
+    const of = site === undefined ? [] : ['--site', site];
+    const token = await this.punnet('token', 'create', '--node', ...of, '--output', 'json');
     // The CLI wrote it.
     const { secret, url } = JSON.parse(token) as { secret: string; url: string };
     lendStock(this.stateOf(name));
@@ -119,17 +132,17 @@ export class OverlayRig {
     return out;
   }
 
-  /** The node's tunnel, by the profile that it got, and changes to that. */
-  tunnel(name: string, changes: readonly string[] = []): Program {
+  /** The node's tunnel, by the profile that it got, and changes to that; on another machine for a clone. */
+  tunnel(name: string, changes: readonly string[] = [], machine = name): Program {
     const conf = join(this.stateOf(name), 'overlay/client.conf');
     const words = ['openvpn', '--config', conf, ...changes];
-    return this.run(`tunnel of ${name}`, this.network.node(name), words);
+    return this.run(`tunnel of ${name}`, this.network.node(machine), words);
   }
 
-  agent(name: string): Program {
+  agent(name: string, machine = name): Program {
     const flags = hasNamespaces ? [] : ['--allow-unsandboxed'];
     const agent = ['node', join(dist, 'punnet-agent.cjs'), 'run', '--state', this.stateOf(name)];
-    return this.run(`agent of ${name}`, this.network.node(name), [...agent, ...flags]);
+    return this.run(`agent of ${name}`, this.network.node(machine), [...agent, ...flags]);
   }
 
   /** The address in a node's profile. */

@@ -317,12 +317,16 @@ export class Rig {
 }
 
 /** Looks until there is something, where nothing tells of a change. */
-export async function until<T>(what: string, look: () => Promise<T | undefined>): Promise<T> {
-  const deadline = performance.now() + patienceMs;
+export async function until<T>(
+  what: string,
+  look: () => Promise<T | undefined>,
+  withinMs = patienceMs,
+): Promise<T> {
+  const deadline = performance.now() + withinMs;
   for (;;) {
     const found = await look();
     if (found !== undefined) return found;
-    if (performance.now() > deadline) throw new Error(`${what}: not so after ${patienceMs} ms`);
+    if (performance.now() > deadline) throw new Error(`${what}: not so after ${withinMs} ms`);
     await new Promise((resolve) => setTimeout(resolve, 25));
   }
 }

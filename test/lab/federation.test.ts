@@ -1,0 +1,170 @@
+// A federation in homes, over real OpenVPN: what its lines and servers go through while a job runs
+// leaves no trace in the results.
+
+import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { stringify } from 'yaml';
+import { Network } from '../../lab/network.ts';
+import { OverlayRig } from '../integration/overlay-rig.ts';
+import { longTestMs } from '../integration/program.ts';
+import { until } from '../integration/rig.ts';
+
+const missing = Network.missing();
+const line = { downBps: 20_000_000, upBps: 4_000_000 };
+/** Of a home's node: the site that its token names. */
+const nodes = { 'one-1': undefined, 'one-2': undefined, 'two-1': 'two', 'three-1': 'three' };
+const healthy = 'NODE_HEALTH_HEALTHY';
+const up = 'Initialization Sequence Completed';
+
+let rig: OverlayRig;
+
+beforeAll(async () => {
+  if (missing !== undefined) return;
+  rig = await OverlayRig.start(
+    ['main=CORE:1194'],
+    [
+      { name: 'one', nodes: 2, ...line },
+      { name: 'two', nodes: 2, carrier: 'mobile', ...line },
+      { name: 'three', nodes: 2, carrier: 'mobile', ...line },
+    ],
+  );
+  for (const site of ['two', 'three']) {
+    await rig.punnet('site', 'set', site, '--down', '20 Mbit/s', '--up', '4 Mbit/s');
+  }
+  await Promise.all(Object.entries(nodes).map(([name, site]) => joinIn(name, site)));
+}, longTestMs);
+beforeEach((context) => context.skip(missing !== undefined, missing));
+afterEach((context) => {
+  if (context.task.result?.state === 'fail') process.stderr.write(`${rig?.logs()}\n`);
+});
+afterAll(() => rig?.stop());
+
+async function joinIn(name: string, site: string | undefined): Promise<void> {
+  await rig.enrol(name, site);
+  await rig.tunnel(name).said(up);
+  await rig.agent(name).said('"started"');
+}
+
+test('nodes of a home are one site; homes that a carrier gives one address are told apart by their tokens', async () => {
+  const sites = await until('a site with two nodes', async () => {
+    const sitesOf = new Map((await nodesNow()).map(({ name, siteId }) => [name, siteId]));
+    return sitesOf.get('one-1') === sitesOf.get('one-2') ? sitesOf : undefined;
+  });
+  expect(sites.get('two-1')).toBe('two');
+  expect(sites.get('three-1')).toBe('three');
+});
+
+test(
+  'a home whose cable is out for a minute goes on, and each result arrives once',
+  async () => {
+    const job = await submit('unplugged', 24);
+    await untilRunning(job, 4);
+    rig.network.setPlugged('one', false);
+    await sleep(60_000);
+    rig.network.setPlugged('one', true);
+    await mustSucceed(job, 24);
+  },
+  longTestMs,
+);
+
+test(
+  'OpenVPN and nats-server end and come again under load',
+  async () => {
+    const job = await submit('restarted', 24);
+    // Of the home that was away, TCP may wait for a minute more.
+    await untilRunning(job, 2);
+    // It tells its clients; of a crash they learn by its silence, within six minutes.
+    await rig.server.kill('SIGTERM');
+    const said = rig.scheduler.lines.length;
+    process.kill(rig.natsPid(), 'SIGKILL');
+    await rig.scheduler.said('nats-server runs again', said);
+    await rig.startServer('main');
+    await mustSucceed(job, 24);
+  },
+  longTestMs,
+);
+
+test(
+  'a cloned card is noticed and stopped',
+  async () => {
+    await rig.enrol('three-2', 'three');
+    cpSync(rig.stateOf('three-2'), rig.stateOf('clone'), { recursive: true });
+    const from = rig.scheduler.lines.length;
+    await rig.tunnel('three-2').said(up);
+    rig.agent('three-2');
+    const isHeard = (node: NodeNow): boolean => node.name === 'three-2' && node.health === healthy;
+    await until('a node that was heard', async () =>
+      (await nodesNow()).some(isHeard) ? true : undefined,
+    );
+    // Both have one certificate: whoever comes later takes the tunnel from the other.
+    await rig.tunnel('clone', [], 'two-2').said(up);
+    rig.agent('clone', 'two-2');
+    await rig.scheduler.said('nodes quarantined', from);
+    const now = (await nodesNow()).find(({ name }) => name === 'three-2');
+    expect(now?.health).toBe('NODE_HEALTH_QUARANTINED');
+  },
+  longTestMs,
+);
+
+interface NodeNow {
+  readonly name: string;
+  readonly siteId: string;
+  readonly health: string;
+}
+
+async function nodesNow(): Promise<readonly NodeNow[]> {
+  return (JSON.parse(await rig.punnet('--output', 'json', 'nodes')) as { nodes: NodeNow[] }).nodes;
+}
+
+/** Submits a job whose tasks take three seconds. */
+async function submit(name: string, count: number): Promise<string> {
+  const folder = join(rig.folder, name);
+  mkdirSync(join(folder, 'program'), { recursive: true });
+  const script = '#!/bin/sh\nsleep 3\necho "task $1" > out.txt\n';
+  writeFileSync(join(folder, 'program/run.sh'), script, { mode: 0o755 });
+  const spec = {
+    name,
+    bundles: { x86_64: { file: 'program' } },
+    command: ['/bundle/run.sh', '{index}'],
+    tasks: { count },
+    outputs: ['out.txt'],
+    retries: 0,
+    profile: { work: '3.6 GHz*s', output: '1 kB' },
+  };
+  writeFileSync(join(folder, 'job.yaml'), stringify(spec));
+  await rig.punnet('submit', join(folder, 'job.yaml'));
+  return name;
+}
+
+interface TaskNow {
+  readonly failures: number;
+  readonly losses: number;
+}
+
+async function tasksOf(job: string, state: string): Promise<readonly TaskNow[]> {
+  const text = await rig.punnet('--output', 'json', 'tasks', job, '--state', state);
+  return (JSON.parse(text) as { tasks: TaskNow[] }).tasks;
+}
+
+function untilRunning(job: string, count: number): Promise<true> {
+  return until(`${count} tasks that run`, async () =>
+    (await tasksOf(job, 'running')).length >= count ? true : undefined,
+  );
+}
+
+/** Waits for the end: no attempt failed or was lost, and every task has its result. */
+async function mustSucceed(job: string, count: number): Promise<void> {
+  const look = async (): Promise<readonly TaskNow[] | undefined> => {
+    const tasks = await tasksOf(job, 'succeeded');
+    return tasks.length === count ? tasks : undefined;
+  };
+  const done = await until(`the end of ${job}`, look, longTestMs / 2);
+  for (const { failures, losses } of done) expect(Number(failures) + Number(losses)).toBe(0);
+  const to = join(rig.folder, `results of ${job}`);
+  await rig.punnet('fetch', job, '--to', to);
+  for (let index = 0; index < count; index += 1) {
+    expect(readFileSync(join(to, String(index), 'out.txt'), 'utf8')).toBe(`task ${index}\n`);
+  }
+}
