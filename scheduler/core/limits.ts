@@ -150,3 +150,10 @@ export const defaultShare = 0.25;
 /** A careful first value for a line nobody has described. */
 export const guessedDownBps = 2_000_000;
 export const guessedUpBps = 500_000;
+/** Counters that were read nearer to each other than this tell more of buffers than of a line. */
+export const seenForMs = 10_000;
+/** Of the bytes that OpenVPN counts, what is not its own headers: full packets have 4 % of them, and a
+ * guess is raised with care. */
+export const tunnelPayload = 0.9;
+/** A guess is raised when at least this many times as much was seen: no fact for each small step. */
+export const raiseBy = 1.1;

@@ -10,6 +10,7 @@ import type { NodeRecord, State } from '../state.ts';
 import { mustHave } from '../state.ts';
 import { Draft } from './draft.ts';
 import { placeGroup } from './place-group.ts';
+import { raiseGuesses } from './raise-guess.ts';
 import type { Sight } from './siting.ts';
 
 interface Sighting {
@@ -36,8 +37,11 @@ export function seeTunnels(state: State, { tunnels }: TunnelsSeen, now: Instant)
   }
   for (const group of groups) placeGroup(draft, group, leavers);
   const heard = sightings.map(({ node, sight }) => ({ nodeNumber: node.number, sight }));
-  const facts = [{ kind: 'tunnelsHeard', at: now, heard } as const, ...draft.facts()];
-  return { ...nothing, facts };
+  const isHeard = { kind: 'tunnelsHeard', at: now, heard } as const;
+  return {
+    ...nothing,
+    facts: [isHeard, ...raiseGuesses(state, sightings, now), ...draft.facts()],
+  };
 }
 
 /** Undefined for a node that is not ours any more, and for a connection that it has replaced. */
