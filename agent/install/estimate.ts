@@ -13,8 +13,8 @@ const boards: readonly (readonly [start: string, idleWatts: number, busyWatts: n
   ['Raspberry Pi 4 Model B', 2.7, 6.4],
 ];
 
-/** Tunnel, TLS and reports of a node without tasks: 1.6 MB a day, measured with OpenVPN's `keepalive 10 60`. */
-export const idleMegabytesAMonth = 50;
+/** Pings (294 kB a day) and a report each three minutes, on a tunnel in the lab (docs/operating.md). */
+const idleMegabytesAMonth = 15;
 /** Resident set of the agent on an emulated Pi 1 with Node.js 18. */
 const agentMegabytes = 45;
 
@@ -25,9 +25,9 @@ export function estimate(model: string): readonly string[] {
   return [
     'What it will use, unless you set other limits:',
     `  power    ${powerOf(model)}`,
-    `  traffic  about ${idleMegabytesAMonth} MB a month without tasks (measured over OpenVPN), at most ${gigabytes(monthlyBytes)} with them (the default limit)`,
+    `  traffic  about ${idleMegabytesAMonth} MB a month without tasks (pings and reports measured in a laboratory), at most ${gigabytes(monthlyBytes)} with them (the default limit)`,
     `  disk     at most ${gigabytes(cacheBytes)} of inputs and programs, beside the packages (the default limit)`,
-    `  memory   ${agentMegabytes} MB for the agent (measured on a Pi 1), and what tasks are given while they run`,
+    `  memory   ${agentMegabytes} MB for the agent (measured on an emulated Pi 1), and what tasks are given while they run`,
     `  heat     no task starts above ${temperatureC} °C (the default limit)`,
   ];
 }

@@ -12,8 +12,8 @@ export const saveEveryBytes = 20_000_000;
 const saveEveryMs = 3_600_000;
 /** IPv6, UDP and OpenVPN around each packet (40 + 8 + 24): what the line has, and the device does not. */
 const bytesAround = 72;
-/** OpenVPN's own pings and handshakes, which the device does not see either. */
-const idleBytesPerMs = 10_000 / 3_600_000;
+/** OpenVPN's own pings (294 kB a day, measured) and handshakes, which the device does not see either. */
+const idleBytesPerMs = 12_500 / 3_600_000;
 /** TCP, IP and TLS around a blob's bytes. */
 const blobFactor = 1.05;
 

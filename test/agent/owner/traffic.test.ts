@@ -51,7 +51,7 @@ test('packets count with what the line has around them, blobs with theirs, and t
   expect(traffic.look(november, 0)).toBe(720);
   traffic.carried(1_000);
   expect(traffic.look(november, 0)).toBe(1_770);
-  expect(traffic.look(november, 3_600_000)).toBe(11_770);
+  expect(traffic.look(november, 3_600_000)).toBe(14_270);
 });
 
 test('a new month begins at 0, and a clock that goes back does not', () => {
