@@ -13,7 +13,9 @@ import { Reporter } from './adapters/bus/reporter.ts';
 import { History } from './adapters/owner/history.ts';
 import { Owner } from './adapters/owner/owner.ts';
 import { statusText } from './adapters/owner/texts.ts';
-import { readLan } from './adapters/probe/lan.ts';
+import { isNeighbour } from './adapters/lan/neighbour.ts';
+import { LanTasks } from './adapters/lan/lan-tasks.ts';
+import { readLan, readOwnLan } from './adapters/probe/lan.ts';
 import { Bundles } from './adapters/sandbox/bundles.ts';
 import { Sandbox } from './adapters/sandbox/sandbox.ts';
 import type { Abilities } from './adapters/sandbox/self-test.ts';
@@ -96,6 +98,7 @@ class Agent {
   readonly #cache: Cache;
   readonly #bus: NodeBus;
   readonly #renewer: Renewer;
+  readonly #lanTasks: LanTasks;
   readonly #loop: AgentLoop;
   readonly #history: History;
   #lookTimer: NodeJS.Timeout | undefined;
@@ -120,7 +123,16 @@ class Agent {
     const post = (command: Command): void => this.#loop.post(command);
     const onRefused = (): void => this.#renewer.refused();
     const { natsSeed } = keys;
-    this.#bus = new NodeBus({ identity, natsSeed, instanceId, post, onRefused, log });
+    this.#lanTasks = new LanTasks({
+      ownLan: readOwnLan,
+      isNeighbour,
+      say: (answer) => this.#bus.sayLan(answer),
+      nowMs: () => performance.now(),
+    });
+    this.#bus = new NodeBus({
+      ...{ identity, natsSeed, instanceId, post, onRefused, log },
+      onLanTask: (task) => this.#lanTasks.take(task),
+    });
     this.#renewer = new Renewer({
       ...{ state, natsSeed, log, identity: () => state.readIdentity() ?? identity },
       tunnels: new TunnelFolder(state.file('overlay')),
@@ -168,6 +180,7 @@ class Agent {
   async stop(): Promise<void> {
     clearInterval(this.#lookTimer);
     this.#renewer.stop();
+    this.#lanTasks.close();
     this.#loop.stop();
     this.#parts.sandbox.close();
     await this.#bus.stop();

@@ -6,6 +6,9 @@ export const maxMessageBytes = 64 * 1024;
 /** What the scheduler listens to: all messages of all nodes. */
 export const allNodesUp = 'punnet.v1.node.*.up';
 
+/** Answers of all nodes to LAN tasks. */
+export const allNodesLan = 'punnet.v1.node.*.lan';
+
 const nodeIdPattern = /^[A-Za-z0-9_-]{1,64}$/;
 
 /** Whether the text can be one token of a subject. */
@@ -18,6 +21,11 @@ export function fromNodeSubject(nodeId: string): string {
   return `punnet.v1.node.${token(nodeId)}.up`;
 }
 
+/** Where a node answers LAN tasks. Throws a RangeError when the id is not one subject token. */
+export function lanSubject(nodeId: string): string {
+  return `punnet.v1.node.${token(nodeId)}.lan`;
+}
+
 /** Where a node listens. Throws a RangeError when the id is not one subject token. */
 export function toNodeSubject(nodeId: string): string {
   return `punnet.v1.to.${token(nodeId)}`;
@@ -26,6 +34,11 @@ export function toNodeSubject(nodeId: string): string {
 /** The id of the node that spoke, or undefined when the subject is not one of a node's. */
 export function parseFromNodeSubject(subject: string): string | undefined {
   return /^punnet\.v1\.node\.([A-Za-z0-9_-]{1,64})\.up$/.exec(subject)?.[1];
+}
+
+/** The id of the node that answered a LAN task, or undefined when the subject is another. */
+export function parseLanSubject(subject: string): string | undefined {
+  return /^punnet\.v1\.node\.([A-Za-z0-9_-]{1,64})\.lan$/.exec(subject)?.[1];
 }
 
 function token(nodeId: string): string {

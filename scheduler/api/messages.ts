@@ -45,6 +45,7 @@ const sources = {
 const sitedBys = {
   operator: SitedBy.OPERATOR,
   token: SitedBy.TOKEN,
+  lan: SitedBy.LAN,
   nat: SitedBy.NAT,
   alone: SitedBy.ALONE,
 } as const;

@@ -170,7 +170,7 @@ function enrol(state: State, fact: Extract<NodeFact, { kind: 'nodeEnrolled' }>):
     instanceSince: instant(0),
     tasksSucceeded: 0,
     tasksFailed: 0,
-    sight: null,
+    ...{ sight: null, lanAskedAt: instant(0), lanTries: 0 },
     sequence: 0,
     lastHeardAt: instant(0),
     watchedSince: instant(0),

@@ -52,6 +52,7 @@ export function apply(state: State, fact: Fact): void {
       return applyNodeFact(state, fact);
     case 'nodeSited':
     case 'tunnelsHeard':
+    case 'lanAsked':
       return applySiteFact(state, fact);
     case 'researcherSet':
       researcherOf(state, fact.name).settings = fact.settings;

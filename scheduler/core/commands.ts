@@ -205,6 +205,13 @@ export interface TunnelsSeen {
   readonly tunnels: readonly TunnelSeen[];
 }
 
+/** The answer to `proveLan` when it was so: one node fetched a nonce from the other over a LAN. */
+export interface LanProved {
+  readonly kind: 'lanProved';
+  readonly serverId: NodeId;
+  readonly fetcherId: NodeId;
+}
+
 /** The answer to `solvePlan`. */
 export interface PlanSolved {
   readonly kind: 'planSolved';
@@ -248,6 +255,7 @@ export type Command =
   | NodesIdle
   | NodeDisconnected
   | TunnelsSeen
+  | LanProved
   | PlanSolved
   | PlanFailed
   | Tick

@@ -21,6 +21,7 @@ import { place } from './placement/place.ts';
 import type { Policy } from './placement/policy.ts';
 import { deleteJob, retryTasks } from './retry.ts';
 import { setSite, setSites } from './sites/set-site.ts';
+import { lanProved } from './sites/lan-proof.ts';
 import { seeTunnels } from './sites/see-tunnels.ts';
 import { setNodeSite } from './sites/set-node-site.ts';
 import type { State } from './state.ts';
@@ -65,6 +66,8 @@ export function decide(state: State, command: Command, about: Circumstances): De
       return setSites(state, command, now);
     case 'setNodeSite':
       return setNodeSite(state, command, now);
+    case 'lanProved':
+      return lanProved(state, command, now);
     case 'tunnelsSeen':
       return seeTunnels(state, command, now);
     case 'drainNodes':

@@ -35,5 +35,7 @@ export type Effect =
   | { readonly kind: 'revokeCredentials'; readonly nodeId: NodeId; readonly natsPublicKey: string }
   /** Solve the plan's program, away from here. */
   | { readonly kind: 'solvePlan'; readonly planId: number; readonly program: LinearProgram }
+  /** Let the one serve a nonce on its LAN, and the other fetch it there: do they share it? */
+  | { readonly kind: 'proveLan'; readonly serverId: NodeId; readonly fetcherId: NodeId }
   /** For watchers. */
   | { readonly kind: 'jobChanged'; readonly jobId: JobId };

@@ -133,6 +133,7 @@ export type DurableFact =
       readonly siteNumber: number;
       readonly sitedBy: SitedBy;
       readonly natGroup: string;
+      readonly lan: number | null;
     }
   | {
       readonly kind: 'nodeInventoryChanged';
@@ -186,6 +187,8 @@ export type SoftFact =
       readonly nodeNumbers: readonly number[];
       readonly sequences: readonly number[];
     }
+  /** Nodes were asked to prove that they are on the LAN of another. */
+  | { readonly kind: 'lanAsked'; readonly at: Instant; readonly nodeNumbers: readonly number[] }
   /** Tunnels were seen. */
   | {
       readonly kind: 'tunnelsHeard';

@@ -138,6 +138,10 @@ export const moveAfterMs = 10 * 60_000;
 export const presentWithinMs = 2 * 60_000;
 /** Behind the address of more nodes than this is no house, but a carrier with many of them. */
 export const natGroupMost = 250;
+/** A node that is on nobody's LAN as far as is known is asked again this often, with another each time. */
+export const lanAskEveryMs = 6 * 3_600_000;
+/** Proofs that are asked for at each look at the tunnels: a restart must not flood the bus. */
+export const lanProofsPerLook = 16;
 /** Sites of a node's own, where it was moved and others have joined it. */
 export const ownSitesOfNode = 100;
 export const nodes = 1_000_000;

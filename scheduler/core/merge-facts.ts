@@ -7,6 +7,7 @@ const softKinds: ReadonlySet<string> = new Set<SoftFact['kind']>([
   'nodeHeard',
   'nodesHeard',
   'tunnelsHeard',
+  'lanAsked',
   'leasePhase',
   'leaseResent',
   'transferQueued',

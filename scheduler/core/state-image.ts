@@ -34,10 +34,12 @@ type SavedJob = Omit<
   | Later
 > &
   Partial<Pick<JobRecord, Later>>;
-type LaterOfNode = 'sitedBy' | 'tokenSiteNumber' | 'natGroup' | 'natGroupSince';
+type LaterOfNode = 'sitedBy' | 'tokenSiteNumber' | 'natGroup' | 'natGroupSince' | 'lan';
 type SavedNode = Omit<
   NodeRecord,
   | 'sight'
+  | 'lanAskedAt'
+  | 'lanTries'
   | 'sequence'
   | 'lastHeardAt'
   | 'watchedSince'
@@ -130,6 +132,7 @@ function saveNode(node: NodeRecord): SavedNode {
     tokenSiteNumber: node.tokenSiteNumber,
     natGroup: node.natGroup,
     natGroupSince: node.natGroupSince,
+    lan: node.lan,
     natsPublicKey: node.natsPublicKey,
     requestId: node.requestId,
     tokenId: node.tokenId,
@@ -244,7 +247,7 @@ function wakeNode(state: State, saved: SavedNode): NodeRecord {
     // Not in the first snapshots.
     isDraining: saved.isDraining ?? false,
     slice: saved.slice ?? null,
-    sight: null,
+    ...{ sight: null, lanAskedAt: instant(0), lanTries: 0 },
     sequence: 0,
     lastHeardAt: instant(0),
     watchedSince: instant(0),

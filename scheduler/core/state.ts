@@ -29,6 +29,7 @@ export interface NodeRecord {
   readonly tokenSiteNumber: number | null;
   natGroup: string;
   natGroupSince: Instant;
+  lan: number | null;
   readonly natsPublicKey: string;
   readonly requestId: string;
   readonly tokenId: TokenId;
@@ -48,6 +49,9 @@ export interface NodeRecord {
   // What follows is soft: the node tells it again.
   /** Its tunnel as it was seen last; null: not since the start. */
   sight: Sight | null;
+  /** When it was asked last to prove on whose LAN it is, and how often where it is now. */
+  lanAskedAt: Instant;
+  lanTries: number;
   sequence: number;
   /** 0: not yet. */
   lastHeardAt: Instant;
@@ -204,6 +208,8 @@ export class State {
   readonly siteById = new Map<SiteId, SiteRecord>();
   /** Numbers of the nodes that are at home behind an address, by its hash. */
   readonly natGroups = new Map<string, Set<number>>();
+  /** The next number of a LAN. */
+  nextLan = 1;
   /** By number; in the order of submission. */
   readonly jobs = new Map<number, JobRecord>();
   readonly jobById = new Map<JobId, JobRecord>();

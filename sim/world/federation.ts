@@ -97,7 +97,7 @@ export class SimFederation {
     const messages = new Map<string, ReturnType<typeof emptyMessage>>();
     for (const effect of effects) {
       if (effect.kind === 'jobChanged' || effect.kind === 'revokeCredentials') continue;
-      if (effect.kind === 'solvePlan') continue;
+      if (effect.kind === 'solvePlan' || effect.kind === 'proveLan') continue;
       const message = messages.get(effect.nodeId) ?? emptyMessage();
       messages.set(effect.nodeId, message);
       if (effect.kind === 'grant') message.grants.push(this.#options.composeLease(effect));

@@ -261,7 +261,7 @@ async function listen(bus: Bus) {
     closedSubject: bus.rig.identity.closedSubject,
     restMs: () => 0,
     submit: (command) => {
-      lines.push(`${command.kind} ${command.nodeId}`);
+      if ('nodeId' in command) lines.push(`${command.kind} ${command.nodeId}`);
       for (const look of waiting) look();
     },
     instanceOf: () => 'first',

@@ -3,8 +3,8 @@
 
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { imageOf, stateOf } from '../../scheduler/core/index.ts';
-import type { State } from '../../scheduler/core/state.ts';
+import { imageOf, nodeId, stateOf } from '../../scheduler/core/index.ts';
+import type { NodeRecord, State } from '../../scheduler/core/state.ts';
 import { propertyRuns } from '../property-runs.ts';
 import { heldBy } from '../scheduler/core/harness.ts';
 import { Homes } from '../scheduler/core/sites/homes.ts';
@@ -22,6 +22,7 @@ const step = fc.oneof(
   fc.record({ kind: fc.constant('submit'), tasks: fc.integer({ min: 1, max: 20 }) }),
   fc.record({ kind: fc.constant('end'), node }),
   fc.record({ kind: fc.constant('want'), node }),
+  fc.record({ kind: fc.constant('prove'), node, other: node }),
   fc.record({ kind: fc.constant('restart') }),
 );
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
@@ -46,6 +47,11 @@ function take(homes: Homes, each: Step): void {
         ...{ taskCount: each.tasks, taskInputBytes: new Array<number>(each.tasks).fill(1e6) },
         profile: { workGhzSeconds: 10, outputBytes: 1e6 },
       });
+    case 'prove': {
+      const ids = { serverId: nodeId(each.node), fetcherId: nodeId(each.other) };
+      homes.give({ kind: 'lanProved', ...ids });
+      return;
+    }
     case 'restart':
       homes.state = stateOf(imageOf(homes.state));
       return;
@@ -122,14 +128,28 @@ test('what is seen or said again changes nothing', () => {
 
 function mustBeTogether(state: State, members: ReadonlySet<number>): void {
   const nodes = [...members].map((number) => state.nodes[number]);
-  const isTold = (by: string | undefined): boolean => by === 'operator' || by === 'token';
   const told = new Set(
     nodes.filter((each) => isTold(each?.sitedBy)).map((each) => each?.siteNumber),
   );
   // Behind a carrier.
-  if (told.size > 1) return;
+  if (told.size > 1) return eachLanIsTogether(nodes);
   const others = nodes.filter((each) => !isTold(each?.sitedBy)).map((each) => each?.siteNumber);
   expect(new Set([...told, ...others]).size).toBe(1);
+}
+
+/** Unless it is of two sites by somebody's word. */
+function eachLanIsTogether(nodes: readonly (NodeRecord | undefined)[]): void {
+  const lans = new Set(nodes.map((each) => each?.lan ?? null).filter((lan) => lan !== null));
+  for (const lan of lans) {
+    const members = nodes.filter((each) => each?.lan === lan);
+    const told = members.filter((each) => isTold(each?.sitedBy)).map((each) => each?.siteNumber);
+    const others = members.filter((each) => !isTold(each?.sitedBy)).map((each) => each?.siteNumber);
+    if (new Set(told).size < 2) expect(new Set([...told, ...others]).size).toBe(1);
+  }
+}
+
+function isTold(by: string | undefined): boolean {
+  return by === 'operator' || by === 'token';
 }
 
 function lanesAreOfTheirNodes(state: State): void {

@@ -3,8 +3,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { NatsConnection } from 'nats';
 import { ErrorCode, NatsError, connect } from 'nats';
-import { FromNode } from '../../../proto/gen/punnet/v1/agent.ts';
-import { fromNodeSubject, toNodeSubject } from '../../../proto/subjects.ts';
+import type { LanTask } from '../../../proto/gen/punnet/v1/agent.ts';
+import { FromNode, LanAnswer } from '../../../proto/gen/punnet/v1/agent.ts';
+import { fromNodeSubject, lanSubject, toNodeSubject } from '../../../proto/subjects.ts';
 import type { Command, SayPart } from '../../core/index.ts';
 import type { Identity } from '../state/state-folder.ts';
 import { nodeAuthenticator } from './node-authenticator.ts';
@@ -22,6 +23,7 @@ export interface NodeBusOptions {
   readonly natsSeed: string;
   readonly instanceId: string;
   readonly post: (command: Command) => void;
+  readonly onLanTask: (task: LanTask) => void;
   /** The federation does not take this node's credentials. */
   readonly onRefused: () => void;
   readonly log: (event: string, fields: Record<string, unknown>) => void;
@@ -107,11 +109,11 @@ export class NodeBus {
   }
 
   #listen(connection: NatsConnection): void {
-    const { identity, instanceId, post, log } = this.#options;
+    const { identity, instanceId, post, onLanTask, log } = this.#options;
     connection.subscribe(toNodeSubject(identity.nodeId), {
       callback: (error, message) => {
         if (error !== null) return log('not heard', { error: error.message });
-        const command = fromBytes(message.data, instanceId);
+        const command = fromBytes(message.data, instanceId, onLanTask);
         if (typeof command === 'string') log('message dropped', { why: command });
         else post(command);
       },
@@ -150,6 +152,14 @@ export class NodeBus {
     if (connection === undefined || connection.isClosed()) return;
     const bytes = FromNode.encode(toMessage(parts, speaker)).finish();
     connection.publish(fromNodeSubject(this.#options.identity.nodeId), bytes);
+  }
+
+  /** What came of a LAN task; lost while the connection is away. */
+  sayLan(answer: LanAnswer): void {
+    const connection = this.#connection;
+    if (connection === undefined || connection.isClosed()) return;
+    const subject = lanSubject(this.#options.identity.nodeId);
+    connection.publish(subject, LanAnswer.encode(answer).finish());
   }
 
   /** What was said reaches a server that is there; draining would wait for one that is not. */

@@ -1,6 +1,6 @@
 // Messages to and from the agent's core, for NATS: protobuf on one side, commands on the other.
 
-import type { FromNode, LeaseGrant } from '../../../proto/gen/punnet/v1/agent.ts';
+import type { FromNode, LanTask, LeaseGrant } from '../../../proto/gen/punnet/v1/agent.ts';
 import { Direction as ProtoDirection, ToNode } from '../../../proto/gen/punnet/v1/agent.ts';
 import { EndCode as ProtoEndCode } from '../../../proto/gen/punnet/v1/job.ts';
 import type { Inventory, NodeStatus } from '../../../proto/gen/punnet/v1/node.ts';
@@ -73,10 +73,14 @@ export function toMessage(parts: readonly SayPart[], speaker: Speaker): FromNode
 type Spoke = Extract<Command, { kind: 'schedulerSpoke' }>;
 
 /**
- * The command in a message's bytes; a string says why it was dropped. Never throws: these bytes
- * come from outside.
+ * The command in a message's bytes; a string says why it was dropped. A LAN task in it is for others.
+ * Never throws: these bytes come from outside.
  */
-export function fromBytes(bytes: Uint8Array, instanceId: string): Spoke | string {
+export function fromBytes(
+  bytes: Uint8Array,
+  instanceId: string,
+  onLanTask: (task: LanTask) => void = () => undefined,
+): Spoke | string {
   let message: ToNode;
   try {
     message = ToNode.decode(bytes);
@@ -86,6 +90,7 @@ export function fromBytes(bytes: Uint8Array, instanceId: string): Spoke | string
   if (message.instanceId !== '' && message.instanceId !== instanceId) return 'for another instance';
   const lists = [message.grants, message.cancels, message.acknowledged, message.transfers];
   if (lists.some((list) => list.length > maxItems)) return `a list of over ${maxItems} items`;
+  if (message.lan !== undefined) onLanTask(message.lan);
   const grants: Lease[] = [];
   for (const grant of message.grants) {
     const lease = toLease(grant);

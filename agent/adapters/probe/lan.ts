@@ -5,16 +5,28 @@ import { readFileSync } from 'node:fs';
 import type { NetworkInterfaceInfo } from 'node:os';
 import { networkInterfaces } from 'node:os';
 
+/** Where the node is on its LAN. */
+export interface OwnLan {
+  readonly address: string;
+  /** Such as "192.168.1.0/24". */
+  readonly network: string;
+}
+
 /** Such as "192.168.1.0/24"; empty without a default route. */
 export function readLan(): string {
-  return lanOf(readFileSync('/proc/net/route', 'latin1'), networkInterfaces());
+  return readOwnLan()?.network ?? '';
+}
+
+/** null without a default route. */
+export function readOwnLan(): OwnLan | null {
+  return ownLanOf(readFileSync('/proc/net/route', 'latin1'), networkInterfaces());
 }
 
 /** From the text of /proc/net/route (proc_net_route(5)) and the addresses of the interfaces. */
-export function lanOf(
+export function ownLanOf(
   routes: string,
   interfaces: Readonly<Record<string, readonly NetworkInterfaceInfo[] | undefined>>,
-): string {
+): OwnLan | null {
   const defaults = routes
     .split('\n')
     .slice(1)
@@ -23,7 +35,8 @@ export function lanOf(
     .sort((a, b) => Number(a[6]) - Number(b[6]));
   const name = defaults[0]?.[0] ?? '';
   const cidr = interfaces[name]?.find((each) => each.family === 'IPv4')?.cidr;
-  return typeof cidr === 'string' ? networkOf(cidr) : '';
+  if (typeof cidr !== 'string') return null;
+  return { address: cidr.split('/')[0] ?? '', network: networkOf(cidr) };
 }
 
 /** "192.168.1.17/24" → "192.168.1.0/24". */

@@ -3,14 +3,21 @@
 import { credsAuthenticator } from 'nats';
 import { z } from 'zod';
 import type { LeaseGrant } from '../../../proto/gen/punnet/v1/agent.ts';
-import { allNodesUp, parseFromNodeSubject, toNodeSubject } from '../../../proto/subjects.ts';
+import {
+  allNodesLan,
+  allNodesUp,
+  parseFromNodeSubject,
+  parseLanSubject,
+  toNodeSubject,
+} from '../../../proto/subjects.ts';
 import { nodeId } from '../../core/index.ts';
 import type { BlobRef, Effect, NodeId, NodeSpoke } from '../../core/index.ts';
-import type { NodeDisconnected, RevokeNode } from '../../core/index.ts';
+import type { LanProved, NodeDisconnected, RevokeNode } from '../../core/index.ts';
 import type { EffectSink } from '../../ports.ts';
 import type { LeaseComposer } from '../blobs/lease-composer.ts';
+import { LanProofs } from '../lan/lan-proofs.ts';
 import { BusClient } from './bus-client.ts';
-import { decodeFromNode, emptyOutgoing, encodeToNode } from './wire.ts';
+import { decodeFromNode, emptyOutgoing, encodeLanTask, encodeToNode } from './wire.ts';
 import type { Outgoing } from './wire.ts';
 
 type GrantEffect = Extract<Effect, { kind: 'grant' }>;
@@ -23,7 +30,7 @@ export interface NodeLinkOptions {
   readonly closedSubject: string;
   /** How long what nodes say can wait: nothing would be decided any sooner. */
   readonly restMs: () => number;
-  readonly submit: (command: NodeSpoke | NodeDisconnected | RevokeNode) => void;
+  readonly submit: (command: NodeSpoke | NodeDisconnected | RevokeNode | LanProved) => void;
   readonly instanceOf: (nodeId: NodeId) => string;
   readonly hasBlob: (ref: BlobRef) => Promise<boolean>;
   readonly composeLease: LeaseComposer['compose'];
@@ -38,6 +45,7 @@ const askEveryMs = 30_000;
 
 export class NodeLink implements EffectSink {
   readonly #options: NodeLinkOptions;
+  readonly #lanProofs: LanProofs;
   readonly #loggedAt = new Map<NodeId, number>();
   /** Nodes with a message whose results are being looked for: what they said next waits. */
   readonly #busy = new Map<NodeId, Promise<void>>();
@@ -48,6 +56,12 @@ export class NodeLink implements EffectSink {
 
   private constructor(options: NodeLinkOptions) {
     this.#options = options;
+    this.#lanProofs = new LanProofs({
+      // Lost when the node is away: it is asked again some time.
+      send: (id, task) => this.#client?.publish(toNodeSubject(id), encodeLanTask(task)),
+      submit: options.submit,
+      nowMs: () => performance.now(),
+    });
   }
 
   /** Connected, and able to speak; it hears nobody before `listen`. */
@@ -83,6 +97,7 @@ export class NodeLink implements EffectSink {
   /** From now on what nodes say becomes commands. */
   async listen(): Promise<void> {
     await this.#client?.subscribe(allNodesUp);
+    await this.#client?.subscribe(allNodesLan);
     await this.#client?.subscribe(this.#options.closedSubject);
     this.#isListening = true;
   }
@@ -96,7 +111,9 @@ export class NodeLink implements EffectSink {
       return;
     }
     const id = parseFromNodeSubject(subject);
-    if (id !== undefined) this.#hear(nodeId(id), bytes);
+    if (id !== undefined) return this.#hear(nodeId(id), bytes);
+    const answering = parseLanSubject(subject);
+    if (answering !== undefined) this.#lanProofs.hear(nodeId(answering), bytes);
   }
 
   async stop(): Promise<void> {
@@ -111,7 +128,8 @@ export class NodeLink implements EffectSink {
       return found;
     };
     for (const effect of effects) {
-      if (effect.kind === 'jobChanged' || effect.kind === 'solvePlan') continue;
+      if (effect.kind === 'proveLan') this.#lanProofs.ask(effect);
+      if (isForOthers(effect)) continue;
       if (effect.kind === 'revokeCredentials') void this.#revoke(effect);
       else if (effect.kind === 'grant') this.#grant(effect, of);
       else add(of(effect.nodeId), effect);
@@ -205,7 +223,14 @@ export class NodeLink implements EffectSink {
 }
 
 type RevokeEffect = Extract<Effect, { kind: 'revokeCredentials' }>;
-type Told = Exclude<Effect, { kind: 'grant' | 'revokeCredentials' | 'jobChanged' }>;
+type ForOthers = Extract<Effect, { kind: 'jobChanged' | 'solvePlan' | 'proveLan' }>;
+type Told = Exclude<Effect, ForOthers | { kind: 'grant' | 'revokeCredentials' }>;
+
+/** Not one message for one node. */
+function isForOthers(effect: Effect): effect is ForOthers {
+  const { kind } = effect;
+  return kind === 'jobChanged' || kind === 'solvePlan' || kind === 'proveLan';
+}
 
 function add(to: Outgoing, effect: Told): void {
   switch (effect.kind) {

@@ -3,7 +3,7 @@
 
 import { BinaryWriter } from '@bufbuild/protobuf/wire';
 import { FromNode, ToNode } from '../../../proto/gen/punnet/v1/agent.ts';
-import type { LeaseGrant } from '../../../proto/gen/punnet/v1/agent.ts';
+import type { LanTask, LeaseGrant } from '../../../proto/gen/punnet/v1/agent.ts';
 import type * as proto from '../../../proto/gen/punnet/v1/node.ts';
 import type { UplinkRate as ProtoRate } from '../../../proto/gen/punnet/v1/common.ts';
 import { maxMessageBytes } from '../../../proto/subjects.ts';
@@ -229,7 +229,9 @@ export function encodeToNode(instance: string, outgoing: Outgoing): Encoded {
     const longest = longestList(part);
     if (longest === 0 && !part.isQuarantined && part.allotmentBytes === undefined) return;
     const isShort = longest <= maxGrantsPerMessage;
-    const bytes = isShort ? encode({ ...part, instanceId, reportIntervalMs: 0 }) : undefined;
+    const bytes = isShort
+      ? encode({ ...part, instanceId, reportIntervalMs: 0, lan: undefined })
+      : undefined;
     if (bytes !== undefined && bytes.length <= maxMessageBytes) {
       messages.push(bytes);
       return;
@@ -248,7 +250,12 @@ export function encodeToNode(instance: string, outgoing: Outgoing): Encoded {
 }
 
 function askForReport(): Uint8Array {
-  return encode({ ...emptyOutgoing(), wantsReport: true, instanceId: '', reportIntervalMs: 0 });
+  return encode(ToNode.fromPartial({ wantsReport: true }));
+}
+
+/** A message of its own, to whichever instance is there. */
+export function encodeLanTask(task: LanTask): Uint8Array {
+  return encode(ToNode.fromPartial({ lan: task }));
 }
 
 function longestList(outgoing: Outgoing): number {

@@ -1,6 +1,7 @@
 // How facts about where nodes are change the state.
 
 import type { Fact } from '../facts.ts';
+import { instant } from '../model/ids.ts';
 import { addRates } from '../services.ts';
 import { lookAtNode, placeFreed, remaining, siteOf } from '../leases.ts';
 import type { LeaseRecord, NodeRecord, SiteRecord, State } from '../state.ts';
@@ -8,7 +9,7 @@ import { mustHave } from '../state.ts';
 import { sumCpu } from './capacity.ts';
 import type { Sight } from './siting.ts';
 
-type SiteFact = Extract<Fact, { readonly kind: 'nodeSited' | 'tunnelsHeard' }>;
+type SiteFact = Extract<Fact, { readonly kind: 'nodeSited' | 'tunnelsHeard' | 'lanAsked' }>;
 
 export function applySiteFact(state: State, fact: SiteFact): void {
   if (fact.kind === 'tunnelsHeard') {
@@ -17,12 +18,24 @@ export function applySiteFact(state: State, fact: SiteFact): void {
     }
     return;
   }
+  if (fact.kind === 'lanAsked') {
+    for (const number of fact.nodeNumbers) {
+      const asked = mustHave(state.nodes[number], 'node', number);
+      asked.lanAskedAt = fact.at;
+      asked.lanTries += 1;
+    }
+    return;
+  }
   const node = mustHave(state.nodes[fact.nodeNumber], 'node', fact.nodeNumber);
   node.sitedBy = fact.sitedBy;
+  node.lan = fact.lan;
+  if (fact.lan !== null) state.nextLan = Math.max(state.nextLan, fact.lan + 1);
   if (fact.natGroup !== node.natGroup) {
     leaveGroup(state, node);
     node.natGroup = fact.natGroup;
     node.natGroupSince = fact.at;
+    node.lanAskedAt = instant(0);
+    node.lanTries = 0;
     joinGroup(state, node);
   }
   if (fact.siteNumber === node.siteNumber) return;
@@ -47,7 +60,8 @@ function hear(state: State, node: NodeRecord, sight: Sight): void {
 }
 
 /** Puts a node, placed or from a snapshot, into the index of groups. */
-export function joinGroup(state: State, { number, natGroup }: NodeRecord): void {
+export function joinGroup(state: State, { number, natGroup, lan }: NodeRecord): void {
+  if (lan !== null) state.nextLan = Math.max(state.nextLan, lan + 1);
   if (natGroup === '') return;
   const members = state.natGroups.get(natGroup) ?? new Set();
   state.natGroups.set(natGroup, members.add(number));

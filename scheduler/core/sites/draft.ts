@@ -29,10 +29,14 @@ export class Draft {
   }
 
   set(node: NodeRecord, changes: Partial<Siting>): void {
-    const { siteNumber, sitedBy, natGroup, natGroupSince } = this.of(node);
-    const next = { siteNumber, sitedBy, natGroup, natGroupSince, ...changes };
-    this.#changed.set(node.number, next);
-    if (changes.natGroup === undefined) return;
+    const { siteNumber, sitedBy, natGroup, natGroupSince, lan } = this.of(node);
+    const before = { siteNumber, sitedBy, natGroup, natGroupSince, lan };
+    if (changes.natGroup === undefined) {
+      this.#changed.set(node.number, { ...before, ...changes });
+      return;
+    }
+    // What was proved was of the place before.
+    this.#changed.set(node.number, { ...before, lan: null, ...changes });
     const came = this.#came.get(changes.natGroup) ?? new Set();
     this.#came.set(changes.natGroup, came.add(node.number));
   }
@@ -86,13 +90,15 @@ export class Draft {
     );
     for (const [nodeNumber, siting] of this.#changed) {
       const before = this.#node(nodeNumber);
-      const { siteNumber, sitedBy, natGroup } = siting;
+      const { siteNumber, sitedBy, natGroup, lan } = siting;
       const isNews =
         siteNumber !== before.siteNumber ||
         sitedBy !== before.sitedBy ||
-        natGroup !== before.natGroup;
+        natGroup !== before.natGroup ||
+        lan !== before.lan;
       if (!isNews) continue;
-      facts.push({ kind: 'nodeSited', at: this.#now, nodeNumber, siteNumber, sitedBy, natGroup });
+      const place = { siteNumber, sitedBy, natGroup, lan };
+      facts.push({ kind: 'nodeSited', at: this.#now, nodeNumber, ...place });
     }
     return facts;
   }

@@ -20,8 +20,10 @@ function reasonText(state: State, node: NodeRecord): string {
       return 'an operator said so';
     case 'token':
       return 'its token names this site';
+    case 'lan':
+      return `it is on one LAN with ${namesOf(lanOf(state, node))}`;
     case 'nat':
-      return `it connects from the same address as ${neighboursText(state, node)}`;
+      return `it connects from the same address as ${namesOf(neighboursOf(state, node))}`;
     case 'alone': {
       if (node.natGroup === '') return 'nothing says where it is, so it is a site of its own';
       const others = neighboursOf(state, node).length;
@@ -32,8 +34,11 @@ function reasonText(state: State, node: NodeRecord): string {
   }
 }
 
-function neighboursText(state: State, node: NodeRecord): string {
-  const others = neighboursOf(state, node);
+function lanOf(state: State, node: NodeRecord): readonly NodeRecord[] {
+  return neighboursOf(state, node).filter(({ lan }) => lan === node.lan);
+}
+
+function namesOf(others: readonly NodeRecord[]): string {
   const named = others.slice(0, namesListed).map(({ name, nodeId }) => name || nodeId);
   const more = others.length - named.length;
   return more > 0 ? `${named.join(', ')} and ${more} more` : named.join(', ');
@@ -54,12 +59,13 @@ function movingText({ sight, natGroup, sitedBy }: NodeRecord, now: Instant): str
 const texts: Readonly<Record<SitedBy, string>> = {
   operator: 'by an operator',
   token: 'by token',
+  lan: 'by LAN',
   nat: 'by address',
   alone: 'alone',
 };
 
 /** How it is known of the nodes of a site where they are: "2 by token, 1 by address"; from how many
- * addresses they connect, if from several. */
+ * addresses they connect, if from several; how many LANs were proved. */
 export function siteEvidence(nodes: readonly NodeRecord[]): string {
   const parts = sitedBys.flatMap((by) => {
     const count = nodes.filter(({ sitedBy }) => sitedBy === by).length;
@@ -67,6 +73,8 @@ export function siteEvidence(nodes: readonly NodeRecord[]): string {
   });
   const addresses = new Set(nodes.map(({ natGroup }) => natGroup).filter((group) => group !== ''));
   if (addresses.size > 1) parts.push(`${addresses.size} addresses`);
+  const lans = new Set(nodes.map(({ lan }) => lan).filter((lan) => lan !== null));
+  if (lans.size > 0) parts.push(countOf(lans.size, 'LAN'));
   return parts.join(', ');
 }
 

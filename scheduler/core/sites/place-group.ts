@@ -1,7 +1,8 @@
 // Which site the nodes behind one address belong to. One address is one uplink, so one site, as long as
 // nobody says otherwise: an uplink that was counted twice would be asked for twice what its owner
 // gave. Behind a carrier's NAT are many homes; that is known when tokens or an operator name two sites
-// behind one address, or when more nodes are there than a house has. Then each stays where it is.
+// behind one address, or when more nodes are there than a house has. Then each stays where it is, and
+// those of one LAN are together.
 
 import { natGroupMost } from '../limits.ts';
 import type { NodeRecord } from '../state.ts';
@@ -27,6 +28,7 @@ export function placeGroup(
   if (movable.length === 0) return;
   if (isShared(draft, members)) {
     for (const node of movable) if (leavers.has(node)) moveOut(draft, node);
+    for (const lan of lansOf(draft, members)) placeLan(draft, lan);
     return;
   }
   const site = siteOfGroup(draft, members, leavers);
@@ -47,6 +49,31 @@ function siteOfGroup(
   if (settled !== undefined) return draft.of(settled).siteNumber;
   const [first] = members;
   return first === undefined ? null : draft.ownSite(first);
+}
+
+/** Its members of whom nobody said where they are. Behind a carrier's address a LAN is a home. */
+function placeLan(draft: Draft, members: readonly NodeRecord[]): void {
+  const told = toldSites(draft, members);
+  if (told.size > 1 || members.length < 2) return;
+  const [first] = members;
+  const [site = first === undefined ? undefined : draft.of(first).siteNumber] = told;
+  if (site === undefined) return;
+  for (const node of members) {
+    if (!isTold(draft.of(node).sitedBy)) draft.set(node, { siteNumber: site, sitedBy: 'lan' });
+  }
+}
+
+/** The members that were proved to be on one LAN, by LAN. */
+function lansOf(draft: Draft, members: readonly NodeRecord[]): Iterable<readonly NodeRecord[]> {
+  const lans = new Map<number, NodeRecord[]>();
+  for (const node of members) {
+    const { lan } = draft.of(node);
+    if (lan === null) continue;
+    const known = lans.get(lan);
+    if (known === undefined) lans.set(lan, [node]);
+    else known.push(node);
+  }
+  return lans.values();
 }
 
 /** It is given a site of its own. */

@@ -9,6 +9,7 @@ import { siteOf } from '../leases.ts';
 import type { NodeRecord, State } from '../state.ts';
 import { mustHave } from '../state.ts';
 import { Draft } from './draft.ts';
+import { askForProofs } from './lan-proof.ts';
 import { placeGroup } from './place-group.ts';
 import { raiseGuesses } from './raise-guess.ts';
 import type { Sight } from './siting.ts';
@@ -37,11 +38,15 @@ export function seeTunnels(state: State, { tunnels }: TunnelsSeen, now: Instant)
   }
   for (const group of groups) placeGroup(draft, group, leavers);
   const heard = sightings.map(({ node, sight }) => ({ nodeNumber: node.number, sight }));
-  const isHeard = { kind: 'tunnelsHeard', at: now, heard } as const;
-  return {
-    ...nothing,
-    facts: [isHeard, ...raiseGuesses(state, sightings, now), ...draft.facts()],
-  };
+  const asked = askForProofs(
+    state,
+    sightings.map(({ node }) => node),
+    now,
+  );
+  const seen = { kind: 'tunnelsHeard', at: now, heard } as const;
+  const raised = raiseGuesses(state, sightings, now);
+  const facts = [seen, ...raised, ...draft.facts(), ...asked.facts];
+  return { ...nothing, facts, effects: asked.effects };
 }
 
 /** Undefined for a node that is not ours any more, and for a connection that it has replaced. */

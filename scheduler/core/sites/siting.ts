@@ -5,10 +5,10 @@ import { instant, siteId } from '../model/ids.ts';
 
 /**
  * Why a node counts to its site, what outranks others first: an operator said so; its token names the
- * site; it comes from the address that others of the site come from; nothing but itself. The last two
- * follow where the node goes.
+ * site; it is on the LAN of others of the site; it comes from the address that they come from; nothing
+ * but itself. The last three follow where the node goes.
  */
-export const sitedBys = ['operator', 'token', 'nat', 'alone'] as const;
+export const sitedBys = ['operator', 'token', 'lan', 'nat', 'alone'] as const;
 export type SitedBy = (typeof sitedBys)[number];
 
 /** Somebody said where the node is. */
@@ -29,6 +29,8 @@ export interface Siting {
   readonly natGroup: string;
   /** Since when it counts to that group; 0: never. */
   readonly natGroupSince: Instant;
+  /** Nodes of one group with the same number were proved to be on one LAN; null: with nobody. */
+  readonly lan: number | null;
 }
 
 /** Of a node that has just enrolled, or did before places were followed: a site that is not its own is
@@ -46,6 +48,7 @@ export function enrolledSiting(enrolled: {
     tokenSiteNumber: isOwn ? null : siteNumber,
     natGroup: '',
     natGroupSince: instant(0),
+    lan: null,
   };
 }
 

@@ -2,7 +2,7 @@
 
 import type { NetworkInterfaceInfo } from 'node:os';
 import { expect, test } from 'vitest';
-import { lanOf } from '../../../agent/adapters/probe/lan.ts';
+import { ownLanOf } from '../../../agent/adapters/probe/lan.ts';
 
 const head = 'Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\tMTU\tWindow\tIRTT\n';
 const row = (name: string, destination: string, metric: number, mask = '00000000'): string =>
@@ -30,5 +30,10 @@ test.each([
   ['no default route', row('eth0', '0001A8C0', 100, '00FFFFFF'), ''],
   ['an interface without an address', row('eth9', '00000000', 0), ''],
 ])('%s', (_name, routes, lan) => {
-  expect(lanOf(head + routes, interfaces)).toBe(lan);
+  expect(ownLanOf(head + routes, interfaces)?.network ?? '').toBe(lan);
+});
+
+test('its own address there is told, too', () => {
+  const own = { address: '10.20.30.40', network: '10.16.0.0/12' };
+  expect(ownLanOf(head + row('wlan0', '00000000', 600), interfaces)).toEqual(own);
 });

@@ -25,7 +25,7 @@ beforeAll(async () => {
     closedSubject: rig.identity.closedSubject,
     restMs: () => 0,
     submit: (command) => {
-      submitted.push(`${command.kind} ${command.nodeId}`);
+      if ('nodeId' in command) submitted.push(`${command.kind} ${command.nodeId}`);
       for (const look of waiting) look();
     },
     instanceOf: () => 'first',

@@ -106,7 +106,32 @@ export interface ToNode {
    * This node's part of its household's bytes in a calendar month, until another one is told. Not
    * set: unchanged.
    */
-  allotmentBytes?: number | undefined;
+  allotmentBytes?:
+    | number
+    | undefined;
+  /** A part in the proof that two nodes are on one LAN. */
+  lan: LanTask | undefined;
+}
+
+/** Either serve a nonce on the LAN for a minute, to whoever names the proof, or fetch one there. */
+export interface LanTask {
+  proofId: string;
+  /** What to serve. Empty: fetch it. */
+  nonce: Buffer;
+  /** Where to fetch it: an IPv4 address of the node's own LAN. */
+  address: string;
+  port: number;
+}
+
+/** What came of it, on punnet.v1.node.<id>.lan. */
+export interface LanAnswer {
+  proofId: string;
+  /** Where the nonce is served. */
+  address: string;
+  port: number;
+  /** Or what was fetched, and the shortest of a few times from the question to its last byte. */
+  nonce: Buffer;
+  roundTripUs: number;
 }
 
 export interface TransferGrant {
@@ -800,6 +825,7 @@ function createBaseToNode(): ToNode {
     blobsMissing: [],
     reportIntervalMs: 0,
     allotmentBytes: undefined,
+    lan: undefined,
   };
 }
 
@@ -846,6 +872,9 @@ export const ToNode: MessageFns<ToNode> = {
     }
     if (message.allotmentBytes !== undefined) {
       writer.uint32(80).int64(message.allotmentBytes);
+    }
+    if (message.lan !== undefined) {
+      LanTask.encode(message.lan, writer.uint32(90).fork()).join();
     }
     return writer;
   },
@@ -973,6 +1002,14 @@ export const ToNode: MessageFns<ToNode> = {
             message.allotmentBytes = longToNumber(reader.int64());
             continue;
           }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.lan = LanTask.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1000,6 +1037,201 @@ export const ToNode: MessageFns<ToNode> = {
     message.blobsMissing = object.blobsMissing?.map((e) => e) || [];
     message.reportIntervalMs = object.reportIntervalMs ?? 0;
     message.allotmentBytes = object.allotmentBytes ?? undefined;
+    message.lan = (object.lan !== undefined && object.lan !== null) ? LanTask.fromPartial(object.lan) : undefined;
+    return message;
+  },
+};
+
+function createBaseLanTask(): LanTask {
+  return { proofId: "", nonce: Buffer.alloc(0), address: "", port: 0 };
+}
+
+export const LanTask: MessageFns<LanTask> = {
+  encode(message: LanTask, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.proofId !== "") {
+      writer.uint32(10).string(message.proofId);
+    }
+    if (message.nonce.length !== 0) {
+      writer.uint32(18).bytes(message.nonce);
+    }
+    if (message.address !== "") {
+      writer.uint32(26).string(message.address);
+    }
+    if (message.port !== 0) {
+      writer.uint32(32).int32(message.port);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LanTask {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLanTask();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.proofId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.nonce = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.address = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.port = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<LanTask>): LanTask {
+    return LanTask.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<LanTask>): LanTask {
+    const message = createBaseLanTask();
+    message.proofId = object.proofId ?? "";
+    message.nonce = object.nonce ?? Buffer.alloc(0);
+    message.address = object.address ?? "";
+    message.port = object.port ?? 0;
+    return message;
+  },
+};
+
+function createBaseLanAnswer(): LanAnswer {
+  return { proofId: "", address: "", port: 0, nonce: Buffer.alloc(0), roundTripUs: 0 };
+}
+
+export const LanAnswer: MessageFns<LanAnswer> = {
+  encode(message: LanAnswer, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.proofId !== "") {
+      writer.uint32(10).string(message.proofId);
+    }
+    if (message.address !== "") {
+      writer.uint32(18).string(message.address);
+    }
+    if (message.port !== 0) {
+      writer.uint32(24).int32(message.port);
+    }
+    if (message.nonce.length !== 0) {
+      writer.uint32(34).bytes(message.nonce);
+    }
+    if (message.roundTripUs !== 0) {
+      writer.uint32(40).int64(message.roundTripUs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LanAnswer {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLanAnswer();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.proofId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.address = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.port = reader.int32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.nonce = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.roundTripUs = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<LanAnswer>): LanAnswer {
+    return LanAnswer.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<LanAnswer>): LanAnswer {
+    const message = createBaseLanAnswer();
+    message.proofId = object.proofId ?? "";
+    message.address = object.address ?? "";
+    message.port = object.port ?? 0;
+    message.nonce = object.nonce ?? Buffer.alloc(0);
+    message.roundTripUs = object.roundTripUs ?? 0;
     return message;
   },
 };

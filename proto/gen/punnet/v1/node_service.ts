@@ -59,6 +59,8 @@ export const SitedBy = {
   NAT: 3,
   /** ALONE - Nothing says where it is. */
   ALONE: 4,
+  /** LAN - It is on one LAN with others of the site. */
+  LAN: 5,
 } as const;
 
 export type SitedBy = typeof SitedBy[keyof typeof SitedBy];
@@ -69,6 +71,7 @@ export namespace SitedBy {
   export type TOKEN = typeof SitedBy.TOKEN;
   export type NAT = typeof SitedBy.NAT;
   export type ALONE = typeof SitedBy.ALONE;
+  export type LAN = typeof SitedBy.LAN;
 }
 
 /** Where a node's tunnel came from. */

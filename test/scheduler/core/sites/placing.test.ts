@@ -30,6 +30,15 @@ const leave =
   (homes) =>
     homes.disconnect(name);
 
+/** The scheduler asked for it, and it was so. */
+const prove =
+  (server: string, fetcher: string): Step =>
+  (homes) => {
+    const ids = { serverId: nodeId(server), fetcherId: nodeId(fetcher) };
+    homes.give({ kind: 'lanProved', ...ids });
+  };
+
+const carrier = [come('s', 'X', 'school'), come('l', 'X', 'library')];
 const family = [come('a', 'X'), come('b', 'X')];
 const atSchool = [come('a', 'X', 'school'), come('b', 'X', 'school')];
 
@@ -159,6 +168,45 @@ const rows: readonly (readonly [what: string, steps: readonly Step[], places: st
     'a home-a-2 alone, b home-a alone',
   ],
   [
+    'behind a carrier’s address those of one LAN are together',
+    [...carrier, come('c', 'X'), come('d', 'X'), come('e', 'X'), prove('c', 'd')],
+    's school token, l library token, c home-c lan, d home-c lan, e home-e alone',
+  ],
+  [
+    'at the site that the token of one of them names',
+    [...carrier, come('c', 'X'), come('d', 'X'), prove('c', 'd'), prove('d', 'l')],
+    's school token, l library token, c library lan, d library lan',
+  ],
+  [
+    'but where tokens name two sites they stay what those say',
+    [...carrier, come('c', 'X'), prove('c', 's'), prove('s', 'l')],
+    's school token, l library token, c school lan',
+  ],
+  [
+    'isolated Wi-Fi is one site, though no LAN is proved',
+    [...family, come('c', 'X'), prove('a', 'b')],
+    'a home-a nat, b home-a nat, c home-a nat',
+  ],
+  [
+    'a proof of two that are apart by now says nothing',
+    [...carrier, come('c', 'X'), come('d', 'Y'), prove('c', 'd')],
+    's school token, l library token, c home-c alone, d home-d alone',
+  ],
+  [
+    'a proof holds for the place where it was given',
+    [
+      ...carrier,
+      come('c', 'X'),
+      come('d', 'X'),
+      prove('c', 'd'),
+      move('d', 'Y'),
+      wait(11),
+      move('d', 'X'),
+      wait(11),
+    ],
+    's school token, l library token, c home-c lan, d home-d alone',
+  ],
+  [
     'others that are switched off do not stay behind',
     [...family, leave('a'), wait(3), move('b', 'Y'), wait(11)],
     'a home-a alone, b home-a alone',
@@ -213,6 +261,7 @@ const whys: readonly (readonly [why: string, steps: readonly Step[]])[] = [
     '2 other nodes of more than one site connect from its address, so it is a site of its own',
     [come('b', 'X', 'school'), come('c', 'X', 'library'), come('a', 'X')],
   ],
+  ['it is on one LAN with b', [...carrier, come('a', 'X'), come('b', 'X'), prove('a', 'b')]],
   [
     'it connects from the same address as b; for 3 minutes it has connected from another address, which counts after 10 minutes',
     [...family, move('a', 'Y'), wait(4)],
