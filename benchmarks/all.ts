@@ -4,6 +4,7 @@ import { agent } from './agent.ts';
 import type { Benchmark } from './figure.ts';
 import { flows } from './flows.ts';
 import { history } from './history.ts';
+import { idleTunnel } from './idle-tunnel.ts';
 import { journalBytes } from './journal-bytes.ts';
 import { placement } from './placement.ts';
 import { restore } from './restore.ts';
@@ -23,6 +24,7 @@ export const benchmarks: readonly Benchmark[] = [
   tunnels,
   placement,
   agent,
+  idleTunnel,
   turnaround,
   throughput,
   whole,

@@ -27,6 +27,8 @@ export interface Outcome {
 export interface Benchmark {
   readonly name: string;
   readonly about: string;
+  /** Why it can't run here, if it can't. */
+  readonly missing?: () => string | undefined;
   /** Throws when the run did not do what it should have done. */
   run(size: Size): Promise<Outcome>;
 }

@@ -18,6 +18,11 @@ async function main(words: readonly string[]): Promise<number> {
   for (const benchmark of benchmarks) {
     if (names.length > 0 && !names.includes(benchmark.name)) continue;
     say(`\n${benchmark.name}: ${benchmark.about}\n${describeMachine()}`);
+    const missing = benchmark.missing?.();
+    if (missing !== undefined) {
+      say(`It is left out: ${missing}.`);
+      continue;
+    }
     const outcome = await benchmark.run(size);
     say(tableOf(outcome.figures));
     say(`The answer was right (${outcome.digest}). ${describeMachine()}`);

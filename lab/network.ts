@@ -10,6 +10,7 @@ import {
   coreLines,
   internetLines,
   lanLines,
+  linkAddresses,
   natRules,
   nodeLines,
   outerLines,
@@ -84,6 +85,7 @@ export class Network {
     connect([router, 'wan0'], [outer, outerDevice]);
     outer.configure('ip', outerLines(outerDevice, line));
     router.configure('ip', [...wanLines(line), ...lanLines]);
+    introduce([outer, outerDevice], [router, 'wan0'], line);
     asRouter(router);
     outer.configure('tc', [shaped(outerDevice, spec.downBps)]);
     router.configure('tc', [shaped('wan0', spec.upBps)]);
@@ -178,6 +180,7 @@ export class Network {
     connect([space, 'wan0'], [this.#internet, `c-${name}`]);
     this.#internet.configure('ip', outerLines(`c-${name}`, line));
     space.configure('ip', wanLines(line));
+    introduce([this.#internet, `c-${name}`], [space, 'wan0'], line);
     asRouter(space);
     const carrier = { space, lines: 0 };
     this.#carriers.set(name, carrier);
@@ -202,6 +205,19 @@ function connect(one: readonly [Space, string], other: readonly [Space, string])
   const [here, there] = [one[0].name, other[0].name];
   const ends = [one[1], 'netns', here, 'type', 'veth', 'peer', 'name', other[1], 'netns', there];
   execFileSync('ip', ['link', 'add', ...ends]);
+}
+
+/** Tells both ends of a line the other's hardware address: nothing but IP crosses it then. */
+function introduce(
+  outer: readonly [Space, string],
+  inner: readonly [Space, string],
+  line: Line,
+): void {
+  const [outerAddress, innerAddress] = linkAddresses(line.number, line.isInside);
+  const pin = ([space, device]: typeof outer, address: string, mac: string): void =>
+    space.configure('ip', [`neigh replace ${address} lladdr ${mac} dev ${device} nud permanent`]);
+  pin(outer, innerAddress, inner[0].hardwareAddress(inner[1]));
+  pin(inner, outerAddress, outer[0].hardwareAddress(outer[1]));
 }
 
 function asRouter(space: Space): void {

@@ -1,10 +1,12 @@
 // One network namespace: programs that run in it, and what its interfaces have carried.
 
 import { execFileSync, spawn } from 'node:child_process';
-import type { ChildProcess, SpawnOptions } from 'node:child_process';
+import type { ChildProcess, SpawnOptions, StdioOptions } from 'node:child_process';
+
+const frameHeaderBytes = 14;
 
 export interface Carried {
-  /** Bytes of frames, headers included, since the interface came to be. */
+  /** Bytes of IP packets, their headers included, since the interface came to be. */
   readonly receivedBytes: number;
   readonly sentBytes: number;
 }
@@ -50,7 +52,18 @@ export class Space {
       .trim()
       .split(/\s+/)
       .map(Number);
-    return { receivedBytes: numbers[0] ?? 0, sentBytes: numbers[8] ?? 0 };
+    const ipBytes = (bytes = 0, frames = 0): number => bytes - frames * frameHeaderBytes;
+    return {
+      receivedBytes: ipBytes(numbers[0], numbers[1]),
+      sentBytes: ipBytes(numbers[8], numbers[9]),
+    };
+  }
+
+  /** The hardware address of an interface. */
+  hardwareAddress(device: string): string {
+    const text = this.run(['ip', '-json', 'link', 'show', 'dev', device]);
+    const [link] = JSON.parse(text) as readonly { readonly address: string }[];
+    return link?.address ?? '';
   }
 
   /** The processes in here. */
@@ -62,6 +75,8 @@ export class Space {
 
 /** The namespaces that there are. */
 export function spaceNames(): readonly string[] {
-  const text = execFileSync('ip', ['netns', 'list'], { encoding: 'utf8' });
+  // It complains of those that another process is removing.
+  const stdio: StdioOptions = ['ignore', 'pipe', 'ignore'];
+  const text = execFileSync('ip', ['netns', 'list'], { encoding: 'utf8', stdio });
   return text.split('\n').flatMap((line) => line.split(' ')[0] || []);
 }

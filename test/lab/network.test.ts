@@ -132,9 +132,13 @@ async function exchange(
   const say = 'const say = (text) => console.log(text);';
   const listens = `${say} const server = require('node:net').createServer({ allowHalfOpen: true }, (socket) => {
     server.close(); ${talk.serve} }).listen(0, () => say(server.address().port));`;
-  const connects = `${say} const socket = require('node:net').connect(
-    { host: process.argv[1], port: Number(process.argv[2]), allowHalfOpen: true });
-    socket.on('end', () => socket.end()); ${talk.send}`;
+  // A cable that was just put in may need a moment.
+  const connects = `${say} (function connect() {
+    const socket = require('node:net').connect(
+      { host: process.argv[1], port: Number(process.argv[2]), allowHalfOpen: true });
+    socket.on('error', () => setTimeout(connect, 100));
+    socket.on('connect', () => { socket.on('end', () => socket.end()); ${talk.send} });
+  })();`;
   const server = network.spawn(talk.server, ['node', '-e', listens], piped);
   const lines = linesOf(server);
   const port = (await lines.next()).value as string;
