@@ -1,0 +1,83 @@
+// Who gets an answer from the port of probes, and how much.
+
+import { randomBytes } from 'node:crypto';
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { answerProbe } from '../../../agent/adapters/uplink/answer-probe.ts';
+import type { TrainPacket } from '../../../proto/trains.ts';
+import { laterSpan, readTrainPacket, trainKinds, writeTrainPacket } from '../../../proto/trains.ts';
+import { Probes } from '../../../scheduler/adapters/probes/probes.ts';
+
+const host = '127.0.0.1';
+const nonce = randomBytes(16);
+const blank = { train: 0, sequence: 0, count: 0, word: 0, spanMicros: 0, spanCount: 0 };
+const hello: TrainPacket = { ...blank, kind: 'hello' };
+
+test('a stranger gets no answer, and the node that has the nonce is measured', async () => {
+  const probes = await Probes.listen(host, 0);
+  const stranger = createSocket('udp4');
+  let answers = 0;
+  stranger.on('message', () => (answers += 1));
+  for (const other of [randomBytes(16), Buffer.alloc(16)]) {
+    stranger.send(writeTrainPacket(other, hello), probes.port, host);
+  }
+  stranger.send(nonce.subarray(0, 15), probes.port, host);
+  const measured = probes.measure(nonce);
+  const sent = await answerProbe({ host, port: probes.port, nonce, maxBytes: 150_000 });
+  const { downBps, upBps, sentBytes, receivedBytes } = await measured;
+  expect(downBps).toBeGreaterThan(1e6);
+  expect(upBps).toBeGreaterThan(1e6);
+  expect(sentBytes).toBeLessThanOrEqual(116 * 1_200);
+  expect(receivedBytes).toBeLessThanOrEqual(sent);
+  expect(answers).toBe(0);
+  stranger.close();
+  await probes.close();
+});
+
+test('a node sends no more than its lease says, whatever it is asked', async () => {
+  const greedy = createSocket('udp4');
+  greedy.bind(0, host);
+  await once(greedy, 'listening');
+  let bytes = 0;
+  greedy.on('message', (packet, from) => {
+    const kind = readTrainPacket(nonce, packet)?.kind;
+    const say = (of: 'ask' | 'bye', count: number): void =>
+      greedy.send(writeTrainPacket(nonce, { ...hello, kind: of, count }), from.port, host);
+    if (kind === 'hello') for (let train = 0; train < 3; train += 1) say('ask', 60_000);
+    if (kind === 'hello') say('bye', 0);
+    if (kind === 'up') bytes += packet.length;
+  });
+  const { port } = greedy.address();
+  expect(await answerProbe({ host, port, nonce, maxBytes: 20_000 })).toBe(19_200);
+  expect(bytes).toBeLessThanOrEqual(19_200);
+  greedy.close();
+});
+
+test('a packet is read as it was written, and with no other nonce', () => {
+  const [u16, u32] = [fc.nat(0xffff), fc.nat(0xffffffff)];
+  const packets = fc.record({
+    ...{ kind: fc.constantFrom(...trainKinds), train: fc.nat(255), sequence: u16, count: u16 },
+    ...{ word: u32, spanMicros: u32, spanCount: u16 },
+  });
+  fc.assert(
+    fc.property(packets, fc.nat(15), (packet, at) => {
+      const bytes = writeTrainPacket(nonce, packet);
+      expect(readTrainPacket(nonce, bytes)).toEqual(packet);
+      bytes[at] = (bytes[at] ?? 0) ^ 1;
+      expect(readTrainPacket(nonce, bytes)).toBeUndefined();
+    }),
+  );
+});
+
+test.each([
+  ['one a millisecond', [0, 1, 2, 3, 4, 5, 6, 7, 8, 9], 1_000],
+  ['a burst first', [0, 0, 0, 3, 4, 5, 6, 7, 8, 9], 1_000],
+  ['one seen late', [0, 1, 2, 3, 4, 9, 9, 9, 9, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19], 1_000],
+  ['too few', [0, 1, 2, 3], null],
+  ['all at once', [5, 5, 5, 5, 5, 5, 5, 5, 5, 5], null],
+])('%s', (_, arrivals, wanted) => {
+  const span = laterSpan(arrivals);
+  expect(span === null ? null : span.spanMicros / span.spanCount).toEqual(wanted);
+});
