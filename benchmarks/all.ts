@@ -1,6 +1,7 @@
 // All benchmarks, in the order in which they run: those that need the machine to themselves last.
 
 import { agent } from './agent.ts';
+import { fiftyNodes } from './fifty-nodes.ts';
 import type { Benchmark } from './figure.ts';
 import { flows } from './flows.ts';
 import { history } from './history.ts';
@@ -25,6 +26,7 @@ export const benchmarks: readonly Benchmark[] = [
   placement,
   agent,
   idleTunnel,
+  fiftyNodes,
   turnaround,
   throughput,
   whole,

@@ -5,6 +5,7 @@ import { execFile } from 'node:child_process';
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { stringify } from 'yaml';
 import { coreAddress as coreAtHome } from '../../lab/layout.ts';
 import type { SiteSpec } from '../../lab/layout.ts';
 import { Network } from '../../lab/network.ts';
@@ -19,6 +20,12 @@ export const prefix = 'fd12:3456:789a';
 export const core6 = `${prefix}::1`;
 const line = { downBps: 20_000_000, upBps: 4_000_000 };
 const twoHomes: readonly SiteSpec[] = ['one', 'two'].map((name) => ({ name, nodes: 1, ...line }));
+
+/** What a volunteer is sent. */
+export interface NodeToken {
+  readonly secret: string;
+  readonly url: string;
+}
 
 export class OverlayRig {
   readonly folder = mkdtempSync(join(tmpdir(), 'punnet-overlay-'));
@@ -118,18 +125,42 @@ export class OverlayRig {
     return join(this.folder, name);
   }
 
-  /** Enrols the node of this name by a token of its own, which may name its site. What its agent said. */
-  async enrol(name: string, site?: string): Promise<string> {
+  /** A token for so many nodes, of a site or of one of its own each. */
+  async nodeToken(uses = 1, site?: string): Promise<NodeToken> {
     const of = site === undefined ? [] : ['--site', site];
-    const token = await this.punnet('token', 'create', '--node', ...of, '--output', 'json');
+    const words = ['token', 'create', '--node', '--uses', String(uses), ...of, '--output', 'json'];
     // The CLI wrote it.
-    const { secret, url } = JSON.parse(token) as { secret: string; url: string };
+    return JSON.parse(await this.punnet(...words)) as NodeToken;
+  }
+
+  /** Enrols the node of this name, by a token of its own if nobody gives one. What its agent said. */
+  async enrol(name: string, token?: NodeToken): Promise<string> {
+    const { secret, url } = token ?? (await this.nodeToken());
     lendStock(this.stateOf(name));
     const agent = ['node', join(dist, 'punnet-agent.cjs'), 'enrol', url, secret];
     const words = [...agent, '--state', this.stateOf(name), '--name', name];
     const { code, out, err } = await this.call(this.network.node(name), words);
     if (code !== 0) throw new Error(`${name} was not enrolled: ${err}`);
     return out;
+  }
+
+  /** Submits a job whose tasks take so long, and each write their index. */
+  async submitSleepers(name: string, count: number, seconds: number): Promise<void> {
+    const folder = join(this.folder, name);
+    mkdirSync(join(folder, 'program'), { recursive: true });
+    const script = `#!/bin/sh\nsleep ${seconds}\necho "task $1" > out.txt\n`;
+    writeFileSync(join(folder, 'program/run.sh'), script, { mode: 0o755 });
+    const spec = {
+      name,
+      bundles: { x86_64: { file: 'program' } },
+      command: ['/bundle/run.sh', '{index}'],
+      tasks: { count },
+      outputs: ['out.txt'],
+      retries: 0,
+      profile: { work: `${1.2 * seconds} GHz*s`, output: '1 kB' },
+    };
+    writeFileSync(join(folder, 'job.yaml'), stringify(spec));
+    await this.punnet('submit', join(folder, 'job.yaml'));
   }
 
   /** The node's tunnel, by the profile that it got, and changes to that; on another machine for a clone. */

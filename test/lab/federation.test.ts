@@ -1,11 +1,10 @@
 // A federation in homes, over real OpenVPN: what its lines and servers go through while a job runs
 // leaves no trace in the results.
 
-import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
-import { stringify } from 'yaml';
 import { Network } from '../../lab/network.ts';
 import { OverlayRig } from '../integration/overlay-rig.ts';
 import { longTestMs } from '../integration/program.ts';
@@ -42,7 +41,7 @@ afterEach((context) => {
 afterAll(() => rig?.stop());
 
 async function joinIn(name: string, site: string | undefined): Promise<void> {
-  await rig.enrol(name, site);
+  await rig.enrol(name, await rig.nodeToken(1, site));
   await rig.tunnel(name).said(up);
   await rig.agent(name).said('"started"');
 }
@@ -89,7 +88,7 @@ test(
 test(
   'a cloned card is noticed and stopped',
   async () => {
-    await rig.enrol('three-2', 'three');
+    await rig.enrol('three-2', await rig.nodeToken(1, 'three'));
     cpSync(rig.stateOf('three-2'), rig.stateOf('clone'), { recursive: true });
     const from = rig.scheduler.lines.length;
     await rig.tunnel('three-2').said(up);
@@ -120,21 +119,7 @@ async function nodesNow(): Promise<readonly NodeNow[]> {
 
 /** Submits a job whose tasks take three seconds. */
 async function submit(name: string, count: number): Promise<string> {
-  const folder = join(rig.folder, name);
-  mkdirSync(join(folder, 'program'), { recursive: true });
-  const script = '#!/bin/sh\nsleep 3\necho "task $1" > out.txt\n';
-  writeFileSync(join(folder, 'program/run.sh'), script, { mode: 0o755 });
-  const spec = {
-    name,
-    bundles: { x86_64: { file: 'program' } },
-    command: ['/bundle/run.sh', '{index}'],
-    tasks: { count },
-    outputs: ['out.txt'],
-    retries: 0,
-    profile: { work: '3.6 GHz*s', output: '1 kB' },
-  };
-  writeFileSync(join(folder, 'job.yaml'), stringify(spec));
-  await rig.punnet('submit', join(folder, 'job.yaml'));
+  await rig.submitSleepers(name, count, 3);
   return name;
 }
 
