@@ -14,6 +14,7 @@ import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { estimate } from '../../agent/install/estimate.ts';
 import { leastDiskBytes, leastMemoryBytes, packagesBytes } from '../../agent/install/plan.ts';
+import { installLine } from '../../scheduler/cli/install-line.ts';
 import { openPki } from '../../scheduler/adapters/pki/pki.ts';
 import type { Ran } from '../integration/rig.ts';
 import { root } from '../integration/rig.ts';
@@ -35,6 +36,7 @@ beforeAll(async () => {
   const files: Readonly<Record<string, string | Buffer>> = {
     '/ca.pem': pki.caPem,
     '/agent.deb': deb,
+    '/install.sh': source,
   };
   const cert = `${pki.certificatePem}\n${pki.caPem}`;
   server = createServer({ key: pki.keyPem, cert }, (request, response) => {
@@ -118,6 +120,45 @@ describe('what it refuses', () => {
     expect(ran).toMatchObject({ code: 1, out: '' });
     expect(ran.err).toContain('is not what was wanted');
     expect(existsSync(called)).toBe(false);
+  });
+});
+
+describe('somebody in between, who shows the right CA with one of his own behind it', () => {
+  let other: Server;
+  let address = '';
+
+  beforeAll(async () => {
+    const [right, own] = [
+      await openPki(join(folder, 'data'), []),
+      await openPki(join(folder, 'foreign'), []),
+    ];
+    const cert = `${own.certificatePem}\n${own.caPem}`;
+    other = createServer({ key: own.keyPem, cert }, (request, response) => {
+      const evil = `#!/bin/sh\necho evil >>${called}\n`;
+      response.end(request.url === '/ca.pem' ? `${right.caPem}\n!\n${own.caPem}` : evil);
+    });
+    await new Promise<void>((resolve) => other.listen(0, 'localhost', resolve));
+    address = `https://localhost:${(other.address() as AddressInfo).port}`;
+    writeFileSync(token, `pnt_${secret}_${fingerprint}`);
+  });
+  afterAll(() => other.close());
+
+  test('gets nothing run by the script', async () => {
+    const ran = await install(asRoot, { words: [address, '--token-file', token] });
+    expect(ran.err).toMatch(/certificate of another/);
+    expect(existsSync(called)).toBe(false);
+  });
+
+  test('nor by the line that is pasted, which runs what the federation serves', async () => {
+    const line = join(folder, 'line.sh');
+    const sudo = { sudo: `echo "$@" >>${called}` };
+    writeFileSync(line, installLine(address, `pnt_${secret}_${fingerprint}`));
+    expect((await install(sudo, { words: [], file: line })).err).toMatch(/certificate/);
+    expect(existsSync(called)).toBe(false);
+    writeFileSync(line, installLine(url, `pnt_${secret}_${fingerprint}`));
+    expect(await install(sudo, { words: [], file: line })).toMatchObject({ code: 0 });
+    expect(readFileSync(called, 'utf8')).toBe(`sh install.sh ${url} --token-file token\n`);
+    rmSync(called);
   });
 });
 

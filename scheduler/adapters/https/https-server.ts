@@ -49,6 +49,8 @@ export interface PublicFile {
 }
 
 const maxEnrolBytes = 64 * 1024;
+/** For all of them, on the thinnest line. */
+const enrolMs = 30_000;
 /** No byte either way for so long: the other end is gone. A thin line has a byte now and then. */
 const idleMs = 10 * 60_000;
 
@@ -173,6 +175,9 @@ export class HttpsServer {
     }
     const parts: Buffer[] = [];
     let size = 0;
+    // A stranger who sends a byte now and then would keep the socket for ever.
+    const late = setTimeout(() => request.destroy(), enrolMs);
+    request.once('close', () => clearTimeout(late));
     for await (const part of request) {
       size += (part as Buffer).length;
       if (size > maxEnrolBytes) {

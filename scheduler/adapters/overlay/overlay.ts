@@ -131,11 +131,15 @@ export class Overlay {
 
   /** Shuts a node out, durably: its tunnel has ended when this resolves, and can't come up again. */
   async revoke(nodeId: NodeId): Promise<void> {
-    this.#certificates.revoke([nodeId], Date.now());
+    // Without its file OpenVPN lets it in no more; this needs no room on the disk.
     this.#folder.expel(nodeId);
-    await this.#writeList();
-    // The last: its agent tries to come back at once.
-    await this.#tunnels?.end(nodeId);
+    try {
+      this.#certificates.revoke([nodeId], Date.now());
+      await this.#writeList();
+    } finally {
+      // The last: its agent tries to come back at once.
+      await this.#tunnels?.end(nodeId);
+    }
   }
 
   /** One after another, so that an older list never overwrites a newer one. */

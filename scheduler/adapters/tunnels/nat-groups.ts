@@ -38,13 +38,21 @@ export class NatGroups {
   of(address: string): string {
     const known = this.#known.get(address);
     if (known !== undefined) return known;
-    const place = isIPv6(address) ? networkOf(address) : address;
+    const place = placeOf(address);
     const hash = createHmac('sha256', this.#key).update(place).digest('hex').slice(0, hashLetters);
     if (this.#known.size >= keptMost) this.#known.clear();
     // A copy: the address is a part of the text of a whole status.
     this.#known.set(Buffer.from(address).toString(), hash);
     return hash;
   }
+}
+
+/** A server that listens on IPv6 writes IPv4 as a part of it; an address of its own link has the link's name. */
+function placeOf(address: string): string {
+  const bare = address.replace(/%.*$/, '');
+  const v4 = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(bare)?.[1];
+  if (v4 !== undefined) return v4;
+  return isIPv6(bare) ? networkOf(bare) : bare;
 }
 
 /** The first 64 bits, written one way. */

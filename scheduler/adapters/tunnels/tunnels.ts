@@ -40,6 +40,8 @@ export class OpenVpnTunnels implements Tunnels {
   readonly #options: TunnelsOptions;
   readonly #stopping = new AbortController();
   readonly #connections = new Map<number, Management>();
+  /** Slices of servers that are known to be away. */
+  readonly #away = new Set<number>();
   readonly #watches: Promise<void>[] = [];
 
   constructor(options: TunnelsOptions) {
@@ -51,10 +53,11 @@ export class OpenVpnTunnels implements Tunnels {
   }
 
   async end(id: NodeId): Promise<void> {
-    this.#options.addressBook.erase(id, this.#options.nowUnixMs());
     // A server that is away is told at the first look after it is back.
     const asked = [...this.#connections.values()].map((each) => this.#kill(each, id));
     await Promise.all(asked);
+    // The last: on a full disk it fails.
+    this.#options.addressBook.erase(id, this.#options.nowUnixMs());
   }
 
   async stop(): Promise<void> {
@@ -65,17 +68,13 @@ export class OpenVpnTunnels implements Tunnels {
 
   async #watch(server: TunnelServer): Promise<void> {
     const { retryMs = usualRetryMs, log } = this.#options;
-    let isKnownAway = false;
     while (!this.#stopping.signal.aborted) {
       try {
-        const connection = await Management.open(server.socket);
-        if (isKnownAway) log('an OpenVPN server is back', { ...server });
-        isKnownAway = false;
-        await this.#look(server, connection);
+        await this.#look(server, await Management.open(server.socket));
       } catch (error) {
-        const isNews = !isKnownAway && !this.#stopping.signal.aborted;
+        const isNews = !this.#away.has(server.slice) && !this.#stopping.signal.aborted;
         if (isNews) log('an OpenVPN server is away', { ...server, error: wordsOf(error) });
-        isKnownAway = true;
+        this.#away.add(server.slice);
       }
       await this.#rest(retryMs);
     }
@@ -83,11 +82,13 @@ export class OpenVpnTunnels implements Tunnels {
 
   /** Looks again and again, until the connection ends or a status can't be read. */
   async #look(server: TunnelServer, connection: Management): Promise<void> {
-    const { everyMs = usualEveryMs } = this.#options;
+    const { everyMs = usualEveryMs, log } = this.#options;
     this.#connections.set(server.slice, connection);
     try {
       while (!this.#stopping.signal.aborted) {
         await this.#take(server, connection);
+        // One whose status can't be read is as good as away.
+        if (this.#away.delete(server.slice)) log('an OpenVPN server is back', { ...server });
         await Promise.race([this.#rest(everyMs), connection.closed]);
       }
     } finally {

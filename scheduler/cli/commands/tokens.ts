@@ -12,6 +12,7 @@ import { contextText, writeContextFile } from '../context.ts';
 import { badInput } from '../errors.ts';
 import { tokensText } from '../print-nodes.ts';
 import type { Session } from '../session.ts';
+import { installLine } from '../install-line.ts';
 
 interface CreateOptions {
   readonly node?: boolean;
@@ -113,22 +114,6 @@ async function showNodeToken(session: Session, response: CreateTokenResponse): P
     ? `on a Raspberry Pi, paste this line:\n${installLine(url, secret)}`
     : `on the node: punnet-agent enrol ${url} ${secret}`;
   session.io.err(`not shown again; ${how}\n`);
-}
-
-/**
- * What a volunteer pastes. Nothing is run before the CA is the one that the token names; the token is in no
- * command that others on the Pi could see.
- */
-function installLine(url: string, secret: string): string {
-  const fingerprint = '"$(grep -v -e - punnet-ca.pem | base64 -d | sha256sum | cut -c-32)"';
-  const words = [
-    `( umask 77; U=${url} T=${secret}; curl -fsSk $U/ca.pem -o punnet-ca.pem;`,
-    `if [ ${fingerprint} = \${T##*_} ]; then echo $T >punnet-token;`,
-    'curl -fsS --cacert punnet-ca.pem $U/install.sh -o punnet-install.sh &&',
-    'sudo sh punnet-install.sh $U --token-file punnet-token;',
-    'else echo "$U is not the federation of this token: a wrong address, or a proxy in between"; fi )',
-  ];
-  return words.join(' ');
 }
 
 function requestOf(options: CreateOptions): CreateTokenRequest {

@@ -19,6 +19,9 @@ describe('a NAT group', () => {
     ['2001:db8:1:2::3', '2001:db8:1:3::3', false],
     ['2001:db8::3', '2001:db8:0:0:1::3', true],
     ['::1', '2001:db8::1', false],
+    ['::ffff:192.0.2.1', '192.0.2.1', true],
+    ['::ffff:192.0.2.1', '::ffff:192.0.2.2', false],
+    ['fe80::1%eth0', 'fe80::2%eth0', true],
   ];
   it.each(rows)('of %s and %s is the same: %s', (one, other, isSame) => {
     expect(groups.of(one) === groups.of(other)).toBe(isSame);
