@@ -3,7 +3,7 @@
 
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
-const longest = ['demo', 'benchmarks', 'contracts', 'golden', 'integration', 'agent'];
+const longest = ['lab', 'demo', 'benchmarks', 'contracts', 'golden', 'integration', 'agent'];
 
 export class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
