@@ -13,6 +13,7 @@ import {
   transfersAtATime,
 } from '../../limits.ts';
 import { bitsOf } from '../../estimate/ahead.ts';
+import { ghzOf } from '../../leases.ts';
 import type { JobRecord, NodeRecord } from '../../state.ts';
 import { idleSlotsFirst } from '../../transfers/order.ts';
 import type { SiteLoad } from '../balance.ts';
@@ -162,11 +163,7 @@ function holdsFetchBy(rules: readonly Rule[]): NonNullable<Policy['holdsFetch']>
  * the plan's end is less than another program: it had better keep to them.
  */
 function isKept({ job, node }: JobAt & { readonly node: NodeRecord }, round: RoundView): boolean {
-  return round.hasShared(node, job) && isCheaperThanProgram(job, nodeGhz(node), round);
-}
-
-function nodeGhz({ inventory: { slots, speedGhz } }: NodeRecord): number {
-  return slots * speedGhz;
+  return round.hasShared(node, job) && isCheaperThanProgram(job, ghzOf(node), round);
 }
 
 function isCheaperThanProgram(job: JobRecord, cpuGhz: number, { state, now }: RoundView): boolean {
