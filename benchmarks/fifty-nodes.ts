@@ -5,7 +5,6 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import PQueue from 'p-queue';
 import { Network } from '../lab/network.ts';
-import type { NodeToken } from '../test/integration/overlay-rig.ts';
 import { OverlayRig } from '../test/integration/overlay-rig.ts';
 import type { Benchmark, Outcome, Size } from './figure.ts';
 import { follow, tellPhase } from './progress.ts';
@@ -25,7 +24,6 @@ const atOnce = 6;
 /** Longer than the others need until each has a task. */
 const taskSeconds = 120;
 const job = 'sleepers';
-const up = 'Initialization Sequence Completed';
 
 export const fiftyNodes: Benchmark = {
   name: 'fifty-nodes',
@@ -46,7 +44,7 @@ export const fiftyNodes: Benchmark = {
       const startMs = performance.now();
       tellPhase(`${names.length} nodes enrol`);
       const token = await rig.nodeToken(names.length);
-      await allOf(names.map((name) => () => joinIn(rig, name, token)));
+      await allOf(names.map((name) => () => rig.join(name, token)));
       const enrolled = (performance.now() - startMs) / 1000;
       tellPhase('each gets a task');
       await follow({
@@ -61,12 +59,6 @@ export const fiftyNodes: Benchmark = {
     }
   },
 };
-
-async function joinIn(rig: OverlayRig, name: string, token: NodeToken): Promise<void> {
-  await rig.enrol(name, token);
-  await rig.tunnel(name).said(up);
-  rig.agent(name);
-}
 
 async function running(rig: OverlayRig): Promise<number> {
   const text = await rig.punnet('--output', 'json', 'tasks', job, '--state', 'running');

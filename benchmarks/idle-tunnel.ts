@@ -3,7 +3,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Network } from '../lab/network.ts';
-import { OverlayRig } from '../test/integration/overlay-rig.ts';
+import { OverlayRig, up } from '../test/integration/overlay-rig.ts';
 import { until } from '../test/integration/rig.ts';
 import type { Benchmark, Outcome, Size } from './figure.ts';
 import { tellPhase } from './progress.ts';
@@ -30,7 +30,7 @@ export const idleTunnel: Benchmark = {
     try {
       for (const name of ['one-1', 'two-1']) {
         await rig.enrol(name);
-        await rig.tunnel(name).said('Initialization Sequence Completed');
+        await rig.tunnel(name).said(up);
       }
       rig.agent('one-1');
       await until('a node that was heard', async () =>

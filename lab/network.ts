@@ -69,31 +69,11 @@ export class Network {
     const network = new Network();
     try {
       network.#connectCore();
-      for (const spec of sites) network.addSite(spec);
+      for (const spec of sites) network.#addSite(spec);
       return network;
     } catch (error) {
-      for (const space of network.#spaces) execFileSync('ip', ['netns', 'delete', space.name]);
+      network.#remove();
       throw error;
-    }
-  }
-
-  addSite(spec: SiteSpec): void {
-    if (!/^[a-z0-9]{1,8}$/.test(spec.name)) throw new RangeError(`${spec.name} names no site`);
-    const router = this.#space(spec.name);
-    const [outer, line] = this.#outerEnd(spec.carrier);
-    const outerDevice = spec.name;
-    connect([router, 'wan0'], [outer, outerDevice]);
-    outer.configure('ip', outerLines(outerDevice, line));
-    router.configure('ip', [...wanLines(line), ...lanLines]);
-    introduce([outer, outerDevice], [router, 'wan0'], line);
-    asRouter(router);
-    outer.configure('tc', [shaped(outerDevice, spec.downBps)]);
-    router.configure('tc', [shaped('wan0', spec.upBps)]);
-    this.#sites.set(spec.name, { spec, router, outer, outerDevice });
-    for (let node = 1; node <= spec.nodes; node += 1) {
-      const space = this.#space(`${spec.name}-${node}`);
-      this.#nodes.set(`${spec.name}-${node}`, space);
-      this.#plugIn(space, spec.name, node);
     }
   }
 
@@ -137,8 +117,32 @@ export class Network {
     const left = (): readonly number[] => this.#spaces.flatMap((space) => space.pids);
     while (left().length > 0 && performance.now() < deadline) await sleep(20);
     for (const pid of left()) endNow(pid);
-    for (const space of this.#spaces) execFileSync('ip', ['netns', 'delete', space.name]);
+    this.#remove();
+  }
+
+  #remove(): void {
+    for (const space of this.#spaces) deleteSpace(space.name);
     this.#spaces.length = 0;
+  }
+
+  #addSite(spec: SiteSpec): void {
+    if (!/^[a-z0-9]{1,8}$/.test(spec.name)) throw new RangeError(`${spec.name} names no site`);
+    const router = this.#space(spec.name);
+    const [outer, line] = this.#outerEnd(spec.carrier);
+    const outerDevice = spec.name;
+    connect([router, 'wan0'], [outer, outerDevice]);
+    outer.configure('ip', outerLines(outerDevice, line));
+    router.configure('ip', [...wanLines(line), ...lanLines]);
+    introduce([outer, outerDevice], [router, 'wan0'], line);
+    asRouter(router);
+    outer.configure('tc', [shaped(outerDevice, spec.downBps)]);
+    router.configure('tc', [shaped('wan0', spec.upBps)]);
+    this.#sites.set(spec.name, { spec, router, outer, outerDevice });
+    for (let node = 1; node <= spec.nodes; node += 1) {
+      const space = this.#space(`${spec.name}-${node}`);
+      this.#nodes.set(`${spec.name}-${node}`, space);
+      this.#plugIn(space, spec.name, node);
+    }
   }
 
   #space(name: string): Space {
@@ -231,8 +235,12 @@ function removeOrphans(): void {
     const pid = new RegExp(`^${prefix}-(\\d+)-`).exec(name)?.[1];
     if (pid === undefined || existsSync(`/proc/${pid}`)) continue;
     for (const left of new Space(name).pids) endNow(left);
-    execFileSync('ip', ['netns', 'delete', name]);
+    deleteSpace(name);
   }
+}
+
+function deleteSpace(name: string): void {
+  execFileSync('ip', ['netns', 'delete', name]);
 }
 
 function endNow(pid: number): void {

@@ -15,6 +15,8 @@ import type { Ran } from './rig.ts';
 import { checkBuild, hasNamespaces, root } from './rig.ts';
 
 const dist = join(root, 'dist');
+/** What OpenVPN says when a tunnel is up, at both ends. */
+export const up = 'Initialization Sequence Completed';
 export const prefix = 'fd12:3456:789a';
 /** The core's, on the overlay. */
 export const core6 = `${prefix}::1`;
@@ -77,7 +79,7 @@ export class OverlayRig {
   async startServer(name: string): Promise<Program> {
     const conf = join(this.data, 'overlay', name, 'server.conf');
     const program = this.run(name, this.network.core, ['openvpn', '--config', conf]);
-    await program.said('Initialization Sequence Completed');
+    await program.said(up);
     this.#server ??= program;
     return program;
   }
@@ -142,6 +144,13 @@ export class OverlayRig {
     const { code, out, err } = await this.call(this.network.node(name), words);
     if (code !== 0) throw new Error(`${name} was not enrolled: ${err}`);
     return out;
+  }
+
+  /** Enrols a node, and starts its tunnel and its agent. */
+  async join(name: string, token?: NodeToken): Promise<Program> {
+    await this.enrol(name, token);
+    await this.tunnel(name).said(up);
+    return this.agent(name);
   }
 
   /** Submits a job whose tasks take so long, and each write their index. */

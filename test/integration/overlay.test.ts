@@ -9,15 +9,14 @@ import {
   makeTunnelKey,
 } from '../../agent/adapters/overlay/certificate-request.ts';
 import { Network } from '../../lab/network.ts';
-import type { Space } from '../../lab/space.ts';
 import { openAuthority } from '../../scheduler/adapters/pki/authority.ts';
 import { NodeCertificates } from '../../scheduler/adapters/pki/node-certificates.ts';
-import { OverlayRig, core6, prefix } from './overlay-rig.ts';
+import { reaches } from '../lab/reaches.ts';
+import { OverlayRig, core6, prefix, up } from './overlay-rig.ts';
 import type { Program } from './program.ts';
 import { until } from './rig.ts';
 
 const missing = Network.missing();
-const up = 'Initialization Sequence Completed';
 
 let rig: OverlayRig;
 const tunnels = new Map<string, Program>();
@@ -249,18 +248,6 @@ function nodeId(name: string): string {
   const text = readFileSync(join(rig.stateOf(name), 'identity.json'), 'utf8');
   return (JSON.parse(text) as { nodeId: string }).nodeId;
 }
-
-/** Whether somebody answers there: yes, refused (the machine is reached, nobody listens), or no. */
-function reaches(from: Space, address: string, port: number): string {
-  return from.run(['node', '-e', tryToConnect, address, String(port)]).trim();
-}
-
-const tryToConnect = `
-  const socket = require('node:net').connect({ host: process.argv[1], port: Number(process.argv[2]) });
-  const say = (what) => { console.log(what); process.exit(); };
-  socket.setTimeout(700, () => say('no'));
-  socket.on('connect', () => say('yes'));
-  socket.on('error', (error) => say(error.code === 'ECONNREFUSED' ? 'refused' : 'no'));`;
 
 function natsPort(): number {
   // The scheduler wrote it.

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { Network } from '../../lab/network.ts';
-import { OverlayRig } from '../integration/overlay-rig.ts';
+import { OverlayRig, up } from '../integration/overlay-rig.ts';
 import { longTestMs } from '../integration/program.ts';
 import { until } from '../integration/rig.ts';
 
@@ -15,7 +15,6 @@ const line = { downBps: 20_000_000, upBps: 4_000_000 };
 /** Of a home's node: the site that its token names. */
 const nodes = { 'one-1': undefined, 'one-2': undefined, 'two-1': 'two', 'three-1': 'three' };
 const healthy = 'NODE_HEALTH_HEALTHY';
-const up = 'Initialization Sequence Completed';
 
 let rig: OverlayRig;
 
@@ -32,19 +31,18 @@ beforeAll(async () => {
   for (const site of ['two', 'three']) {
     await rig.punnet('site', 'set', site, '--down', '20 Mbit/s', '--up', '4 Mbit/s');
   }
-  await Promise.all(Object.entries(nodes).map(([name, site]) => joinIn(name, site)));
+  await Promise.all(
+    Object.entries(nodes).map(async ([name, site]) => {
+      const agent = await rig.join(name, await rig.nodeToken(1, site));
+      await agent.said('"started"');
+    }),
+  );
 }, longTestMs);
 beforeEach((context) => context.skip(missing !== undefined, missing));
 afterEach((context) => {
   if (context.task.result?.state === 'fail') process.stderr.write(`${rig?.logs()}\n`);
 });
 afterAll(() => rig?.stop());
-
-async function joinIn(name: string, site: string | undefined): Promise<void> {
-  await rig.enrol(name, await rig.nodeToken(1, site));
-  await rig.tunnel(name).said(up);
-  await rig.agent(name).said('"started"');
-}
 
 test('nodes of a home are one site; homes that a carrier gives one address are told apart by their tokens', async () => {
   const sites = await until('a site with two nodes', async () => {

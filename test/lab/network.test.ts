@@ -7,6 +7,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { coreAddress } from '../../lab/layout.ts';
 import { Network } from '../../lab/network.ts';
 import type { Space } from '../../lab/space.ts';
+import { reaches } from './reaches.ts';
 
 const missing = Network.missing();
 const home = { nodes: 2, downBps: 8_000_000, upBps: 2_000_000 };
@@ -37,17 +38,17 @@ describe('a lab of four homes', () => {
   });
 
   test('nodes of a LAN reach each other, those of an isolated one do not, nor does the core reach one', () => {
-    expect(reaches(network.node('one-1'), '192.168.1.12')).toBe(true);
-    expect(reaches(network.node('two-1'), '192.168.1.12')).toBe(false);
-    expect(reaches(network.node('two-1'), coreAddress)).toBe(true);
-    expect(reaches(network.core, '192.168.1.11')).toBe(false);
+    expect(isReached(network.node('one-1'), '192.168.1.12')).toBe(true);
+    expect(isReached(network.node('two-1'), '192.168.1.12')).toBe(false);
+    expect(isReached(network.node('two-1'), coreAddress)).toBe(true);
+    expect(isReached(network.core, '192.168.1.11')).toBe(false);
   });
 
   test('a cable that is out carries nothing, and everything when it is in again', () => {
     network.setPlugged('one', false);
-    expect(reaches(network.node('one-1'), coreAddress)).toBe(false);
+    expect(isReached(network.node('one-1'), coreAddress)).toBe(false);
     network.setPlugged('one', true);
-    expect(reaches(network.node('one-1'), coreAddress)).toBe(true);
+    expect(isReached(network.node('one-1'), coreAddress)).toBe(true);
   });
 
   test('a node that moves is behind the other home', async () => {
@@ -70,16 +71,9 @@ describe('a lab of four homes', () => {
 });
 
 /** Whether anything answers there, be it only that the port is closed. */
-function reaches(from: Space, address: string): boolean {
-  return from.run(['node', '-e', tryToConnect, address]).trim() === 'yes';
+function isReached(from: Space, address: string): boolean {
+  return reaches(from, address, 9) !== 'no';
 }
-
-const tryToConnect = `
-  const socket = require('node:net').connect({ host: process.argv[1], port: 9 });
-  const say = (what) => { console.log(what); process.exit(); };
-  socket.setTimeout(1000, () => say('no'));
-  socket.on('connect', () => say('yes'));
-  socket.on('error', (error) => say(error.code === 'ECONNREFUSED' ? 'yes' : 'no'));`;
 
 /** The address that the core sees of a node. */
 async function addressOf(network: Network, name: string): Promise<string> {
@@ -132,18 +126,26 @@ async function exchange(
   const say = 'const say = (text) => console.log(text);';
   const listens = `${say} const server = require('node:net').createServer({ allowHalfOpen: true }, (socket) => {
     server.close(); ${talk.serve} }).listen(0, () => say(server.address().port));`;
-  // A cable that was just put in may need a moment.
-  const connects = `${say} (function connect() {
+  // A cable that was just put in may need a moment; what needs longer is told.
+  const connects = `${say} let tries = 0; (function connect() {
     const socket = require('node:net').connect(
       { host: process.argv[1], port: Number(process.argv[2]), allowHalfOpen: true });
-    socket.on('error', () => setTimeout(connect, 100));
+    socket.on('error', (error) => {
+      tries += 1;
+      if (tries > 100) throw error;
+      setTimeout(connect, 100);
+    });
     socket.on('connect', () => { socket.on('end', () => socket.end()); ${talk.send} });
   })();`;
   const server = network.spawn(talk.server, ['node', '-e', listens], piped);
   const lines = linesOf(server);
   const port = (await lines.next()).value as string;
   const client = network.spawn(talk.client, ['node', '-e', connects, talk.address, port], piped);
-  const [clientSaid] = await Promise.all([all(linesOf(client)), once(client, 'close')]);
+  const [clientSaid, [code]] = await Promise.all([all(linesOf(client)), once(client, 'close')]);
+  if (code !== 0) {
+    server.kill();
+    throw new Error(`a client ended (${code}); its words are above`);
+  }
   const serverSaid = await all(lines);
   return { server: serverSaid.join(''), client: clientSaid.join('') };
 }

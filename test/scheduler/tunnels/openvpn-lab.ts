@@ -11,6 +11,7 @@ import { OverlayFolder } from '../../../scheduler/adapters/overlay/overlay-folde
 import { openAuthority } from '../../../scheduler/adapters/pki/authority.ts';
 import { NodeCertificates } from '../../../scheduler/adapters/pki/node-certificates.ts';
 import type { TunnelServer } from '../../../scheduler/adapters/tunnels/tunnels.ts';
+import { up } from '../../integration/overlay-rig.ts';
 import { Program } from '../../integration/program.ts';
 import { runToEnd } from '../../run-to-end.ts';
 
@@ -42,7 +43,7 @@ export class OpenVpnLab {
   async startServer(name: string): Promise<void> {
     const config = join(this.#data, 'overlay', name, 'server.conf');
     const program = this.#start(name, this.#network.core, ['--config', config]);
-    await program.said('Initialization Sequence Completed');
+    await program.said(up);
   }
 
   /** Connects a node's client and waits until its tunnel is up. */
@@ -63,7 +64,7 @@ export class OpenVpnLab {
       ...['--ca', join(overlay, 'ca.pem'), '--tls-crypt', join(overlay, 'tls-crypt.key')],
       ...['--cert', file('pem'), '--key', file('key'), '--explicit-exit-notify', '1'],
     ]);
-    await program.said('Initialization Sequence Completed');
+    await program.said(up);
   }
 
   async end(name: string): Promise<void> {

@@ -86,10 +86,10 @@ function furthestBehind(options: Iterable<Option>, round: RoundView): Pick | nul
     }
     if (best !== null && round.hasShared(node, best.job) && !round.hasShared(node, job)) break;
     const planned = round.planned(option);
-    const isHere =
-      planned !== null && (planned < Number.POSITIVE_INFINITY || isKept(option, round));
-    const due = Math.min(planned ?? 0, Number.MAX_VALUE);
-    if (!isHere) unplanned.push(option);
+    const isShared = planned !== null && planned < Number.POSITIVE_INFINITY;
+    // What is only kept comes behind all that the plan has a share for.
+    const due = isShared ? planned : Number.MAX_VALUE;
+    if (!isShared && (planned === null || !isKept(option, round))) unplanned.push(option);
     else if (due < least || (due === least && best !== null && isLessHeld(job, best.job, round))) {
       best = option;
       least = due;
