@@ -77,8 +77,12 @@ export function wanLines({ number, isInside }: Line): readonly string[] {
   ];
 }
 
+/** A router has an address of its own for life. A bridge without one takes its ports' lowest, another one
+ * when a node is plugged in, and the nodes that knew the old one are cut off for up to a minute. */
+const routerHardwareAddress = '02:00:00:00:00:01';
+
 export const lanLines: readonly string[] = [
-  'link add lan type bridge',
+  `link add lan address ${routerHardwareAddress} type bridge`,
   'link set lan up',
   `addr add ${lanPrefix}.1/24 dev lan`,
 ];

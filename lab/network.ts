@@ -24,6 +24,8 @@ import { Space, spaceNames } from './space.ts';
 /** How long a program may take to end after SIGTERM. */
 const endMs = 10_000;
 const prefix = 'punnet-lab';
+/** Numbers above are those of nodes that moved, on their new LAN. */
+const firstGuest = 100;
 let networks = 0;
 
 interface Site {
@@ -44,6 +46,7 @@ export class Network {
   readonly #nodes = new Map<string, Space>();
   readonly #children = new Set<ChildProcess>();
   #outerLines = 0;
+  #moves = 0;
 
   private constructor() {
     networks += 1;
@@ -99,7 +102,8 @@ export class Network {
   move(name: string, site: string): void {
     const node = this.node(name);
     node.configure('ip', ['link delete eth0']);
-    this.#plugIn(node, site, 100 + this.#nodes.size);
+    this.#moves += 1;
+    this.#plugIn(node, site, firstGuest + this.#moves);
   }
 
   /** Starts a program; close() ends it if nobody else has. */

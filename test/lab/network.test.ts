@@ -51,9 +51,13 @@ describe('a lab of four homes', () => {
     expect(isReached(network.node('one-1'), coreAddress)).toBe(true);
   });
 
-  test('a node that moves is behind the other home', async () => {
-    network.move('three-2', 'one');
-    expect(await addressOf(network, 'three-2')).toBe(await addressOf(network, 'one-1'));
+  test('a node that moves is behind the other home, whose nodes see the router that they knew', async () => {
+    const router = routerOf(network, 'one-2');
+    for (const guest of ['three-2', 'four-1', 'four-2', 'two-2']) {
+      network.move(guest, 'one');
+      expect(await addressOf(network, guest)).toBe(await addressOf(network, 'one-1'));
+      expect(routerOf(network, guest)).toBe(router);
+    }
   });
 
   test('a line carries what it was asked to, down and up', async () => {
@@ -73,6 +77,13 @@ describe('a lab of four homes', () => {
 /** Whether anything answers there, be it only that the port is closed. */
 function isReached(from: Space, address: string): boolean {
   return reaches(from, address, 9) !== 'no';
+}
+
+/** The hardware address that a node has for its router, once it has said something. */
+function routerOf(network: Network, name: string): string {
+  const node = network.node(name);
+  isReached(node, coreAddress);
+  return /lladdr (\S+)/.exec(node.run(['ip', 'neigh', 'show', '192.168.1.1']))?.[1] ?? 'unknown';
 }
 
 /** The address that the core sees of a node. */
