@@ -37,19 +37,23 @@ export function answerProbe(lease: ProbeLease): Promise<number> {
     const sendBytes = (bytes: Uint8Array): void => socket.send(bytes, () => undefined);
     const send = (packet: Partial<TrainPacket> & Pick<TrainPacket, 'kind'>): void =>
       sendBytes(writeTrainPacket(lease.nonce, { ...blank, ...packet }));
+    let hello: NodeJS.Timeout | undefined;
+    let isOver = false;
     const end = (): void => {
+      if (isOver) return;
+      isOver = true;
       clearTimeout(silence);
       clearInterval(hello);
       coming?.forget();
       socket.close(() => resolve(sentBytes));
     };
     const silence = setTimeout(end, silentMs);
-    const hello = setInterval(() => send({ kind: 'hello' }), helloMs);
-    socket.once('error', end);
+    // For good: one that comes while it closes must not end the agent.
+    socket.on('error', end);
     socket.on('message', (bytes) => {
       const at = performance.now();
       const packet = readTrainPacket(lease.nonce, bytes);
-      if (packet === undefined) return;
+      if (packet === undefined || isOver) return;
       clearInterval(hello);
       silence.refresh();
       if (packet.kind === 'bye') end();
@@ -72,8 +76,12 @@ export function answerProbe(lease: ProbeLease): Promise<number> {
       );
       for (const each of train) sendBytes(each);
     });
-    // To one address: the system need not look it up for each packet.
-    socket.connect(lease.port, lease.host, () => send({ kind: 'hello' }));
+    socket.once('connect', () => {
+      send({ kind: 'hello' });
+      hello = setInterval(() => send({ kind: 'hello' }), helloMs);
+    });
+    // To one address: the system need not look it up for each packet. A failure is an `error` without a callback here.
+    socket.connect(lease.port, lease.host);
   });
 }
 

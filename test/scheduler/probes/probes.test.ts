@@ -55,6 +55,13 @@ test('a node sends no more than its lease says, whatever it is asked', async () 
   greedy.close();
 });
 
+test.each([
+  ['a host that nobody knows', 'no-such-host.invalid', 9],
+  ['a port that nobody listens to', host, 9],
+])('a node that is told %s ends its part', { timeout: 10_000 }, async (_, where, port) => {
+  expect(await answerProbe({ host: where, port, nonce, maxBytes: 20_000 })).toBe(0);
+});
+
 test('a packet is read as it was written, and with no other nonce', () => {
   const [u16, u32] = [fc.nat(0xffff), fc.nat(0xffffffff)];
   const packets = fc.record({
