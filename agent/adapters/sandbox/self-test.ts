@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { attemptMark, SandboxError, type AttemptSpec, type Backend } from './attempt-spec.ts';
 import { CgroupV1 } from './cgroup-v1.ts';
-import { runChain } from './run-chain.ts';
+import { runChain, type RunChain } from './run-chain.ts';
 import { canChangeUser, taskUid } from './task-user.ts';
 
 /** What this node can hold a task to. */
@@ -34,11 +34,20 @@ const hostileScript = [
   'echo held',
 ].join('\n');
 
+/** The check runs behind all else (nice), and a machine that starts is busy: of fifty agents that started
+ * at once on two cores some needed more than 10 s, and one that gives up offers nothing until it starts anew. */
+const mostCheckMs = 120_000;
+
 const howToNamespaces =
   ' (allow user namespaces: sysctl user.max_user_namespaces; install bubblewrap)';
 
-/** Tries the strongest back end first. Throws SandboxError `unusable` when not even rlimits work. */
-export async function testAbilities(folder: string): Promise<Abilities> {
+/**
+ * Tries the strongest back end first.
+ *
+ * @param checkMs how long one may take, in milliseconds.
+ * @throws {SandboxError} `unusable` when not even rlimits work.
+ */
+export async function testAbilities(folder: string, checkMs = mostCheckMs): Promise<Abilities> {
   const problems: string[] = [];
   const hasCgroup = canChangeUser && CgroupV1.isUsable();
   if (!hasCgroup) {
@@ -50,7 +59,7 @@ export async function testAbilities(folder: string): Promise<Abilities> {
   const candidates: Backend[] = hasCgroup ? ['cgroup-v1', 'rlimit', 'bare'] : ['rlimit', 'bare'];
   for (const backend of candidates) {
     const startedMs = performance.now();
-    const outcome = await tryBackend(folder, backend);
+    const outcome = await tryBackend(folder, backend, checkMs);
     if (outcome === null) {
       return {
         backend,
@@ -62,13 +71,17 @@ export async function testAbilities(folder: string): Promise<Abilities> {
         problems,
       };
     }
-    problems.push(`${backend}: ${outcome}${backend === 'rlimit' ? howToNamespaces : ''}`);
+    problems.push(`${backend}: ${outcome}`);
   }
   throw new SandboxError('unusable', `sandbox: no back end works here: ${problems.join('; ')}`);
 }
 
 /** Null when the back end held, else what went wrong. */
-async function tryBackend(parent: string, backend: Backend): Promise<string | null> {
+async function tryBackend(
+  parent: string,
+  backend: Backend,
+  checkMs: number,
+): Promise<string | null> {
   const folder = mkdtempSync(join(parent, 'self-test-'));
   const bundlePath = join(folder, 'bundle');
   const workPath = join(folder, 'work');
@@ -81,7 +94,7 @@ async function tryBackend(parent: string, backend: Backend): Promise<string | nu
     isRootFileSystem: false,
     checkpointPath: null,
     workPath,
-    timeoutMs: 10_000,
+    timeoutMs: checkMs,
     memoryBytes: 64 << 20,
     diskBytes: 1 << 20,
     maxProcesses: 16,
@@ -94,7 +107,7 @@ async function tryBackend(parent: string, backend: Backend): Promise<string | nu
     if (canChangeUser) chownSync(workPath, taskUid(folder), taskUid(folder));
     cgroup?.create(spec);
     const chain = runChain(spec, folder, cgroup?.entryFiles() ?? []);
-    return await runCheck(chain.file, chain.args, workPath);
+    return await runCheck(chain, workPath, checkMs);
   } catch (error) {
     return String(error);
   } finally {
@@ -107,13 +120,15 @@ async function tryBackend(parent: string, backend: Backend): Promise<string | nu
   }
 }
 
-function runCheck(file: string, args: readonly string[], cwd: string): Promise<string | null> {
+function runCheck({ file, args }: RunChain, cwd: string, timeout: number): Promise<string | null> {
   return new Promise((resolve) => {
     const env = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LANG: 'C.UTF-8' };
-    execFile(file, args, { cwd, env, timeout: 10_000 }, (error, stdout) => {
+    execFile(file, args, { cwd, env, timeout }, (error, stdout) => {
       if (stdout.trim() === 'held') return resolve(null);
+      if (error?.killed === true) return resolve(`no end of the check within ${timeout} ms`);
       const status = error === null ? 0 : (error.code ?? error.signal);
-      resolve(`check ended with ${String(status)}: ${stdout.trim().slice(0, 200)}`);
+      const said = stdout.trim().slice(0, 200);
+      resolve(`check ended with ${String(status)}: ${said}${howToNamespaces}`);
     });
   });
 }
