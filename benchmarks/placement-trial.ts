@@ -10,7 +10,7 @@ import type { Fit } from '../scheduler/core/placement/open/kind.ts';
 import { fitOf } from '../scheduler/core/placement/open/kind.ts';
 import { closed, idle } from '../scheduler/core/placement/open/open-nodes.ts';
 import { endedRowLength } from '../scheduler/core/rows.ts';
-import type { JobRecord, NodeRecord } from '../scheduler/core/state.ts';
+import type { JobRecord } from '../scheduler/core/state.ts';
 import { mustHave } from '../scheduler/core/state.ts';
 import { FullScan } from './placement-scan.ts';
 import { fillSlots, needs, nodesOnly, submit } from './placement-world.ts';
@@ -215,21 +215,21 @@ class Slots {
 
   #turnOver(): void {
     const place = this.#draws.below(this.#taken.length);
-    this.#change(mustHave(this.#state.nodes[this.#taken[place] ?? -1], 'node'), 1);
+    this.#change(this.#taken[place] ?? -1, 1);
     const node = this.#findAny();
     this.#change(node, -1);
-    this.#taken[place] = node.number;
-    this.digest += node.number;
+    this.#taken[place] = node;
+    this.digest += node;
   }
 
-  #change(node: NodeRecord, by: number): void {
-    const free = (this.#free[node.number] ?? 0) + by;
-    this.#free[node.number] = free;
-    this.#state.openNodes.counted(node.number, free > 0 ? idle : closed);
+  #change(node: number, by: number): void {
+    const free = (this.#free[node] ?? 0) + by;
+    this.#free[node] = free;
+    this.#state.openNodes.counted(node, free > 0 ? idle : closed);
   }
 
   /** Some task finds a node: what needs a rare one may find none, which the scan must say, too. */
-  #findAny(): NodeRecord {
+  #findAny(): number {
     for (;;) {
       const need = this.#need();
       const node = this.#find(need);
@@ -240,11 +240,15 @@ class Slots {
     }
   }
 
-  #find({ job, fit }: Need): NodeRecord | null {
-    for (const kind of this.#state.openNodes.kindsFor(fit)) {
+  #find({ job, fit }: Need): number | null {
+    const { openNodes, places } = this.#state;
+    for (const kind of openNodes.kindsFor(fit)) {
+      const suitsAll = kind.suitsAll(fit);
       for (let place = 0; place < kind.idle.size; place += 1) {
-        const node = mustHave(this.#state.nodes[kind.idle.at(place)], 'node');
-        if (isSuited(job, node) && refuseSuited(job, node, now) === null) return node;
+        const number = kind.idle.at(place);
+        if (suitsAll && places.isWilling(number)) return number;
+        const node = mustHave(this.#state.nodes[number], 'node');
+        if (isSuited(job, node) && refuseSuited(job, node, now) === null) return number;
       }
     }
     return null;

@@ -16,6 +16,7 @@ import {
   remaining,
   siteOf,
   slotFreed,
+  willChanged,
 } from './leases.ts';
 import {
   failuresBeforeRest,
@@ -241,6 +242,7 @@ function restNode(
   const failing = beyond < 0 ? 0 : Math.min(longestRestMs, restAfterFailuresMs * 2 ** beyond);
   const rest = isLoss(code) ? Math.max(failing, restAfterGivingBackMs) : failing;
   node.restsUntil = instant(Math.max(node.restsUntil, at + rest));
+  willChanged(state, node);
   state.deadlines.changed(state, node);
 }
 

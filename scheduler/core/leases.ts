@@ -43,6 +43,13 @@ function isHere(node: NodeRecord): boolean {
   return node.health === 'healthy' && node.lastHeardAt !== 0 && !node.isDraining;
 }
 
+/** Whether nothing of `refuseSuited` can refuse it. */
+function isWilling(node: NodeRecord): boolean {
+  const { status, restsUntil, closesAt } = node;
+  if (!isHere(node) || restsUntil !== 0 || closesAt !== null) return false;
+  return status === null || (status.isAccepting && status.refuses.length === 0);
+}
+
 /** Whether the node may be given another lease at all. */
 export function isOpen(state: State, nodeNumber: number): boolean {
   return state.places.isOpen(nodeNumber, leasesPerSlot);
@@ -56,10 +63,15 @@ export function lookAtNode(state: State, node: NodeRecord): void {
 
 /** Something of the node has changed by which it fits nothing that it did not fit before. */
 export function nodeChanged(state: State, node: NodeRecord): void {
-  const { number, siteNumber } = node;
-  const figures = { siteNumber, ghz: ghzOf(node), isHere: isHere(node) };
-  state.places.changed(number, { ...figures, ...countsOf(node) });
+  willChanged(state, node);
   state.openNodes.changed(node, opennessOf(state, node));
+}
+
+/** What it may be given has changed, and not what it could run. */
+export function willChanged(state: State, node: NodeRecord): void {
+  const { number, siteNumber } = node;
+  const may = { isHere: isHere(node), isWilling: isWilling(node) };
+  state.places.changed(number, { siteNumber, ghz: ghzOf(node), ...may, ...countsOf(node) });
 }
 
 /** The node's leases have changed, and nothing else. */

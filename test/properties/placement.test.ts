@@ -9,7 +9,8 @@ import { imageOf, instant, nodeId, policyMakers, stateOf } from '../../scheduler
 import { taskState } from '../../scheduler/core/columns.ts';
 import { isOpen, slotsOf } from '../../scheduler/core/leases.ts';
 import { leasesPerSlot } from '../../scheduler/core/limits.ts';
-import { kindOf } from '../../scheduler/core/placement/open/kind.ts';
+import { fitOf, kindOf } from '../../scheduler/core/placement/open/kind.ts';
+import { isSuited, refuseSuited } from '../../scheduler/core/placement/filter.ts';
 import { NodeTasks } from '../../scheduler/core/placement/plan/node-tasks.ts';
 import { Round } from '../../scheduler/core/placement/round.ts';
 import { refuseQuota } from '../../scheduler/core/queue/refuse.ts';
@@ -38,13 +39,14 @@ const inventory = fc.record({
   memoryBytes: mostly(1e9, memory),
   diskBytes: disk,
   slots: fc.integer({ min: 1, max: 2 }),
-  speedGhz: mostly(1.2, fc.constantFrom(0.39, 0.4)),
+  speedGhz: mostly(1.2, fc.constantFrom(0.39, 0.4, 0.41)),
 });
 const told = fc.record({
   isAccepting: fc.boolean(),
   diskAvailableBytes: disk,
   slots: fc.integer({ min: 0, max: 2 }),
   hoursLeftMs: fc.option(fc.constantFrom(60_000, 3_600_000)),
+  refuses: mostly<readonly string[]>([], fc.constant(['ada'])),
 });
 const wanted = fc.record({
   memoryBytes: mostly(64e6, memory),
@@ -53,13 +55,17 @@ const wanted = fc.record({
   architecture: mostly('armv6l' as const, architecture),
   priority: fc.nat({ max: 1 }),
   inputBytes: fc.constantFrom(0, 20e6, 20e6),
-  service: fc.constantFrom(null, null, { cpuGhz: 0.3, downBps: 0, upBps: 0.5e6 }),
+  service: fc.constantFrom(
+    ...[null, null, null, null],
+    ...[0.3, 0.405].map((cpuGhz) => ({ cpuGhz, downBps: 0, upBps: 0.5e6 })),
+  ),
 });
 
 const step = fc.oneof(
   { weight: 4, arbitrary: fc.record({ kind: fc.constant('submit' as const), wanted }) },
   { weight: 6, arbitrary: fc.record({ kind: fc.constant('end' as const), which }) },
   fc.record({ kind: fc.constant('fail' as const), which }),
+  fc.record({ kind: fc.constant('giveBack' as const), which }),
   fc.record({ kind: fc.constant('fetched' as const), which }),
   fc.record({ kind: fc.constant('started' as const), which }),
   fc.record({ kind: fc.constant('exited' as const), which }),
@@ -93,6 +99,7 @@ test('no task waits beside a node that would take it, whatever has happened', ()
         for (const [number, each] of steps.entries()) {
           take(core, each, number);
           checkIndex(core.state);
+          checkShortcuts(core);
           expect([each.kind, missed(core)]).toEqual([each.kind, []]);
         }
       },
@@ -114,8 +121,9 @@ function take(core: CoreHarness, each: Step, number: number): void {
       return;
     case 'end':
     case 'fail':
+    case 'giveBack':
       if (lease === undefined || holder === undefined) return;
-      core.end(holder.nodeId, lease.leaseId, each.kind === 'end' ? 'succeeded' : 'exited');
+      core.end(holder.nodeId, lease.leaseId, endCodes[each.kind]);
       return;
     case 'fetched':
     case 'started':
@@ -166,6 +174,8 @@ function take(core: CoreHarness, each: Step, number: number): void {
   }
 }
 
+const endCodes = { end: 'succeeded', fail: 'exited', giveBack: 'given_back' } as const;
+
 type Wanted = Extract<Step, { kind: 'submit' }>['wanted'];
 
 function templateOf(each: Wanted): Partial<JobTemplate> {
@@ -183,7 +193,6 @@ function templateOf(each: Wanted): Partial<JobTemplate> {
 function statusOf(each: Extract<Step, { kind: 'report' }>['told']): NodeStatus {
   return {
     ...{ load: 0, memoryAvailableBytes: 1e9, temperatureC: 40, uplink: null, notAccepting: null },
-    refuses: [],
     month: null,
     ...each,
   };
@@ -217,6 +226,18 @@ function checkIndex(state: State): void {
     (job) => job.state === 'active' && job.replicas === null && job.waiting === 0 && job.leased > 0,
   );
   expect([...state.tails].toSorted((a, b) => a - b)).toEqual(tails.map((job) => job.number));
+}
+
+/** What is told of a node without a look at it holds for the node itself, for every job. */
+function checkShortcuts({ state, nowMs }: CoreHarness): void {
+  const now = instant(nowMs);
+  for (const job of state.jobs.values()) {
+    const fit = fitOf(job.template);
+    for (const node of state.nodes) {
+      if (state.places.isWilling(node.number)) expect(refuseSuited(job, node, now)).toBeNull();
+      if (state.openNodes.suitsKind(fit, node.number)) expect(isSuited(job, node)).toBe(true);
+    }
+  }
 }
 
 /** Counted anew, from the node's leases. */

@@ -29,6 +29,8 @@ import type { More } from './estimate.ts';
 import { isSuited, refuseNode, refuseRates, refuseSuited } from './filter.ts';
 import type { Refusal } from './filter.ts';
 import { refuseHours } from './hours-left.ts';
+import type { Fit } from './open/kind.ts';
+import { fitOf } from './open/kind.ts';
 import { RoundAhead } from './plan/round-ahead.ts';
 import { RoundShares } from './plan/round-shares.ts';
 import { isPiloted } from './pilots.ts';
@@ -71,6 +73,7 @@ export class Round implements RoundView {
   readonly #givenAt = new Map<number, Set<number>>();
   /** Tasks given away beyond their job's cursor. */
   readonly #beyond = new Set<string>();
+  readonly #fits = new Map<JobRecord, Fit>();
   #drawn = 0;
 
   constructor(state: State, { now, policy }: { readonly now: Instant; readonly policy: Policy }) {
@@ -177,10 +180,23 @@ export class Round implements RoundView {
   option(job: JobRecord, node: NodeRecord): Option | null {
     const taskIndex = this.#taskFor(node, job);
     if (taskIndex === null || !this.hasPlace(node.number)) return null;
-    if (!isSuited(job, node) || refuseSuited(job, node, this.now) !== null) return null;
+    if (!this.#isSuited(job, node) || this.#isUnwilling(job, node)) return null;
     if (this.#refuseMore(job, node) !== null) return null;
     const option = this.optionOf(job, taskIndex, node);
     return this.hold(option) === null ? option : null;
+  }
+
+  /** Where all of a node's kind fit, it need not be looked at itself. */
+  #isSuited(job: JobRecord, node: NodeRecord): boolean {
+    const fit = this.#fits.get(job) ?? fitOf(job.template);
+    this.#fits.set(job, fit);
+    return this.state.openNodes.suitsKind(fit, node.number) || isSuited(job, node);
+  }
+
+  /** Most are willing, and are not asked one by one. */
+  #isUnwilling(job: JobRecord, node: NodeRecord): boolean {
+    if (this.state.places.isWilling(node.number)) return false;
+    return refuseSuited(job, node, this.now) !== null;
   }
 
   /** Whether the policy holds all that waits at the node's site: then none of its nodes is asked. */

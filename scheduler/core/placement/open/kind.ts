@@ -68,6 +68,7 @@ export class Kind {
   #memoryBytes = 0;
   #diskBytes = 0;
   // And the least.
+  #leastSpeedGhz = Number.POSITIVE_INFINITY;
   #leastMemoryBytes = Number.POSITIVE_INFINITY;
   #leastDiskBytes = Number.POSITIVE_INFINITY;
 
@@ -91,6 +92,7 @@ export class Kind {
     this.#speedGhz = Math.max(this.#speedGhz, speedGhz);
     this.#memoryBytes = Math.max(this.#memoryBytes, memoryBytes);
     this.#diskBytes = Math.max(this.#diskBytes, diskOf(node));
+    this.#leastSpeedGhz = Math.min(this.#leastSpeedGhz, speedGhz);
     this.#leastMemoryBytes = Math.min(this.#leastMemoryBytes, memoryBytes);
     this.#leastDiskBytes = Math.min(this.#leastDiskBytes, diskOf(node));
   }
@@ -98,6 +100,11 @@ export class Kind {
   /** The kind is at the border of what is asked for: some of its nodes may have too little. */
   isBorder({ memoryBytes, diskBytes }: Fit): boolean {
     return memoryBytes > this.#leastMemoryBytes || diskBytes > this.#leastDiskBytes;
+  }
+
+  /** True: every node of the kind fits. False: some may not. */
+  suitsAll(fit: Fit): boolean {
+    return !this.isBorder(fit) && fit.speedGhz <= this.#leastSpeedGhz && this.mayFit(fit);
   }
 
   /** False: no node of the kind fits. True: some may. */

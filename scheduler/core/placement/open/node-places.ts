@@ -18,6 +18,8 @@ export interface Figures extends Counts {
   readonly ghz: number;
   /** Whether it may be given anything. */
   readonly isHere: boolean;
+  /** Whether it may be given whatever it is suited for: nobody's word and no rest says whose or when. */
+  readonly isWilling: boolean;
 }
 
 /** Leases that are not applied yet. */
@@ -35,6 +37,7 @@ export class NodePlaces {
   #siteOf = new Int32Array(firstRoom);
   #ghzOf = new Float64Array(firstRoom);
   #isHere = new Uint8Array(firstRoom);
+  #isWilling = new Uint8Array(firstRoom);
   #slots = new Int32Array(firstRoom);
   #leases = new Int32Array(firstRoom);
 
@@ -44,6 +47,7 @@ export class NodePlaces {
     this.#siteOf[nodeNumber] = figures.siteNumber;
     this.#ghzOf[nodeNumber] = figures.ghz;
     this.#isHere[nodeNumber] = figures.isHere ? 1 : 0;
+    this.#isWilling[nodeNumber] = figures.isWilling ? 1 : 0;
     this.counted(nodeNumber, figures);
   }
 
@@ -59,6 +63,11 @@ export class NodePlaces {
 
   ghzOf(nodeNumber: number): number {
     return this.#ghzOf[nodeNumber] ?? 0;
+  }
+
+  /** False: whoever would give it something asks the node itself; see `refuseSuited`. */
+  isWilling(nodeNumber: number): boolean {
+    return this.#isWilling[nodeNumber] === 1;
   }
 
   /**
@@ -82,6 +91,7 @@ export class NodePlaces {
     this.#siteOf = grown(this.#siteOf, wanted);
     this.#ghzOf = grown(this.#ghzOf, wanted);
     this.#isHere = grown(this.#isHere, wanted);
+    this.#isWilling = grown(this.#isWilling, wanted);
     this.#slots = grown(this.#slots, wanted);
     this.#leases = grown(this.#leases, wanted);
   }

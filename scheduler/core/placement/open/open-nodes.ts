@@ -44,6 +44,11 @@ export class OpenNodes {
     this.#enter(nodeNumber, openness);
   }
 
+  /** True: all of the node's kind fit. False: some may not. */
+  suitsKind(fit: Fit, nodeNumber: number): boolean {
+    return this.#all[this.#kindOf[nodeNumber] ?? -1]?.suitsAll(fit) === true;
+  }
+
   has(nodeNumber: number): boolean {
     return (this.#openness[nodeNumber] ?? closed) !== closed;
   }
