@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { prepareArm } from './arm/prepare.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 
@@ -48,6 +49,13 @@ const packages = [
     for: 'packages',
   },
   {
+    name: 'qemu-user-static',
+    program: 'qemu-arm-static',
+    why: 'programs for ARM, on another processor',
+    for: 'arm',
+  },
+  { name: 'debootstrap', program: 'debootstrap', why: 'Debian for ARM', for: 'arm' },
+  {
     name: 'tachyon-bin-nox',
     program: 'tachyon-nox',
     why: 'the ray tracer of the demo',
@@ -81,6 +89,7 @@ async function main() {
     demo: ['run', 'demo'],
     test: ['run', 'demo', 'test'],
     packages: ['run', 'demo', 'test', 'packages'],
+    arm: ['run', 'arm'],
   };
   const wanted = packages.filter((each) => purposes[purpose]?.includes(each.for));
   // Side by side, since each waits for the network. Only one at a time may use apt's lists.
@@ -92,6 +101,11 @@ async function main() {
     ...(purpose === 'test' ? [...otherNodes.map(fetchNode), fetchNats210()] : []),
   ]);
   if (purpose === 'bench') await buildFlowReference();
+  if (purpose === 'arm') {
+    const folder = join(root, 'tools/arm/roots');
+    const status = async (program, words) => (await started(program, words)).status;
+    await prepareArm({ folder, mirror: debianMirror(), run: status, say });
+  }
   say('Building.');
   await run('npm', ['run', '--silent', 'build']);
 }
