@@ -110,11 +110,14 @@ class Agent {
     const { state, identity, keys, sandbox, owner } = parts;
     const folders = { blobs: state.file('blobs'), bundles: state.file('bundles') };
     const { httpsUrl: url, caPem: ca } = identity;
+    const tunnels = new TunnelFolder(state.file('overlay'));
     this.#time = new RunningTime(state.file('running-ms'));
     this.#blobs = new BlobClient({
       ...{ folder: folders.blobs, url, ca, rateOf: () => owner.rate() },
       // What goes through the tunnel is counted there.
-      onBytes: isInOverlay(url) ? () => undefined : (count) => owner.traffic.carried(count),
+      onBytes: tunnels.isInOverlay(hostOf(url))
+        ? () => undefined
+        : (count) => owner.traffic.carried(count),
     });
     this.#history = new History(state.file('history.json'));
     this.#bundles = new Bundles(folders.bundles);
@@ -134,8 +137,7 @@ class Agent {
       onLanTask: (task) => this.#lanTasks.take(task),
     });
     this.#renewer = new Renewer({
-      ...{ state, natsSeed, log, identity: () => state.readIdentity() ?? identity },
-      tunnels: new TunnelFolder(state.file('overlay')),
+      ...{ state, tunnels, natsSeed, log, identity: () => state.readIdentity() ?? identity },
       isAway: () => this.#bus.trouble !== null,
       onRenewed: (renewed) => this.#bus.renewed(renewed),
     });
@@ -228,9 +230,9 @@ class Agent {
   }
 }
 
-/** Addresses of an overlay are of fd00::/8 (RFC 4193). */
-function isInOverlay(url: string): boolean {
-  return /^\[fd/i.test(new URL(url).hostname);
+/** An IPv6 address stands in brackets there. */
+function hostOf(url: string): string {
+  return new URL(url).hostname.replaceAll(/[[\]]/g, '');
 }
 
 function sandboxProblem(abilities: Abilities, isUnsandboxedAllowed: boolean): string | null {

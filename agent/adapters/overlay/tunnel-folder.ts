@@ -3,12 +3,15 @@
 // and timers: no gateway, no DNS, no other route, and it runs no script.
 
 import { mkdirSync, readFileSync } from 'node:fs';
-import { isIPv6 } from 'node:net';
+import { BlockList, isIPv6 } from 'node:net';
 import { join } from 'node:path';
 import type { Tunnel, TunnelServer } from '../../../proto/gen/punnet/v1/agent.ts';
 import { writeDurably } from '../state/durable.ts';
 import { AgentError } from '../state/state-folder.ts';
 import { makeTunnelKey } from './certificate-request.ts';
+
+/** A federation has a /48. */
+const federationBits = 48;
 
 export class TunnelFolder {
   readonly #path: string;
@@ -31,6 +34,15 @@ export class TunnelFolder {
   /** What was last given (PEM); null: this node has no tunnel. */
   certificate(): string | null {
     return this.#read('node.crt');
+  }
+
+  /** Whether this host, an address, is one of the overlay's; without a tunnel none is. */
+  isInOverlay(host: string): boolean {
+    const core = /^route-ipv6 (\S+)\/128$/m.exec(this.#read('client.conf') ?? '')?.[1];
+    if (core === undefined || !isIPv6(host)) return false;
+    const overlay = new BlockList();
+    overlay.addSubnet(core, federationBits, 'ipv6');
+    return overlay.check(host, 'ipv6');
   }
 
   /** Writes what the federation gave. The profile is the last: with it the tunnel may be started. */

@@ -76,6 +76,22 @@ test('the key is made once, for its owner only; what is given again changes noth
   expect(files.key()).toBe(key);
 });
 
+test.each([
+  ['fd00:0:0:1::10', 'fd00::1', true],
+  ['fd00:0:1::1', 'fd00::1', false],
+  // A federation may have a /48 that the whole Internet knows.
+  ['2001:db8:7:ffff::1', '2001:db8:7::1', true],
+  ['2001:db8:8::1', '2001:db8:7::1', false],
+  ['192.0.2.1', '2001:db8:7::1', false],
+  ['berries.example', '2001:db8:7::1', false],
+])('whether %s is in the overlay whose core is %s: %s', (host, coreAddress, expected) => {
+  const path = mkdtempSync(join(folder, 'inside-'));
+  const files = new TunnelFolder(path);
+  expect(files.isInOverlay(host)).toBe(false);
+  files.write({ ...tunnel, coreAddress }, 'a CA');
+  expect(files.isInOverlay(host)).toBe(expected);
+});
+
 describe('the profile', () => {
   test('tries the servers in their order, and takes nothing else from one than its address', () => {
     const tcp = { ...main, port: 443, isTcp: true, address: 'fd00:0:0:2::10' };
