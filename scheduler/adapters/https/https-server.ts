@@ -178,6 +178,7 @@ export class HttpsServer {
     // A stranger who sends a byte now and then would keep the socket for ever.
     const late = setTimeout(() => request.destroy(), enrolMs);
     request.once('close', () => clearTimeout(late));
+    if (request.headers.expect !== undefined) response.writeContinue();
     for await (const part of request) {
       size += (part as Buffer).length;
       if (size > maxEnrolBytes) {

@@ -117,7 +117,9 @@ export class HttpsRig {
         answer.on('error', reject);
       });
       asked.on('error', reject);
-      if (cutAfter === undefined) asked.end(body);
+      // Who asks first waits for the answer, as curl does.
+      if (what.headers?.['expect'] !== undefined) asked.once('continue', () => asked.end(body));
+      else if (cutAfter === undefined) asked.end(body);
       else asked.write(body?.subarray(0, cutAfter), () => asked.destroy(new Error('hung up')));
     });
   }

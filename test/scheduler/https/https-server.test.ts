@@ -180,6 +180,13 @@ describe('enrolment', () => {
     ]);
   });
 
+  test('who asks before sending (Expect: 100-continue) is told to go on', async () => {
+    enrolment = { kind: 'enrolled', response: EnrolResponse.create({ nodeId: 'pi' }) };
+    const headers = { expect: '100-continue' };
+    const answer = await rig.ask({ method: 'POST', path: '/v1/enrol', body, headers });
+    expect([answer.status, EnrolResponse.decode(answer.body).nodeId]).toEqual([200, 'pi']);
+  });
+
   test('64 KiB is a request, one byte more is not', async () => {
     const sized = (size: number): Uint8Array => {
       const token = 'x'.repeat(size - 4);
