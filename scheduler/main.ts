@@ -53,6 +53,8 @@ const operatorTokenMs = 400 * 24 * 3_600_000;
 
 /** Those who wait for an answer hear that there is none. */
 const lastWordsMs = 200;
+/** What may be kept for 30 days is kept for no 32. */
+const tidyEveryMs = 24 * 3_600_000;
 
 /** What is done at the end, the last first. */
 type Stops = (() => Promise<void> | void)[];
@@ -199,7 +201,11 @@ async function openFolder(config: Config, log: pino.Logger, stops: Stops): Promi
   const audit = AuditLog.open(dataFolder);
   stops.push(() => audit.close());
   const addresses = AddressBook.open(dataFolder, Date.now());
-  stops.push(() => addresses.save(Date.now()));
+  const tidying = setInterval(() => addresses.tidy(Date.now()), tidyEveryMs).unref();
+  stops.push(() => {
+    clearInterval(tidying);
+    addresses.save(Date.now());
+  });
   const kept = new KeptPorts(dataFolder);
   const port = (name: string, wanted: number, at = host): Promise<number> =>
     wanted === 0 ? kept.port(name, at) : Promise.resolve(wanted);

@@ -40,8 +40,12 @@ export function torn(flaw: StatusFlaw): StatusError {
   return new StatusError('torn', flaw);
 }
 
-/** A text of the status in a message. */
+/** What may be an address, or a part of one: hexadecimal digits with two separators or more. */
+const addressLike = /[0-9a-f]*(?:[.:][0-9a-f]*){2,}/gi;
+
+/** A text of the status in a message, without the addresses of homes: messages go into logs. */
 export function quoted(text: string): string {
-  const isLong = text.length > quotedLength;
-  return JSON.stringify(isLong ? `${text.slice(0, quotedLength)}…` : text);
+  const bare = text.replaceAll(addressLike, '<address>');
+  const isLong = bare.length > quotedLength;
+  return JSON.stringify(isLong ? `${bare.slice(0, quotedLength)}…` : bare);
 }

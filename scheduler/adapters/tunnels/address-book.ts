@@ -39,7 +39,7 @@ export class AddressBook {
     const text = readIfThere(file);
     const read = text === null ? {} : parse(file, text);
     const book = new AddressBook(file, new Map(Object.entries(read)), nowUnixMs);
-    book.#forgetOld(nowUnixMs);
+    book.tidy(nowUnixMs);
     return book;
   }
 
@@ -73,12 +73,22 @@ export class AddressBook {
     writeDurably(this.#file, `${JSON.stringify(Object.fromEntries(this.#seen))}\n`);
   }
 
-  #forgetOld(nowUnixMs: number): void {
+  /** Drops on disk, too, what is over: nobody may have connected for long, so that nothing else would. */
+  tidy(nowUnixMs: number): void {
+    if (this.#forgetOld(nowUnixMs)) this.save(nowUnixMs);
+  }
+
+  /** Whether anything was dropped. */
+  #forgetOld(nowUnixMs: number): boolean {
+    let isChanged = false;
     for (const [nodeId, seen] of this.#seen) {
       const kept = young(seen, nowUnixMs);
+      if (kept.length === seen.length) continue;
+      isChanged = true;
       if (kept.length === 0) this.#seen.delete(nodeId);
-      else if (kept.length < seen.length) this.#seen.set(nodeId, kept);
+      else this.#seen.set(nodeId, kept);
     }
+    return isChanged;
   }
 }
 

@@ -147,17 +147,17 @@ const flaws: readonly (readonly [what: string, text: string, message: string])[]
   [
     'a port beyond all',
     swap(':1194', ':65536'),
-    'line 4, Real Address: wanted an address and a port, found "192.0.2.7:65536"',
+    'line 4, Real Address: wanted an address and a port, found "<address>"',
   ],
   [
     'an address in the tunnel that is none',
     swap('2001:db8::1', '2001:db8::x'),
-    'line 4, Virtual IPv6 Address: wanted an address, found "2001:db8::x"',
+    'line 4, Virtual IPv6 Address: wanted an address, found "<address>x"',
   ],
   [
     'IPv6 where IPv4 belongs',
     swap(',,', ',::1,'),
-    'line 4, Virtual Address: wanted an address, found "::1"',
+    'line 4, Virtual Address: wanted an address, found "<address>"',
   ],
   [
     'too few values',
@@ -177,7 +177,7 @@ const flaws: readonly (readonly [what: string, text: string, message: string])[]
   [
     'a network that is too narrow',
     withRows(good, '2001:db8::/129,n1,192.0.2.7:1,now,1'),
-    'line 6, Virtual Address: wanted an address or a network, found "2001:db8::/129"',
+    'line 6, Virtual Address: wanted an address or a network, found "<address>/129"',
   ],
   [
     'no column for the bytes',
@@ -188,6 +188,11 @@ const flaws: readonly (readonly [what: string, text: string, message: string])[]
     'a line of no kind',
     withRows(good).replace('HEADER,ROUTING', 'header,ROUTING'),
     'line 5: wanted a line that begins with its kind, found "header,ROUTING_TABLE,Virtual Address,Common Name,Real Addres…"',
+  ],
+  [
+    'a line that begins within a client',
+    `${withRows(good)}pi,[2001:db8::7]:1194,198.51.100.7\nEND\n`.replace(/END\n(?=.)/, ''),
+    'line 7: wanted a line that begins with its kind, found "pi,[<address>]:1194,<address>"',
   ],
   [
     'a long value',

@@ -57,6 +57,22 @@ describe('the address book', () => {
     expect(readFileSync(file, 'utf8')).toBe('{}\n');
   });
 
+  it('forgets on disk what is over, though nobody connects any more', () => {
+    const file = join(folder, 'node-addresses.json');
+    const book = AddressBook.open(folder, at);
+    book.note('n4', '192.0.2.4', at);
+    book.save(at);
+    AddressBook.open(folder, at + keptMs - 1);
+    expect(readFileSync(file, 'utf8')).toContain('192.0.2.4');
+    // A scheduler that starts anew, and one that has run all the while.
+    AddressBook.open(folder, at + keptMs);
+    expect(readFileSync(file, 'utf8')).toBe('{}\n');
+    book.save(at + 1);
+    expect(readFileSync(file, 'utf8')).toContain('192.0.2.4');
+    book.tidy(at + keptMs);
+    expect(readFileSync(file, 'utf8')).toBe('{}\n');
+  });
+
   it('forgets a node that leaves, on disk, too', () => {
     const book = AddressBook.open(folder, at);
     book.note('n2', '192.0.2.3', at);
