@@ -170,7 +170,9 @@ async function outlives(machine: SystemdMachine): Promise<void> {
   // A removal ends it.
   await call('systemctl', 'stop', 'punnet-agent');
   await call('sh', '-c', killLeft);
-  expect((await machine.call('pgrep', '-x', 'sleep')).out).toBe('');
+  await until('no task runs', async () => {
+    return (await machine.call('pgrep', '-x', 'sleep')).out === '' || undefined;
+  });
   await call('systemctl', 'start', 'punnet-agent');
 }
 

@@ -13,7 +13,8 @@ import { askFederation, keep } from './federation-call.ts';
 /** Of their life, before new ones are asked for: eight months of two years are left then. */
 const partUsed = 2 / 3;
 const lookEveryMs = 24 * 3_600_000;
-/** After a refusal by the bus, whose reason may be that they have ended; a home's line is metered. */
+/** After a refusal by the bus, whose reason may be that they have ended; then twice as long each time, up to
+ * a day: a home's line is metered, and a federation keeps each certificate. */
 const afterRefusalMs = 3_600_000;
 
 export interface RenewerOptions {
@@ -32,6 +33,7 @@ export class Renewer {
   readonly #options: RenewerOptions;
   #timer: NodeJS.Timeout | undefined;
   #askedMs = Number.NEGATIVE_INFINITY;
+  #waitMs = 0;
 
   constructor(options: RenewerOptions) {
     this.#options = options;
@@ -52,7 +54,11 @@ export class Renewer {
 
   /** The bus refuses this node: its credentials have ended, perhaps, whatever this node's clock says. */
   refused(): void {
-    if (performance.now() - this.#askedMs >= afterRefusalMs) void this.#renew();
+    const silentMs = performance.now() - this.#askedMs;
+    if (silentMs < this.#waitMs) return;
+    const isSame = silentMs < 2 * lookEveryMs;
+    this.#waitMs = isSame ? Math.min(lookEveryMs, 2 * this.#waitMs) : afterRefusalMs;
+    void this.#renew();
   }
 
   #look(): void {

@@ -8,15 +8,19 @@ import { truncateSync, writeSync } from 'node:fs';
 import path from 'node:path';
 import * as x509 from '@peculiar/x509';
 import { z } from 'zod';
-import { DataFolderError, readIfThere } from '../durable-file.ts';
+import { DataFolderError, readIfThere, writeDurably } from '../durable-file.ts';
 import type { Authority } from './authority.ts';
 import { algorithm, sign } from './authority.ts';
 import { credentialDays } from './credential-days.ts';
 import { CertificateRequestError, requestedKey } from './certificate-request.ts';
 
-/** A node whose bus is away asks once a day; one that asks for more has lost its way, and each is on disk. */
-const certificatesOfNode = 1_000;
 const dayMs = 24 * 3600 * 1000;
+/** A node that its bus refuses asks some five times on the first day, then daily; one that asks for more
+ * has lost its way, and each is on disk until it has ended. */
+const certificatesOfNode = 100;
+const windowDays = 30;
+/** Clocks of OpenVPN servers on other machines may be so far behind. */
+const goneAfterMs = dayMs;
 /** An expired list locks everybody out: this is how long its scheduler may be away. */
 const listDays = 180;
 
@@ -49,7 +53,7 @@ export class NodeCertificates {
    * Reads what was issued from a data folder. A last line that was never finished is cut off: its
    * certificate did not leave. Throws a DataFolderError for any other damage.
    */
-  static open(dataFolder: string, authority: Authority): NodeCertificates {
+  static open(dataFolder: string, authority: Authority, nowUnixMs = Date.now()): NodeCertificates {
     const file = path.join(dataFolder, 'pki/issued.log');
     const certificates = new NodeCertificates(file, authority);
     const text = readIfThere(file) ?? '';
@@ -58,6 +62,7 @@ export class NodeCertificates {
       certificates.#take(parse(each, `${file}, line ${index + 1},`));
     }
     if (whole.length < text.length) truncateSync(file, Buffer.byteLength(whole));
+    certificates.#forgetEnded(nowUnixMs);
     return certificates;
   }
 
@@ -65,12 +70,14 @@ export class NodeCertificates {
    * A certificate (PEM) for the key of a node's request; its name is the node's id. Throws a
    * CertificateRequestError for a bad request.
    */
-  async issue(nodeId: string, request: Uint8Array): Promise<string> {
+  async issue(nodeId: string, request: Uint8Array, nowUnixMs = Date.now()): Promise<string> {
     const publicKey = await requestedKey(request);
-    const count = this.#issued.get(nodeId)?.length ?? 0;
-    if (count >= certificatesOfNode) {
+    // All of them live equally long.
+    const windowMs = nowUnixMs + (credentialDays - windowDays) * dayMs;
+    const young = (this.#issued.get(nodeId) ?? []).filter((one) => one.expiresUnixMs > windowMs);
+    if (young.length >= certificatesOfNode) {
       throw new CertificateRequestError(
-        `node ${nodeId} has had ${count} certificates, the most it may: ask the operator to revoke it, then enrol it again`,
+        `node ${nodeId} has had ${young.length} certificates in ${windowDays} days, the most it may: wait, or ask the operator to revoke it, then enrol it again`,
       );
     }
     const serial = newSerial();
@@ -95,6 +102,7 @@ export class NodeCertificates {
 
   /** The list of revoked certificates (PEM), good for 180 days. */
   async revocationList(nowUnixMs: number): Promise<string> {
+    this.#forgetEnded(nowUnixMs);
     const entries = [...this.#revoked].flatMap(([nodeId, revokedMs]) => {
       const issued = this.#issued.get(nodeId) ?? [];
       const valid = issued.filter(({ expiresUnixMs }) => expiresUnixMs >= nowUnixMs);
@@ -114,12 +122,29 @@ export class NodeCertificates {
     return `${x509.PemConverter.encode(list.rawData, 'X509 CRL')}\n`;
   }
 
+  /** Certificates that have ended are of no use to anybody. The log is written anew when it has some. */
+  #forgetEnded(nowUnixMs: number): void {
+    let isChanged = false;
+    for (const [nodeId, own] of this.#issued) {
+      const kept = own.filter(({ expiresUnixMs }) => expiresUnixMs >= nowUnixMs - goneAfterMs);
+      if (kept.length === own.length) continue;
+      isChanged = true;
+      if (kept.length === 0) this.#issued.delete(nodeId);
+      else this.#issued.set(nodeId, kept);
+    }
+    if (!isChanged) return;
+    const revoked = [...this.#revoked].map(([nodeId, unixMs]): Line => {
+      return { kind: 'revoked', nodeId, unixMs };
+    });
+    writeDurably(this.#file, textOf([...[...this.#issued.values()].flat(), ...revoked]));
+  }
+
   #append(lines: readonly Line[]): void {
     if (lines.length === 0) return;
     const handle = openSync(this.#file, 'a', 0o600);
     const { size } = fstatSync(handle);
     try {
-      writeSync(handle, lines.map((each) => `${JSON.stringify(each)}\n`).join(''));
+      writeSync(handle, textOf(lines));
       fdatasyncSync(handle);
     } catch (error) {
       // The disk is full, perhaps: half a line must not stay for the next one to follow.
@@ -140,6 +165,10 @@ export class NodeCertificates {
     if (own === undefined) this.#issued.set(each.nodeId, [each]);
     else own.push(each);
   }
+}
+
+function textOf(lines: readonly Line[]): string {
+  return lines.map((each) => `${JSON.stringify(each)}\n`).join('');
 }
 
 /** 16 bytes, positive, and the same length always. */

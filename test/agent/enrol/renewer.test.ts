@@ -1,5 +1,5 @@
 // When an agent asks for new credentials: when a third of what ends first is left, and when the bus
-// refuses it, but then once an hour at most.
+// refuses it, but then ever more rarely.
 
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -7,7 +7,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createUser } from '@nats-io/nkeys';
-import { afterAll, expect, onTestFinished, test } from 'vitest';
+import { afterAll, expect, onTestFinished, test, vi } from 'vitest';
 import {
   certificateRequest,
   makeTunnelKey,
@@ -47,6 +47,32 @@ test('what ends first counts; what has no end is from before there was one, and 
   expect(Math.round((late.untilMs - late.fromMs) / dayMs)).toBe(731);
   expect(isDue(lifeOf(jwt({ iat: now }), null), Date.now())).toBe(true);
   expect(isDue(lifeOf(jwt({ iat: now, exp: now + 1e6 }), null), Date.now())).toBe(false);
+});
+
+test('refused by the bus for ten days it asks five times on the first, then daily', () => {
+  const hourMs = 3_600_000;
+  let nowMs = 0;
+  const now = vi.spyOn(performance, 'now').mockImplementation(() => nowMs);
+  onTestFinished(() => now.mockRestore());
+  const state = new StateFolder(mkdtempSync(join(folder, 'state-')));
+  const asked: number[] = [];
+  const renewer = new Renewer({
+    ...{ state, tunnels: new TunnelFolder(state.file('overlay')), natsSeed: '' },
+    identity: () => {
+      asked.push(nowMs / hourMs);
+      throw new Error('no way to the federation');
+    },
+    isAway: () => true,
+    onRenewed: () => expect.unreachable(),
+    log: () => undefined,
+  });
+  for (; nowMs <= 240 * hourMs; nowMs += hourMs / 4) renewer.refused();
+  const daily = [31, 55, 79, 103, 127, 151, 175, 199, 223];
+  expect(asked).toEqual([0, 1, 3, 7, 15, ...daily]);
+  // Refused again a week after all was well, it asks at once.
+  nowMs += 168 * hourMs;
+  for (let times = 0; times < 5; times += 1, nowMs += hourMs / 4) renewer.refused();
+  expect(asked.slice(14)).toEqual([408.25, 409.25]);
 });
 
 test('refused by the bus it asks once an hour, and what fails leaves all as it was', async () => {

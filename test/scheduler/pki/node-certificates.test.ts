@@ -20,6 +20,7 @@ import {
   CertificateRequestError,
   requestedKey,
 } from '../../../scheduler/adapters/pki/certificate-request.ts';
+import { credentialDays } from '../../../scheduler/adapters/pki/credential-days.ts';
 import { NodeCertificates } from '../../../scheduler/adapters/pki/node-certificates.ts';
 import { propertyRuns } from '../../property-runs.ts';
 import { runToEnd } from '../../run-to-end.ts';
@@ -185,20 +186,45 @@ test('a damaged line is named, and nothing is changed', async () => {
   }
 });
 
-test('a node has at most a thousand certificates, and hears what to do then', async () => {
+/** What the log says that was issued to n1, each so many days ago. */
+function logOf(...daysAgo: readonly number[]): string {
+  const lines = daysAgo.map((days, place) => {
+    const expiresUnixMs = Date.now() + (credentialDays - days) * dayMs;
+    const serial = place.toString(16).padStart(32, '0');
+    return JSON.stringify({ kind: 'issued', nodeId: 'n1', serial, expiresUnixMs });
+  });
+  return lines.map((each) => `${each}\n`).join('');
+}
+
+test('a node has at most a hundred certificates in thirty days, hears what to do, and goes on then', async () => {
   const data = mkdtempSync(join(folder, 'data-'));
   const own = await openAuthority(data);
-  const lines = Array.from({ length: 999 }, (_, place) =>
-    JSON.stringify({
-      ...{ kind: 'issued', nodeId: 'n1', expiresUnixMs: Date.now() },
-      serial: place.toString(16).padStart(32, '0'),
-    }),
-  );
-  writeFileSync(join(data, 'pki/issued.log'), `${lines.join('\n')}\n`);
+  // Those of before do not count, however many there were.
+  const before = Array.from({ length: 1_000 }, () => 31);
+  const young = Array.from({ length: 99 }, () => 29.9);
+  writeFileSync(join(data, 'pki/issued.log'), logOf(...before, ...young));
   const full = NodeCertificates.open(data, own);
   await full.issue('n1', request());
   await expect(full.issue('n1', request())).rejects.toThrow(
-    /node n1 has had 1000 certificates, the most it may: ask the operator to revoke it/,
+    /node n1 has had 100 certificates in 30 days, the most it may: wait, or ask the operator/,
   );
   await full.issue('n2', request());
+  await full.issue('n1', request(), Date.now() + dayMs);
+});
+
+test('certificates that have ended leave the log, at a start and while it runs; revocations stay', async () => {
+  const data = mkdtempSync(join(folder, 'data-'));
+  const own = await openAuthority(data);
+  const file = join(data, 'pki/issued.log');
+  // One ended a week ago, one within the day that clocks may be behind, one goes on.
+  writeFileSync(file, logOf(credentialDays + 7, credentialDays + 0.5, 1));
+  const kept = NodeCertificates.open(data, own);
+  kept.revoke(['n1'], Date.now());
+  const serials = (): readonly string[] =>
+    readFileSync(file, 'utf8').match(/(?<="serial":"0*)[1-9]?(?=")/g) ?? [];
+  expect(serials()).toEqual(['1', '2']);
+  expect(statSync(file).mode & 0o777).toBe(0o600);
+  await kept.revocationList(Date.now() + dayMs);
+  expect(serials()).toEqual(['2']);
+  expect(NodeCertificates.open(data, own).isRevoked('n1')).toBe(true);
 });
