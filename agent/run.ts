@@ -15,6 +15,7 @@ import { Owner } from './adapters/owner/owner.ts';
 import { statusText } from './adapters/owner/texts.ts';
 import { isNeighbour } from './adapters/lan/neighbour.ts';
 import { LanTasks } from './adapters/lan/lan-tasks.ts';
+import { ProbeTasks } from './adapters/uplink/probe-tasks.ts';
 import { readLan, readOwnLan } from './adapters/probe/lan.ts';
 import { Bundles } from './adapters/sandbox/bundles.ts';
 import { Sandbox } from './adapters/sandbox/sandbox.ts';
@@ -99,6 +100,7 @@ class Agent {
   readonly #bus: NodeBus;
   readonly #renewer: Renewer;
   readonly #lanTasks: LanTasks;
+  readonly #probeTasks: ProbeTasks;
   readonly #loop: AgentLoop;
   readonly #history: History;
   #lookTimer: NodeJS.Timeout | undefined;
@@ -132,9 +134,19 @@ class Agent {
       say: (answer) => this.#bus.sayLan(answer),
       nowMs: () => performance.now(),
     });
+    this.#probeTasks = new ProbeTasks({
+      mayProbe: () => owner.allowance.isAccepting && owner.mayTransfer(),
+      // What goes through the tunnel is counted there.
+      carried: (host, bytes) =>
+        tunnels.isInOverlay(host) ? undefined : owner.traffic.carried(bytes),
+      nowMs: () => performance.now(),
+    });
     this.#bus = new NodeBus({
       ...{ identity, natsSeed, instanceId, post, onRefused, log },
-      onLanTask: (task) => this.#lanTasks.take(task),
+      asides: {
+        onLanTask: (task) => this.#lanTasks.take(task),
+        onProbeTask: (task) => this.#probeTasks.take(task),
+      },
     });
     this.#renewer = new Renewer({
       ...{ state, tunnels, natsSeed, log, identity: () => state.readIdentity() ?? identity },
@@ -183,6 +195,7 @@ class Agent {
     clearInterval(this.#lookTimer);
     this.#renewer.stop();
     this.#lanTasks.close();
+    this.#probeTasks.close();
     this.#loop.stop();
     this.#parts.sandbox.close();
     await this.#bus.stop();

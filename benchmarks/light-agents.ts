@@ -71,7 +71,7 @@ class LightAgent {
       ...{ identity, natsSeed: keys.natsSeed, instanceId: this.#instanceId },
       post: (command) => this.#post(command),
       onRefused: () => undefined,
-      onLanTask: () => undefined,
+      asides: { onLanTask: () => undefined, onProbeTask: () => undefined },
       log: (event, fields) => process.stderr.write(`${name}: ${event} ${JSON.stringify(fields)}\n`),
     });
     const allowance = fullAllowance(1);

@@ -56,7 +56,7 @@ export class LightFederation {
     let url = '';
     for (let site = 0; site < sites; site += 1) {
       const siteId = `site-${site}`;
-      const rates = { down: '1 Gbit/s', up: '1 Gbit/s', share: 1 };
+      const rates = { down: '1 Gbit/s', up: '1 Gbit/s', share: 1, isMeasured: false };
       await connection.call(connection.sites.setSite.bind(connection.sites), { siteId, ...rates });
       const make = connection.tokens.createToken.bind(connection.tokens);
       const uses = Math.ceil(count / sites);

@@ -17,6 +17,8 @@ export interface Config {
   readonly grpcPort: number;
   readonly httpsPort: number;
   readonly metricsPort: number;
+  /** Where nodes measure their lines, by UDP. */
+  readonly probePort: number;
   /** Of nats-servers that somebody else runs; empty: one of our own. */
   readonly natsUrls: readonly string[];
   readonly federation: string;
@@ -41,6 +43,12 @@ export function readConfig(words: readonly string[]): Config {
       'port of /metrics, /healthz and /readyz, on this machine only; 0: a free one',
       port,
       9464,
+    )
+    .option(
+      '--probe-port <port>',
+      'port of measurements of lines, by UDP; 0: a free one, kept',
+      port,
+      0,
     )
     .option(
       '--nats-url <urls>',
@@ -71,6 +79,7 @@ export function readConfig(words: readonly string[]): Config {
     grpcPort: number;
     httpsPort: number;
     metricsPort: number;
+    probePort: number;
     natsUrl?: readonly string[];
     overlay: string;
     federation: string;
@@ -83,6 +92,7 @@ export function readConfig(words: readonly string[]): Config {
     grpcPort: flags.grpcPort,
     httpsPort: flags.httpsPort,
     metricsPort: flags.metricsPort,
+    probePort: flags.probePort,
     natsUrls: flags.natsUrl ?? [],
     overlayFolder: flags.overlay === 'none' ? undefined : flags.overlay,
     federation: flags.federation,

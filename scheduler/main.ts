@@ -44,6 +44,7 @@ import { readConfig } from './config.ts';
 import type { Effect, Instant } from './core/index.ts';
 import { instant, tokenId } from './core/index.ts';
 import { enrolment, nodeRules, repeatRevocations, revoking, startOverlay } from './enrolment.ts';
+import { startProbes } from './uplinks.ts';
 import { Loop } from './loop.ts';
 import { isMaintenance, maintain } from './maintenance.ts';
 import { ListenError, checkAddress, checkCoreAddress, listening } from './adapters/listening.ts';
@@ -97,7 +98,7 @@ interface Folder {
   readonly identity: NatsIdentity;
   /** undefined: nodes need no tunnel. */
   readonly overlay: Overlay | undefined;
-  readonly ports: Readonly<Record<'grpc' | 'https' | 'nats' | 'metrics', number>>;
+  readonly ports: Readonly<Record<'grpc' | 'https' | 'nats' | 'metrics' | 'probe', number>>;
 }
 
 async function start(config: Config, log: pino.Logger, stops: Stops): Promise<void> {
@@ -117,6 +118,11 @@ async function start(config: Config, log: pino.Logger, stops: Stops): Promise<vo
     ...{ manifests, view, now, log, stops, restMs: () => loop.restMs() },
     submit: (command) => loop.post(command),
   });
+  const probes = await startProbes(config, folder, {
+    submit: (command) => loop.post(command),
+    send: (id, task) => link.sendProbe(id, task),
+  });
+  stops.push(() => probes.stop());
   const files = publicFiles(pki.caPem);
   const https = new HttpsServer({
     ...{ host: config.host, port: ports.https, blobs, signer },
@@ -144,6 +150,7 @@ async function start(config: Config, log: pino.Logger, stops: Stops): Promise<vo
     ...{ metrics, log, stops },
     carryOut: (effects) => {
       link.carryOut(effects);
+      probes.carryOut(effects);
       for (const effect of effects) if (effect.kind === 'jobChanged') api.jobChanged(effect.jobId);
     },
   });
@@ -161,12 +168,12 @@ async function start(config: Config, log: pino.Logger, stops: Stops): Promise<vo
   await openPorts(config, folder, { https, api, stops });
   await letOperatorIn(config, loop, { pki, endpoint: urls.endpoint });
   watched.readyUnless(() => (link.isConnected ? null : 'nats-server is away'));
-  const { dataFolder, federation } = config;
   const metricsUrl = `http://127.0.0.1:${ports.metrics}/metrics`;
-  log.info(
-    { ...urls, nats: urls.nats.join(','), metrics: metricsUrl, dataFolder, federation },
-    'ready',
-  );
+  tellReady(log, config, { ...urls, nats: urls.nats.join(','), metrics: metricsUrl });
+}
+
+function tellReady(log: pino.Logger, { dataFolder, federation }: Config, urls: object): void {
+  log.info({ ...urls, dataFolder, federation }, 'ready');
 }
 
 async function openPorts(
@@ -224,6 +231,7 @@ async function openFolder(config: Config, log: pino.Logger, stops: Stops): Promi
       https: await port('https', config.httpsPort),
       nats: await port('nats', 0, natsHost),
       metrics: await port('metrics', config.metricsPort),
+      probe: await port('probe', config.probePort, natsHost),
     },
   };
 }

@@ -31,16 +31,17 @@ const portUses = {
   '--grpc-port': 'the gRPC API',
   '--https-port': 'enrolment and blobs',
   '--metrics-port': 'metrics',
+  '--probe-port': 'measurements of lines',
 };
 
 /** Begins to listen. Throws ListenError when the port is taken. */
-export async function listening(
+export async function listening<Result>(
   flag: keyof typeof portUses,
   port: number,
-  begin: () => Promise<unknown>,
-): Promise<void> {
+  begin: () => Promise<Result>,
+): Promise<Result> {
   try {
-    await begin();
+    return await begin();
   } catch (error) {
     if (!String(error).includes('EADDRINUSE')) throw error;
     throw new ListenError(

@@ -188,6 +188,12 @@ export function toSite(
     evidence: site.evidence,
     tunnelBytesDown: site.tunnelBytes.down,
     tunnelBytesUp: site.tunnelBytes.up,
+    uplinkReason: site.uplinkReason,
+    probes: site.probes.count,
+    probeBytes: site.probes.bytes,
+    lastProbes: site.probes.recent.map(({ at, downBps, upBps }) => ({
+      ...{ atUnixMs: at, downBps: downBps ?? 0, upBps: upBps ?? 0 },
+    })),
   };
 }
 

@@ -115,5 +115,10 @@ function readSite(
   const downBps = read('down', request.down);
   const upBps = read('up', request.up);
   const share = request.share === 0 ? null : request.share;
-  return { site: { siteId: siteId(request.siteId), downBps, upBps, share }, violations };
+  const { isMeasured } = request;
+  if (isMeasured && (request.down !== '' || request.up !== '')) {
+    refuse('isMeasured', 'wanted rates, or an uplink that is measured, found both');
+  }
+  const site = { siteId: siteId(request.siteId), downBps, upBps, share, isMeasured };
+  return { site, violations };
 }

@@ -1,7 +1,12 @@
 // How nodes, sites and tokens look.
 import type { UplinkRate } from '../../proto/gen/punnet/v1/common.ts';
 import { RateSource } from '../../proto/gen/punnet/v1/common.ts';
-import { NodeHealth, type Node, type Site } from '../../proto/gen/punnet/v1/node_service.ts';
+import {
+  NodeHealth,
+  type Node,
+  type Site,
+  type UplinkProbe,
+} from '../../proto/gen/punnet/v1/node_service.ts';
 import { TokenRole, type Token } from '../../proto/gen/punnet/v1/token_service.ts';
 import type { CliIo } from './io.ts';
 import { stateText } from './print-jobs.ts';
@@ -110,6 +115,8 @@ export function sitesText(io: CliIo, sites: readonly Site[]): string {
     rateText(site.uplink?.downBps ?? 0),
     rateText(site.uplink?.upBps ?? 0),
     enumText(RateSource, site.uplink?.source ?? 0),
+    `${spanText(site.uplink?.ageMs ?? 0)} ago`,
+    spreadText(site.uplink?.spread),
     percent(site.share),
     site.downRatio === 0 ? '' : `${figureText(site.downRatio)} Gbit/s per GHz`,
     site.evidence,
@@ -122,6 +129,8 @@ export function sitesText(io: CliIo, sites: readonly Site[]): string {
     'down',
     'up',
     'source',
+    'age',
+    'spread',
     'share',
     'ratio, down',
     'known by',
@@ -134,6 +143,9 @@ export function siteText(io: CliIo, site: Site): string {
   return facts(io, [
     ['site', site.siteId],
     ['uplink', uplinkText(site.uplink)],
+    ['rates', safeText(site.uplinkReason)],
+    ...site.lastProbes.map((each): [string, string] => ['probe', probeText(io, each)]),
+    ['probes', site.probes === 0 ? '' : `${site.probes}, ${bytesText(site.probeBytes)} both ways`],
     ['share', `${percent(site.share)} of it is ours`],
     ['nodes', `${site.nodes} with ${countText(site.slots, 'slot')}, ${site.cpuGhz.toFixed(1)} GHz`],
     ['known by', site.evidence],
@@ -196,9 +208,20 @@ function ratioText({ downRatio, upRatio }: Site): string {
 function uplinkText(uplink: UplinkRate | undefined): string {
   if (uplink === undefined) return '';
   const rates = `${rateText(uplink.downBps)} down, ${rateText(uplink.upBps)} up`;
-  const spread = uplink.spread === 0 ? '' : ` ±${percent(uplink.spread)}`;
+  const spread = uplink.spread === 0 ? '' : ` ${spreadText(uplink.spread)}`;
   const age = uplink.ageMs === 0 ? '' : ` ${spanText(uplink.ageMs)} ago`;
   return `${rates}${spread} (${enumText(RateSource, uplink.source)}${age})`;
+}
+
+/** Of several probes; empty without them. */
+function spreadText(spread = 0): string {
+  return spread === 0 ? '' : `±${percent(spread)}`;
+}
+
+/** "8.1 Mbit/s down, 1.9 Mbit/s up, 3h ago" */
+function probeText(io: CliIo, { atUnixMs, downBps, upBps }: UplinkProbe): string {
+  const rate = (bps: number): string => (bps === 0 ? 'nothing' : rateText(bps));
+  return `${rate(downBps)} down, ${rate(upBps)} up, ${ageText(io, atUnixMs)}`;
 }
 
 function archText(inventory: { readonly architecture: string; readonly userland: string }): string {

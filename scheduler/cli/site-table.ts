@@ -42,7 +42,7 @@ export async function readSiteTable(file: string): Promise<SiteTable> {
       const wanted = 'wanted a part above 0 and at most 100%, such as 25%';
       mistakes.push(placed(table, { row: at, column: 'share' }, `${wanted}, found "${shareText}"`));
     }
-    return { siteId, down: value('down'), up: value('up'), share: share ?? 0 };
+    return { siteId, down: value('down'), up: value('up'), share: share ?? 0, isMeasured: false };
   });
   if (mistakes.length > 0) throw badInput(mistakes.join('\n'));
   return { table, sites };

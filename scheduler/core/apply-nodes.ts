@@ -3,6 +3,7 @@
 import type { Fact } from './facts.ts';
 import { lookAtNode, lookAtSite, nodeChanged, siteOf, slotsOf } from './leases.ts';
 import { joinGroup } from './sites/apply-sites.ts';
+import { notProbed } from './probes/probing.ts';
 import { addCapacity, sumCpu } from './sites/capacity.ts';
 import { enrolledSiting } from './sites/siting.ts';
 import type { Instant } from './model/ids.ts';
@@ -131,6 +132,7 @@ function setSite(state: State, fact: Extract<NodeFact, { kind: 'siteSet' }>): vo
     source: fact.source,
     share: fact.share,
     setAt: fact.at,
+    probing: notProbed,
     nodeNumbers: [],
     cpuGhz: 0,
     pendingWorkGhzSeconds: 0,

@@ -8,6 +8,7 @@ import { applyPlanFact } from './apply-plan.ts';
 import type { Fact } from './facts.ts';
 import { instant } from './model/ids.ts';
 import { lookForAll } from './leases.ts';
+import { applyProbeFact } from './probes/apply-probes.ts';
 import { researcherOf } from './queue/researchers.ts';
 import { applySiteFact } from './sites/apply-sites.ts';
 import type { State } from './state.ts';
@@ -54,10 +55,13 @@ export function apply(state: State, fact: Fact): void {
     case 'tunnelsHeard':
     case 'lanAsked':
       return applySiteFact(state, fact);
+    case 'probesLookedAt':
+    case 'probeLeased':
+    case 'uplinkMeasured':
+      return applyProbeFact(state, fact);
     case 'researcherSet':
       researcherOf(state, fact.name).settings = fact.settings;
-      lookForAll(state);
-      return;
+      return lookForAll(state);
     case 'tokenCreated':
     case 'tokenUsed':
     case 'tokenRevoked':

@@ -52,6 +52,8 @@ export interface SetSite {
   readonly downBps: number | null;
   readonly upBps: number | null;
   readonly share: number | null;
+  /** What was declared is forgotten: probes say what the line can do. */
+  readonly isMeasured?: boolean;
 }
 
 /** Many sites at once: all of them, or none when one is refused. */
@@ -212,6 +214,19 @@ export interface LanProved {
   readonly fetcherId: NodeId;
 }
 
+/** The answer to `probe`; what was not found is null, and there is one even if nobody came. */
+export interface UplinkProbed {
+  readonly kind: 'uplinkProbed';
+  readonly siteNumber: number;
+  /** Of which lease. */
+  readonly leasedAt: Instant;
+  /** Payload through the tunnel, bit/s. */
+  readonly downBps: number | null;
+  readonly upBps: number | null;
+  /** Of the trains, both ways. */
+  readonly bytes: number;
+}
+
 /** The answer to `solvePlan`. */
 export interface PlanSolved {
   readonly kind: 'planSolved';
@@ -256,6 +271,7 @@ export type Command =
   | NodeDisconnected
   | TunnelsSeen
   | LanProved
+  | UplinkProbed
   | PlanSolved
   | PlanFailed
   | Tick

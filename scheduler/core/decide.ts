@@ -19,6 +19,7 @@ import type { Instant } from './model/ids.ts';
 import { planFailed, planSolved } from './placement/plan/ask.ts';
 import { place } from './placement/place.ts';
 import type { Policy } from './placement/policy.ts';
+import { takeMeasurement } from './probes/take-measurement.ts';
 import { deleteJob, retryTasks } from './retry.ts';
 import { setSite, setSites } from './sites/set-site.ts';
 import { lanProved } from './sites/lan-proof.ts';
@@ -68,6 +69,8 @@ export function decide(state: State, command: Command, about: Circumstances): De
       return setNodeSite(state, command, now);
     case 'lanProved':
       return lanProved(state, command, now);
+    case 'uplinkProbed':
+      return takeMeasurement(state, command, now);
     case 'tunnelsSeen':
       return seeTunnels(state, command, now);
     case 'drainNodes':

@@ -2,7 +2,7 @@
 // lost is asked for again: grants and acknowledgements when the node reports, revocations at start.
 
 import type { Direction } from './commands.ts';
-import type { JobId, LeaseId, NodeId } from './model/ids.ts';
+import type { Instant, JobId, LeaseId, NodeId } from './model/ids.ts';
 import type { LinearProgram } from './placement/plan/program.ts';
 
 export type Effect =
@@ -37,5 +37,12 @@ export type Effect =
   | { readonly kind: 'solvePlan'; readonly planId: number; readonly program: LinearProgram }
   /** Let the one serve a nonce on its LAN, and the other fetch it there: do they share it? */
   | { readonly kind: 'proveLan'; readonly serverId: NodeId; readonly fetcherId: NodeId }
+  /** Measure the line by packet trains with this node; the answer is `uplinkProbed`. */
+  | {
+      readonly kind: 'probe';
+      readonly nodeId: NodeId;
+      readonly siteNumber: number;
+      readonly leasedAt: Instant;
+    }
   /** For watchers. */
   | { readonly kind: 'jobChanged'; readonly jobId: JobId };

@@ -106,6 +106,22 @@ export type DurableFact =
       /** When the rates were told, unless it was now. */
       readonly ratesAt?: Instant;
     }
+  /** A node may send and take packet trains now, on this line. */
+  | {
+      readonly kind: 'probeLeased';
+      readonly at: Instant;
+      readonly siteNumber: number;
+      readonly nodeNumber: number;
+    }
+  /** What such a probe found, bit/s, null for a direction in which too little came; and the bytes of its trains. */
+  | {
+      readonly kind: 'uplinkMeasured';
+      readonly at: Instant;
+      readonly siteNumber: number;
+      readonly downBps: number | null;
+      readonly upBps: number | null;
+      readonly bytes: number;
+    }
   | {
       readonly kind: 'nodeEnrolled';
       readonly at: Instant;
@@ -189,6 +205,12 @@ export type SoftFact =
     }
   /** Nodes were asked to prove that they are on the LAN of another. */
   | { readonly kind: 'lanAsked'; readonly at: Instant; readonly nodeNumbers: readonly number[] }
+  /** It was looked which line is due for a probe; a busy one gets no new bytes before it. */
+  | {
+      readonly kind: 'probesLookedAt';
+      readonly at: Instant;
+      readonly heldSite: number | null;
+    }
   /** Tunnels were seen. */
   | {
       readonly kind: 'tunnelsHeard';

@@ -161,3 +161,20 @@ export const seenForMs = 10_000;
 export const tunnelPayload = 0.9;
 /** A guess is raised when at least this many times as much was seen: no fact for each small step. */
 export const raiseBy = 1.1;
+/** Probes of a line in any day: at 150 kB each way they are 900 kB at most, and a household may count its bytes. */
+export const probesADay = 3;
+export const dayMs = 24 * 3_600_000;
+/** From a probe to the next, and how much longer at most: no part of a day, so that each site is probed at all hours. */
+export const probeEveryMs = 500 * 60_000;
+export const probeSpreadMs = 2 * 3_600_000;
+/** After one that failed the next comes sooner, and later each time: a network may let no UDP through. */
+export const probeRetryMs = 15 * 60_000;
+export const longestProbeRetryMs = 4 * dayMs;
+/** A probe takes ten seconds on a thin line; one that has not come back by then never will. */
+export const probePatienceMs = 90_000;
+/** Lines that are due are looked for this often: each look goes through all sites. */
+export const probeLookMs = 10_000;
+/** A line that is due for so long and always busy with our own bytes gets no new ones before its probe. */
+export const probeHoldMs = 15 * 60_000;
+/** The rate of a line is the median of so many, about two days: a line that has become another is known a day later. */
+export const probesRemembered = 5;

@@ -8,6 +8,7 @@ const softKinds: ReadonlySet<string> = new Set<SoftFact['kind']>([
   'nodesHeard',
   'tunnelsHeard',
   'lanAsked',
+  'probesLookedAt',
   'leasePhase',
   'leaseResent',
   'transferQueued',

@@ -32,6 +32,8 @@ import { rolloutText } from './rollout.ts';
 import { templateOf } from './services.ts';
 import { refuseUpdate } from './update.ts';
 import { siteOf, slotsOf } from './leases.ts';
+import { estimateOf } from './probes/estimate.ts';
+import { whyRates } from './probes/why-rates.ts';
 import { isLeftOver, siteEvidence, whySited } from './sites/evidence.ts';
 import type { JobRecord, NodeRecord, SiteRecord, State } from './state.ts';
 import { mustHave } from './state.ts';
@@ -290,6 +292,7 @@ export class StateView implements View {
       .map((number) => mustHave(this.#state.nodes[number], 'node', number))
       .filter((node) => node.health !== 'revoked');
     const lans = new Set(nodes.map((node) => node.inventory.lan).filter((lan) => lan !== ''));
+    const { probing } = site;
     const ratio = (bps: number): number | null =>
       site.cpuGhz === 0 ? null : (site.share * bps) / 1e9 / site.cpuGhz;
     return {
@@ -299,8 +302,10 @@ export class StateView implements View {
         upBps: site.upBps,
         source: site.source,
         ageMs: Math.max(0, this.#now() - site.setAt),
-        spread: 0,
+        spread: site.source === 'measured' ? (estimateOf(probing.recent)?.spread ?? 0) : 0,
       },
+      uplinkReason: whyRates(site),
+      probes: { count: probing.leases, bytes: probing.bytes, recent: probing.recent },
       share: site.share,
       lans: [...lans].sort(),
       evidence: siteEvidence(nodes),

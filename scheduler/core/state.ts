@@ -17,6 +17,7 @@ import { NodeTasks } from './placement/plan/node-tasks.ts';
 import { OpenNodes } from './placement/open/open-nodes.ts';
 import type { Plan, PlanRequest, Tail } from './placement/plan/plan.ts';
 import type { Capacity, Claim, Usage } from './queue/share.ts';
+import type { Probing } from './probes/probing.ts';
 import type { Sight, SitedBy } from './sites/siting.ts';
 
 export interface NodeRecord {
@@ -94,6 +95,7 @@ export interface SiteRecord {
   share: number;
   /** When its rates were told. */
   setAt: Instant;
+  probing: Probing;
   readonly nodeNumbers: number[];
   /** Sum of the speeds of its healthy nodes' slots, GHz. */
   cpuGhz: number;
@@ -110,6 +112,13 @@ export interface SiteRecord {
   tunnelDownBytes: number;
   tunnelUpBytes: number;
   readonly lanes: Readonly<Record<Direction, Lane>>;
+}
+
+export interface ProbeUnderWay {
+  readonly siteNumber: number;
+  readonly leasedAt: Instant;
+  /** Nobody will answer after that. */
+  readonly until: Instant;
 }
 
 export interface JobRecord {
@@ -257,6 +266,12 @@ export class State {
   /** Since a plan was asked for a job came, or has become known, or has a task that waits again. */
   isPlanNews = false;
   tail: Tail = null;
+  /** The probe under way. */
+  probe: ProbeUnderWay | null = null;
+  /** When it was looked which line is due for one; soft. */
+  probesLookedAt: Instant = instant(0);
+  /** The site that gets no new bytes, so that its line is free for a probe; soft. */
+  heldSite: number | null = null;
   /** Sites whose transfers may have a free place; soft. */
   readonly sitesToGrant = new Set<number>();
   /** Sites with transfers under way; soft. */

@@ -12,6 +12,7 @@ import type { CommandRefusal, UpdateJob, WantedJob } from './commands.ts';
 import type { Replica } from './model/service.ts';
 import type { ResearcherSettings } from './model/researcher.ts';
 import type { Token } from './model/token.ts';
+import type { Measurement } from './probes/probing.ts';
 import type { SitedBy } from './sites/siting.ts';
 import type { Refusal } from './placement/filter.ts';
 import type { PlanSummary } from './placement/plan/show-plan.ts';
@@ -155,6 +156,15 @@ export interface SiteSummary {
   readonly lans: readonly string[];
   /** How it is known of its nodes that they are there: "2 by token, 1 by address". */
   readonly evidence: string;
+  /** Where its rates are from, a sentence without its full stop. */
+  readonly uplinkReason: string;
+  readonly probes: {
+    readonly count: number;
+    /** Of all their trains, both ways, payload. */
+    readonly bytes: number;
+    /** The last ones, the newest last. */
+    readonly recent: readonly Measurement[];
+  };
   /** What its tunnels have carried since the start of the scheduler. */
   readonly tunnelBytes: { readonly down: number; readonly up: number };
   readonly nodes: number;

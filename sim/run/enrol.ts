@@ -19,7 +19,7 @@ export function* enrolled({ sites, nodes, lives }: World): Generator<Fact> {
 
 function siteFact(siteNumber: number, { downBps, upBps, share }: WorldSite): Fact {
   const of = { siteNumber, siteId: siteIdOf(siteNumber), downBps, upBps, share };
-  return { kind: 'siteSet', at: instant(startMs), source: 'measured', ...of };
+  return { kind: 'siteSet', at: instant(startMs), source: 'declared', ...of };
 }
 
 export function siteIdOf(site: number) {

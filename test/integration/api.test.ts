@@ -271,7 +271,13 @@ describe('who may what', () => {
     const token = { role: TokenRole.OPERATOR, name: 'bob', siteId: '', expiresIn: '', uses: 0 };
     const calls = [
       bob.raw(nodes.revokeNode.bind(nodes), { nodeId: 'n1' }),
-      bob.raw(sites.setSite.bind(sites), { siteId: 's', down: '1 Mbit/s', up: '', share: 1 }),
+      bob.raw(sites.setSite.bind(sites), {
+        siteId: 's',
+        down: '1 Mbit/s',
+        up: '',
+        share: 1,
+        isMeasured: false,
+      }),
       bob.raw(tokens.createToken.bind(tokens), token),
       bob.raw(tokens.listTokens.bind(tokens), { pageSize: 0, pageToken: '' }),
       bob.raw(tokens.revokeToken.bind(tokens), { tokenId: 't1' }),

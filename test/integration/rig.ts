@@ -142,7 +142,7 @@ export class Rig {
   async nodeToken(options: { site?: string; uses?: number; rate?: string } = {}) {
     const { site = 'here', uses = 1, rate = '1 Gbit/s' } = options;
     const { sites, tokens } = this.connection;
-    const set = { siteId: site, down: rate, up: rate, share: 1 };
+    const set = { siteId: site, down: rate, up: rate, share: 1, isMeasured: false };
     await this.connection.call(sites.setSite.bind(sites), set);
     return this.connection.call(tokens.createToken.bind(tokens), {
       role: 1,

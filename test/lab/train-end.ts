@@ -16,5 +16,5 @@ if (role === 'core') {
   await probes.close();
 } else {
   const lease = { host, port: Number(port), nonce: Buffer.from(nonce, 'hex'), maxBytes: 150_000 };
-  say(String(await answerProbe(lease)));
+  say(JSON.stringify(await answerProbe(lease)));
 }

@@ -3,13 +3,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { NatsConnection } from 'nats';
 import { ErrorCode, NatsError, connect } from 'nats';
-import type { LanTask } from '../../../proto/gen/punnet/v1/agent.ts';
 import { FromNode, LanAnswer } from '../../../proto/gen/punnet/v1/agent.ts';
 import { fromNodeSubject, lanSubject, toNodeSubject } from '../../../proto/subjects.ts';
 import type { Command, SayPart } from '../../core/index.ts';
 import type { Identity } from '../state/state-folder.ts';
 import { nodeAuthenticator } from './node-authenticator.ts';
-import type { Speaker } from './wire.ts';
+import type { Asides, Speaker } from './wire.ts';
 import { fromBytes, toMessage } from './wire.ts';
 
 /** Between tries to connect, twice as long each time. */
@@ -23,7 +22,7 @@ export interface NodeBusOptions {
   readonly natsSeed: string;
   readonly instanceId: string;
   readonly post: (command: Command) => void;
-  readonly onLanTask: (task: LanTask) => void;
+  readonly asides: Asides;
   /** The federation does not take this node's credentials. */
   readonly onRefused: () => void;
   readonly log: (event: string, fields: Record<string, unknown>) => void;
@@ -109,11 +108,11 @@ export class NodeBus {
   }
 
   #listen(connection: NatsConnection): void {
-    const { identity, instanceId, post, onLanTask, log } = this.#options;
+    const { identity, instanceId, post, asides, log } = this.#options;
     connection.subscribe(toNodeSubject(identity.nodeId), {
       callback: (error, message) => {
         if (error !== null) return log('not heard', { error: error.message });
-        const command = fromBytes(message.data, instanceId, onLanTask);
+        const command = fromBytes(message.data, instanceId, asides);
         if (typeof command === 'string') log('message dropped', { why: command });
         else post(command);
       },

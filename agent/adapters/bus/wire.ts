@@ -1,6 +1,11 @@
 // Messages to and from the agent's core, for NATS: protobuf on one side, commands on the other.
 
-import type { FromNode, LanTask, LeaseGrant } from '../../../proto/gen/punnet/v1/agent.ts';
+import type {
+  FromNode,
+  LanTask,
+  LeaseGrant,
+  ProbeTask,
+} from '../../../proto/gen/punnet/v1/agent.ts';
 import { Direction as ProtoDirection, ToNode } from '../../../proto/gen/punnet/v1/agent.ts';
 import { EndCode as ProtoEndCode } from '../../../proto/gen/punnet/v1/job.ts';
 import type { Inventory, NodeStatus } from '../../../proto/gen/punnet/v1/node.ts';
@@ -72,15 +77,17 @@ export function toMessage(parts: readonly SayPart[], speaker: Speaker): FromNode
 
 type Spoke = Extract<Command, { kind: 'schedulerSpoke' }>;
 
+/** Who takes what is not the core's. */
+export interface Asides {
+  readonly onLanTask: (task: LanTask) => void;
+  readonly onProbeTask: (task: ProbeTask) => void;
+}
+
 /**
- * The command in a message's bytes; a string says why it was dropped. A LAN task in it is for others.
+ * The command in a message's bytes; a string says why it was dropped.
  * Never throws: these bytes come from outside.
  */
-export function fromBytes(
-  bytes: Uint8Array,
-  instanceId: string,
-  onLanTask: (task: LanTask) => void = () => undefined,
-): Spoke | string {
+export function fromBytes(bytes: Uint8Array, instanceId: string, asides?: Asides): Spoke | string {
   let message: ToNode;
   try {
     message = ToNode.decode(bytes);
@@ -90,7 +97,8 @@ export function fromBytes(
   if (message.instanceId !== '' && message.instanceId !== instanceId) return 'for another instance';
   const lists = [message.grants, message.cancels, message.acknowledged, message.transfers];
   if (lists.some((list) => list.length > maxItems)) return `a list of over ${maxItems} items`;
-  if (message.lan !== undefined) onLanTask(message.lan);
+  if (message.lan !== undefined) asides?.onLanTask(message.lan);
+  if (message.probe !== undefined) asides?.onProbeTask(message.probe);
   const grants: Lease[] = [];
   for (const grant of message.grants) {
     const lease = toLease(grant);

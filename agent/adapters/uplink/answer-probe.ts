@@ -27,11 +27,18 @@ export interface ProbeLease {
 
 const blank = { train: 0, sequence: 0, count: 0, word: 0, spanMicros: 0, spanCount: 0 };
 
-/** Takes part until the scheduler has enough or is silent. Resolves with the bytes of its trains. Never rejects. */
-export function answerProbe(lease: ProbeLease): Promise<number> {
+/** Payload of trains. */
+export interface ProbeBytes {
+  readonly sentBytes: number;
+  readonly receivedBytes: number;
+}
+
+/** Takes part until the scheduler has enough or is silent, or it is stopped. Never rejects. */
+export function answerProbe(lease: ProbeLease, signal?: AbortSignal): Promise<ProbeBytes> {
   return new Promise((resolve) => {
     const socket = createSocket(isIPv6(lease.host) ? 'udp6' : 'udp4');
     let sentBytes = 0;
+    let receivedBytes = 0;
     let coming: Train | undefined;
     // What is lost is lost, as on any line.
     const sendBytes = (bytes: Uint8Array): void => socket.send(bytes, () => undefined);
@@ -45,9 +52,11 @@ export function answerProbe(lease: ProbeLease): Promise<number> {
       clearTimeout(silence);
       clearInterval(hello);
       coming?.forget();
-      socket.close(() => resolve(sentBytes));
+      signal?.removeEventListener('abort', end);
+      socket.close(() => resolve({ sentBytes, receivedBytes }));
     };
     const silence = setTimeout(end, silentMs);
+    signal?.addEventListener('abort', end);
     // For good: one that comes while it closes must not end the agent.
     socket.on('error', end);
     socket.on('message', (bytes) => {
@@ -62,6 +71,7 @@ export function answerProbe(lease: ProbeLease): Promise<number> {
           coming?.forget();
           coming = new Train(packet.train, (heard) => send({ kind: 'heard', ...heard }));
         }
+        receivedBytes += bytes.length;
         coming.take(packet, at);
       }
       if (packet.kind !== 'ask') return;

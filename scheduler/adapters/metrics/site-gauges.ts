@@ -57,6 +57,17 @@ export function addSiteGauges(
       }
     },
   });
+  gauge(
+    'punnet_site_uplink_age_seconds',
+    'How long ago these rates were declared, guessed or measured.',
+    ({ uplink }) => uplink.ageMs / 1_000,
+  );
+  gauge(
+    'punnet_site_uplink_spread_ratio',
+    'How far the probes of a measured uplink lie around it: 0.1 is plus or minus ten per cent.',
+    ({ uplink }) => uplink.spread,
+  );
+  addProbeBytes(registers, view, labels);
   new Counter({
     name: 'punnet_site_carried_bytes_total',
     help: 'Bytes of blobs that crossed the uplink of a site since the start.',
@@ -67,6 +78,25 @@ export function addSiteGauges(
       for (const { siteId } of view().sites()) {
         const site = labels.of(siteId);
         for (const each of directions) this.inc({ site, direction: each }, bytesOf(siteId, each));
+      }
+    },
+  });
+}
+
+function addProbeBytes(
+  registers: Registry[],
+  view: MetricSources['view'],
+  labels: SiteLabels,
+): void {
+  new Counter({
+    name: 'punnet_site_probe_bytes_total',
+    help: 'Bytes of packet trains that measured the uplink of a site, both ways.',
+    labelNames: ['site'],
+    registers,
+    collect() {
+      this.reset();
+      for (const { siteId, probes } of view().sites()) {
+        this.inc({ site: labels.of(siteId) }, probes.bytes);
       }
     },
   });

@@ -2,7 +2,7 @@
 
 import { credsAuthenticator } from 'nats';
 import { z } from 'zod';
-import type { LeaseGrant } from '../../../proto/gen/punnet/v1/agent.ts';
+import type { LeaseGrant, ProbeTask } from '../../../proto/gen/punnet/v1/agent.ts';
 import {
   allNodesLan,
   allNodesUp,
@@ -17,7 +17,13 @@ import type { EffectSink } from '../../ports.ts';
 import type { LeaseComposer } from '../blobs/lease-composer.ts';
 import { LanProofs } from '../lan/lan-proofs.ts';
 import { BusClient } from './bus-client.ts';
-import { decodeFromNode, emptyOutgoing, encodeLanTask, encodeToNode } from './wire.ts';
+import {
+  decodeFromNode,
+  emptyOutgoing,
+  encodeLanTask,
+  encodeProbeTask,
+  encodeToNode,
+} from './wire.ts';
 import type { Outgoing } from './wire.ts';
 
 type GrantEffect = Extract<Effect, { kind: 'grant' }>;
@@ -87,6 +93,11 @@ export class NodeLink implements EffectSink {
     this.#isConnected = isConnected;
     const event = isConnected ? 'nats-server is back' : 'nats-server is away: no node is heard';
     this.#options.log(event, { urls: this.#options.urls });
+  }
+
+  /** Lost when the node is away: the line's turn comes again. */
+  sendProbe(id: NodeId, task: ProbeTask): void {
+    this.#client?.publish(toNodeSubject(id), encodeProbeTask(task));
   }
 
   /** Messages dropped since start. */
@@ -223,13 +234,14 @@ export class NodeLink implements EffectSink {
 }
 
 type RevokeEffect = Extract<Effect, { kind: 'revokeCredentials' }>;
-type ForOthers = Extract<Effect, { kind: 'jobChanged' | 'solvePlan' | 'proveLan' }>;
+type ForOthers = Extract<Effect, { kind: 'jobChanged' | 'solvePlan' | 'proveLan' | 'probe' }>;
 type Told = Exclude<Effect, ForOthers | { kind: 'grant' | 'revokeCredentials' }>;
 
 /** Not one message for one node. */
 function isForOthers(effect: Effect): effect is ForOthers {
   const { kind } = effect;
-  return kind === 'jobChanged' || kind === 'solvePlan' || kind === 'proveLan';
+  if (kind === 'jobChanged' || kind === 'solvePlan') return true;
+  return kind === 'proveLan' || kind === 'probe';
 }
 
 function add(to: Outgoing, effect: Told): void {

@@ -3,7 +3,7 @@
 
 import { BinaryWriter } from '@bufbuild/protobuf/wire';
 import { FromNode, ToNode } from '../../../proto/gen/punnet/v1/agent.ts';
-import type { LanTask, LeaseGrant } from '../../../proto/gen/punnet/v1/agent.ts';
+import type { LanTask, LeaseGrant, ProbeTask } from '../../../proto/gen/punnet/v1/agent.ts';
 import type * as proto from '../../../proto/gen/punnet/v1/node.ts';
 import type { UplinkRate as ProtoRate } from '../../../proto/gen/punnet/v1/common.ts';
 import { maxMessageBytes } from '../../../proto/subjects.ts';
@@ -230,7 +230,7 @@ export function encodeToNode(instance: string, outgoing: Outgoing): Encoded {
     if (longest === 0 && !part.isQuarantined && part.allotmentBytes === undefined) return;
     const isShort = longest <= maxGrantsPerMessage;
     const bytes = isShort
-      ? encode({ ...part, instanceId, reportIntervalMs: 0, lan: undefined })
+      ? encode({ ...part, instanceId, reportIntervalMs: 0, lan: undefined, probe: undefined })
       : undefined;
     if (bytes !== undefined && bytes.length <= maxMessageBytes) {
       messages.push(bytes);
@@ -253,9 +253,13 @@ function askForReport(): Uint8Array {
   return encode(ToNode.fromPartial({ wantsReport: true }));
 }
 
-/** A message of its own, to whichever instance is there. */
+/** Messages of their own, to whichever instance is there. */
 export function encodeLanTask(task: LanTask): Uint8Array {
   return encode(ToNode.fromPartial({ lan: task }));
+}
+
+export function encodeProbeTask(task: ProbeTask): Uint8Array {
+  return encode(ToNode.fromPartial({ probe: task }));
 }
 
 function longestList(outgoing: Outgoing): number {

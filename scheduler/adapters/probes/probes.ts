@@ -18,7 +18,7 @@ import {
 /** Packets of trains. */
 const lengths = [10, 30, 75] as const;
 /** Of a probe in one direction: of at most 1,300 bytes on the line, 150 kB. */
-const packetsMost = 115;
+export const packetsMost = 115;
 /** Of trains that are sent again since longer ones lose packets. */
 const repeats = 4;
 /** How much faster than shorter trains a longer one may seem. */

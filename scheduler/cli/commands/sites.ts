@@ -79,6 +79,13 @@ async function importSites(
   }
 }
 
+interface SetOptions {
+  readonly down?: string;
+  readonly up?: string;
+  readonly share?: string;
+  readonly measured?: true;
+}
+
 function addSite(site: Command, session: Session): void {
   const { io } = session;
   site
@@ -104,18 +111,20 @@ function addSite(site: Command, session: Session): void {
     .option('--down <rate>', "into the site, such as '20 Mbit/s'")
     .option('--up <rate>', "out of the site, such as '5 Mbit/s'")
     .option('--share <part>', 'the part we may use, such as 25%')
+    .option('--measured', 'forget the rates that were declared: probes measure them')
     .addHelpText(
       'after',
-      "\nExample:\n  punnet site set attic --down '20 Mbit/s' --up '5 Mbit/s' --share 25%",
+      "\nExamples:\n  punnet site set attic --down '20 Mbit/s' --up '5 Mbit/s' --share 25%\n  punnet site set attic --measured",
     )
-    .action(async (siteId: string, options: { down?: string; up?: string; share?: string }) => {
-      if (options.down === undefined && options.up === undefined && options.share === undefined) {
-        throw badInput('wanted what to set: --down, --up or --share, found none');
+    .action(async (siteId: string, options: SetOptions) => {
+      if (Object.keys(options).length === 0) {
+        throw badInput('wanted what to set: --down, --up, --share or --measured, found none');
       }
       const share = options.share === undefined ? 0 : shareOf(options.share);
       await session.connected(async (connection) => {
         const method = connection.sites.setSite.bind(connection.sites);
-        const request = { siteId, down: options.down ?? '', up: options.up ?? '', share };
+        const { down = '', up = '', measured: isMeasured = false } = options;
+        const request = { siteId, down, up, share, isMeasured };
         const shown = (await connection.call(method, request)).site ?? Site.fromPartial({ siteId });
         await session.show(siteKind, shown, () => siteText(io, shown));
       });

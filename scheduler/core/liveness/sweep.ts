@@ -9,6 +9,7 @@ import { defaultLostAfterMs, grantResendMs, resendsPerSweep, tokenKeptMs } from 
 import type { Instant, NodeId } from '../model/ids.ts';
 import type { LeaseRecord, NodeRecord, SiteRecord, State } from '../state.ts';
 import { mustHave } from '../state.ts';
+import { leaseProbe } from '../probes/lease-probe.ts';
 import { rollServices } from '../rollout.ts';
 import { hasRested } from '../services.ts';
 import { patienceOf, silentUntil } from './deadlines.ts';
@@ -45,6 +46,7 @@ export function sweep(state: State, now: Instant): Decision {
     if (hasRested(job, now)) facts.push({ kind: 'replicasRested', at: now, jobNumber });
   }
   facts.push(...expireTransfers(state, now));
+  add(leaseProbe(state, now));
   add(endOverdue(state, now));
   add(rollServices(state, now));
   facts.push(...forgetTokens(state, now));

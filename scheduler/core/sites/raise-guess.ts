@@ -1,6 +1,6 @@
 // What the tunnels of a site have carried shows that its line can do so much. A guess below that was
-// too careful. It proves no more than that: the line may do better, so what is seen raises a guess, never
-// lowers one, and does not make a measurement of it. What an operator declared stays.
+// too careful, and probes that found less met other traffic. It proves no more than that: the line may do better, so
+// what is seen raises a rate, never lowers one, and does not make a measurement of a guess. What an operator declared stays.
 
 import type { Fact } from '../facts.ts';
 import { raiseBy, seenForMs, tunnelPayload } from '../limits.ts';
@@ -14,7 +14,7 @@ interface Rates {
   upBps: number;
 }
 
-/** Facts for sites whose guess was too low; `sightings` are of one moment, before they are applied. */
+/** Facts for sites whose rates were too low; `sightings` are of one moment, before they are applied. */
 export function raiseGuesses(
   state: State,
   sightings: readonly { readonly node: NodeRecord; readonly sight: Sight }[],
@@ -34,7 +34,7 @@ export function raiseGuesses(
   const facts: Fact[] = [];
   for (const [siteNumber, groups] of seen) {
     const site = mustHave(state.sites[siteNumber], 'site', siteNumber);
-    const fact = site.source === 'guessed' ? raised(site, [...groups.values()], now) : null;
+    const fact = site.source === 'declared' ? null : raised(site, [...groups.values()], now);
     if (fact !== null) facts.push(fact);
   }
   return facts;

@@ -6,7 +6,8 @@ import { nothing, refusal } from '../decision.ts';
 import type { Fact } from '../facts.ts';
 import * as limits from '../limits.ts';
 import type { Instant, SiteId } from '../model/ids.ts';
-import type { State } from '../state.ts';
+import { estimateOf } from '../probes/estimate.ts';
+import type { SiteRecord, State } from '../state.ts';
 
 type Wanted = Omit<SetSite, 'kind'>;
 
@@ -41,40 +42,60 @@ function twice(id: SiteId): CommandRefusal {
   return refusal('invalid', `wanted each site once, found ${id} again`, 'siteId');
 }
 
-/** A rate has one source for both directions: what was guessed must not be shown as declared. */
-function refuseRates(state: State, { siteId: id, downBps, upBps }: Wanted): CommandRefusal | null {
+/** A rate has one source for both directions: what was guessed or measured must not be shown as declared. */
+function refuseRates(
+  state: State,
+  { siteId: id, downBps, upBps, isMeasured }: Wanted,
+): CommandRefusal | null {
   const known = state.siteById.get(id);
   const hasBoth = downBps !== null && upBps !== null;
-  if (hasBoth || (known !== undefined && known.source !== 'guessed')) return null;
+  if (hasBoth || known?.source === 'declared') return null;
   if (known === undefined) {
     const reason = `There is no site ${id}. To make it, declare both rates of its uplink: punnet site set ${id} --down RATE --up RATE.`;
     return refusal('not_found', reason);
   }
-  if (downBps === null && upBps === null) return null;
+  if (isMeasured === true || (downBps === null && upBps === null)) return null;
   const missing = downBps === null ? 'down' : 'up';
-  const reason = `wanted both rates of the uplink of ${id}, found one: this one is only a guess`;
+  const reason = `wanted both rates of the uplink of ${id}, found one: this one is ${known.source}, not declared`;
   return refusal('failed_precondition', reason, missing);
 }
 
 /** What is null stays as it is; of a new site, which gets the number `next`, it is guessed. */
 function siteFact(
   state: State,
-  { siteId: id, downBps, upBps, share }: Wanted,
+  { siteId: id, downBps, upBps, share, isMeasured }: Wanted,
   { now, next }: { readonly now: Instant; readonly next: number },
 ): Fact {
   const known = state.siteById.get(id);
   const isDeclared = downBps !== null || upBps !== null;
-  return {
+  const about = {
     kind: 'siteSet',
     at: now,
     siteNumber: known?.number ?? next,
     siteId: id,
+    share: share ?? known?.share ?? limits.defaultShare,
+  } as const;
+  if (isMeasured === true && known?.source === 'declared')
+    return { ...about, ...undeclared(known) };
+  return {
+    ...about,
     downBps: downBps ?? known?.downBps ?? limits.guessedDownBps,
     upBps: upBps ?? known?.upBps ?? limits.guessedUpBps,
     source: isDeclared ? 'declared' : (known?.source ?? 'guessed'),
-    share: share ?? known?.share ?? limits.defaultShare,
     ...(!isDeclared && known !== undefined && { ratesAt: known.setAt }),
   };
+}
+
+/** What probes have found, or a guess until they do. */
+function undeclared({ probing }: SiteRecord) {
+  const found = estimateOf(probing.recent);
+  if (found === null) {
+    const { guessedDownBps: downBps, guessedUpBps: upBps } = limits;
+    return { downBps, upBps, source: 'guessed' } as const;
+  }
+  const { downBps, upBps } = found;
+  const ratesAt = probing.recent.at(-1)?.at;
+  return { downBps, upBps, source: 'measured', ...(ratesAt !== undefined && { ratesAt }) } as const;
 }
 
 export function refuseNewSite(state: State, id: SiteId): CommandRefusal | null {

@@ -25,6 +25,8 @@ export function grantTransfers(
     up: (): boolean => false,
   };
   for (const siteNumber of state.sitesToGrant) {
+    // Its line is being measured, or about to be.
+    if (siteNumber === state.heldSite || siteNumber === state.probe?.siteNumber) continue;
     const site = mustHave(state.sites[siteNumber], 'site', siteNumber);
     for (const direction of ['down', 'up'] as const) {
       const lane = site.lanes[direction];

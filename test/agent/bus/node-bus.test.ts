@@ -45,7 +45,7 @@ async function startBus(): Promise<Started> {
     instanceId: 'first',
     post: (command) => note(command.kind),
     onRefused: () => note('asks for new ones'),
-    onLanTask: () => undefined,
+    asides: { onLanTask: () => undefined, onProbeTask: () => undefined },
     log: (event, fields) => note(`${event} ${JSON.stringify(fields)}`),
   });
   stops.push(() => bus.stop());

@@ -8,6 +8,7 @@ import type {
   JobTemplate,
   LeaseId,
   NodeSpoke,
+  NodeStatus,
 } from '../../../scheduler/core/index.ts';
 import {
   State,
@@ -65,6 +66,13 @@ export function template(changes: Partial<JobTemplate> = {}): JobTemplate {
     ...changes,
   };
 }
+
+/** What a node says that may be asked for anything. */
+export const accepting: NodeStatus = {
+  ...{ load: 0, memoryAvailableBytes: 1e9, diskAvailableBytes: 1e10, temperatureC: 40 },
+  ...{ uplink: null, isAccepting: true, notAccepting: null, slots: 4, hoursLeftMs: null },
+  ...{ refuses: [], month: null },
+};
 
 function submission(name: string, changes: Partial<JobTemplate>, requestId: string): Command {
   const about = { jobId: jobId(name), researcher: 'ada', requestId };

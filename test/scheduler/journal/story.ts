@@ -20,7 +20,7 @@ import {
   toJournal,
   tokenId,
 } from '../../../scheduler/core/index.ts';
-import { pi3, template } from '../core/harness.ts';
+import { accepting, pi3, template } from '../core/harness.ts';
 import type { Reading } from './journal-folder.ts';
 
 type Batch = readonly DurableFact[];
@@ -40,6 +40,8 @@ export const durableKinds: Readonly<Record<DurableFact['kind'], true>> = {
   leaseRevived: true,
   leaseIdsSkipped: true,
   siteSet: true,
+  probeLeased: true,
+  uplinkMeasured: true,
   nodeEnrolled: true,
   sliceGiven: true,
   nodeSited: true,
@@ -100,6 +102,7 @@ export function tellStory(): readonly Batch[] {
   story.give({ kind: 'cancelJob', jobId: jobId('web') });
   story.enrol('clone');
   story.submit('count', 3);
+  story.probe('pi');
   story.give({ kind: 'drainNodes', of: { nodeId: nodeId('pi') }, isDraining: true });
   story.give({ kind: 'revokeToken', tokenId: tokenId('token of clone') });
   story.give({ kind: 'revokeNode', nodeId: nodeId('clone') });
@@ -181,6 +184,19 @@ class Story {
       natsPublicKey: `key of ${name}`,
       inventory: pi3,
     });
+  }
+
+  /** It may work at a site whose line nobody has declared, and measures that. */
+  probe(name: string): void {
+    const home = { kind: 'setSite', siteId: siteId('home'), downBps: null, upBps: null } as const;
+    this.give({ ...home, share: null, isMeasured: true });
+    this.speak(name, { status: accepting });
+    this.waitMinutes(1);
+    const lease = this.#effects.find((effect) => effect.kind === 'probe');
+    if (lease === undefined) throw new Error('no probe was leased');
+    const { siteNumber, leasedAt } = lease;
+    const of = { kind: 'uplinkProbed', siteNumber, leasedAt } as const;
+    this.give({ ...of, downBps: 18e6, upBps: 3e6, bytes: 280_000 });
   }
 
   /** Its tunnel comes from there. */

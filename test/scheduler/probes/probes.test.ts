@@ -25,12 +25,13 @@ test('a stranger gets no answer, and the node that has the nonce is measured', a
   }
   stranger.send(nonce.subarray(0, 15), probes.port, host);
   const measured = probes.measure(nonce);
-  const sent = await answerProbe({ host, port: probes.port, nonce, maxBytes: 150_000 });
+  const node = await answerProbe({ host, port: probes.port, nonce, maxBytes: 150_000 });
   const { downBps, upBps, sentBytes, receivedBytes } = await measured;
   expect(downBps).toBeGreaterThan(1e6);
   expect(upBps).toBeGreaterThan(1e6);
   expect(sentBytes).toBeLessThanOrEqual(116 * 1_200);
-  expect(receivedBytes).toBeLessThanOrEqual(sent);
+  expect(receivedBytes).toBeLessThanOrEqual(node.sentBytes);
+  expect(node.receivedBytes).toBeLessThanOrEqual(sentBytes);
   expect(answers).toBe(0);
   stranger.close();
   await probes.close();
@@ -50,7 +51,9 @@ test('a node sends no more than its lease says, whatever it is asked', async () 
     if (kind === 'up') bytes += packet.length;
   });
   const { port } = greedy.address();
-  expect(await answerProbe({ host, port, nonce, maxBytes: 20_000 })).toBe(19_200);
+  expect(await answerProbe({ host, port, nonce, maxBytes: 20_000 })).toMatchObject({
+    sentBytes: 19_200,
+  });
   expect(bytes).toBeLessThanOrEqual(19_200);
   greedy.close();
 });
@@ -59,7 +62,10 @@ test.each([
   ['a host that nobody knows', 'no-such-host.invalid', 9],
   ['a port that nobody listens to', host, 9],
 ])('a node that is told %s ends its part', { timeout: 10_000 }, async (_, where, port) => {
-  expect(await answerProbe({ host: where, port, nonce, maxBytes: 20_000 })).toBe(0);
+  expect(await answerProbe({ host: where, port, nonce, maxBytes: 20_000 })).toEqual({
+    sentBytes: 0,
+    receivedBytes: 0,
+  });
 });
 
 test('a packet is read as it was written, and with no other nonce', () => {

@@ -110,7 +110,25 @@ export interface ToNode {
     | number
     | undefined;
   /** A part in the proof that two nodes are on one LAN. */
-  lan: LanTask | undefined;
+  lan:
+    | LanTask
+    | undefined;
+  /** A lease of the line, to measure it now. */
+  probe: ProbeTask | undefined;
+}
+
+/**
+ * Packet trains by UDP with the scheduler, which leads (see proto/trains.ts). There is no answer on the
+ * bus; a node whose owner does not let it work now does nothing.
+ */
+export interface ProbeTask {
+  /** An address or a name of the scheduler. */
+  host: string;
+  port: number;
+  /** 16 bytes that only these two know. */
+  nonce: Buffer;
+  /** What the node's own trains may have in all. */
+  maxBytes: number;
 }
 
 /** Either serve a nonce on the LAN for a minute, to whoever names the proof, or fetch one there. */
@@ -826,6 +844,7 @@ function createBaseToNode(): ToNode {
     reportIntervalMs: 0,
     allotmentBytes: undefined,
     lan: undefined,
+    probe: undefined,
   };
 }
 
@@ -875,6 +894,9 @@ export const ToNode: MessageFns<ToNode> = {
     }
     if (message.lan !== undefined) {
       LanTask.encode(message.lan, writer.uint32(90).fork()).join();
+    }
+    if (message.probe !== undefined) {
+      ProbeTask.encode(message.probe, writer.uint32(98).fork()).join();
     }
     return writer;
   },
@@ -1010,6 +1032,14 @@ export const ToNode: MessageFns<ToNode> = {
             message.lan = LanTask.decode(reader, reader.uint32());
             continue;
           }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.probe = ProbeTask.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1038,6 +1068,100 @@ export const ToNode: MessageFns<ToNode> = {
     message.reportIntervalMs = object.reportIntervalMs ?? 0;
     message.allotmentBytes = object.allotmentBytes ?? undefined;
     message.lan = (object.lan !== undefined && object.lan !== null) ? LanTask.fromPartial(object.lan) : undefined;
+    message.probe = (object.probe !== undefined && object.probe !== null)
+      ? ProbeTask.fromPartial(object.probe)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseProbeTask(): ProbeTask {
+  return { host: "", port: 0, nonce: Buffer.alloc(0), maxBytes: 0 };
+}
+
+export const ProbeTask: MessageFns<ProbeTask> = {
+  encode(message: ProbeTask, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.host !== "") {
+      writer.uint32(10).string(message.host);
+    }
+    if (message.port !== 0) {
+      writer.uint32(16).int32(message.port);
+    }
+    if (message.nonce.length !== 0) {
+      writer.uint32(26).bytes(message.nonce);
+    }
+    if (message.maxBytes !== 0) {
+      writer.uint32(32).int64(message.maxBytes);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ProbeTask {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseProbeTask();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.host = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.port = reader.int32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.nonce = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.maxBytes = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ProbeTask>): ProbeTask {
+    return ProbeTask.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ProbeTask>): ProbeTask {
+    const message = createBaseProbeTask();
+    message.host = object.host ?? "";
+    message.port = object.port ?? 0;
+    message.nonce = object.nonce ?? Buffer.alloc(0);
+    message.maxBytes = object.maxBytes ?? 0;
     return message;
   },
 };

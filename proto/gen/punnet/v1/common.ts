@@ -8,14 +8,14 @@ export const protobufPackage = "punnet.v1";
 
 export const protobufFileName = "punnet/v1/common.proto";
 
-/** Where a rate comes from. A measured one wins over a declared one, a declared one over a guess. */
+/** Where a rate comes from. What an operator declared wins over what was measured, and that over a guess. */
 export const RateSource = {
   UNSPECIFIED: 0,
   /** GUESSED - Nobody said and nobody measured: a careful first value. */
   GUESSED: 1,
   /** DECLARED - The operator or the owner said so. */
   DECLARED: 2,
-  /** MEASURED - Probes or transfers showed it. */
+  /** MEASURED - Packet trains showed it. */
   MEASURED: 3,
 } as const;
 

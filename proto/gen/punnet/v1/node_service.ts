@@ -180,6 +180,21 @@ export interface Site {
   /** What the tunnels of its nodes have carried since the start of the scheduler. */
   tunnelBytesDown: number;
   tunnelBytesUp: number;
+  /** Where the rates are from, a sentence. */
+  uplinkReason: string;
+  /** Packet trains that were sent to measure it, and their payload, both ways. */
+  probes: number;
+  probeBytes: number;
+  /** The last of them, the newest last. */
+  lastProbes: UplinkProbe[];
+}
+
+/** What one probe found. */
+export interface UplinkProbe {
+  atUnixMs: number;
+  /** Payload, bit/s; 0: too little came. */
+  downBps: number;
+  upBps: number;
 }
 
 export interface ListSitesRequest {
@@ -208,6 +223,8 @@ export interface SetSiteRequest {
   up: string;
   /** Above 0, at most 1. 0: unchanged, or the default for a new site. */
   share: number;
+  /** What was declared is forgotten, and the uplink is measured. Not together with rates. */
+  isMeasured: boolean;
 }
 
 export interface SetSiteResponse {
@@ -1260,6 +1277,10 @@ function createBaseSite(): Site {
     evidence: "",
     tunnelBytesDown: 0,
     tunnelBytesUp: 0,
+    uplinkReason: "",
+    probes: 0,
+    probeBytes: 0,
+    lastProbes: [],
   };
 }
 
@@ -1306,6 +1327,18 @@ export const Site: MessageFns<Site> = {
     }
     if (message.tunnelBytesUp !== 0) {
       writer.uint32(112).int64(message.tunnelBytesUp);
+    }
+    if (message.uplinkReason !== "") {
+      writer.uint32(122).string(message.uplinkReason);
+    }
+    if (message.probes !== 0) {
+      writer.uint32(128).int32(message.probes);
+    }
+    if (message.probeBytes !== 0) {
+      writer.uint32(136).int64(message.probeBytes);
+    }
+    for (const v of message.lastProbes) {
+      UplinkProbe.encode(v!, writer.uint32(146).fork()).join();
     }
     return writer;
   },
@@ -1435,6 +1468,38 @@ export const Site: MessageFns<Site> = {
             message.tunnelBytesUp = longToNumber(reader.int64());
             continue;
           }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.uplinkReason = reader.string();
+            continue;
+          }
+          case 16: {
+            if (tag !== 128) {
+              break;
+            }
+
+            message.probes = reader.int32();
+            continue;
+          }
+          case 17: {
+            if (tag !== 136) {
+              break;
+            }
+
+            message.probeBytes = longToNumber(reader.int64());
+            continue;
+          }
+          case 18: {
+            if (tag !== 146) {
+              break;
+            }
+
+            message.lastProbes.push(UplinkProbe.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1468,6 +1533,89 @@ export const Site: MessageFns<Site> = {
     message.evidence = object.evidence ?? "";
     message.tunnelBytesDown = object.tunnelBytesDown ?? 0;
     message.tunnelBytesUp = object.tunnelBytesUp ?? 0;
+    message.uplinkReason = object.uplinkReason ?? "";
+    message.probes = object.probes ?? 0;
+    message.probeBytes = object.probeBytes ?? 0;
+    message.lastProbes = object.lastProbes?.map((e) => UplinkProbe.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseUplinkProbe(): UplinkProbe {
+  return { atUnixMs: 0, downBps: 0, upBps: 0 };
+}
+
+export const UplinkProbe: MessageFns<UplinkProbe> = {
+  encode(message: UplinkProbe, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.atUnixMs !== 0) {
+      writer.uint32(8).int64(message.atUnixMs);
+    }
+    if (message.downBps !== 0) {
+      writer.uint32(17).double(message.downBps);
+    }
+    if (message.upBps !== 0) {
+      writer.uint32(25).double(message.upBps);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UplinkProbe {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUplinkProbe();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.atUnixMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 17) {
+              break;
+            }
+
+            message.downBps = reader.double();
+            continue;
+          }
+          case 3: {
+            if (tag !== 25) {
+              break;
+            }
+
+            message.upBps = reader.double();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<UplinkProbe>): UplinkProbe {
+    return UplinkProbe.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<UplinkProbe>): UplinkProbe {
+    const message = createBaseUplinkProbe();
+    message.atUnixMs = object.atUnixMs ?? 0;
+    message.downBps = object.downBps ?? 0;
+    message.upBps = object.upBps ?? 0;
     return message;
   },
 };
@@ -1717,7 +1865,7 @@ export const GetSiteResponse: MessageFns<GetSiteResponse> = {
 };
 
 function createBaseSetSiteRequest(): SetSiteRequest {
-  return { siteId: "", down: "", up: "", share: 0 };
+  return { siteId: "", down: "", up: "", share: 0, isMeasured: false };
 }
 
 export const SetSiteRequest: MessageFns<SetSiteRequest> = {
@@ -1733,6 +1881,9 @@ export const SetSiteRequest: MessageFns<SetSiteRequest> = {
     }
     if (message.share !== 0) {
       writer.uint32(33).double(message.share);
+    }
+    if (message.isMeasured !== false) {
+      writer.uint32(40).bool(message.isMeasured);
     }
     return writer;
   },
@@ -1782,6 +1933,14 @@ export const SetSiteRequest: MessageFns<SetSiteRequest> = {
             message.share = reader.double();
             continue;
           }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.isMeasured = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1803,6 +1962,7 @@ export const SetSiteRequest: MessageFns<SetSiteRequest> = {
     message.down = object.down ?? "";
     message.up = object.up ?? "";
     message.share = object.share ?? 0;
+    message.isMeasured = object.isMeasured ?? false;
     return message;
   },
 };
