@@ -29,7 +29,10 @@ export function allot(month: MonthBytes, others: readonly Member[]): number | nu
   const restBytes = Math.max(0, capBytes - silentBytes - usedBytes);
   const wantedBytes = month.usedBytes + restBytes / (known.length + 1);
   const keptBytes = sum(known.map(keptOf)) + silentBytes;
-  const allotted = Math.floor(Math.min(wantedBytes, Math.max(0, capBytes - keptBytes)));
+  // What it has it may keep up to its part. Nodes that were thought to be alone at a line each have all of it:
+  // the first of them to report would stand idle until the others do.
+  const mostBytes = Math.max(month.allotmentBytes, capBytes - keptBytes);
+  const allotted = Math.floor(Math.min(wantedBytes, mostBytes));
   const change = Math.abs(allotted - month.allotmentBytes);
   return change > leastChange * capBytes ? allotted : null;
 }

@@ -3,6 +3,7 @@
 
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { nodeId, siteId } from '../../../scheduler/core/index.ts';
 import { CoreHarness } from './harness.ts';
 
 const gb = 1e9;
@@ -19,8 +20,9 @@ class Household {
     for (const name of names) this.join(name);
   }
 
-  join(name: string): void {
-    this.core.node(name, 'home');
+  join(name: string, site = 'home'): void {
+    if (site !== 'home') this.core.setSite(site, 1e9);
+    this.core.node(name, site);
     this.pis.set(name, { allotmentBytes: 0.05 * 10 * gb, usedBytes: 0 });
   }
 
@@ -80,6 +82,23 @@ describe('a household', () => {
     home.join('cellar');
     home.settle();
     expect(home.allotted.map((each) => Math.round(each))).toEqual([5, 5]);
+  });
+
+  test('of Pis that each had all, since they seemed to be alone, leaves each its part at once', () => {
+    const home = new Household(['attic']);
+    home.settle();
+    for (const name of ['cellar', 'shed', 'loft']) home.join(name, `house-${name}`);
+    home.settle();
+    expect(home.allotted).toEqual([10, 10, 10, 10]);
+    for (const name of ['cellar', 'shed', 'loft']) {
+      const [node, site] = [nodeId(name), siteId('home')];
+      home.core.give({ kind: 'setNodeSite', nodeId: node, siteId: site });
+    }
+    for (const name of ['loft', 'shed', 'cellar', 'attic']) {
+      home.report(name);
+      home.deliver();
+      expect(home.pis.get(name)?.allotmentBytes, name).toBe(2.5 * gb);
+    }
   });
 
   test('gives what one does not need to the one that does', () => {
