@@ -3,12 +3,14 @@
 
 import type { ChildProcess } from 'node:child_process';
 import { execFile, spawn } from 'node:child_process';
-import { copyFileSync, createWriteStream, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { copyFileSync, createWriteStream, mkdirSync, rmSync } from 'node:fs';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { endTasks } from './end-tasks.ts';
+import type { Ground } from './ground.ts';
+import { said } from './said.ts';
 
 const run = promisify(execFile);
 
@@ -20,6 +22,8 @@ export interface FederationOptions {
   readonly dist: string;
   /** Everything is written here. */
   readonly folder: string;
+  /** Where the programs run. */
+  readonly ground: Ground;
   /** Lets agents run tasks with rlimits only, where namespaces are refused. */
   readonly isUnsandboxed: boolean;
   /** Ends what is under way; stop() is called all the same. */
@@ -43,14 +47,14 @@ export class Federation {
   /** Starts the scheduler; `punnet` speaks to it from then on. */
   async start(policy: string): Promise<void> {
     mkdirSync(this.#data, { recursive: true });
+    await this.#options.ground.prepare(this.#data, (...words) => this.punnet(...words));
     await this.#startScheduler(policy);
     await this.punnet('context', 'add', join(this.#data, 'operator.context'));
   }
 
   /** Stops everything and starts it with another policy: the same nodes, with nothing fetched yet. */
   async restart(policy: string): Promise<void> {
-    await this.stop();
-    this.#children.length = 0;
+    await this.#stopPrograms();
     for (const state of this.#nodes.values()) {
       for (const name of ['blobs', 'bundles']) rmSync(join(state, name), { recursive: true });
     }
@@ -61,13 +65,15 @@ export class Federation {
   /** Runs `punnet` with these words and returns what it printed. Throws with its error. */
   async punnet(...words: readonly string[]): Promise<string> {
     const options = { ...this.#calls, env: this.#environment, maxBuffer: 64 * 1024 * 1024 };
-    return (await run(process.execPath, [this.#cli, ...words], options)).stdout;
+    const [program, ...rest] = nodeBy(this.#options.ground.core, [this.#cli, ...words]);
+    return (await run(program, rest, options)).stdout;
   }
 
   /** Runs `punnet`, whose lines are told as they come. Returns its exit code; null: by a signal. */
   async follow(words: readonly string[], tell: (line: string) => void): Promise<number | null> {
     const options = { ...this.#calls, env: this.#environment };
-    const child = spawn(process.execPath, [this.#cli, ...words], options);
+    const [program, ...rest] = nodeBy(this.#options.ground.core, [this.#cli, ...words]);
+    const child = spawn(program, rest, options);
     const print = (bytes: Buffer): void => {
       for (const line of bytes.toString().split('\n')) if (line.trim() !== '') tell(line);
     };
@@ -81,13 +87,16 @@ export class Federation {
 
   /** Enrols a node with a token and starts its agent; it has one slot. */
   async addNode(name: string, url: string, token: string): Promise<void> {
-    const state = join(this.#options.folder, name);
+    const { folder, ground } = this.#options;
+    const state = join(folder, name);
     const [first] = this.#nodes.values();
     if (first !== undefined) lendInventory(first, state);
     const enrol = [this.#agent, 'enrol', url, token, '--state', state, '--name', name];
-    await run(process.execPath, enrol, this.#calls);
+    const [program, ...words] = nodeBy(ground.node(name), enrol);
+    await run(program, words, this.#calls);
     writeFileSync(join(state, 'limits.json'), `${JSON.stringify({ slots: 1 })}\n`);
     this.#nodes.set(name, state);
+    await ground.connect(name, state);
     this.#runAgent(name);
   }
 
@@ -104,26 +113,35 @@ export class Federation {
     }
   }
 
+  /** Stops everything; the ground with it. */
   async stop(): Promise<void> {
-    for (const child of this.#children.toReversed()) await stopChild(child);
+    try {
+      await this.#stopPrograms();
+    } finally {
+      await this.#options.ground.close();
+    }
+  }
+
+  async #stopPrograms(): Promise<void> {
+    for (const child of this.#children.splice(0).reverse()) await stopChild(child);
     // An agent leaves its tasks running: it would find them when it comes back.
     await endTasks([...this.#nodes.values()]);
   }
 
   async #startScheduler(policy: string): Promise<void> {
-    const { dist, folder } = this.#options;
+    const { dist, ground, signal } = this.#options;
     const ports = ['--grpc-port', '0', '--https-port', '0', '--metrics-port', '0'];
-    const scheduler = this.#launch('scheduler', [
-      join(dist, 'bin/punnet-scheduler.cjs'),
-      ...['--data', this.#data, '--policy', policy, ...ports],
-    ]);
-    await this.#untilReady(scheduler, join(folder, 'scheduler.log'));
+    const words = ['--data', this.#data, '--policy', policy, ...ports, ...ground.schedulerWords];
+    const program = join(dist, 'bin/punnet-scheduler.cjs');
+    const scheduler = this.#launch('scheduler', nodeBy(ground.core, [program, ...words]));
+    await said(scheduler, '"msg":"ready"', signal);
   }
 
   #runAgent(name: string): void {
-    const { folder, isUnsandboxed } = this.#options;
+    const { folder, ground, isUnsandboxed } = this.#options;
     const flags = isUnsandboxed ? ['--allow-unsandboxed'] : [];
-    this.#launch(name, [this.#agent, 'run', '--state', join(folder, name), ...flags]);
+    const words = [this.#agent, 'run', '--state', join(folder, name), ...flags];
+    this.#launch(name, nodeBy(ground.node(name), words));
   }
 
   get #agent(): string {
@@ -138,30 +156,14 @@ export class Federation {
     return { signal: this.#options.signal };
   }
 
-  #launch(name: string, words: readonly string[]): ChildProcess {
+  #launch(name: string, [program, ...words]: Command): ChildProcess {
     this.#options.signal.throwIfAborted();
-    const child = spawn(process.execPath, words, { stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(program, words, { stdio: ['ignore', 'pipe', 'pipe'] });
     const log = createWriteStream(join(this.#options.folder, `${name}.log`));
     child.stdout.pipe(log, { end: false });
     child.stderr.pipe(log, { end: false });
     this.#children.push(child);
     return child;
-  }
-
-  /** Waits until the scheduler says that it is ready, or has ended. */
-  #untilReady(child: ChildProcess, log: string): Promise<void> {
-    const { signal } = this.#options;
-    return new Promise((resolve, reject) => {
-      let text = '';
-      child.stdout?.on('data', (part: Buffer) => {
-        text = (text + part.toString()).slice(-10_000);
-        if (text.includes('"msg":"ready"')) resolve();
-      });
-      child.once('exit', () => {
-        reject(new Error(`the scheduler ended while it started:\n${readFileSync(log, 'utf8')}`));
-      });
-      signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
-    });
   }
 }
 
@@ -169,6 +171,14 @@ export class Federation {
 function lendInventory(from: string, to: string): void {
   mkdirSync(to, { mode: 0o711 });
   copyFileSync(join(from, 'inventory.json'), join(to, 'inventory.json'));
+}
+
+type Command = readonly [program: string, ...words: readonly string[]];
+
+/** Node.js with these words, started by what brings it where it belongs. */
+function nodeBy([program, ...before]: readonly string[], words: readonly string[]): Command {
+  if (program === undefined) return [process.execPath, ...words];
+  return [program, ...before, process.execPath, ...words];
 }
 
 async function stopChild(child: ChildProcess): Promise<void> {

@@ -6,7 +6,11 @@ import { spawnSync } from 'node:child_process';
 import { chmodSync, copyFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import PQueue from 'p-queue';
 import { Federation } from './federation.ts';
+import type { Ground } from './ground.ts';
+import { thisMachine } from './ground.ts';
+import { Homes } from './homes.ts';
 import type { Scale } from './jobs.ts';
 import { makePictureJob, makeWordsJob } from './jobs.ts';
 import type { Placements } from './placements.ts';
@@ -19,14 +23,16 @@ const dist = join(root, 'dist');
 
 /** A village school on a thin line, and a university lab on a fat one; all of it may be used. */
 const sites = [
-  { site: 'school', down: '2 Mbit/s', up: '1 Mbit/s' },
-  { site: 'lab', down: '200 Mbit/s', up: '100 Mbit/s' },
+  { name: 'school', downBps: 2e6, upBps: 1e6 },
+  { name: 'lab', downBps: 200e6, upBps: 100e6 },
 ] as const;
+/** Of agents that enrol; more take no less time. */
+const atOnce = 3;
 
 const policies = ['ratio', 'least-allocated'] as const;
 
 /** How much of everything; `--tiny` is for the tests, so that the demo can't rot. */
-const full: Scale = { nodes: 4, strips: 16, shards: 16, shardBytes: 1_000_000 };
+const full: Scale = { nodes: 4, strips: 16, shards: 16, shardBytes: 600_000 };
 const tiny: Scale = { nodes: 1, strips: 1, shards: 2, shardBytes: 100_000 };
 
 async function main(scale: Scale, signal: AbortSignal): Promise<void> {
@@ -39,7 +45,13 @@ async function main(scale: Scale, signal: AbortSignal): Promise<void> {
     say('!! This machine refuses namespaces (unshare fails): tasks run WITHOUT a sandbox, with');
     say('!! resource limits only. An agent outside this demo refuses tasks here.');
   }
-  const federation = new Federation({ dist, folder, isUnsandboxed, signal });
+  const federation = new Federation({
+    dist,
+    folder,
+    ground: groundOf(scale, folder, signal),
+    isUnsandboxed,
+    signal,
+  });
   try {
     say(`Starting a scheduler with its nats-server (everything it writes is in ${folder}).`);
     await federation.start(policies[0]);
@@ -80,24 +92,53 @@ function hasNamespaces(): boolean {
   return spawnSync('bwrap', [...words, ...more]).status === 0;
 }
 
+/** Homes with lines of their own where the machine lets us make them. */
+function groundOf({ nodes }: Scale, folder: string, signal: AbortSignal): Ground {
+  const missing = Homes.missing();
+  if (missing === undefined) {
+    say(
+      'Each site is a home of network namespaces: behind NAT, with a line of its own speed. Nodes',
+    );
+    say('come by OpenVPN, and nats-server listens at the core of that overlay alone.');
+    return new Homes(
+      sites.map((site) => ({ ...site, nodes })),
+      folder,
+      signal,
+    );
+  }
+  say(`!! Left out, since ${missing}: homes behind NAT, lines of their own speed, and OpenVPN.`);
+  say(
+    '!! Agents reach the scheduler directly (--overlay none), and are told how fast their line is.',
+  );
+  return thisMachine;
+}
+
 async function enrolSites(federation: Federation, nodes: number): Promise<void> {
-  for (const { site, down, up } of sites) {
+  const queue = new PQueue({ concurrency: atOnce });
+  for (const { name: site, downBps, upBps } of sites) {
+    const [down, up] = [megabits(downBps), megabits(upBps)];
     await federation.punnet(
       ...['site', 'set', site, '--down', down, '--up', up, '--share', '100%'],
     );
     const uses = ['--uses', String(nodes), '--output', 'json'];
     const created = await federation.punnet('token', 'create', '--node', '--site', site, ...uses);
     const { url, secret } = JSON.parse(created) as { url: string; secret: string };
-    say(`Enrolling ${nodes} agents at site ${site} (${down} down, ${up} up, declared).`);
-    for (let node = 1; node <= nodes; node += 1) {
-      await federation.addNode(`${site}-${node}`, url, secret);
-    }
+    say(`Enrolling ${nodes} agents at site ${site} (${down} down, ${up} up).`);
+    const enrol = (node: number) => (): Promise<void> =>
+      federation.addNode(`${site}-${node}`, url, secret);
+    // The first one measures this machine.
+    await enrol(1)();
+    await queue.addAll(Array.from({ length: nodes - 1 }, (_, at) => enrol(at + 2)));
   }
   await federation.untilReported();
   say(await federation.punnet('sites'));
   say(
     `The ${sites.length * nodes} agents share the ${availableParallelism()} cores of this machine.\n`,
   );
+}
+
+function megabits(bps: number): string {
+  return `${bps / 1e6} Mbit/s`;
 }
 
 /** The picture stays; all else was for the demo only. */

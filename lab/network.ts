@@ -19,7 +19,8 @@ import {
   wanLines,
 } from './layout.ts';
 import type { Carried } from './space.ts';
-import { Space, spaceNames } from './space.ts';
+import { reapWithUs } from './reaper.ts';
+import { Space } from './space.ts';
 
 /** How long a program may take to end after SIGTERM. */
 const endMs = 10_000;
@@ -45,12 +46,14 @@ export class Network {
   readonly #carriers = new Map<string, { readonly space: Space; lines: number }>();
   readonly #nodes = new Map<string, Space>();
   readonly #children = new Set<ChildProcess>();
+  readonly #callOffReaper: () => void;
   #outerLines = 0;
   #moves = 0;
 
   private constructor() {
     networks += 1;
     this.#name = `${prefix}-${process.pid}-${networks}`;
+    this.#callOffReaper = reapWithUs(`${this.#name}-`);
     this.#internet = this.#space('internet');
     this.core = this.#space('core');
   }
@@ -68,7 +71,6 @@ export class Network {
 
   /** Makes it, of these sites. Close it in the end. */
   static create(sites: readonly SiteSpec[]): Network {
-    removeOrphans();
     const network = new Network();
     try {
       network.#connectCore();
@@ -125,8 +127,9 @@ export class Network {
   }
 
   #remove(): void {
-    for (const space of this.#spaces) deleteSpace(space.name);
+    for (const space of this.#spaces) execFileSync('ip', ['netns', 'delete', space.name]);
     this.#spaces.length = 0;
+    this.#callOffReaper();
   }
 
   #addSite(spec: SiteSpec): void {
@@ -231,20 +234,6 @@ function introduce(
 function asRouter(space: Space): void {
   space.run(['sysctl', '-qw', 'net.ipv4.ip_forward=1']);
   space.configure('nft', [natRules]);
-}
-
-/** Networks whose process was killed before it could remove them. */
-function removeOrphans(): void {
-  for (const name of spaceNames()) {
-    const pid = new RegExp(`^${prefix}-(\\d+)-`).exec(name)?.[1];
-    if (pid === undefined || existsSync(`/proc/${pid}`)) continue;
-    for (const left of new Space(name).pids) endNow(left);
-    deleteSpace(name);
-  }
-}
-
-function deleteSpace(name: string): void {
-  execFileSync('ip', ['netns', 'delete', name]);
 }
 
 function endNow(pid: number): void {

@@ -1,7 +1,7 @@
 // One network namespace: programs that run in it, and what its interfaces have carried.
 
 import { execFileSync, spawn } from 'node:child_process';
-import type { ChildProcess, SpawnOptions, StdioOptions } from 'node:child_process';
+import type { ChildProcess, SpawnOptions } from 'node:child_process';
 
 const frameHeaderBytes = 14;
 
@@ -71,12 +71,4 @@ export class Space {
     const text = execFileSync('ip', ['netns', 'pids', this.name], { encoding: 'utf8' });
     return text.split('\n').filter(Boolean).map(Number);
   }
-}
-
-/** The namespaces that there are. */
-export function spaceNames(): readonly string[] {
-  // It complains of those that another process is removing.
-  const stdio: StdioOptions = ['ignore', 'pipe', 'ignore'];
-  const text = execFileSync('ip', ['netns', 'list'], { encoding: 'utf8', stdio });
-  return text.split('\n').flatMap((line) => line.split(' ')[0] || []);
 }

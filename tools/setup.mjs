@@ -15,10 +15,10 @@ const packages = [
   { name: 'nats-server', program: 'nats-server', why: 'the message bus', for: 'run' },
   { name: 'bubblewrap', program: 'bwrap', why: 'the sandbox of tasks', for: 'run' },
   { name: 'util-linux', program: 'setpriv', why: 'limits of tasks', for: 'run' },
-  { name: 'iproute2', program: 'tc', why: 'networks of namespaces, for tests', for: 'test' },
-  { name: 'nftables', program: 'nft', why: 'NAT in them', for: 'test' },
+  { name: 'iproute2', program: 'tc', why: 'homes of network namespaces', for: 'lab' },
+  { name: 'nftables', program: 'nft', why: 'NAT in them', for: 'lab' },
   { name: 'procps', program: 'pgrep', why: 'tests that look for processes', for: 'test' },
-  { name: 'openvpn', program: 'openvpn', why: "the overlay's tunnels, in tests", for: 'test' },
+  { name: 'openvpn', program: 'openvpn', why: "the overlay's tunnels, in them", for: 'lab' },
   { name: 'openssl', program: 'openssl', why: 'tests hold certificates against it', for: 'test' },
   {
     name: 'python3-grpcio',
@@ -82,13 +82,14 @@ const otherNodes = [
 async function main() {
   const at = process.argv.indexOf('--for');
   const purpose = at < 0 ? 'run' : process.argv[at + 1];
+  const lab = mayMakeHomes() ? ['lab'] : [];
   // The tests run the demo, too.
   const purposes = {
     run: ['run'],
-    bench: ['run'],
-    demo: ['run', 'demo'],
-    test: ['run', 'demo', 'test'],
-    packages: ['run', 'demo', 'test', 'packages'],
+    bench: ['run', ...lab],
+    demo: ['run', 'demo', ...lab],
+    test: ['run', 'demo', 'lab', 'test'],
+    packages: ['run', 'demo', 'lab', 'test', 'packages'],
     arm: ['run', 'arm'],
   };
   const wanted = packages.filter((each) => purposes[purpose]?.includes(each.for));
@@ -108,6 +109,11 @@ async function main() {
   }
   say('Building.');
   await run('npm', ['run', '--silent', 'build']);
+}
+
+/** Elsewhere demo and benchmarks do without homes, and say so. */
+function mayMakeHomes() {
+  return process.getuid() === 0 && existsSync('/dev/net/tun');
 }
 
 function isHere({ program, file }) {

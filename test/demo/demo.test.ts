@@ -1,15 +1,19 @@
 // The demo, at its tiny size, so that it can't rot: it ends well, alone on the machine again, also
 // when it is stopped midway, and where the kernel refuses namespaces.
 
+import { spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeEach, expect, test } from 'vitest';
+import { Network } from '../../lab/network.ts';
 import { Program, longTestMs } from '../integration/program.ts';
 import { checkBuild, hasNamespaces, root, until } from '../integration/rig.ts';
 import { refusingNamespaces, whyNotRefusing } from '../refusing-namespaces.ts';
 
 checkBuild();
+/** Why there can be no homes here. */
+const missing = Network.missing();
 const folder = mkdtempSync(join(tmpdir(), 'punnet-demo-test-'));
 chmodSync(folder, 0o711);
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -40,6 +44,13 @@ function leftovers(): readonly string[] {
     .map((pid) => `${pid}: ${read(pid, 'cmdline')}`);
 }
 
+/** Of a lab that the demo has made. */
+function namespacesOf({ pid }: Program): readonly string[] {
+  if (missing !== undefined) return [];
+  const listed = spawnSync('ip', ['netns', 'list'], { encoding: 'utf8' }).stdout;
+  return listed.split('\n').filter((line) => line.startsWith(`punnet-lab-${pid}-`));
+}
+
 function picturePixels(): number {
   // Width and height of a PNG.
   const png = readFileSync(join(folder, 'punnet-picture.png'));
@@ -51,7 +62,10 @@ test('it ends well and leaves its picture', { timeout: longTestMs }, async ({ sk
   const demo = startDemo();
   expect(await demo.ended, demo.tail()).toMatchObject({ code: 0 });
   expect(leftovers()).toEqual([]);
-  expect(demo.lines.some((line) => line.startsWith('!!'))).toBe(false);
+  expect(namespacesOf(demo)).toEqual([]);
+  const leftOut = demo.lines.filter((line) => line.startsWith('!!'));
+  if (missing === undefined) expect(leftOut).toEqual([]);
+  else expect(leftOut[0]).toContain(`Left out, since ${missing}`);
   expect(demo.tail()).toContain('All results are right.');
   expect(readdirSync(folder)).not.toContainEqual(expect.stringMatching(/^punnet-demo-/));
   expect(picturePixels()).toBe(960 * 30);
@@ -88,12 +102,22 @@ test('closed while its tasks run, it takes them along', { timeout: longTestMs },
   // The tasks of the picture take seconds.
   await demo.said('picture.yaml');
   await until('a task', () => Promise.resolve(taskRuns() ? true : undefined));
+  if (missing === undefined) {
+    expect(namespacesOf(demo)).toHaveLength(6);
+    expect(schedulerLog()).toContain('"nats":"tls://[fd12:3456:789a::1]:');
+  }
   // What a closed terminal sends; SIGINT stands in the same list.
   demo.signal('SIGHUP');
   expect(await demo.ended, demo.tail()).toMatchObject({ code: 130 });
   expect(leftovers()).toEqual([]);
+  expect(namespacesOf(demo)).toEqual([]);
   expect(readdirSync(folder)).not.toContainEqual(expect.stringMatching(/^punnet-demo-/));
 });
+
+function schedulerLog(): string {
+  const [own = ''] = readdirSync(folder).filter((name) => name.startsWith('punnet-demo-'));
+  return readFileSync(join(folder, own, 'scheduler.log'), 'utf8');
+}
 
 function taskRuns(): boolean {
   return leftovers().some((line) => line.includes('render.sh'));
@@ -112,6 +136,7 @@ test(
     expect(await demo.ended, demo.tail()).toMatchObject({ code: 130 });
     expect(leftovers()).toEqual([]);
     expect(demo.lines[0]).toMatch(/^!! This machine refuses namespaces .* WITHOUT a sandbox/);
+    expect(demo.lines).toContainEqual(expect.stringMatching(/^!! Left out, since \S.*OpenVPN/));
     for (const job of ['words', 'picture']) {
       const right = new RegExp(`^${job}: .* the same as`);
       expect(demo.lines).toContainEqual(expect.stringMatching(right));

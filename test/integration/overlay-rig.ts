@@ -9,6 +9,7 @@ import { stringify } from 'yaml';
 import { coreAddress as coreAtHome } from '../../lab/layout.ts';
 import type { SiteSpec } from '../../lab/layout.ts';
 import { Network } from '../../lab/network.ts';
+import { overlayPrefix, prepareCore } from '../../lab/overlay.ts';
 import type { Space } from '../../lab/space.ts';
 import { Program, patienceMs } from './program.ts';
 import type { Ran } from './rig.ts';
@@ -17,9 +18,6 @@ import { checkBuild, hasNamespaces, root } from './rig.ts';
 const dist = join(root, 'dist');
 /** What OpenVPN says when a tunnel is up, at both ends. */
 export const up = 'Initialization Sequence Completed';
-export const prefix = 'fd12:3456:789a';
-/** The core's, on the overlay. */
-export const core6 = `${prefix}::1`;
 const line = { downBps: 20_000_000, upBps: 4_000_000 };
 const twoHomes: readonly SiteSpec[] = ['one', 'two'].map((name) => ({ name, nodes: 1, ...line }));
 
@@ -43,13 +41,17 @@ export class OverlayRig {
     chmodSync(this.folder, 0o711);
   }
 
-  /** Homes, `one` and `two` with a node each if nobody says which, and a core whose scheduler and
-   * OpenVPN servers are ready. */
-  static async start(servers: readonly string[], homes = twoHomes): Promise<OverlayRig> {
+  /** Homes, `one` and `two` with a node each if nobody says which, and a core whose scheduler, which may
+   * be told more words, and OpenVPN servers are ready. */
+  static async start(
+    servers: readonly string[],
+    homes = twoHomes,
+    words: readonly string[] = [],
+  ): Promise<OverlayRig> {
     checkBuild();
     const rig = new OverlayRig(Network.create(homes));
     try {
-      await rig.#startCore(servers);
+      await rig.#startCore(servers, words);
       return rig;
     } catch (error) {
       await rig.stop();
@@ -57,21 +59,24 @@ export class OverlayRig {
     }
   }
 
-  async #startCore(servers: readonly string[]): Promise<void> {
+  async #startCore(servers: readonly string[], more: readonly string[]): Promise<void> {
     const { core } = this.network;
-    const words = ['--data', this.data, '--prefix', `${prefix}::/48`];
+    const words = ['--data', this.data, '--prefix', `${overlayPrefix}::/48`];
     const flags = servers.flatMap((server) => ['--server', server.replace('CORE', coreAtHome)]);
     await this.punnet('overlay', 'init', ...words, ...flags);
     const overlay = join(this.data, 'overlay');
-    // What systemd does in production (service.conf). A machine may forward for other reasons.
-    core.run(['nft', '-f', join(overlay, 'rules.nft')]);
-    core.run(['ip', '-6', 'address', 'replace', `${core6}/128`, 'dev', 'lo']);
-    core.run(['sysctl', '-qw', 'net.ipv6.conf.all.forwarding=1']);
+    prepareCore(core, overlay);
     for (const server of servers) await this.startServer(server.split('=')[0] ?? '');
     const ports = ['--grpc-port', '0', '--https-port', '0', '--metrics-port', '0'];
     const where = ['--listen', coreAtHome, '--name', coreAtHome, '--overlay', overlay];
     const scheduler = [join(dist, 'bin/punnet-scheduler.cjs'), '--data', this.data];
-    this.#scheduler = this.run('scheduler', core, ['node', ...scheduler, ...ports, ...where]);
+    this.#scheduler = this.run('scheduler', core, [
+      'node',
+      ...scheduler,
+      ...ports,
+      ...where,
+      ...more,
+    ]);
     await this.#scheduler.said('"msg":"ready"');
     await this.punnet('context', 'add', join(this.data, 'operator.context'));
   }

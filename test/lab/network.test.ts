@@ -1,12 +1,16 @@
 // The lab is what it says: homes behind NAT that reach the core and not each other, lines as fast as asked.
 
+import { execFileSync } from 'node:child_process';
 import type { ChildProcess, SpawnOptions } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { coreAddress } from '../../lab/layout.ts';
 import { Network } from '../../lab/network.ts';
 import type { Space } from '../../lab/space.ts';
+import { Program, longTestMs } from '../integration/program.ts';
+import { until } from '../integration/rig.ts';
 import { reaches } from './reaches.ts';
 
 const missing = Network.missing();
@@ -178,4 +182,32 @@ async function all(lines: AsyncIterator<string>): Promise<string[]> {
 
 function rateOf(bytes: number, ms: number): number {
   return (8 * bytes * 1000) / ms;
+}
+
+test(
+  'whatever ends the process that made it, nothing of a lab is left',
+  async ({ skip }) => {
+    skip(missing !== undefined, missing);
+    const lab = JSON.stringify(new URL('../../lab/network.ts', import.meta.url).href);
+    const source = `const { Network } = await import(${lab});
+      const network = Network.create([{ name: 'home', nodes: 1, downBps: 1e6, upBps: 1e6 }]);
+      console.log('made', network.spawn(network.node('home-1'), ['sleep', '1000']).pid);`;
+    const words = ['--import', import.meta.resolve('tsx'), '--input-type=module', '-e', source];
+    const maker = new Program('a maker of labs', words);
+    const [, sleeper] = (await maker.said('made')).split(' ');
+    const own = `punnet-lab-${maker.pid}-`;
+    expect(namespaces()).toContain(own);
+    await maker.kill('SIGKILL');
+    const isLeft = (): boolean => namespaces().includes(own) || existsSync(`/proc/${sleeper}`);
+    await until('nothing of it', () => Promise.resolve(isLeft() ? undefined : true));
+  },
+  longTestMs,
+);
+
+function namespaces(): string {
+  // It complains of those that another process is removing.
+  return execFileSync('ip', ['netns', 'list'], {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
 }

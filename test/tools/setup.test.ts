@@ -20,7 +20,9 @@ const built = join(folder, 'built');
 beforeAll(() => {
   chmodSync(folder, 0o755);
   for (const name of ['tools', 'node_modules', 'fake']) mkdirSync(join(folder, name));
-  cpSync(join(root, 'tools/setup.mjs'), join(folder, 'tools/setup.mjs'));
+  for (const name of ['tools/setup.mjs', 'tools/arm/prepare.mjs']) {
+    cpSync(join(root, name), join(folder, name));
+  }
   writeFileSync(join(folder, 'package.json'), '{ "scripts": { "build": "touch built" } }');
   writeFileSync(join(folder, 'package-lock.json'), '{}');
   writeFileSync(join(folder, 'node_modules/.package-lock.json'), '{}');
