@@ -18,6 +18,7 @@ export function applyPlanFact(state: State, fact: PlanFact): void {
       // What comes while a plan is being solved is news after it; else it was looked at now.
       if (state.planAsked === null) state.isPlanNews = false;
       state.tail = fact.tail;
+      state.refused = fact.refused;
       break;
     case 'planAsked':
       state.planAsked = fact.request;
@@ -28,6 +29,7 @@ export function applyPlanFact(state: State, fact: PlanFact): void {
       state.plan = fact.plan;
       state.planAsked = null;
       state.tail = fact.tail;
+      state.refused = fact.refused;
       break;
     case 'planDropped':
       state.plan = null;

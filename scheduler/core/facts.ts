@@ -254,9 +254,15 @@ export type SoftFact =
       readonly kind: 'planLookedAt';
       readonly at: Instant;
       readonly tail: Tail;
+      readonly refused: ReadonlySet<number>;
     }
   | { readonly kind: 'planAsked'; readonly request: PlanRequest }
-  | { readonly kind: 'planMade'; readonly plan: Plan; readonly tail: Tail }
+  | {
+      readonly kind: 'planMade';
+      readonly plan: Plan;
+      readonly tail: Tail;
+      readonly refused: ReadonlySet<number>;
+    }
   /** Nobody could solve it. */
   | { readonly kind: 'planDropped'; readonly at: Instant }
   /** Nothing more can be placed until something changes. */

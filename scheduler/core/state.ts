@@ -272,6 +272,8 @@ export class State {
   probesLookedAt: Instant = instant(0);
   /** The site that gets no new bytes, so that its line is free for a probe; soft. */
   heldSite: number | null = null;
+  /** Numbers of jobs that all nodes refuse where the plan wants them; soft. */
+  refused: ReadonlySet<number> = new Set();
   /** Sites whose transfers may have a free place; soft. */
   readonly sitesToGrant = new Set<number>();
   /** Sites with transfers under way; soft. */

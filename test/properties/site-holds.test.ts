@@ -8,6 +8,7 @@ import { instant, policyMakers } from '../../scheduler/core/index.ts';
 import { leasesPerSlot, planEveryMs } from '../../scheduler/core/limits.ts';
 import { Round } from '../../scheduler/core/placement/round.ts';
 import { reasonCodes } from '../../scheduler/core/placement/reasons.ts';
+import type { Policy } from '../../scheduler/core/placement/policy.ts';
 import type { JobRecord, NodeRecord } from '../../scheduler/core/state.ts';
 import { CoreHarness, pi3, template } from '../scheduler/core/harness.ts';
 import { propertyRuns } from '../property-runs.ts';
@@ -27,7 +28,7 @@ const job = fc.record({
 type Wanted = typeof job extends fc.Arbitrary<infer T> ? T : never;
 
 const world = fc.record({
-  policy: fc.constantFrom('balance', 'ratio'),
+  policy: fc.constantFrom('balance', 'ratio', 'ratio that holds no site'),
   lines: fc.tuple(fc.constantFrom(1e6, 10e6, 100e6), fc.constantFrom(1e6, 10e6)),
   nodes: fc.array(fc.record({ slots: fc.integer({ min: 1, max: 4 }), site: fc.nat({ max: 1 }) }), {
     minLength: 2,
@@ -58,6 +59,22 @@ test('what is held at a site is held at each of its nodes', () => {
   );
 });
 
+test('programs that nodes of one site may not fetch those of another may', () => {
+  const core = new CoreHarness();
+  for (const site of sites) {
+    core.setSite(site, 1e6);
+    core.node(`at ${site}`, site);
+  }
+  const { holdsSite: _, ...others } = core.policy;
+  core.policy = { ...others, hold: () => waits };
+  submit(core, { taskCount: 1, workGhzSeconds: 1, inputBytes: 0, bundleBytes: 30e6, growth: 1 });
+  const policy: Policy = { ...others, holdsFetch: ({ site }) => site.siteId === sites[0] };
+  const round = new Round(core.state, { now: instant(core.nowMs), policy });
+  const [jobs = []] = round.turns.groups;
+  const counts = core.state.nodes.map((node) => round.unheld(jobs, node).length);
+  expect(counts).toEqual([0, 1]);
+});
+
 interface Pair {
   readonly job: JobRecord;
   readonly node: NodeRecord;
@@ -78,7 +95,7 @@ function isFree(
 
 function coreOf({ policy, lines, nodes, running, waiting }: World): CoreHarness {
   const core = new CoreHarness();
-  core.policy = policyMakers.get(policy)?.make(0) ?? core.policy;
+  core.policy = policyOf(policy);
   for (const [index, site] of sites.entries()) core.setSite(site, lines[index] ?? 1e6);
   for (const [number, { slots, site }] of nodes.entries()) {
     core.node(`n${number}`, sites[site] ?? '', { ...pi3, slots });
@@ -92,9 +109,18 @@ function coreOf({ policy, lines, nodes, running, waiting }: World): CoreHarness 
   for (const { planId, program } of core.take('solvePlan').slice(-1)) {
     core.give({ kind: 'planSolved', planId, solution: solve(program) });
   }
-  core.policy = policyMakers.get(policy)?.make(0) ?? core.policy;
+  core.policy = policyOf(policy);
   return core;
 }
+
+function policyOf(name: string): Policy {
+  const policy = policyMakers.get(name === 'balance' ? name : 'ratio')?.make(0);
+  if (policy === undefined) throw new Error(`there is no policy ${name}`);
+  if (name !== 'ratio that holds no site') return policy;
+  const { holdsSite: _, ...others } = policy;
+  return others;
+}
+
 type World = typeof world extends fc.Arbitrary<infer T> ? T : never;
 
 const waits = { code: 'test', reason: 'the test places it itself', remedy: 'wait' };

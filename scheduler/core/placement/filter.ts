@@ -88,6 +88,11 @@ export function isSuited({ template }: Pick<JobRecord, 'template'>, node: NodeRe
   return cpuGhz <= speedGhz && bestBundle(architecture, template.bundles) !== undefined;
 }
 
+/** `isSuited`, and her owner wants work of the job's researcher: what the plan counts on. */
+export function isWelcome(job: JobRecord, node: NodeRecord): boolean {
+  return isSuited(job, node) && refuseResearcher(job, node) === null;
+}
+
 /** What no waiting changes: architecture, memory, disk. */
 export function refuseFit(job: Pick<JobRecord, 'template'>, node: NodeRecord): Refusal | null {
   if (isSuited(job, node)) return null;

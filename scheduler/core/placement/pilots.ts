@@ -19,12 +19,12 @@ export function isPlanned(job: JobRecord): boolean {
 
 /** Of a job that is piloted: why no task more goes to the node until some have ended. */
 export function refusePilot({ job, node }: Option, round: RoundView): Refusal | null {
-  let all = 0;
+  // Before they are looked for among all of its tasks, of which many may have failed.
+  if (round.leasesOf(job) >= pilotsAtATime) return unknown;
   let alike = 0;
   for (const holder of round.pilots(job)) {
-    all += 1;
     if (kindOf(holder) === kindOf(node)) alike += 1;
-    if (all >= pilotsAtATime || alike >= pilotTasks) return unknown;
+    if (alike >= pilotTasks) return unknown;
   }
   return null;
 }

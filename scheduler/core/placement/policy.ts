@@ -67,6 +67,8 @@ export interface RoundView {
   isGivenAt(at: JobAt): boolean;
   /** How long the nodes that have it, or are to fetch it, need for what waits of the job, at least. */
   secondsLeft(job: JobRecord): number;
+  /** Tasks of the job that are leased, with what this round has given. */
+  leasesOf(job: JobRecord): number;
   /** Of a job that is piloted: the node of each task that is leased, with what this round has given. */
   pilots(job: JobRecord): Iterable<NodeRecord>;
   /** Seconds until a slot of the node is free for one more lease, as far as is known. */

@@ -81,7 +81,7 @@ export class Round implements RoundView {
     this.now = now;
     this.turns = new Turns(state, now);
     this.#ahead = new RoundAhead(state, now);
-    this.#shares = new RoundShares(state);
+    this.#shares = new RoundShares(state, this.turns);
     this.#policy = policy;
     this.#siteHolds = new SiteHolds(this, policy);
   }
@@ -139,6 +139,10 @@ export class Round implements RoundView {
     const ghz = job.holderGhz + (this.#newHolders.get(job.number) ?? 0);
     const waiting = job.waiting - (this.#taken.get(job.number) ?? 0);
     return ghz === 0 ? Number.POSITIVE_INFINITY : (waiting * workOf(job)) / ghz;
+  }
+
+  leasesOf(job: JobRecord): number {
+    return job.leased + (this.#taken.get(job.number) ?? 0);
   }
 
   *pilots(job: JobRecord): Generator<NodeRecord> {
@@ -277,11 +281,11 @@ export class Round implements RoundView {
       rates: addRates(more.rates, rates, 1),
     });
     this.#loads.delete(site.number);
-    this.#shares.give(option);
     if (isPiloted(job)) this.#countPilot(job, node);
     const isService = job.template.service !== null;
     const claim = isService ? claimOf(rates) : { workGhzSeconds, bits: downBits + upBits };
     this.turns.give(job, claim);
+    this.#shares.give(option);
     const gifts = this.#nodes.get(node.number) ?? noGifts();
     if (!job.holders.has(node.number) && !gifts.jobs.has(job.number)) {
       this.#newHolders.set(job.number, (this.#newHolders.get(job.number) ?? 0) + ghzOf(node));

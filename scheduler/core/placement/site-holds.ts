@@ -17,6 +17,8 @@ interface Asker {
   readonly cost: TaskCost | null;
 }
 
+type Fetchable = Map<number, Map<Jobs, ReadonlySet<JobRecord>>>;
+
 export class SiteHolds {
   readonly #round: Round;
   readonly #policy: Policy;
@@ -26,10 +28,10 @@ export class SiteHolds {
   // fewer bytes: of the jobs asked for those that are not held, and whether all that wait are.
   readonly #unheld = new Map<number, Map<Jobs, Jobs>>();
   readonly #holdsAll = new Map<number, boolean>();
-  // Of jobs that are not held at a site those that nodes may fetch a program for, with a free slot and
-  // without: known as long as nothing is given, since what is given anywhere does a part of them.
-  readonly #idleFetch = new Map<Jobs, ReadonlySet<JobRecord>>();
-  readonly #stagedFetch = new Map<Jobs, ReadonlySet<JobRecord>>();
+  // By number of the site, of jobs that are not held there those that nodes may fetch a program for, with a
+  // free slot and without: known as long as nothing is given, since what is given anywhere does a part of them.
+  readonly #idleFetch: Fetchable = new Map();
+  readonly #stagedFetch: Fetchable = new Map();
 
   constructor(round: Round, policy: Policy) {
     this.#round = round;
@@ -70,7 +72,12 @@ export class SiteHolds {
 
   #fetchable(jobs: Jobs, site: SiteRecord, isStaged: boolean): ReadonlySet<JobRecord> {
     const known = isStaged ? this.#stagedFetch : this.#idleFetch;
-    const found = known.get(jobs);
+    let here = known.get(site.number);
+    if (here === undefined) {
+      here = new Map();
+      known.set(site.number, here);
+    }
+    const found = here.get(jobs);
     if (found !== undefined) return found;
     const load = this.#round.load(site);
     const fresh = new Set(
@@ -78,7 +85,7 @@ export class SiteHolds {
         (job) => this.#policy.holdsFetch?.({ job, site, load, isStaged }, this.#round) !== true,
       ),
     );
-    known.set(jobs, fresh);
+    here.set(jobs, fresh);
     return fresh;
   }
 

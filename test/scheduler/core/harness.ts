@@ -84,6 +84,15 @@ export function heldBy(node: NodeRecord | undefined): readonly LeaseId[] {
   return node?.leases.map(({ leaseId }) => leaseId) ?? [];
 }
 
+/** What a node says of an attempt that ended. */
+export function endOf(
+  leaseId: LeaseId,
+  code: 'succeeded' | 'exited' | 'given_back' = 'succeeded',
+): NodeSpoke['ended'][number] {
+  const times = { exitCode: 0, cpuMs: 1_000, wallMs: 1_000 };
+  return { leaseId, code, ...times, result: null, isResultPresent: true };
+}
+
 export class CoreHarness {
   state = new State();
   /** The one that waits for no plan. */
@@ -206,11 +215,7 @@ export class CoreHarness {
   }
 
   end(name: string, leaseId: LeaseId, code: 'succeeded' | 'exited' | 'given_back'): Decision {
-    const result = null;
-    const ended = [
-      { leaseId, code, exitCode: 0, cpuMs: 1_000, wallMs: 1_000, result, isResultPresent: true },
-    ];
-    return this.speak(name, { ended });
+    return this.speak(name, { ended: [endOf(leaseId, code)] });
   }
 
   wait(spanMs: number): void {

@@ -1,9 +1,9 @@
 // Under the ratio policy no task waits for long while a slot that takes it is idle, whatever the plan
 // thinks of it.
 
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { openHighs } from '../../../scheduler/adapters/plan/highs.ts';
-import type { JobTemplate } from '../../../scheduler/core/index.ts';
+import type { JobTemplate, NodeStatus } from '../../../scheduler/core/index.ts';
 import { jobId } from '../../../scheduler/core/index.ts';
 import { planEveryMs, planStallMs } from '../../../scheduler/core/limits.ts';
 import { ratio } from '../../../scheduler/core/placement/policies/ratio.ts';
@@ -25,20 +25,26 @@ function cpu(taskCount: number, workGhzSeconds: number): Partial<JobTemplate> {
   return { taskCount, timeoutMs: 36_000_000, profile: { workGhzSeconds, outputBytes: 0 } };
 }
 
-function answer(core: CoreHarness): void {
+/** As the solver does, or so that the slow site, which is the first, gets nothing. */
+function answer(core: CoreHarness, isSlowLeftOut = false): void {
   for (const { planId, program } of core.take('solvePlan')) {
-    core.give({ kind: 'planSolved', planId, solution: solve(program) });
+    const solution = solve(program);
+    const isSlow = (place: number): boolean => (place - 1) % core.state.siteById.size === 0;
+    const columns = solution.columns.map((column, place) =>
+      isSlowLeftOut && place > 0 && isSlow(place) ? 0 : column,
+    );
+    core.give({ kind: 'planSolved', planId, solution: { ...solution, columns } });
   }
 }
 
 /** Time goes on, nodes report, and plans are solved. */
-function wait(core: CoreHarness, ms: number): void {
+function wait(core: CoreHarness, ms: number, isSlowLeftOut = false): void {
   for (let passed = 0; passed < ms; passed += 1_000) {
     core.wait(1_000);
     if (passed % 15_000 === 0) {
       for (const node of core.state.nodes) core.speak(node.nodeId, { held: heldBy(node) });
     }
-    answer(core);
+    answer(core, isSlowLeftOut);
   }
 }
 
@@ -46,22 +52,72 @@ function takers(core: CoreHarness): readonly string[] {
   return core.take('grant').map(({ nodeId }) => nodeId);
 }
 
-it("a fast node whose owner's hours end too early holds nothing back from a slow one", () => {
-  const core = slowAndFast();
-  core.speak('fast', {
+/** What a node says of itself. */
+function says(core: CoreHarness, name: string, changes: Partial<NodeStatus>): void {
+  core.speak(name, {
     held: [],
     status: {
       ...{ load: 0, memoryAvailableBytes: 1e9, diskAvailableBytes: 1e10, temperatureC: 40 },
       ...{ uplink: null, isAccepting: true, notAccepting: null, slots: 4 },
-      refuses: [],
-      month: null,
-      ...{ hoursLeftMs: 30 * 60_000 },
+      ...{ refuses: [], month: null, hoursLeftMs: null },
+      ...changes,
     },
   });
-  core.submit('one', cpu(1, 2 * pi3.speedGhz * 3_600));
+}
+
+/** Another researcher's short tasks, which run on a node of a third site alone. */
+function othersLease(core: CoreHarness): void {
+  core.setSite('third', 100e6);
+  core.node('laptop', 'third', { ...pi3, architecture: 'x86_64' });
+  core.researcher('eve');
+  const about = { jobId: jobId('short'), researcher: 'eve', requestId: 'short' } as const;
+  const bundles = template().bundles.map((each) => ({ ...each, architecture: 'x86_64' as const }));
+  const changes = { name: 'short', ...cpu(1_000, 1), bundles };
+  core.give({ kind: 'submitJob', ...about, template: template(changes) });
+}
+
+/** Time goes on, and the laptop ends what it has each second; plans give nothing to the slow node. */
+function waitBesideOthers(core: CoreHarness, ms: number): void {
+  for (let passed = 0; passed < ms; passed += 1_000) {
+    for (const leaseId of heldBy(core.state.nodes[2])) core.end('laptop', leaseId, 'succeeded');
+    wait(core, 1_000, true);
+  }
+}
+
+describe('a fast node that refuses a task does not hold it back from a slow one', () => {
+  const refusals: readonly (readonly [string, Partial<NodeStatus>])[] = [
+    ["since its owner's hours end too early", { hoursLeftMs: 30 * 60_000 }],
+    ['since its owner wants no work of hers', { refuses: ['ada'] }],
+  ];
+
+  it.each(refusals)('%s', (_, changes) => {
+    const core = slowAndFast();
+    says(core, 'fast', changes);
+    core.submit('one', cpu(1, 2 * pi3.speedGhz * 3_600));
+    answer(core);
+    wait(core, planStallMs + planEveryMs);
+    expect(takers(core)).toEqual(['slow']);
+  });
+
+  it('while others lease', () => {
+    const core = slowAndFast();
+    says(core, 'fast', { hoursLeftMs: 30 * 60_000 });
+    othersLease(core);
+    core.submit('one', cpu(1, 2 * pi3.speedGhz * 3_600));
+    answer(core, true);
+    waitBesideOthers(core, planStallMs + planEveryMs);
+    expect(takers(core).filter((taker) => taker !== 'laptop')).toEqual(['slow']);
+    // Short tasks were leased all the time.
+    expect(core.state.jobs.get(0)?.waiting).toBeLessThan(950);
+  });
+});
+
+it('a plan counts on no node whose owner refuses the researcher', () => {
+  const core = slowAndFast();
+  says(core, 'fast', { refuses: ['ada'] });
+  core.submit('one', cpu(1_000, 60));
   answer(core);
-  wait(core, planStallMs + planEveryMs);
-  expect(takers(core)).toEqual(['slow']);
+  expect(core.state.plan?.shares).toEqual([1_000, 0]);
 });
 
 it('what fails on a fast node goes to a slow one while that rests', () => {

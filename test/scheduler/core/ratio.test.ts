@@ -1,12 +1,16 @@
 // The ratio policy: when a plan is asked for, what it makes of it, and what happens without one.
 
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { openHighs } from '../../../scheduler/adapters/plan/highs.ts';
 import type { Inventory, JobTemplate, LeaseId } from '../../../scheduler/core/index.ts';
-import { jobId, leaseId, policyMakers, stateOf, imageOf } from '../../../scheduler/core/index.ts';
+import { imageOf, instant, jobId, leaseId } from '../../../scheduler/core/index.ts';
+import { policyMakers, stateOf } from '../../../scheduler/core/index.ts';
 import { pilotTasks, pilotsAtATime, planDrift } from '../../../scheduler/core/limits.ts';
 import { planEveryMs, planPatienceMs, planSoonMs } from '../../../scheduler/core/limits.ts';
-import { CoreHarness, heldBy, pi3 } from './harness.ts';
+import { refusePilot } from '../../../scheduler/core/placement/pilots.ts';
+import { reasonCodes } from '../../../scheduler/core/placement/reasons.ts';
+import { Round } from '../../../scheduler/core/placement/round.ts';
+import { CoreHarness, heldBy, pi3, template } from './harness.ts';
 
 const solve = await openHighs();
 
@@ -231,16 +235,16 @@ describe('a busy line', () => {
   });
 });
 
+const zero: Inventory = { ...pi3, model: 'Raspberry Pi Zero W', architecture: 'armv6l' };
+const unknown = { taskCount: 100, profile: { workGhzSeconds: null, outputBytes: null } };
+
+function leases(core: CoreHarness): readonly (readonly [string, LeaseId])[] {
+  return core.state.nodes.flatMap((node) =>
+    heldBy(node).map((leaseId) => [node.nodeId, leaseId] as const),
+  );
+}
+
 describe('a job that nobody knows', () => {
-  const zero: Inventory = { ...pi3, model: 'Raspberry Pi Zero W', architecture: 'armv6l' };
-  const unknown = { taskCount: 100, profile: { workGhzSeconds: null, outputBytes: null } };
-
-  function leases(core: CoreHarness): readonly (readonly [string, LeaseId])[] {
-    return core.state.nodes.flatMap((node) =>
-      heldBy(node).map((leaseId) => [node.nodeId, leaseId] as const),
-    );
-  }
-
   it('shows what it costs on nodes of each kind first; then it is planned with that', () => {
     const core = twoSites();
     core.node('zero', 'fat', { ...zero, slots: 4 });
@@ -279,5 +283,41 @@ describe('a job that nobody knows', () => {
     core.end(...(first ?? ['', leaseId(0)]), 'exited');
     core.wait(60_000);
     expect(leases(core)).toHaveLength(2 * pi3.slots);
+  });
+});
+
+describe('pilots', () => {
+  it('have the slots that a quota keeps from the tasks of another', () => {
+    const core = twoSites();
+    core.submit('first', { taskCount: 1 });
+    core.give({ kind: 'setResearcher', name: 'ada', settings: { maxLeases: 2 } });
+    core.submit('known', cpu(100));
+    core.researcher('eve');
+    const about = { jobId: jobId('unknown'), researcher: 'eve', requestId: 'unknown' } as const;
+    core.give({ kind: 'submitJob', ...about, template: template(unknown) });
+    for (let look = 0; look < 20; look += 1) {
+      core.wait(planEveryMs);
+      answer(core);
+    }
+    expect(leases(core)).toHaveLength(2 * pi3.slots);
+  });
+
+  it('are counted before they are looked for among all tasks of the job', () => {
+    const core = twoSites();
+    core.submit('unknown', unknown);
+    core.wait(60_000);
+    const round = new Round(core.state, { now: instant(core.nowMs), policy: core.policy });
+    const looks = vi.spyOn(round, 'pilots');
+    const [job] = core.state.jobs.values();
+    const [node] = core.state.nodes;
+    if (job === undefined || node === undefined) throw new Error('there is no job, or no node');
+    for (let given = job.leased; given <= pilotsAtATime; given += 1) {
+      const option = round.optionOf(job, given, node);
+      const isFull = given === pilotsAtATime;
+      looks.mockClear();
+      expect(refusePilot(option, round)?.code).toBe('pilot');
+      expect(looks).toHaveBeenCalledTimes(isFull ? 0 : 1);
+      round.give({ option, reason: reasonCodes.policy });
+    }
   });
 });

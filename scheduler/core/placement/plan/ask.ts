@@ -18,6 +18,7 @@ import { groupSites } from './groups.ts';
 import type { Outlook, Plan, PlanRequest } from './plan.ts';
 import { fitsNowhere, leastShare, planOf } from './plan.ts';
 import { easedProgramOf } from './program.ts';
+import { refusedJobs } from './refused.ts';
 import { doneOf } from './slots-ahead.ts';
 import type { WholeTasks } from './tail.ts';
 import {
@@ -45,7 +46,8 @@ export function askPlan(state: State, now: Instant): Part {
   if (now - state.planLookedAt < everyMs || state.waitingJobs.size === 0) return quiet;
   const whole = wholeTasksOf(state, now);
   const tail = plan === null ? null : tailOf(state, whole, { plan, now });
-  const looked: Fact = { kind: 'planLookedAt', at: now, tail };
+  const refused = refusedJobs(state, plan, now);
+  const looked: Fact = { kind: 'planLookedAt', at: now, tail, refused };
   const outlook = outlookOf(state);
   if (isOut || outlook.cpuGhz <= 0 || outlook.workGhzSeconds + outlook.bits === 0)
     return { facts: [looked], effects: [] };
@@ -123,7 +125,8 @@ function requestOf(
   const { groups, groupOf } = groupSites(state, doneOf(state, now));
   const { demands, classOf } = classJobs(state, groups);
   const supplies = groups.map(({ supply }) => supply);
-  const wholeWork = wholeWorkOf(state, whole, { groupOf, groups: groups.length, now });
+  const planSeconds = planSecondsOf(state, now);
+  const wholeWork = wholeWorkOf(whole, { groupOf, groups: groups.length, planSeconds });
   return {
     planId: state.nextPlanId,
     askedAt: now,
@@ -134,6 +137,12 @@ function requestOf(
   };
 }
 
+/** Until the end by the plan; 0 without one that knows all that waits, of which another says nothing. */
+export function planSecondsOf(state: State, now: Instant): number {
+  const { plan } = state;
+  return plan !== null && knowsAll(state, plan) ? (plan.endsAt - now) / 1000 : 0;
+}
+
 /** The answer to the last request; older ones count for nothing. */
 export function planSolved(state: State, { planId, solution }: PlanSolved, now: Instant): Decision {
   const request = state.planAsked;
@@ -141,7 +150,8 @@ export function planSolved(state: State, { planId, solution }: PlanSolved, now: 
   const endsAt = instant(Math.ceil(request.askedAt + 1000 * (solution.columns[0] ?? 0)));
   const plan = planOf(request, solution, endsAt);
   const tail = tailOf(state, wholeTasksOf(state, now), { plan, now });
-  return { ...nothing, facts: [{ kind: 'planMade', plan, tail }] };
+  const refused = refusedJobs(state, plan, now);
+  return { ...nothing, facts: [{ kind: 'planMade', plan, tail, refused }] };
 }
 
 /** The balance rule places, for a while, until another one is asked for. */

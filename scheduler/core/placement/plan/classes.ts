@@ -4,7 +4,7 @@ import { bitsOf } from '../../estimate/ahead.ts';
 import { planClasses } from '../../limits.ts';
 import type { JobRecord, State } from '../../state.ts';
 import { workOf } from '../estimate.ts';
-import { isSuited } from '../filter.ts';
+import { isWelcome } from '../filter.ts';
 import type { Group } from './groups.ts';
 import { fitsNowhere } from './plan.ts';
 import type { Demand } from './program.ts';
@@ -24,9 +24,11 @@ export function classJobs(state: State, groups: readonly Group[]): Classes {
   const classes = new Map<string, { readonly index: number; readonly jobs: JobRecord[] }>();
   const classOf = new Map<number, number>();
   const thinnest = thinnestOf(groups);
+  const refused = refusedBy(groups);
   let count = 0;
   for (const job of plannedJobs(state)) {
-    const key = keyOf(job, thinnest);
+    const own = refused.has(job.researcher) ? ` of ${job.researcher}` : '';
+    const key = keyOf(job, thinnest) + own;
     let found = classes.get(key);
     if (found === undefined) {
       // The program has no solution with a task that nobody can do.
@@ -48,9 +50,15 @@ export function classJobs(state: State, groups: readonly Group[]): Classes {
   return { demands, classOf };
 }
 
+/** Researchers whom some owner refuses: not all nodes that fit their jobs may do them. */
+function refusedBy(groups: readonly Group[]): ReadonlySet<string> {
+  const kinds = groups.flatMap((group) => [...group.kinds.values()]);
+  return new Set(kinds.flatMap(({ node }) => node.status?.refuses ?? []));
+}
+
 function fitsAnywhere(groups: readonly Group[], job: JobRecord): boolean {
   return groups.some(({ kinds }) =>
-    [...kinds.values()].some(({ node, cpuGhz }) => cpuGhz > 0 && isSuited(job, node)),
+    [...kinds.values()].some(({ node, cpuGhz }) => cpuGhz > 0 && isWelcome(job, node)),
   );
 }
 
@@ -115,7 +123,7 @@ function fitsOf(groups: readonly Group[], [job]: readonly JobRecord[]): readonly
   if (job === undefined) return null;
   const parts = groups.map(({ kinds, supply }) => {
     let cpuGhz = 0;
-    for (const kind of kinds.values()) if (isSuited(job, kind.node)) cpuGhz += kind.cpuGhz;
+    for (const kind of kinds.values()) if (isWelcome(job, kind.node)) cpuGhz += kind.cpuGhz;
     return Math.min(1, cpuGhz / supply.cpuGhz);
   });
   return parts.every((part) => part > 0.999) ? null : parts;

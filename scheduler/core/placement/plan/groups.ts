@@ -104,7 +104,8 @@ class Sum implements Group {
     for (const node of nodes) {
       this.nodes.push(node);
       const { architecture, memoryBytes, speedGhz } = node.inventory;
-      const key = `${architecture} ${memoryBytes}`;
+      const refuses = node.status?.refuses ?? [];
+      const key = [architecture, memoryBytes, ...refuses].join(' ');
       const kind = this.kinds.get(key) ?? { node, cpuGhz: 0 };
       kind.cpuGhz += (slotsOf(node) - node.serving) * speedGhz;
       this.kinds.set(key, kind);

@@ -1,12 +1,15 @@
 // How much of the plan's shares has been given, with what a round of placement gives.
 
+import type { Turns } from '../../queue/turns.ts';
 import type { State } from '../../state.ts';
+import { mustHave } from '../../state.ts';
 import type { JobAt } from '../policy.ts';
 import type { Plan } from './plan.ts';
 import { cellOf, fitsNowhere, leastShare, noGroup } from './plan.ts';
 
 export class RoundShares {
   readonly #state: State;
+  readonly #turns: Turns;
   readonly #plan: Plan | null;
   /** Leases of this round by place in the plan. */
   readonly #given = new Map<number, number>();
@@ -14,8 +17,9 @@ export class RoundShares {
   readonly #least = new Map<number, number>();
   #waiting: ReadonlySet<number> | null = null;
 
-  constructor(state: State) {
+  constructor(state: State, turns: Turns) {
     this.#state = state;
+    this.#turns = turns;
     this.#plan = state.plan;
   }
 
@@ -41,7 +45,13 @@ export class RoundShares {
     return least;
   }
 
+  /** To be told after the turns. */
   give({ job, site }: JobAt): void {
+    if (!this.#turns.mayHave(job)) {
+      // Nobody need be left a place for her other jobs.
+      this.#waiting = null;
+      this.#least.clear();
+    }
     const plan = this.#plan;
     const cell = plan === null ? null : cellOf(plan, job.number, site.number);
     if (plan === null || cell === null) return;
@@ -56,12 +66,15 @@ export class RoundShares {
     return given >= share ? Number.POSITIVE_INFINITY : (given + 0.5) / share;
   }
 
+  /** Of jobs that their researcher's quota lets in. */
   #waitingClasses(plan: Plan): ReadonlySet<number> {
     if (this.#waiting !== null) return this.#waiting;
     const classes = new Set<number>();
-    for (const job of this.#state.waitingJobs) {
-      const found = plan.classOf.get(job);
-      if (found !== undefined && found !== fitsNowhere) classes.add(found);
+    for (const number of this.#state.waitingJobs) {
+      const found = plan.classOf.get(number);
+      if (found === undefined || found === fitsNowhere) continue;
+      const job = mustHave(this.#state.jobs.get(number), 'job', number);
+      if (this.#turns.mayHave(job)) classes.add(found);
     }
     this.#waiting = classes;
     return classes;

@@ -66,11 +66,12 @@ export function tailOf(
 ): Tail {
   if (whole === null) return null;
   const { ahead, seconds } = whole;
-  const bests = new Map<number, number>();
+  // Of a class, whose jobs are as intense as each other, those of one size.
+  const bests = new Map<string, number>();
   const about = { state, plan, now, loads: new Map<number, SiteLoad>() };
   return new Map(
     plannedJobs(state).map((job) => {
-      const kind = plan.classOf.get(job.number) ?? -1 - job.number;
+      const kind = `${plan.classOf.get(job.number) ?? `job ${job.number}`} ${workOf(job)}`;
       const best = bests.get(kind) ?? bestSeconds(ahead, job, about);
       bests.set(kind, best);
       return [job.number, instant(Math.ceil(now + 1000 * Math.max(seconds, best)))];
@@ -82,7 +83,8 @@ interface Grouped {
   /** By number of the site. */
   readonly groupOf: Int32Array;
   readonly groups: number;
-  readonly now: Instant;
+  /** Until the end by the plan before. */
+  readonly planSeconds: number;
 }
 
 /**
@@ -91,17 +93,15 @@ interface Grouped {
  * program would give it a part of a task.
  */
 export function wholeWorkOf(
-  { plan }: State,
   whole: WholeTasks | null,
-  { groupOf, groups, now }: Grouped,
+  { groupOf, groups, planSeconds }: Grouped,
 ): readonly number[] | null {
   if (whole === null) return null;
   const { tasks, meanGhzSeconds: mean } = whole;
   const { nodes, firstSlots, speedsGhz, freeIn: free } = whole.ahead;
   if (tasks > free.length || mean === 0) return null;
   // Where lines are what is short, it ends later than slots could, and these have done more by then.
-  const planned = plan === null ? 0 : (plan.endsAt - now) / 1000;
-  const seconds = Math.max(planned, whole.seconds);
+  const seconds = Math.max(planSeconds, whole.seconds);
   const work = new Array<number>(groups).fill(0);
   for (const [index, node] of nodes.entries()) {
     const group = groupOf[node.siteNumber] ?? noGroup;

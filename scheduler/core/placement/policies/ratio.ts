@@ -14,12 +14,13 @@ import {
 } from '../../limits.ts';
 import { bitsOf } from '../../estimate/ahead.ts';
 import { ghzOf } from '../../leases.ts';
-import type { JobRecord, NodeRecord } from '../../state.ts';
+import type { JobRecord, NodeRecord, SiteRecord } from '../../state.ts';
 import { idleSlotsFirst } from '../../transfers/order.ts';
 import type { SiteLoad } from '../balance.ts';
 import { fullWayOf, isDownFull, linkSecondsOf } from '../balance.ts';
 import { underWay, workOf } from '../estimate.ts';
 import type { Refusal } from '../filter.ts';
+import { refuseNode } from '../filter.ts';
 import { isPiloted, refusePilot } from '../pilots.ts';
 import type { Plan } from '../plan/plan.ts';
 import { noGroup } from '../plan/plan.ts';
@@ -72,31 +73,61 @@ export function ratioWith(rules: readonly Rule[]): Policy {
   };
 }
 
+/** A task that the plan has a share for, or that is kept. */
+interface Due {
+  readonly option: Option;
+  /** How much of the share has been given. What is only kept comes behind all that has one. */
+  readonly due: number;
+}
+
 function furthestBehind(options: Iterable<Option>, round: RoundView): Pick | null {
-  let best: Option | null = null;
-  let least = Number.POSITIVE_INFINITY;
+  let best: Due | null = null;
   const unplanned: Option[] = [];
   for (const option of options) {
-    const { job, node } = option;
-    if (isPiloted(job)) {
-      // Nothing can be planned for a job before it has shown what it costs.
-      if (refusePilot(option, round) === null) return { option, ...reasonOf(option, round) };
-      unplanned.push(option);
-      continue;
+    // Nothing can be planned for a job before it has shown what it costs.
+    const isUnknown = isPiloted(option.job);
+    if (isUnknown && refusePilot(option, round) === null) {
+      return { option, ...reasonOf(option, round) };
     }
-    if (best !== null && round.hasShared(node, best.job) && !round.hasShared(node, job)) break;
-    const planned = round.planned(option);
-    const isShared = planned !== null && planned < Number.POSITIVE_INFINITY;
-    // What is only kept comes behind all that the plan has a share for.
-    const due = isShared ? planned : Number.MAX_VALUE;
-    if (!isShared && (planned === null || !isKept(option, round))) unplanned.push(option);
-    else if (due < least || (due === least && best !== null && isLessHeld(job, best.job, round))) {
-      best = option;
-      least = due;
-    }
+    const due = isUnknown ? null : dueOf(option, round);
+    if (due === null) unplanned.push(option);
+    else if (best === null || goesBefore({ option, due }, best, round)) best = { option, due };
   }
-  if (best !== null) return { option: best, ...reasonOf(best, round) };
+  if (best !== null) return { option: best.option, ...reasonOf(best.option, round) };
   return balance.choice.asks === 'slot' ? balance.choice.pick(unplanned, round) : null;
+}
+
+function dueOf(option: Option, round: RoundView): number | null {
+  const planned = round.planned(option);
+  if (planned !== Number.POSITIVE_INFINITY) return planned;
+  return isKept(option, round) ? Number.MAX_VALUE : null;
+}
+
+/** Whether a slot had better take the one than the best before it, of which its node may have the program. */
+function goesBefore({ option, due }: Due, best: Due, round: RoundView): boolean {
+  const { job, node } = option;
+  const other = best.option.job;
+  const isFetched = round.hasShared(node, other) && !round.hasShared(node, job);
+  if (isFetched && isCheaperThanProgram(job, ghzOf(node), round)) {
+    return startsBefore(job, other, round) && !hasTakers(job, round);
+  }
+  if (due !== best.due) return due < best.due;
+  if (startsBefore(other, job, round)) return false;
+  return startsBefore(job, other, round) || isLessHeld(job, other, round);
+}
+
+/** Nobody does the job, and it came before: else younger ones that are alike would keep the nodes. */
+function startsBefore(job: JobRecord, other: JobRecord, round: RoundView): boolean {
+  return job.number < other.number && round.leasesOf(job) === 0;
+}
+
+/** Whether a node that has its program takes its tasks when a slot is free. */
+function hasTakers(job: JobRecord, { state, now }: RoundView): boolean {
+  for (const number of job.holders) {
+    const node = state.nodes[number];
+    if (node !== undefined && refuseNode(job, node, now) === null) return true;
+  }
+  return false;
 }
 
 /** The nodes that have it need longer for what waits: jobs of one class then keep to nodes of their own. */
@@ -169,20 +200,28 @@ function isKept({ job, node }: JobAt & { readonly node: NodeRecord }, round: Rou
 function isCheaperThanProgram(job: JobRecord, cpuGhz: number, { state, now }: RoundView): boolean {
   const { downBits, upBits, sharedBits } = bitsOf(job);
   if (sharedBits === 0 || state.plan === null) return false;
-  const seconds = Math.max(0, state.plan.endsAt - now) / 1000;
-  return ((seconds * cpuGhz) / workOf(job)) * (downBits + upBits) < sharedBits;
+  const seconds = (state.plan.endsAt - now) / 1000;
+  const tasks = Math.max(1, (seconds * cpuGhz) / workOf(job));
+  return tasks * (downBits + upBits) < sharedBits;
 }
 
 /** Whether a node of the site may be better off with the job, whatever the plan says. */
 function isHeldAt({ job, site }: JobAt, round: RoundView): boolean {
-  if (bitsOf(job).sharedBits === 0) return false;
-  return (
-    round.isGivenAt({ job, site }) || site.nodeNumbers.some((number) => job.holders.has(number))
-  );
+  const { downBits, upBits, sharedBits } = bitsOf(job);
+  if (sharedBits <= downBits + upBits) return false;
+  return round.isGivenAt({ job, site }) || hasHolder(job, site, round);
 }
 
-/** Nothing was placed for a while: where the plan wants the job, nodes refuse it. */
+function hasHolder({ holders }: JobRecord, site: SiteRecord, { state }: RoundView): boolean {
+  const { number: siteNumber, nodeNumbers } = site;
+  if (nodeNumbers.length < holders.size) return nodeNumbers.some((number) => holders.has(number));
+  for (const number of holders) if (state.nodes[number]?.siteNumber === siteNumber) return true;
+  return false;
+}
+
+/** Where the plan wants the job, all nodes refuse it; or nothing was placed for a while, whatever the cause. */
 function isStalled({ job }: JobAt, { state, now }: RoundView): boolean {
+  if (state.refused.has(job.number)) return true;
   const since = Math.max(job.submittedAt, state.leasedAt, state.plan?.askedAt ?? 0);
   return now - since >= planStallMs;
 }
