@@ -173,7 +173,11 @@ async function statusOf(state: StateFolder): Promise<string> {
 function setPaused(state: StateFolder, isPaused: boolean): number {
   const file = state.file('limits.json');
   writeDurably(file, withPause(file, isPaused));
-  return print(isPaused ? 'Paused: no task starts. Running tasks go on to their end.' : 'Goes on.');
+  return print(
+    isPaused
+      ? 'Paused: no task starts. Those that run stand still, and go back in ten minutes.'
+      : 'Goes on.',
+  );
 }
 
 main(process.argv.slice(2))

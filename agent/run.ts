@@ -229,7 +229,7 @@ class Agent {
     this.#history.saveSometimes(performance.now());
     if (JSON.stringify([owner.limits, owner.limitsProblem, allowance]) === before) return;
     if (owner.limitsProblem !== null) log('limits not taken', { why: owner.limitsProblem });
-    sandbox.holdCpu(100 * owner.limits.cpuShare);
+    sandbox.holdCpu(allowance.isFreezing ? 0 : 100 * owner.limits.cpuShare);
     this.#loop.post({ kind: 'allowanceChanged', allowance });
   }
 

@@ -14,6 +14,9 @@ export function apply(state: AgentState, fact: Fact): void {
     case 'allowance':
       state.allowance = fact.allowance;
       return;
+    case 'frozen':
+      state.frozenUntilMs = fact.untilMs;
+      return;
     case 'reported':
       state.nextReportMs = fact.nextReportMs;
       return;

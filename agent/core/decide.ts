@@ -39,6 +39,7 @@ function judge(turn: Turn, command: Command): void {
     case 'tick':
       if (turn.state.isConnected && turn.state.nextReportMs <= turn.nowMs) turn.report();
       dropOld(turn);
+      endFrozen(turn);
       return sayDue(turn, false);
     default: {
       const attempt = turn.state.attempts.get(command.leaseId);
@@ -248,6 +249,7 @@ function allow(turn: Turn, allowance: Allowance): void {
   for (const { lease } of [...turn.state.attempts.values()]) {
     if (isRefused(turn, lease)) refuse(turn, lease);
   }
+  freeze(turn);
   endTasks(turn);
   if (turn.state.isConnected && gist(before) !== gist(allowance)) turn.report();
 }
@@ -260,9 +262,27 @@ function gist(allowance: Allowance): string {
   );
 }
 
+/** Its edge holds the tasks; here is how long. */
+function freeze(turn: Turn): void {
+  const { allowance, frozenUntilMs } = turn.state;
+  if (allowance.isFreezing === (frozenUntilMs !== null)) return;
+  const untilMs = allowance.isFreezing ? turn.nowMs + limits.frozenAtMostMs : null;
+  turn.note({ kind: 'frozen', untilMs });
+}
+
+function endFrozen(turn: Turn): void {
+  const { frozenUntilMs } = turn.state;
+  if (frozenUntilMs === null || frozenUntilMs > turn.nowMs) return;
+  turn.note({ kind: 'frozen', untilMs: Number.POSITIVE_INFINITY });
+  endAll(turn);
+}
+
 function endTasks(turn: Turn): void {
-  const { isEndingTasks, notAccepting } = turn.state.allowance;
-  if (!isEndingTasks) return;
+  if (turn.state.allowance.isEndingTasks) endAll(turn);
+}
+
+function endAll(turn: Turn): void {
+  const { notAccepting } = turn.state.allowance;
   const why = notAccepting?.reason ?? 'its owner ends tasks now';
   for (const attempt of busyAttempts(turn.state)) turn.stop(attempt, 'owner', why);
 }

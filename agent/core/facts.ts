@@ -33,6 +33,8 @@ export type Fact =
   | { readonly kind: 'tried'; readonly leaseId: number }
   | { readonly kind: 'forgotten'; readonly leaseId: number }
   | { readonly kind: 'allowance'; readonly allowance: Allowance }
+  /** Tasks stand still, and go back then; null: they run. */
+  | { readonly kind: 'frozen'; readonly untilMs: number | null }
   | { readonly kind: 'reported'; readonly nextReportMs: number }
   | { readonly kind: 'idleReport'; readonly spanMs: number }
   | { readonly kind: 'connected' }

@@ -1,5 +1,8 @@
 // Every bound of the agent's core, each with its reason.
 
+/** Tasks that stand still go back after so long: a board has cooled down by then, and no job waits for an
+ * owner who has forgotten his pause. */
+export const frozenAtMostMs = 600_000;
 /** Leases in all phases: a Pi has four slots, each with one task staged, and results that wait. */
 export const maxAttempts = 256;
 /** Bytes that move without a grant: they are as small as the asking. */

@@ -83,6 +83,8 @@ export interface Allowance {
   readonly hoursEndMinute: number | null;
   /** Running tasks end too: outside the owner's hours, or far too hot. */
   readonly isEndingTasks: boolean;
+  /** Running tasks stand still: its owner has paused it, or it is too hot. */
+  readonly isFreezing: boolean;
   /** Researchers whose tasks its owner does not want here. */
   readonly refuses: readonly string[];
   /** Of the household's line in a month, all its nodes together. */

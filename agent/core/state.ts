@@ -31,6 +31,7 @@ export const noAllowance: Allowance = {
   hoursEndMinute: null,
   notAccepting: null,
   isEndingTasks: false,
+  isFreezing: false,
   refuses: [],
   monthCapBytes: 0,
 };
@@ -48,6 +49,8 @@ export class AgentState {
   /** Leases up to this one that are not here were forgotten long ago. */
   floor = 0;
   allowance: Allowance = noAllowance;
+  /** When tasks that stand still go back; Infinity: they have; null: they run. */
+  frozenUntilMs: number | null = null;
   nextReportMs = 0;
   /** Attempts whose start has not been told, and when it must be; Infinity: there are none. */
   readonly startsUntold = new Set<number>();
@@ -66,7 +69,7 @@ export class AgentState {
 export function nextDeadlineMs(state: AgentState): number | null {
   if (state.isQuarantined) return null;
   let next = state.isConnected ? state.nextReportMs : Number.POSITIVE_INFINITY;
-  next = Math.min(next, state.tellStartsMs);
+  next = Math.min(next, state.tellStartsMs, state.frozenUntilMs ?? next);
   for (const { dueMs, keptUntilMs } of state.attempts.values()) {
     next = Math.min(next, dueMs ?? next, keptUntilMs ?? next);
   }

@@ -20,6 +20,8 @@ export interface SandboxContract {
   readonly rig: SandboxRig;
   /** What this back end has beside rlimits, here. */
   readonly walls: readonly Wall[];
+  /** Where its attempts have their groups. */
+  readonly groupsAt?: string;
 }
 
 /** Fails twice, each time further than before, and then succeeds; another task finds nothing. */
@@ -70,7 +72,7 @@ export function sandboxContract(name: string, contract: SandboxContract): void {
         expect(exit, log).toMatchObject({ code: row.code });
         if (row.log !== undefined) expect(log).toMatch(row.log);
         if (row.detail !== undefined) expect(exit.detail, log).toMatch(row.detail);
-        await expectNothingLeft(rig, leaseId);
+        await expectNothingLeft(contract, leaseId);
       });
 
       test('finds what the attempt before left in its checkpoint folder', () =>
@@ -88,6 +90,10 @@ export function sandboxContract(name: string, contract: SandboxContract): void {
 
     test("a running task is held to its owner's share of a core", () => holdCpu(contract, 83));
 
+    test('a frozen task stands still, goes on, and has its whole time', () => freeze(contract, 84));
+
+    test('a frozen task that is cancelled can clean up', () => cancelFrozen(contract, 85));
+
     test('after all of them the next task runs', async () => {
       const exit = await rig.run(90, 'echo well > out; cat out', { backend });
       expect(exit).toMatchObject({ code: 'succeeded' });
@@ -97,11 +103,60 @@ export function sandboxContract(name: string, contract: SandboxContract): void {
   });
 }
 
-async function cancel(
+/** Starts a task that prints all the time, and freezes it; what it has printed when it stands still. */
+async function freezeTicking(
   { rig, backend }: SandboxContract,
+  leaseId: number,
+  before: string,
+): Promise<string> {
+  const script = `${before}; i=0; while :; do i=$((i+1)); echo tick $i; sleep 0.02; done`;
+  await rig.stage(leaseId, script, { backend, timeoutMs: 4_000 });
+  await rig.sandbox.start(leaseId);
+  await until(() => rig.sandbox.logTail(leaseId).includes('tick'));
+  rig.sandbox.holdCpu(0);
+  const seen: string[] = [];
+  // For half a second nothing: awake it says twenty times as much.
+  await until(() => {
+    seen.push(rig.sandbox.logTail(leaseId));
+    return seen.length > 25 && seen.at(-1) === seen.at(-25);
+  });
+  return seen.at(-1) ?? '';
+}
+
+async function freeze(contract: SandboxContract, leaseId: number): Promise<void> {
+  const { rig } = contract;
+  const ended = rig.ended(leaseId);
+  const startedMs = performance.now();
+  const said = await freezeTicking(contract, leaseId, 'true');
+  // Longer than it may run.
+  await until(() => performance.now() - startedMs > 4_500);
+  expect(rig.sandbox.logTail(leaseId)).toBe(said);
+  rig.sandbox.holdCpu(100);
+  const exit = await ended;
+  expect(exit).toMatchObject({ code: 'timeout' });
+  expect(rig.sandbox.logTail(leaseId).length).toBeGreaterThan(said.length);
+  // It stood still for a second and more of those.
+  expect(performance.now() - startedMs - exit.wallMs).toBeGreaterThan(1_000);
+  await expectNothingLeft(contract, leaseId);
+}
+
+async function cancelFrozen(contract: SandboxContract, leaseId: number): Promise<void> {
+  const { rig } = contract;
+  const ended = rig.ended(leaseId);
+  await freezeTicking(contract, leaseId, "trap 'echo cleaned up; exit 0' TERM");
+  rig.sandbox.stop(leaseId, reason);
+  expect(await ended).toMatchObject(reason);
+  rig.sandbox.holdCpu(100);
+  expect(rig.sandbox.logTail(leaseId)).toContain('cleaned up');
+  await expectNothingLeft(contract, leaseId);
+}
+
+async function cancel(
+  contract: SandboxContract,
   leaseId: number,
   when: 'starts' | 'runs',
 ): Promise<void> {
+  const { rig, backend } = contract;
   const ended = rig.ended(leaseId);
   await rig.stage(leaseId, 'sleep 100', { backend });
   const starting = rig.sandbox.start(leaseId);
@@ -109,7 +164,7 @@ async function cancel(
   rig.sandbox.stop(leaseId, reason);
   await starting;
   expect(await ended).toMatchObject(reason);
-  await expectNothingLeft(rig, leaseId);
+  await expectNothingLeft(contract, leaseId);
 }
 
 async function shareCore({ rig, backend }: SandboxContract, leaseId: number): Promise<void> {
@@ -199,11 +254,14 @@ async function cpuMsAtEnd(child: ChildProcess): Promise<number> {
   return seenMs;
 }
 
-async function expectNothingLeft(rig: SandboxRig, leaseId: number): Promise<void> {
+async function expectNothingLeft(
+  { rig, groupsAt = '/nowhere' }: SandboxContract,
+  leaseId: number,
+): Promise<void> {
   const folder = rig.sandbox.folderOf(leaseId);
   // bwrap ends as soon as the task does; the kernel then ends what else is in its namespace.
   await until(() => pidsWith(`sleep\0${30}${leaseId}\0`).length === 0);
-  await until(() => !existsSync(`/sys/fs/cgroup/memory/punnet/${attemptMark(folder)}`));
+  await until(() => !existsSync(join(groupsAt, attemptMark(folder))));
   expect(statSync(join(folder, 'log')).size).toBeLessThan(1.1 * 2 ** 20);
   expect(existsSync(`/tmp/punnet-escape-${leaseId}`)).toBe(false);
   expect(existsSync('/punnet-escape')).toBe(false);

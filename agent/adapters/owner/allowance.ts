@@ -11,6 +11,8 @@ export interface Readings {
   readonly diskAvailableBytes: number;
   /** null: no sensor. */
   readonly temperatureC: number | null;
+  /** It was too hot at the last look. */
+  readonly wasHot: boolean;
   readonly power: 'enough' | 'low' | 'resting';
   /** That this node has used of the line this month. */
   readonly monthBytes: number;
@@ -26,6 +28,9 @@ export interface Readings {
 
 /** So far over the owner's temperature running tasks end; below it, none starts. */
 export const endingOverC = 5;
+
+/** Tasks go on when it is so much cooler: else it would say every few seconds that it may, and may not. */
+const coolerByC = 5;
 
 /** Of a month's bytes, left to reports and to the results of what runs: no task starts any more. */
 const keptPart = 0.05;
@@ -49,13 +54,18 @@ export function allow(limits: Limits, readings: Readings): Allowance {
     isAccepting: refusal === null,
     notAccepting: refusal,
     hoursEndMinute: hoursEnd(limits.hours, readings.minuteOfDay),
-    isEndingTasks: refusal !== null && isEnding(limits, readings),
+    isEndingTasks: isEnding(limits, readings),
+    isFreezing: !isEnding(limits, readings) && (limits.isPaused || isHot(limits, readings)),
     refuses: limits.refuses,
     monthCapBytes: limits.monthlyBytes,
   };
 }
 
-/** A pause lets tasks end in their time, as does a mistake in the file; hours and heat do not. */
+function isHot({ temperatureC: most }: Limits, { temperatureC, wasHot }: Readings): boolean {
+  return temperatureC !== null && temperatureC > (wasHot ? most - coolerByC : most);
+}
+
+/** What needs an end at once. A pause and heat let tasks stand still; a mistake in the file lets them run. */
 function isEnding(limits: Limits, readings: Readings): boolean {
   const { limitsProblem, temperatureC, minuteOfDay, power } = readings;
   if (limitsProblem !== null) return false;
@@ -64,17 +74,21 @@ function isEnding(limits: Limits, readings: Readings): boolean {
   return !isInHours(limits.hours, minuteOfDay);
 }
 
+function heatText({ temperatureC: most }: Limits, { temperatureC }: Readings): string {
+  const now = Math.round(temperatureC ?? 0);
+  return (temperatureC ?? 0) > most
+    ? `it has ${now} °C, over its owner's ${most} °C`
+    : `it had over its owner's ${most} °C, and cools down to ${most - coolerByC} °C (now ${now} °C)`;
+}
+
 function refuse(limits: Limits, readings: Readings): Allowance['notAccepting'] {
-  const { limitsProblem, sandboxProblem, temperatureC, diskAvailableBytes } = readings;
+  const { limitsProblem, sandboxProblem, diskAvailableBytes } = readings;
   if (limitsProblem !== null) return { code: 'limits', reason: limitsProblem };
   if (sandboxProblem !== null) return { code: 'sandbox', reason: sandboxProblem };
   if (!isInHours(limits.hours, readings.minuteOfDay)) {
     return { code: 'hours', reason: "it is outside its owner's hours" };
   }
-  if (temperatureC !== null && temperatureC > limits.temperatureC) {
-    const reason = `it has ${Math.round(temperatureC)} °C, over its owner's ${limits.temperatureC} °C`;
-    return { code: 'temperature', reason };
-  }
+  if (isHot(limits, readings)) return { code: 'temperature', reason: heatText(limits, readings) };
   if (readings.power !== 'enough') {
     const reason = 'its board gets too little power: a better power supply or cable would help';
     return { code: 'power', reason };

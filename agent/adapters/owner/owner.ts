@@ -82,6 +82,7 @@ export class Owner {
       memoryBytes: memoryForTasks(this.#inventory.memoryBytes),
       diskAvailableBytes,
       temperatureC: temperatureCelsius,
+      wasHot: this.#allowance.notAccepting?.code === 'temperature',
       power: powerOf(this.#power, nowMs),
       ...this.month,
       minuteOfDay: 60 * now.getHours() + now.getMinutes(),

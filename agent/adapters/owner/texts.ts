@@ -38,7 +38,7 @@ export function statusText(running: Running): string {
       : `It takes no task: ${notAccepting.reason}.`;
   const lines = attempts.map(
     ({ lease, phase }) =>
-      `  lease ${lease.leaseId}: task ${lease.taskIndex} of ${lease.jobName} (${lease.researcher}), ${phase}`,
+      `  lease ${lease.leaseId}: task ${lease.taskIndex} of ${lease.jobName} (${lease.researcher}), ${phase}${phase === 'running' && allowance.isFreezing ? ', stands still' : ''}`,
   );
   const { monthBytes, monthlyBytes } = running.month;
   const month = `This month it has used ${gigabytes(monthBytes)} of ${gigabytes(monthlyBytes)} of your line.`;

@@ -6,8 +6,16 @@ import { readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { EndCode, Exit } from '../../core/index.ts';
 
-/** What holds a task: `bare` is rlimits alone, without namespaces, and is no wall. */
-export type Backend = 'cgroup-v2' | 'cgroup-v1' | 'rlimit' | 'bare';
+/**
+ * What holds a task. `cgroup-v2-rlimit`: a kernel that runs without the memory cgroup, whose limit is the
+ * address space and a look each second; `bare` is rlimits alone, without namespaces, and is no wall.
+ */
+export type Backend = 'cgroup-v2' | 'cgroup-v2-rlimit' | 'cgroup-v1' | 'rlimit' | 'bare';
+
+/** Whether a memory cgroup holds the task. */
+export function isMemoryGrouped(backend: Backend): boolean {
+  return backend === 'cgroup-v2' || backend === 'cgroup-v1';
+}
 
 /** Why an attempt is asked to end: its code, and a sentence for the researcher. */
 export interface StopReason {

@@ -2,6 +2,7 @@
 // One group an attempt below /sys/fs/cgroup/<controller>/punnet/.
 
 import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import type { Cgroup, CgroupLimits } from './cgroup.ts';
 
 const controllers = ['memory', 'pids', 'cpu', 'cpuacct'] as const;
 const base = '/sys/fs/cgroup';
@@ -11,13 +12,8 @@ const base = '/sys/fs/cgroup';
  */
 const sharesOfTasks = 100;
 
-export interface CgroupLimits {
-  readonly memoryBytes: number;
-  readonly maxProcesses: number;
-}
-
-/** The groups of one attempt. Also a v2 driver would have these methods. */
-export class CgroupV1 {
+/** The groups of one attempt, one in each hierarchy. */
+export class CgroupV1 implements Cgroup {
   readonly #name: string;
 
   constructor(name: string) {
@@ -37,7 +33,6 @@ export class CgroupV1 {
     }
   }
 
-  /** Makes the groups and sets their limits; throws what the kernel refused. */
   create(limits: CgroupLimits): void {
     for (const controller of controllers) {
       if (!existsSync(`${base}/${controller}/cgroup.procs`)) {
@@ -45,6 +40,11 @@ export class CgroupV1 {
       }
       mkdirSync(this.#folder(controller), { recursive: true });
     }
+    this.limit(limits);
+    writeFileSync(`${base}/cpu/punnet/cpu.shares`, String(sharesOfTasks));
+  }
+
+  limit(limits: CgroupLimits): void {
     this.#write('memory', 'memory.limit_in_bytes', limits.memoryBytes);
     try {
       this.#write('memory', 'memory.memsw.limit_in_bytes', limits.memoryBytes);
@@ -52,16 +52,19 @@ export class CgroupV1 {
       // Kernels without swap accounting: the task can swap, its memory is still bounded.
     }
     this.#write('pids', 'pids.max', limits.maxProcesses);
-    writeFileSync(`${base}/cpu/punnet/cpu.shares`, String(sharesOfTasks));
   }
 
-  /** Holds all that runs here to so much of one core; 100: no ceiling, only the lowest weight. */
-  holdCpu(percent: number): void {
+  holdCpu(percent: number): boolean {
     this.#write('cpu', 'cpu.cfs_period_us', 100_000);
     this.#write('cpu', 'cpu.cfs_quota_us', percent >= 100 ? -1 : Math.round(percent * 1000));
+    return true;
   }
 
-  /** Files into which a process writes its pid to enter. */
+  /** Its freezer is a hierarchy of its own, which few machines still have. */
+  freeze(): boolean {
+    return false;
+  }
+
   entryFiles(): readonly string[] {
     return controllers.map((controller) => `${this.#folder(controller)}/cgroup.procs`);
   }
@@ -71,25 +74,21 @@ export class CgroupV1 {
     return text.split('\n').filter(Boolean).map(Number);
   }
 
-  /** Processes the kernel ended here because memory ran out. */
   oomKills(): number {
     return Number(
       /oom_kill (\d+)/.exec(this.#read('memory', 'memory.oom_control') ?? '')?.[1] ?? 0,
     );
   }
 
-  /** Times a fork was refused by pids.max. */
   refusedForks(): number {
     return Number(/max (\d+)/.exec(this.#read('pids', 'pids.events') ?? '')?.[1] ?? 0);
   }
 
-  /** CPU time of everything that ran here, in milliseconds; null when it can't be read. */
   cpuMs(): number | null {
     const text = this.#read('cpuacct', 'cpuacct.usage');
     return text === null ? null : Math.round(Number(text) / 1e6);
   }
 
-  /** SIGKILL to every process inside; true when none is left. */
   kill(): boolean {
     const pids = this.pids();
     for (const pid of pids) {
@@ -102,7 +101,6 @@ export class CgroupV1 {
     return pids.length === 0;
   }
 
-  /** Removes the groups; true when all are gone. Processes must have ended before. */
   remove(): boolean {
     let isGone = true;
     for (const controller of controllers) {

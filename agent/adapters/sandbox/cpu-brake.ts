@@ -16,11 +16,11 @@ export function writeCpuPercent(attemptsFolder: string, percent: number): void {
   renameSync(`${file}.new`, file);
 }
 
-/** From 1 to 100; 100 where nothing was told. */
+/** From 1 to 100, or 0: nothing runs; 100 where nothing was told. */
 export function readCpuPercent(attemptsFolder: string): number {
   try {
-    const percent = Number(readFileSync(join(attemptsFolder, fileName), 'utf8'));
-    return percent >= 1 && percent <= 100 ? percent : 100;
+    const percent = Number.parseFloat(readFileSync(join(attemptsFolder, fileName), 'utf8'));
+    return percent === 0 || (percent >= 1 && percent <= 100) ? percent : 100;
   } catch {
     return 100;
   }
@@ -36,12 +36,13 @@ export class CpuBrake {
     this.#pidsOf = pidsOf;
   }
 
-  /** Holds the processes to so much of a core from now on; 100 lets them go. */
+  /** Holds the processes to so much of a core from now on; 0 to nothing, 100 lets them go. */
   hold(percent: number): void {
     if (percent === this.#percent) return;
     this.#percent = percent;
     clearTimeout(this.#timer);
-    this.#letGo();
+    if (percent === 0) this.#stop(periodMs);
+    else this.#letGo();
   }
 
   #letGo(): void {
@@ -49,10 +50,14 @@ export class CpuBrake {
     this.#stopped = [];
     if (this.#percent === 100) return;
     const runMs = (periodMs * this.#percent) / 100;
-    this.#timer = setTimeout(() => {
-      this.#stopped = this.#pidsOf();
-      signalAll(this.#stopped, 'SIGSTOP');
-      this.#timer = setTimeout(() => this.#letGo(), periodMs - runMs);
-    }, runMs);
+    this.#timer = setTimeout(() => this.#stop(periodMs - runMs), runMs);
+  }
+
+  #stop(spanMs: number): void {
+    this.#stopped = this.#pidsOf();
+    signalAll(this.#stopped, 'SIGSTOP');
+    // Held to nothing it looks again: one may have been forked meanwhile.
+    const next = (): void => (this.#percent === 0 ? this.#stop(periodMs) : this.#letGo());
+    this.#timer = setTimeout(next, spanMs);
   }
 }

@@ -2,7 +2,7 @@
 
 import { constants } from 'node:os';
 import type { EndCode, Exit } from '../../core/index.ts';
-import type { AttemptSpec } from './attempt-spec.ts';
+import { isMemoryGrouped, type AttemptSpec } from './attempt-spec.ts';
 import { maxEntries } from './disk-use.ts';
 
 export interface Ending {
@@ -48,7 +48,7 @@ export function judgeExit(evidence: Evidence): Exit {
 
 function judge(evidence: Evidence): Ending {
   const { spec, ended, ending } = evidence;
-  const hasCgroup = spec.backend === 'cgroup-v1' || spec.backend === 'cgroup-v2';
+  const hasCgroup = isMemoryGrouped(spec.backend);
   if (ending !== null) return ending;
   if (evidence.oomKills > 0) {
     return overMemory(spec.memoryBytes);

@@ -4,7 +4,7 @@
 import { existsSync, lstatSync, readlinkSync } from 'node:fs';
 import { join, normalize } from 'node:path';
 import type { AttemptSpec } from './attempt-spec.ts';
-import { attemptFiles, attemptMark } from './attempt-spec.ts';
+import { attemptFiles, attemptMark, isMemoryGrouped } from './attempt-spec.ts';
 import { checkpointIn } from './checkpoint.ts';
 import { countOf } from './task-processes.ts';
 import { canChangeUser, taskUid } from './task-user.ts';
@@ -28,7 +28,7 @@ export function runChain(
   entryFiles: readonly string[],
 ): RunChain {
   const uid = String(taskUid(attemptFolder));
-  const enter = entryFiles.map((file) => `echo $$ > ${file} && `).join('');
+  const enter = entryFiles.map((file) => `echo $$ > '${file}' && `).join('');
   const user = canChangeUser ? ['setpriv', '--reuid', uid, '--regid', uid, '--clear-groups'] : [];
   const inner =
     spec.backend === 'bare' ? bareWords(spec, attemptFolder) : bwrapWords(spec, attemptFolder);
@@ -54,8 +54,7 @@ export function runChain(
 
 function limitWords(spec: AttemptSpec): string[] {
   const words = ['--core=0', '--nofile=1024', `--fsize=${spec.diskBytes}`, '--memlock=0'];
-  const hasCgroup = spec.backend === 'cgroup-v1' || spec.backend === 'cgroup-v2';
-  if (!hasCgroup) words.push(`--as=${spec.memoryBytes}`);
+  if (!isMemoryGrouped(spec.backend)) words.push(`--as=${spec.memoryBytes}`);
   if (!isCountedInside(spec)) words.push(`--nproc=${spec.maxProcesses + processesBeside()}`);
   return words;
 }

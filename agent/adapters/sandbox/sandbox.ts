@@ -172,7 +172,7 @@ export class Sandbox {
     return found;
   }
 
-  /** Holds each task, running ones too, to so much of a core: from 1 to 100 percent. */
+  /** Holds each task, running ones too, to so much of a core: from 1 to 100 percent; with 0 all are frozen. */
   holdCpu(percent: number): void {
     writeCpuPercent(this.#attempts, percent);
   }

@@ -4,8 +4,11 @@ import { execFile } from 'node:child_process';
 import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
-import { attemptMark, SandboxError, type AttemptSpec, type Backend } from './attempt-spec.ts';
+import type { AttemptSpec, Backend } from './attempt-spec.ts';
+import { attemptMark, isMemoryGrouped, SandboxError } from './attempt-spec.ts';
 import { CgroupV1 } from './cgroup-v1.ts';
+import { CgroupV2 } from './cgroup-v2.ts';
+import { cgroupOf } from './cgroup.ts';
 import { runChain, type RunChain } from './run-chain.ts';
 import { canChangeUser, taskUid } from './task-user.ts';
 
@@ -38,6 +41,9 @@ const hostileScript = [
  * at once on two cores some needed more than 10 s, and one that gives up offers nothing until it starts anew. */
 const mostCheckMs = 120_000;
 
+const howToMemory =
+  'no memory cgroup: memory is held by address space only; on Raspberry Pi OS add ' +
+  'cgroup_enable=memory to /boot/firmware/cmdline.txt';
 const howToNamespaces =
   ' (allow user namespaces: sysctl user.max_user_namespaces; install bubblewrap)';
 
@@ -48,15 +54,10 @@ const howToNamespaces =
  * @throws {SandboxError} `unusable` when not even rlimits work.
  */
 export async function testAbilities(folder: string, checkMs = mostCheckMs): Promise<Abilities> {
-  const problems: string[] = [];
-  const hasCgroup = canChangeUser && CgroupV1.isUsable();
-  if (!hasCgroup) {
-    problems.push(
-      'no memory cgroup: memory is held by address space only; on Raspberry Pi OS add ' +
-        'cgroup_enable=memory to /boot/firmware/cmdline.txt',
-    );
-  }
-  const candidates: Backend[] = hasCgroup ? ['cgroup-v1', 'rlimit', 'bare'] : ['rlimit', 'bare'];
+  const hasV1 = canChangeUser && CgroupV1.isUsable();
+  const given = hasV1 ? null : CgroupV2.prepare();
+  const candidates = backendsFor(hasV1, given);
+  const problems = candidates.some(isMemoryGrouped) ? [] : [howToMemory];
   for (const backend of candidates) {
     const startedMs = performance.now();
     const outcome = await tryBackend(folder, backend, checkMs);
@@ -64,9 +65,9 @@ export async function testAbilities(folder: string, checkMs = mostCheckMs): Prom
       return {
         backend,
         hasNamespaces: backend !== 'bare',
-        memoryLimit: backend === 'cgroup-v1' ? 'cgroup' : 'address-space',
+        memoryLimit: isMemoryGrouped(backend) ? 'cgroup' : 'address-space',
         hasProcessLimit: true,
-        hasCpuLimit: backend === 'cgroup-v1',
+        hasCpuLimit: backend === 'cgroup-v1' || given?.includes('cpu') === true,
         startMs: Math.round(performance.now() - startedMs),
         problems,
       };
@@ -74,6 +75,20 @@ export async function testAbilities(folder: string, checkMs = mostCheckMs): Prom
     problems.push(`${backend}: ${outcome}`);
   }
   throw new SandboxError('unusable', `sandbox: no back end works here: ${problems.join('; ')}`);
+}
+
+/**
+ * What may hold tasks, strongest first.
+ *
+ * @param given controllers of cgroup v2 that were delegated; null: no group at all.
+ */
+export function backendsFor(hasV1: boolean, given: readonly string[] | null): readonly Backend[] {
+  const groups: Backend[] = [];
+  if (hasV1) groups.push('cgroup-v1');
+  else if (given?.includes('memory') === true) groups.push('cgroup-v2');
+  // A task that can be frozen and ended as a whole is worth a group without any limit.
+  else if (given !== null) groups.push('cgroup-v2-rlimit');
+  return [...groups, 'rlimit', 'bare'];
 }
 
 /** Null when the back end held, else what went wrong. */
@@ -85,7 +100,7 @@ async function tryBackend(
   const folder = mkdtempSync(join(parent, 'self-test-'));
   const bundlePath = join(folder, 'bundle');
   const workPath = join(folder, 'work');
-  const cgroup = backend === 'cgroup-v1' ? new CgroupV1(attemptMark(folder)) : null;
+  const cgroup = cgroupOf(backend, attemptMark(folder));
   const spec: AttemptSpec = {
     leaseId: 0,
     command: ['/bin/sh', '-c', backend === 'bare' ? 'echo held' : hostileScript],

@@ -6,9 +6,9 @@ import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Exit } from '../../core/index.ts';
 import { writeDurably } from '../state/durable.ts';
-import { attemptFiles, attemptMark, readExit } from './attempt-spec.ts';
+import { attemptFiles, attemptMark, readExit, readSpec } from './attempt-spec.ts';
 import { keepCheckpoint } from './checkpoint.ts';
-import { CgroupV1 } from './cgroup-v1.ts';
+import { cgroupOf, type Cgroup } from './cgroup.ts';
 import { leftoversOf, signalAll } from './task-processes.ts';
 
 /** Processes that SIGKILL has ended are gone a moment later. */
@@ -24,17 +24,27 @@ export async function settle(folder: string): Promise<Exit> {
 }
 
 async function endRemains(folder: string): Promise<Exit> {
-  const cgroup = new CgroupV1(attemptMark(folder));
+  const cgroup = groupIn(folder);
   for (let round = 0; round < rounds; round += 1) {
     const left = leftoversOf(folder);
     signalAll(left, 'SIGKILL');
-    if (cgroup.kill() && left.length === 0 && cgroup.remove()) break;
+    const isEmpty = cgroup?.kill() ?? true;
+    if (isEmpty && left.length === 0 && (cgroup?.remove() ?? true)) break;
     await new Promise((resolve) => setTimeout(resolve, roundMs));
   }
   const detail = 'the process that watched the task vanished (killed, or the node lost power)';
   const lost: Exit = { code: 'lost', exitCode: -1, cpuMs: 0, wallMs: 0, detail };
   writeDurably(join(folder, attemptFiles.exit), JSON.stringify(lost));
   return lost;
+}
+
+function groupIn(folder: string): Cgroup | null {
+  try {
+    return cgroupOf(readSpec(folder).backend, attemptMark(folder));
+  } catch {
+    // Its attempt.json is gone: nobody knows what held it.
+    return null;
+  }
 }
 
 /**

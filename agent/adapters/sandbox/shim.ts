@@ -12,13 +12,14 @@ import type { AttemptSpec } from './attempt-spec.ts';
 import {
   attemptFiles,
   attemptMark,
+  isMemoryGrouped,
   markProcess,
   readExit,
   readSpec,
   readStop,
   shimWords,
 } from './attempt-spec.ts';
-import { CgroupV1 } from './cgroup-v1.ts';
+import { cgroupOf, type Cgroup } from './cgroup.ts';
 import { CpuBrake, readCpuPercent } from './cpu-brake.ts';
 import { diskFree, diskUse } from './disk-use.ts';
 import type { Ended, Ending } from './judge-exit.ts';
@@ -33,6 +34,7 @@ import {
   signalAll,
   yieldToOwner,
 } from './task-processes.ts';
+import { TaskTime } from './task-time.ts';
 
 const watchIntervalMs = 1000;
 /** By then the task is in its sandbox. */
@@ -40,8 +42,6 @@ const firstWatchMs = 100;
 /** Looking must not cost more than a twentieth of a core: a work folder may hold 100,000 files. */
 const watchCostFactor = 20;
 const graceMs = 2000;
-/** The longest that a timer takes: whoever gives a task so much means that it runs until it is stopped. */
-const noTimeoutMs = 2 ** 31 - 1;
 /** A task is ended when the disk has less left: the node needs room to report at all. */
 const diskReserveBytes = 64 << 20;
 /** Below what people run on the node, above the task: for a shim that a chatty task keeps busy. */
@@ -76,9 +76,9 @@ export async function runShim(): Promise<void> {
 class Shim {
   readonly #spec: AttemptSpec;
   readonly #folder: string;
-  readonly #cgroup: CgroupV1 | null;
+  readonly #cgroup: Cgroup | null;
   readonly #log: TaskLog;
-  readonly #startedMs = performance.now();
+  readonly #time = new TaskTime();
   #child: ChildProcess | null = null;
   #watchTimer: NodeJS.Timeout | undefined;
   readonly #brake = new CpuBrake(() => this.#taskPids());
@@ -90,7 +90,7 @@ class Shim {
     this.#spec = spec;
     this.#folder = attemptFolder;
     this.#log = new TaskLog(attemptFolder);
-    this.#cgroup = spec.backend === 'cgroup-v1' ? new CgroupV1(attemptMark(attemptFolder)) : null;
+    this.#cgroup = cgroupOf(spec.backend, attemptMark(attemptFolder));
   }
 
   async run(): Promise<Exit> {
@@ -113,16 +113,9 @@ class Shim {
       refusedForks: this.#cgroup?.refusedForks() ?? 0,
       logTail: readLogTail(this.#folder, 4096),
       cpuMs: this.#cgroup?.cpuMs() ?? Math.max(cpuMsOf('self', 'children'), this.#seenCpuMs),
-      wallMs: Math.round(performance.now() - this.#startedMs),
+      wallMs: this.#time.ranMs,
     });
     return exit;
-  }
-
-  #startTimeout(): NodeJS.Timeout | undefined {
-    const { timeoutMs } = this.#spec;
-    if (timeoutMs >= noTimeoutMs) return undefined;
-    const end = (): void => this.#end(overTime(timeoutMs));
-    return setTimeout(end, timeoutMs);
   }
 
   /** A group is busy for a moment after its last process has ended. */
@@ -154,7 +147,8 @@ class Shim {
     });
     const closed = new Promise<void>((resolve) => child.stdout.once('close', resolve));
     child.once('spawn', () => say(shimWords.started));
-    const timeout = this.#startTimeout();
+    const { timeoutMs } = this.#spec;
+    this.#time.limit(timeoutMs, () => this.#end(overTime(timeoutMs)));
     this.#watchAfter(firstWatchMs);
     this.#holdCpu();
     const ended = await new Promise<Ended>((resolve) => {
@@ -164,7 +158,7 @@ class Shim {
       child.once('error', (error) => resolve({ status: -1, signal: null, error: error.message }));
     });
     this.#brake.hold(100);
-    clearTimeout(timeout);
+    this.#time.stop();
     clearTimeout(this.#watchTimer);
     await this.#clearLeftovers();
     await Promise.race([closed, pause(500)]);
@@ -172,11 +166,16 @@ class Shim {
     return ended;
   }
 
-  /** The owner's share may change while the task runs. */
+  /** The owner's share may change while the task runs; with none it is frozen. */
   #holdCpu(): void {
-    const percent = readCpuPercent(dirname(this.#folder));
-    if (this.#cgroup === null) this.#brake.hold(percent);
-    else this.#cgroup.holdCpu(percent);
+    const asked = readCpuPercent(dirname(this.#folder));
+    // Whoever is asked to end must run to do so.
+    const percent = asked === 0 && this.#ending !== null ? 100 : asked;
+    const isFrozen = percent === 0;
+    this.#time.freeze(isFrozen);
+    const hasFrozen = this.#cgroup?.freeze(isFrozen) ?? false;
+    const isHeld = isFrozen ? hasFrozen : (this.#cgroup?.holdCpu(percent) ?? false);
+    this.#brake.hold(isHeld ? 100 : percent);
   }
 
   #watchAfter(spanMs: number): void {
@@ -189,6 +188,7 @@ class Shim {
   }
 
   #watch(): void {
+    this.#limitAgain();
     this.#holdCpu();
     yieldToOwner(this.#taskPids());
     this.#seeCpu();
@@ -203,9 +203,18 @@ class Shim {
     }
   }
 
+  /** While no agent runs, systemd has back what it delegated, and the group has no limits. */
+  #limitAgain(): void {
+    try {
+      this.#cgroup?.limit(this.#spec);
+    } catch {
+      // Taken back this moment: the next look sets them.
+    }
+  }
+
   /** As memory.oom.group of v2: a task that lost one process ends as a whole. */
   #isOverMemory(): boolean {
-    if (this.#cgroup !== null) return this.#cgroup.oomKills() > 0;
+    if (isMemoryGrouped(this.#spec.backend)) return (this.#cgroup?.oomKills() ?? 0) > 0;
     // The rlimit holds each process; together they are held here.
     return memoryOf(this.#taskPids()) > this.#spec.memoryBytes;
   }
@@ -215,6 +224,7 @@ class Shim {
     if (this.#ending !== null) return;
     this.#ending = ending;
     if (this.#child === null) return;
+    this.#holdCpu();
     // Over memory or disk there is no time for manners.
     const isUrgent = ending.code === 'out_of_disk' || ending.code === 'out_of_memory';
     this.#signalTask(isUrgent ? 'SIGKILL' : 'SIGTERM');

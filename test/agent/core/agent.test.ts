@@ -295,12 +295,12 @@ describe('what an earlier agent left', () => {
   });
 });
 
-describe('the owner', () => {
-  const closed: Allowance = {
-    ...noAllowance,
-    notAccepting: { code: 'hours', reason: 'it is night' },
-  };
+const closed: Allowance = {
+  ...noAllowance,
+  notAccepting: { code: 'hours', reason: 'it is night' },
+};
 
+describe('the owner', () => {
   test('who closes gets back what has not started; what runs goes on', () => {
     stage(lease(1));
     tell({ grants: [lease(2)] });
@@ -350,6 +350,30 @@ describe('the owner', () => {
     give({ kind: 'allowanceChanged', allowance: { ...closed, isEndingTasks: true } });
     const attempts = [{ lease: lease(1), phase: 'running' }] as const;
     expect(words(give({ kind: 'adopted', attempts }))).toEqual(['stop 1']);
+  });
+});
+
+describe('while tasks stand still', () => {
+  test('for ten minutes they go back, once', () => {
+    stage(lease(1));
+    const paused = { ...closed, isFreezing: true };
+    give({ kind: 'allowanceChanged', allowance: paused });
+    nowMs += 599_999;
+    expect(words(give({ kind: 'tick' })).join()).not.toContain('stop');
+    // Another look at the same pause does not begin anew.
+    give({ kind: 'allowanceChanged', allowance: { ...paused, slots: 0 } });
+    nowMs += 1;
+    expect(words(give({ kind: 'tick' }))).toContain('stop 1');
+    nowMs += 600_000;
+    expect(words(give({ kind: 'tick' })).join()).not.toContain('stop');
+  });
+
+  test('they go on in time', () => {
+    stage(lease(1));
+    give({ kind: 'allowanceChanged', allowance: { ...closed, isFreezing: true } });
+    give({ kind: 'allowanceChanged', allowance: open });
+    nowMs += 600_000;
+    expect(words(give({ kind: 'tick' })).join()).not.toContain('stop');
   });
 });
 

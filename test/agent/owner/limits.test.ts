@@ -77,6 +77,7 @@ const readings: Readings = {
   memoryBytes: 800,
   diskAvailableBytes: 1e9,
   temperatureC: 50,
+  wasHot: false,
   power: 'enough',
   monthBytes: 0,
   monthlyBytes: 10e9,
@@ -114,6 +115,28 @@ test.each<[string, Partial<Limits>, Partial<Readings>, string | null, boolean]>(
   expect(allowance.notAccepting?.code ?? null).toBe(code);
   expect(allowance).toMatchObject({ isAccepting: code === null, isEndingTasks });
   expect(allowance.slots).toBe(code === null ? 4 : 0);
+});
+
+test.each<[string, Partial<Limits>, Partial<Readings>, boolean]>([
+  ['nothing', {}, {}, false],
+  ['a pause', { isPaused: true }, {}, true],
+  [
+    'a pause, with a mistake in the file since',
+    { isPaused: true },
+    { limitsProblem: 'slot' },
+    true,
+  ],
+  ['a pause, with too little power', { isPaused: true }, { power: 'low' }, false],
+  ['the temperature', {}, { temperatureC: 70.1 }, true],
+  ['far too high a temperature', {}, { temperatureC: 75.1 }, false],
+  ['a little below it, on the way up', {}, { temperatureC: 66 }, false],
+  ['a little below it, on the way down', {}, { temperatureC: 66, wasHot: true }, true],
+  ['cool again', {}, { temperatureC: 65, wasHot: true }, false],
+  ['the hours, in a pause', { ...night, isPaused: true }, {}, false],
+])('%s: whether tasks stand still', (_what, limits, more, isFreezing) => {
+  const allowance = allow({ ...defaultLimits, ...limits }, { ...readings, ...more });
+  expect(allowance).toMatchObject({ isFreezing });
+  if (isFreezing) expect(allowance.slots).toBe(0);
 });
 
 test('slots and memory are the least of what owner and node have', () => {

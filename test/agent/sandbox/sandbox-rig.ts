@@ -23,8 +23,11 @@ export class SandboxRig {
   readonly #isPlainUser: boolean;
   readonly #waiting = new Map<number, (exit: Exit) => void>();
 
-  /** @param user `plain`: the shim runs as a user without rights, as under an agent that does. */
-  constructor(user: 'own' | 'plain' = 'own') {
+  /**
+   * @param user `plain`: the shim runs as a user without rights, as under an agent that does.
+   * @param by what runs the shim.
+   */
+  constructor(user: 'own' | 'plain' = 'own', by: readonly string[] = []) {
     chmodSync(this.folder, 0o711);
     mkdirSync(join(this.bundlePath, 'bin'), { recursive: true });
     const entry = `import { runShim } from './agent/adapters/sandbox/shim.ts';
@@ -32,7 +35,7 @@ export class SandboxRig {
     const shim = [process.execPath, bundleInto(this.folder, 'shim.mjs', entry)];
     this.#isPlainUser = user === 'plain';
     const become = ['setpriv', `--reuid=${plainUid}`, `--regid=${plainUid}`, '--clear-groups'];
-    this.shimCommand = this.#isPlainUser ? [...become, ...shim] : shim;
+    this.shimCommand = [...by, ...(this.#isPlainUser ? become : []), ...shim];
     this.sandbox = new Sandbox({ stateFolder: this.folder, shimCommand: this.shimCommand });
     this.sandbox.onExit((leaseId, exit) => this.#waiting.get(leaseId)?.(exit));
   }

@@ -55,7 +55,7 @@ async function endlessJob(): Promise<string> {
   return (await rig.submit(file)).jobId;
 }
 
-test('a pause lets the running task run, and starts none', async () => {
+test('a pause lets the running task stand still, and starts none', async () => {
   const jobId = await endlessJob();
   const busy = await untilStatus(/, running/);
   expect(busy).toMatch(/^Node n\w+ of punnet, site here: connected\.\nIt takes tasks on 1 slot/);
@@ -64,7 +64,9 @@ test('a pause lets the running task run, and starts none', async () => {
   expect(await untilRefusal('paused')).toMatch(/owner has paused/);
   const waiting = await rig.submit(rig.jobFile('true', { tasks: { count: 1 } }));
   expect((await rig.punnet('explain', waiting.jobId)).out).toMatch(/owner has paused/);
-  expect(await untilStatus(/takes no task: its owner has paused it/)).toMatch(/, running/);
+  expect(await untilStatus(/takes no task: its owner has paused it/)).toMatch(
+    /, running, stands still/,
+  );
   expect((await agent('limits')).out).toMatch(/isPaused +true +set/);
   expect(await agent('resume')).toMatchObject({ code: 0 });
   await untilRefusal(undefined);

@@ -22,7 +22,10 @@ export interface Inventory {
   memoryBytes: number;
   diskBytes: number;
   agentVersion: string;
-  /** Which limits the sandbox enforces: "cgroup-v2", "cgroup-v1", "rlimit", or "none". */
+  /**
+   * Which limits the sandbox enforces: "cgroup-v2", "cgroup-v2-rlimit" (the kernel has no memory cgroup),
+   * "cgroup-v1", "rlimit", or "none".
+   */
   sandbox: string;
   nodeVersion: string;
   /** The IPv4 network that it is in, such as "192.168.1.0/24"; empty when it has no default route. */
