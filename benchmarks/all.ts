@@ -14,6 +14,7 @@ import { submit } from './submit.ts';
 import { throughput, whole } from './throughput.ts';
 import { tunnels } from './tunnels.ts';
 import { turnaround } from './turnaround.ts';
+import { uplinks } from './uplinks.ts';
 
 export const benchmarks: readonly Benchmark[] = [
   submit,
@@ -26,6 +27,7 @@ export const benchmarks: readonly Benchmark[] = [
   placement,
   agent,
   idleTunnel,
+  uplinks,
   fiftyNodes,
   turnaround,
   throughput,

@@ -17,14 +17,14 @@ export interface TrainPacket {
   readonly kind: TrainKind;
   /** Which train of this probe. */
   readonly train: number;
+  /** Of `heard`: packets that were seen one by one. */
   readonly sequence: number;
-  /** Packets of the train. */
+  /** Packets of the train; of `heard`, that came. */
   readonly count: number;
   /** Of `down`: any number. Of `heard`: all that came, by exclusive or: who answers before it has them cannot know it. */
   readonly word: number;
-  /** Of `heard`: how long the later part of the train took, µs, 0 if too little came, … */
+  /** Of `heard`: the pace of the train; 0 if too little came. */
   readonly spanMicros: number;
-  /** … and packets after the first of that part. */
   readonly spanCount: number;
 }
 
@@ -59,20 +59,44 @@ export function readTrainPacket(nonce: Uint8Array, bytes: Uint8Array): TrainPack
   };
 }
 
+/** How fast a train came. */
+export interface Pace {
+  /** µs, and packets after the first of that time. */
+  readonly spanMicros: number;
+  readonly spanCount: number;
+  /** Packets that were seen one by one: 0 for a train that was read all at once, by whose times nothing can be told. */
+  readonly seen: number;
+}
+
+/** Packets of no line that is measured come as near to each other as this; a program that was asleep reads them so, ms. */
+const readMs = 0.03;
+/** Of a train, after what the buffers on the way let through at once. */
+const latePart = 0.65;
+const leastPackets = 5;
+
 /**
- * Of packets that came at these times, ms: what they took after the first 30 %, which the buffers on the way let through at once. It
- * is the median of what half of that took: a busy machine sees some packets late, and none early. Null: too few to tell.
+ * Of packets that came at these times, ms. A busy machine sees some late, and none early: so the line is where the least
+ * are below it, the lower hull of the points (as clocks' drifts are told from delays: Moon, Skelly, Towsley 1999). A
+ * program that sleeps sees the last packet before it wakes hardly late, so that what it sees in lumps is still right. Null: too few.
  */
-export function laterSpan(
-  arrivals: readonly number[],
-): { readonly spanMicros: number; readonly spanCount: number } | null {
-  const later = arrivals.slice(Math.floor(arrivals.length * 0.3));
-  const spanCount = later.length - 1;
-  const half = Math.floor(later.length / 2);
-  if (spanCount < 3) return null;
-  const spans = later.slice(half).map((at, index) => at - (later[index] ?? at));
-  spans.sort((a, b) => a - b);
-  const median = spans[Math.floor(spans.length / 2)] ?? 0;
-  const spanMicros = Math.round((median * 1000 * spanCount) / half);
-  return spanMicros > 0 ? { spanMicros, spanCount } : null;
+export function paceOf(arrivals: readonly number[]): Pace | null {
+  if (arrivals.length < leastPackets) return null;
+  const hull: number[] = [];
+  const at = (index: number): number => arrivals[index] ?? 0;
+  const slope = (from: number, to: number): number => (at(to) - at(from)) / (to - from);
+  for (const index of arrivals.keys()) {
+    for (;;) {
+      const [before, last] = [hull.at(-2), hull.at(-1)];
+      if (before === undefined || last === undefined) break;
+      if (slope(before, last) < slope(last, index)) break;
+      hull.pop();
+    }
+    hull.push(index);
+  }
+  const middle = latePart * (arrivals.length - 1);
+  const end = hull.findIndex((index) => index >= middle);
+  const [from, to] = [hull[end - 1] ?? 0, hull[end] ?? 0];
+  const spanMicros = Math.max(1, Math.round(1_000 * (at(to) - at(from))));
+  const seen = arrivals.filter((each, index) => index > 0 && each - at(index - 1) >= readMs);
+  return { spanMicros, spanCount: to - from, seen: seen.length };
 }

@@ -5,7 +5,7 @@ import { createSocket } from 'node:dgram';
 import { isIPv6 } from 'node:net';
 import type { TrainPacket } from '../../../proto/trains.ts';
 import {
-  laterSpan,
+  paceOf,
   readTrainPacket,
   trainPacketBytes,
   writeTrainPacket,
@@ -122,6 +122,7 @@ class Train {
 
   #end(): void {
     const heard = { train: this.train, count: this.#arrivals.length, word: this.#word };
-    this.#tell({ ...heard, ...laterSpan(this.#arrivals) });
+    const { seen = 0, ...pace } = paceOf(this.#arrivals) ?? {};
+    this.#tell({ ...heard, ...pace, sequence: seen });
   }
 }

@@ -5,7 +5,7 @@ import type { ProbeTask } from '../../../proto/gen/punnet/v1/agent.ts';
 import { nonceBytes, trainPacketBytes } from '../../../proto/trains.ts';
 import type { Effect, NodeId, UplinkProbed } from '../../core/index.ts';
 import type { Probes } from './probes.ts';
-import { packetsMost } from './probes.ts';
+import { packetsMost } from './trains.ts';
 
 export interface ProbeLeasesOptions {
   readonly probes: Pick<Probes, 'measure' | 'port'>;

@@ -6,27 +6,26 @@ import { once } from 'node:events';
 import type { RemoteInfo, Socket } from 'node:dgram';
 import { createSocket } from 'node:dgram';
 import { isIPv6 } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { TrainPacket } from '../../../proto/trains.ts';
 import {
-  laterSpan,
   nonceBytes,
+  paceOf,
   readTrainPacket,
   trainPacketBytes,
   writeTrainPacket,
 } from '../../../proto/trains.ts';
+import type { Came } from './trains.ts';
+import { estimateOf, nextLength, rateOf } from './trains.ts';
 
-/** Packets of trains. */
-const lengths = [10, 30, 75] as const;
-/** Of a probe in one direction: of at most 1,300 bytes on the line, 150 kB. */
-export const packetsMost = 115;
-/** Of trains that are sent again since longer ones lose packets. */
-const repeats = 4;
-/** How much faster than shorter trains a longer one may seem. */
-const agreeing = 1.25;
 const helloWithinMs = 5_000;
 /** A train of 90 kB at 0.5 Mbit/s takes 1.5 s. */
 const trainWithinMs = 3_000;
 const quietMs = 300;
+/** From a train to the next: the line's buffers are empty again, and a machine that was busy may be free. */
+const pauseMs = 100;
+/** A node may claim to be so many times as fast as this end's clock says. */
+const claimable = 2;
 
 export interface Measured {
   /** Payload, bit/s; null: too little came. */
@@ -36,15 +35,6 @@ export interface Measured {
   readonly sentBytes: number;
   readonly receivedBytes: number;
 }
-
-/** How a train came. */
-interface Came {
-  readonly spanMicros: number;
-  readonly spanCount: number;
-  readonly isWhole: boolean;
-}
-
-const nothingCame: Came = { spanMicros: 0, spanCount: 0, isWhole: false };
 
 type Take = (packet: TrainPacket, at: number, from: RemoteInfo) => void;
 const blank = { train: 0, sequence: 0, count: 0, word: 0, spanMicros: 0, spanCount: 0 };
@@ -115,45 +105,38 @@ class Probe {
       this.#peer = from;
       done(true);
     });
-    const downBps = came === null ? null : await this.#grow(await this.#directDown());
-    const upBps = came === null ? null : await this.#grow((count) => this.#up(count));
+    const downBps = came === null ? null : await this.#measureDown();
+    const upBps = came === null ? null : await this.#measureUp();
     if (came !== null) this.#send({ kind: 'bye' });
     return { downBps, upBps, sentBytes: this.#sentBytes, receivedBytes: this.#receivedBytes };
   }
 
-  /**
-   * Trains grow while nothing is lost; then those of the last length are sent again, as far as the budget goes.
-   */
-  async #grow(send: (count: number) => Promise<Came>): Promise<number | null> {
+  /** A single packet first, which tells how long a word and its answer take. */
+  async #measureDown(): Promise<number | null> {
+    const alone = await this.#down(1);
     const came: Came[] = [];
-    let step = 0;
-    let left = packetsMost;
-    for (let count: number = lengths[0]; count <= left; count = lengths[step] ?? lengths[0]) {
-      const next = await send(count);
-      came.push(next);
-      left -= count;
-      if (!next.isWhole && step === 0) break;
-      if (!next.isWhole) {
-        step -= 1;
-        left = Math.min(left, repeats * (lengths[step] ?? 0));
-      } else if (came.every(({ isWhole }) => isWhole))
-        step = Math.min(step + 1, lengths.length - 1);
+    // The node times. What this end's clock says of train and answer is never too fast: no claim goes far beyond it.
+    let ownBps = 0;
+    for (let sent = nextLength(came); sent !== null; sent = nextLength(came)) {
+      const { heard, ms, isTrue } = await this.#down(sent);
+      const { spanMicros = 0, spanCount = 0, sequence: seen = 0, count = 0 } = heard ?? {};
+      came.push({ sent, isWhole: isTrue && count === sent, spanMicros, spanCount, seen });
+      const spanMs = Math.max(0, ms - alone.ms);
+      const own = { spanMicros: 1_000 * spanMs, spanCount: sent - 1 };
+      if (heard !== undefined) ownBps = Math.max(ownBps, rateOf(own));
+      await sleep(pauseMs);
     }
-    return estimateOf(came);
+    const bps = estimateOf(came);
+    return bps === null ? null : Math.min(bps, claimable * ownBps);
   }
 
-  /** How trains go down: a single packet first, which tells how long a word and its answer take. */
-  async #directDown(): Promise<(count: number) => Promise<Came>> {
-    const alone = await this.#down(1);
-    return async (count) => {
-      const { heard, ms, isTrue } = await this.#down(count);
-      if (heard === undefined) return nothingCame;
-      const { spanCount } = heard;
-      // The node times; it cannot claim twice what this end's clock says of train and answer.
-      const ownMicros = (Math.max(0, ms - alone.ms) * 1000 * spanCount) / (count - 1);
-      const spanMicros = Math.max(heard.spanMicros, ownMicros / 2);
-      return { spanMicros, spanCount, isWhole: isTrue && heard.count === count };
-    };
+  async #measureUp(): Promise<number | null> {
+    const came: Came[] = [];
+    for (let sent = nextLength(came); sent !== null; sent = nextLength(came)) {
+      came.push(await this.#up(sent));
+      await sleep(pauseMs);
+    }
+    return estimateOf(came);
   }
 
   async #down(
@@ -197,7 +180,8 @@ class Probe {
       else quiet = setTimeout(() => done(true), quietMs);
     });
     clearTimeout(quiet);
-    return { ...nothingCame, ...laterSpan(arrivals), isWhole: arrivals.length === count };
+    const pace = paceOf(arrivals) ?? { spanMicros: 0, spanCount: 0, seen: 0 };
+    return { sent: count, isWhole: arrivals.length === count, ...pace };
   }
 
   /** Null: it was not done in time. */
@@ -230,28 +214,4 @@ class Probe {
     // What is lost is lost, as on any line.
     if (peer !== undefined) this.#socket.send(bytes, peer.port, peer.address, () => undefined);
   }
-}
-
-/**
- * Payload, bit/s: the median of the longest trains that came whole; where none did, of what came. Short ones read high, since
- * buffers let them through; a longer one that reads much higher was seen late and all at once by a busy machine.
- */
-function estimateOf(came: readonly Came[]): number | null {
-  const whole = came.filter(({ isWhole, spanCount }) => isWhole && spanCount > 0);
-  if (whole.length === 0) return medianOf(came.filter(({ spanCount }) => spanCount > 0));
-  const longest = Math.max(...whole.map(({ spanCount }) => spanCount));
-  const found = medianOf(whole.filter(({ spanCount }) => spanCount === longest));
-  const shorter = whole.filter(({ spanCount }) => spanCount < longest).map(rateOf);
-  if (found === null || shorter.length === 0) return found;
-  return Math.min(found, agreeing * Math.max(...shorter));
-}
-
-function medianOf(came: readonly Came[]): number | null {
-  const rates = came.map(rateOf).sort((a, b) => a - b);
-  return rates[Math.floor(rates.length / 2)] ?? null;
-}
-
-/** Payload, bit/s. */
-function rateOf(span: Pick<TrainPacket, 'spanMicros' | 'spanCount'>): number {
-  return (span.spanCount * trainPacketBytes * 8e6) / span.spanMicros;
 }

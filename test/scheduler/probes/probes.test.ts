@@ -7,7 +7,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { answerProbe } from '../../../agent/adapters/uplink/answer-probe.ts';
 import type { TrainPacket } from '../../../proto/trains.ts';
-import { laterSpan, readTrainPacket, trainKinds, writeTrainPacket } from '../../../proto/trains.ts';
+import { readTrainPacket, trainKinds, writeTrainPacket } from '../../../proto/trains.ts';
 import { Probes } from '../../../scheduler/adapters/probes/probes.ts';
 
 const host = '127.0.0.1';
@@ -82,15 +82,4 @@ test('a packet is read as it was written, and with no other nonce', () => {
       expect(readTrainPacket(nonce, bytes)).toBeUndefined();
     }),
   );
-});
-
-test.each([
-  ['one a millisecond', [0, 1, 2, 3, 4, 5, 6, 7, 8, 9], 1_000],
-  ['a burst first', [0, 0, 0, 3, 4, 5, 6, 7, 8, 9], 1_000],
-  ['one seen late', [0, 1, 2, 3, 4, 9, 9, 9, 9, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19], 1_000],
-  ['too few', [0, 1, 2, 3], null],
-  ['all at once', [5, 5, 5, 5, 5, 5, 5, 5, 5, 5], null],
-])('%s', (_, arrivals, wanted) => {
-  const span = laterSpan(arrivals);
-  expect(span === null ? null : span.spanMicros / span.spanCount).toEqual(wanted);
 });
