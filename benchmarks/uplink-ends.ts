@@ -56,9 +56,12 @@ async function node(): Promise<void> {
 async function plainTransfer(direction: 'down' | 'up'): Promise<number> {
   const socket = connect(plainPort, host);
   await once(socket, 'connect');
-  socket.write(direction);
-  if (direction === 'down') return rateOf(socket);
-  socket.write(Buffer.alloc(plainBytes));
+  if (direction === 'down') {
+    const rate = rateOf(socket);
+    socket.write(direction);
+    return rate;
+  }
+  socket.write(Buffer.concat([Buffer.from('up  '), Buffer.alloc(plainBytes)]));
   const [answer] = await once(socket, 'data');
   socket.destroy();
   return Number(String(answer));
@@ -70,23 +73,24 @@ function servePlain(socket: Socket): void {
     const word = String(bytes.subarray(0, 4));
     if (word === 'fill') return keepFull(socket);
     if (word === 'down') return void socket.write(Buffer.alloc(plainBytes));
-    void rateOf(socket).then((bps) => socket.write(String(bps)));
+    void rateOf(socket, bytes.length).then((bps) => socket.write(String(bps)));
   });
 }
 
-async function rateOf(socket: Socket): Promise<number> {
-  let bytes = 0;
-  let firstAt = 0;
-  let lastAt = 0;
+/** Of all that comes after its first part, of so many bytes, which may be there already. */
+async function rateOf(socket: Socket, firstBytes = 0): Promise<number> {
+  let first = firstBytes;
+  let total = first;
+  let firstAt = performance.now();
   await new Promise<void>((resolve) => {
     socket.on('data', (each: Buffer) => {
-      lastAt = performance.now();
-      if (firstAt === 0) firstAt = lastAt;
-      else bytes += each.length;
-      if (bytes >= plainBytes - 65_536 - part.length) resolve();
+      total += each.length;
+      if (first === 0) [first, firstAt] = [total, performance.now()];
+      if (total >= plainBytes) resolve();
     });
   });
-  return (bytes * 8_000) / (lastAt - firstAt);
+  // All of it may come at once.
+  return ((total - first) * 8_000) / Math.max(0.01, performance.now() - firstAt);
 }
 
 async function fill(): Promise<void> {

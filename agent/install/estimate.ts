@@ -15,6 +15,8 @@ const boards: readonly (readonly [start: string, idleWatts: number, busyWatts: n
 
 /** Pings (294 kB a day) and a report each three minutes, on a tunnel in the lab (docs/operating.md). */
 const idleMegabytesAMonth = 15;
+/** Three probes a day, of 300 kB, for all nodes at a line together. */
+const probeMegabytesAMonth = 28;
 /** Resident set of the agent on an emulated Pi 1 with Node.js 18. */
 const agentMegabytes = 45;
 
@@ -25,7 +27,7 @@ export function estimate(model: string): readonly string[] {
   return [
     'What it will use, unless you set other limits:',
     `  power    ${powerOf(model)}`,
-    `  traffic  about ${idleMegabytesAMonth} MB a month without tasks (pings and reports measured in a laboratory), at most ${gigabytes(monthlyBytes)} with them (the default limit)`,
+    `  traffic  about ${idleMegabytesAMonth} MB a month without tasks (pings and reports measured in a laboratory), at most ${probeMegabytesAMonth} MB to measure your line, at most ${gigabytes(monthlyBytes)} with them (the default limit)`,
     `  disk     at most ${gigabytes(cacheBytes)} of inputs and programs, beside the packages (the default limit)`,
     `  memory   ${agentMegabytes} MB for the agent (measured on an emulated Pi 1), and what tasks are given while they run`,
     `  heat     no task starts above ${temperatureC} °C (the default limit)`,

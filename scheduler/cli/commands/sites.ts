@@ -120,6 +120,9 @@ function addSite(site: Command, session: Session): void {
       if (Object.keys(options).length === 0) {
         throw badInput('wanted what to set: --down, --up, --share or --measured, found none');
       }
+      if (options.measured && (options.down ?? options.up) !== undefined) {
+        throw badInput('--measured: wanted it alone or rates alone, found both');
+      }
       const share = options.share === undefined ? 0 : shareOf(options.share);
       await session.connected(async (connection) => {
         const method = connection.sites.setSite.bind(connection.sites);

@@ -60,7 +60,8 @@ function nextLine(
   let next: { readonly turn: Turn; readonly due: number } | null = null;
   let held: { readonly siteNumber: number; readonly due: number } | null = null;
   for (const site of state.sites) {
-    if (site.source === 'declared') continue;
+    // Without slots nobody there may be asked.
+    if (site.source === 'declared' || site.cpuGhz === 0) continue;
     const due = dueAt(site);
     if (due > now) continue;
     const node = whoseTurn(state, site);
