@@ -116,7 +116,8 @@ function policy(name: string): Policy {
   throw new InvalidArgumentError(`wanted one of ${names}.`);
 }
 
-function port(text: string): number {
+/** Of a flag; 0: a free one. */
+export function port(text: string): number {
   const number = Number(text);
   if (Number.isInteger(number) && number >= 0 && number <= 65_535) return number;
   throw new InvalidArgumentError('wanted a port, 0 to 65535.');

@@ -8,6 +8,7 @@ import { initOverlay } from './adapters/overlay/init-overlay.ts';
 import { initialisedText } from './adapters/overlay/next-steps.ts';
 import { writeNatsConfig } from './adapters/nats/nats-config.ts';
 import { restore } from './adapters/backup/restore.ts';
+import { port } from './config.ts';
 
 const names = ['backup', 'restore', 'nats-config', 'overlay'];
 
@@ -71,17 +72,24 @@ export async function maintain(words: readonly string[]): Promise<void> {
       'IPv6 /48 of all its addresses (default: a random one of fd00::/8)',
     )
     .option('--server <name=host:port[/tcp]>', 'an OpenVPN server; repeat it for more', append)
+    .option('--https-port <port>', "the scheduler's, which nodes may reach", port, 8443)
     .addHelpText(
       'after',
       '\nExample:\n  punnet-scheduler overlay init --data ./state --server main=vpn.example.org:1194 --server tcp=vpn.example.org:443/tcp',
     )
-    .action(async (options: { data: string; prefix?: string; server?: readonly string[] }) => {
-      const { data: dataFolder, prefix, server: servers = [] } = options;
-      for (const line of initialisedText(await initOverlay({ dataFolder, prefix, servers }))) {
-        say(line);
-      }
+    .action(async (options: InitWords) => {
+      const { data: dataFolder, prefix, server: servers = [], httpsPort } = options;
+      const made = await initOverlay({ dataFolder, prefix, servers, httpsPort });
+      for (const line of initialisedText(made)) say(line);
     });
   await program.parseAsync([...words], { from: 'user' });
+}
+
+interface InitWords {
+  readonly data: string;
+  readonly prefix?: string;
+  readonly server?: readonly string[];
+  readonly httpsPort: number;
 }
 
 function append(word: string, words: readonly string[] = []): readonly string[] {

@@ -99,10 +99,13 @@ test('the core reaches a node; a node does not reach another, but for the rules 
   expect(reaches(one, two, 9)).toBe('no');
 });
 
-test("of the scheduler's machine a node reaches the core's address alone", () => {
+test("of the scheduler's machine a node reaches bus and HTTPS at the core's address alone", () => {
   const one = rig.network.node('one-1');
-  expect(reaches(one, core6, 9)).toBe('refused');
-  expect(reaches(one, `${prefix}:1::1`, 9)).toBe('no');
+  expect(reaches(one, core6, natsPort())).toBe('yes');
+  // Nobody listens there in this lab: that the core says so itself shows that it was reached.
+  expect(reaches(one, core6, 8443)).toBe('refused');
+  for (const port of [9, 22, 7443]) expect(reaches(one, core6, port)).toBe('no');
+  expect(reaches(one, `${prefix}:1::1`, natsPort())).toBe('no');
 });
 
 test("what a node says in another's name does not arrive", async () => {
@@ -110,6 +113,7 @@ test("what a node says in another's name does not arrive", async () => {
   const two = rig.addressOf('two-1');
   const heard = rig.run('listener', rig.network.core, ['node', '-e', listen, core6]);
   const port = await heard.said('');
+  rig.network.core.run(['nft', 'add', 'element', ...udpOfNodes, `{ ${port} }`]);
   one.run(['ip', '-6', 'address', 'add', `${two}/128`, 'dev', 'punnet', 'nodad']);
   one.run(['node', '-e', say, core6, port, two, 'as two-1']);
   one.run(['ip', '-6', 'address', 'delete', `${two}/128`, 'dev', 'punnet']);
@@ -118,6 +122,8 @@ test("what a node says in another's name does not arrive", async () => {
   expect(heard.lines).toEqual([port, `${rig.addressOf('one-1')} as itself`]);
   await heard.kill();
 });
+
+const udpOfNodes = ['inet', 'punnet_overlay', 'udp_of_nodes'];
 
 const listen = `
   const socket = require('node:dgram').createSocket('udp6');

@@ -38,7 +38,12 @@ let enroller: Enroller;
 beforeEach(async () => {
   data = mkdtempSync(join(tmpdir(), 'punnet-enroller-'));
   const servers = ['main=vpn.example.org:1194', 'tcp=vpn.example.org:443/tcp'];
-  const { folder } = await initOverlay({ dataFolder: data, prefix: 'fd00::/48', servers });
+  const { folder } = await initOverlay({
+    dataFolder: data,
+    prefix: 'fd00::/48',
+    servers,
+    httpsPort: 8443,
+  });
   const authority = await openAuthority(data);
   overlay = new Overlay({ folder, dataFolder: data, authority, log: () => undefined });
   core = new CoreHarness();

@@ -9,11 +9,14 @@ import path from 'node:path';
 import type { Prefix } from '../../core/index.ts';
 import { formatPrefix, lastSlice, parsePrefix } from '../../core/index.ts';
 import { DataFolderError, makeFolder, readIfThere, writeDurably } from '../durable-file.ts';
+import { KeptPorts } from '../kept-ports.ts';
 import { newServerPair, openAuthority } from '../pki/authority.ts';
 import { NodeCertificates } from '../pki/node-certificates.ts';
 import { openTlsCryptKey } from '../pki/tls-crypt-key.ts';
 import type { OverlayServer } from './openvpn-files.ts';
-import { firewallRules, serverConf, serverName, serviceDropIn } from './openvpn-files.ts';
+import type { CorePorts } from './openvpn-files.ts';
+import { firewallRules, journalConf, nftablesDropIn } from './openvpn-files.ts';
+import { serverConf, serverName, serviceDropIn } from './openvpn-files.ts';
 import type { OverlayPlan } from './overlay-folder.ts';
 import { planFileName, planText, readPlan, serverNameShape } from './overlay-folder.ts';
 
@@ -31,6 +34,8 @@ export interface InitOptions {
   readonly prefix: string | undefined;
   /** "NAME=HOST:PORT" or "NAME=HOST:PORT/tcp". */
   readonly servers: readonly string[];
+  /** As the scheduler's flag: 0: the free one that it keeps. */
+  readonly httpsPort: number;
 }
 
 export interface Initialised {
@@ -48,7 +53,8 @@ export async function initOverlay(options: InitOptions): Promise<Initialised> {
   makeFolder(options.dataFolder);
   refuseOtherOwner(options.dataFolder);
   makeFolder(folder);
-  const files = await filesOf(options.dataFolder, folder, plan);
+  const ports = await portsOfCore(options);
+  const files = await filesOf(options.dataFolder, plan, ports);
   const written: string[] = [];
   const kept: string[] = [];
   for (const { name } of plan.servers) {
@@ -142,12 +148,22 @@ interface PlannedFile {
   readonly isOurs: boolean;
 }
 
+/** Where the scheduler will listen, or does: the ports that it keeps are chosen here if it never ran. */
+async function portsOfCore({ dataFolder, httpsPort }: InitOptions): Promise<CorePorts> {
+  const kept = new KeptPorts(dataFolder);
+  // The core's own address may not be on this machine yet.
+  const port = (name: string): Promise<number> => kept.port(name, '::');
+  const https = httpsPort === 0 ? await port('https') : httpsPort;
+  return { tcp: [https, await port('nats')], udp: [await port('probe')] };
+}
+
 async function filesOf(
   dataFolder: string,
-  folder: string,
   plan: OverlayPlan,
+  ports: CorePorts,
 ): Promise<readonly PlannedFile[]> {
   const { prefix, servers } = plan;
+  const folder = path.resolve(dataFolder, 'overlay');
   const authority = await openAuthority(dataFolder);
   const certificates = NodeCertificates.open(dataFolder, authority);
   const crl = readIfThere(path.join(folder, 'crl.pem'));
@@ -159,8 +175,10 @@ async function filesOf(
       ...{ name: 'crl.pem', isOurs: true },
       text: crl ?? (await certificates.revocationList(Date.now())),
     },
-    { name: 'rules.nft', text: firewallRules(prefix), isOurs: false },
+    { name: 'rules.nft', text: firewallRules(prefix, ports), isOurs: false },
     { name: 'service.conf', text: serviceDropIn(prefix, folder), isOurs: false },
+    { name: 'nftables.conf', text: nftablesDropIn(folder), isOurs: false },
+    { name: 'journald.conf', text: journalConf(), isOurs: false },
   ];
   for (const server of servers) {
     const name = `${server.name}/server.pem`;

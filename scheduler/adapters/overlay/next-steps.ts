@@ -21,6 +21,8 @@ export function initialisedText(made: Initialised): readonly string[] {
     }),
     '',
     'next, as root (apt-get install openvpn nftables iproute2):',
+    `  install -D -m 644 ${folder}/nftables.conf /etc/systemd/system/nftables.service.d/punnet-overlay.conf`,
+    `  install -D -m 644 ${folder}/journald.conf /etc/systemd/journald@punnet-overlay.conf`,
     ...servers.flatMap(({ name }) => rootSteps(folder, name)),
     '',
     `then: punnet-scheduler --data ${path.dirname(folder)} --overlay ${folder}`,

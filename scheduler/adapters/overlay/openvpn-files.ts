@@ -113,18 +113,36 @@ export function clientFile(prefix: Prefix, slice: number, nodeNumber: number): s
   return `ifconfig-ipv6-push ${address}/64 ${serverAddress(prefix, slice)}\n`;
 }
 
-/** Only the core speaks with nodes, and they only with it. */
-export function firewallRules(prefix: Prefix): string {
+export interface CorePorts {
+  readonly tcp: readonly number[];
+  readonly udp: readonly number[];
+}
+
+/** Only the core speaks with nodes, and they only with it, at the ports that are meant for them. */
+export function firewallRules(prefix: Prefix, ports: CorePorts): string {
+  const core = coreAddress(prefix);
   return `# Rules of a Punnet overlay, for \`nft -f\`. Loading them again changes nothing.
 table inet punnet_overlay
 delete table inet punnet_overlay
 table inet punnet_overlay {
-  # A node reaches the core's address on the overlay, and nothing else of this machine.
+  # What nodes may reach: bus and HTTPS, and by UDP what measures their lines.
+  set tcp_of_nodes {
+    type inet_service
+    elements = { ${ports.tcp.join(', ')} }
+  }
+  set udp_of_nodes {
+    type inet_service
+    elements = { ${ports.udp.join(', ')} }
+  }
+  # A node reaches these ports of the core's address on the overlay, and nothing else of this machine.
   chain input {
     type filter hook input priority filter - 10; policy accept;
     iifname != "punnet-s*" accept
-    ct state established,related accept
-    ip6 daddr ${coreAddress(prefix)} accept
+    # Answers to what the core began.
+    ct state established,related ct direction reply accept
+    ip6 daddr ${core} icmpv6 type { echo-request, destination-unreachable, packet-too-big, time-exceeded } accept
+    ip6 daddr ${core} tcp dport @tcp_of_nodes accept
+    ip6 daddr ${core} udp dport @udp_of_nodes accept
     drop
   }
   # Nothing passes through: not from node to node, not to the Internet, not from the LAN here.
@@ -137,15 +155,44 @@ table inet punnet_overlay {
 `;
 }
 
+/** Where OpenVPN's words go: they have addresses of homes. */
+const logNamespace = 'punnet-overlay';
+
 /** For Debian's unit openvpn-server@: what must be there before anybody may connect. */
 export function serviceDropIn(prefix: Prefix, folder: string): string {
   return `# What openvpn-server@ does for a Punnet overlay besides.
 [Unit]
 Before=punnet-scheduler.service
+After=nftables.service
 
 [Service]
-ExecStartPre=nft -f "${path.join(folder, 'rules.nft')}"
+ExecStartPre=nft -f "${rulesIn(folder)}"
 ExecStartPre=ip -6 address replace ${coreAddress(prefix)}/128 dev lo
 Restart=always
+LogNamespace=${logNamespace}
 `;
+}
+
+/** For Debian's unit nftables, which flushes all rules as it starts, reloads and stops. */
+export function nftablesDropIn(folder: string): string {
+  const load = `-nft -f "${rulesIn(folder)}"`;
+  return `# The rules of a Punnet overlay come back after whatever nftables.service does.
+[Service]
+ExecStartPost=${load}
+ExecReload=${load}
+ExecStopPost=${load}
+`;
+}
+
+/** For the journal of that name. */
+export function journalConf(): string {
+  return `# OpenVPN logs from where homes connect: nobody needs that for longer than 30 days.
+[Journal]
+MaxRetentionSec=30day
+MaxFileSec=1day
+`;
+}
+
+function rulesIn(folder: string): string {
+  return path.join(folder, 'rules.nft');
 }

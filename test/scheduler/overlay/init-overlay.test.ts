@@ -37,7 +37,7 @@ function contents(path: string): Readonly<Record<string, string>> {
 }
 
 async function init(dataFolder: string, servers: readonly string[], wanted?: string) {
-  return initOverlay({ dataFolder, prefix: wanted, servers });
+  return initOverlay({ dataFolder, prefix: wanted, servers, httpsPort: 8443 });
 }
 
 test('all is written once, for its owner only; the second time changes nothing', async () => {
@@ -60,6 +60,25 @@ test('all is written once, for its owner only; the second time changes nothing',
     `  ln -s ${first.folder}/main/server.conf /etc/openvpn/server/punnet-main.conf`,
   );
 });
+
+test('nodes reach the ports that the scheduler has, or will have', async () => {
+  const data = freshData();
+  const rules = (): string => readFileSync(join(data, 'overlay/rules.nft'), 'utf8');
+  const lists = (): readonly string[] => rules().match(/(?<=elements = \{ )[\d, ]+(?= \})/g) ?? [];
+  await init(data, [main]);
+  // The scheduler reads the same file as it starts.
+  const kept = JSON.parse(readFileSync(join(data, 'ports.json'), 'utf8')) as Kept;
+  expect(lists()).toEqual([`8443, ${kept.nats}`, String(kept.probe)]);
+  rmSync(join(data, 'overlay/rules.nft'));
+  writeFileSync(join(data, 'ports.json'), '{"nats": 4222, "https": 443, "probe": 7}');
+  await initOverlay({ dataFolder: data, prefix: undefined, servers: [], httpsPort: 0 });
+  expect(lists()).toEqual(['443, 4222', '7']);
+});
+
+interface Kept {
+  readonly nats: number;
+  readonly probe: number;
+}
 
 test('a further server gets a slice of its own, and the others stay as they are', async () => {
   const data = freshData();

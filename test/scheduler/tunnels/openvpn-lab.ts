@@ -36,7 +36,12 @@ export class OpenVpnLab {
   static async create(network: Network, names: readonly string[]): Promise<OpenVpnLab> {
     const data = mkdtempSync(join(tmpdir(), 'punnet-openvpn-'));
     const servers = names.map((name, at) => `${name}=${coreAddress}:${1194 + at}`);
-    await initOverlay({ dataFolder: data, prefix: 'fd12:3456:789a::/48', servers });
+    await initOverlay({
+      dataFolder: data,
+      prefix: 'fd12:3456:789a::/48',
+      servers,
+      httpsPort: 8443,
+    });
     return new OpenVpnLab(data, network);
   }
 
