@@ -19,7 +19,7 @@ import { ownerOf, runAs } from './install/owner-of.ts';
 
 const commands: ReadonlySet<string> = new Set(['run', 'status', 'pause', 'resume', 'limits']);
 /** What root does itself, whoever the folder belongs to. */
-const rootsCommands: ReadonlySet<string> = new Set(['install', 'leave', 'ssh']);
+const rootsCommands: ReadonlySet<string> = new Set(['install', 'leave', 'ssh', 'doctor']);
 const enrolFirst = 'enrol this node first (punnet-agent enrol URL TOKEN), or name its --state.';
 
 async function main(args: readonly string[]): Promise<number> {
@@ -64,10 +64,6 @@ async function main(args: readonly string[]): Promise<number> {
       return print(await statusOf(state));
     case 'pause':
       return setPaused(state, true);
-    case 'doctor': {
-      const { doctor } = await import('./install/commands.ts');
-      return doctor(state, print);
-    }
     case 'resume':
       return setPaused(state, false);
     case 'limits':
@@ -80,7 +76,11 @@ async function main(args: readonly string[]): Promise<number> {
 async function asRoot(command: string, words: readonly string[], flags: Flags): Promise<number> {
   const tasks = await import('./install/commands.ts');
   const state = new StateFolder(flags.stateFolder);
-  if (command === 'ssh') return tasks.setSsh(words[0], print);
+  if (command === 'ssh') {
+    const { setSsh } = await import('./install/firewall.ts');
+    return setSsh(words[0], print);
+  }
+  if (command === 'doctor') return tasks.doctor(state, print);
   if (command === 'leave') return tasks.leaveFederation(state, flags.isOnlyHere, print);
   const { name, isDryRun } = flags;
   return tasks.install(

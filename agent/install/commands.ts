@@ -1,14 +1,15 @@
 // `punnet-agent install` and `leave`: what a volunteer types, as root.
 
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { existsSync } from 'node:fs';
 import { fingerprintOf } from '../adapters/enrol/enrol.ts';
 import { AgentError, type StateFolder } from '../adapters/state/state-folder.ts';
 import { applyPlan } from './apply.ts';
 import { askFederation } from './ask-federation.ts';
-import { checksText, examine } from './doctor.ts';
+import type { Check } from './doctor.ts';
+import { checksText, examine, judgeFirewall } from './doctor.ts';
 import { lookAt } from './examine.ts';
+import { readFirewall } from './firewall.ts';
 import { leave } from './leave.ts';
 import { lookAround } from './look-around.ts';
 import { ownerOf, runAs } from './owner-of.ts';
@@ -23,9 +24,6 @@ export interface InstallWords {
   readonly name: string | undefined;
   readonly isDryRun: boolean;
 }
-
-/** What punnet-firewall.service looks for. */
-const allowSshFile = '/etc/punnet-agent/allow-ssh';
 
 type Print = (line: string) => unknown;
 
@@ -62,27 +60,19 @@ function httpsUrl(text: string): string {
 
 /** Prints what is wrong. Returns the exit code: 1 when anything is. */
 export async function doctor(state: StateFolder, print: Print): Promise<number> {
-  const checks = examine(await lookAt(state));
-  print(checksText(checks));
-  return checks.some((check) => check.state === 'bad') ? 1 : 0;
+  const owner = ownerOf(state.path);
+  const code =
+    owner === null
+      ? printChecks(examine(await lookAt(state)), print)
+      : runAs(owner, ['doctor', '--state', state.path]);
+  // Only root sees the kernel's rules.
+  if (process.getuid?.() !== 0 || !existsSync(state.file('overlay/client.conf'))) return code;
+  return Math.max(code, printChecks([judgeFirewall(readFirewall())], print));
 }
 
-/** Lets ssh in through the tunnel, or not: the owner's word, which the agent can't change. */
-export function setSsh(word: string | undefined, print: Print): number {
-  if (word !== 'yes' && word !== 'no') throw new AgentError('ssh wants yes or no.');
-  if (process.getuid?.() !== 0) throw new AgentError('Only root decides that: use sudo.');
-  if (word === 'no') rmSync(allowSshFile, { force: true });
-  else {
-    mkdirSync(dirname(allowSshFile), { recursive: true });
-    writeFileSync(allowSshFile, '');
-  }
-  systemctl('try-restart', 'punnet-firewall.service');
-  print(
-    word === 'yes'
-      ? 'The operator of the federation can reach ssh on this machine; it asks for a password or key as ever.'
-      : 'Nobody reaches ssh on this machine through the tunnel.',
-  );
-  return 0;
+function printChecks(checks: readonly Check[], print: Print): number {
+  print(checksText(checks));
+  return checks.some((check) => check.state === 'bad') ? 1 : 0;
 }
 
 /** Stops the services, and has the folder's own user do the rest. */

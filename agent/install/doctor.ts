@@ -32,7 +32,7 @@ export interface EnrolmentReadings {
   /** null: the name was found. */
   readonly dnsError: string | null;
   readonly federation: FederationReading;
-  /** Variables that name a proxy. */
+  /** What names a proxy on this machine. */
   readonly proxies: readonly string[];
   readonly tunnel: TunnelReading | null;
   /** null: the bus can be reached. */
@@ -52,6 +52,15 @@ export type AgentReading =
   | { readonly kind: 'stopped' }
   /** It ended because another agent has its identity. */
   | { readonly kind: 'cloned' };
+
+/** As root sees it. */
+export interface FirewallReading {
+  readonly isLoaded: boolean;
+  readonly isTunnelUp: boolean;
+  readonly isSshOpen: boolean;
+  /** By the owner. */
+  readonly isSshAllowed: boolean;
+}
 
 export interface Check {
   readonly what: string;
@@ -169,7 +178,7 @@ function cardOf({ nodeId, serials: { enrolled, here } }: EnrolmentReadings): Che
     return { ...good('SD card', 'this board has no number'), state: 'unknown' };
   }
   if (enrolled === here) return good('SD card', `of this board, node ${nodeId}`);
-  const todo = `If the card was copied, and the other Pi still runs: sudo punnet-agent leave --only-here, then enrol again with a new token. If it was moved: sudo rm /var/lib/punnet-agent/inventory.json, and enrol again.`;
+  const todo = `If the card was copied, and the other Pi still runs: sudo punnet-agent leave --only-here, then enrol again with a new token. If it was moved here: sudo punnet-agent leave, then enrol again with a new token (punnet-agent install).`;
   return bad('SD card', [`the board that was enrolled as ${nodeId}`, `another (${here})`, todo]);
 }
 
@@ -220,6 +229,24 @@ function wayTodo(federation: FederationReading): string {
   return federation.kind === 'answered'
     ? 'The rest of the federation answers, so this network lets no UDP out to it: ask for UDP to this port, or the operator for a server on TCP 443.'
     : 'The federation does not answer at all: see above.';
+}
+
+/** What closes the tunnel to all but answers. */
+export function judgeFirewall(found: FirewallReading): Check {
+  const { isLoaded, isTunnelUp, isSshOpen, isSshAllowed } = found;
+  if (!isLoaded && !isTunnelUp) {
+    return { ...good('firewall', 'it comes with the tunnel'), state: 'unknown' };
+  }
+  const again = 'sudo systemctl restart punnet-firewall';
+  if (!isLoaded) {
+    const todo = `${again}. Something removed it, as nft flush ruleset does: find out what, or it happens again.`;
+    return bad('firewall', ['rules that close the tunnel to all but answers', 'none', todo]);
+  }
+  const text = (isOpen: boolean): string => `ssh ${isOpen ? 'open' : 'closed'}`;
+  if (isSshOpen === isSshAllowed) {
+    return good('firewall', `closes the tunnel to all but answers, ${text(isSshOpen)}`);
+  }
+  return bad('firewall', [`${text(isSshAllowed)}, as you said`, text(isSshOpen), `${again}.`]);
 }
 
 function natsOf({ natsError, tunnel, agent }: EnrolmentReadings): Check {

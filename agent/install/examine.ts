@@ -14,6 +14,7 @@ import type { Identity, StateFolder } from '../adapters/state/state-folder.ts';
 import { askFederation } from './ask-federation.ts';
 import type { AgentReading, EnrolmentReadings, Readings, TunnelReading } from './doctor.ts';
 import { board, missingPackages, readNode } from './look-around.ts';
+import { readProxies } from './proxies.ts';
 import { isAnswering, isListening, remotesOf } from './tunnel-probe.ts';
 
 /** The device of the tunnel, as the profile names it. */
@@ -77,7 +78,7 @@ async function lookAtEnrolment(state: StateFolder, identity: Identity): Promise<
   return {
     ...{ nodeId, host, dnsError, federation, tunnel, natsError, agent },
     serials: { enrolled: state.readBoardSerial(), here: readSerial() },
-    proxies: ['https_proxy', 'HTTPS_PROXY', 'all_proxy'].filter((name) => name in process.env),
+    proxies: readProxies(),
   };
 }
 

@@ -33,7 +33,8 @@ function unitsIn(folderName: string): string {
   const units = mkdtempSync(join(folder, folderName));
   const from = join(shipped, 'usr/lib/systemd/system');
   for (const name of readdirSync(from)) {
-    if (name !== 'punnet-scheduler.service') cpSync(join(from, name), join(units, name));
+    if (name !== 'punnet-scheduler.service')
+      cpSync(join(from, name), join(units, name), { recursive: true });
   }
   return units;
 }

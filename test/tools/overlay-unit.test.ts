@@ -2,7 +2,7 @@
 // firewall, on a machine made of namespaces. The other end is a real OpenVPN there.
 
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
@@ -39,6 +39,9 @@ test(
     const debs = await buildDebs(folder, '022');
     const shipped = join(folder, 'shipped');
     for (const deb of Object.values(debs)) await run('dpkg-deb', ['-x', deb, shipped]);
+    // Debian's own, with our part of it.
+    const nftables = 'usr/lib/systemd/system/nftables.service';
+    cpSync(join('/', nftables), join(shipped, nftables));
     const pki = await openPki(join(folder, 'data'), []);
     const key = join(folder, 'tls-crypt.key');
     execFileSync('openvpn', ['--genkey', 'tls-crypt', key]);
@@ -87,6 +90,25 @@ test(
     await sh('mount -t tmpfs none /etc/punnet-agent');
     expect(await sh('punnet-agent ssh yes')).toContain('can reach ssh');
     expect(await sh('nft list set inet punnet_agent open')).toContain('elements = { 22 }');
+    // Whatever Debian's unit does, which flushes all rules each time, the tunnel is neither open nor cut.
+    for (const deed of ['start', 'reload', 'restart', 'stop']) {
+      await sh('nft add table inet left_over');
+      await sh(`systemctl ${deed} nftables`);
+      const rules = await sh('nft list ruleset');
+      expect(rules, deed).not.toContain('left_over');
+      expect(rules, deed).toContain('iifname != "punnet" accept');
+      expect(rules, deed).toContain('elements = { 22 }');
+    }
+    expect((await sh('systemctl show --value -p MainPID punnet-overlay')).trim()).toBe(pid);
+    expect((await machine.call('punnet-agent', 'doctor')).out).toMatch(
+      /^ok +firewall .*ssh open$/m,
+    );
+    await sh('nft flush ruleset');
+    const { out, code } = await machine.call('punnet-agent', 'doctor');
+    expect(out).toMatch(/^WRONG +firewall +none\n.*\n +sudo systemctl restart punnet-firewall/m);
+    expect(code).toBe(1);
+    await sh('systemctl restart punnet-firewall');
+    expect(await sh('nft list ruleset')).toContain('iifname != "punnet" accept');
   },
   longTestMs,
 );

@@ -11,7 +11,14 @@ export const agent = {
   name: 'punnet-agent',
   bundles: [{ entry: 'agent/main.ts', file: agentProgram, options: forAgent }],
   programs: [['punnet-agent', agentProgram]],
-  copies: [['deploy/debian/punnet-agent/firewall.nft', 'usr/share/punnet-agent/firewall.nft']],
+  copies: [
+    ['deploy/debian/punnet-agent/firewall.nft', 'usr/share/punnet-agent/firewall.nft'],
+    ['deploy/debian/punnet-agent/load-firewall.sh', 'usr/share/punnet-agent/load-firewall.sh'],
+    [
+      'deploy/debian/punnet-agent/nftables.conf',
+      'usr/lib/systemd/system/nftables.service.d/punnet-agent.conf',
+    ],
+  ],
   pages: [
     {
       ...{ program: 'punnet-agent', section: '8', asks: [[]] },

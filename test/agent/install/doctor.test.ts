@@ -3,7 +3,7 @@
 
 import { describe, expect, test } from 'vitest';
 import type { EnrolmentReadings, Readings } from '../../../agent/install/doctor.ts';
-import { checksText, examine } from '../../../agent/install/doctor.ts';
+import { checksText, examine, judgeFirewall } from '../../../agent/install/doctor.ts';
 
 const answered = { kind: 'answered', aheadMs: 900, isPinned: true, issuer: 'punnet CA' } as const;
 const silent = { kind: 'silent', error: 'connect ETIMEDOUT' } as const;
@@ -80,7 +80,11 @@ describe('of the machine', () => {
 describe('of its way to the federation', () => {
   const down = { isUp: false, servers: server('silent') };
   test.each<[readonly string[], Partial<EnrolmentReadings>, RegExp]>([
-    [['SD card'], { serials: { enrolled: '1000', here: '2000' } }, /--only-here.*enrol again/],
+    [
+      ['SD card'],
+      { serials: { enrolled: '1000', here: '2000' } },
+      /--only-here.*enrol again.*moved here: sudo punnet-agent leave, then enrol again/,
+    ],
     [['DNS', 'federation'], { dnsError: 'ENOTFOUND', federation: silent }, /resolv\.conf/],
     [['federation'], { federation: silent }, /ask for TCP to this host/],
     [['federation'], { federation: silent, proxies: ['https_proxy'] }, /proxy \(https_proxy\)/],
@@ -121,5 +125,22 @@ describe('of its way to the federation', () => {
   test('without an overlay nothing is said of one', () => {
     const checks = examine({ ...healthy, enrolment: { ...enrolled, tunnel: null } });
     expect(checks.map(({ what }) => what).join()).not.toContain('tunnel');
+  });
+});
+
+describe('the firewall, as root sees it', () => {
+  const closed = { isLoaded: true, isTunnelUp: true, isSshOpen: false, isSshAllowed: false };
+  const gone = { ...closed, isLoaded: false };
+  test.each<[string, typeof closed, string, RegExp]>([
+    ['is there', closed, 'good', /to all but answers, ssh closed$/],
+    ['lets ssh in', { ...closed, isSshOpen: true, isSshAllowed: true }, 'good', /ssh open$/],
+    ['is gone', gone, 'bad', /none\n +wanted: rules .*\n +sudo systemctl restart punnet-firewall/],
+    ['comes later', { ...gone, isTunnelUp: false }, 'unknown', /it comes with the tunnel/],
+    ['lets in what it must not', { ...closed, isSshOpen: true }, 'bad', /wanted: ssh closed/],
+    ['keeps out what it may not', { ...closed, isSshAllowed: true }, 'bad', /wanted: ssh open/],
+  ])('%s', (_what, reading, state, words) => {
+    const check = judgeFirewall(reading);
+    expect(check.state).toBe(state);
+    expect(checksText([check])).toMatch(words);
   });
 });
