@@ -73,13 +73,14 @@ export async function maintain(words: readonly string[]): Promise<void> {
     )
     .option('--server <name=host:port[/tcp]>', 'an OpenVPN server; repeat it for more', append)
     .option('--https-port <port>', "the scheduler's, which nodes may reach", port, 8443)
+    .option('--probe-port <port>', "the scheduler's, which nodes may reach", port, 0)
     .addHelpText(
       'after',
       '\nExample:\n  punnet-scheduler overlay init --data ./state --server main=vpn.example.org:1194 --server tcp=vpn.example.org:443/tcp',
     )
     .action(async (options: InitWords) => {
-      const { data: dataFolder, prefix, server: servers = [], httpsPort } = options;
-      const made = await initOverlay({ dataFolder, prefix, servers, httpsPort });
+      const { data: dataFolder, prefix, server: servers = [], httpsPort, probePort } = options;
+      const made = await initOverlay({ dataFolder, prefix, servers, httpsPort, probePort });
       for (const line of initialisedText(made)) say(line);
     });
   await program.parseAsync([...words], { from: 'user' });
@@ -90,6 +91,7 @@ interface InitWords {
   readonly prefix?: string;
   readonly server?: readonly string[];
   readonly httpsPort: number;
+  readonly probePort: number;
 }
 
 function append(word: string, words: readonly string[] = []): readonly string[] {

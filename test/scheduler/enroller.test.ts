@@ -43,6 +43,7 @@ beforeEach(async () => {
     prefix: 'fd00::/48',
     servers,
     httpsPort: 8443,
+    probePort: 0,
   });
   const authority = await openAuthority(data);
   overlay = new Overlay({ folder, dataFolder: data, authority, log: () => undefined });

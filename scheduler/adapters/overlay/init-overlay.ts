@@ -34,8 +34,9 @@ export interface InitOptions {
   readonly prefix: string | undefined;
   /** "NAME=HOST:PORT" or "NAME=HOST:PORT/tcp". */
   readonly servers: readonly string[];
-  /** As the scheduler's flag: 0: the free one that it keeps. */
+  /** As the scheduler's flags; 0: the free one that it keeps. */
   readonly httpsPort: number;
+  readonly probePort: number;
 }
 
 export interface Initialised {
@@ -149,12 +150,13 @@ interface PlannedFile {
 }
 
 /** Where the scheduler will listen, or does: the ports that it keeps are chosen here if it never ran. */
-async function portsOfCore({ dataFolder, httpsPort }: InitOptions): Promise<CorePorts> {
-  const kept = new KeptPorts(dataFolder);
+async function portsOfCore(options: InitOptions): Promise<CorePorts> {
+  const kept = new KeptPorts(options.dataFolder);
   // The core's own address may not be on this machine yet.
-  const port = (name: string): Promise<number> => kept.port(name, '::');
-  const https = httpsPort === 0 ? await port('https') : httpsPort;
-  return { tcp: [https, await port('nats')], udp: [await port('probe')] };
+  const port = (name: string, wanted = 0): Promise<number> =>
+    wanted === 0 ? kept.port(name, '::') : Promise.resolve(wanted);
+  const https = await port('https', options.httpsPort);
+  return { tcp: [https, await port('nats')], udp: [await port('probe', options.probePort)] };
 }
 
 async function filesOf(

@@ -37,7 +37,7 @@ function contents(path: string): Readonly<Record<string, string>> {
 }
 
 async function init(dataFolder: string, servers: readonly string[], wanted?: string) {
-  return initOverlay({ dataFolder, prefix: wanted, servers, httpsPort: 8443 });
+  return initOverlay({ dataFolder, prefix: wanted, servers, httpsPort: 8443, probePort: 0 });
 }
 
 test('all is written once, for its owner only; the second time changes nothing', async () => {
@@ -71,7 +71,13 @@ test('nodes reach the ports that the scheduler has, or will have', async () => {
   expect(lists()).toEqual([`8443, ${kept.nats}`, String(kept.probe)]);
   rmSync(join(data, 'overlay/rules.nft'));
   writeFileSync(join(data, 'ports.json'), '{"nats": 4222, "https": 443, "probe": 7}');
-  await initOverlay({ dataFolder: data, prefix: undefined, servers: [], httpsPort: 0 });
+  await initOverlay({
+    dataFolder: data,
+    prefix: undefined,
+    servers: [],
+    httpsPort: 0,
+    probePort: 0,
+  });
   expect(lists()).toEqual(['443, 4222', '7']);
 });
 

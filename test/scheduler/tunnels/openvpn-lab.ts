@@ -41,6 +41,7 @@ export class OpenVpnLab {
       prefix: 'fd12:3456:789a::/48',
       servers,
       httpsPort: 8443,
+      probePort: 0,
     });
     return new OpenVpnLab(data, network);
   }
