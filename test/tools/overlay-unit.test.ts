@@ -50,7 +50,7 @@ test(
     const home = join(folder, 'booted');
     const machine = await SystemdMachine.boot(home, shipped, 'punnet-scheduler.service');
     onTestFinished(() => machine.stop());
-    const sh = async (script: string, ...words: readonly string[]): Promise<string> => {
+    const sh: Shell = async (script, ...words) => {
       const ran = await machine.call('sh', '-c', script, ...words);
       if (ran.code !== 0) throw new Error(`${script}: ${ran.code}\n${ran.out}${ran.err}`);
       return ran.out;
@@ -90,25 +90,34 @@ test(
     await sh('mount -t tmpfs none /etc/punnet-agent');
     expect(await sh('punnet-agent ssh yes')).toContain('can reach ssh');
     expect(await sh('nft list set inet punnet_agent open')).toContain('elements = { 22 }');
-    // Whatever Debian's unit does, which flushes all rules each time, the tunnel is neither open nor cut.
-    for (const deed of ['start', 'reload', 'restart', 'stop']) {
-      await sh('nft add table inet left_over');
-      await sh(`systemctl ${deed} nftables`);
-      const rules = await sh('nft list ruleset');
-      expect(rules, deed).not.toContain('left_over');
-      expect(rules, deed).toContain('iifname != "punnet" accept');
-      expect(rules, deed).toContain('elements = { 22 }');
-    }
-    expect((await sh('systemctl show --value -p MainPID punnet-overlay')).trim()).toBe(pid);
-    expect((await machine.call('punnet-agent', 'doctor')).out).toMatch(
-      /^ok +firewall .*ssh open$/m,
-    );
-    await sh('nft flush ruleset');
-    const { out, code } = await machine.call('punnet-agent', 'doctor');
-    expect(out).toMatch(/^WRONG +firewall +none\n.*\n +sudo systemctl restart punnet-firewall/m);
-    expect(code).toBe(1);
-    await sh('systemctl restart punnet-firewall');
-    expect(await sh('nft list ruleset')).toContain('iifname != "punnet" accept');
+    await firewallStays(sh, pid);
+    await doctorSees(machine, sh);
   },
   longTestMs,
 );
+
+type Shell = (script: string, ...words: readonly string[]) => Promise<string>;
+
+/** Whatever Debian's unit does, which flushes all rules each time, the tunnel is neither open nor cut. */
+async function firewallStays(sh: Shell, pid: string): Promise<void> {
+  for (const deed of ['start', 'reload', 'restart', 'stop']) {
+    await sh('nft add table inet left_over');
+    await sh(`systemctl ${deed} nftables`);
+    const rules = await sh('nft list ruleset');
+    expect(rules, deed).not.toContain('left_over');
+    expect(rules, deed).toContain('iifname != "punnet" accept');
+    expect(rules, deed).toContain('elements = { 22 }');
+  }
+  expect((await sh('systemctl show --value -p MainPID punnet-overlay')).trim()).toBe(pid);
+}
+
+async function doctorSees(machine: SystemdMachine, sh: Shell): Promise<void> {
+  const well = await machine.call('punnet-agent', 'doctor');
+  expect(well.out).toMatch(/^ok +firewall .*ssh open$/m);
+  await sh('nft flush ruleset');
+  const ill = await machine.call('punnet-agent', 'doctor');
+  expect(ill.out).toMatch(/^WRONG +firewall +none\n.*\n +sudo systemctl restart punnet-firewall/m);
+  expect(ill.code).toBe(1);
+  await sh('systemctl restart punnet-firewall');
+  expect(await sh('nft list ruleset')).toContain('iifname != "punnet" accept');
+}
