@@ -12,6 +12,7 @@ import type { Job } from '../../proto/gen/punnet/v1/job.ts';
 import { AttemptResult, EndCode, JobState, TaskState } from '../../proto/gen/punnet/v1/job.ts';
 import { NodeHealth } from '../../proto/gen/punnet/v1/node_service.ts';
 import { fromNodeSubject, toNodeSubject } from '../../proto/subjects.ts';
+import { burstMessages, droppedMost } from '../../scheduler/adapters/nats/flood-meter.ts';
 import { LightNode, enrolLight } from './light-node.ts';
 import { longTestMs } from './program.ts';
 import { Rig } from './rig.ts';
@@ -89,6 +90,27 @@ test('garbage is dropped, counted and told once; the node stays healthy', async 
   const lines = rig.scheduler.lines.slice(said).filter((each) => each.includes(node.id));
   expect(lines).toHaveLength(1);
   await node.connection.close();
+});
+
+test('a node that floods the bus is heard in part, told once, and cut off when it goes on', async () => {
+  const flood = await lightNode('flood');
+  const calm = await lightNode('calm');
+  const said = rig.scheduler.lines.length;
+  const closed = flood.connection.closed();
+  // The first thousands are a burst as of one that comes back; then nothing is heard of it.
+  for (let each = 0; each < burstMessages + droppedMost + 1_000; each += 1) flood.say();
+  await healthOf('flood', NodeHealth.REVOKED);
+  await closed;
+  const lines = rig.scheduler.lines.slice(said).filter((each) => each.includes(flood.id));
+  expect(lines.map((each) => (JSON.parse(each) as { msg: string }).msg)).toEqual([
+    'message dropped',
+    'a node that floods the bus is revoked',
+    'nodes revoked',
+  ]);
+  calm.report();
+  await calm.connection.flush();
+  await healthOf('calm', NodeHealth.HEALTHY);
+  await calm.connection.close();
 });
 
 test('a message over 64 KiB never leaves the node', async () => {

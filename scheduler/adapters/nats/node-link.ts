@@ -17,6 +17,7 @@ import type { EffectSink } from '../../ports.ts';
 import type { LeaseComposer } from '../blobs/lease-composer.ts';
 import { LanProofs } from '../lan/lan-proofs.ts';
 import { BusClient } from './bus-client.ts';
+import { FloodMeter, messagesPerSecond } from './flood-meter.ts';
 import {
   decodeFromNode,
   emptyOutgoing,
@@ -52,6 +53,7 @@ const askEveryMs = 30_000;
 export class NodeLink implements EffectSink {
   readonly #options: NodeLinkOptions;
   readonly #lanProofs: LanProofs;
+  readonly #floods = new FloodMeter();
   readonly #loggedAt = new Map<NodeId, number>();
   /** Nodes with a message whose results are being looked for: what they said next waits. */
   readonly #busy = new Map<NodeId, Promise<void>>();
@@ -121,10 +123,23 @@ export class NodeLink implements EffectSink {
       this.#inOrder(nodeId(id), () => submit({ kind: 'nodeDisconnected', nodeId: nodeId(id) }));
       return;
     }
-    const id = parseFromNodeSubject(subject);
-    if (id !== undefined) return this.#hear(nodeId(id), bytes);
-    const answering = parseLanSubject(subject);
-    if (answering !== undefined) this.#lanProofs.hear(nodeId(answering), bytes);
+    const speaking = parseFromNodeSubject(subject);
+    const by = speaking ?? parseLanSubject(subject);
+    if (by === undefined || !this.#isHeard(nodeId(by))) return;
+    if (speaking === undefined) this.#lanProofs.hear(nodeId(by), bytes);
+    else this.#hear(nodeId(by), bytes);
+  }
+
+  /** One that floods the bus is heard in part, and cut off when it goes on. */
+  #isHeard(id: NodeId): boolean {
+    const flow = this.#floods.take(id, performance.now());
+    if (flow === 'heard') return true;
+    this.#drop(id, `more than ${messagesPerSecond} messages a second`);
+    if (flow === 'cut') {
+      this.#options.log('a node that floods the bus is revoked', { node: id });
+      this.#inOrder(id, () => this.#options.submit({ kind: 'revokeNode', nodeId: id }));
+    }
+    return false;
   }
 
   async stop(): Promise<void> {
