@@ -11,8 +11,10 @@ import { run } from '../../tools/debs.ts';
 const ground = String.raw`
 set -e
 rules=$1 node=$2 agent=$3
-unshare --net sleep 30 >/dev/null 2>&1 & core=$!
-unshare --net sleep 30 >/dev/null 2>&1 & home=$!
+# ip looks through the names of all namespaces, of which others may go meanwhile.
+mount -t tmpfs none /run
+unshare --net sleep 120 >/dev/null 2>&1 & core=$!
+unshare --net sleep 120 >/dev/null 2>&1 & home=$!
 trap 'kill $core $home' EXIT
 own=$(readlink /proc/self/ns/net)
 for pid in $core $home; do while [ "$(readlink /proc/$pid/ns/net)" = "$own" ]; do sleep 0.02; done; done
