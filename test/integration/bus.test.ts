@@ -5,6 +5,8 @@ import { createHash } from 'node:crypto';
 import { cpSync, rmSync } from 'node:fs';
 import { request } from 'node:https';
 import { join } from 'node:path';
+import { createUser } from '@nats-io/nkeys';
+import { connect, jwtAuthenticator } from 'nats';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { FromNode } from '../../proto/gen/punnet/v1/agent.ts';
 import type { LeaseGrant, ToNode } from '../../proto/gen/punnet/v1/agent.ts';
@@ -13,6 +15,7 @@ import { AttemptResult, EndCode, JobState, TaskState } from '../../proto/gen/pun
 import { NodeHealth } from '../../proto/gen/punnet/v1/node_service.ts';
 import { fromNodeSubject, toNodeSubject } from '../../proto/subjects.ts';
 import { burstMessages, droppedMost } from '../../scheduler/adapters/nats/flood-meter.ts';
+import { NatsIdentity } from '../../scheduler/adapters/nats/nats-identity.ts';
 import { LightNode, enrolLight } from './light-node.ts';
 import { longTestMs } from './program.ts';
 import { Rig } from './rig.ts';
@@ -135,6 +138,28 @@ test('what an enrolled node was given opens nothing of another node', async () =
   const { value } = await statuses.next();
   expect(value).toMatchObject({ type: 'error', data: 'PERMISSIONS_VIOLATION' });
   for (const node of [thief, victim]) await node.connection.close();
+});
+
+test('a stranger, a forged JWT and one that was copied without its key are let in nowhere', async () => {
+  const victim = await lightNode('copied');
+  const { servers, tls, natsJwt } = victim.access;
+  const own = createUser();
+  const elsewhere = NatsIdentity.open(join(rig.folder, 'elsewhere'));
+  const foreign = await elsewhere.issueNodeJwt(victim.id, own.getPublicKey());
+  const [head = '', claims = '', seal = ''] = natsJwt.split('.');
+  const sub = JSON.parse(Buffer.from(claims, 'base64url').toString()) as object;
+  const bent = Buffer.from(JSON.stringify({ ...sub, sub: own.getPublicKey() }));
+  const forged = [head, bent.toString('base64url'), seal].join('.');
+  const tries = [natsJwt, forged, foreign].map((jwt) => jwtAuthenticator(jwt, own.getSeed()));
+  for (const authenticator of [undefined, ...tries]) {
+    const options = authenticator === undefined ? {} : { authenticator };
+    const trying = connect({ servers, tls, ...options, reconnect: false });
+    await expect(trying).rejects.toThrow(/Authorization Violation|authorization/i);
+  }
+  victim.report();
+  await victim.connection.flush();
+  await healthOf('copied', NodeHealth.HEALTHY);
+  await victim.connection.close();
 });
 
 test('an older report that comes late takes nothing back', async () => {

@@ -62,16 +62,25 @@ function post(url: string, ca: string, body: Buffer): Promise<Buffer> {
   });
 }
 
+interface Access {
+  readonly servers: string[];
+  readonly tls: { readonly ca: string };
+  readonly natsJwt: string;
+}
+
 export class LightNode {
   readonly id: string;
   readonly connection: NatsConnection;
+  /** What it was given to come to the bus. */
+  readonly access: Access;
   readonly heard: ToNode[] = [];
   readonly #waiters = new Set<() => void>();
   #sequence = 0;
 
-  private constructor(id: string, connection: NatsConnection) {
+  private constructor(id: string, connection: NatsConnection, access: Access) {
     this.id = id;
     this.connection = connection;
+    this.access = access;
     connection.subscribe(toNodeSubject(id), {
       callback: (error, message) => {
         if (error !== null) return;
@@ -90,7 +99,8 @@ export class LightNode {
       inboxPrefix: `_INBOX.${nodeId}`,
       reconnect: false,
     });
-    const node = new LightNode(nodeId, connection);
+    const access = { servers: natsUrls, tls: { ca: caPem }, natsJwt };
+    const node = new LightNode(nodeId, connection, access);
     await connection.flush();
     return node;
   }

@@ -100,6 +100,25 @@ describe('what it refuses', () => {
     expect(existsSync(called)).toBe(false);
   });
 
+  test.each([
+    [
+      'too old',
+      'case "$*" in *split*) exit 1;; --version) echo v16.20.2;; esac',
+      /newer, found v16/,
+    ],
+    ['of another CPU', 'kill -ILL $$', /dies with SIGILL: install the one of Raspberry Pi OS/],
+    ['that does not run', 'exit 127', /wanted a Node.js that runs, found that .* ends with 127/],
+  ])('a Node.js %s', async (_what, body, reason) => {
+    const node = join(folder, 'node');
+    writeFileSync(node, `#!/bin/sh\n${body}\n`, { mode: 0o755 });
+    const file = join(folder, 'with-node.sh');
+    writeFileSync(file, readFileSync(script, 'utf8').replaceAll('/usr/bin/node', node));
+    const ran = await install(asRoot, { words: [url, '--token-file', token], file });
+    expect(ran).toMatchObject({ code: 1, out: '' });
+    expect(ran.err).toMatch(reason);
+    expect(existsSync(called)).toBe(false);
+  });
+
   test('nobody at the address, no token, no word that it knows', async () => {
     writeFileSync(token, `pnt_${secret}_${fingerprint}`);
     const words = ['https://localhost:1', '--token-file', token];

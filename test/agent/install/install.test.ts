@@ -1,8 +1,11 @@
 // `punnet-agent install` and `leave` as a volunteer types them, with a real scheduler: no systemd here,
 // so that the services are left to whoever starts the agent.
 
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { applyPlan } from '../../../agent/install/apply.ts';
 import type { Step } from '../../../agent/install/plan.ts';
@@ -109,6 +112,28 @@ test('what forbids it is told, and nothing is made', async () => {
   expect((await install('localhost', file)).err).toContain('wanted https://HOST:PORT');
   expect((await agent('install', '--state', state)).err).toContain('wants an address and a token');
   expect(existsSync(state)).toBe(false);
+});
+
+test('one that is killed at any moment goes on when it is run again, as one node', async (context) => {
+  context.skip(!isRoot, 'only root installs');
+  const { url, file } = await tokenFile('yard');
+  const state = join(rig.folder, 'yard');
+  lendStock(state);
+  const words = ['install', url, '--token-file', file, '--state', state, '--name', 'yard'];
+  const program = [join(root, 'dist/punnet-agent.cjs'), ...words];
+  for (const afterMs of [0, 100, 300]) {
+    // With all that it started, as a power cut would.
+    const killed = spawn(process.execPath, program, { detached: true, stdio: 'pipe' });
+    const ended = once(killed, 'exit');
+    await once(killed.stdout, 'data');
+    await sleep(afterMs);
+    if (killed.exitCode === null) process.kill(-Number(killed.pid), 'SIGKILL');
+    await ended;
+  }
+  const done = await agent(...words);
+  expect(done).toMatchObject({ code: 0, err: '' });
+  expect((await rig.listNodes()).filter(({ name }) => name === 'yard')).toHaveLength(1);
+  expect((await agent('install', '--state', state)).out).toContain('All is done already');
 });
 
 test('a disk that is full half way is named, and the same steps go on', async (context) => {
