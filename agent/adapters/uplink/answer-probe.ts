@@ -16,6 +16,8 @@ const quietMs = 300;
 /** The scheduler is gone. */
 const silentMs = 4_000;
 const helloMs = 500;
+/** It gives up on a scheduler that never comes to an end. */
+const longestMs = 90_000;
 
 export interface ProbeLease {
   readonly host: string;
@@ -50,12 +52,14 @@ export function answerProbe(lease: ProbeLease, signal?: AbortSignal): Promise<Pr
       if (isOver) return;
       isOver = true;
       clearTimeout(silence);
+      clearTimeout(longest);
       clearInterval(hello);
       coming?.forget();
       signal?.removeEventListener('abort', end);
       socket.close(() => resolve({ sentBytes, receivedBytes }));
     };
     const silence = setTimeout(end, silentMs);
+    const longest = setTimeout(end, longestMs);
     signal?.addEventListener('abort', end);
     // For good: one that comes while it closes must not end the agent.
     socket.on('error', end);

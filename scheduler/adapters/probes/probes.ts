@@ -41,10 +41,12 @@ const blank = { train: 0, sequence: 0, count: 0, word: 0, spanMicros: 0, spanCou
 
 export class Probes {
   readonly #socket: Socket;
-  readonly #open = new Map<string, { readonly nonce: Uint8Array; take: Take }>();
+  readonly #open = new Map<string, Probe>();
 
   private constructor(socket: Socket) {
     this.#socket = socket;
+    // What does not come is lost, as on any line.
+    socket.on('error', () => undefined);
     socket.on('message', (bytes, from) => {
       const at = performance.now();
       const probe = this.#open.get(bytes.toString('hex', 0, nonceBytes));
@@ -75,7 +77,9 @@ export class Probes {
     return measured;
   }
 
+  /** A probe under way finds nothing more. */
   async close(): Promise<void> {
+    for (const probe of this.#open.values()) probe.leave();
     await new Promise<void>((resolve) => this.#socket.close(resolve));
   }
 }
@@ -84,6 +88,8 @@ class Probe {
   readonly nonce: Uint8Array;
   readonly #socket: Socket;
   #peer: RemoteInfo | undefined;
+  #isLeft = false;
+  #giveUp: () => void = () => undefined;
   #listener: Take = () => undefined;
   #sentBytes = 0;
   #receivedBytes = 0;
@@ -96,6 +102,12 @@ class Probe {
 
   take(packet: TrainPacket, at: number, from: RemoteInfo): void {
     this.#listener(packet, at, from);
+  }
+
+  /** Sends nothing more, and waits for nothing. */
+  leave(): void {
+    this.#isLeft = true;
+    this.#giveUp();
   }
 
   async run(): Promise<Measured> {
@@ -119,7 +131,9 @@ class Probe {
     let ownBps = 0;
     for (let sent = nextLength(came); sent !== null; sent = nextLength(came)) {
       const { heard, ms, isTrue } = await this.#down(sent);
-      const { spanMicros = 0, spanCount = 0, sequence: seen = 0, count = 0 } = heard ?? {};
+      const { spanMicros = 0, sequence: seen = 0, count = 0 } = heard ?? {};
+      // No packets came in no time, whatever a node says.
+      const spanCount = spanMicros === 0 ? 0 : (heard?.spanCount ?? 0);
       came.push({ sent, isWhole: isTrue && count === sent, spanMicros, spanCount, seen });
       const spanMs = Math.max(0, ms - alone.ms);
       const own = { spanMicros: 1_000 * spanMs, spanCount: sent - 1 };
@@ -191,7 +205,8 @@ class Probe {
   ): Promise<Found | null> {
     let timer: NodeJS.Timeout | undefined;
     const found = await new Promise<Found | null>((resolve) => {
-      timer = setTimeout(() => resolve(null), withinMs);
+      this.#giveUp = () => resolve(null);
+      timer = setTimeout(this.#giveUp, this.#isLeft ? 0 : withinMs);
       const take = listen(resolve);
       this.#listener = (packet, at, from) => {
         const peer = this.#peer;
@@ -210,7 +225,7 @@ class Probe {
   }
 
   #sendBytes(bytes: Uint8Array): void {
-    const peer = this.#peer;
+    const peer = this.#isLeft ? undefined : this.#peer;
     // What is lost is lost, as on any line.
     if (peer !== undefined) this.#socket.send(bytes, peer.port, peer.address, () => undefined);
   }

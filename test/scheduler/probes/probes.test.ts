@@ -3,6 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { answerProbe } from '../../../agent/adapters/uplink/answer-probe.ts';
@@ -36,6 +37,63 @@ test('a stranger gets no answer, and the node that has the nonce is measured', a
   stranger.close();
   await probes.close();
 });
+
+/** A node that says of each train, after so long for each of its packets, that it came in this time. */
+async function claiming(port: number, claim: Partial<TrainPacket>): Promise<() => void> {
+  const node = createSocket('udp4');
+  let [train, count, word] = [0, 0, 0];
+  let answering: NodeJS.Timeout | undefined;
+  node.on('message', (bytes, from) => {
+    const packet = readTrainPacket(nonce, bytes);
+    for (let sequence = 0; packet?.kind === 'ask' && sequence < packet.count; sequence += 1) {
+      const up = writeTrainPacket(nonce, { ...packet, kind: 'up', sequence });
+      node.send(up, from.port, from.address);
+    }
+    if (packet?.kind !== 'down') return;
+    if (packet.train !== train) [train, count, word] = [packet.train, 0, 0];
+    [count, word] = [count + 1, (word ^ packet.word) >>> 0];
+    if (count < packet.count) return;
+    const heard = { ...blank, kind: 'heard', train, count, word, ...claim } as const;
+    answering = setTimeout(() => {
+      node.send(writeTrainPacket(nonce, heard), from.port, from.address, () => undefined);
+    }, 10 * count);
+  });
+  node.bind(0, host);
+  await once(node, 'listening');
+  node.send(writeTrainPacket(nonce, hello), port, host);
+  return () => {
+    clearTimeout(answering);
+    node.close();
+  };
+}
+
+test.each([
+  ['a microsecond', { spanMicros: 1, spanCount: 9, sequence: 9 }],
+  ['no time', { spanMicros: 0, spanCount: 9, sequence: 9 }],
+])(
+  "a node that claims %s for each train is not believed beyond this end's clock",
+  async (_, claim) => {
+    const probes = await Probes.listen(host, 0);
+    const measuring = probes.measure(nonce);
+    const close = await claiming(probes.port, claim);
+    const { downBps } = await measuring;
+    // It could have had one packet in 10 ms: 0.96 Mbit/s. A busy machine answers the single packet late.
+    expect(downBps ?? 0).toBeLessThan(10e6);
+    close();
+    await probes.close();
+  },
+  30_000,
+);
+
+test('a scheduler that stops while a node is measured ends without a fault', async () => {
+  const probes = await Probes.listen(host, 0);
+  const measuring = probes.measure(nonce);
+  const close = await claiming(probes.port, {});
+  await sleep(50);
+  await probes.close();
+  close();
+  expect(await measuring).toMatchObject({ downBps: null, upBps: null });
+}, 10_000);
 
 test('a node sends no more than its lease says, whatever it is asked', async () => {
   const greedy = createSocket('udp4');
