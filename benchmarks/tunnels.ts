@@ -1,7 +1,7 @@
 // What it takes to take in the status of a server with many clients, as its management socket sends it.
 
 import { createHash } from 'node:crypto';
-import { parseStatus } from '#openvpn-status-parser';
+import { parseClients, parseStatus } from '#openvpn-status-parser';
 import { AnswerReader } from '../scheduler/adapters/tunnels/answer-reader.ts';
 import { NatGroups } from '../scheduler/adapters/tunnels/nat-groups.ts';
 import { tunnelOf } from '../scheduler/adapters/tunnels/tunnel-of.ts';
@@ -73,7 +73,7 @@ function coreWith(nodes: number): {
     // As a socket hands it on.
     for (let at = 0; at < answer.length; at += 65_536)
       reader.take(answer.subarray(at, at + 65_536));
-    const found = parseStatus(text).clients.flatMap((each) => tunnelOf(each, natGroups) ?? []);
+    const found = parseClients(text).flatMap((each) => tunnelOf(each, natGroups) ?? []);
     give({ kind: 'tunnelsSeen', slice: 1, tunnels: found });
   };
   return { state, take };

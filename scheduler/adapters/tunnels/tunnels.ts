@@ -2,7 +2,7 @@
 // ends tunnels. A server that is away is looked for again and again.
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parseStatus } from '#openvpn-status-parser';
+import { parseClients } from '#openvpn-status-parser';
 import type { OpenVpnClient } from '#openvpn-status-parser';
 import type { NodeId, TunnelSeen, TunnelsSeen } from '../../core/index.ts';
 import type { Tunnels } from '../../ports.ts';
@@ -99,7 +99,7 @@ export class OpenVpnTunnels implements Tunnels {
 
   async #take({ slice }: TunnelServer, connection: Management): Promise<void> {
     const { submit, isRevoked } = this.#options;
-    const { clients } = parseStatus(await connection.ask('status 3'));
+    const clients = parseClients(await connection.ask('status 3'));
     const tunnels = clients.flatMap((client) => this.#tunnelOf(client) ?? []);
     const revoked = new Set(tunnels.map((tunnel) => tunnel.nodeId).filter(isRevoked));
     for (const id of revoked) await this.#kill(connection, id);

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import * as fc from 'fast-check';
 import { describe, expect, it, test } from 'vitest';
 import type { OpenVpnStatus } from '#openvpn-status-parser';
-import { StatusError, parseStatus } from '#openvpn-status-parser';
+import { StatusError, parseClients, parseStatus } from '#openvpn-status-parser';
 import { propertyRuns } from '../../property-runs.ts';
 import { anyClients, listed, names, textOf, toRead, written } from './listed.ts';
 
@@ -30,6 +30,11 @@ describe('what a real server wrote is read', () => {
       expect(found).toBe(readFileSync(file, 'utf8'));
     },
   );
+
+  it.each(names)('%s, for its clients alone', (name) => {
+    expect(parseClients(textOf(name))).toEqual(parseStatus(textOf(name)).clients);
+    expect(() => parseClients(textOf(name).replace(/^END$/m, ''))).toThrow(StatusError);
+  });
 
   it('format 2 tells what format 3 does', () => {
     const { format, ...second } = parseStatus(textOf('names.v2'));
