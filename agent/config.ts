@@ -20,6 +20,7 @@ export const usage = `punnet-agent: runs tasks of a Punnet federation on this no
   punnet-agent status [--state DIR]                          what it is and what it holds
   punnet-agent pause | resume [--state DIR]                  stop taking tasks, and go on
   punnet-agent limits [--state DIR]                          the limits in force, and their file
+  punnet-agent household [CODE | none]                       that all Pis with this code are at one place
 
   --state DIR            where everything is kept (default /var/lib/punnet-agent)
   --name NAME            what the federation calls this node (default: the host name)

@@ -7,6 +7,7 @@ import { setFlagsFromString } from 'node:v8';
 import type { Inventory } from '../proto/gen/punnet/v1/node.ts';
 import { Inventory as InventoryMessage } from '../proto/gen/punnet/v1/node.ts';
 import { readLan } from './adapters/probe/lan.ts';
+import { changeHousehold } from './adapters/owner/household.ts';
 import { LimitsError } from './adapters/owner/limits.ts';
 import { limitsText, nameOf, withPause } from './adapters/owner/texts.ts';
 import { writeDurably } from './adapters/state/durable.ts';
@@ -17,7 +18,9 @@ import { readFlags, usage, version } from './config.ts';
 import type { User } from './install/owner-of.ts';
 import { ownerOf, runAs } from './install/owner-of.ts';
 
-const commands: ReadonlySet<string> = new Set(['run', 'status', 'pause', 'resume', 'limits']);
+const commands: ReadonlySet<string> = new Set([
+  ...['run', 'status', 'pause', 'resume', 'limits', 'household'],
+]);
 /** What root does itself, whoever the folder belongs to. */
 const rootsCommands: ReadonlySet<string> = new Set(['install', 'leave', 'ssh', 'doctor']);
 const enrolFirst = 'enrol this node first (punnet-agent enrol URL TOKEN), or name its --state.';
@@ -66,6 +69,8 @@ async function main(args: readonly string[]): Promise<number> {
       return setPaused(state, true);
     case 'resume':
       return setPaused(state, false);
+    case 'household':
+      return setHousehold(state, words[0]);
     case 'limits':
       return print(limitsText(state.file('limits.json')));
     default:
@@ -178,6 +183,13 @@ function setPaused(state: StateFolder, isPaused: boolean): number {
       ? 'Paused: no task starts. Those that run stand still, and go back in ten minutes.'
       : 'Goes on.',
   );
+}
+
+function setHousehold(state: StateFolder, word: string | undefined): number {
+  const file = state.file('limits.json');
+  const { text, said } = changeHousehold(file, word);
+  if (text !== null) writeDurably(file, text);
+  return print(said);
 }
 
 main(process.argv.slice(2))

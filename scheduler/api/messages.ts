@@ -45,6 +45,7 @@ const sources = {
 const sitedBys = {
   operator: SitedBy.OPERATOR,
   token: SitedBy.TOKEN,
+  owner: SitedBy.OWNER,
   lan: SitedBy.LAN,
   nat: SitedBy.NAT,
   alone: SitedBy.ALONE,
@@ -143,7 +144,8 @@ export function toNode(
     name: node.name,
     siteId: node.siteId,
     health: healths[node.health],
-    inventory: { ...node.inventory },
+    // Whoever knows it could say that he is there, too.
+    inventory: { ...node.inventory, household: undefined },
     status:
       status === null
         ? undefined

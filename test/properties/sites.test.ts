@@ -23,6 +23,7 @@ const step = fc.oneof(
   fc.record({ kind: fc.constant('end'), node }),
   fc.record({ kind: fc.constant('want'), node }),
   fc.record({ kind: fc.constant('prove'), node, other: node }),
+  fc.record({ kind: fc.constant('dwell'), node, word: fc.option(fc.constantFrom('fig', 'pear')) }),
   fc.record({ kind: fc.constant('restart') }),
 );
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
@@ -35,6 +36,9 @@ function take(homes: Homes, each: Step): void {
       return;
     case 'connect':
       if (isThere) homes.connect(each.node, each.address);
+      return;
+    case 'dwell':
+      if (isThere) homes.dwell(each.node, each.word);
       return;
     case 'disconnect':
       return homes.disconnect(each.node);
@@ -105,6 +109,53 @@ test('nodes of one address of which nobody said where they are are at one site: 
   });
 });
 
+/** What happens behind the addresses of two carriers. */
+const few = fc.nat({ max: 2 }).map((number) => `n${number}`);
+const carrier = fc.constantFrom('X', 'Y');
+const behindCarriers = fc.array(
+  fc.oneof(
+    fc.record({ kind: fc.constant('come'), node: few, address: carrier, site: fc.constant(null) }),
+    fc.record({ kind: fc.constant('dwell'), node: few, word: fc.constantFrom('fig', 'fig', null) }),
+    fc.record({ kind: fc.constant('connect'), node: few, address: carrier }),
+    fc.record({ kind: fc.constant('wait'), minutes: fc.integer({ min: 1, max: 15 }) }),
+    fc.record({ kind: fc.constant('prove'), node: few, other: few }),
+    fc.record({ kind: fc.constant('restart') }),
+  ),
+  { minLength: 20, maxLength: 40 },
+);
+
+test('an owner’s word puts a node only to where another of its address is that says the same', () => {
+  let times = 0;
+  fc.assert(
+    fc.property(behindCarriers, (all) => {
+      const homes = new Homes();
+      for (const at of ['X', 'Y']) {
+        for (const name of ['school', 'library']) homes.come(`${name} ${at}`, at, name);
+      }
+      for (const each of all) {
+        take(homes, each);
+        homes.see();
+        times += mustBeWithTheirs(homes.state);
+      }
+    }),
+    { numRuns: propertyRuns(60) },
+  );
+  expect(times).toBeGreaterThan(0);
+});
+
+/** Returns how many are where they are by their owner's word. */
+function mustBeWithTheirs({ nodes }: State): number {
+  const by = nodes.filter(({ sitedBy }) => sitedBy === 'owner');
+  for (const { natGroup, siteNumber, inventory } of by) {
+    const same = nodes.filter(
+      (other) => other.natGroup === natGroup && other.inventory.household === inventory.household,
+    );
+    expect(inventory.household).toBeDefined();
+    expect(same.filter((other) => other.siteNumber === siteNumber).length).toBeGreaterThan(1);
+  }
+  return by.length;
+}
+
 test('what is seen or said again changes nothing', () => {
   fc.assert(
     fc.property(steps, (all) => {
@@ -141,10 +192,15 @@ function eachLanIsTogether(nodes: readonly (NodeRecord | undefined)[]): void {
   const lans = new Set(nodes.map((each) => each?.lan ?? null).filter((lan) => lan !== null));
   for (const lan of lans) {
     const members = nodes.filter((each) => each?.lan === lan);
-    const told = members.filter((each) => isTold(each?.sitedBy)).map((each) => each?.siteNumber);
-    const others = members.filter((each) => !isTold(each?.sitedBy)).map((each) => each?.siteNumber);
+    const told = members.filter((each) => isSaid(each?.sitedBy)).map((each) => each?.siteNumber);
+    const others = members.filter((each) => !isSaid(each?.sitedBy)).map((each) => each?.siteNumber);
     if (new Set(told).size < 2) expect(new Set([...told, ...others]).size).toBe(1);
   }
+}
+
+/** The owner's word outranks a LAN, too. */
+function isSaid(by: string | undefined): boolean {
+  return isTold(by) || by === 'owner';
 }
 
 function isTold(by: string | undefined): boolean {

@@ -25,6 +25,8 @@ export interface Limits {
   readonly monthlyBytes: number;
   /** Researchers whose tasks do not run here, by name. */
   readonly refuses: readonly string[];
+  /** A code that all nodes at one place have; null: nothing is said. */
+  readonly household: string | null;
 }
 
 /** Names in `refuses`: a report carries them. */
@@ -44,6 +46,7 @@ export const defaultLimits: Limits = {
   uplinkShare: 0.25,
   monthlyBytes: 10_000_000_000,
   refuses: [],
+  household: null,
 };
 
 export class LimitsError extends Error {
@@ -95,6 +98,7 @@ export function parseLimits(fields: Readonly<Record<string, unknown>>, file: str
     uplinkShare: reader.number('uplinkShare', 0.01, 1),
     monthlyBytes: reader.number('monthlyBytes', 0),
     refuses: reader.names('refuses'),
+    household: reader.household(),
   };
 }
 
@@ -149,6 +153,12 @@ class FieldReader {
     const isList = Array.isArray(value) && value.every((each) => typeof each === 'string');
     if (isList && value.length <= mostRefused) return value.map(String);
     return this.#wrong(name, `at most ${mostRefused} names such as ["alice"]`);
+  }
+
+  household(): string | null {
+    const value = this.#value('household');
+    if (value === null || (typeof value === 'string' && /^[0-9a-f]{32}$/.test(value))) return value;
+    return this.#wrong('household', 'a code of `punnet-agent household`');
   }
 
   uplink(): Limits['uplink'] {

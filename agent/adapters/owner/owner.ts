@@ -12,6 +12,7 @@ import type { StateFolder } from '../state/state-folder.ts';
 import { Allotment } from './allotment.ts';
 import { allow, mayTransfer } from './allowance.ts';
 import { hoursLeftMs } from './hours.ts';
+import { householdHash } from './household.ts';
 import { defaultLimits, readLimits, type Limits } from './limits.ts';
 import { atFirst, look, powerOf } from './power-watch.ts';
 import { Traffic } from './traffic.ts';
@@ -121,6 +122,7 @@ export class Owner {
     return {
       ...this.#inventory,
       memoryBytes: Math.min(memoryBytes, this.#limits.memoryBytes ?? memoryBytes),
+      household: householdHash(this.#limits.household),
     };
   }
 

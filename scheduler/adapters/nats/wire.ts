@@ -103,8 +103,15 @@ export function toInventory(inventory: proto.Inventory): Inventory {
     agentVersion: text(inventory.agentVersion, 'agent_version'),
     nodeVersion: text(inventory.nodeVersion, 'node_version'),
     lan: text(inventory.lan, 'lan'),
+    ...householdOf(inventory),
     sandbox: text(inventory.sandbox, 'sandbox'),
   };
+}
+
+function householdOf({ household }: proto.Inventory): Pick<Inventory, 'household'> {
+  if (household === undefined) return {};
+  if (/^[0-9a-f]{32}$/.test(household)) return { household };
+  throw new Malformed('household: want 32 hexadecimal digits');
 }
 
 function toStatus(status: proto.NodeStatus): NodeStatus {

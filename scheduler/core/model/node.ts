@@ -15,6 +15,8 @@ export interface Inventory {
   readonly nodeVersion: string;
   /** The network that it is in, such as 192.168.1.0/24; empty when nobody knows. */
   readonly lan: string;
+  /** Hash of its owner's word for the place; absent: nothing was said. */
+  readonly household?: string;
   /** What the sandbox enforces: cgroup-v2, cgroup-v2-rlimit, cgroup-v1, rlimit or none. */
   readonly sandbox: string;
 }

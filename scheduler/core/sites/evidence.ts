@@ -20,6 +20,8 @@ function reasonText(state: State, node: NodeRecord): string {
       return 'an operator said so';
     case 'token':
       return 'its token names this site';
+    case 'owner':
+      return `its owner says that it is at one place with ${namesOf(householdOf(state, node)) || 'others'}`;
     case 'lan':
       return `it is on one LAN with ${namesOf(lanOf(state, node))}`;
     case 'nat':
@@ -36,6 +38,12 @@ function reasonText(state: State, node: NodeRecord): string {
 
 function lanOf(state: State, node: NodeRecord): readonly NodeRecord[] {
   return neighboursOf(state, node).filter(({ lan }) => lan === node.lan);
+}
+
+function householdOf(state: State, node: NodeRecord): readonly NodeRecord[] {
+  const { household } = node.inventory;
+  if (household === undefined) return [];
+  return neighboursOf(state, node).filter(({ inventory }) => inventory.household === household);
 }
 
 function namesOf(others: readonly NodeRecord[]): string {
@@ -59,6 +67,7 @@ function movingText({ sight, natGroup, sitedBy }: NodeRecord, now: Instant): str
 const texts: Readonly<Record<SitedBy, string>> = {
   operator: 'by an operator',
   token: 'by token',
+  owner: 'by owner',
   lan: 'by LAN',
   nat: 'by address',
   alone: 'alone',

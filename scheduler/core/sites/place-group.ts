@@ -2,12 +2,13 @@
 // nobody says otherwise: an uplink that was counted twice would be asked for twice what its owner
 // gave. Behind a carrier's NAT are many homes; that is known when tokens or an operator name two sites
 // behind one address, or when more nodes are there than a house has. Then each stays where it is, and
-// those of one LAN are together.
+// those of one LAN are together, and those whose owners say the same word. The word joins nodes of one
+// address only, and only those that all say it: it claims no other's line.
 
 import { natGroupMost } from '../limits.ts';
 import type { NodeRecord } from '../state.ts';
 import type { Draft } from './draft.ts';
-import { isTold } from './siting.ts';
+import { isTold, outranks } from './siting.ts';
 
 /** Whether behind the address of these are several homes. */
 export function isShared(draft: Draft, members: readonly NodeRecord[]): boolean {
@@ -28,7 +29,10 @@ export function placeGroup(
   if (movable.length === 0) return;
   if (isShared(draft, members)) {
     for (const node of movable) if (leavers.has(node)) moveOut(draft, node);
-    for (const lan of lansOf(draft, members)) placeLan(draft, lan);
+    release(draft, members);
+    for (const home of homesOf(members, householdOf)) placeHome(draft, home, 'owner');
+    for (const home of homesOf(members, (node) => draft.of(node).lan))
+      placeHome(draft, home, 'lan');
     return;
   }
   const site = siteOfGroup(draft, members, leavers);
@@ -51,29 +55,59 @@ function siteOfGroup(
   return first === undefined ? null : draft.ownSite(first);
 }
 
-/** Its members of whom nobody said where they are. Behind a carrier's address a LAN is a home. */
-function placeLan(draft: Draft, members: readonly NodeRecord[]): void {
-  const told = toldSites(draft, members);
-  if (told.size > 1 || members.length < 2) return;
+/** Its members of whom nothing says more. Behind a carrier's address a LAN, or a household, is a home. */
+function placeHome(draft: Draft, members: readonly NodeRecord[], by: 'owner' | 'lan'): void {
+  const isSettled = (node: NodeRecord): boolean => outranks(draft.of(node).sitedBy, by);
+  const sites = new Set(members.filter(isSettled).map((node) => draft.of(node).siteNumber));
+  if (sites.size > 1 || members.length < 2) return;
   const [first] = members;
-  const [site = first === undefined ? undefined : draft.of(first).siteNumber] = told;
+  const [site = first === undefined ? undefined : draft.of(first).siteNumber] = sites;
   if (site === undefined) return;
+  for (const node of members)
+    if (!isSettled(node)) draft.set(node, { siteNumber: site, sitedBy: by });
+}
+
+/** The members of which the same is known, by that; null: nothing is. */
+function homesOf(
+  members: readonly NodeRecord[],
+  keyOf: (node: NodeRecord) => number | string | null,
+): Iterable<readonly NodeRecord[]> {
+  const homes = new Map<number | string, NodeRecord[]>();
   for (const node of members) {
-    if (!isTold(draft.of(node).sitedBy)) draft.set(node, { siteNumber: site, sitedBy: 'lan' });
+    const key = keyOf(node);
+    if (key === null) continue;
+    const known = homes.get(key);
+    if (known === undefined) homes.set(key, [node]);
+    else known.push(node);
+  }
+  return homes.values();
+}
+
+function householdOf({ inventory }: NodeRecord): string | null {
+  return inventory.household ?? null;
+}
+
+/** Those that are with nobody any more by their owner's word: of two, the one that came last leaves. */
+function release(draft: Draft, members: readonly NodeRecord[]): void {
+  const counts = new Map<string | null, number>();
+  for (const node of members) {
+    const household = householdOf(node);
+    if (household !== null) counts.set(household, (counts.get(household) ?? 0) + 1);
+  }
+  for (const node of members.toReversed()) {
+    const { sitedBy, siteNumber } = draft.of(node);
+    if (sitedBy !== 'owner' || (counts.get(householdOf(node)) ?? 0) > 1) continue;
+    const isAlone = members.every(
+      (other) => other === node || draft.of(other).siteNumber !== siteNumber,
+    );
+    if (isAlone) draft.set(node, { sitedBy: 'alone' });
+    else moveOut(draft, node);
   }
 }
 
-/** The members that were proved to be on one LAN, by LAN. */
-function lansOf(draft: Draft, members: readonly NodeRecord[]): Iterable<readonly NodeRecord[]> {
-  const lans = new Map<number, NodeRecord[]>();
-  for (const node of members) {
-    const { lan } = draft.of(node);
-    if (lan === null) continue;
-    const known = lans.get(lan);
-    if (known === undefined) lans.set(lan, [node]);
-    else known.push(node);
-  }
-  return lans.values();
+/** Whether what its owner says may change where it is. */
+export function isOwnerHeard({ sitedBy, inventory }: NodeRecord): boolean {
+  return sitedBy === 'owner' || (inventory.household !== undefined && outranks('owner', sitedBy));
 }
 
 /** It is given a site of its own. */

@@ -10,7 +10,7 @@ import type { NodeRecord, State } from '../state.ts';
 import { mustHave } from '../state.ts';
 import { Draft } from './draft.ts';
 import { askForProofs } from './lan-proof.ts';
-import { placeGroup } from './place-group.ts';
+import { isOwnerHeard, placeGroup } from './place-group.ts';
 import { raiseGuesses } from './raise-guess.ts';
 import type { Sight } from './siting.ts';
 
@@ -26,6 +26,7 @@ export function seeTunnels(state: State, { tunnels }: TunnelsSeen, now: Instant)
   const groups = new Set<string>();
   const leavers = new Set<NodeRecord>();
   for (const { node, sight } of sightings) {
+    if (node.natGroup !== '' && isOwnerHeard(node)) groups.add(node.natGroup);
     if (!hasSettled(node, sight, now)) continue;
     if (hasLeft(state, node, { sight, now })) {
       // What its token said was of another house.

@@ -5,15 +5,21 @@ import { instant, siteId } from '../model/ids.ts';
 
 /**
  * Why a node counts to its site, what outranks others first: an operator said so; its token names the
- * site; it is on the LAN of others of the site; it comes from the address that they come from; nothing
- * but itself. The last three follow where the node goes.
+ * site; its owner says that it is at one place with others, as theirs do; it is on the LAN of others of
+ * the site; it comes from the address that they come from; nothing but itself. The last four follow
+ * where the node goes.
  */
-export const sitedBys = ['operator', 'token', 'lan', 'nat', 'alone'] as const;
+export const sitedBys = ['operator', 'token', 'owner', 'lan', 'nat', 'alone'] as const;
 export type SitedBy = (typeof sitedBys)[number];
 
 /** Somebody said where the node is. */
 export function isTold(by: SitedBy): boolean {
   return by === 'operator' || by === 'token';
+}
+
+/** Whether the first says more of where a node is than the second. */
+export function outranks(by: SitedBy, other: SitedBy): boolean {
+  return sitedBys.indexOf(by) < sitedBys.indexOf(other);
 }
 
 /** The site that a node has for itself, as long as nothing says where it is. */

@@ -31,6 +31,7 @@ describe('the file', () => {
       uplinkShare: 0.1,
       monthlyBytes: 5e9,
       refuses: ['alice'],
+      household: '0123456789abcdef0123456789abcdef',
     };
     expect(Object.keys(set)).toEqual(Object.keys(defaultLimits));
     writeFileSync(file, JSON.stringify(set));
@@ -55,6 +56,10 @@ describe('the file', () => {
     ['{"monthlyBytes": "10 GB"}', /monthlyBytes: wanted a number/],
     ['{"refuses": "alice"}', /refuses: wanted at most 32 names such as \["alice"\]/],
     ['{"refuses": [1]}', /refuses: wanted at most 32 names/],
+    [
+      '{"household": "attic"}',
+      /household: wanted a code of `punnet-agent household`, found "attic"/,
+    ],
     ['{"uplinkShare": 0}', /uplinkShare: wanted a number, 0.01 to 1/],
   ])('%s is refused by its field', (text, reason) => {
     writeFileSync(file, text);

@@ -136,6 +136,11 @@ test.each([
     'unknown architecture',
   ],
   [
+    'a household that is no hash',
+    report({ inventory: { ...inventory, household: 'attic' } }),
+    'household: want 32 hexadecimal digits',
+  ],
+  [
     'more names than an owner may refuse',
     report({ status: { ...status, refuses: Array.from({ length: 33 }, () => 'alice') } }),
     'refuses: want up to 32 names',

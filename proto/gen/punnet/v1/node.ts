@@ -30,6 +30,11 @@ export interface Inventory {
   nodeVersion: string;
   /** The IPv4 network that it is in, such as "192.168.1.0/24"; empty when it has no default route. */
   lan: string;
+  /**
+   * A hash of its owner's word for the place, which nodes of one household share, 32 hexadecimal digits. Only a node
+   * says it; nobody is told.
+   */
+  household?: string | undefined;
 }
 
 /** What a node does now; part of each report. */
@@ -83,6 +88,7 @@ function createBaseInventory(): Inventory {
     sandbox: "",
     nodeVersion: "",
     lan: "",
+    household: undefined,
   };
 }
 
@@ -120,6 +126,9 @@ export const Inventory: MessageFns<Inventory> = {
     }
     if (message.lan !== "") {
       writer.uint32(90).string(message.lan);
+    }
+    if (message.household !== undefined) {
+      writer.uint32(98).string(message.household);
     }
     return writer;
   },
@@ -225,6 +234,14 @@ export const Inventory: MessageFns<Inventory> = {
             message.lan = reader.string();
             continue;
           }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.household = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -253,6 +270,7 @@ export const Inventory: MessageFns<Inventory> = {
     message.sandbox = object.sandbox ?? "";
     message.nodeVersion = object.nodeVersion ?? "";
     message.lan = object.lan ?? "";
+    message.household = object.household ?? undefined;
     return message;
   },
 };

@@ -61,6 +61,8 @@ export const SitedBy = {
   ALONE: 4,
   /** LAN - It is on one LAN with others of the site. */
   LAN: 5,
+  /** OWNER - Its owner says that it is at one place with others. */
+  OWNER: 6,
 } as const;
 
 export type SitedBy = typeof SitedBy[keyof typeof SitedBy];
@@ -72,6 +74,7 @@ export namespace SitedBy {
   export type NAT = typeof SitedBy.NAT;
   export type ALONE = typeof SitedBy.ALONE;
   export type LAN = typeof SitedBy.LAN;
+  export type OWNER = typeof SitedBy.OWNER;
 }
 
 /** Where a node's tunnel came from. */

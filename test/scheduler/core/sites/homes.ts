@@ -36,6 +36,16 @@ export class Homes extends CoreHarness {
     });
   }
 
+  /** Its owner says the word of a household, or takes it back. */
+  dwell(name: string, household: string | null): void {
+    const node = this.state.nodes.find((other) => other.name === name);
+    if (node === undefined) throw new Error(`there is no ${name}`);
+    const { household: _, ...inventory } = node.inventory;
+    const said = household === null ? inventory : { ...inventory, household };
+    this.speak(name, { inventory: said });
+    this.see();
+  }
+
   disconnect(name: string): void {
     this.#tunnels.delete(name);
   }

@@ -38,9 +38,89 @@ const prove =
     homes.give({ kind: 'lanProved', ...ids });
   };
 
+const dwell =
+  (name: string, household: string | null): Step =>
+  (homes) =>
+    homes.dwell(name, household);
+
 const carrier = [come('s', 'X', 'school'), come('l', 'X', 'library')];
 const family = [come('a', 'X'), come('b', 'X')];
 const atSchool = [come('a', 'X', 'school'), come('b', 'X', 'school')];
+
+/** Behind a carrier's address, where nothing tells these two from their neighbours. */
+const flat = [...carrier, come('a', 'X'), come('b', 'X')];
+const together = [...flat, dwell('a', 'fig'), dwell('b', 'fig')];
+const others = 's school token, l library token';
+
+const owners: readonly (readonly [what: string, steps: readonly Step[], places: string])[] = [
+  ['those whose owners say one word are together', together, 'a home-a owner, b home-a owner'],
+  [
+    'those who say another, or nothing, are not',
+    [...flat, come('c', 'X'), dwell('a', 'fig'), dwell('b', 'pear')],
+    'a home-a alone, b home-b alone, c home-c alone',
+  ],
+  [
+    'until one takes it back, who goes',
+    [...together, dwell('b', null)],
+    'a home-a alone, b home-b alone',
+  ],
+  [
+    'or both do',
+    [...together, (homes) => homes.dwell('a', null), dwell('b', null)],
+    'a home-a alone, b home-b alone',
+  ],
+  ['or one says another word', [...together, dwell('b', 'pear')], 'a home-a alone, b home-b alone'],
+  ['or moves house', [...together, move('b', 'Y'), wait(11)], 'a home-a alone, b home-b alone'],
+  [
+    'the word outranks a LAN, whose nodes come along',
+    [...flat, come('c', 'X'), prove('b', 'c'), dwell('a', 'fig'), dwell('b', 'fig')],
+    'a home-a owner, b home-a owner, c home-a lan',
+  ],
+  [
+    'an operator outranks it, and those who say it follow',
+    [...together, say('b', 'attic')],
+    'a attic owner, b attic operator',
+  ],
+];
+
+describe('an owner’s word', () => {
+  test.each(owners)('%s', (_, steps, places) => {
+    const homes = new Homes();
+    for (const step of steps) step(homes);
+    expect(homes.places.slice(2).join(', ')).toBe(places);
+    expect(homes.places.slice(0, 2).join(', ')).toBe(others);
+  });
+
+  it('claims no line of others: another address stays another site', () => {
+    const homes = new Homes();
+    for (const step of [come('a', 'X'), come('b', 'Y'), dwell('a', 'fig'), dwell('b', 'fig')]) {
+      step(homes);
+    }
+    expect(homes.places).toEqual(['a home-a alone', 'b home-b alone']);
+  });
+
+  it('makes no second line of one: nodes of one home stay together, whatever they say', () => {
+    const homes = new Homes();
+    for (const step of [...family, dwell('a', 'fig'), dwell('b', 'pear')]) step(homes);
+    expect(homes.places).toEqual(['a home-a nat', 'b home-a nat']);
+  });
+
+  it('takes with it to a named site only who says the same', () => {
+    const homes = new Homes();
+    for (const step of [...flat, dwell('s', 'fig'), dwell('a', 'fig')]) step(homes);
+    expect(homes.places.slice(2)).toEqual(['a school owner', 'b home-b alone']);
+  });
+
+  it('holds over a restart, and is in the evidence', () => {
+    const homes = new Homes();
+    for (const step of together) step(homes);
+    homes.state = stateOf(imageOf(homes.state));
+    wait(30)(homes);
+    expect(homes.places.slice(2)).toEqual(['a home-a owner', 'b home-a owner']);
+    expect(homes.view.whySited(nodeId('a'))).toBe('its owner says that it is at one place with b');
+    expect(homes.view.site(siteId('home-a'))?.evidence).toBe('2 by owner');
+  });
+});
 
 const rows: readonly (readonly [what: string, steps: readonly Step[], places: string])[] = [
   ['one that is alone is a site of its own', [come('a', 'X')], 'a home-a alone'],
