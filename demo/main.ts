@@ -150,15 +150,20 @@ function keepPicture(folder: string): void {
 }
 
 const stopped = new AbortController();
-// On, not once: one who presses Ctrl-C again would leave tasks behind.
-for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-  process.on(name, () => stopped.abort());
+let wasAsked = false;
+function end(): void {
+  wasAsked = true;
+  stopped.abort();
 }
+// On, not once: one who presses Ctrl-C again would leave tasks behind.
+for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, end);
 // A closed terminal takes no more words; what was started is stopped all the same.
-process.stdout.on('error', () => stopped.abort());
+process.stdout.on('error', end);
+// So it is after a mistake of ours.
+process.on('uncaughtException', (error) => stopped.abort(error));
 const scale = process.argv.includes('--tiny') ? tiny : full;
 main(scale, stopped.signal).catch((error: unknown) => {
-  if (stopped.signal.aborted) process.exit(130);
+  if (wasAsked) process.exit(130);
   process.stderr.write(`demo: ${error instanceof Error ? error.message : String(error)}\n`);
   process.exitCode = 1;
 });
