@@ -6,6 +6,7 @@ import type { Benchmark } from './figure.ts';
 import { flows } from './flows.ts';
 import { history } from './history.ts';
 import { idleTunnel } from './idle-tunnel.ts';
+import { install } from './install.ts';
 import { journalBytes } from './journal-bytes.ts';
 import { placement } from './placement.ts';
 import { restore } from './restore.ts';
@@ -28,6 +29,7 @@ export const benchmarks: readonly Benchmark[] = [
   agent,
   idleTunnel,
   uplinks,
+  install,
   fiftyNodes,
   turnaround,
   throughput,

@@ -5,8 +5,9 @@ import { describe, expect, it } from 'vitest';
 import { benchmarks } from '../../benchmarks/all.ts';
 import { isReached, quantileOf, tableOf } from '../../benchmarks/figure.ts';
 
-// `whole` differs from `throughput` by the number of its agents alone.
-const different = benchmarks.filter(({ name }) => name !== 'whole');
+// `whole` differs from `throughput` by the number of its agents alone; `install` builds packages, and runs
+// with the tests of these (test/tools/install-time.test.ts).
+const different = benchmarks.filter(({ name }) => name !== 'whole' && name !== 'install');
 
 describe('each benchmark measures its figures and a baseline, and finds the right answer', () => {
   it.for(different)('$name', async (benchmark, context) => {

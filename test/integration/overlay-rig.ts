@@ -27,6 +27,13 @@ export interface NodeToken {
   readonly url: string;
 }
 
+export interface SchedulerChanges {
+  /** Another program than the built one. */
+  readonly scheduler?: string;
+  /** More words for it. */
+  readonly more?: readonly string[];
+}
+
 export class OverlayRig {
   readonly folder = mkdtempSync(join(tmpdir(), 'punnet-overlay-'));
   readonly data = join(this.folder, 'scheduler');
@@ -41,17 +48,17 @@ export class OverlayRig {
     chmodSync(this.folder, 0o711);
   }
 
-  /** Homes, `one` and `two` with a node each if nobody says which, and a core whose scheduler, which may
-   * be told more words, and OpenVPN servers are ready. */
+  /** Homes, `one` and `two` with a node each if nobody says which, and a core whose scheduler and
+   * OpenVPN servers are ready. */
   static async start(
     servers: readonly string[],
     homes = twoHomes,
-    words: readonly string[] = [],
+    changes: SchedulerChanges = {},
   ): Promise<OverlayRig> {
     checkBuild();
     const rig = new OverlayRig(Network.create(homes));
     try {
-      await rig.#startCore(servers, words);
+      await rig.#startCore(servers, changes);
       return rig;
     } catch (error) {
       await rig.stop();
@@ -59,7 +66,10 @@ export class OverlayRig {
     }
   }
 
-  async #startCore(servers: readonly string[], more: readonly string[]): Promise<void> {
+  async #startCore(
+    servers: readonly string[],
+    { scheduler = join(dist, 'bin/punnet-scheduler.cjs'), more = [] }: SchedulerChanges,
+  ): Promise<void> {
     const { core } = this.network;
     const words = ['--data', this.data, '--prefix', `${overlayPrefix}::/48`];
     const flags = servers.flatMap((server) => ['--server', server.replace('CORE', coreAtHome)]);
@@ -69,14 +79,8 @@ export class OverlayRig {
     for (const server of servers) await this.startServer(server.split('=')[0] ?? '');
     const ports = ['--grpc-port', '0', '--https-port', '0', '--metrics-port', '0'];
     const where = ['--listen', coreAtHome, '--name', coreAtHome, '--overlay', overlay];
-    const scheduler = [join(dist, 'bin/punnet-scheduler.cjs'), '--data', this.data];
-    this.#scheduler = this.run('scheduler', core, [
-      'node',
-      ...scheduler,
-      ...ports,
-      ...where,
-      ...more,
-    ]);
+    const program = ['node', scheduler, '--data', this.data, ...ports, ...where, ...more];
+    this.#scheduler = this.run('scheduler', core, program);
     await this.#scheduler.said('"msg":"ready"');
     await this.punnet('context', 'add', join(this.data, 'operator.context'));
   }

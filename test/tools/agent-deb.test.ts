@@ -116,7 +116,11 @@ const killLeft =
   )?.[0] ?? 'false';
 
 async function bootBoth(home: string): Promise<SystemdMachine> {
-  const machine = await SystemdMachine.boot(home, shipped, 'punnet-scheduler.service');
+  const machine = await SystemdMachine.boot({
+    folder: home,
+    files: shipped,
+    unit: 'punnet-scheduler.service',
+  });
   await machine.answers(9464, '/readyz');
   return machine;
 }

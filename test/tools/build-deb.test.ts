@@ -105,7 +105,11 @@ test.concurrent(
     const missing = SystemdMachine.missing();
     skip(missing !== undefined, `no machine can be booted: ${missing}`);
     const home = join(folder, 'booted');
-    const booted = await SystemdMachine.boot(home, shipped, 'punnet-scheduler.service');
+    const booted = await SystemdMachine.boot({
+      folder: home,
+      files: shipped,
+      unit: 'punnet-scheduler.service',
+    });
     onTestFinished(() => booted.stop());
     const buses = async (): Promise<string> => (await booted.call('pgrep', 'nats-server')).out;
 

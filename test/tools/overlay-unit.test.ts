@@ -48,7 +48,11 @@ test(
     mkdirSync(join(shipped, 'etc/punnet-agent'), { recursive: true });
 
     const home = join(folder, 'booted');
-    const machine = await SystemdMachine.boot(home, shipped, 'punnet-scheduler.service');
+    const machine = await SystemdMachine.boot({
+      folder: home,
+      files: shipped,
+      unit: 'punnet-scheduler.service',
+    });
     onTestFinished(() => machine.stop());
     const sh: Shell = async (script, ...words) => {
       const ran = await machine.call('sh', '-c', script, ...words);

@@ -4,6 +4,7 @@
 import { execFile, spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Space } from '../../lab/space.ts';
 import { Program } from '../integration/program.ts';
 import type { Ran } from '../integration/rig.ts';
 import { until } from '../integration/rig.ts';
@@ -20,13 +21,24 @@ const script = `set -e
   cp -a "$FOLDER/files" "$FOLDER/over"
   mount -t overlay punnet -o "lowerdir=$FOLDER/over/files:/" "$FOLDER/over/all"
   exec bwrap --json-status-fd 1 --as-pid-1 --die-with-parent --cap-add ALL \
-    --unshare-pid --unshare-net --unshare-uts --unshare-ipc --unshare-cgroup \
+    --unshare-pid $NET --unshare-uts --unshare-ipc --unshare-cgroup \
     --clearenv --setenv container punnet-test --setenv PATH /usr/sbin:/usr/bin \
     --ro-bind "$FOLDER/over/all" / --proc /proc --dev /dev --ro-bind /sys /sys \
     --bind "$CGROUP" /sys/fs/cgroup --tmpfs /run --tmpfs /tmp --tmpfs /var \
     --bind "$FOLDER/default" /etc/default --tmpfs /etc/systemd \
     --ro-bind "$FOLDER/units" /usr/lib/systemd/system \
     sh -c 'umount -R /proc && mount -t proc proc /proc && exec "$@"' sh ${systemd} --system --unit="$UNIT"`;
+
+export interface MachineOptions {
+  /** Its own. */
+  readonly folder: string;
+  /** Those of the packages that it has. */
+  readonly files: string;
+  /** What systemd starts. */
+  readonly unit: string;
+  /** A lab's node whose network it has; without: a network where nobody else is. */
+  readonly space?: Space;
+}
 
 export class SystemdMachine {
   readonly #program: Program;
@@ -54,8 +66,7 @@ export class SystemdMachine {
     return tried.status === 0 ? undefined : tried.stderr.toString().trim();
   }
 
-  /** Boots with the package's files, in a folder of its own. */
-  static async boot(folder: string, files: string, unit: string): Promise<SystemdMachine> {
+  static async boot({ folder, files, unit, space }: MachineOptions): Promise<SystemdMachine> {
     for (const name of ['over', 'units']) mkdirSync(join(folder, name), { recursive: true });
     cpSync(files, join(folder, 'files'), { recursive: true, verbatimSymlinks: true });
     cpSync(join(files, 'etc/default'), join(folder, 'default'), { recursive: true });
@@ -65,8 +76,9 @@ export class SystemdMachine {
     }
     spawnSync('systemd-sysusers', [`--root=${join(folder, 'files')}`]);
     const cgroup = ownCgroup();
-    const env = { ...process.env, FOLDER: folder, CGROUP: cgroup, UNIT: unit };
-    const by = ['unshare', '--mount', 'sh', '-c'];
+    const NET = space === undefined ? '--unshare-net' : '';
+    const env = { ...process.env, FOLDER: folder, CGROUP: cgroup, UNIT: unit, NET };
+    const by = [...(space?.entry ?? []), 'unshare', '--mount', 'sh', '-c'];
     const program = new Program('systemd', [script], { by, env });
     const said = await program.said('child-pid');
     const init = /"child-pid": (\d+)/.exec(said)?.[1] ?? '';
