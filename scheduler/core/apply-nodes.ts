@@ -10,7 +10,7 @@ import type { Instant } from './model/ids.ts';
 import { instant } from './model/ids.ts';
 import { noRates } from './model/service.ts';
 import type { NodeRecord, SiteRecord, State } from './state.ts';
-import { mustHave, noLeases } from './state.ts';
+import { mustHave, noLeases, noPrograms } from './state.ts';
 
 type NodeFact = Extract<
   Fact,
@@ -180,6 +180,7 @@ function enrol(state: State, fact: Extract<NodeFact, { kind: 'nodeEnrolled' }>):
     closesAt: null,
     pendingWorkGhzSeconds: 0,
     leases: noLeases,
+    programs: noPrograms,
     sending: 0,
     serving: 0,
     consecutiveFailures: 0,

@@ -156,9 +156,19 @@ export function enterForce(state: State, job: JobRecord, lease: LeaseRecord): vo
   site.pendingUpBytes += lease.upBytes;
   if (lease.upBytes > 0) site.outgoing += 1;
   node.leases = [...node.leases, lease];
-  if (!job.holders.has(node.number)) job.holderGhz += ghzOf(node);
-  job.holders.add(node.number);
+  if (!job.holders.has(node.number)) {
+    job.holderGhz += ghzOf(node);
+    job.holders.add(node.number);
+    const others = node.programs.filter((number) => isHolder(state, node, number));
+    node.programs = [...others, job.number];
+  }
   leasesChanged(state, node);
+}
+
+/** Of a job that goes on. */
+function isHolder(state: State, node: NodeRecord, jobNumber: number): boolean {
+  const job = state.jobs.get(jobNumber);
+  return job?.state === 'active' && job.holders.has(node.number);
 }
 
 /** The lease is not in force any more: its backlog, transfers and slot are free. */

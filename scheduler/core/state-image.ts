@@ -17,7 +17,7 @@ import { researcherOf } from './queue/researchers.ts';
 import type { Usage } from './queue/share.ts';
 import { enrolledSiting } from './sites/siting.ts';
 import type { JobRecord, LeaseRecord, NodeRecord, ResearcherRecord, SiteRecord } from './state.ts';
-import { State, mustHave, noLeases } from './state.ts';
+import { State, mustHave, noLeases, noPrograms } from './state.ts';
 
 type Later = 'cancelledBecause' | 'waitsFor' | 'retryRequests' | 'replicas' | 'revisions';
 type SavedJob = Omit<
@@ -47,6 +47,7 @@ type SavedNode = Omit<
   | 'closesAt'
   | 'pendingWorkGhzSeconds'
   | 'leases'
+  | 'programs'
   | 'sending'
   | 'serving'
   | 'consecutiveFailures'
@@ -258,6 +259,7 @@ function wakeNode(state: State, saved: SavedNode): NodeRecord {
     closesAt: null,
     pendingWorkGhzSeconds: 0,
     leases: noLeases,
+    programs: noPrograms,
     sending: 0,
     serving: 0,
     consecutiveFailures: 0,

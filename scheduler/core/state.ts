@@ -65,6 +65,8 @@ export interface NodeRecord {
   pendingWorkGhzSeconds: number;
   /** In force, the oldest first. A new list whenever one comes or goes: most nodes have few or none. */
   leases: readonly LeaseRecord[];
+  /** Numbers of the jobs that it is a holder of, among them some that have ended. */
+  programs: readonly number[];
   /** Leases whose process has ended: they hold no slot. */
   sending: number;
   /** Leases of services that hold or will need a slot: for good. */
@@ -206,6 +208,8 @@ export interface LeaseRecord {
 
 /** Of an idle node: one list for all, since a federation hears of many such nodes one after another. */
 export const noLeases: readonly LeaseRecord[] = [];
+/** Likewise of a node that has had nothing yet. */
+export const noPrograms: readonly number[] = [];
 
 export class State {
   nextLeaseId = 1;

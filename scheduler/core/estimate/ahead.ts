@@ -25,7 +25,9 @@ const known = new WeakMap<JobTemplate, Bits>();
 
 /** Bits of one task, and those that its tasks share. */
 export function bitsOf(job: JobRecord): Bits {
-  const bits = known.get(job.template) ?? addUp(job);
+  const found = known.get(job.template);
+  if (found !== undefined) return found;
+  const bits = addUp(job);
   known.set(job.template, bits);
   return bits;
 }

@@ -54,12 +54,13 @@ function askFor(nodeNumber: number, round: Round, { choice, spread }: How<'slot'
   const node = mustHave(round.state.nodes[nodeNumber], 'node', nodeNumber);
   for (const jobs of round.turns.groups) {
     if (spread.placeOne(jobs)) return true;
-    const unheld = round.unheld(jobs, node);
-    if (unheld.length === 0) continue;
-    const pick = choice.pick(round.options(node, unheld), round);
-    if (pick === null) continue;
-    round.give(pick);
-    return true;
+    for (const unheld of round.unheld(jobs, node)) {
+      if (unheld.length === 0) continue;
+      const pick = choice.pick(round.options(node, unheld), round);
+      if (pick === null) continue;
+      round.give(pick);
+      return true;
+    }
   }
   return false;
 }

@@ -26,6 +26,8 @@ export interface FetchOption extends JobAt {
   readonly load: SiteLoad;
   /** Whether a task would wait on these nodes behind others. */
   readonly isStaged: boolean;
+  /** Whether they have that of another job that has a task for them. */
+  readonly isBeside: boolean;
 }
 
 /** The next task of a job on a node that it fits, with what it would cost there. */
@@ -116,8 +118,8 @@ export interface Policy {
    * is kept until something is given there: it must rest on this site, and not on the pass or a draw. */
   readonly holdsSite?: (option: SiteOption, round: RoundView) => boolean;
   /** Likewise, jobs that `hold` refuses to every node of a site that would have to fetch what their tasks
-   * share; the answer is kept until something is given. Nodes are then asked for jobs first of which they
-   * have that. */
+   * share, or that had better come after those of which these nodes have that; the answer is kept until
+   * something is given. Slots then ask first for these, and for all others only when they get none. */
   readonly holdsFetch?: (option: FetchOption, round: RoundView) => boolean;
   /** The order of transfers: of those that wait at a site, the ones that go next. */
   readonly nextTransfers: (

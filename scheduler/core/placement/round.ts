@@ -131,6 +131,14 @@ export class Round implements RoundView {
     return hasShared(node, job) || this.#nodes.get(node.number)?.jobs.has(job.number) === true;
   }
 
+  /** Numbers of the jobs that the node has the program of, or is to fetch it; some may have ended. */
+  *programsOf({ number, programs }: NodeRecord): Generator<number> {
+    yield* programs;
+    for (const given of this.#nodes.get(number)?.jobs ?? []) {
+      if (!programs.includes(given)) yield given;
+    }
+  }
+
   isGivenAt({ job, site }: JobAt): boolean {
     return this.#givenAt.get(job.number)?.has(site.number) === true;
   }
@@ -176,8 +184,9 @@ export class Round implements RoundView {
     }
   }
 
-  /** Of the jobs, without those that it would refuse as every node like it at its site. */
-  unheld(jobs: readonly JobRecord[], node: NodeRecord): readonly JobRecord[] {
+  /** Of the jobs, without those that it would refuse as every node like it at its site: lists, of which it is
+   * asked for the next one when it takes nothing of those before. */
+  unheld(jobs: readonly JobRecord[], node: NodeRecord): Generator<readonly JobRecord[]> {
     return this.#siteHolds.unheld(jobs, node);
   }
 

@@ -1,91 +1,97 @@
 // Which jobs a policy holds at a whole site: asked once for all its nodes, of which most are refused
 // again and again while their line is busy.
 
+import { bitsOf } from '../estimate/ahead.ts';
 import { siteOf } from '../leases.ts';
 import type { JobRecord, NodeRecord, SiteRecord } from '../state.ts';
 import { mustHave } from '../state.ts';
 import type { TaskCost } from './balance.ts';
 import { upBytesOf, workOf } from './estimate.ts';
-import type { Option, Policy } from './policy.ts';
+import type { FetchOption, Option, Policy } from './policy.ts';
 import type { Round } from './round.ts';
 
 type Jobs = readonly JobRecord[];
 
-/** A job that has a task, and what this would cost wherever its program is; null: no site holds it. */
-interface Asker {
-  readonly job: JobRecord;
-  readonly cost: TaskCost | null;
+/** Jobs that have a task. */
+interface Askers {
+  readonly all: Jobs;
+  /** Those whose tasks share something. */
+  readonly byNumber: ReadonlyMap<number, JobRecord>;
+  readonly withoutProgram: Jobs;
 }
 
-type Fetchable = Map<number, Map<Jobs, ReadonlySet<JobRecord>>>;
+/** Of nodes that would have to fetch a program: see `FetchOption`. */
+type Fetcher = Pick<FetchOption, 'isStaged' | 'isBeside'>;
 
 export class SiteHolds {
   readonly #round: Round;
   readonly #policy: Policy;
-  /** Known until the next task of one of the jobs costs something else. */
-  readonly #askers = new Map<Jobs, readonly Asker[]>();
+  /** Known until the next task of one of them costs something else. */
+  readonly #askers = new Map<Jobs, Askers>();
   // By number of the site, known as long as nothing is given there, and the next task of no job brings
-  // fewer bytes: of the jobs asked for those that are not held, and whether all that wait are.
-  readonly #unheld = new Map<number, Map<Jobs, Jobs>>();
+  // fewer bytes: whether a job is held, and whether all that wait are.
+  readonly #held = new Map<number, Map<JobRecord, boolean>>();
   readonly #holdsAll = new Map<number, boolean>();
-  // By number of the site, of jobs that are not held there those that nodes may fetch a program for, with a
-  // free slot and without: known as long as nothing is given, since what is given anywhere does a part of them.
-  readonly #idleFetch: Fetchable = new Map();
-  readonly #stagedFetch: Fetchable = new Map();
+  // By number of the site and kind of nodes, the jobs that these may fetch a program for: known as long as
+  // nothing is given, since what is given anywhere does a part of them.
+  readonly #fetchable = new Map<number, Map<Jobs, Jobs>>();
 
   constructor(round: Round, policy: Policy) {
     this.#round = round;
     this.#policy = policy;
   }
 
-  /** Of the jobs those that the node may be asked for, the ones that it has the program of first where
-   * the policy holds others for lack of it. */
-  unheld(jobs: Jobs, node: NodeRecord): Jobs {
+  /**
+   * Of the jobs those that the node may be asked for. Where the policy holds some for lack of their program: first
+   * those that the node has it of, with those that are worth another one beside these; then all others.
+   */
+  *unheld(jobs: Jobs, node: NodeRecord): Generator<Jobs> {
     const site = siteOf(this.#round.state, node);
-    const unheld = this.#unheldAt(jobs, site);
-    if (this.#policy.holdsFetch === undefined || unheld.length === 0) return unheld;
-    const here: JobRecord[] = [];
-    const rest: JobRecord[] = [];
-    const mayFetch = this.#fetchable(unheld, site, this.#round.isStaged(node));
-    for (const job of unheld) {
-      if (this.#round.hasShared(node, job)) here.push(job);
-      else if (mayFetch.has(job)) rest.push(job);
+    if (this.#policy.holdsFetch === undefined) return yield this.#unheldAt(jobs, site);
+    const here = this.#hereOf(jobs, node).filter((job) => !this.#isHeld(job, site));
+    const isStaged = this.#round.isStaged(node);
+    const lacks = (isBeside: boolean): Jobs =>
+      this.#mayFetch(jobs, site, { isStaged, isBeside }).filter(
+        (job) => !this.#round.hasShared(node, job),
+      );
+    if (here.length > 0) yield [...here, ...lacks(true)];
+    yield lacks(false);
+  }
+
+  /** Those that have a task and that the node has the program of, in the order of their turn. */
+  #hereOf(jobs: Jobs, node: NodeRecord): Jobs {
+    const { byNumber, withoutProgram } = this.#askersOf(jobs);
+    const here = [...withoutProgram];
+    for (const number of this.#round.programsOf(node)) {
+      const job = byNumber.get(number);
+      // A service's may be that of before a change.
+      if (job !== undefined && this.#round.hasShared(node, job)) here.push(job);
     }
-    return rest.length === 0 ? here : [...here, ...rest];
+    return here.length === 1 ? here : here.sort((one, other) => one.number - other.number);
   }
 
   #unheldAt(jobs: Jobs, site: SiteRecord): Jobs {
     if (this.#policy.holdsSite === undefined) return jobs;
-    let here = this.#unheld.get(site.number);
-    if (here === undefined) {
-      here = new Map();
-      this.#unheld.set(site.number, here);
-    }
-    const known = here.get(jobs);
-    if (known !== undefined) return known;
-    const fresh = this.#askersOf(jobs)
-      .filter((asker) => !this.#isHeld(asker, site))
-      .map(({ job }) => job);
-    here.set(jobs, fresh);
-    return fresh;
+    return this.#askersOf(jobs).all.filter((job) => !this.#isHeld(job, site));
   }
 
-  #fetchable(jobs: Jobs, site: SiteRecord, isStaged: boolean): ReadonlySet<JobRecord> {
-    const known = isStaged ? this.#stagedFetch : this.#idleFetch;
-    let here = known.get(site.number);
-    if (here === undefined) {
-      here = new Map();
-      known.set(site.number, here);
+  #mayFetch(jobs: Jobs, site: SiteRecord, fetcher: Fetcher): Jobs {
+    const { isStaged, isBeside } = fetcher;
+    const key = 4 * site.number + (isStaged ? 2 : 0) + (isBeside ? 1 : 0);
+    let known = this.#fetchable.get(key);
+    if (known === undefined) {
+      known = new Map();
+      this.#fetchable.set(key, known);
     }
-    const found = here.get(jobs);
+    const found = known.get(jobs);
     if (found !== undefined) return found;
     const load = this.#round.load(site);
-    const fresh = new Set(
-      jobs.filter(
-        (job) => this.#policy.holdsFetch?.({ job, site, load, isStaged }, this.#round) !== true,
-      ),
+    const fresh = [...this.#askersOf(jobs).byNumber.values()].filter(
+      (job) =>
+        this.#policy.holdsFetch?.({ job, site, load, isStaged, isBeside }, this.#round) !== true &&
+        !this.#isHeld(job, site),
     );
-    here.set(jobs, fresh);
+    known.set(jobs, fresh);
     return fresh;
   }
 
@@ -97,7 +103,9 @@ export class SiteHolds {
     const { state, turns } = this.#round;
     const site = mustHave(state.sites[siteNumber], 'site', siteNumber);
     // What has no turn any more gets none later in the round.
-    const holdsAll = turns.groups.every((jobs) => this.#unheldAt(jobs, site).length === 0);
+    const holdsAll = turns.groups.every((jobs) =>
+      this.#askersOf(jobs).all.every((job) => this.#isHeld(job, site)),
+    );
     this.#holdsAll.set(siteNumber, holdsAll);
     return holdsAll;
   }
@@ -109,36 +117,47 @@ export class SiteHolds {
     const isAlike = next !== null && taskInputBytes[next] === taskInputBytes[taskIndex];
     if (!isAlike) this.#askers.clear();
     if (next !== null && !isAlike) {
-      this.#unheld.clear();
+      this.#held.clear();
       this.#holdsAll.clear();
     } else {
-      this.#unheld.delete(site.number);
+      this.#held.delete(site.number);
       this.#holdsAll.delete(site.number);
     }
-    this.#idleFetch.clear();
-    this.#stagedFetch.clear();
+    this.#fetchable.clear();
   }
 
-  #askersOf(jobs: Jobs): readonly Asker[] {
+  #askersOf(jobs: Jobs): Askers {
     const known = this.#askers.get(jobs);
     if (known !== undefined) return known;
-    const fresh: Asker[] = [];
-    for (const job of jobs) {
-      const taskIndex = this.#round.nextTask(job);
-      if (taskIndex !== null) fresh.push({ job, cost: costAnywhere(job, taskIndex) });
-    }
+    const all = jobs.filter((job) => this.#round.nextTask(job) !== null);
+    const hasProgram = (job: JobRecord): boolean => bitsOf(job).sharedBits > 0;
+    const byNumber = new Map(all.filter(hasProgram).map((job) => [job.number, job]));
+    const fresh = { all, byNumber, withoutProgram: all.filter((job) => !hasProgram(job)) };
     this.#askers.set(jobs, fresh);
     return fresh;
   }
 
-  #isHeld({ job, cost }: Asker, site: SiteRecord): boolean {
-    if (cost === null) return false;
-    const option = { job, site, load: this.#round.load(site), cost };
-    return this.#policy.holdsSite?.(option, this.#round) === true;
+  #isHeld(job: JobRecord, site: SiteRecord): boolean {
+    const { holdsSite } = this.#policy;
+    if (holdsSite === undefined) return false;
+    let here = this.#held.get(site.number);
+    if (here === undefined) {
+      here = new Map();
+      this.#held.set(site.number, here);
+    }
+    const known = here.get(job);
+    if (known !== undefined) return known;
+    const cost = costAnywhere(job, this.#round.nextTask(job));
+    const load = this.#round.load(site);
+    const isHeld = cost !== null && holdsSite({ job, site, load, cost }, this.#round);
+    here.set(job, isHeld);
+    return isHeld;
   }
 }
 
-function costAnywhere(job: JobRecord, taskIndex: number): TaskCost | null {
+/** What its next task would cost wherever its program is; null: no site holds it. */
+function costAnywhere(job: JobRecord, taskIndex: number | null): TaskCost | null {
+  if (taskIndex === null) return null;
   // Another task of the job may suit a node better; and services are not the policy's.
   if (job.template.keepsCheckpoint === true || job.replicas !== null) return null;
   const downBits = 8 * (job.template.taskInputBytes[taskIndex] ?? 0);

@@ -126,7 +126,7 @@ const hindrances: readonly (readonly [string, (core: CoreHarness) => void, strin
       for (let older = 0; older < candidateJobs; older += 1) core.submit(`older ${older}`, heavy);
       core.submit('job');
     },
-    'All 4 tasks wait. At the only node: 64 jobs of ada come before it, by priority and age. What helps: wait, or give it a higher priority.',
+    `All 4 tasks wait. At the only node: ${candidateJobs} jobs of ada come before it, by priority and age. What helps: wait, or give it a higher priority.`,
   ],
 ];
 

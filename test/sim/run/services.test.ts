@@ -58,7 +58,8 @@ describe.each([...policyMakers.keys()])('under %s', (name) => {
     const placed = leases.map(({ service, replica }) => `${service}.${replica}`).sort();
     expect(placed).toEqual(['0.0', '0.1', '0.2', '0.3', '1.0', '1.1', '1.2']);
     for (const { service, lease, grantedMs, endedMs, why } of leases) {
-      expect(grantedMs).toBeGreaterThan(service === 0 ? 0 : 60_000);
+      // The scheduler hears of it in the next batch, which may be at that very moment.
+      expect(grantedMs).toBeGreaterThanOrEqual(service === 0 ? 0 : 60_000);
       if (service === 0) expect(endedMs).toBe(null);
       else expect([endedMs, why]).toEqual([120_100, 'stopped']);
       const exitedAt = result.attempts.exitedAt[lease] ?? 0;

@@ -103,31 +103,20 @@ function dueOf(option: Option, round: RoundView): number | null {
   return isKept(option, round) ? Number.MAX_VALUE : null;
 }
 
-/** Whether a slot had better take the one than the best before it, of which its node may have the program. */
+/** Whether a slot had better take the one than the best before it. */
 function goesBefore({ option, due }: Due, best: Due, round: RoundView): boolean {
   const { job, node } = option;
   const other = best.option.job;
-  const isFetched = round.hasShared(node, other) && !round.hasShared(node, job);
-  if (isFetched && isCheaperThanProgram(job, ghzOf(node), round)) {
-    return startsBefore(job, other, round) && !hasTakers(job, round);
-  }
   if (due !== best.due) return due < best.due;
   if (startsBefore(other, job, round)) return false;
-  return startsBefore(job, other, round) || isLessHeld(job, other, round);
+  if (startsBefore(job, other, round)) return true;
+  const isFetched = round.hasShared(node, other) && !round.hasShared(node, job);
+  return !isFetched && isLessHeld(job, other, round);
 }
 
 /** Nobody does the job, and it came before: else younger ones that are alike would keep the nodes. */
 function startsBefore(job: JobRecord, other: JobRecord, round: RoundView): boolean {
   return job.number < other.number && round.leasesOf(job) === 0;
-}
-
-/** Whether a node that has its program takes its tasks when a slot is free. */
-function hasTakers(job: JobRecord, { state, now }: RoundView): boolean {
-  for (const number of job.holders) {
-    const node = state.nodes[number];
-    if (node !== undefined && refuseNode(job, node, now) === null) return true;
-  }
-  return false;
 }
 
 /** The nodes that have it need longer for what waits: jobs of one class then keep to nodes of their own. */
@@ -182,8 +171,10 @@ function holdsSiteBy(rules: readonly Rule[]): NonNullable<Policy['holdsSite']> {
  * rest are refused at once. */
 function holdsFetchBy(rules: readonly Rule[]): NonNullable<Policy['holdsFetch']> {
   return (option, round) => {
+    if (isPiloted(option.job)) return false;
+    if (option.isBeside && isNotWorthIt(option, round)) return true;
     const due = round.planned(option);
-    if (isPiloted(option.job) || due === null) return false;
+    if (due === null) return false;
     if (due === Number.POSITIVE_INFINITY && !isStalled(option, round)) return true;
     return rules.some(({ holdsFetch }) => holdsFetch?.(option, round) === true);
   };
@@ -203,6 +194,22 @@ function isCheaperThanProgram(job: JobRecord, cpuGhz: number, { state, now }: Ro
   const seconds = (state.plan.endsAt - now) / 1000;
   const tasks = Math.max(1, (seconds * cpuGhz) / workOf(job));
   return tasks * (downBits + upBits) < sharedBits;
+}
+
+/** For nodes that have the program of another job: they had better keep to that, unless nobody does this one. */
+function isNotWorthIt({ job, site, load }: FetchOption, round: RoundView): boolean {
+  const nodeGhz = load.cpuGhz / site.nodeNumbers.length;
+  if (!isCheaperThanProgram(job, nodeGhz, round)) return false;
+  return round.leasesOf(job) > 0 || hasTakers(job, round);
+}
+
+/** Whether a node that has its program takes its tasks when a slot is free. */
+function hasTakers(job: JobRecord, { state, now }: RoundView): boolean {
+  for (const number of job.holders) {
+    const node = state.nodes[number];
+    if (node !== undefined && refuseNode(job, node, now) === null) return true;
+  }
+  return false;
 }
 
 /** Whether a node of the site may be better off with the job, whatever the plan says. */
