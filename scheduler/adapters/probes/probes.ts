@@ -24,6 +24,8 @@ const trainWithinMs = 3_000;
 const quietMs = 300;
 /** From a train to the next: the line's buffers are empty again, and a machine that was busy may be free. */
 const pauseMs = 100;
+/** Nothing is told of shorter times. */
+const leastMs = 0.1;
 /** A node may claim to be so many times as fast as this end's clock says. */
 const claimable = 2;
 
@@ -89,6 +91,8 @@ class Probe {
   readonly #socket: Socket;
   #peer: RemoteInfo | undefined;
   #isLeft = false;
+  /** How long a packet and its answer take. */
+  #aloneMs = 0;
   #giveUp: () => void = () => undefined;
   #listener: Take = () => undefined;
   #sentBytes = 0;
@@ -125,7 +129,7 @@ class Probe {
 
   /** A single packet first, which tells how long a word and its answer take. */
   async #measureDown(): Promise<number | null> {
-    const alone = await this.#down(1);
+    this.#aloneMs = (await this.#down(1)).ms;
     const came: Came[] = [];
     // The node times. What this end's clock says of train and answer is never too fast: no claim goes far beyond it.
     let ownBps = 0;
@@ -134,14 +138,25 @@ class Probe {
       const { spanMicros = 0, sequence: seen = 0, count = 0 } = heard ?? {};
       // No packets came in no time, whatever a node says.
       const spanCount = spanMicros === 0 ? 0 : (heard?.spanCount ?? 0);
-      came.push({ sent, isWhole: isTrue && count === sent, spanMicros, spanCount, seen });
-      const spanMs = Math.max(0, ms - alone.ms);
-      const own = { spanMicros: 1_000 * spanMs, spanCount: sent - 1 };
+      const ownMicros = this.#ownMicros(ms);
+      came.push({
+        sent,
+        isWhole: isTrue && count === sent,
+        spanMicros,
+        spanCount,
+        seen,
+        ownMicros,
+      });
+      const own = { spanMicros: ownMicros, spanCount: sent - 1 };
       if (heard !== undefined) ownBps = Math.max(ownBps, rateOf(own));
       await sleep(pauseMs);
     }
     const bps = estimateOf(came);
     return bps === null ? null : Math.min(bps, claimable * ownBps);
+  }
+
+  #ownMicros(ms: number): number {
+    return 1_000 * Math.max(leastMs, ms - this.#aloneMs);
   }
 
   async #measureUp(): Promise<number | null> {
@@ -183,6 +198,7 @@ class Probe {
     this.#train += 1;
     const train = this.#train;
     const arrivals: number[] = [];
+    const start = performance.now();
     let quiet: NodeJS.Timeout | undefined;
     this.#send({ kind: 'ask', train, count });
     await this.#wait<true>(trainWithinMs, (done) => (packet, at) => {
@@ -195,7 +211,8 @@ class Probe {
     });
     clearTimeout(quiet);
     const pace = paceOf(arrivals) ?? { spanMicros: 0, spanCount: 0, seen: 0 };
-    return { sent: count, isWhole: arrivals.length === count, ...pace };
+    const ownMicros = this.#ownMicros((arrivals.at(-1) ?? start) - start);
+    return { sent: count, isWhole: arrivals.length === count, ownMicros, ...pace };
   }
 
   /** Null: it was not done in time. */

@@ -11,6 +11,8 @@ export const packetsMost = 112;
 const lengths = [10, 20, 34] as const;
 /** A train keeps the line busy for no longer than this, if a shorter one would do. */
 const trainMs = 100;
+/** Of a train that is judged by its times, the part that was seen one by one: of others a busy machine has read lumps. */
+const clearPart = 0.2;
 /** So many trains that agree so well are enough. */
 const enoughTrains = 3;
 const agreeing = 0.05;
@@ -28,6 +30,8 @@ export interface Came {
   readonly spanCount: number;
   /** Packets that were seen one by one. */
   readonly seen: number;
+  /** From its first packet, or the word that asked for it, to its last or the answer, less the time that one packet alone takes, µs. */
+  readonly ownMicros: number;
 }
 
 /** Packets of the next train; null: it is enough. */
@@ -61,23 +65,32 @@ function isEnough(came: readonly Came[]): boolean {
 
 /**
  * Payload, bit/s: the median of trains that are not much shorter than the longest, or of the longest if they were slower, since
- * lines let short ones through at once; of those that came whole and were not read all at once, if there are such. Null: nothing can
- * be told.
+ * lines let short ones through at once; of those that came whole, if there are such, and were not read in lumps. Where
+ * all were, as on a line that is faster than a program reads, what it carried at least, by the clock of the end that leads. Null:
+ * nothing can be told.
  */
 export function estimateOf(came: readonly Came[]): number | null {
   const told = came.filter(({ spanCount }) => spanCount > 0);
   const whole = some(told, ({ isWhole }) => isWhole);
-  const clear = some(whole, ({ seen }) => seen > 0);
-  if (clear.length === 0) return null;
-  const longest = Math.max(...clear.map(({ sent }) => sent));
-  const ofLength = (least: number): number => medianOf(clear.filter(({ sent }) => sent >= least));
-  return Math.min(ofLength(longest), ofLength(longest / 2));
+  if (whole.length === 0) return null;
+  const longest = Math.max(...whole.map(({ sent }) => sent));
+  const long = whole.filter(({ sent }) => 2 * sent >= longest);
+  const clear = long.filter(({ sent, seen }) => seen >= clearPart * sent);
+  if (clear.length === 0) return Math.max(...long.map(leastOf));
+  const longestClear = Math.max(...clear.map(({ sent }) => sent));
+  return Math.min(medianOf(clear.filter(({ sent }) => sent === longestClear)), medianOf(clear));
 }
 
 /** Of two, the lower: other traffic makes a train a little slower, a busy machine many times faster. */
 function medianOf(came: readonly Came[]): number {
   const rates = came.map(rateOf).sort((a, b) => a - b);
   return rates[(rates.length - 1) >> 1] ?? Number.POSITIVE_INFINITY;
+}
+
+/** It can't have been slower, and was hardly that fast. */
+function leastOf(came: Came): number {
+  const own = rateOf({ spanMicros: came.ownMicros, spanCount: came.sent - 1 });
+  return Math.min(rateOf(came), own);
 }
 
 /** Those that are so; all if none is. */
