@@ -1,5 +1,6 @@
 // What is in a report, before it is a page: facts, tables and chapters of figures.
 
+import { calibrationText, lastCalibration } from '../calibration.ts';
 import type { Comparison } from '../comparison.ts';
 import type { Detail } from '../detail/detail.ts';
 import { ganttFigure } from '../figures/gantt.ts';
@@ -108,6 +109,7 @@ function originRows({ command, commit }: Origin): readonly Named[] {
   return [
     ['command', command],
     ['commit', commit],
+    ['held against a lab', calibrationText(lastCalibration)],
   ];
 }
 
