@@ -2,13 +2,13 @@
 
 import type { NodeId } from '../../core/index.ts';
 
-/** An agent says a report each 30 s, each end at once, and again what was not answered: a few a second
- * where tasks are short. */
-export const messagesPerSecond = 50;
+/** An agent says a report each 30 s, and when a task starts and ends: 340 a second of 512 slots, the most
+ * that there may be, with tasks of three seconds. A Pi says a few. */
+export const messagesPerSecond = 500;
 /** One that comes back after a day tells what it has kept. */
-export const burstMessages = 3_000;
-/** What is dropped without a rest before a node is cut off: ten minutes of twice what is allowed. */
-export const droppedMost = 30_000;
+export const burstMessages = 5_000;
+/** What is dropped without a rest before a node is cut off: two minutes of twice what is allowed. */
+export const droppedMost = 60_000;
 
 /** `cut`: too much for too long, told once. */
 export type Flow = 'heard' | 'dropped' | 'cut';
