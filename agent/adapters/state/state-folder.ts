@@ -2,10 +2,9 @@
 // status. Written rarely, since SD cards wear.
 
 import { accessSync, constants, existsSync, mkdirSync, readFileSync, statSync } from 'node:fs';
-import { connect, createServer } from 'node:net';
 import { dirname, join, resolve } from 'node:path';
-import { text } from 'node:stream/consumers';
 import { writeDurably } from './durable.ts';
+import { askFolder, takeFolder } from './folder-lock.ts';
 
 /** A mistake that its user can mend; told without a stack trace. */
 export class AgentError extends Error {
@@ -113,33 +112,15 @@ export class StateFolder {
    * @param status what whoever asks is told.
    */
   async lock(status: () => string): Promise<void> {
-    const server = createServer((socket) => {
-      socket.on('error', () => undefined);
-      socket.end(status());
-    });
-    server.unref();
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', (error: NodeJS.ErrnoException) => {
-        const text = `Another agent runs on ${this.path}: stop it first (systemctl stop punnet-agent), or use another --state.`;
-        reject(error.code === 'EADDRINUSE' ? new AgentError(text) : error);
-      });
-      server.listen(this.#address(), resolve);
-    });
+    if (await takeFolder(this.path, status)) return;
+    throw new AgentError(
+      `Another agent runs on ${this.path}: stop it first (systemctl stop punnet-agent), or use another --state.`,
+    );
   }
 
   /** What the agent that has the folder says of itself; null: none runs. */
-  async askStatus(): Promise<string | null> {
-    try {
-      return await text(connect(this.#address()));
-    } catch {
-      return null;
-    }
-  }
-
-  /** An abstract unix socket: it is gone with its process, whatever kills that. */
-  #address(): string {
-    const { dev, ino } = statSync(this.path);
-    return `\0punnet-agent-${dev}-${ino}`;
+  askStatus(): Promise<string | null> {
+    return askFolder(this.path);
   }
 
   #readJson(name: string): unknown {
