@@ -202,6 +202,10 @@ test.concurrent(
     const pasted = `cd /tmp && PATH=/tmp/bin:$PATH && ${line}`;
     expect(await call('sh', '-c', pasted)).toContain('start punnet-agent.service');
     expect(await call('systemctl', 'is-active', 'punnet-agent')).toBe('active\n');
+    // This federation has no tunnel that it would close.
+    expect((await machine.call('systemctl', 'is-active', 'punnet-firewall')).out).toBe(
+      'inactive\n',
+    );
     expect(await call('punnet-agent', 'install')).toContain('Nothing changes.');
     // Nor are the token and the script left to whoever looks.
     expect(await call('sh', '-c', 'ls /tmp/punnet-token 2>&1 || true')).toContain('No such file');
