@@ -56,6 +56,15 @@ const packages = [
   },
   { name: 'debootstrap', program: 'debootstrap', why: 'Debian for ARM', for: 'arm' },
   {
+    name: 'qemu-system-arm',
+    program: 'qemu-system-arm',
+    why: 'a whole Raspberry Pi 1',
+    for: 'pi1',
+  },
+  { name: 'cpio', program: 'cpio', why: 'makes what it starts from', for: 'pi1' },
+  { name: 'e2fsprogs', program: 'mkfs.ext4', why: 'makes its card', for: 'pi1' },
+  { name: 'busybox', program: 'busybox', why: 'its way to a port of this machine', for: 'pi1' },
+  {
     name: 'tachyon-bin-nox',
     program: 'tachyon-nox',
     why: 'the ray tracer of the demo',
@@ -91,6 +100,7 @@ async function main() {
     test: ['run', 'demo', 'lab', 'test'],
     packages: ['run', 'demo', 'lab', 'test', 'packages'],
     arm: ['run', 'arm'],
+    pi1: ['run', 'arm', 'pi1'],
   };
   const wanted = packages.filter((each) => purposes[purpose]?.includes(each.for));
   // Side by side, since each waits for the network. Only one at a time may use apt's lists.
@@ -102,10 +112,10 @@ async function main() {
     ...(purpose === 'test' ? [...otherNodes.map(fetchNode), fetchNats210()] : []),
   ]);
   if (purpose === 'bench') await buildFlowReference();
-  if (purpose === 'arm') {
+  if (purpose === 'arm' || purpose === 'pi1') {
     const folder = join(root, 'tools/arm/roots');
     const status = async (program, words) => (await started(program, words)).status;
-    await prepareArm({ folder, mirror: debianMirror(), run: status, say });
+    await prepareArm({ purpose, folder, mirror: debianMirror(), run: status, say });
   }
   say('Building.');
   await run('npm', ['run', '--silent', 'build']);

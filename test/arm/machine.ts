@@ -15,7 +15,8 @@ export interface Processor {
   readonly cpu: 'arm1176' | 'cortex-a7' | 'cortex-a53';
 }
 
-const userOfAgent = ['setpriv', '--reuid=punnet-agent', '--regid=punnet-agent', '--clear-groups'];
+/** As the package's user. */
+const asAgent = ['setpriv', '--reuid=punnet-agent', '--regid=punnet-agent', '--clear-groups'];
 
 /** Its own mounts, which are gone with it, and this machine's network. */
 const enter = `set -e
@@ -81,9 +82,12 @@ export class ArmMachine {
     return this.says('dpkg', '-i', '/root/punnet-agent.deb');
   }
 
-  /** Starts the agent as its unit's user; without a sandbox, since qemu makes no namespaces. */
-  startAgent(name: string): Program {
-    const words = [...userOfAgent, 'punnet-agent', 'run', '--allow-unsandboxed'];
+  /** Enrols it, and starts its agent; without a sandbox, since qemu makes no namespaces. */
+  async startAgent(name: string, url: string, token: string): Promise<Program> {
+    // Each on a path of its own: agents of one network keep off each other's folder by its name.
+    const state = ['--state', `/var/lib/punnet-agent/${name}`];
+    await this.says(...asAgent, 'punnet-agent', 'enrol', url, token, '--name', name, ...state);
+    const words = [...asAgent, 'punnet-agent', 'run', '--allow-unsandboxed', ...state];
     const [file = '', ...rest] = this.#entering(words);
     return new Program(name, rest, { by: [file], env: this.#env });
   }
