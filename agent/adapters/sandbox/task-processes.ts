@@ -41,9 +41,10 @@ export function leftoversOf(attemptFolder: string): readonly number[] {
   });
 }
 
-/** How many processes a user has. */
+/** How many threads a user has: what the kernel counts against its limit of processes. */
 export function countOf(uid: number): number {
-  return allPids().filter((pid) => isOf(uid, pid)).length;
+  const own = allPids().filter((pid) => isOf(uid, pid));
+  return own.reduce((sum, pid) => sum + valueOf(pid, 'status', 'Threads'), 0);
 }
 
 function isOf(uid: number, pid: number): boolean {
