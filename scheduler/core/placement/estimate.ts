@@ -47,7 +47,7 @@ export function underWay(bytes: number): number {
 }
 
 /** Bundle (the largest, when there are several) and shared inputs. */
-function sharedBytes(job: JobRecord): number {
+export function sharedBytes(job: JobRecord): number {
   const { bundles, sharedInputs } = job.template;
   // Asked for each pair of a task and a node: no array is made for it.
   let bytes = 0;

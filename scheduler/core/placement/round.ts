@@ -325,9 +325,14 @@ export class Round implements RoundView {
     return job.replicas === null && this.turns.mayHave(job) && this.nextTask(job) !== null;
   }
 
+  /** Whether the job has a waiting task that this round has not given away. */
+  hasTask(job: JobRecord): boolean {
+    return (this.#taken.get(job.number) ?? 0) < job.waiting;
+  }
+
   /** The job's first waiting task, no replica, that this round has not given away. */
   nextTask(job: JobRecord): number | null {
-    if ((this.#taken.get(job.number) ?? 0) >= job.waiting) return null;
+    if (!this.hasTask(job)) return null;
     let index = this.#cursors.get(job.number) ?? job.cursor;
     while (index < job.template.taskCount && !this.#isThere(job, index)) index += 1;
     this.#cursors.set(job.number, index);

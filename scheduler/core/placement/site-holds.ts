@@ -1,12 +1,11 @@
 // Which jobs a policy holds at a whole site: asked once for all its nodes, of which most are refused
 // again and again while their line is busy.
 
-import { bitsOf } from '../estimate/ahead.ts';
 import { siteOf } from '../leases.ts';
 import type { JobRecord, NodeRecord, SiteRecord } from '../state.ts';
 import { mustHave } from '../state.ts';
 import type { TaskCost } from './balance.ts';
-import { upBytesOf, workOf } from './estimate.ts';
+import { sharedBytes, upBytesOf, workOf } from './estimate.ts';
 import type { FetchOption, Option, Policy } from './policy.ts';
 import type { Round } from './round.ts';
 
@@ -15,8 +14,8 @@ type Jobs = readonly JobRecord[];
 /** Jobs that have a task. */
 interface Askers {
   readonly all: Jobs;
-  /** Those whose tasks share something. */
-  readonly byNumber: ReadonlyMap<number, JobRecord>;
+  /** Those whose tasks share something, and those that every node has all of. */
+  readonly withProgram: Jobs;
   readonly withoutProgram: Jobs;
 }
 
@@ -60,14 +59,26 @@ export class SiteHolds {
 
   /** Those that have a task and that the node has the program of, in the order of their turn. */
   #hereOf(jobs: Jobs, node: NodeRecord): Jobs {
-    const { byNumber, withoutProgram } = this.#askersOf(jobs);
-    const here = [...withoutProgram];
+    const here: JobRecord[] = [];
     for (const number of this.#round.programsOf(node)) {
-      const job = byNumber.get(number);
-      // A service's may be that of before a change.
-      if (job !== undefined && this.#round.hasShared(node, job)) here.push(job);
+      const job = this.#round.state.jobs.get(number);
+      if (job !== undefined && this.#isAmong(jobs, job) && this.#round.hasShared(node, job)) {
+        here.push(job);
+      }
     }
-    return here.length === 1 ? here : here.sort((one, other) => one.number - other.number);
+    const { withoutProgram } = this.#askersOf(jobs);
+    if (here.length === 0) return withoutProgram;
+    return [...here, ...withoutProgram].sort((one, other) => one.number - other.number);
+  }
+
+  /** Whether the job, which has a program, is one of these and has a task. They are of one researcher and one
+   * priority, the oldest of those that wait, so that nobody needs to look for it. */
+  #isAmong(jobs: Jobs, job: JobRecord): boolean {
+    const { researcher, number, template } = job;
+    const last = jobs.at(-1);
+    if (last === undefined || last.researcher !== researcher || number > last.number) return false;
+    if (last.template.priority !== template.priority || !hasProgram(job)) return false;
+    return this.#round.state.waitingJobs.has(number) && this.#round.hasTask(job);
   }
 
   #unheldAt(jobs: Jobs, site: SiteRecord): Jobs {
@@ -86,7 +97,7 @@ export class SiteHolds {
     const found = known.get(jobs);
     if (found !== undefined) return found;
     const load = this.#round.load(site);
-    const fresh = [...this.#askersOf(jobs).byNumber.values()].filter(
+    const fresh = this.#askersOf(jobs).withProgram.filter(
       (job) =>
         this.#policy.holdsFetch?.({ job, site, load, isStaged, isBeside }, this.#round) !== true &&
         !this.#isHeld(job, site),
@@ -129,10 +140,16 @@ export class SiteHolds {
   #askersOf(jobs: Jobs): Askers {
     const known = this.#askers.get(jobs);
     if (known !== undefined) return known;
-    const all = jobs.filter((job) => this.#round.nextTask(job) !== null);
-    const hasProgram = (job: JobRecord): boolean => bitsOf(job).sharedBits > 0;
-    const byNumber = new Map(all.filter(hasProgram).map((job) => [job.number, job]));
-    const fresh = { all, byNumber, withoutProgram: all.filter((job) => !hasProgram(job)) };
+    const all: JobRecord[] = [];
+    const withProgram: JobRecord[] = [];
+    const withoutProgram: JobRecord[] = [];
+    for (const job of jobs) {
+      if (!this.#round.hasTask(job)) continue;
+      all.push(job);
+      if (hasProgram(job)) withProgram.push(job);
+      else withoutProgram.push(job);
+    }
+    const fresh = { all, withProgram, withoutProgram };
     this.#askers.set(jobs, fresh);
     return fresh;
   }
@@ -153,6 +170,10 @@ export class SiteHolds {
     here.set(job, isHeld);
     return isHeld;
   }
+}
+
+function hasProgram(job: JobRecord): boolean {
+  return sharedBytes(job) > 0;
 }
 
 /** What its next task would cost wherever its program is; null: no site holds it. */
