@@ -53,6 +53,11 @@ export class CgroupV2 implements Cgroup {
     return controllers.filter((each) => given.includes(each));
   }
 
+  /** Controllers that this kernel has for v2, whoever may use them. */
+  static kernelHas(): readonly string[] {
+    return readOr(join(mountedAt, 'cgroup.controllers'), '').trim().split(' ');
+  }
+
   create(limits: CgroupLimits): void {
     mkdirSync(this.#folder, { recursive: true });
     this.limit(limits);

@@ -41,9 +41,6 @@ const hostileScript = [
  * at once on two cores some needed more than 10 s, and one that gives up offers nothing until it starts anew. */
 const mostCheckMs = 120_000;
 
-const howToMemory =
-  'no memory cgroup: memory is held by address space only; on Raspberry Pi OS add ' +
-  'cgroup_enable=memory to /boot/firmware/cmdline.txt';
 const howToNamespaces =
   ' (allow user namespaces: sysctl user.max_user_namespaces; install bubblewrap)';
 
@@ -57,7 +54,7 @@ export async function testAbilities(folder: string, checkMs = mostCheckMs): Prom
   const hasV1 = canChangeUser && CgroupV1.isUsable();
   const given = hasV1 ? null : CgroupV2.prepare();
   const candidates = backendsFor(hasV1, given);
-  const problems = candidates.some(isMemoryGrouped) ? [] : [howToMemory];
+  const problems = candidates.some(isMemoryGrouped) ? [] : [memoryProblem(CgroupV2.kernelHas())];
   for (const backend of candidates) {
     const startedMs = performance.now();
     const outcome = await tryBackend(folder, backend, checkMs);
@@ -75,6 +72,15 @@ export async function testAbilities(folder: string, checkMs = mostCheckMs): Prom
     problems.push(`${backend}: ${outcome}`);
   }
   throw new SandboxError('unusable', `sandbox: no back end works here: ${problems.join('; ')}`);
+}
+
+/** Why memory is held by address space only, and what helps. `kernelHas`: controllers of cgroup v2. */
+export function memoryProblem(kernelHas: readonly string[]): string {
+  return kernelHas.includes('memory')
+    ? 'no memory cgroup was delegated to this process, as systemd does to punnet-agent.service: ' +
+        'memory is held by address space only'
+    : 'no memory cgroup: memory is held by address space only; on Raspberry Pi OS add ' +
+        'cgroup_enable=memory to /boot/firmware/cmdline.txt';
 }
 
 /**

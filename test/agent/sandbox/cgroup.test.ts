@@ -2,7 +2,7 @@
 
 import { expect, test } from 'vitest';
 import { baseOf } from '../../../agent/adapters/sandbox/cgroup-v2.ts';
-import { backendsFor } from '../../../agent/adapters/sandbox/self-test.ts';
+import { backendsFor, memoryProblem } from '../../../agent/adapters/sandbox/self-test.ts';
 
 const unit = '/system.slice/punnet-agent.service';
 
@@ -20,6 +20,12 @@ test.each([
   ],
 ])('attempts of %s are below its base', (_whose, memberships, isRoot, base) => {
   expect(baseOf(memberships, isRoot)).toBe(base);
+});
+
+test('an owner is told to change the kernel only where that helps', () => {
+  expect(memoryProblem(['cpu', 'pids'])).toContain('cgroup_enable=memory');
+  expect(memoryProblem(['cpu', 'memory', 'pids'])).toContain('punnet-agent.service');
+  expect(memoryProblem(['cpu', 'memory', 'pids'])).not.toContain('cgroup_enable');
 });
 
 test.each([
