@@ -25,7 +25,7 @@ const texts: Readonly<Record<Other, string>> = {
 
 export const uplinks: Benchmark = {
   name: 'uplinks',
-  about: 'errors of probes on lines of 1, 4 and 40 Mbit/s in a lab of namespaces (8 minutes)',
+  about: 'errors of probes on lines of 1, 4 and 40 Mbit/s in a lab of namespaces (6 minutes)',
   missing: () => Network.missing(),
   async run(size: Size): Promise<Outcome> {
     const figures: Figure[] = [];

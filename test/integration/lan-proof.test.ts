@@ -1,5 +1,5 @@
 // Real agents in homes behind NAT: those of one LAN prove it to the scheduler, those of an isolated
-// Wi-Fi can't, and are one site all the same.
+// Wi-Fi can't, and are one site all the same. Their lines are measured.
 
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { Network } from '../../lab/network.ts';
@@ -36,4 +36,16 @@ test('nodes of a LAN prove it; those of an isolated one are one site without', a
   });
   const evidence = shown.match(/\d by address.*/g);
   expect(evidence?.toSorted()).toEqual(['2 by address', '2 by address, 1 LAN']);
+});
+
+test('the line of a site is measured through its tunnels', async () => {
+  const shown = await until('a line that is measured', async () => {
+    const text = await rig.punnet('--output', 'json', 'sites');
+    // The CLI wrote it.
+    const { sites } = JSON.parse(text) as { sites: { uplink: Record<string, unknown> }[] };
+    return sites.find(({ uplink }) => uplink['source'] === 'RATE_SOURCE_MEASURED');
+  });
+  // It is of 20 and 4 Mbit/s; how near a probe comes is the benchmark's to say.
+  expect(shown.uplink['downBps']).toBeGreaterThan(4e6);
+  expect(shown.uplink['upBps']).toBeLessThan(8e6);
 });
