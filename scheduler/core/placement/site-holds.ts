@@ -28,8 +28,9 @@ export class SiteHolds {
   /** Known until the next task of one of them costs something else. */
   readonly #askers = new Map<Jobs, Askers>();
   // By number of the site, known as long as nothing is given there, and the next task of no job brings
-  // fewer bytes: whether a job is held, and whether all that wait are.
+  // fewer bytes: whether a job is held, which of some are not, and whether all that wait are.
   readonly #held = new Map<number, Map<JobRecord, boolean>>();
+  readonly #unheld = new Map<number, Map<Jobs, Jobs>>();
   readonly #holdsAll = new Map<number, boolean>();
   // By number of the site and kind of nodes, the jobs that these may fetch a program for: known as long as
   // nothing is given, since what is given anywhere does a part of them.
@@ -46,8 +47,11 @@ export class SiteHolds {
    */
   *unheld(jobs: Jobs, node: NodeRecord): Generator<Jobs> {
     const site = siteOf(this.#round.state, node);
-    if (this.#policy.holdsFetch === undefined) return yield this.#unheldAt(jobs, site);
-    const here = this.#hereOf(jobs, node).filter((job) => !this.#isHeld(job, site));
+    const { holdsSite, holdsFetch } = this.#policy;
+    if (holdsFetch === undefined) {
+      return yield holdsSite === undefined ? jobs : this.#unheldAt(this.#askersOf(jobs).all, site);
+    }
+    const here = this.#hereOf(jobs, node);
     const isStaged = this.#round.isStaged(node);
     const lacks = (isBeside: boolean): Jobs =>
       this.#mayFetch(jobs, site, { isStaged, isBeside }).filter(
@@ -57,16 +61,16 @@ export class SiteHolds {
     yield lacks(false);
   }
 
-  /** Those that have a task and that the node has the program of, in the order of their turn. */
+  /** Those that are not held and that the node has the program of, in the order of their turn. */
   #hereOf(jobs: Jobs, node: NodeRecord): Jobs {
+    const site = siteOf(this.#round.state, node);
     const here: JobRecord[] = [];
     for (const number of this.#round.programsOf(node)) {
       const job = this.#round.state.jobs.get(number);
-      if (job !== undefined && this.#isAmong(jobs, job) && this.#round.hasShared(node, job)) {
-        here.push(job);
-      }
+      if (job === undefined || !this.#isAmong(jobs, job)) continue;
+      if (this.#round.hasShared(node, job) && !this.#isHeld(job, site)) here.push(job);
     }
-    const { withoutProgram } = this.#askersOf(jobs);
+    const withoutProgram = this.#unheldAt(this.#askersOf(jobs).withoutProgram, site);
     if (here.length === 0) return withoutProgram;
     return [...here, ...withoutProgram].sort((one, other) => one.number - other.number);
   }
@@ -81,9 +85,17 @@ export class SiteHolds {
     return this.#round.state.waitingJobs.has(number) && this.#round.hasTask(job);
   }
 
-  #unheldAt(jobs: Jobs, site: SiteRecord): Jobs {
-    if (this.#policy.holdsSite === undefined) return jobs;
-    return this.#askersOf(jobs).all.filter((job) => !this.#isHeld(job, site));
+  #unheldAt(askers: Jobs, site: SiteRecord): Jobs {
+    let here = this.#unheld.get(site.number);
+    if (here === undefined) {
+      here = new Map();
+      this.#unheld.set(site.number, here);
+    }
+    const known = here.get(askers);
+    if (known !== undefined) return known;
+    const fresh = askers.filter((job) => !this.#isHeld(job, site));
+    here.set(askers, fresh);
+    return fresh;
   }
 
   #mayFetch(jobs: Jobs, site: SiteRecord, fetcher: Fetcher): Jobs {
@@ -129,9 +141,11 @@ export class SiteHolds {
     if (!isAlike) this.#askers.clear();
     if (next !== null && !isAlike) {
       this.#held.clear();
+      this.#unheld.clear();
       this.#holdsAll.clear();
     } else {
       this.#held.delete(site.number);
+      this.#unheld.delete(site.number);
       this.#holdsAll.delete(site.number);
     }
     this.#fetchable.clear();
