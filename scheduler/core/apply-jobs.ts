@@ -3,7 +3,7 @@
 import { makeTaskColumns, stateCode } from './columns.ts';
 import { countTail, setTaskState } from './apply-leases.ts';
 import type { Fact } from './facts.ts';
-import { dropLease } from './leases.ts';
+import { dropLease, forgetHolders } from './leases.ts';
 import { release, unfinished } from './dependencies.ts';
 import { retriesRemembered } from './limits.ts';
 import { canRetry } from './retry.ts';
@@ -146,6 +146,8 @@ function retry(
   job: JobRecord,
   { requestId, ranges }: Extract<JobFact, { kind: 'tasksRetried' }>,
 ): void {
+  // Nodes forget a job that has ended as they come to another.
+  if (job.state !== 'active') forgetHolders(job);
   job.state = 'active';
   job.endedAt = null;
   job.cancelledBecause = null;

@@ -5,7 +5,7 @@ import { setTaskState } from './apply-leases.ts';
 import { attemptsOf } from './attempts.ts';
 import { resized } from './columns.ts';
 import type { Fact } from './facts.ts';
-import { dropLease, lookForJob } from './leases.ts';
+import { dropLease, forgetHolders, lookForJob } from './leases.ts';
 import { retriesRemembered } from './limits.ts';
 import type { Instant } from './model/ids.ts';
 import type { Replica, Revisions } from './model/service.ts';
@@ -57,8 +57,7 @@ function update(state: State, { job, revisions }: Service, fact: Updated): void 
     const older = [...revisions.older, { revision: newest, template: before }];
     job.revisions = { newest: newest + 1, older, onNodes: job.leased, requests };
     // Its nodes have not fetched what is new.
-    job.holders.clear();
-    job.holderGhz = 0;
+    forgetHolders(job);
   }
   forgetUnused(job);
   // Silent nodes may have its tasks for less long now.

@@ -159,10 +159,18 @@ export function enterForce(state: State, job: JobRecord, lease: LeaseRecord): vo
   if (!job.holders.has(node.number)) {
     job.holderGhz += ghzOf(node);
     job.holders.add(node.number);
-    const others = node.programs.filter((number) => isHolder(state, node, number));
+    const others = node.programs.filter(
+      (number) => number !== job.number && isHolder(state, node, number),
+    );
     node.programs = [...others, job.number];
   }
   leasesChanged(state, node);
+}
+
+/** No node counts as having its shared blobs any more. */
+export function forgetHolders(job: JobRecord): void {
+  job.holders.clear();
+  job.holderGhz = 0;
 }
 
 /** Of a job that goes on. */

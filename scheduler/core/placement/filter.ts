@@ -40,6 +40,11 @@ export function refuseSuited(job: JobRecord, node: NodeRecord, now: Instant): Re
   );
 }
 
+/** Whether it takes anything now, from whomever. */
+export function takesNow(node: NodeRecord, now: Instant): boolean {
+  return (refuseHealth(node) ?? refuseDraining(node) ?? refuseNow(node, now)) === null;
+}
+
 function refuseHealth(node: NodeRecord): Refusal | null {
   if (node.health === 'healthy') return node.lastHeardAt === 0 ? unheard : null;
   return {

@@ -63,6 +63,38 @@ describe('programs of jobs', () => {
   });
 });
 
+describe('programs that nodes had', () => {
+  it('of a job that is retried are had again, though another came in between', () => {
+    const core = new CoreHarness();
+    core.policy = ratio();
+    core.setSite('home', 100e6);
+    core.node('n0', 'home', { ...pi3, slots: 1 });
+    const run = (code: 'exited' | 'succeeded', times: number): readonly string[] => {
+      // A grant that a silent node may not have heard is sent again.
+      const started = new Map<number, string>();
+      for (let time = 0; time < times; time += 1) {
+        core.wait(60_000);
+        answer(core);
+        const node = core.state.nodes[0];
+        core.speak('n0', { held: heldBy(node) });
+        for (const grant of core.take('grant')) started.set(grant.leaseId, grant.jobId);
+        for (const lease of heldBy(node)) core.end('n0', lease, code);
+      }
+      return [...started.values()];
+    };
+    core.submit('first', { ...cpu(1), ...program(30_000_000), retries: 0 });
+    expect(run('exited', 3)).toEqual(['first']);
+    core.submit('between', { ...cpu(2), ...program(30_000_000) });
+    expect(run('succeeded', 6)).toEqual(['between', 'between']);
+    for (const requestId of ['again', 'and again']) {
+      core.give({ kind: 'retryTasks', jobId: jobId('first'), requestId, indexes: null });
+      expect(run('exited', 6)).toEqual(['first']);
+      const programs = core.state.nodes[0]?.programs ?? [];
+      expect(new Set(programs).size).toBe(programs.length);
+    }
+  });
+});
+
 describe('programs that nodes do not have', () => {
   it('of a job that nobody else does are fetched for it, before a younger one that the node has', () => {
     const core = new CoreHarness();

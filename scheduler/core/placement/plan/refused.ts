@@ -2,9 +2,9 @@
 // job now, as their owner's hours end or they rest.
 
 import type { Instant } from '../../model/ids.ts';
-import type { JobRecord, State } from '../../state.ts';
+import type { JobRecord, NodeRecord, SiteRecord, State } from '../../state.ts';
 import { mustHave } from '../../state.ts';
-import { refuseNode } from '../filter.ts';
+import { refuseNode, takesNow } from '../filter.ts';
 import { cellOf, leastShare } from './plan.ts';
 import type { Plan } from './plan.ts';
 import { plannedJobs } from './tail.ts';
@@ -13,26 +13,37 @@ import { plannedJobs } from './tail.ts';
 export function refusedJobs(state: State, plan: Plan | null, now: Instant): ReadonlySet<number> {
   const refused = new Set<number>();
   if (plan === null) return refused;
+  // Whoever takes nothing now is asked once, and not for each job: at night that is most nodes.
+  const taking = new Map<SiteRecord, readonly NodeRecord[]>();
+  const takingAt = (site: SiteRecord): readonly NodeRecord[] => {
+    const nodes = taking.get(site) ?? nodesOf(state, site).filter((node) => takesNow(node, now));
+    taking.set(site, nodes);
+    return nodes;
+  };
   for (const job of plannedJobs(state)) {
-    if (isRefused(state, job, { plan, now })) refused.add(job.number);
+    if (isRefused(state, job, { plan, now, takingAt })) refused.add(job.number);
   }
   return refused;
 }
 
-function isRefused(
-  state: State,
-  job: JobRecord,
-  { plan, now }: { readonly plan: Plan; readonly now: Instant },
-): boolean {
+function nodesOf(state: State, { nodeNumbers }: SiteRecord): readonly NodeRecord[] {
+  return nodeNumbers.map((number) => mustHave(state.nodes[number], 'node', number));
+}
+
+interface Look {
+  readonly plan: Plan;
+  readonly now: Instant;
+  /** Nodes that take anything now. */
+  readonly takingAt: (site: SiteRecord) => readonly NodeRecord[];
+}
+
+function isRefused(state: State, job: JobRecord, { plan, now, takingAt }: Look): boolean {
   let isWanted = false;
-  for (const { number, nodeNumbers } of state.sites) {
-    const cell = cellOf(plan, job.number, number);
+  for (const site of state.sites) {
+    const cell = cellOf(plan, job.number, site.number);
     if (cell === null || (plan.shares[cell] ?? 0) - (plan.given[cell] ?? 0) < leastShare) continue;
     isWanted = true;
-    for (const nodeNumber of nodeNumbers) {
-      const node = mustHave(state.nodes[nodeNumber], 'node', nodeNumber);
-      if (refuseNode(job, node, now) === null) return false;
-    }
+    if (takingAt(site).some((node) => refuseNode(job, node, now) === null)) return false;
   }
   return isWanted;
 }
