@@ -11,7 +11,9 @@ export type Source = readonly [from: string, text: string];
 
 const variable = /^(?:[ \t]*export[ \t]+)?"?((?:https?|all)_proxy)=["']?[^\s"']/gim;
 /** In both of the ways that apt.conf(5) has, but for DIRECT, which is none. */
-const aptProxy = /^[^#\n]*?\b(?:(https?)::)?proxy\s+"(?!direct")[^"]/gim;
+const aptProxy = /\b(?:(https?)::)?proxy\s+"(?!direct")[^"]/gi;
+/** What a text in quotes holds, as an address does, is none. */
+const aptTextOrComment = /("[^"\n]*")|\/\/.*|#.*|\/\*[^]*?\*\//g;
 
 /** What names a proxy: "https_proxy (/etc/environment)". */
 export function proxiesIn(variables: readonly Source[], apt: readonly Source[]): readonly string[] {
@@ -19,7 +21,9 @@ export function proxiesIn(variables: readonly Source[], apt: readonly Source[]):
     [...text.matchAll(variable)].map(([, name]) => `${name} (${from})`),
   );
   const ofApt = apt.flatMap(([from, text]) =>
-    [...text.matchAll(aptProxy)].map(([, kind = 'http']) => `apt's ${kind} proxy (${from})`),
+    [...text.replace(aptTextOrComment, '$1').matchAll(aptProxy)].map(
+      ([, kind = 'http']) => `apt's ${kind} proxy (${from})`,
+    ),
   );
   return [...new Set([...named, ...ofApt])];
 }

@@ -57,7 +57,9 @@ export class Renewer {
     const silentMs = performance.now() - this.#askedMs;
     if (silentMs < this.#waitMs) return;
     const isSame = silentMs < 2 * lookEveryMs;
-    this.#waitMs = isSame ? Math.min(lookEveryMs, 2 * this.#waitMs) : afterRefusalMs;
+    // The first ask may have been the daily look's, after which there was no wait.
+    const longerMs = Math.min(lookEveryMs, Math.max(afterRefusalMs, 2 * this.#waitMs));
+    this.#waitMs = isSame ? longerMs : afterRefusalMs;
     void this.#renew();
   }
 

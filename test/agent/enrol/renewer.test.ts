@@ -49,30 +49,57 @@ test('what ends first counts; what has no end is from before there was one, and 
   expect(isDue(lifeOf(jwt({ iat: now, exp: now + 1e6 }), null), Date.now())).toBe(false);
 });
 
-test('refused by the bus for ten days it asks five times on the first, then daily', () => {
-  const hourMs = 3_600_000;
-  let nowMs = 0;
-  const now = vi.spyOn(performance, 'now').mockImplementation(() => nowMs);
+const hourMs = 3_600_000;
+
+/** A renewer that gets no answer, on a clock of its own. */
+function unanswered() {
+  const clock = { ms: 0 };
+  const now = vi.spyOn(performance, 'now').mockImplementation(() => clock.ms);
   onTestFinished(() => now.mockRestore());
   const state = new StateFolder(mkdtempSync(join(folder, 'state-')));
-  const asked: number[] = [];
+  const failedAt: number[] = [];
   const renewer = new Renewer({
     ...{ state, tunnels: new TunnelFolder(state.file('overlay')), natsSeed: '' },
-    identity: () => {
-      asked.push(nowMs / hourMs);
-      throw new Error('no way to the federation');
-    },
+    // Due, and no way to the federation: nobody listens there.
+    identity: () => ({
+      ...{ nodeId: 'pi', federation: 'f', siteId: 's', natsUrls: [], caPem: '', httpsUrl: '' },
+      ...jwt({ iat: 0 }),
+    }),
     isAway: () => true,
     onRenewed: () => expect.unreachable(),
-    log: () => undefined,
+    log: () => failedAt.push(clock.ms / hourMs),
   });
-  for (; nowMs <= 240 * hourMs; nowMs += hourMs / 4) renewer.refused();
+  return { clock, renewer, failedAt };
+}
+
+test('refused by the bus for ten days it asks five times on the first, then daily', async () => {
+  const { clock, renewer, failedAt } = unanswered();
+  for (; clock.ms <= 240 * hourMs; clock.ms += hourMs / 4) {
+    renewer.refused();
+    await new Promise(setImmediate);
+  }
   const daily = [31, 55, 79, 103, 127, 151, 175, 199, 223];
-  expect(asked).toEqual([0, 1, 3, 7, 15, ...daily]);
+  expect(failedAt).toEqual([0, 1, 3, 7, 15, ...daily]);
   // Refused again a week after all was well, it asks at once.
-  nowMs += 168 * hourMs;
-  for (let times = 0; times < 5; times += 1, nowMs += hourMs / 4) renewer.refused();
-  expect(asked.slice(14)).toEqual([408.25, 409.25]);
+  clock.ms += 168 * hourMs;
+  for (let times = 0; times < 5; times += 1, clock.ms += hourMs / 4) {
+    renewer.refused();
+    await new Promise(setImmediate);
+  }
+  expect(failedAt.slice(14)).toEqual([408.25, 409.25]);
+});
+
+test('refused after it has asked by itself, it asks as seldom', async () => {
+  const { clock, renewer, failedAt } = unanswered();
+  renewer.start();
+  onTestFinished(() => renewer.stop());
+  await new Promise(setImmediate);
+  for (; clock.ms <= 9 * hourMs; clock.ms += hourMs / 4) {
+    renewer.refused();
+    await new Promise(setImmediate);
+  }
+  // At the start, at the first refusal, and then ever later.
+  expect(failedAt).toEqual([0, 0, 1, 3, 7]);
 });
 
 test('refused by the bus it asks once an hour, and what fails leaves all as it was', async () => {

@@ -21,6 +21,10 @@ test.each<[string, readonly string[]]>([
   ['Acquire {\n  http {\n    Proxy "http://proxy";\n  };\n};', ["apt's http proxy (here)"]],
   ['Acquire { https::Proxy "http://proxy"; };', ["apt's https proxy (here)"]],
   ['Acquire::http::Proxy "DIRECT";\n# Acquire::http::Proxy "http://proxy";', []],
+  ['// Acquire::http::Proxy "http://proxy:3142";\nAPT::x "a"; // Proxy "http://proxy";', []],
+  ['Acquire::http::Proxy /* home */ "http://proxy"; // Proxy', ["apt's http proxy (here)"]],
+  ['/* Acquire {\n  http::Proxy "http://proxy"; } */', []],
+  ['x "http://a"; Acquire::http::Proxy "http://proxy";', ["apt's http proxy (here)"]],
   ['Acquire::http::Proxy::example.org "DIRECT";', []],
 ])("of apt's: %s", (text, found) => {
   expect(proxiesIn([], [['here', text]])).toEqual(found);
