@@ -35,7 +35,7 @@ import { PlanSolver } from './adapters/plan/plan-solver.ts';
 import { openAuthority } from './adapters/pki/authority.ts';
 import type { Pki } from './adapters/pki/pki.ts';
 import { openPki } from './adapters/pki/pki.ts';
-import { AddressBook } from './adapters/tunnels/address-book.ts';
+import { AddressBook, addressBookFile, keepTidy } from './adapters/tunnels/address-book.ts';
 import { SystemClock } from './adapters/system-clock.ts';
 import { urlHost } from './adapters/url-host.ts';
 import { ApiServer } from './api/server.ts';
@@ -54,8 +54,6 @@ const operatorTokenMs = 400 * 24 * 3_600_000;
 
 /** Those who wait for an answer hear that there is none. */
 const lastWordsMs = 200;
-/** What may be kept for 30 days is kept for no 32. */
-const tidyEveryMs = 24 * 3_600_000;
 
 /** What is done at the end, the last first. */
 type Stops = (() => Promise<void> | void)[];
@@ -208,11 +206,8 @@ async function openFolder(config: Config, log: pino.Logger, stops: Stops): Promi
   const audit = AuditLog.open(dataFolder);
   stops.push(() => audit.close());
   const addresses = AddressBook.open(dataFolder, Date.now());
-  const tidying = setInterval(() => addresses.tidy(Date.now()), tidyEveryMs).unref();
-  stops.push(() => {
-    clearInterval(tidying);
-    addresses.save(Date.now());
-  });
+  const unsaved = (error: unknown): void => log.error(error, `${addressBookFile} is not saved`);
+  stops.push(keepTidy(addresses, Date.now, unsaved));
   const kept = new KeptPorts(dataFolder);
   const port = (name: string, wanted: number, at = host): Promise<number> =>
     wanted === 0 ? kept.port(name, at) : Promise.resolve(wanted);

@@ -6,6 +6,7 @@ import { joinGroup } from './sites/apply-sites.ts';
 import { notProbed } from './probes/probing.ts';
 import { addCapacity, sumCpu } from './sites/capacity.ts';
 import { enrolledSiting } from './sites/siting.ts';
+import { newsEveryMs } from './limits.ts';
 import type { Instant } from './model/ids.ts';
 import { instant } from './model/ids.ts';
 import { noRates } from './model/service.ts';
@@ -40,6 +41,7 @@ export function applyNodeFact(state: State, fact: NodeFact): void {
   switch (fact.kind) {
     case 'nodeInventoryChanged':
       node.inventory = fact.inventory;
+      countNews(node, fact.at);
       sumCpu(state, siteOf(state, node));
       break;
     case 'nodeInstanceChanged':
@@ -47,6 +49,7 @@ export function applyNodeFact(state: State, fact: NodeFact): void {
       node.instanceId = fact.instanceId;
       node.sequence = 0;
       node.instanceSince = fact.at;
+      countNews(node, fact.at);
       break;
     case 'nodeHealthChanged':
       node.health = fact.health;
@@ -81,6 +84,10 @@ export function applyNodeFact(state: State, fact: NodeFact): void {
   }
   state.deadlines.changed(state, node);
   lookAtNode(state, node);
+}
+
+function countNews(node: NodeRecord, at: Instant): void {
+  node.newsUntil = instant(Math.max(node.newsUntil, at) + newsEveryMs);
 }
 
 function heard(
@@ -174,6 +181,7 @@ function enrol(state: State, fact: Extract<NodeFact, { kind: 'nodeEnrolled' }>):
     tasksFailed: 0,
     ...{ sight: null, lanAskedAt: instant(0), lanTries: 0 },
     sequence: 0,
+    newsUntil: instant(0),
     lastHeardAt: instant(0),
     watchedSince: instant(0),
     status: null,

@@ -84,6 +84,10 @@ export const checkpointsLookedAt = 64;
 export const pilotTasks = 3;
 /** Nor do more run at once then, of a job of more tasks. */
 export const pilotsAtATime = 12;
+/** What a node tells of itself, its inventory and that it has started anew, is on disk for good: so many changes
+ * are taken at once, and then one in this time. An agent tells its inventory again every 20 reports. */
+export const newsAtOnce = 20;
+export const newsEveryMs = 60_000;
 /** What a dead process had in flight arrives within this; a replaced instance that is heard later
  * is alive: a clone. */
 export const lateMessagesMs = 120_000;

@@ -41,6 +41,7 @@ type SavedNode = Omit<
   | 'lanAskedAt'
   | 'lanTries'
   | 'sequence'
+  | 'newsUntil'
   | 'lastHeardAt'
   | 'watchedSince'
   | 'status'
@@ -253,6 +254,7 @@ function wakeNode(state: State, saved: SavedNode): NodeRecord {
     slice: saved.slice ?? null,
     ...{ sight: null, lanAskedAt: instant(0), lanTries: 0 },
     sequence: 0,
+    newsUntil: instant(0),
     lastHeardAt: instant(0),
     watchedSince: instant(0),
     status: null,

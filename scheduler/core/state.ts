@@ -54,6 +54,8 @@ export interface NodeRecord {
   lanAskedAt: Instant;
   lanTries: number;
   sequence: number;
+  /** When all that it told of itself for good is made up for, one change in a minute. */
+  newsUntil: Instant;
   /** 0: not yet. */
   lastHeardAt: Instant;
   /** Since when its silence counts: the start, or when it became suspect; 0: not yet. */

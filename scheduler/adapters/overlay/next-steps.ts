@@ -25,7 +25,19 @@ export function initialisedText(made: Initialised): readonly string[] {
     `  install -D -m 644 ${folder}/journald.conf /etc/systemd/journald@punnet-overlay.conf`,
     ...servers.flatMap(({ name }) => rootSteps(folder, name)),
     '',
+    ...hiddenText(folder),
     `then: punnet-scheduler --data ${path.dirname(folder)} --overlay ${folder}`,
+  ];
+}
+
+/** Debian's nftables.service may not look there: the rules would be gone once it starts anew, and nobody told. */
+function hiddenText(folder: string): readonly string[] {
+  if (!/^\/(home|root|run\/user)\//.test(folder)) return [];
+  return [
+    `WARNING: ${folder} is where nftables.service may not look (ProtectHome=true): after a restart of it the`,
+    'overlay has no firewall. Use a data folder elsewhere, as /var/lib/punnet, or add this line to',
+    '/etc/systemd/system/nftables.service.d/punnet-overlay.conf: ProtectHome=read-only',
+    '',
   ];
 }
 

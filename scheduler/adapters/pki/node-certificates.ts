@@ -122,11 +122,21 @@ export class NodeCertificates {
     return `${x509.PemConverter.encode(list.rawData, 'X509 CRL')}\n`;
   }
 
-  /** Certificates that have ended are of no use to anybody. The log is written anew when it has some. */
+  /**
+   * Certificates that have ended are of no use to anybody. The log is written anew when it has some. A clock
+   * that is years ahead at a start must not cost the others, which a revocation needs: none is forgotten
+   * that was still good when the newest was issued.
+   */
   #forgetEnded(nowUnixMs: number): void {
+    let newestUnixMs = 0;
+    for (const own of this.#issued.values()) {
+      for (const { expiresUnixMs } of own) newestUnixMs = Math.max(newestUnixMs, expiresUnixMs);
+    }
+    const issuedUnixMs = newestUnixMs - credentialDays * dayMs;
+    const goneUnixMs = Math.min(nowUnixMs, issuedUnixMs) - goneAfterMs;
     let isChanged = false;
     for (const [nodeId, own] of this.#issued) {
-      const kept = own.filter(({ expiresUnixMs }) => expiresUnixMs >= nowUnixMs - goneAfterMs);
+      const kept = own.filter(({ expiresUnixMs }) => expiresUnixMs >= goneUnixMs);
       if (kept.length === own.length) continue;
       isChanged = true;
       if (kept.length === 0) this.#issued.delete(nodeId);

@@ -10,6 +10,8 @@ export const keptMs = 30 * 24 * 3_600_000;
 const addressesOfNode = 32;
 /** What is lost when the machine dies is told again within seconds, but for the time in between. */
 const saveEveryMs = 3_600_000;
+/** What may be kept for 30 days is kept for no 32. */
+const tidyEveryMs = 24 * 3_600_000;
 
 export interface AddressSeen {
   readonly address: string;
@@ -26,6 +28,8 @@ export class AddressBook {
   readonly #file: string;
   readonly #seen: Map<string, readonly AddressSeen[]>;
   #savedUnixMs: number;
+  /** Something could not be written. */
+  #isUnsaved = false;
 
   private constructor(file: string, seen: Map<string, readonly AddressSeen[]>, nowUnixMs: number) {
     this.#file = file;
@@ -38,9 +42,7 @@ export class AddressBook {
     const file = path.join(dataFolder, addressBookFile);
     const text = readIfThere(file);
     const read = text === null ? {} : parse(file, text);
-    const book = new AddressBook(file, new Map(Object.entries(read)), nowUnixMs);
-    book.tidy(nowUnixMs);
-    return book;
+    return new AddressBook(file, new Map(Object.entries(read)), nowUnixMs);
   }
 
   /** A node is connected from there now. */
@@ -67,15 +69,18 @@ export class AddressBook {
     if (this.#seen.delete(nodeId)) this.save(nowUnixMs);
   }
 
+  /** Throws when the disk is full; what was not written then is written at the next save or tidying. */
   save(nowUnixMs: number): void {
     this.#forgetOld(nowUnixMs);
     this.#savedUnixMs = nowUnixMs;
+    this.#isUnsaved = true;
     writeDurably(this.#file, `${JSON.stringify(Object.fromEntries(this.#seen))}\n`);
+    this.#isUnsaved = false;
   }
 
-  /** Drops on disk, too, what is over: nobody may have connected for long, so that nothing else would. */
+  /** Drops on disk, too, what is over, as nothing else does when nobody connects any more. Throws as `save` does. */
   tidy(nowUnixMs: number): void {
-    if (this.#forgetOld(nowUnixMs)) this.save(nowUnixMs);
+    if (this.#forgetOld(nowUnixMs) || this.#isUnsaved) this.save(nowUnixMs);
   }
 
   /** Whether anything was dropped. */
@@ -90,6 +95,30 @@ export class AddressBook {
     }
     return isChanged;
   }
+}
+
+/**
+ * Tidies now and each day, until what it returns is called, which saves. What can't be written is told and
+ * tried again the next day: a full disk stops no scheduler for the sake of this file.
+ */
+export function keepTidy(
+  book: AddressBook,
+  now: () => number,
+  failed: (error: unknown) => void,
+): () => void {
+  const attempt = (write: 'tidy' | 'save'): void => {
+    try {
+      book[write](now());
+    } catch (error) {
+      failed(error);
+    }
+  };
+  attempt('tidy');
+  const timer = setInterval(() => attempt('tidy'), tidyEveryMs).unref();
+  return () => {
+    clearInterval(timer);
+    attempt('save');
+  };
 }
 
 export const addressBookFile = 'node-addresses.json';

@@ -9,7 +9,14 @@ import { nothing } from '../decision.ts';
 import type { Effect } from '../effects.ts';
 import type { Fact } from '../facts.ts';
 import { isLoss } from '../apply-leases.ts';
-import { grantResendMs, lateMessagesMs, lossesPerTask, tasksPerJob } from '../limits.ts';
+import {
+  grantResendMs,
+  lateMessagesMs,
+  lossesPerTask,
+  newsAtOnce,
+  newsEveryMs,
+  tasksPerJob,
+} from '../limits.ts';
 import type { Instant, LeaseId, Sha256 } from '../model/ids.ts';
 import type { LeasePhase, TaskState } from '../model/job.ts';
 import { endCodes, leasePhases } from '../model/job.ts';
@@ -37,7 +44,7 @@ export function hear(state: State, command: NodeSpoke, now: Instant): Decision {
   if (node.health !== 'healthy') {
     facts.push({ kind: 'nodeHealthChanged', at: now, nodeNumber: node.number, health: 'healthy' });
   }
-  if (command.inventory !== null && !sameInventory(node, command)) {
+  if (command.inventory !== null && !sameInventory(node, command) && mayTellNews(node, now)) {
     facts.push({
       kind: 'nodeInventoryChanged',
       at: now,
@@ -101,6 +108,8 @@ function judgeInstance(
   { node, now }: { readonly node: NodeRecord; readonly now: Instant },
 ): Judgement {
   if (command.instanceNumber > node.instanceNumber) {
+    // Its next messages say the same, and what is not acknowledged comes again.
+    if (!mayTellNews(node, now)) return { isCurrent: false, decision: nothing };
     const changed: Fact = {
       kind: 'nodeInstanceChanged',
       at: now,
@@ -120,6 +129,11 @@ function judgeInstance(
   ];
   const effects: Effect[] = [{ kind: 'quarantine', nodeId: node.nodeId }, ...jobsOf(state, held)];
   return { isCurrent: false, decision: { ...nothing, facts, effects } };
+}
+
+/** What is on disk for good must not come as fast as a node can speak. */
+function mayTellNews(node: NodeRecord, now: Instant): boolean {
+  return node.newsUntil - now <= (newsAtOnce - 1) * newsEveryMs;
 }
 
 function sameInventory(node: NodeRecord, command: NodeSpoke): boolean {

@@ -203,3 +203,15 @@ describe('the folder that OpenVPN reads', () => {
     expect(() => OverlayFolder.open(none)).toThrow(/found no overlay\.json in it: make one/);
   });
 });
+
+test.each([
+  ['/var/lib/punnet', false],
+  ['/home/ada/punnet', true],
+  ['/root/punnet', true],
+  ['/run/user/1000/punnet', true],
+  ['/homes/punnet', false],
+])('that nftables.service does not see %s is told: %s', async (data, isHidden) => {
+  const first = await init(freshData(), [main], prefix);
+  const text = initialisedText({ ...first, folder: join(data, 'overlay') }).join('\n');
+  expect(text.includes('ProtectHome')).toBe(isHidden);
+});

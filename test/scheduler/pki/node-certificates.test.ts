@@ -216,15 +216,32 @@ test('certificates that have ended leave the log, at a start and while it runs; 
   const data = mkdtempSync(join(folder, 'data-'));
   const own = await openAuthority(data);
   const file = join(data, 'pki/issued.log');
-  // One ended a week ago, one within the day that clocks may be behind, one goes on.
-  writeFileSync(file, logOf(credentialDays + 7, credentialDays + 0.5, 1));
+  // One ended long before the newest was issued, one within the day that clocks may be behind.
+  writeFileSync(file, logOf(credentialDays + 7, credentialDays + 1.5, 1));
   const kept = NodeCertificates.open(data, own);
   kept.revoke(['n1'], Date.now());
   const serials = (): readonly string[] =>
     readFileSync(file, 'utf8').match(/(?<="serial":"0*)[1-9]?(?=")/g) ?? [];
   expect(serials()).toEqual(['1', '2']);
   expect(statSync(file).mode & 0o777).toBe(0o600);
-  await kept.revocationList(Date.now() + dayMs);
+  await kept.issue('n2', request());
+  await kept.revocationList(Date.now());
   expect(serials()).toEqual(['2']);
   expect(NodeCertificates.open(data, own).isRevoked('n1')).toBe(true);
+});
+
+test('a clock that is years ahead at a start costs no revocation', async () => {
+  const data = mkdtempSync(join(folder, 'data-'));
+  const own = await openAuthority(data);
+  const before = NodeCertificates.open(data, own);
+  await before.issue('n1', request());
+  before.revoke(['n1'], Date.now());
+  const wrong = Date.now() + 3_650 * dayMs;
+  await NodeCertificates.open(data, own, wrong).revocationList(wrong);
+  writeFileSync(
+    join(folder, 'crl.pem'),
+    await NodeCertificates.open(data, own).revocationList(Date.now()),
+  );
+  const list = openssl('crl', '-in', 'crl.pem', '-noout', '-text');
+  expect(list.match(/Serial Number/g)).toHaveLength(1);
 });

@@ -1,10 +1,10 @@
 // Real addresses: hashed for everybody, kept for operators for 30 days.
 
-import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { AddressBook, keptMs } from '../../../scheduler/adapters/tunnels/address-book.ts';
+import { AddressBook, keepTidy, keptMs } from '../../../scheduler/adapters/tunnels/address-book.ts';
 import { NatGroups } from '../../../scheduler/adapters/tunnels/nat-groups.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'punnet-addresses-'));
@@ -37,8 +37,9 @@ describe('a NAT group', () => {
   });
 });
 
+const at = 1_800_000_000_000;
+
 describe('the address book', () => {
-  const at = 1_800_000_000_000;
   it('keeps what was seen over starts, the latest first, and for 30 days', () => {
     const book = AddressBook.open(folder, at);
     book.note('n1', '192.0.2.1', at);
@@ -57,35 +58,63 @@ describe('the address book', () => {
     expect(readFileSync(file, 'utf8')).toBe('{}\n');
   });
 
-  it('forgets on disk what is over, though nobody connects any more', () => {
+  it('has a bound for each node', () => {
+    const book = AddressBook.open(folder, at);
+    for (let each = 0; each < 100; each += 1) book.note('n3', `192.0.2.${each}`, at + each);
+    expect(book.of('n3', at + 100)).toHaveLength(32);
+    expect(book.of('n3', at + 100)[0]?.address).toBe('192.0.2.99');
+  });
+});
+
+describe('what the address book forgets', () => {
+  const unreachable = (): void => expect.unreachable();
+
+  it('leaves the disk when it is over, though nobody connects any more', () => {
     const file = join(folder, 'node-addresses.json');
     const book = AddressBook.open(folder, at);
     book.note('n4', '192.0.2.4', at);
     book.save(at);
-    AddressBook.open(folder, at + keptMs - 1);
+    keepTidy(AddressBook.open(folder, at), () => at + keptMs - 1, unreachable)();
     expect(readFileSync(file, 'utf8')).toContain('192.0.2.4');
     // A scheduler that starts anew, and one that has run all the while.
-    AddressBook.open(folder, at + keptMs);
+    const stop = keepTidy(AddressBook.open(folder, at), () => at + keptMs, unreachable);
     expect(readFileSync(file, 'utf8')).toBe('{}\n');
+    stop();
     book.save(at + 1);
     expect(readFileSync(file, 'utf8')).toContain('192.0.2.4');
     book.tidy(at + keptMs);
     expect(readFileSync(file, 'utf8')).toBe('{}\n');
   });
 
-  it('forgets a node that leaves, on disk, too', () => {
+  it('is told when it can not be written, stops nothing, and is written the next time', () => {
+    const data = mkdtempSync(join(folder, 'full-'));
+    const before = AddressBook.open(data, at);
+    before.note('n5', '192.0.2.5', at);
+    before.save(at);
+    const book = AddressBook.open(data, at);
+    renameSync(data, `${data}-away`);
+    const failures: unknown[] = [];
+    const stop = keepTidy(
+      book,
+      () => at + keptMs,
+      (error) => failures.push(error),
+    );
+    expect(failures).toHaveLength(1);
+    renameSync(`${data}-away`, data);
+    const file = join(data, 'node-addresses.json');
+    expect(readFileSync(file, 'utf8')).toContain('192.0.2.5');
+    book.tidy(at + keptMs);
+    expect(readFileSync(file, 'utf8')).toBe('{}\n');
+    stop();
+    expect(failures).toHaveLength(1);
+  });
+
+  it('is all of a node that leaves, on disk, too', () => {
     const book = AddressBook.open(folder, at);
     book.note('n2', '192.0.2.3', at);
     book.save(at);
     book.erase('n2', at);
     expect(book.of('n2', at)).toEqual([]);
     expect(readFileSync(join(folder, 'node-addresses.json'), 'utf8')).not.toContain('192.0.2.3');
-  });
-
-  it('has a bound for each node', () => {
-    const book = AddressBook.open(folder, at);
-    for (let each = 0; each < 100; each += 1) book.note('n3', `192.0.2.${each}`, at + each);
-    expect(book.of('n3', at + 100)).toHaveLength(32);
-    expect(book.of('n3', at + 100)[0]?.address).toBe('192.0.2.99');
   });
 });
