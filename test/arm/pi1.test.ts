@@ -5,7 +5,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { Rig, until } from '../integration/rig.ts';
 import { buildDebs } from '../tools/debs.ts';
 import { makeCard, missing, Pi1 } from './pi1.ts';
@@ -29,6 +29,8 @@ afterAll(async () => {
   await started?.stop();
   rmSync(folder, { recursive: true, force: true });
 });
+
+beforeEach((context) => context.skip(whyNone !== undefined, whyNone));
 
 /** A task that tries something, and how it must end. */
 interface Trial {
