@@ -21,8 +21,8 @@ describe('a table of sites', () => {
       'up,site,down\n5 Mbit/s,attic, 20 Mbit/s \n"1 Mbit/s",cellar,2 Mbit/s\n',
     );
     expect(sites).toEqual([
-      { siteId: 'attic', down: '20 Mbit/s', up: '5 Mbit/s', share: 0 },
-      { siteId: 'cellar', down: '2 Mbit/s', up: '1 Mbit/s', share: 0 },
+      { siteId: 'attic', down: '20 Mbit/s', up: '5 Mbit/s', share: 0, isMeasured: false },
+      { siteId: 'cellar', down: '2 Mbit/s', up: '1 Mbit/s', share: 0, isMeasured: false },
     ]);
     const [first] = (await read('site,down,up,share\nattic,1,1,25%\n')).sites;
     expect(first?.share).toBe(0.25);
