@@ -154,6 +154,8 @@ const rules: readonly (readonly [RegExp, string])[] = [
   [/\b(in |took +)\d+ (min \d+ )?s\b/g, '$11 s'],
   [/(\bj\d+ active: ).*\n(\1.*\n)*/g, '$1...\n'],
   [/LOAD +HEARD/g, 'LOAD  HEARD'],
+  // Of an age with two digits the column is wider.
+  [/AGE +SPREAD/g, 'AGE      SPREAD'],
   [/ +\d+\.\d\d(?= {2}1 s ago)/g, '  0.50'],
   // A part of a second more or less of what is in hand.
   [/^(attic +\d +\d +)[01] s( +\d+ s +0 s +uplink)/gm, '$10 s$2'],
