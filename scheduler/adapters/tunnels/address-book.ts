@@ -28,7 +28,7 @@ export class AddressBook {
   readonly #file: string;
   readonly #seen: Map<string, readonly AddressSeen[]>;
   #savedUnixMs: number;
-  /** Something could not be written. */
+  /** Something is not on disk yet. */
   #isUnsaved = false;
 
   private constructor(file: string, seen: Map<string, readonly AddressSeen[]>, nowUnixMs: number) {
@@ -56,6 +56,7 @@ export class AddressBook {
     };
     const others = before.filter((each) => each.address !== address);
     this.#seen.set(nodeId, [now, ...others].slice(0, addressesOfNode));
+    this.#isUnsaved = true;
     if (nowUnixMs - this.#savedUnixMs >= saveEveryMs) this.save(nowUnixMs);
   }
 
@@ -78,7 +79,7 @@ export class AddressBook {
     this.#isUnsaved = false;
   }
 
-  /** Drops on disk, too, what is over, as nothing else does when nobody connects any more. Throws as `save` does. */
+  /** Drops what is over, on disk, too, and saves if anything is not there yet. Throws as `save` does. */
   tidy(nowUnixMs: number): void {
     if (this.#forgetOld(nowUnixMs) || this.#isUnsaved) this.save(nowUnixMs);
   }
@@ -98,7 +99,7 @@ export class AddressBook {
 }
 
 /**
- * Tidies now and each day, until what it returns is called, which saves. What can't be written is told and
+ * Tidies now and each day, and a last time when what it returns is called. What can't be written is told and
  * tried again the next day: a full disk stops no scheduler for the sake of this file.
  */
 export function keepTidy(
@@ -106,18 +107,18 @@ export function keepTidy(
   now: () => number,
   failed: (error: unknown) => void,
 ): () => void {
-  const attempt = (write: 'tidy' | 'save'): void => {
+  const attempt = (): void => {
     try {
-      book[write](now());
+      book.tidy(now());
     } catch (error) {
       failed(error);
     }
   };
-  attempt('tidy');
-  const timer = setInterval(() => attempt('tidy'), tidyEveryMs).unref();
+  attempt();
+  const timer = setInterval(attempt, tidyEveryMs).unref();
   return () => {
     clearInterval(timer);
-    attempt('save');
+    attempt();
   };
 }
 
