@@ -3,7 +3,8 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Network } from '../lab/network.ts';
-import { OverlayRig, up } from '../test/integration/overlay-rig.ts';
+import { up } from '../lab/overlay.ts';
+import { OverlayRig } from '../test/integration/overlay-rig.ts';
 import { until } from '../test/integration/rig.ts';
 import type { Benchmark, Outcome, Size } from './figure.ts';
 import { tellPhase } from './progress.ts';

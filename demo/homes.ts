@@ -7,13 +7,10 @@ import { join } from 'node:path';
 import type { SiteSpec } from '../lab/layout.ts';
 import { coreAddress } from '../lab/layout.ts';
 import { Network } from '../lab/network.ts';
-import { overlayPrefix, prepareCore } from '../lab/overlay.ts';
+import { overlayPrefix, prepareCore, up } from '../lab/overlay.ts';
 import type { Space } from '../lab/space.ts';
 import type { Ground, Punnet } from './ground.ts';
 import { said } from './said.ts';
-
-/** What OpenVPN says when a tunnel is up, at both ends. */
-const up = 'Initialization Sequence Completed';
 
 export class Homes implements Ground {
   readonly schedulerWords: readonly string[];

@@ -9,6 +9,9 @@ export const overlayPrefix = 'fd12:3456:789a';
 /** The core's, on the overlay. */
 export const overlayCore = `${overlayPrefix}::1`;
 
+/** What OpenVPN says when a tunnel is up, at both ends. */
+export const up = 'Initialization Sequence Completed';
+
 /** After `overlay init`, and before its OpenVPN servers start. */
 export function prepareCore(core: Space, overlayFolder: string): void {
   core.run(['nft', '-f', join(overlayFolder, 'rules.nft')]);

@@ -9,15 +9,13 @@ import { stringify } from 'yaml';
 import { coreAddress as coreAtHome } from '../../lab/layout.ts';
 import type { SiteSpec } from '../../lab/layout.ts';
 import { Network } from '../../lab/network.ts';
-import { overlayPrefix, prepareCore } from '../../lab/overlay.ts';
+import { overlayPrefix, prepareCore, up } from '../../lab/overlay.ts';
 import type { Space } from '../../lab/space.ts';
 import { Program, patienceMs } from './program.ts';
 import type { Ran } from './rig.ts';
 import { checkBuild, hasNamespaces, root } from './rig.ts';
 
 const dist = join(root, 'dist');
-/** What OpenVPN says when a tunnel is up, at both ends. */
-export const up = 'Initialization Sequence Completed';
 const line = { downBps: 20_000_000, upBps: 4_000_000 };
 const twoHomes: readonly SiteSpec[] = ['one', 'two'].map((name) => ({ name, nodes: 1, ...line }));
 

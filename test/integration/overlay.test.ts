@@ -9,11 +9,11 @@ import {
   makeTunnelKey,
 } from '../../agent/adapters/overlay/certificate-request.ts';
 import { Network } from '../../lab/network.ts';
-import { overlayCore as core6, overlayPrefix as prefix } from '../../lab/overlay.ts';
+import { overlayCore as core6, overlayPrefix as prefix, up } from '../../lab/overlay.ts';
 import { openAuthority } from '../../scheduler/adapters/pki/authority.ts';
 import { NodeCertificates } from '../../scheduler/adapters/pki/node-certificates.ts';
 import { reaches } from '../lab/reaches.ts';
-import { OverlayRig, up } from './overlay-rig.ts';
+import { OverlayRig } from './overlay-rig.ts';
 import type { Program } from './program.ts';
 import { until } from './rig.ts';
 

@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { Network } from '../../lab/network.ts';
-import { OverlayRig, up } from '../integration/overlay-rig.ts';
+import { up } from '../../lab/overlay.ts';
+import { OverlayRig } from '../integration/overlay-rig.ts';
 import { longTestMs } from '../integration/program.ts';
 import { until } from '../integration/rig.ts';
 

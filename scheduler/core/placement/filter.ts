@@ -93,7 +93,7 @@ export function isSuited({ template }: Pick<JobRecord, 'template'>, node: NodeRe
   return cpuGhz <= speedGhz && bestBundle(architecture, template.bundles) !== undefined;
 }
 
-/** `isSuited`, and her owner wants work of the job's researcher: what the plan counts on. */
+/** `isSuited`, and its owner wants work of the job's researcher: what the plan counts on. */
 export function isWelcome(job: JobRecord, node: NodeRecord): boolean {
   return isSuited(job, node) && refuseResearcher(job, node) === null;
 }

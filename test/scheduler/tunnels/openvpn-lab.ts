@@ -11,7 +11,7 @@ import { OverlayFolder } from '../../../scheduler/adapters/overlay/overlay-folde
 import { openAuthority } from '../../../scheduler/adapters/pki/authority.ts';
 import { NodeCertificates } from '../../../scheduler/adapters/pki/node-certificates.ts';
 import type { TunnelServer } from '../../../scheduler/adapters/tunnels/tunnels.ts';
-import { up } from '../../integration/overlay-rig.ts';
+import { up } from '../../../lab/overlay.ts';
 import { Program } from '../../integration/program.ts';
 import { runToEnd } from '../../run-to-end.ts';
 
