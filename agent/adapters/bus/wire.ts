@@ -72,6 +72,7 @@ export function toMessage(parts: readonly SayPart[], speaker: Speaker): FromNode
       direction: toProto(part.direction),
     })),
     leaves: false,
+    blobParts: [],
   };
 }
 

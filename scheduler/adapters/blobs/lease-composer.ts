@@ -115,7 +115,7 @@ export class LeaseComposer {
     const half = readSpanMs / 2;
     const spans = { atLeastMs: half, spareMs: half };
     const capability = this.#right({ kind: 'get', nodeId, sha256 }, spans);
-    return { blob: { sha256, sizeBytes }, capability };
+    return { blob: { sha256, sizeBytes }, capability, isShared: false };
   }
 
   /** A right that lasts for so long at least; the one signed before, as long as its spare time. */
@@ -136,6 +136,6 @@ export class LeaseComposer {
   #readable({ nodeId }: GrantEffect, { sha256, sizeBytes }: ProtoBlobRef): BlobGrant {
     const expiresUnixMs = this.#options.now() + readSpanMs;
     const capability = this.#options.signer.sign({ kind: 'get', nodeId, sha256, expiresUnixMs });
-    return { blob: { sha256, sizeBytes }, capability };
+    return { blob: { sha256, sizeBytes }, capability, isShared: false };
   }
 }

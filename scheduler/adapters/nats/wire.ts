@@ -236,9 +236,7 @@ export function encodeToNode(instance: string, outgoing: Outgoing): Encoded {
     const longest = longestList(part);
     if (longest === 0 && !part.isQuarantined && part.allotmentBytes === undefined) return;
     const isShort = longest <= maxGrantsPerMessage;
-    const bytes = isShort
-      ? encode({ ...part, instanceId, reportIntervalMs: 0, lan: undefined, probe: undefined })
-      : undefined;
+    const bytes = isShort ? encode(ToNode.fromPartial({ ...part, instanceId })) : undefined;
     if (bytes !== undefined && bytes.length <= maxMessageBytes) {
       messages.push(bytes);
       return;

@@ -33,6 +33,7 @@ function message(changes: Partial<FromNode> = {}): FromNode {
     report: { status, inventory, held: [7] },
     ...{ started: [7], exited: [], ended: [end], transfersWanted: [], transfersDone: [] },
     leaves: false,
+    blobParts: [],
     ...changes,
   };
 }

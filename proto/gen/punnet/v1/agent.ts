@@ -47,6 +47,31 @@ export interface FromNode {
    * a message counts.
    */
   leaves: boolean;
+  /** Blobs that it exchanges with other nodes of its site; each tells all of one blob. */
+  blobParts: BlobPart[];
+}
+
+/** What a node has of a blob that its site exchanges. */
+export interface BlobPart {
+  /** 32 bytes. */
+  sha256: Buffer;
+  sizeBytes: number;
+  /**
+   * Chunks that are on its disk and checked, a bit each, the first chunk the lowest bit of the first
+   * byte. Empty: none.
+   */
+  held: Buffer;
+  /** All chunks are. */
+  isWhole: boolean;
+  /** Chunks that it would bring over the uplink now. */
+  room: number;
+  /** Chunks that it misses and that no peer it reaches has. */
+  unfound: Buffer;
+  /** Where peers reach it: an IPv4 address of its LAN. Empty: nowhere. */
+  address: string;
+  port: number;
+  /** It neither has nor wants the blob any more; nothing else of this part counts. */
+  left: boolean;
 }
 
 export interface Report {
@@ -115,6 +140,39 @@ export interface ToNode {
     | undefined;
   /** A lease of the line, to measure it now. */
   probe: ProbeTask | undefined;
+  chunkLeases: ChunkLease[];
+  exchanges: ExchangeNews[];
+}
+
+/** The node brings these chunks over the uplink, and nobody else at its site does meanwhile. */
+export interface ChunkLease {
+  sha256: Buffer;
+  /** First chunk and the one after the last, of each run one after another. */
+  runs: number[];
+  /** What is not there then is not its any more. */
+  spanMs: number;
+  /** Allows GET of the blob and of its index. Empty: the node knows where the blob comes from. */
+  capability: string;
+}
+
+/** What the exchange of a blob is at the node's site; replaces what was told of it before. */
+export interface ExchangeNews {
+  sha256: Buffer;
+  sizeBytes: number;
+  /** Of its index (.caibx), 32 bytes; empty: the blob is one chunk. */
+  indexSha256: Buffer;
+  peers: Peer[];
+  /** What peers show each other, 32 bytes. */
+  proof: Buffer;
+  /** Others count on this copy: it goes from the disk last. */
+  isPinned: boolean;
+  /** Nobody needs it at the site. */
+  isClosed: boolean;
+}
+
+export interface Peer {
+  address: string;
+  port: number;
 }
 
 /**
@@ -197,6 +255,8 @@ export interface BlobGrant {
     | undefined;
   /** Allows GET of this blob. */
   capability: string;
+  /** Its site exchanges it: see BlobPart. Otherwise it is fetched from the origin. */
+  isShared: boolean;
 }
 
 /** POST /v1/enrol. */
@@ -279,6 +339,7 @@ function createBaseFromNode(): FromNode {
     transfersWanted: [],
     transfersDone: [],
     leaves: false,
+    blobParts: [],
   };
 }
 
@@ -321,6 +382,9 @@ export const FromNode: MessageFns<FromNode> = {
     }
     if (message.leaves !== false) {
       writer.uint32(80).bool(message.leaves);
+    }
+    for (const v of message.blobParts) {
+      BlobPart.encode(v!, writer.uint32(90).fork()).join();
     }
     return writer;
   },
@@ -438,6 +502,14 @@ export const FromNode: MessageFns<FromNode> = {
             message.leaves = reader.bool();
             continue;
           }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.blobParts.push(BlobPart.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -467,6 +539,168 @@ export const FromNode: MessageFns<FromNode> = {
     message.transfersWanted = object.transfersWanted?.map((e) => TransferWanted.fromPartial(e)) || [];
     message.transfersDone = object.transfersDone?.map((e) => TransferDone.fromPartial(e)) || [];
     message.leaves = object.leaves ?? false;
+    message.blobParts = object.blobParts?.map((e) => BlobPart.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseBlobPart(): BlobPart {
+  return {
+    sha256: Buffer.alloc(0),
+    sizeBytes: 0,
+    held: Buffer.alloc(0),
+    isWhole: false,
+    room: 0,
+    unfound: Buffer.alloc(0),
+    address: "",
+    port: 0,
+    left: false,
+  };
+}
+
+export const BlobPart: MessageFns<BlobPart> = {
+  encode(message: BlobPart, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.sha256.length !== 0) {
+      writer.uint32(10).bytes(message.sha256);
+    }
+    if (message.sizeBytes !== 0) {
+      writer.uint32(16).int64(message.sizeBytes);
+    }
+    if (message.held.length !== 0) {
+      writer.uint32(26).bytes(message.held);
+    }
+    if (message.isWhole !== false) {
+      writer.uint32(32).bool(message.isWhole);
+    }
+    if (message.room !== 0) {
+      writer.uint32(40).int32(message.room);
+    }
+    if (message.unfound.length !== 0) {
+      writer.uint32(50).bytes(message.unfound);
+    }
+    if (message.address !== "") {
+      writer.uint32(58).string(message.address);
+    }
+    if (message.port !== 0) {
+      writer.uint32(64).uint32(message.port);
+    }
+    if (message.left !== false) {
+      writer.uint32(72).bool(message.left);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): BlobPart {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseBlobPart();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.sha256 = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.sizeBytes = longToNumber(reader.int64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.held = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.isWhole = reader.bool();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.room = reader.int32();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.unfound = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.address = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.port = reader.uint32();
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.left = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<BlobPart>): BlobPart {
+    return BlobPart.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<BlobPart>): BlobPart {
+    const message = createBaseBlobPart();
+    message.sha256 = object.sha256 ?? Buffer.alloc(0);
+    message.sizeBytes = object.sizeBytes ?? 0;
+    message.held = object.held ?? Buffer.alloc(0);
+    message.isWhole = object.isWhole ?? false;
+    message.room = object.room ?? 0;
+    message.unfound = object.unfound ?? Buffer.alloc(0);
+    message.address = object.address ?? "";
+    message.port = object.port ?? 0;
+    message.left = object.left ?? false;
     return message;
   },
 };
@@ -845,6 +1079,8 @@ function createBaseToNode(): ToNode {
     allotmentBytes: undefined,
     lan: undefined,
     probe: undefined,
+    chunkLeases: [],
+    exchanges: [],
   };
 }
 
@@ -897,6 +1133,12 @@ export const ToNode: MessageFns<ToNode> = {
     }
     if (message.probe !== undefined) {
       ProbeTask.encode(message.probe, writer.uint32(98).fork()).join();
+    }
+    for (const v of message.chunkLeases) {
+      ChunkLease.encode(v!, writer.uint32(106).fork()).join();
+    }
+    for (const v of message.exchanges) {
+      ExchangeNews.encode(v!, writer.uint32(114).fork()).join();
     }
     return writer;
   },
@@ -1040,6 +1282,22 @@ export const ToNode: MessageFns<ToNode> = {
             message.probe = ProbeTask.decode(reader, reader.uint32());
             continue;
           }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.chunkLeases.push(ChunkLease.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.exchanges.push(ExchangeNews.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1071,6 +1329,315 @@ export const ToNode: MessageFns<ToNode> = {
     message.probe = (object.probe !== undefined && object.probe !== null)
       ? ProbeTask.fromPartial(object.probe)
       : undefined;
+    message.chunkLeases = object.chunkLeases?.map((e) => ChunkLease.fromPartial(e)) || [];
+    message.exchanges = object.exchanges?.map((e) => ExchangeNews.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseChunkLease(): ChunkLease {
+  return { sha256: Buffer.alloc(0), runs: [], spanMs: 0, capability: "" };
+}
+
+export const ChunkLease: MessageFns<ChunkLease> = {
+  encode(message: ChunkLease, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.sha256.length !== 0) {
+      writer.uint32(10).bytes(message.sha256);
+    }
+    if (message.runs.length !== 0) {
+      writer.uint32(18).fork();
+      for (const v of message.runs) {
+        writer.int32(v);
+      }
+      writer.join();
+    }
+    if (message.spanMs !== 0) {
+      writer.uint32(24).int64(message.spanMs);
+    }
+    if (message.capability !== "") {
+      writer.uint32(34).string(message.capability);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ChunkLease {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseChunkLease();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.sha256 = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 2: {
+            if (tag === 16) {
+              message.runs.push(reader.int32());
+
+              continue;
+            }
+
+            if (tag === 18) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.runs.push(reader.int32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.spanMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.capability = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ChunkLease>): ChunkLease {
+    return ChunkLease.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ChunkLease>): ChunkLease {
+    const message = createBaseChunkLease();
+    message.sha256 = object.sha256 ?? Buffer.alloc(0);
+    message.runs = object.runs?.map((e) => e) || [];
+    message.spanMs = object.spanMs ?? 0;
+    message.capability = object.capability ?? "";
+    return message;
+  },
+};
+
+function createBaseExchangeNews(): ExchangeNews {
+  return {
+    sha256: Buffer.alloc(0),
+    sizeBytes: 0,
+    indexSha256: Buffer.alloc(0),
+    peers: [],
+    proof: Buffer.alloc(0),
+    isPinned: false,
+    isClosed: false,
+  };
+}
+
+export const ExchangeNews: MessageFns<ExchangeNews> = {
+  encode(message: ExchangeNews, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.sha256.length !== 0) {
+      writer.uint32(10).bytes(message.sha256);
+    }
+    if (message.sizeBytes !== 0) {
+      writer.uint32(16).int64(message.sizeBytes);
+    }
+    if (message.indexSha256.length !== 0) {
+      writer.uint32(26).bytes(message.indexSha256);
+    }
+    for (const v of message.peers) {
+      Peer.encode(v!, writer.uint32(34).fork()).join();
+    }
+    if (message.proof.length !== 0) {
+      writer.uint32(42).bytes(message.proof);
+    }
+    if (message.isPinned !== false) {
+      writer.uint32(48).bool(message.isPinned);
+    }
+    if (message.isClosed !== false) {
+      writer.uint32(56).bool(message.isClosed);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ExchangeNews {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseExchangeNews();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.sha256 = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.sizeBytes = longToNumber(reader.int64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.indexSha256 = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.peers.push(Peer.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.proof = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.isPinned = reader.bool();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.isClosed = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ExchangeNews>): ExchangeNews {
+    return ExchangeNews.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ExchangeNews>): ExchangeNews {
+    const message = createBaseExchangeNews();
+    message.sha256 = object.sha256 ?? Buffer.alloc(0);
+    message.sizeBytes = object.sizeBytes ?? 0;
+    message.indexSha256 = object.indexSha256 ?? Buffer.alloc(0);
+    message.peers = object.peers?.map((e) => Peer.fromPartial(e)) || [];
+    message.proof = object.proof ?? Buffer.alloc(0);
+    message.isPinned = object.isPinned ?? false;
+    message.isClosed = object.isClosed ?? false;
+    return message;
+  },
+};
+
+function createBasePeer(): Peer {
+  return { address: "", port: 0 };
+}
+
+export const Peer: MessageFns<Peer> = {
+  encode(message: Peer, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.address !== "") {
+      writer.uint32(10).string(message.address);
+    }
+    if (message.port !== 0) {
+      writer.uint32(16).uint32(message.port);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Peer {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePeer();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.address = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.port = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Peer>): Peer {
+    return Peer.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Peer>): Peer {
+    const message = createBasePeer();
+    message.address = object.address ?? "";
+    message.port = object.port ?? 0;
     return message;
   },
 };
@@ -1827,7 +2394,7 @@ export const GrantedInput: MessageFns<GrantedInput> = {
 };
 
 function createBaseBlobGrant(): BlobGrant {
-  return { blob: undefined, capability: "" };
+  return { blob: undefined, capability: "", isShared: false };
 }
 
 export const BlobGrant: MessageFns<BlobGrant> = {
@@ -1837,6 +2404,9 @@ export const BlobGrant: MessageFns<BlobGrant> = {
     }
     if (message.capability !== "") {
       writer.uint32(18).string(message.capability);
+    }
+    if (message.isShared !== false) {
+      writer.uint32(24).bool(message.isShared);
     }
     return writer;
   },
@@ -1870,6 +2440,14 @@ export const BlobGrant: MessageFns<BlobGrant> = {
             message.capability = reader.string();
             continue;
           }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.isShared = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1889,6 +2467,7 @@ export const BlobGrant: MessageFns<BlobGrant> = {
     const message = createBaseBlobGrant();
     message.blob = (object.blob !== undefined && object.blob !== null) ? BlobRef.fromPartial(object.blob) : undefined;
     message.capability = object.capability ?? "";
+    message.isShared = object.isShared ?? false;
     return message;
   },
 };
