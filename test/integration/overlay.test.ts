@@ -95,9 +95,33 @@ test('the core reaches a node; a node does not reach another, but for the rules 
   expect(reaches(one, two, 9)).toBe('no');
   core.run(['nft', 'delete', 'table', 'inet', 'punnet_overlay']);
   expect(reaches(one, two, 9)).toBe('refused');
-  core.run(['nft', '-f', join(rig.data, 'overlay/rules.nft')]);
+  expect(lookAtFirewall()).toMatch(/^<4>The firewall of the overlay was gone: .* again\.\n$/);
   expect(reaches(one, two, 9)).toBe('no');
 });
+
+/** As its timer does at the core; what it said. */
+function lookAtFirewall(): string {
+  const unit = readFileSync(join(rig.data, 'overlay/punnet-overlay-firewall.service'), 'utf8');
+  const [, script = '', rules = ''] = /^ExecStart=\/bin\/sh -c '(.*)' "(.*)"$/m.exec(unit) ?? [];
+  return rig.network.core.run(['/bin/sh', '-c', script.replaceAll('$$', '$'), rules]);
+}
+
+test.each([
+  ['all rules', ['flush', 'ruleset']],
+  ['what holds nodes at the core', ['flush', 'chain', 'inet', 'punnet_overlay', 'input']],
+  ['what keeps nodes apart', ['delete', 'chain', 'inet', 'punnet_overlay', 'forward']],
+])(
+  'at the core a hand that takes away %s is noticed, and rules that stand are left',
+  (_what, deed) => {
+    const { core } = rig.network;
+    const before = core.run(['nft', 'list', 'table', 'inet', 'punnet_overlay']);
+    expect(lookAtFirewall()).toBe('');
+    core.run(['nft', ...deed]);
+    expect(lookAtFirewall()).toContain('loaded again');
+    expect(core.run(['nft', 'list', 'table', 'inet', 'punnet_overlay'])).toBe(before);
+    expect(lookAtFirewall()).toBe('');
+  },
+);
 
 test("of the scheduler's machine a node reaches bus and HTTPS at the core's address alone", () => {
   const one = rig.network.node('one-1');

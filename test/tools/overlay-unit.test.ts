@@ -40,8 +40,10 @@ test(
     const shipped = join(folder, 'shipped');
     for (const deb of Object.values(debs)) await run('dpkg-deb', ['-x', deb, shipped]);
     // Debian's own, with our part of it.
-    const nftables = 'usr/lib/systemd/system/nftables.service';
-    cpSync(join('/', nftables), join(shipped, nftables));
+    for (const name of ['nftables.service', 'openvpn-server@.service']) {
+      const unit = join('usr/lib/systemd/system', name);
+      cpSync(join('/', unit), join(shipped, unit));
+    }
     const pki = await openPki(join(folder, 'data'), []);
     const key = join(folder, 'tls-crypt.key');
     execFileSync('openvpn', ['--genkey', 'tls-crypt', key]);
@@ -96,6 +98,7 @@ test(
     expect(await sh('nft list set inet punnet_agent open')).toContain('elements = { 22 }');
     await firewallStays(sh, pid);
     await doctorSees(machine, sh);
+    await coreIsWatched(sh);
   },
   longTestMs,
 );
@@ -124,4 +127,25 @@ async function doctorSees(machine: SystemdMachine, sh: Shell): Promise<void> {
   expect(ill.code).toBe(1);
   await sh('systemctl restart punnet-firewall');
   expect(await sh('nft list ruleset')).toContain('iifname != "punnet" accept');
+}
+
+/** What `overlay init` prints for root, done as printed: a flush by hand is mended, or the tunnels end. */
+async function coreIsWatched(sh: Shell): Promise<void> {
+  await sh('mount -t tmpfs none /etc/openvpn/server && mkdir -p /run/openvpn-server');
+  const words = '--data /var/lib/punnet --server main=127.0.0.1:1195';
+  const printed = await sh(`runuser -u punnet -- punnet-scheduler overlay init ${words}`);
+  // No journal runs on this machine.
+  await sh('sed -i /LogNamespace/d /var/lib/punnet/overlay/service.conf');
+  for (const step of printed.match(/^ {2}(?:install|ln|systemctl) .*$/gm) ?? []) await sh(step);
+  const isThere = async (): Promise<true | undefined> =>
+    (await sh('nft list ruleset')).includes('table inet punnet_overlay') || undefined;
+  const server = 'openvpn-server@punnet-main';
+  const isActive = async (): Promise<boolean> =>
+    (await sh(`systemctl is-active ${server} || true`)).trim() === 'active';
+  expect(await isActive()).toBe(true);
+  await sh('nft flush ruleset');
+  await until('the rules are back', isThere, 60_000);
+  expect(await isActive()).toBe(true);
+  await sh('echo nonsense >/var/lib/punnet/overlay/rules.nft && nft flush ruleset');
+  await until('the tunnels are ended', async () => !(await isActive()) || undefined, 60_000);
 }

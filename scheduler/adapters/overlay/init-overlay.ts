@@ -14,7 +14,8 @@ import { newServerPair, openAuthority } from '../pki/authority.ts';
 import { NodeCertificates } from '../pki/node-certificates.ts';
 import { openTlsCryptKey } from '../pki/tls-crypt-key.ts';
 import type { CorePorts, OverlayServer } from './openvpn-files.ts';
-import { firewallRules, journalConf, nftablesDropIn } from './openvpn-files.ts';
+import { firewallRules, firewallService, firewallTimer } from './openvpn-files.ts';
+import { journalConf, nftablesDropIn } from './openvpn-files.ts';
 import { serverConf, serverName, serviceDropIn } from './openvpn-files.ts';
 import type { OverlayPlan } from './overlay-folder.ts';
 import { planFileName, planText, readPlan, serverNameShape } from './overlay-folder.ts';
@@ -179,6 +180,8 @@ async function filesOf(
     { name: 'rules.nft', text: firewallRules(prefix, ports), isOurs: false },
     { name: 'service.conf', text: serviceDropIn(prefix, folder), isOurs: false },
     { name: 'nftables.conf', text: nftablesDropIn(folder), isOurs: false },
+    { name: 'punnet-overlay-firewall.service', text: firewallService(folder), isOurs: false },
+    { name: 'punnet-overlay-firewall.timer', text: firewallTimer(), isOurs: false },
     { name: 'journald.conf', text: journalConf(), isOurs: false },
   ];
   for (const server of servers) {

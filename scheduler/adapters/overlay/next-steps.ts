@@ -24,6 +24,8 @@ export function initialisedText(made: Initialised): readonly string[] {
     `  install -D -m 644 ${folder}/nftables.conf /etc/systemd/system/nftables.service.d/punnet-overlay.conf`,
     `  install -D -m 644 ${folder}/journald.conf /etc/systemd/journald@punnet-overlay.conf`,
     ...servers.flatMap(({ name }) => rootSteps(folder, name)),
+    `  install -m 644 -t /etc/systemd/system ${folder}/punnet-overlay-firewall.service ${folder}/punnet-overlay-firewall.timer`,
+    '  systemctl enable --now punnet-overlay-firewall.timer',
     '',
     ...hiddenText(folder),
     `then: punnet-scheduler --data ${path.dirname(folder)} --overlay ${folder}`,

@@ -184,6 +184,48 @@ ExecStopPost=${load}
 `;
 }
 
+/**
+ * Looks whether the rules are there, which a hand or another program may have flushed at any time: loads
+ * them again and says so, or ends the tunnels where that fails. For root: the scheduler may not even look.
+ */
+export function firewallService(folder: string): string {
+  const steps = [
+    'has() { nft list chain inet punnet_overlay $$1 2>/dev/null | grep -q drop; }',
+    'has input && has forward && exit 0',
+    'echo "<4>The firewall of the overlay was gone: its rules are loaded again."',
+    'nft -f "$$0" && exit 0',
+    'echo "<2>It can not be loaded: the tunnels are ended. Mend $$0, then start the servers."',
+    'systemctl stop "openvpn-server@punnet-*"',
+    'exit 1',
+  ];
+  return `# A look at the firewall of a Punnet overlay; its timer starts it.
+[Unit]
+Description=Look at the firewall of the Punnet overlay
+After=nftables.service
+
+[Service]
+Type=oneshot
+ExecStart=/bin/sh -c '${steps.join('; ')}' "${rulesIn(folder)}"
+# What is as it should be fills no journal.
+LogLevelMax=warning
+`;
+}
+
+/** Half of the minute in which it is noticed. */
+export function firewallTimer(): string {
+  return `[Unit]
+Description=Looks at the firewall of the Punnet overlay
+
+[Timer]
+OnActiveSec=1s
+OnUnitInactiveSec=30s
+AccuracySec=1s
+
+[Install]
+WantedBy=timers.target
+`;
+}
+
 /** For the journal of that name. */
 export function journalConf(): string {
   return `# OpenVPN logs from where homes connect: nobody needs that for longer than 30 days.
