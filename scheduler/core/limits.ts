@@ -172,6 +172,10 @@ export const dayMs = 24 * 3_600_000;
 /** From a probe to the next, and how much longer at most: no part of a day, so that each site is probed at all hours. */
 export const probeEveryMs = 500 * 60_000;
 export const probeSpreadMs = 2 * 3_600_000;
+/** A line of which too little is known is measured again soon: what spoiled one probe is over by then. */
+export const unsureProbeMs = 10 * 60_000;
+/** Two probes agree within so much of their mean: in the lab nearly all of one line do within a hundredth. */
+export const agreeingSpread = 0.1;
 /** After one that failed the next comes sooner, and later each time: a network may let no UDP through. */
 export const probeRetryMs = 15 * 60_000;
 export const longestProbeRetryMs = 4 * dayMs;

@@ -7,9 +7,11 @@ import {
   probeRetryMs,
   probeSpreadMs,
   probesADay,
+  unsureProbeMs,
 } from '../limits.ts';
 import type { Instant } from '../model/ids.ts';
 import { instant } from '../model/ids.ts';
+import { estimateOf } from './estimate.ts';
 
 /** What one probe found, payload, bit/s; null: too little came. */
 export interface Measurement {
@@ -37,6 +39,11 @@ export const notProbed: Probing = {
   ...{ leases: 0, leasedAt: [], nodeNumber: -1, failures: 0, recent: [], bytes: 0 },
 };
 
+interface ProbedSite {
+  readonly number: number;
+  readonly probing: Probing;
+}
+
 /** Of steps that are this part of the range, no few are near each other. */
 const goldenPart = 0.618_034;
 
@@ -44,15 +51,17 @@ const goldenPart = 0.618_034;
  * Before this instant the line is left alone; 0: it never was probed. Each site has a span of its own, so
  * that sites drift apart.
  */
-export function dueAt(site: { readonly number: number; readonly probing: Probing }): Instant {
-  const { leasedAt, failures } = site.probing;
+export function dueAt(site: ProbedSite): Instant {
+  const { leasedAt } = site.probing;
   const last = leasedAt.at(-1);
   if (last === undefined) return instant(0);
-  const part = (goldenPart * site.number) % 1;
-  const spanMs =
-    failures === 0
-      ? probeEveryMs + Math.round(part * probeSpreadMs)
-      : Math.min(longestProbeRetryMs, probeRetryMs * 2 ** (failures - 1));
   const isSpent = leasedAt.length >= probesADay;
-  return instant(Math.max(last + spanMs, isSpent ? (leasedAt[0] ?? 0) + dayMs : 0));
+  return instant(Math.max(last + spanOf(site), isSpent ? (leasedAt[0] ?? 0) + dayMs : 0));
+}
+
+function spanOf({ number, probing }: ProbedSite): number {
+  const { failures, recent } = probing;
+  if (failures > 0) return Math.min(longestProbeRetryMs, probeRetryMs * 2 ** (failures - 1));
+  if (estimateOf(recent)?.isUnsure === true) return unsureProbeMs;
+  return probeEveryMs + Math.round(((goldenPart * number) % 1) * probeSpreadMs);
 }

@@ -1,6 +1,8 @@
 // Where the rates of a line are from, in words for people.
 
 import type { SiteRecord } from '../state.ts';
+import { estimateOf } from './estimate.ts';
+import type { Measurement } from './probing.ts';
 import { countOf } from '../words.ts';
 
 /** A sentence without its full stop. */
@@ -10,10 +12,8 @@ export function whyRates({ siteId, source, probing }: SiteRecord): string {
     case 'declared':
       return `an operator declared them, so no probe measures it (punnet site set ${siteId} --measured would)`;
     case 'measured': {
-      const of =
-        recent.length === 1 ? 'one probe' : `the median of ${countOf(recent.length, 'probe')}`;
       const since = failures === 0 ? '' : `; since then ${countOf(failures, 'probe')} failed`;
-      return `${of}, or more where its tunnels have carried more${since}`;
+      return `${measuredBy(recent)}, or more where its tunnels have carried more${since}`;
     }
     case 'guessed': {
       const guess = 'a careful guess, or what its tunnels have carried';
@@ -22,4 +22,11 @@ export function whyRates({ siteId, source, probing }: SiteRecord): string {
         : `${guess}: ${countOf(failures, 'probe')} failed`;
     }
   }
+}
+
+function measuredBy(recent: readonly Measurement[]): string {
+  if (recent.length === 1) return 'one probe, which may be wrong until a second agrees';
+  return estimateOf(recent)?.isUnsure === true
+    ? `${countOf(recent.length, 'probe')} that do not agree, the slower one`
+    : `the median of ${countOf(recent.length, 'probe')}`;
 }

@@ -3,6 +3,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { imageOf, siteId, stateOf } from '../../../../scheduler/core/index.ts';
+import { dueAt } from '../../../../scheduler/core/probes/probing.ts';
 import { probeHoldMs, probePatienceMs } from '../../../../scheduler/core/limits.ts';
 import { accepting } from '../harness.ts';
 import { Lines, dayMs, hourMs, minuteMs } from './lines.ts';
@@ -53,6 +54,21 @@ test('an answer that never comes ends the lease, and the next comes later each t
   for (const [index, span] of spans.entries()) {
     expect(span).toBeGreaterThanOrEqual(15 * minuteMs * 2 ** index);
   }
+});
+
+test.each([
+  ['agree', [8e6, 8.2e6], ['soon', 'later']],
+  ['do not agree', [19.5e6, 8e6, 8e6], ['soon', 'soon', 'later']],
+  ['never do', [4e6, 8e6, 12e6, 40e6], ['soon', 'soon', 'later', 'later']],
+])('a new line is measured again soon, and once more if the two %s', (_what, found, wanted) => {
+  const lines = new Lines();
+  lines.come(['pi']);
+  const spans = found.map((downBps) => {
+    lines.measure({ downBps, upBps: 2e6 });
+    const measuredAtMs = lines.nowMs;
+    return dueAt(lines.line) - measuredAtMs < 15 * minuteMs ? 'soon' : 'later';
+  });
+  expect(spans).toEqual(wanted);
 });
 
 test('one line at a time, the one first that waits the longest', () => {

@@ -22,7 +22,13 @@ test.each([
     [mbit(8, 2), mbit(3, 1), mbit(8, 2)],
     '8 down, 2 up, measured',
   ],
-  ['two', [mbit(8, 2), mbit(6, 1)], '7 down, 1.5 up, measured'],
+  ['two that agree', [mbit(8, 2), mbit(8.4, 1.8)], '8.2 down, 1.9 up, measured'],
+  ['two of which one came late', [mbit(19.5, 2), mbit(8, 2)], '8 down, 2 up, measured'],
+  [
+    'a third that tells which was right',
+    [mbit(19.5, 2), mbit(8, 2), mbit(8.1, 2)],
+    '8.1 down, 2 up, measured',
+  ],
   [
     'a line that was changed',
     [mbit(8, 2), mbit(8, 2), mbit(40, 9), mbit(40, 9), mbit(40, 9)],
