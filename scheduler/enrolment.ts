@@ -1,20 +1,26 @@
 // How nodes come in, and are shut out: puts the overlay, the bus's identity and enrolment together
-// for main.ts.
+// for main.ts; and the operator's own way in.
 
+import { randomBytes } from 'node:crypto';
 import { Enroller } from './adapters/enroller.ts';
 import type { HttpsServer } from './adapters/https/https-server.ts';
 import type { AuditLog } from './adapters/audit/audit-log.ts';
 import type { NatsIdentity } from './adapters/nats/nats-identity.ts';
 import type { NodeLinkOptions } from './adapters/nats/node-link.ts';
 import type { Overlay } from './adapters/overlay/overlay.ts';
-import { hashToken } from './adapters/pki/node-token.ts';
+import { keepOperatorContext } from './adapters/operator-context.ts';
+import { hashToken, makeToken } from './adapters/pki/node-token.ts';
 import type { Pki } from './adapters/pki/pki.ts';
 import type { AddressBook } from './adapters/tunnels/address-book.ts';
 import { NatGroups } from './adapters/tunnels/nat-groups.ts';
 import { OpenVpnTunnels } from './adapters/tunnels/tunnels.ts';
 import type { TunnelsSeen } from './core/index.ts';
-import { leaseId, nodeId } from './core/index.ts';
+import { instant, leaseId, nodeId, tokenId } from './core/index.ts';
+import type { Config } from './config.ts';
 import type { Loop } from './loop.ts';
+
+/** The operator's first token: long, since nobody could make another without it. */
+const operatorTokenMs = 400 * 24 * 3_600_000;
 
 /** What enrolment needs of the data folder. */
 interface Folder {
@@ -122,4 +128,25 @@ export async function repeatRevocations(
     .map((node) => node.natsPublicKey)
     .filter((key) => !identity.isRevoked(key));
   if (missing.length > 0) await bus.revokeUsers(missing);
+}
+
+export function letOperatorIn(
+  config: Config,
+  loop: Loop,
+  { pki, endpoint }: { readonly pki: Pki; readonly endpoint: string },
+): Promise<void> {
+  return keepOperatorContext({
+    ...{ dataFolder: config.dataFolder, name: config.federation, endpoint, caPem: pki.caPem },
+    makeToken: () => makeToken(pki.caFingerprint),
+    isKnown: (token) => loop.view.tokenByHash(hashToken(token)) !== undefined,
+    addToken: async (token) => {
+      await loop.submit({
+        kind: 'createToken',
+        tokenId: tokenId(`t${randomBytes(5).toString('hex')}`),
+        hash: hashToken(token),
+        ...{ role: 'operator', name: 'operator', siteId: null, uses: null },
+        expiresAt: instant(loop.now() + operatorTokenMs),
+      });
+    },
+  });
 }

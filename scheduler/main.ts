@@ -1,7 +1,6 @@
 #!/usr/bin/env node
 // `punnet-scheduler`: puts core, loop, adapters and API together, and stops them in reverse order.
 
-import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import pino from 'pino';
 import { AuditLog } from './adapters/audit/audit-log.ts';
@@ -27,7 +26,6 @@ import { NatsIdentity } from './adapters/nats/nats-identity.ts';
 import { EmbeddedNats, NatsServerError } from './adapters/nats/nats-server.ts';
 import type { NodeLinkOptions } from './adapters/nats/node-link.ts';
 import { NodeLink } from './adapters/nats/node-link.ts';
-import { keepOperatorContext } from './adapters/operator-context.ts';
 import { OverlayError } from './adapters/overlay/init-overlay.ts';
 import { Overlay } from './adapters/overlay/overlay.ts';
 import { hashToken, makeToken } from './adapters/pki/node-token.ts';
@@ -37,20 +35,25 @@ import type { Pki } from './adapters/pki/pki.ts';
 import { openPki } from './adapters/pki/pki.ts';
 import { AddressBook, addressBookFile, keepTidy } from './adapters/tunnels/address-book.ts';
 import { SystemClock } from './adapters/system-clock.ts';
+import { ReleaseRepository } from './adapters/releases/release-repository.ts';
 import { urlHost } from './adapters/url-host.ts';
 import { ApiServer } from './api/server.ts';
 import type { Config } from './config.ts';
 import { readConfig } from './config.ts';
 import type { Effect, Instant } from './core/index.ts';
-import { instant, tokenId } from './core/index.ts';
-import { enrolment, nodeRules, repeatRevocations, revoking, startOverlay } from './enrolment.ts';
+import { SigningKeyError } from './releases/signing-key.ts';
+import {
+  enrolment,
+  letOperatorIn,
+  nodeRules,
+  repeatRevocations,
+  revoking,
+  startOverlay,
+} from './enrolment.ts';
 import { startProbes } from './uplinks.ts';
 import { Loop } from './loop.ts';
 import { isMaintenance, maintain } from './maintenance.ts';
 import { ListenError, checkAddress, checkCoreAddress, listening } from './adapters/listening.ts';
-
-/** The operator's first token: long, since nobody could make another without it. */
-const operatorTokenMs = 400 * 24 * 3_600_000;
 
 /** Those who wait for an answer hear that there is none. */
 const lastWordsMs = 200;
@@ -89,6 +92,7 @@ async function main(): Promise<void> {
 interface Folder {
   readonly pki: Pki;
   readonly blobs: BlobStore;
+  readonly releases: ReleaseRepository;
   readonly audit: AuditLog;
   /** Where nodes connect from, for operators. */
   readonly addresses: AddressBook;
@@ -125,8 +129,7 @@ async function start(config: Config, log: pino.Logger, stops: Stops): Promise<vo
   const https = new HttpsServer({
     ...{ host: config.host, port: ports.https, blobs, signer },
     ...{ keyPem: pki.keyPem, certificatePem: pki.certificatePem, caPem: pki.caPem },
-    files,
-    now,
+    ...{ files, now, releaseFile: (name) => folder.releases.publicFile(name) },
     ...enrolment(folder, { federation: config.federation, submit, view, urls }),
     ...nodeRules(view),
   });
@@ -134,7 +137,7 @@ async function start(config: Config, log: pino.Logger, stops: Stops): Promise<vo
     https.bytes(siteId, direction);
   const api = new ApiServer({
     ...{ view, submit, blobs, audit: folder.audit, hashToken, caPem: pki.caPem },
-    now,
+    ...{ now, releases: folder.releases },
     makeToken: () => makeToken(pki.caFingerprint),
     ...{ enrolUrl: urls.https, hasInstaller: files.has('/install.sh') },
     bundleProblem: (sha256, claim) => bundles.problem(sha256, claim),
@@ -213,9 +216,17 @@ async function openFolder(config: Config, log: pino.Logger, stops: Stops): Promi
     wanted === 0 ? kept.port(name, at) : Promise.resolve(wanted);
   const overlay = await openOverlay(config, log, stops);
   const natsHost = overlay?.coreAddress ?? host;
+  const blobs = await BlobStore.open(dataFolder, (damage) =>
+    log.error(damage, 'a blob was damaged'),
+  );
   return {
     pki: await openPki(dataFolder, [publicName, host, natsHost]),
-    blobs: await BlobStore.open(dataFolder, (damage) => log.error(damage, 'a blob was damaged')),
+    blobs,
+    releases: ReleaseRepository.open({
+      dataFolder,
+      nowMs: Date.now,
+      sizeOf: (id) => blobs.size(id),
+    }),
     audit,
     addresses,
     signer: new CapabilitySigner(loadCapabilityKey(dataFolder)),
@@ -347,27 +358,6 @@ async function startLoop(
   return loop;
 }
 
-function letOperatorIn(
-  config: Config,
-  loop: Loop,
-  { pki, endpoint }: { readonly pki: Pki; readonly endpoint: string },
-): Promise<void> {
-  return keepOperatorContext({
-    ...{ dataFolder: config.dataFolder, name: config.federation, endpoint, caPem: pki.caPem },
-    makeToken: () => makeToken(pki.caFingerprint),
-    isKnown: (token) => loop.view.tokenByHash(hashToken(token)) !== undefined,
-    addToken: async (token) => {
-      await loop.submit({
-        kind: 'createToken',
-        tokenId: tokenId(`t${randomBytes(5).toString('hex')}`),
-        hash: hashToken(token),
-        ...{ role: 'operator', name: 'operator', siteId: null, uses: null },
-        expiresAt: instant(loop.now() + operatorTokenMs),
-      });
-    },
-  });
-}
-
 const mistakes = [
   ListenError,
   BackupError,
@@ -376,6 +366,7 @@ const mistakes = [
   JournalError,
   NatsServerError,
   OverlayError,
+  SigningKeyError,
 ];
 
 function fail(error: unknown): never {

@@ -1,10 +1,12 @@
 // What the services need of the rest; given once, by main.
 
 import type { Readable } from 'node:stream';
+import type { Key } from '@tufjs/models';
 import type { AuditEntry } from '../../proto/gen/punnet/v1/audit_service.ts';
 import type { BlobRef } from '../../proto/gen/punnet/v1/common.ts';
 import type { AddressSeen } from '../../proto/gen/punnet/v1/node_service.ts';
 import type { TaskEntry } from '../../proto/gen/punnet/v1/job.ts';
+import type { ReleaseTarget } from '../../proto/release-target.ts';
 import type { Answer, Bundle, Command, Instant, NodeSummary, View } from '../core/index.ts';
 
 export interface Blobs {
@@ -41,7 +43,21 @@ export interface Audit {
   }): readonly AuditEntry[];
 }
 
+/** Releases, as operators have signed them. */
+export interface Releases {
+  readonly releases: readonly ReleaseTarget[];
+  /** null: there is nothing yet. */
+  readonly offline: { readonly root: Buffer; readonly targets: Buffer } | null;
+  readonly onlineKey: Pick<Key, 'keyID' | 'toJSON'>;
+  /** All of it, or nothing: then why not. */
+  take(offline: {
+    readonly roots: readonly Uint8Array[];
+    readonly targets: Uint8Array | null;
+  }): Promise<string | null>;
+}
+
 export interface ApiDeps {
+  readonly releases: Releases;
   readonly view: () => View;
   readonly submit: (command: Command) => Promise<Answer>;
   readonly now: () => Instant;

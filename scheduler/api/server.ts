@@ -7,6 +7,7 @@ import { AuditServiceService } from '../../proto/gen/punnet/v1/audit_service.ts'
 import { BlobServiceService } from '../../proto/gen/punnet/v1/blob_service.ts';
 import { JobServiceService } from '../../proto/gen/punnet/v1/job_service.ts';
 import { NodeServiceService, SiteServiceService } from '../../proto/gen/punnet/v1/node_service.ts';
+import { ReleaseServiceService } from '../../proto/gen/punnet/v1/release_service.ts';
 import { ResearcherServiceService } from '../../proto/gen/punnet/v1/researcher_service.ts';
 import { TokenServiceService } from '../../proto/gen/punnet/v1/token_service.ts';
 import { auditService } from './audit-service.ts';
@@ -16,6 +17,7 @@ import type { ApiDeps } from './deps.ts';
 import { jobService } from './job-service.ts';
 import { nodeService } from './node-service.ts';
 import { addReflection } from './reflection.ts';
+import { releaseService } from './release-service.ts';
 import { researcherService } from './researcher-service.ts';
 import { siteService } from './site-service.ts';
 import { tokenService } from './token-service.ts';
@@ -39,6 +41,7 @@ export class ApiServer {
     this.#server.addService(NodeServiceService, nodeService(deps));
     this.#server.addService(SiteServiceService, siteService(deps));
     this.#server.addService(ResearcherServiceService, researcherService(deps));
+    this.#server.addService(ReleaseServiceService, releaseService(deps));
     this.#server.addService(TokenServiceService, tokenService(deps));
     this.#server.addService(AuditServiceService, auditService(deps));
     this.#server.addService(BlobServiceService, blobService(deps));

@@ -17,6 +17,7 @@ import {
   NodeServiceClient,
   SiteServiceClient,
 } from '../../proto/gen/punnet/v1/node_service.ts';
+import { ReleaseServiceClient } from '../../proto/gen/punnet/v1/release_service.ts';
 import { ResearcherServiceClient } from '../../proto/gen/punnet/v1/researcher_service.ts';
 import { TokenServiceClient } from '../../proto/gen/punnet/v1/token_service.ts';
 import type { Context } from './context.ts';
@@ -43,6 +44,7 @@ export class Connection {
   readonly nodes: NodeServiceClient;
   readonly sites: SiteServiceClient;
   readonly researchers: ResearcherServiceClient;
+  readonly releases: ReleaseServiceClient;
   readonly tokens: TokenServiceClient;
   readonly audit: AuditServiceClient;
 
@@ -64,13 +66,14 @@ export class Connection {
     this.nodes = new NodeServiceClient(context.endpoint, channel, options);
     this.sites = new SiteServiceClient(context.endpoint, channel, options);
     this.researchers = new ResearcherServiceClient(context.endpoint, channel, options);
+    this.releases = new ReleaseServiceClient(context.endpoint, channel, options);
     this.tokens = new TokenServiceClient(context.endpoint, channel, options);
     this.audit = new AuditServiceClient(context.endpoint, channel, options);
   }
 
   close(): void {
-    const { jobs, blobs, bytes, nodes, sites, researchers, tokens, audit } = this;
-    const clients = [jobs, blobs, bytes, nodes, sites, researchers, tokens, audit];
+    const { jobs, blobs, bytes, nodes, sites, researchers, releases, tokens, audit } = this;
+    const clients = [jobs, blobs, bytes, nodes, sites, researchers, releases, tokens, audit];
     for (const client of clients) client.close();
   }
 

@@ -5,6 +5,7 @@ import { addCompletionCommand } from './commands/completion.ts';
 import { addContextCommands } from './commands/context.ts';
 import { addChangeCommands } from './commands/change-jobs.ts';
 import { addJobCommands } from './commands/jobs.ts';
+import { addReleaseCommands } from './commands/releases.ts';
 import { addResultCommands } from './commands/results.ts';
 import { addOverlayCommand } from './commands/overlay.ts';
 import { addSimCommand } from './commands/sim.ts';
@@ -42,6 +43,7 @@ export async function runProgram(args: readonly string[], io: CliIo): Promise<nu
   addNodeCommands(program, session);
   addSiteCommands(program, session);
   addResearcherCommands(program, session);
+  addReleaseCommands(program, session);
   addTokenCommands(program, session);
   addAuditCommand(program, session);
   addContextCommands(program, session);

@@ -1,7 +1,7 @@
 // An operator's changes on a real federation: nodes run empty, and every change is in the audit log,
 // over restarts, without any secret.
 
-import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { z } from 'zod';
@@ -126,4 +126,53 @@ test('only operators read it', async () => {
   });
   expect(await refused).toContain("Only an operator's token may do this");
   expect((await rig.punnet('audit', '--since', 'yesterday')).err).toContain('wanted a time');
+});
+
+test('releases are signed with keys that the scheduler never sees, and nothing else is taken', async () => {
+  const keys = join(rig.folder, 'keys');
+  const release = (...words: readonly string[]) => rig.punnet('release', ...words, '--keys', keys);
+  const early = await release('publish', 'maps', '1.0', '--from', rig.folder);
+  expect(early).toMatchObject({ code: 2 });
+  expect(early.err).toContain('no keys for releases yet: punnet release init');
+  const passphrase = join(rig.folder, 'passphrase');
+  writeFileSync(passphrase, 'correct horse\n');
+  const locked = ['--passphrase-file', passphrase];
+  expect((await release('init', ...locked)).code).toBe(0);
+  expect((await release('init', ...locked)).err).toContain('has keys for releases already');
+  const files = readdirSync(keys).map((name) => join(keys, name));
+  expect(files).toHaveLength(2);
+  for (const file of files) {
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+    expect(readFileSync(file, 'utf8')).toContain('ENCRYPTED PRIVATE KEY');
+  }
+  const content = join(rig.folder, 'maps');
+  mkdirSync(content);
+  writeFileSync(join(content, 'map.txt'), 'here\n');
+  const publish = ['publish', 'maps', '1.0', '--from', content] as const;
+  expect((await release(...publish)).err).toContain('found one behind another passphrase');
+  expect((await release(...publish, ...locked)).out).toMatch(
+    /^published maps 1.0 \(all\): \d+ bytes/,
+  );
+  expect((await release(...publish, ...locked)).err).toContain(
+    'is published: name another version',
+  );
+  expect((await release('publish', 'agent', '2', '--from', content, ...locked)).err).toContain(
+    'wanted the file punnet-agent.cjs in it',
+  );
+  expect((await rig.punnet('release', 'list')).out).toMatch(/maps +1.0 +files +all +2.* kB/);
+  expect((await rig.punnet('release', 'show', 'maps')).out).toMatch(
+    /maps +1.0 +all +\d+ +[0-9a-f]{64}/,
+  );
+  expect(await rig.punnet('release', 'show', 'nothing')).toMatchObject({ code: 3 });
+  // A root key that is new signs with the old one, and a new key for lists takes the old one's place.
+  for (const words of [['root', '--replace'], ['targets', '--replace'], ['online']]) {
+    expect(await release('add-key', ...words, ...locked)).toMatchObject({ code: 0 });
+  }
+  for (const file of files) rmSync(file);
+  expect((await release('remove', 'maps', '1.0', ...locked)).code).toBe(0);
+  expect((await rig.punnet('release', 'list')).out).toContain('no releases yet');
+  await rig.scheduler.kill('SIGKILL');
+  await rig.startScheduler();
+  expect((await release('remove', 'maps', '1.0', ...locked)).code).toBe(3);
+  expect((await audit()).map(({ action }) => action)).toContain('ReleaseService/PublishReleases');
 });

@@ -3,8 +3,8 @@
 import { expect, test } from 'vitest';
 import { importsOf, sourceFiles } from './sources.ts';
 
-// Packages and node:*; a file of the project has an extension.
-const npm = /^[^.]+$/;
+// Packages and node:*; a file of the project has an extension. Of tuf-js what checks, without its downloader.
+const npm = /^[^.]+$|^(tuf-js|@tufjs\/models)\/dist\/\w+\.js$/;
 const cores = /^(scheduler|agent)\/core\/index\.ts$/;
 const ports = /^(scheduler|agent)\/(ports|loop)\.ts$/;
 
@@ -17,14 +17,16 @@ const rows: readonly (readonly [file: RegExp, may: readonly RegExp[]])[] = [
   [/^agent\/(ports|loop)\.ts$/, [/^agent\/(ports\.ts|core\/index\.ts)$/]],
   // What a bundle is, for those who take one and those who send one.
   [/^scheduler\/bundle\//, [/^scheduler\/bundle\//, npm]],
+  // How releases are signed, for the operator's program and the scheduler.
+  [/^scheduler\/releases\//, [/^scheduler\/releases\//, /^proto\//, npm]],
   [
     /^scheduler\/adapters\//,
-    [edgeOf('scheduler/adapters'), /^scheduler\/bundle\//, /^proto\//, npm],
+    [edgeOf('scheduler/adapters'), /^scheduler\/(bundle|releases)\//, /^proto\//, npm],
   ],
   [/^scheduler\/api\//, [edgeOf('scheduler/api'), /^proto\//, npm]],
   [/^scheduler\/web\//, [edgeOf('scheduler/web'), /^proto\//, npm]],
   // A client knows the contract only.
-  [/^scheduler\/cli\//, [/^scheduler\/(cli|bundle)\//, /^proto\//, npm]],
+  [/^scheduler\/cli\//, [/^scheduler\/(cli|bundle|releases)\//, /^proto\//, npm]],
   [/^agent\/(adapters|install)\//, [edgeOf('agent/(adapters|install)'), /^proto\//, npm]],
   // main.ts puts its program together; config.ts and run.ts are parts of it.
   [

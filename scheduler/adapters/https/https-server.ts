@@ -32,6 +32,8 @@ export interface HttpsOptions {
   readonly caPem: string;
   /** What anybody may fetch, by path: the CA's certificate, and what installs an agent. */
   readonly files: ReadonlyMap<string, PublicFile>;
+  /** Of the federation's releases, by name; undefined: there is none. */
+  readonly releaseFile: (name: string) => Buffer | undefined;
   readonly blobs: BlobStore;
   readonly signer: CapabilitySigner;
   readonly now: () => number;
@@ -155,6 +157,8 @@ export class HttpsServer {
       response.end(method === 'GET' ? bytes : undefined);
       return Promise.resolve();
     }
+    const name = /^\/v1\/releases\/([\w.]{1,40})$/.exec(url)?.[1];
+    if (name !== undefined && method === 'GET') return this.#releaseFile(name, response);
     const answerTo = method === 'POST' ? this.#admissions.get(url) : undefined;
     if (answerTo !== undefined) return this.#admit(request, response, answerTo);
     const sha256 = /^\/v1\/blob\/([0-9a-f]{64})$/.exec(url)?.[1];
@@ -162,6 +166,14 @@ export class HttpsServer {
     if (method === 'GET' || method === 'HEAD') return this.#get(sha256, request, response);
     if (method === 'PUT') return this.#put(sha256, request, response);
     throw new HttpError(405, 'method', `${method} can't be used on a blob: GET, HEAD or PUT.`);
+  }
+
+  #releaseFile(name: string, response: ServerResponse): Promise<void> {
+    const bytes = this.#options.releaseFile(name);
+    if (bytes === undefined) throw new HttpError(404, 'not_found', `There is no ${name} here.`);
+    response.writeHead(200, { 'content-type': 'application/json', 'content-length': bytes.length });
+    response.end(bytes);
+    return Promise.resolve();
   }
 
   async #admit(

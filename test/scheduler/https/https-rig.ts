@@ -34,6 +34,9 @@ export interface Ask {
   readonly cutAfter?: number;
 }
 
+/** What is served of releases. */
+export const releaseFiles = new Map<string, Buffer>();
+
 export class HttpsRig {
   readonly blobs: BlobStore;
   readonly #folder: string;
@@ -59,6 +62,7 @@ export class HttpsRig {
     const server = new HttpsServer({
       ...{ host: '127.0.0.1', port: 0, keyPem, certificatePem, caPem, blobs, signer },
       files: publicFiles(caPem),
+      releaseFile: (name) => releaseFiles.get(name),
       ...rules,
       renew: () =>
         Promise.resolve({ kind: 'refused', code: 'not_found', reason: 'nobody', field: '' }),

@@ -2,11 +2,12 @@
 
 import { Readable } from 'node:stream';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { metadataGetter } from '../../../agent/adapters/releases/fetch-metadata.ts';
 import { EnrolRequest, EnrolResponse } from '../../../proto/gen/punnet/v1/agent.ts';
 import { CapabilitySigner } from '../../../scheduler/adapters/blobs/capability.ts';
 import type { Enrolment } from '../../../scheduler/adapters/https/https-server.ts';
 import type { Answer } from './https-rig.ts';
-import { HttpsRig, hashOf } from './https-rig.ts';
+import { HttpsRig, hashOf, releaseFiles } from './https-rig.ts';
 
 let rig: HttpsRig;
 let nowMs = 1_000;
@@ -222,4 +223,36 @@ test.each([
   ['PUT', '/ca.pem', 404],
 ])('%s %s is answered with %i', async (method, path, status) => {
   expect((await rig.ask({ method, path })).status).toBe(status);
+});
+
+describe('metadata of releases', () => {
+  beforeAll(() => {
+    releaseFiles.set('timestamp.json', Buffer.from('{"signed":1}'));
+    releaseFiles.set('1.root.json', Buffer.alloc(1_001, ' '));
+  });
+  const get = (name: string, maxBytes = 1_000): Promise<Buffer | null> =>
+    metadataGetter({ url: `https://localhost:${rig.port}`, ca: rig.caPem })(name, maxBytes);
+
+  test('are for everybody, as a node asks for them', async () => {
+    expect(String(await get('timestamp.json'))).toBe('{"signed":1}');
+    expect(await get('2.root.json')).toBeNull();
+    expect(await get('1.root.json', 1_001)).toHaveLength(1_001);
+  });
+
+  test('are not read by a node beyond what they may have', async () => {
+    await expect(get('1.root.json')).rejects.toMatchObject({
+      code: 'oversize',
+      message: expect.stringContaining('1.root.json: wanted at most 1000 bytes, found more.'),
+    });
+  });
+
+  test.each(['../online.key', '..%2fonline.key', 'a/b', ''])('no other file: %s', async (name) => {
+    const answer = await rig.ask({ method: 'GET', path: `/v1/releases/${name}` });
+    expect(answer.status).toBe(404);
+  });
+
+  test('cannot be fetched where nobody answers: told as what may pass', async () => {
+    const nobody = metadataGetter({ url: 'https://127.0.0.1:1', ca: rig.caPem });
+    await expect(nobody('timestamp.json', 10)).rejects.toMatchObject({ code: 'unreachable' });
+  });
 });
