@@ -6,13 +6,15 @@ import { importsOf, sourceFiles } from './sources.ts';
 // Packages and node:*; a file of the project has an extension. Of tuf-js what checks, without its downloader.
 const npm = /^[^.]+$|^(tuf-js|@tufjs\/models)\/dist\/\w+\.js$/;
 const cores = /^(scheduler|agent)\/core\/index\.ts$/;
+// What a chunk is, for both cores and the simulator: pure as they are.
+const chunks = /^proto\/(chunks|bitmap)\.ts$/;
 const ports = /^(scheduler|agent)\/(ports|loop)\.ts$/;
 
 /** Files, and what they may import; the first row that fits a file is its own. */
 const rows: readonly (readonly [file: RegExp, may: readonly RegExp[]])[] = [
   [/^proto\//, []],
-  [/^scheduler\/core\//, [/^scheduler\/core\//]],
-  [/^agent\/core\//, [/^agent\/core\//]],
+  [/^scheduler\/core\//, [/^scheduler\/core\//, chunks]],
+  [/^agent\/core\//, [/^agent\/core\//, chunks]],
   [/^scheduler\/(ports|loop)\.ts$/, [/^scheduler\/(ports\.ts|core\/index\.ts)$/]],
   [/^agent\/(ports|loop)\.ts$/, [/^agent\/(ports\.ts|core\/index\.ts)$/]],
   // What a bundle is, for those who take one and those who send one.
@@ -40,6 +42,7 @@ const rows: readonly (readonly [file: RegExp, may: readonly RegExp[]])[] = [
       /^sim\//,
       cores,
       ports,
+      chunks,
       /^scheduler\/adapters\/(journal\/((snapshot-)?codec|read-journal)|plan\/highs|thread)\.ts$/,
       // Units mean in a scenario what they mean in a job file.
       /^scheduler\/api\/quantities\.ts$/,
