@@ -1,6 +1,7 @@
 // All benchmarks, in the order in which they run: those that need the machine to themselves last.
 
 import { agent } from './agent.ts';
+import { distribution } from './distribution/distribution.ts';
 import { fiftyNodes } from './fifty-nodes.ts';
 import type { Benchmark } from './figure.ts';
 import { flows } from './flows.ts';
@@ -29,6 +30,7 @@ export const benchmarks: readonly Benchmark[] = [
   agent,
   idleTunnel,
   uplinks,
+  distribution,
   install,
   fiftyNodes,
   turnaround,

@@ -65,6 +65,20 @@ const packages = [
   { name: 'e2fsprogs', program: 'mkfs.ext4', why: 'makes its card', for: 'pi1' },
   { name: 'busybox', program: 'busybox', why: 'its way to a port of this machine', for: 'pi1' },
   {
+    name: 'curl',
+    program: 'curl',
+    why: 'the unit of the benchmark `distribution`',
+    for: 'peers',
+  },
+  { name: 'aria2', program: 'aria2c', why: 'beside it', for: 'peers' },
+  { name: 'transmission-cli', program: 'transmission-cli', why: 'beside it', for: 'peers' },
+  {
+    name: 'python3-libtorrent',
+    file: '/usr/share/doc/python3-libtorrent/copyright',
+    why: 'beside it',
+    for: 'peers',
+  },
+  {
     name: 'tachyon-bin-nox',
     program: 'tachyon-nox',
     why: 'the ray tracer of the demo',
@@ -92,10 +106,11 @@ async function main() {
   const at = process.argv.indexOf('--for');
   const purpose = at < 0 ? 'run' : process.argv[at + 1];
   const lab = mayMakeHomes() ? ['lab'] : [];
+  const peers = mayMakeHomes() ? ['peers'] : [];
   // The tests run the demo, too.
   const purposes = {
     run: ['run'],
-    bench: ['run', ...lab],
+    bench: ['run', ...lab, ...peers],
     demo: ['run', 'demo', ...lab],
     test: ['run', 'demo', 'lab', 'test'],
     packages: ['run', 'demo', 'lab', 'test', 'packages'],
@@ -110,6 +125,7 @@ async function main() {
     ),
     installModules(),
     ...(purpose === 'test' ? [...otherNodes.map(fetchNode), fetchNats210()] : []),
+    ...(['bench', 'test'].includes(purpose) ? [fetchNginx()] : []),
   ]);
   if (purpose === 'bench') await buildFlowReference();
   if (purpose === 'arm' || purpose === 'pi1') {
@@ -223,6 +239,18 @@ async function fetchPromtool() {
   const script = 'apt-get download -qq prometheus && dpkg-deb -x prometheus_*.deb . && rm *.deb';
   const { status } = await started('sh', ['-c', script], { cwd: folder });
   if (status !== 0) say(`It could not be fetched (${status}): its tests will be skipped.`);
+}
+
+/** The web server and the cache of the benchmark `distribution`. Taken out of Debian's package, whose installation
+ * would start one; needs no root. Without it that is left out. */
+async function fetchNginx() {
+  const folder = join(root, 'tools/nginx');
+  if (isInstalled('nginx') || existsSync(join(folder, 'usr/sbin/nginx'))) return;
+  say('Fetching nginx, out of its package: a site with a cache, to measure beside.');
+  mkdirSync(folder, { recursive: true });
+  const script = 'apt-get download -qq nginx && dpkg-deb -x nginx_*.deb . && rm *.deb';
+  const { status } = await started('sh', ['-c', script], { cwd: folder });
+  if (status !== 0) say(`It could not be fetched (${status}): \`distribution\` will be left out.`);
 }
 
 /** Debian 13's nats-server: tests of the bus run on it too. Fetched with package lists of its own, so
