@@ -15,6 +15,7 @@ import { Owner } from './adapters/owner/owner.ts';
 import { statusText } from './adapters/owner/texts.ts';
 import { isNeighbour } from './adapters/lan/neighbour.ts';
 import { LanTasks } from './adapters/lan/lan-tasks.ts';
+import { TaskSockets } from './adapters/messages/task-sockets.ts';
 import { ProbeTasks } from './adapters/uplink/probe-tasks.ts';
 import { readLan, readOwnLan } from './adapters/probe/lan.ts';
 import { Bundles } from './adapters/sandbox/bundles.ts';
@@ -23,7 +24,7 @@ import type { Abilities } from './adapters/sandbox/self-test.ts';
 import { RunningTime } from './adapters/state/running-time.ts';
 import type { Identity, NodeKeys, StateFolder } from './adapters/state/state-folder.ts';
 import { AgentError } from './adapters/state/state-folder.ts';
-import type { Command } from './core/index.ts';
+import type { AdoptedAttempt, Command } from './core/index.ts';
 import { Edge } from './adapters/edge.ts';
 import { AgentLoop } from './loop.ts';
 
@@ -101,6 +102,7 @@ class Agent {
   readonly #renewer: Renewer;
   readonly #lanTasks: LanTasks;
   readonly #probeTasks: ProbeTasks;
+  readonly #sockets: TaskSockets;
   readonly #loop: AgentLoop;
   readonly #history: History;
   #lookTimer: NodeJS.Timeout | undefined;
@@ -128,12 +130,7 @@ class Agent {
     const post = (command: Command): void => this.#loop.post(command);
     const onRefused = (): void => this.#renewer.refused();
     const { natsSeed } = keys;
-    this.#lanTasks = new LanTasks({
-      ownLan: readOwnLan,
-      isNeighbour,
-      say: (answer) => this.#bus.sayLan(answer),
-      nowMs: () => performance.now(),
-    });
+    this.#lanTasks = this.#newLanTasks();
     this.#probeTasks = new ProbeTasks({
       mayProbe: () => owner.allowance.isAccepting && owner.mayTransfer(),
       // What goes through the tunnel is counted there.
@@ -141,11 +138,13 @@ class Agent {
         tunnels.isInOverlay(host) ? undefined : owner.traffic.carried(bytes),
       nowMs: () => performance.now(),
     });
+    this.#sockets = this.#newSockets();
     this.#bus = new NodeBus({
       ...{ identity, natsSeed, instanceId, post, onRefused, log },
       asides: {
         onLanTask: (task) => this.#lanTasks.take(task),
         onProbeTask: (task) => this.#probeTasks.take(task),
+        onTaskMessage: (message) => this.#sockets.take(message),
       },
     });
     this.#renewer = new Renewer({
@@ -167,12 +166,30 @@ class Agent {
       mayTransfer: () => owner.mayTransfer(),
       onAllotted: (bytes) => owner.allotted(bytes),
       history: this.#history,
+      sockets: this.#sockets,
     });
     const spread = 0.8 + 0.4 * Math.random();
     this.#loop = new AgentLoop({
       clock: systemClock,
       sink: edge,
       idleReportMs: Math.round(idleReportMs * spread),
+    });
+  }
+
+  #newLanTasks(): LanTasks {
+    return new LanTasks({
+      ownLan: readOwnLan,
+      isNeighbour,
+      say: (answer) => this.#bus.sayLan(answer),
+      nowMs: () => performance.now(),
+    });
+  }
+
+  #newSockets(): TaskSockets {
+    return new TaskSockets({
+      say: (message) => this.#bus.sayTask(message),
+      mayTransfer: () => this.#parts.owner.mayTransfer(),
+      nowMs: () => performance.now(),
     });
   }
 
@@ -183,6 +200,7 @@ class Agent {
     await this.#bundles.start();
     this.#look();
     const attempts = await adoptAttempts(sandbox, this.#time.nowMs());
+    await this.#openSockets(attempts);
     this.#loop.post({ kind: 'adopted', attempts });
     this.#lookTimer = setInterval(() => this.#look(), lookEveryMs);
     log('started', { node: identity.nodeId, adopted: attempts.length });
@@ -191,11 +209,23 @@ class Agent {
     this.#renewer.start();
   }
 
+  /** Tasks that went on without an agent find this one's sockets. */
+  async #openSockets(attempts: readonly AdoptedAttempt[]): Promise<void> {
+    for (const { lease, phase } of attempts) {
+      if (phase !== 'running' || !lease.hasSocket) continue;
+      const folder = this.#parts.sandbox.folderOf(lease.leaseId);
+      await this.#sockets.open(lease.leaseId, folder).catch((error: unknown) => {
+        log('a task goes on without its socket', { lease: lease.leaseId, error: String(error) });
+      });
+    }
+  }
+
   async stop(): Promise<void> {
     clearInterval(this.#lookTimer);
     this.#renewer.stop();
     this.#lanTasks.close();
     this.#probeTasks.close();
+    this.#sockets.stop();
     this.#loop.stop();
     this.#parts.sandbox.close();
     await this.#bus.stop();

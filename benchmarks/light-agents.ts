@@ -71,7 +71,11 @@ class LightAgent {
       ...{ identity, natsSeed: keys.natsSeed, instanceId: this.#instanceId },
       post: (command) => this.#post(command),
       onRefused: () => undefined,
-      asides: { onLanTask: () => undefined, onProbeTask: () => undefined },
+      asides: {
+        onLanTask: () => undefined,
+        onProbeTask: () => undefined,
+        onTaskMessage: () => undefined,
+      },
       log: (event, fields) => process.stderr.write(`${name}: ${event} ${JSON.stringify(fields)}\n`),
     });
     const allowance = fullAllowance(1);

@@ -9,6 +9,12 @@ export const allNodesUp = 'punnet.v1.node.*.up';
 /** Answers of all nodes to LAN tasks. */
 export const allNodesLan = 'punnet.v1.node.*.lan';
 
+/** Messages of all nodes' tasks. */
+export const allNodesTask = 'punnet.v1.node.*.task';
+
+/** Bytes of the largest message from one task to another. */
+export const maxTaskMessageBytes = 4_096;
+
 const nodeIdPattern = /^[A-Za-z0-9_-]{1,64}$/;
 
 /** Whether the text can be one token of a subject. */
@@ -26,6 +32,11 @@ export function lanSubject(nodeId: string): string {
   return `punnet.v1.node.${token(nodeId)}.lan`;
 }
 
+/** Where a node sends what its tasks say. Throws a RangeError when the id is not one subject token. */
+export function taskSubject(nodeId: string): string {
+  return `punnet.v1.node.${token(nodeId)}.task`;
+}
+
 /** Where a node listens. Throws a RangeError when the id is not one subject token. */
 export function toNodeSubject(nodeId: string): string {
   return `punnet.v1.to.${token(nodeId)}`;
@@ -39,6 +50,11 @@ export function parseFromNodeSubject(subject: string): string | undefined {
 /** The id of the node that answered a LAN task, or undefined when the subject is another. */
 export function parseLanSubject(subject: string): string | undefined {
   return /^punnet\.v1\.node\.([A-Za-z0-9_-]{1,64})\.lan$/.exec(subject)?.[1];
+}
+
+/** The id of the node whose task spoke, or undefined when the subject is another. */
+export function parseTaskSubject(subject: string): string | undefined {
+  return /^punnet\.v1\.node\.([A-Za-z0-9_-]{1,64})\.task$/.exec(subject)?.[1];
 }
 
 function token(nodeId: string): string {

@@ -301,6 +301,7 @@ async function startLink(
     credentials: await identity.schedulerCredentials(),
     closedSubject: identity.closedSubject,
     instanceOf: (id) => view().instanceOf(id),
+    recipientsOf: (said) => view().recipientsOf(said),
     hasBlob: async (ref) => (await blobs.size(ref.sha256)) === ref.sizeBytes,
     composeLease: (effect) => composer.compose(effect),
     revoke: revoking(overlay, nats),

@@ -7,6 +7,7 @@ import { writeLease } from './attempts/attempt-record.ts';
 import type { Results } from './attempts/results.ts';
 import type { BlobClient } from './blobs/blob-client.ts';
 import { BlobClientError } from './blobs/blob-client.ts';
+import type { TaskSockets } from './messages/task-sockets.ts';
 import { SandboxError } from './sandbox/attempt-spec.ts';
 import type { History } from './owner/history.ts';
 import type { Bundles } from './sandbox/bundles.ts';
@@ -33,6 +34,7 @@ export interface EdgeOptions {
   readonly mayTransfer: () => boolean;
   readonly onAllotted: (bytes: number) => void;
   readonly history: History;
+  readonly sockets: Pick<TaskSockets, 'open' | 'close'>;
   readonly log: (event: string, fields: Record<string, unknown>) => void;
 }
 
@@ -108,7 +110,7 @@ export class Edge implements EffectSink {
       await this.#stage(lease, signal);
       post({ kind: 'fetched', leaseId });
     } catch (error) {
-      if (signal.aborted) return this.#options.sandbox.remove(leaseId);
+      if (signal.aborted) return this.#remove(leaseId);
       const isFinal =
         error instanceof BlobClientError ? error.isFinal : error instanceof SandboxError;
       const detail = error instanceof Error ? error.message : String(error);
@@ -119,8 +121,8 @@ export class Edge implements EffectSink {
 
   /** Fills the work folder: copies, since a task may write to what it finds there. */
   async #stage(lease: Lease, signal: AbortSignal): Promise<void> {
-    const { sandbox, blobs, bundles } = this.#options;
-    const { leaseId, command, environment, isRootFileSystem } = lease;
+    const { sandbox, blobs, bundles, sockets } = this.#options;
+    const { leaseId, command, environment, isRootFileSystem, hasSocket } = lease;
     const folder = sandbox.folderOf(leaseId);
     const workPath = join(folder, 'work');
     await mkdir(workPath, { recursive: true });
@@ -129,9 +131,10 @@ export class Edge implements EffectSink {
       await mkdir(dirname(target), { recursive: true });
       await copyFile(blobs.fileOf(input.sha256), target);
     }
+    if (hasSocket) await sockets.open(leaseId, folder);
     writeLease(folder, { lease, takenAtMs: this.#options.nowMs() });
     await sandbox.stage({
-      ...{ leaseId, command, environment, isRootFileSystem, maxProcesses, workPath },
+      ...{ leaseId, command, environment, isRootFileSystem, maxProcesses, workPath, hasSocket },
       bundlePath: bundles.folderOf(lease.bundle.sha256),
       checkpointPath: lease.keepsCheckpoint ? sandbox.checkpointOf(lease) : null,
       timeoutMs: lease.timeoutMs,
@@ -153,9 +156,10 @@ export class Edge implements EffectSink {
   }
 
   async #collect(lease: Lease, exit: Exit): Promise<void> {
-    const { results, post, log, history } = this.#options;
+    const { results, post, log, history, sockets } = this.#options;
     const { leaseId } = lease;
     history.ended(lease, exit, Date.now());
+    sockets.close(leaseId);
     try {
       post({ kind: 'collected', leaseId, ...(await results.collect(lease, exit)) });
     } catch (error) {
@@ -187,11 +191,16 @@ export class Edge implements EffectSink {
   }
 
   async #forget(leaseId: number): Promise<void> {
-    const { sandbox, results, history } = this.#options;
+    const { results, history } = this.#options;
     this.#underWay.get(leaseId)?.abort();
     this.#underWay.delete(leaseId);
     results.forget(leaseId);
     history.forget(leaseId);
-    await sandbox.remove(leaseId);
+    await this.#remove(leaseId);
+  }
+
+  async #remove(leaseId: number): Promise<void> {
+    this.#options.sockets.close(leaseId);
+    await this.#options.sandbox.remove(leaseId);
   }
 }

@@ -28,6 +28,8 @@ export interface Lease {
   readonly uploadCapability: string;
   /** Whether its checkpoint folder is kept for the next attempt here. */
   readonly keepsCheckpoint: boolean;
+  /** Whether it may say something to other tasks of its job. */
+  readonly hasSocket: boolean;
 }
 
 export type EndCode =

@@ -119,12 +119,23 @@ class SpecCheck {
       lostAfterMs: this.#between('lostAfter', spec.lostAfter, ranges.lostAfter),
       priority: this.#priority(spec.priority),
       ...(spec.checkpoint && { keepsCheckpoint: true }),
+      ...(this.#reachesFederation(spec.network) && { network: 'federation' as const }),
       after: [],
       deadlineAt: null,
       service,
     };
     this.#room(template);
     return { template, blobs: this.#blobs };
+  }
+
+  #reachesFederation(text: string): boolean {
+    if (!['', 'none', 'federation'].includes(text)) {
+      this.#no(
+        'network',
+        `wanted "none" or "federation", ${found(text)}: tasks reach nothing else`,
+      );
+    }
+    return text === 'federation';
   }
 
   #timeout(text: string): number {

@@ -29,6 +29,7 @@ export function toSpec(template: JobTemplate): JobSpec {
     lostAfter: formatQuantity(template.lostAfterMs, span),
     priority: template.priority,
     checkpoint: template.keepsCheckpoint ?? false,
+    network: template.network ?? 'none',
     after: [...template.after],
     deadline: template.deadlineAt === null ? '' : new Date(template.deadlineAt).toISOString(),
     ...(service === null ? ofTasks(template) : ofService(service, template.taskCount)),

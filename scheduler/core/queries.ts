@@ -27,6 +27,8 @@ import { instant } from './model/ids.ts';
 import { endCodes } from './model/job.ts';
 import type { JobState } from './model/job.ts';
 import type { Token } from './model/token.ts';
+import type { TaskSays } from './recipients.ts';
+import { recipientsOf } from './recipients.ts';
 import { shares } from './queue/shares.ts';
 import { rolloutText } from './rollout.ts';
 import { templateOf } from './services.ts';
@@ -45,6 +47,7 @@ import type {
   LeaseContext,
   LeaseSummary,
   NodeSummary,
+  Recipient,
   ShareSummary,
   SiteSummary,
   TaskPhase,
@@ -154,6 +157,10 @@ export class StateView implements View {
     const job = mustHave(this.#state.jobs.get(lease.jobNumber), 'job', lease.jobNumber);
     const node = mustHave(this.#state.nodes[lease.nodeNumber], 'node', lease.nodeNumber);
     return { leaseId, jobId: job.jobId, taskIndex: lease.taskIndex, nodeId: node.nodeId };
+  }
+
+  recipientsOf(said: TaskSays): readonly Recipient[] {
+    return recipientsOf(this.#state, said);
   }
 
   leaseContext({

@@ -12,6 +12,7 @@ import type { CommandRefusal, UpdateJob, WantedJob } from './commands.ts';
 import type { Replica } from './model/service.ts';
 import type { ResearcherSettings } from './model/researcher.ts';
 import type { Token } from './model/token.ts';
+import type { TaskSays } from './recipients.ts';
 import type { Measurement } from './probes/probing.ts';
 import type { SitedBy } from './sites/siting.ts';
 import type { Refusal } from './placement/filter.ts';
@@ -225,6 +226,13 @@ export interface LeaseSummary {
   readonly nodeId: NodeId;
 }
 
+/** An attempt that a message is for, and the task that it is from. */
+export interface Recipient {
+  readonly nodeId: NodeId;
+  readonly leaseId: LeaseId;
+  readonly fromIndex: number;
+}
+
 /** What the message of a lease is made of. */
 export interface LeaseContext {
   readonly researcher: string;
@@ -261,6 +269,8 @@ export interface View {
   site(siteId: SiteId): SiteSummary | undefined;
   sites(): readonly SiteSummary[];
   lease(leaseId: LeaseId): LeaseSummary | undefined;
+  /** Attempts that get what a task says to another task of its job. */
+  recipientsOf(said: TaskSays): readonly Recipient[];
   /** Why a service cannot become this, or null. */
   refuseUpdate(wanted: Pick<UpdateJob, 'jobId' | 'template'>): CommandRefusal | null;
   /** undefined when the job or the node is gone: nobody needs the lease. */

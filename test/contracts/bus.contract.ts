@@ -264,6 +264,7 @@ async function listen(bus: Bus) {
       if ('nodeId' in command) lines.push(`${command.kind} ${command.nodeId}`);
       for (const look of waiting) look();
     },
+    recipientsOf: () => [],
     instanceOf: () => 'first',
     hasBlob: () => Promise.resolve(true),
     composeLease: () => undefined,

@@ -71,10 +71,10 @@ function filesOfPrograms(): ReadonlyMap<string, string> {
   return files;
 }
 
-function exportedJob(name: string, script: string): string {
+function exportedJob(name: string, script: string, network: string): string {
   const file = join(rig.folder, `${name}.yaml`);
   const job = {
-    ...{ name, tasks: { count: 2 }, outputs: ['out.txt'], retries: 0 },
+    ...{ name, tasks: { count: 2 }, outputs: ['out.txt'], retries: 0, network },
     bundles: { [architecture]: { file: 'exported.tar', rootFileSystem: true } },
     command: ['sh', '-euc', script.replaceAll('{', '{{'), 'sh', '{index}'],
     profile: { work: '1 GHz*s', output: '1 kB' },
@@ -83,8 +83,8 @@ function exportedJob(name: string, script: string): string {
   return file;
 }
 
-async function run(name: string, script: string): Promise<string> {
-  const { jobId } = await rig.submit(exportedJob(name, script));
+async function run(name: string, script: string, network = 'none'): Promise<string> {
+  const { jobId } = await rig.submit(exportedJob(name, script, network));
   const job = await rig.untilJob(jobId, ({ state }) => state !== JobState.ACTIVE);
   const endCodes = (await rig.tasks(jobId)).map(({ endCode }) => endCode);
   expect(job.state, endCodes.join()).toBe(JobState.SUCCEEDED);
@@ -121,4 +121,9 @@ test('nothing of the node is in it, and nothing of it can be changed', async () 
     ls /sys /run | cat >> out.txt; id -u | cat >> out.txt`;
   const printed = await run('walls', script);
   expect(printed).toMatch(/^\/run:\n\n\/sys:\n[1-9]\d*\n$/);
+});
+
+test("the agent's socket is in it where its job asks for it", async () => {
+  const script = 'if [ -S "$PUNNET_SOCKET" ]; then echo "$PUNNET_SOCKET" > out.txt; fi';
+  expect(await run('socket', script, 'federation')).toBe('/punnet/agent\n');
 });

@@ -256,6 +256,7 @@ export function leaseOf({ leaseId, jobId: id, taskIndex }: LeaseIds): Lease {
     bundle: { ...blob, sizeBytes: 0 },
     isRootFileSystem: false,
     keepsCheckpoint: false,
+    hasSocket: false,
     inputs: [{ ...blob, path: 'in' }],
     outputs: [],
     timeoutMs: 1,

@@ -3,8 +3,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { NatsConnection } from 'nats';
 import { ErrorCode, NatsError, connect } from 'nats';
-import { FromNode, LanAnswer } from '../../../proto/gen/punnet/v1/agent.ts';
-import { fromNodeSubject, lanSubject, toNodeSubject } from '../../../proto/subjects.ts';
+import { FromNode, LanAnswer, TaskMessage } from '../../../proto/gen/punnet/v1/agent.ts';
+import {
+  fromNodeSubject,
+  lanSubject,
+  taskSubject,
+  toNodeSubject,
+} from '../../../proto/subjects.ts';
 import type { Command, SayPart } from '../../core/index.ts';
 import type { Identity } from '../state/state-folder.ts';
 import { nodeAuthenticator } from './node-authenticator.ts';
@@ -159,6 +164,15 @@ export class NodeBus {
     if (connection === undefined || connection.isClosed()) return;
     const subject = lanSubject(this.#options.identity.nodeId);
     connection.publish(subject, LanAnswer.encode(answer).finish());
+  }
+
+  /** What a task says to another one of its job; false: the connection is away. */
+  sayTask(message: TaskMessage): boolean {
+    const connection = this.#connection;
+    if (connection === undefined || connection.isClosed() || !this.#isConnected) return false;
+    const subject = taskSubject(this.#options.identity.nodeId);
+    connection.publish(subject, TaskMessage.encode(message).finish());
+    return true;
   }
 
   /** What was said reaches a server that is there; draining would wait for one that is not. */

@@ -5,6 +5,7 @@ import type {
   LanTask,
   LeaseGrant,
   ProbeTask,
+  TaskMessage,
 } from '../../../proto/gen/punnet/v1/agent.ts';
 import { Direction as ProtoDirection, ToNode } from '../../../proto/gen/punnet/v1/agent.ts';
 import { EndCode as ProtoEndCode } from '../../../proto/gen/punnet/v1/job.ts';
@@ -82,6 +83,7 @@ type Spoke = Extract<Command, { kind: 'schedulerSpoke' }>;
 export interface Asides {
   readonly onLanTask: (task: LanTask) => void;
   readonly onProbeTask: (task: ProbeTask) => void;
+  readonly onTaskMessage: (message: TaskMessage) => void;
 }
 
 /**
@@ -100,6 +102,7 @@ export function fromBytes(bytes: Uint8Array, instanceId: string, asides?: Asides
   if (lists.some((list) => list.length > maxItems)) return `a list of over ${maxItems} items`;
   if (message.lan !== undefined) asides?.onLanTask(message.lan);
   if (message.probe !== undefined) asides?.onProbeTask(message.probe);
+  if (message.taskMessage !== undefined) asides?.onTaskMessage(message.taskMessage);
   const grants: Lease[] = [];
   for (const grant of message.grants) {
     const lease = toLease(grant);
@@ -145,6 +148,7 @@ function toLease(grant: LeaseGrant): Lease | null {
     diskBytes: grant.diskBytes,
     uploadCapability: grant.uploadCapability,
     keepsCheckpoint: grant.checkpoint,
+    hasSocket: grant.hasSocket,
   };
 }
 

@@ -33,6 +33,8 @@ export interface AttemptSpec {
   readonly workPath: string;
   /** Where its checkpoint lies between attempts; null: it keeps none. */
   readonly checkpointPath: string | null;
+  /** Whether it has the agent's socket: what is in the folder `socket` beside its work folder. */
+  readonly hasSocket: boolean;
   readonly timeoutMs: number;
   readonly memoryBytes: number;
   readonly diskBytes: number;
@@ -53,9 +55,15 @@ export const attemptFiles = {
   exit: 'exit.json',
   stop: 'stop',
   log: 'log',
+  socketFolder: 'socket',
   passwd: 'passwd',
   group: 'group',
 } as const;
+
+/** The agent's socket, in its folder. */
+export function socketIn(folder: string): string {
+  return join(folder, 'agent');
+}
 
 /** What a shim says to the agent that started it, a line each. */
 export const shimWords = { started: 'started', ended: 'ended' } as const;
@@ -86,8 +94,8 @@ export function readSpec(attemptFolder: string): AttemptSpec {
         'the folder can be removed',
     );
   }
-  // Written by stageAttempt of this program, whole or absent; a version before knew no checkpoints.
-  return { checkpointPath: null, ...value } as unknown as AttemptSpec;
+  // Written by stageAttempt of this program, whole or absent; versions before knew less.
+  return { checkpointPath: null, hasSocket: false, ...value } as unknown as AttemptSpec;
 }
 
 /** How the attempt ended, or null while it has not (or never will: its shim vanished). */

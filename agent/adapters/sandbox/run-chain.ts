@@ -4,7 +4,7 @@
 import { existsSync, lstatSync, readlinkSync } from 'node:fs';
 import { join, normalize } from 'node:path';
 import type { AttemptSpec } from './attempt-spec.ts';
-import { attemptFiles, attemptMark, isMemoryGrouped } from './attempt-spec.ts';
+import { attemptFiles, attemptMark, isMemoryGrouped, socketIn } from './attempt-spec.ts';
 import { checkpointIn } from './checkpoint.ts';
 import { countOf } from './task-processes.ts';
 import { canChangeUser, taskUid } from './task-user.ts';
@@ -14,6 +14,8 @@ export interface RunChain {
   readonly args: readonly string[];
 }
 
+/** In the sandbox. */
+const socketMount = '/punnet';
 const tmpfsBytes = 16 << 20;
 const variableName = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
@@ -76,6 +78,7 @@ function processesBeside(): number {
 
 function bwrapWords(spec: AttemptSpec, attemptFolder: string): string[] {
   const bundle = spec.isRootFileSystem ? '/' : '/bundle';
+  const folders = { bundle, work: '/work', socket: socketMount };
   return [
     'bwrap',
     '--unshare-all',
@@ -107,13 +110,19 @@ function bwrapWords(spec: AttemptSpec, attemptFolder: string): string[] {
     '--bind',
     spec.workPath,
     '/work',
+    // The folder, not the socket: the next agent makes another one in it.
+    ...(spec.hasSocket
+      ? ['--ro-bind', join(attemptFolder, attemptFiles.socketFolder), socketMount]
+      : []),
     '--chdir',
     '/work',
     '--remount-ro',
     '/',
-    ...Object.entries(environmentOf(spec, attemptFolder, { bundle, work: '/work' })).flatMap(
-      ([name, value]) => ['--setenv', name, value],
-    ),
+    ...Object.entries(environmentOf(spec, attemptFolder, folders)).flatMap(([name, value]) => [
+      '--setenv',
+      name,
+      value,
+    ]),
     '--',
     ...(isCountedInside(spec) ? ['prlimit', `--nproc=${spec.maxProcesses}`, '--'] : []),
     ...commandIn(spec, bundle),
@@ -139,7 +148,8 @@ function systemWords(attemptFolder: string): string[] {
 
 /** Without namespaces: the host's own paths stand for /bundle and /work. */
 function bareWords(spec: AttemptSpec, attemptFolder: string): string[] {
-  const folders = { bundle: spec.bundlePath, work: spec.workPath };
+  const socket = join(attemptFolder, attemptFiles.socketFolder);
+  const folders = { bundle: spec.bundlePath, work: spec.workPath, socket };
   const variables = environmentOf(spec, attemptFolder, folders);
   return [
     'env',
@@ -152,7 +162,7 @@ function bareWords(spec: AttemptSpec, attemptFolder: string): string[] {
 function environmentOf(
   spec: AttemptSpec,
   attemptFolder: string,
-  { bundle, work }: { readonly bundle: string; readonly work: string },
+  { bundle, work, socket }: Readonly<Record<'bundle' | 'work' | 'socket', string>>,
 ): Record<string, string> {
   const given = Object.entries(spec.environment).filter(([name]) => variableName.test(name));
   const prefix = spec.isRootFileSystem ? '/usr/local/bin' : `${bundle}/bin:${bundle}`;
@@ -167,6 +177,7 @@ function environmentOf(
     PUNNET_BUNDLE: bundle,
     PUNNET_WORK: work,
     ...(spec.checkpointPath !== null && { PUNNET_CHECKPOINT: checkpointIn(work) }),
+    ...(spec.hasSocket && { PUNNET_SOCKET: socketIn(socket) }),
   };
 }
 

@@ -114,6 +114,7 @@ async function tryBackend(
     bundlePath,
     isRootFileSystem: false,
     checkpointPath: null,
+    hasSocket: false,
     workPath,
     timeoutMs: checkMs,
     memoryBytes: 64 << 20,

@@ -23,7 +23,7 @@ export function stageAttempt(folder: string, request: StartRequest, backend: Bac
   );
   writeFileSync(join(folder, attemptFiles.group), `root:x:0:\ntask:x:${uid}:\n`);
   if (request.isRootFileSystem) {
-    for (const name of ['proc', 'dev', 'tmp', 'work']) {
+    for (const name of ['proc', 'dev', 'tmp', 'work', ...(request.hasSocket ? ['punnet'] : [])]) {
       mkdirSync(join(request.bundlePath, name), { recursive: true });
     }
   }

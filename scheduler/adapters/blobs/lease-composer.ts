@@ -94,6 +94,7 @@ export class LeaseComposer {
       inputs,
       outputs: template.outputs.map(render),
       checkpoint: template.keepsCheckpoint ?? false,
+      hasSocket: template.network === 'federation',
       timeoutMs: template.timeoutMs,
       memoryBytes: template.memoryBytes,
       diskBytes: template.diskBytes,

@@ -5,17 +5,20 @@ import { z } from 'zod';
 import type { LeaseGrant, ProbeTask } from '../../../proto/gen/punnet/v1/agent.ts';
 import {
   allNodesLan,
+  allNodesTask,
   allNodesUp,
   parseFromNodeSubject,
   parseLanSubject,
+  parseTaskSubject,
   toNodeSubject,
 } from '../../../proto/subjects.ts';
 import { nodeId } from '../../core/index.ts';
-import type { BlobRef, Effect, NodeId, NodeSpoke } from '../../core/index.ts';
+import type { BlobRef, Effect, NodeId, NodeSpoke, View } from '../../core/index.ts';
 import type { LanProved, NodeDisconnected, RevokeNode } from '../../core/index.ts';
 import type { EffectSink } from '../../ports.ts';
 import type { LeaseComposer } from '../blobs/lease-composer.ts';
 import { LanProofs } from '../lan/lan-proofs.ts';
+import { TaskMessages } from '../messages/task-messages.ts';
 import { BusClient } from './bus-client.ts';
 import { FloodMeter, messagesPerSecond } from './flood-meter.ts';
 import {
@@ -23,6 +26,7 @@ import {
   emptyOutgoing,
   encodeLanTask,
   encodeProbeTask,
+  encodeTaskMessage,
   encodeToNode,
 } from './wire.ts';
 import type { Outgoing } from './wire.ts';
@@ -39,6 +43,7 @@ export interface NodeLinkOptions {
   readonly restMs: () => number;
   readonly submit: (command: NodeSpoke | NodeDisconnected | RevokeNode | LanProved) => void;
   readonly instanceOf: (nodeId: NodeId) => string;
+  readonly recipientsOf: View['recipientsOf'];
   readonly hasBlob: (ref: BlobRef) => Promise<boolean>;
   readonly composeLease: LeaseComposer['compose'];
   /** Shuts a node out. */
@@ -53,6 +58,7 @@ const askEveryMs = 30_000;
 export class NodeLink implements EffectSink {
   readonly #options: NodeLinkOptions;
   readonly #lanProofs: LanProofs;
+  readonly #taskMessages: TaskMessages;
   readonly #floods = new FloodMeter();
   readonly #loggedAt = new Map<NodeId, number>();
   /** Nodes with a message whose results are being looked for: what they said next waits. */
@@ -68,6 +74,11 @@ export class NodeLink implements EffectSink {
       // Lost when the node is away: it is asked again some time.
       send: (id, task) => this.#client?.publish(toNodeSubject(id), encodeLanTask(task)),
       submit: options.submit,
+      nowMs: () => performance.now(),
+    });
+    this.#taskMessages = new TaskMessages({
+      recipientsOf: options.recipientsOf,
+      send: (id, message) => this.#client?.publish(toNodeSubject(id), encodeTaskMessage(message)),
       nowMs: () => performance.now(),
     });
   }
@@ -111,6 +122,7 @@ export class NodeLink implements EffectSink {
   async listen(): Promise<void> {
     await this.#client?.subscribe(allNodesUp);
     await this.#client?.subscribe(allNodesLan);
+    await this.#client?.subscribe(allNodesTask);
     await this.#client?.subscribe(this.#options.closedSubject);
     this.#isListening = true;
   }
@@ -124,10 +136,17 @@ export class NodeLink implements EffectSink {
       return;
     }
     const speaking = parseFromNodeSubject(subject);
-    const by = speaking ?? parseLanSubject(subject);
+    const proving = parseLanSubject(subject);
+    const by = speaking ?? proving ?? parseTaskSubject(subject);
     if (by === undefined || !this.#isHeard(nodeId(by))) return;
-    if (speaking === undefined) this.#lanProofs.hear(nodeId(by), bytes);
-    else this.#hear(nodeId(by), bytes);
+    if (speaking !== undefined) this.#hear(nodeId(by), bytes);
+    else if (proving !== undefined) this.#lanProofs.hear(nodeId(by), bytes);
+    else this.#handOn(nodeId(by), bytes);
+  }
+
+  #handOn(id: NodeId, bytes: Uint8Array): void {
+    const problem = this.#taskMessages.hear(id, bytes);
+    if (problem !== null) this.#drop(id, problem);
   }
 
   /** One that floods the bus is heard in part, and cut off when it goes on. */

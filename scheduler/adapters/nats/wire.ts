@@ -3,7 +3,12 @@
 
 import { BinaryWriter } from '@bufbuild/protobuf/wire';
 import { FromNode, ToNode } from '../../../proto/gen/punnet/v1/agent.ts';
-import type { LanTask, LeaseGrant, ProbeTask } from '../../../proto/gen/punnet/v1/agent.ts';
+import type {
+  LanTask,
+  LeaseGrant,
+  ProbeTask,
+  TaskMessage,
+} from '../../../proto/gen/punnet/v1/agent.ts';
 import type * as proto from '../../../proto/gen/punnet/v1/node.ts';
 import type { UplinkRate as ProtoRate } from '../../../proto/gen/punnet/v1/common.ts';
 import { maxMessageBytes } from '../../../proto/subjects.ts';
@@ -261,6 +266,10 @@ function askForReport(): Uint8Array {
 /** Messages of their own, to whichever instance is there. */
 export function encodeLanTask(task: LanTask): Uint8Array {
   return encode(ToNode.fromPartial({ lan: task }));
+}
+
+export function encodeTaskMessage(taskMessage: TaskMessage): Uint8Array {
+  return encode(ToNode.fromPartial({ taskMessage }));
 }
 
 export function encodeProbeTask(task: ProbeTask): Uint8Array {

@@ -50,6 +50,8 @@ export interface JobTemplate {
   readonly priority: number;
   /** Whether a node keeps what an attempt left in its checkpoint folder; absent: it does not. */
   readonly keepsCheckpoint?: boolean;
+  /** What its tasks reach: each other, by messages; absent: nothing. */
+  readonly network?: 'federation';
   /** Jobs that must have succeeded before its tasks start. */
   readonly after: readonly JobId[];
   /** When it should have ended; null: whenever. */

@@ -45,7 +45,11 @@ async function startBus(): Promise<Started> {
     instanceId: 'first',
     post: (command) => note(command.kind),
     onRefused: () => note('asks for new ones'),
-    asides: { onLanTask: () => undefined, onProbeTask: () => undefined },
+    asides: {
+      onLanTask: () => undefined,
+      onProbeTask: () => undefined,
+      onTaskMessage: () => undefined,
+    },
     log: (event, fields) => note(`${event} ${JSON.stringify(fields)}`),
   });
   stops.push(() => bus.stop());

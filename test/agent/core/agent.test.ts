@@ -19,6 +19,7 @@ function lease(leaseId: number, more: Partial<Lease> = {}): Lease {
       environment: {},
       isRootFileSystem: false,
       keepsCheckpoint: false,
+      hasSocket: false,
       inputs: [],
       outputs: [],
     },

@@ -18,7 +18,7 @@ function lease(leaseId: number, jobName: string, researcher = 'alice'): Lease {
     ...{ leaseId, jobName, researcher, jobId: 'j', taskIndex: 0, command: [], environment: {} },
     ...{ bundle: { sha256: '', sizeBytes: 0, capability: '' }, isRootFileSystem: false },
     ...{ inputs: [], outputs: [], timeoutMs: 0, memoryBytes: 0, diskBytes: 0 },
-    ...{ uploadCapability: '', keepsCheckpoint: false },
+    ...{ uploadCapability: '', keepsCheckpoint: false, hasSocket: false },
   };
 }
 

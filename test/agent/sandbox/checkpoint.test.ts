@@ -158,6 +158,7 @@ it('goes to the next attempt without what its task could link from elsewhere', (
   writeFileSync(join(work, 'input'), '');
   const request = {
     ...{ leaseId: 1, command: ['true'], environment: {}, isRootFileSystem: false },
+    hasSocket: false,
     ...{ bundlePath: folder, workPath: work, checkpointPath, maxProcesses: 1 },
     ...{ timeoutMs: 1, memoryBytes: 1, diskBytes: 1 << 20 },
   };

@@ -48,6 +48,7 @@ export class SandboxRig {
       bundlePath: this.bundlePath,
       isRootFileSystem: false,
       checkpointPath: null,
+      hasSocket: false,
       workPath: join(this.sandbox.folderOf(leaseId), 'work'),
       timeoutMs: 20_000,
       memoryBytes: 64 << 20,

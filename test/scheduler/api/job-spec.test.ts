@@ -61,6 +61,10 @@ const mistakes: readonly (readonly [Changes, string])[] = [
     { checkpoint: true, sharedInputs: [{ ...blob, path: 'checkpoint/start' }] },
     'sharedInputs[0].path: "checkpoint/start" is in the folder of the checkpoint: wanted another path',
   ],
+  [
+    { network: 'internet' },
+    'network: wanted "none" or "federation", found "internet": tasks reach nothing else',
+  ],
   [{ command: [] }, 'command: wanted a program, found none'],
   [{ command: [''] }, 'command: wanted a program, found none'],
   [{ command: many(257) }, 'command: wanted at most 256 words, found 257'],

@@ -28,6 +28,7 @@ beforeAll(async () => {
       if ('nodeId' in command) submitted.push(`${command.kind} ${command.nodeId}`);
       for (const look of waiting) look();
     },
+    recipientsOf: () => [],
     instanceOf: () => 'first',
     hasBlob: (ref) => hasBlob(ref.sha256),
     composeLease: () => undefined,

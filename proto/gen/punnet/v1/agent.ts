@@ -142,6 +142,21 @@ export interface ToNode {
   probe: ProbeTask | undefined;
   chunkLeases: ChunkLease[];
   exchanges: ExchangeNews[];
+  /** To an attempt on this node, from another task of its job. */
+  taskMessage: TaskMessage | undefined;
+}
+
+/**
+ * Between tasks of one job; the way up is punnet.v1.node.<id>.task. It may be lost, and may come twice where
+ * a task has two attempts.
+ */
+export interface TaskMessage {
+  /** On the way up the lease of who sends it, on the way down of who gets it. */
+  leaseId: number;
+  /** On the way up whom it is for, on the way down whom it is from. */
+  taskIndex: number;
+  /** At most 4 KiB. */
+  body: Buffer;
 }
 
 /** The node brings these chunks over the uplink, and nobody else at its site does meanwhile. */
@@ -236,6 +251,8 @@ export interface LeaseGrant {
   jobName: string;
   /** The folder `checkpoint` in the work folder is kept for the task's next attempt on this node. */
   checkpoint: boolean;
+  /** Its sandbox has a socket of the agent, for messages between tasks of the job. */
+  hasSocket: boolean;
 }
 
 export interface LeaseGrant_EnvironmentEntry {
@@ -1081,6 +1098,7 @@ function createBaseToNode(): ToNode {
     probe: undefined,
     chunkLeases: [],
     exchanges: [],
+    taskMessage: undefined,
   };
 }
 
@@ -1139,6 +1157,9 @@ export const ToNode: MessageFns<ToNode> = {
     }
     for (const v of message.exchanges) {
       ExchangeNews.encode(v!, writer.uint32(114).fork()).join();
+    }
+    if (message.taskMessage !== undefined) {
+      TaskMessage.encode(message.taskMessage, writer.uint32(162).fork()).join();
     }
     return writer;
   },
@@ -1298,6 +1319,14 @@ export const ToNode: MessageFns<ToNode> = {
             message.exchanges.push(ExchangeNews.decode(reader, reader.uint32()));
             continue;
           }
+          case 20: {
+            if (tag !== 162) {
+              break;
+            }
+
+            message.taskMessage = TaskMessage.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1331,6 +1360,88 @@ export const ToNode: MessageFns<ToNode> = {
       : undefined;
     message.chunkLeases = object.chunkLeases?.map((e) => ChunkLease.fromPartial(e)) || [];
     message.exchanges = object.exchanges?.map((e) => ExchangeNews.fromPartial(e)) || [];
+    message.taskMessage = (object.taskMessage !== undefined && object.taskMessage !== null)
+      ? TaskMessage.fromPartial(object.taskMessage)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseTaskMessage(): TaskMessage {
+  return { leaseId: 0, taskIndex: 0, body: Buffer.alloc(0) };
+}
+
+export const TaskMessage: MessageFns<TaskMessage> = {
+  encode(message: TaskMessage, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.leaseId !== 0) {
+      writer.uint32(8).int64(message.leaseId);
+    }
+    if (message.taskIndex !== 0) {
+      writer.uint32(16).int32(message.taskIndex);
+    }
+    if (message.body.length !== 0) {
+      writer.uint32(26).bytes(message.body);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TaskMessage {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTaskMessage();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.leaseId = longToNumber(reader.int64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.taskIndex = reader.int32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.body = Buffer.from(reader.bytes());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<TaskMessage>): TaskMessage {
+    return TaskMessage.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<TaskMessage>): TaskMessage {
+    const message = createBaseTaskMessage();
+    message.leaseId = object.leaseId ?? 0;
+    message.taskIndex = object.taskIndex ?? 0;
+    message.body = object.body ?? Buffer.alloc(0);
     return message;
   },
 };
@@ -2012,6 +2123,7 @@ function createBaseLeaseGrant(): LeaseGrant {
     researcher: "",
     jobName: "",
     checkpoint: false,
+    hasSocket: false,
   };
 }
 
@@ -2064,6 +2176,9 @@ export const LeaseGrant: MessageFns<LeaseGrant> = {
     }
     if (message.checkpoint !== false) {
       writer.uint32(128).bool(message.checkpoint);
+    }
+    if (message.hasSocket !== false) {
+      writer.uint32(160).bool(message.hasSocket);
     }
     return writer;
   },
@@ -2212,6 +2327,14 @@ export const LeaseGrant: MessageFns<LeaseGrant> = {
             message.checkpoint = reader.bool();
             continue;
           }
+          case 20: {
+            if (tag !== 160) {
+              break;
+            }
+
+            message.hasSocket = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2255,6 +2378,7 @@ export const LeaseGrant: MessageFns<LeaseGrant> = {
     message.researcher = object.researcher ?? "";
     message.jobName = object.jobName ?? "";
     message.checkpoint = object.checkpoint ?? false;
+    message.hasSocket = object.hasSocket ?? false;
     return message;
   },
 };

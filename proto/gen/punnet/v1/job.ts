@@ -168,6 +168,11 @@ export interface JobSpec {
    * there, its next attempt on the same node finds again.
    */
   checkpoint: boolean;
+  /**
+   * "none", the default; or "federation": tasks of the job may send each other short messages, through a
+   * unix socket of the agent ($PUNNET_SOCKET).
+   */
+  network: string;
 }
 
 export interface JobSpec_BundlesEntry {
@@ -405,6 +410,7 @@ function createBaseJobSpec(): JobSpec {
     deadline: "",
     service: undefined,
     checkpoint: false,
+    network: "",
   };
 }
 
@@ -463,6 +469,9 @@ export const JobSpec: MessageFns<JobSpec> = {
     }
     if (message.checkpoint !== false) {
       writer.uint32(160).bool(message.checkpoint);
+    }
+    if (message.network !== "") {
+      writer.uint32(186).string(message.network);
     }
     return writer;
   },
@@ -630,6 +639,14 @@ export const JobSpec: MessageFns<JobSpec> = {
             message.checkpoint = reader.bool();
             continue;
           }
+          case 23: {
+            if (tag !== 186) {
+              break;
+            }
+
+            message.network = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -687,6 +704,7 @@ export const JobSpec: MessageFns<JobSpec> = {
       ? Service.fromPartial(object.service)
       : undefined;
     message.checkpoint = object.checkpoint ?? false;
+    message.network = object.network ?? "";
     return message;
   },
 };
