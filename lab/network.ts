@@ -89,6 +89,11 @@ export class Network {
     return space;
   }
 
+  /** A site's router: `wan0` is its line, `p1` the port of its first node. */
+  router(site: string): Space {
+    return this.#site(site).router;
+  }
+
   /** What a site's line has carried down (received) and up (sent), counted at its router. */
   carried(site: string): Carried {
     return this.#site(site).router.carried('wan0');

@@ -7,21 +7,27 @@ import type { Benchmark, Figure, Outcome, Size } from '../figure.ts';
 import { tellPhase } from '../progress.ts';
 import type { SharedFile, Taken } from './ground.ts';
 import { Ground, nodesOf, siteOf } from './ground.ts';
-import type { Peer } from './peers.ts';
+import { ourFigures } from './our-figures.ts';
+import type { OurScale } from './our-figures.ts';
 import { curl, peers, runPeer } from './peers.ts';
 import type { Raced } from './race.ts';
 import { nginxProgram } from './web.ts';
 
-interface Scale {
+interface Scale extends OurScale {
   readonly nodes: number;
-  readonly fileBytes: number;
   /** A peer is stopped after so many times curl's time, and no sooner than after the seconds. */
   readonly most: { readonly times: number; readonly seconds: number };
 }
 
 const scales: Readonly<Record<Size, Scale>> = {
-  full: { nodes: 20, fileBytes: 50e6, most: { times: 1.5, seconds: 0 } },
-  tiny: { nodes: 3, fileBytes: 0.6e6, most: { times: 1.5, seconds: 1 } },
+  full: {
+    ...{ nodes: 20, fileBytes: 50e6, most: { times: 1.5, seconds: 0 } },
+    ...{ rounds: 2, troubled: 2, idleSeconds: 60 },
+  },
+  tiny: {
+    ...{ nodes: 4, fileBytes: 0.6e6, most: { times: 1.5, seconds: 1 } },
+    ...{ rounds: 1, troubled: 1, idleSeconds: 3 },
+  },
 };
 /** No single curl takes longer on any machine that runs this. */
 const curlSeconds = 120;
@@ -30,7 +36,7 @@ const unit = '× curl';
 export const distribution: Benchmark = {
   name: 'distribution',
   about:
-    'a file to each Pi of a site behind a line of 10 Mbit/s, in a lab of namespaces (7 minutes)',
+    'a file to each Pi of a site behind a line of 10 Mbit/s, in a lab of namespaces (11 minutes)',
   missing: () =>
     Network.missing() ??
     curl.missing() ??
@@ -41,20 +47,29 @@ export const distribution: Benchmark = {
     let ground: Ground | undefined;
     try {
       ground = await Ground.open(rig.network, nodesOf(scale.nodes));
-      const file = ground.share('file', scale.fileBytes);
-      const one = await oneCurl(ground, file);
-      const figures = [
-        curlFigure(one, scale),
-        ...(await eachForItself(ground, scale)),
-        ...(await beside(ground, { file, one, most: scale.most })),
-      ];
-      return { figures, digest: 'every copy is the file' };
+      return { figures: await figuresOf(rig, ground, scale), digest: 'every copy is the file' };
     } finally {
       ground?.close();
       await rig.stop();
     }
   },
 };
+
+async function figuresOf(
+  rig: OverlayRig,
+  ground: Ground,
+  scale: Scale,
+): Promise<readonly Figure[]> {
+  const file = ground.share('file', scale.fileBytes);
+  const one = await oneCurl(ground, file);
+  const itself = await eachForItself(ground, scale);
+  const raced = await beside(ground, { file, one, most: scale.most });
+  const curlOf = (each: SharedFile): Promise<Taken> => oneCurl(ground, each);
+  const baseline = fastestOf(raced, one);
+  const ours = await ourFigures({ rig, ground, scale, curl: curlOf, baseline });
+  const others = raced.flatMap(({ name, raced: taken }) => ratios(name, taken, one));
+  return [curlFigure(one, scale), ...itself, ...others, ...ours];
+}
 
 function oneCurl(ground: Ground, file: SharedFile): Promise<Raced> {
   tellPhase('one curl');
@@ -85,25 +100,38 @@ async function eachForItself(
   );
 }
 
+interface Beside {
+  readonly name: string;
+  readonly raced: Raced;
+  readonly isDone: boolean;
+}
+
 /** Peers that are here. */
 async function beside(
   ground: Ground,
   { file, one, most }: { file: SharedFile; one: Taken; most: Scale['most'] },
-): Promise<readonly Figure[]> {
-  const figures: Figure[] = [];
+): Promise<readonly Beside[]> {
+  const { nodes } = ground;
+  const found: Beside[] = [];
   const mostSeconds = Math.max(most.seconds, most.times * one.seconds);
   for (const peer of peers) {
     const missing = peer.missing();
     tellPhase(missing === undefined ? peer.name : `${peer.name}: not run, ${missing}`);
     if (missing !== undefined) continue;
-    const raced = await runPeer(peer, { ground, file, nodes: ground.nodes, mostSeconds });
-    figures.push(...ratios(nameOf(peer, raced, ground.nodes.length), raced, one));
+    const raced = await runPeer(peer, { ground, file, nodes, mostSeconds });
+    const isDone = raced.done === nodes.length;
+    const text = isDone ? '' : `, stopped when ${raced.done} of ${nodes.length} had it`;
+    found.push({ name: `${peer.name}${text}`, raced, isDone });
   }
-  return figures;
+  return found;
 }
 
-function nameOf({ name }: Peer, { done }: Raced, nodes: number): string {
-  return done === nodes ? name : `${name}, stopped when ${done} of ${nodes} had it`;
+/** Whose last node had it first; undefined: all of them were stopped. */
+function fastestOf(found: readonly Beside[], one: Taken): Figure['baseline'] {
+  const done = found.filter(({ isDone }) => isDone);
+  const [first] = [...done].sort((a, b) => a.raced.seconds - b.raced.seconds);
+  if (first === undefined) return undefined;
+  return { what: first.name, values: [first.raced.seconds / one.seconds] };
 }
 
 function ratios(what: string, taken: Taken, one: Taken): readonly Figure[] {
