@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import pino from 'pino';
 import { AuditLog } from './adapters/audit/audit-log.ts';
 import { BackupError } from './adapters/backup/backup-error.ts';
+import { BlobIndexes } from './adapters/blobs/blob-indexes.ts';
 import { BlobStore } from './adapters/blobs/blob-store.ts';
 import { BundleChecks } from './adapters/blobs/bundle-checks.ts';
 import { CapabilitySigner, loadCapabilityKey } from './adapters/blobs/capability.ts';
@@ -92,6 +93,7 @@ async function main(): Promise<void> {
 interface Folder {
   readonly pki: Pki;
   readonly blobs: BlobStore;
+  readonly indexes: BlobIndexes;
   readonly releases: ReleaseRepository;
   readonly audit: AuditLog;
   /** Where nodes connect from, for operators. */
@@ -127,7 +129,7 @@ async function start(config: Config, log: pino.Logger, stops: Stops): Promise<vo
   stops.push(() => probes.stop());
   const files = publicFiles(pki.caPem);
   const https = new HttpsServer({
-    ...{ host: config.host, port: ports.https, blobs, signer },
+    ...{ host: config.host, port: ports.https, blobs, signer, indexes: folder.indexes },
     ...{ keyPem: pki.keyPem, certificatePem: pki.certificatePem, caPem: pki.caPem },
     ...{ files, now, releaseFile: (name) => folder.releases.publicFile(name) },
     ...enrolment(folder, { federation: config.federation, submit, view, urls }),
@@ -219,14 +221,15 @@ async function openFolder(config: Config, log: pino.Logger, stops: Stops): Promi
   const blobs = await BlobStore.open(dataFolder, (damage) =>
     log.error(damage, 'a blob was damaged'),
   );
+  const releases = ReleaseRepository.open({
+    ...{ dataFolder, nowMs: Date.now, sizeOf: (id) => blobs.size(id) },
+  });
+  const namedIndex = (id: string): string | undefined => releases.indexOf(id);
   return {
     pki: await openPki(dataFolder, [publicName, host, natsHost]),
     blobs,
-    releases: ReleaseRepository.open({
-      dataFolder,
-      nowMs: Date.now,
-      sizeOf: (id) => blobs.size(id),
-    }),
+    indexes: await BlobIndexes.open({ dataFolder, blobs, namedIndex }),
+    releases,
     audit,
     addresses,
     signer: new CapabilitySigner(loadCapabilityKey(dataFolder)),

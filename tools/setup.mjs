@@ -39,6 +39,7 @@ const packages = [
     why: 'makes its stubs',
     for: 'test',
   },
+  { name: 'casync', program: 'casync', why: 'reads our indexes of chunks', for: 'test' },
   { name: 'zsh', program: 'zsh', why: 'a shell that completes', for: 'test' },
   { name: 'fish', program: 'fish', why: 'another one', for: 'test' },
   { name: 'lintian', program: 'lintian', why: "Debian's rules for packages", for: 'packages' },

@@ -21,14 +21,16 @@ const rows: readonly (readonly [file: RegExp, may: readonly RegExp[]])[] = [
   [/^scheduler\/bundle\//, [/^scheduler\/bundle\//, npm]],
   // How releases are signed, for the operator's program and the scheduler.
   [/^scheduler\/releases\//, [/^scheduler\/releases\//, /^proto\//, npm]],
+  // How bytes are cut into chunks, for the origin and for who publishes a release.
+  [/^scheduler\/chunking\//, [/^scheduler\/chunking\//, /^proto\//, npm]],
   [
     /^scheduler\/adapters\//,
-    [edgeOf('scheduler/adapters'), /^scheduler\/(bundle|releases)\//, /^proto\//, npm],
+    [edgeOf('scheduler/adapters'), /^scheduler\/(bundle|chunking|releases)\//, /^proto\//, npm],
   ],
   [/^scheduler\/api\//, [edgeOf('scheduler/api'), /^proto\//, npm]],
   [/^scheduler\/web\//, [edgeOf('scheduler/web'), /^proto\//, npm]],
   // A client knows the contract only.
-  [/^scheduler\/cli\//, [/^scheduler\/(cli|bundle|releases)\//, /^proto\//, npm]],
+  [/^scheduler\/cli\//, [/^scheduler\/(cli|bundle|chunking|releases)\//, /^proto\//, npm]],
   [/^agent\/(adapters|install)\//, [edgeOf('agent/(adapters|install)'), /^proto\//, npm]],
   // main.ts puts its program together; config.ts and run.ts are parts of it.
   [

@@ -4,13 +4,17 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer } from 'node:https';
 import type { Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { EnrolRequest, EnrolResponse, RenewRequest } from '../../../proto/gen/punnet/v1/agent.ts';
 import { BlobError } from '../blobs/blob-error.ts';
+import type { BlobIndexes } from '../blobs/blob-indexes.ts';
 import type { BlobStore } from '../blobs/blob-store.ts';
 import type { Capability, CapabilitySigner } from '../blobs/capability.ts';
+import { HttpError } from './http-error.ts';
 import type { SiteRate } from './pacer.ts';
 import { Pacer } from './pacer.ts';
+import { askedPart, contentRange } from './ranges.ts';
 import { RefusalMeter } from './refusal-meter.ts';
 
 export type Enrolment =
@@ -35,6 +39,7 @@ export interface HttpsOptions {
   /** Of the federation's releases, by name; undefined: there is none. */
   readonly releaseFile: (name: string) => Buffer | undefined;
   readonly blobs: BlobStore;
+  readonly indexes: Pick<BlobIndexes, 'read'>;
   readonly signer: CapabilitySigner;
   readonly now: () => number;
   readonly enrol: (request: EnrolRequest) => Promise<Enrolment>;
@@ -55,20 +60,6 @@ const maxEnrolBytes = 64 * 1024;
 const enrolMs = 30_000;
 /** No byte either way for so long: the other end is gone. A thin line has a byte now and then. */
 const idleMs = 10 * 60_000;
-
-/** An answer other than success: status, and what went wrong. */
-class HttpError extends Error {
-  readonly status: number;
-  readonly code: string;
-  /** Of the request; empty when no one field is at fault. */
-  readonly field: string = '';
-
-  constructor(status: number, code: string, reason: string) {
-    super(reason);
-    this.status = status;
-    this.code = code;
-  }
-}
 
 class RefusedEnrolment extends HttpError {
   override readonly field: string;
@@ -161,6 +152,8 @@ export class HttpsServer {
     if (name !== undefined && method === 'GET') return this.#releaseFile(name, response);
     const answerTo = method === 'POST' ? this.#admissions.get(url) : undefined;
     if (answerTo !== undefined) return this.#admit(request, response, answerTo);
+    const indexed = /^\/v1\/index\/([0-9a-f]{64})$/.exec(url)?.[1];
+    if (indexed !== undefined && method === 'GET') return this.#index(indexed, request, response);
     const sha256 = /^\/v1\/blob\/([0-9a-f]{64})$/.exec(url)?.[1];
     if (sha256 === undefined) throw new HttpError(404, 'not_found', `There is no ${url}.`);
     if (method === 'GET' || method === 'HEAD') return this.#get(sha256, request, response);
@@ -224,25 +217,44 @@ export class HttpsServer {
     if (capability.kind === 'put' && request.method === 'HEAD') {
       return this.#tellOffset(sha256, capability, response);
     }
-    if (capability.kind !== 'get' || capability.sha256 !== sha256) {
-      throw new HttpError(403, 'capability', 'The capability is for something else.');
-    }
+    mustRead(capability, sha256);
     const size = await this.#options.blobs.size(sha256);
     if (size === undefined) throw new HttpError(404, 'not_found', `There is no blob ${sha256}.`);
-    const start = startOf(request.headers.range, size);
+    const part = askedPart(request.headers.range, size);
+    const { offset, length } = part ?? { offset: 0, length: size };
     const headers = {
       'content-type': 'application/octet-stream',
-      'content-length': size - (start ?? 0),
+      'content-length': length,
       'accept-ranges': 'bytes',
-      ...(start === null ? {} : { 'content-range': `bytes ${start}-${size - 1}/${size}` }),
+      ...(part === null
+        ? {}
+        : { 'content-range': `bytes ${offset}-${offset + length - 1}/${size}` }),
     };
-    response.writeHead(start === null ? 200 : 206, headers);
+    response.writeHead(part === null ? 200 : 206, headers);
     if (request.method === 'HEAD') {
       response.end();
       return;
     }
-    const pace = this.#pacer.stream(() => this.#options.siteRate(capability.nodeId), 'down');
-    const source = this.#options.blobs.read(sha256, { offset: start ?? 0 });
+    await this.#send(capability, this.#options.blobs.read(sha256, { offset, length }), response);
+  }
+
+  /** The chunks of a blob (.caibx), for who may read it. It is made first when nobody wanted it before. */
+  async #index(sha256: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const capability = this.#capability(request);
+    mustRead(capability, sha256);
+    const bytes = await this.#options.indexes.read(sha256);
+    if (bytes === undefined) {
+      throw new HttpError(404, 'not_found', `There is no index of blob ${sha256}.`);
+    }
+    response.writeHead(200, {
+      'content-type': 'application/octet-stream',
+      'content-length': bytes.length,
+    });
+    await this.#send(capability, Readable.from([bytes]), response);
+  }
+
+  async #send({ nodeId }: Capability, source: Readable, response: ServerResponse): Promise<void> {
+    const pace = this.#pacer.stream(() => this.#options.siteRate(nodeId), 'down');
     await pipeline(source, pace, response);
   }
 
@@ -295,6 +307,11 @@ export class HttpsServer {
   }
 }
 
+function mustRead(capability: Capability, sha256: string): void {
+  if (capability.kind === 'get' && capability.sha256 === sha256) return;
+  throw new HttpError(403, 'capability', 'The capability is for something else.');
+}
+
 /** Answers the bytes of a message. */
 function asking<Message>(
   name: string,
@@ -315,27 +332,6 @@ function asking<Message>(
 /** No researcher has such a name. */
 function senderOf(nodeId: string): string {
   return `node ${nodeId}`;
-}
-
-/** What part of a blob comes; without a range all of it. */
-function contentRange(
-  text: string | undefined,
-  length: number,
-): { readonly offset: number; readonly size: number } {
-  if (text === undefined) return { offset: 0, size: length };
-  const [, first, last, all] = /^bytes (\d{1,15})-(\d{1,15})\/(\d{1,15})$/.exec(text) ?? [];
-  const [offset, size] = [Number(first), Number(all)];
-  const isRest = Number(last) === size - 1 && size - offset === length;
-  if (isRest) return { offset, size };
-  throw new HttpError(400, 'range', `Wanted the rest of a blob, found ${text} of ${length} bytes.`);
-}
-
-/** Where a Range asks to start; null: no range. Only `bytes=N-` is of use for resuming. */
-function startOf(range: string | undefined, size: number): number | null {
-  if (range === undefined) return null;
-  const start = Number(/^bytes=(\d+)-$/.exec(range)?.[1] ?? Number.NaN);
-  if (Number.isInteger(start) && start < size) return start;
-  throw new HttpError(416, 'range', `Wanted bytes=N- with N under ${size}, found ${range}.`);
 }
 
 const blobStatuses: Readonly<Record<string, number>> = {

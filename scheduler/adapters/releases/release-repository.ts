@@ -89,6 +89,12 @@ export class ReleaseRepository {
     return new Set(named.filter((sha256) => sha256 !== ''));
   }
 
+  /** The index that the list names for this blob of a release. */
+  indexOf(sha256: string): string | undefined {
+    const target = this.releases.find((each) => each.sha256 === sha256);
+    return target === undefined || target.indexSha256 === '' ? undefined : target.indexSha256;
+  }
+
   /** A file for nodes; undefined: there is none of that name. */
   publicFile(name: string): Buffer | undefined {
     if (!publicForm.test(name) || this.#signed === null) return undefined;

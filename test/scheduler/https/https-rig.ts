@@ -6,6 +6,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { request } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { BlobIndexes } from '../../../scheduler/adapters/blobs/blob-indexes.ts';
 import { BlobStore } from '../../../scheduler/adapters/blobs/blob-store.ts';
 import type { Capability } from '../../../scheduler/adapters/blobs/capability.ts';
 import { CapabilitySigner } from '../../../scheduler/adapters/blobs/capability.ts';
@@ -58,9 +59,11 @@ export class HttpsRig {
     const folder = mkdtempSync(join(tmpdir(), 'punnet-https-'));
     const pki = await openPki(folder, []);
     const blobs = await BlobStore.open(folder, () => undefined);
+    const namedIndex = (): undefined => undefined;
+    const indexes = await BlobIndexes.open({ dataFolder: folder, blobs, namedIndex });
     const { keyPem, certificatePem, caPem } = pki;
     const server = new HttpsServer({
-      ...{ host: '127.0.0.1', port: 0, keyPem, certificatePem, caPem, blobs, signer },
+      ...{ host: '127.0.0.1', port: 0, keyPem, certificatePem, caPem, blobs, indexes, signer },
       files: publicFiles(caPem),
       releaseFile: (name) => releaseFiles.get(name),
       ...rules,

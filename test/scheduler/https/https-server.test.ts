@@ -7,6 +7,7 @@ import { EnrolRequest, EnrolResponse } from '../../../proto/gen/punnet/v1/agent.
 import { CapabilitySigner } from '../../../scheduler/adapters/blobs/capability.ts';
 import type { Enrolment } from '../../../scheduler/adapters/https/https-server.ts';
 import type { Answer } from './https-rig.ts';
+import { decodeIndex } from '../../../proto/chunks.ts';
 import { HttpsRig, hashOf, releaseFiles } from './https-rig.ts';
 
 let rig: HttpsRig;
@@ -33,12 +34,38 @@ function reason({ status, body }: Answer): readonly [number, string] {
   return [status, text];
 }
 
-describe('GET', () => {
-  const bytes = Buffer.from('what a node may read');
-  const sha256 = hashOf(bytes);
-  const path = `/v1/blob/${sha256}`;
-  beforeAll(() => rig.blobs.put(Readable.from([bytes]), sha256, bytes.length));
+const bytes = Buffer.from('what a node may read');
+const sha256 = hashOf(bytes);
+const path = `/v1/blob/${sha256}`;
+beforeAll(() => rig.blobs.put(Readable.from([bytes]), sha256, bytes.length));
 
+describe('GET of less than a blob', () => {
+  test.each([
+    ['bytes=5-8', 5, 9],
+    ['bytes=0-0', 0, 1],
+    ['bytes=19-19', 19, 20],
+    ['bytes=10-999', 10, 20],
+  ])('of %s: the bytes from %d to %d', async (range, start, end) => {
+    const get = { method: 'GET', path, capability: rig.mayGet(sha256), headers: { range } };
+    const answer = await rig.ask(get);
+    expect(answer).toMatchObject({ status: 206, body: bytes.subarray(start, end) });
+    expect(answer.headers['content-range']).toBe(`bytes ${start}-${end - 1}/${bytes.length}`);
+  });
+
+  test('its index, by the same right', async () => {
+    const get = { method: 'GET', path: `/v1/index/${sha256}`, capability: rig.mayGet(sha256) };
+    const { status, body } = await rig.ask(get);
+    expect(status).toBe(200);
+    expect(decodeIndex(body)).toMatchObject({ chunks: [{ sha256, lengthBytes: bytes.length }] });
+    const other = { ...get, capability: rig.mayGet(hashOf(Buffer.from('another'))) };
+    expect(reason(await rig.ask(other))[0]).toBe(403);
+    const missing = hashOf(Buffer.from('not here'));
+    const none = { ...get, path: `/v1/index/${missing}`, capability: rig.mayGet(missing) };
+    expect(reason(await rig.ask(none))).toEqual([404, `There is no index of blob ${missing}.`]);
+  });
+});
+
+describe('GET', () => {
   test('the whole blob, or the rest of it', async () => {
     const get = { method: 'GET', path, capability: rig.mayGet(sha256) };
     expect(await rig.ask(get)).toMatchObject({ status: 200, body: bytes });
@@ -50,7 +77,7 @@ describe('GET', () => {
     expect(head.body).toHaveLength(0);
   });
 
-  test.each(['bytes=20-', 'bytes=-5', 'bytes=5-6', 'bytes=5-,7-', 'lines=1-'])(
+  test.each(['bytes=20-', 'bytes=-5', 'bytes=6-5', 'bytes=5-,7-', 'bytes=-', 'lines=1-'])(
     'the range %s is refused',
     async (range) => {
       const get = { method: 'GET', path, capability: rig.mayGet(sha256), headers: { range } };
