@@ -100,6 +100,11 @@ export class Federation {
     this.#runAgent(name);
   }
 
+  /** Bytes that a site's line has carried into it so far; undefined: it has none of its own. */
+  carriedInto(site: string): number | undefined {
+    return this.#options.ground.carriedInto(site);
+  }
+
   /** Waits until the scheduler has heard what each node is and offers. */
   async untilReported(): Promise<void> {
     for (;;) {

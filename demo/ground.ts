@@ -14,6 +14,8 @@ export interface Ground {
   prepare(dataFolder: string, punnet: Punnet): Promise<void>;
   /** Brings a node that is enrolled to where it hears the bus. */
   connect(name: string, stateFolder: string): Promise<void>;
+  /** Bytes that a site's line has carried into it so far, all layers; undefined: it has no line of its own. */
+  carriedInto(site: string): number | undefined;
   close(): Promise<void>;
 }
 
@@ -24,5 +26,6 @@ export const thisMachine: Ground = {
   node: () => [],
   prepare: () => Promise.resolve(),
   connect: () => Promise.resolve(),
+  carriedInto: () => undefined,
   close: () => Promise.resolve(),
 };

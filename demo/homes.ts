@@ -56,6 +56,10 @@ export class Homes implements Ground {
     return this.#openvpn(`${name}-openvpn`, this.#network.node(name), profile);
   }
 
+  carriedInto(site: string): number {
+    return this.#network.carried(site).receivedBytes;
+  }
+
   close(): Promise<void> {
     return this.#network.close();
   }

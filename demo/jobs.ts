@@ -11,6 +11,8 @@ export interface DemoJob {
   readonly file: string;
   /** What it is, for whoever watches. */
   readonly title: string;
+  /** Of each task alone, about. */
+  readonly ownInputBytes: number;
   /** Compares the fetched outputs with a computation on this machine; throws when they differ. */
   check(fetched: string, signal: AbortSignal): Promise<string>;
 }
@@ -65,7 +67,8 @@ export function makePictureJob({ source, folder }: Where, strips: number): DemoJ
     }
     return `${strips} strips, ${pixels.length} bytes of pixels: the same as rendered here without Punnet.`;
   };
-  return { name: 'picture', title: `a ray-traced picture in ${strips} strips`, file, check };
+  const title = `a ray-traced picture in ${strips} strips`;
+  return { name: 'picture', title, ownInputBytes: 100, file, check };
 }
 
 /** Much data, little work. */
@@ -102,7 +105,7 @@ export function makeWordsJob(
   };
   const megabytes = (scale.shards * scale.shardBytes) / 1e6;
   const title = `word counts over ${megabytes} MB of text in ${scale.shards} shards`;
-  return { name: 'words', title, file, check };
+  return { name: 'words', title, ownInputBytes: scale.shardBytes, file, check };
 }
 
 function writeJob(folder: string, job: JobFile): string {

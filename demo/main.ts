@@ -13,6 +13,7 @@ import { thisMachine } from './ground.ts';
 import { Homes } from './homes.ts';
 import type { Scale } from './jobs.ts';
 import { makePictureJob, makeWordsJob } from './jobs.ts';
+import { carriedNow, lineTexts } from './lines.ts';
 import type { Placements } from './placements.ts';
 import { comparisonText, placementsOf } from './placements.ts';
 import { runRound } from './round.ts';
@@ -26,6 +27,7 @@ const sites = [
   { name: 'school', downBps: 2e6, upBps: 1e6 },
   { name: 'lab', downBps: 200e6, upBps: 100e6 },
 ] as const;
+const siteNames = ['school', 'lab'] as const;
 /** Of agents that enrol; more take no less time. */
 const atOnce = 3;
 
@@ -64,9 +66,13 @@ async function main(scale: Scale, signal: AbortSignal): Promise<void> {
     const rounds: Placements[] = [];
     for (const policy of policies) {
       if (rounds.length > 0) await startAnew(federation, policy);
+      const before = carriedNow(federation, siteNames);
       const round = await runRound(federation, jobs, { policy, folder, signal });
-      const placements = await placementsOf(federation, round, ['school', 'lab']);
+      const placements = await placementsOf(federation, round, siteNames);
       say(['Why tasks were there:', ...placements.reasons].join('\n'));
+      const lines = await lineTexts(federation, before, { jobs, placements });
+      if (lines.length > 0)
+        say(['What lines carried down for what tasks needed:', ...lines].join('\n'));
       rounds.push(placements);
     }
     say(comparisonText(rounds, 'school'));

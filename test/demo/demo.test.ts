@@ -71,6 +71,13 @@ test('it ends well and leaves its picture', { timeout: longTestMs }, async ({ sk
   expect(picturePixels()).toBe(960 * 30);
   // The words may be over before anybody looks.
   expect(demo.lines).toContainEqual(expect.stringMatching(plannedShare));
+  // A line carries more than what was needed of it: headers, reports, and the tunnels.
+  const carried = demo.lines.filter((line) => /^ +(school|lab): /.test(line));
+  expect(carried.length === 0).toBe(missing !== undefined);
+  for (const line of carried) {
+    expect(line).toMatch(/: [\d.]+ MB for [\d.]+ MB, [\d.]+ times\.$/);
+    expect(Number(/([\d.]+) times/.exec(line)?.[1]), line).toBeGreaterThan(1);
+  }
   // All three tasks, wherever they went, and what crossed the thin line meanwhile.
   for (const policy of ['ratio', 'least-allocated']) {
     const [time, moved, ...tasks] = rowOf(demo.lines, policy);
