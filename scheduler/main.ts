@@ -36,6 +36,7 @@ import type { Pki } from './adapters/pki/pki.ts';
 import { openPki } from './adapters/pki/pki.ts';
 import { AddressBook, addressBookFile, keepTidy } from './adapters/tunnels/address-book.ts';
 import { SystemClock } from './adapters/system-clock.ts';
+import { releaseComposer } from './adapters/releases/release-orders.ts';
 import { ReleaseRepository } from './adapters/releases/release-repository.ts';
 import { urlHost } from './adapters/url-host.ts';
 import { ApiServer } from './api/server.ts';
@@ -285,7 +286,7 @@ async function startNats(
 }
 
 async function startLink(
-  { pki, identity, blobs, signer, overlay }: Folder,
+  { pki, identity, blobs, signer, releases, overlay }: Folder,
   nats: Nats,
   other: {
     readonly manifests: Manifests;
@@ -307,6 +308,7 @@ async function startLink(
     recipientsOf: (said) => view().recipientsOf(said),
     hasBlob: async (ref) => (await blobs.size(ref.sha256)) === ref.sizeBytes,
     composeLease: (effect) => composer.compose(effect),
+    composeRelease: releaseComposer({ releases: () => releases.releases, signer, now }),
     revoke: revoking(overlay, nats),
     log: (event, fields) => log.warn(fields, event),
   });

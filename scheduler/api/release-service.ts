@@ -4,12 +4,18 @@ import type {
   PublishReleasesRequest,
   ReleaseFile,
   ReleaseServiceServer,
+  Rollout,
+  StartRolloutRequest,
 } from '../../proto/gen/punnet/v1/release_service.ts';
+import { RolloutChange, RolloutPhase } from '../../proto/gen/punnet/v1/release_service.ts';
 import type { ReleaseTarget } from '../../proto/release-target.ts';
+import type { Command, RolloutSummary } from '../core/index.ts';
+import { defaultBakeMs } from '../core/index.ts';
 import { mustBeOperator } from './auth.ts';
 import { unary } from './calls.ts';
 import type { ApiDeps } from './deps.ts';
-import { invalid } from './errors.ts';
+import { fromRefusal, invalid, notFound } from './errors.ts';
+import { parseQuantity, span, wrongQuantity } from './quantities.ts';
 
 /** One after another, since the last time that somebody published. */
 const mostRoots = 16;
@@ -31,6 +37,79 @@ export function releaseService(deps: ApiDeps): ReleaseServiceServer {
       await publish(deps, request);
       return {};
     }),
+    listRollouts: unary(deps, () => ({ rollouts: deps.view().rollouts().map(toRollout) })),
+    startRollout: unary(deps, async (request, caller) => {
+      mustBeOperator(caller);
+      const { name, version } = request;
+      const bakeMs = readStart(deps, request);
+      await give(deps, { kind: 'startRollout', name, version, bakeMs });
+      return { rollout: rolloutOf(deps, name) };
+    }),
+    changeRollout: unary(deps, async ({ name, change }, caller) => {
+      mustBeOperator(caller);
+      const found = changes[change];
+      if (found === undefined) {
+        const description = 'wanted PAUSE, RESUME or ABORT, found something else';
+        throw invalid([{ field: 'change', description }]);
+      }
+      await give(deps, { kind: 'changeRollout', name, change: found });
+      return { rollout: rolloutOf(deps, name) };
+    }),
+    holdRollouts: unary(deps, async ({ isHeld }, caller) => {
+      mustBeOperator(caller);
+      await give(deps, { kind: 'holdRollouts', isHeld });
+      return {};
+    }),
+  };
+}
+
+const changes: Readonly<Partial<Record<RolloutChange, 'pause' | 'resume' | 'abort'>>> = {
+  [RolloutChange.PAUSE]: 'pause',
+  [RolloutChange.RESUME]: 'resume',
+  [RolloutChange.ABORT]: 'abort',
+};
+
+const phases: Readonly<Record<RolloutSummary['phase'], RolloutPhase>> = {
+  running: RolloutPhase.RUNNING,
+  paused: RolloutPhase.PAUSED,
+  done: RolloutPhase.DONE,
+  failed: RolloutPhase.FAILED,
+  aborted: RolloutPhase.ABORTED,
+};
+
+async function give(deps: ApiDeps, command: Command): Promise<void> {
+  const answer = await deps.submit(command);
+  if (answer.kind === 'refused') throw fromRefusal(answer);
+}
+
+/** The bake time, ms. Throws where the release is not on the list. */
+function readStart(deps: ApiDeps, { name, version, bake }: StartRolloutRequest): number {
+  const { releases } = deps.releases;
+  if (!releases.some((each) => each.name === name && each.version === version)) {
+    throw notFound('release', `${name} ${version}`, ': see "punnet release list"');
+  }
+  if (bake === '') return defaultBakeMs;
+  const bakeMs = parseQuantity(bake, span);
+  if (bakeMs !== null) return bakeMs;
+  throw invalid([{ field: 'bake', description: wrongQuantity(bake, span) }]);
+}
+
+function rolloutOf(deps: ApiDeps, name: string): Rollout | undefined {
+  const found = deps
+    .view()
+    .rollouts()
+    .find((each) => each.name === name);
+  return found === undefined ? undefined : toRollout(found);
+}
+
+function toRollout(summary: RolloutSummary): Rollout {
+  const { phase, startedAt, rings, leftMs, ...same } = summary;
+  return {
+    ...same,
+    phase: phases[phase],
+    startedUnixMs: startedAt,
+    rings: [...rings],
+    leftMs: leftMs ?? undefined,
   };
 }
 

@@ -6,6 +6,7 @@ import { addContextCommands } from './commands/context.ts';
 import { addChangeCommands } from './commands/change-jobs.ts';
 import { addJobCommands } from './commands/jobs.ts';
 import { addReleaseCommands } from './commands/releases.ts';
+import { addRolloutCommands } from './commands/rollouts.ts';
 import { addResultCommands } from './commands/results.ts';
 import { addOverlayCommand } from './commands/overlay.ts';
 import { addSimCommand } from './commands/sim.ts';
@@ -44,6 +45,7 @@ export async function runProgram(args: readonly string[], io: CliIo): Promise<nu
   addSiteCommands(program, session);
   addResearcherCommands(program, session);
   addReleaseCommands(program, session);
+  addRolloutCommands(program, session);
   addTokenCommands(program, session);
   addAuditCommand(program, session);
   addContextCommands(program, session);

@@ -10,6 +10,7 @@ import { instant } from './model/ids.ts';
 import { lookForAll } from './leases.ts';
 import { applyProbeFact } from './probes/apply-probes.ts';
 import { researcherOf } from './queue/researchers.ts';
+import { applyRolloutFact, isRolloutFact } from './rollout/apply-rollouts.ts';
 import { applySiteFact } from './sites/apply-sites.ts';
 import type { State } from './state.ts';
 import { mustHave } from './state.ts';
@@ -17,6 +18,7 @@ import { mustHave } from './state.ts';
 /** Takes one fact into the state. */
 export function apply(state: State, fact: Fact): void {
   if ('at' in fact) state.latest = instant(Math.max(state.latest, fact.at));
+  if (isRolloutFact(fact)) return applyRolloutFact(state, fact);
   switch (fact.kind) {
     case 'jobSubmitted':
     case 'jobCancelled':
@@ -68,8 +70,7 @@ export function apply(state: State, fact: Fact): void {
     case 'tokenForgotten':
       return applyTokenFact(state, fact);
     case 'nodesLookedAt':
-      state.deadlines.looked(state, fact.at);
-      return;
+      return state.deadlines.looked(state, fact.at);
     case 'backupsLookedAt':
       state.backupsLookedAt = fact.at;
       return;

@@ -6,6 +6,7 @@ import type { BlobRef, EndCode, JobTemplate } from './model/job.ts';
 import type { Inventory, NodeStatus } from './model/node.ts';
 import type { ResearcherSettings } from './model/researcher.ts';
 import type { Solution } from './placement/plan/program.ts';
+import type { NodeRelease } from './rollout/rollout.ts';
 import type { Token, TokenRole } from './model/token.ts';
 
 export interface WantedJob {
@@ -227,6 +228,33 @@ export interface UplinkProbed {
   readonly bytes: number;
 }
 
+/** A release is brought to all nodes; the edge knows that there is one. */
+export interface StartRollout {
+  readonly kind: 'startRollout';
+  readonly name: string;
+  readonly version: string;
+  readonly bakeMs: number;
+}
+
+export interface ChangeRollout {
+  readonly kind: 'changeRollout';
+  readonly name: string;
+  readonly change: 'pause' | 'resume' | 'abort';
+}
+
+/** One flag for all: nodes are told nothing of releases. */
+export interface HoldRollouts {
+  readonly kind: 'holdRollouts';
+  readonly isHeld: boolean;
+}
+
+/** All that a node has of releases; its identity was proved by NATS. */
+export interface ReleasesTold {
+  readonly kind: 'releasesTold';
+  readonly nodeId: NodeId;
+  readonly releases: readonly NodeRelease[];
+}
+
 /** The answer to `solvePlan`. */
 export interface PlanSolved {
   readonly kind: 'planSolved';
@@ -272,6 +300,10 @@ export type Command =
   | TunnelsSeen
   | LanProved
   | UplinkProbed
+  | StartRollout
+  | ChangeRollout
+  | HoldRollouts
+  | ReleasesTold
   | PlanSolved
   | PlanFailed
   | Tick

@@ -8,7 +8,7 @@ import {
   setResearcher,
   submitJob,
 } from './admission.ts';
-import type { Command } from './commands.ts';
+import type { Command, NodeSpoke } from './commands.ts';
 import type { Decision } from './decision.ts';
 import { drainNodes } from './drain.ts';
 import { disconnect, revokeNode, sweep } from './liveness/sweep.ts';
@@ -20,6 +20,9 @@ import { planFailed, planSolved } from './placement/plan/ask.ts';
 import { place } from './placement/place.ts';
 import type { Policy } from './placement/policy.ts';
 import { takeMeasurement } from './probes/take-measurement.ts';
+import { changeRollout, holdRollouts, startRollout } from './rollout/change-rollout.ts';
+import { hearReleases } from './rollout/hear-releases.ts';
+import { releaseOrders } from './rollout/orders.ts';
 import { deleteJob, retryTasks } from './retry.ts';
 import { setSite, setSites } from './sites/set-site.ts';
 import { lanProved } from './sites/lan-proof.ts';
@@ -27,6 +30,14 @@ import { seeTunnels } from './sites/see-tunnels.ts';
 import { setNodeSite } from './sites/set-node-site.ts';
 import type { State } from './state.ts';
 import { updateJob } from './update.ts';
+
+/** A report is answered with what the node should have of releases. */
+function hearAndOrder(state: State, command: NodeSpoke, now: Instant): Decision {
+  const decision = hear(state, command, now);
+  const orders = command.held === null ? [] : releaseOrders(state, command.nodeId);
+  if (orders.length === 0) return decision;
+  return { ...decision, effects: [...decision.effects, ...orders] };
+}
 
 /** What a judgement rests on beside the state. */
 export interface Circumstances {
@@ -75,8 +86,16 @@ export function decide(state: State, command: Command, about: Circumstances): De
       return seeTunnels(state, command, now);
     case 'drainNodes':
       return drainNodes(state, command, now);
+    case 'startRollout':
+      return startRollout(state, command, now);
+    case 'changeRollout':
+      return changeRollout(state, command, now);
+    case 'holdRollouts':
+      return holdRollouts(state, command, now);
+    case 'releasesTold':
+      return hearReleases(state, command, now);
     case 'nodeSpoke':
-      return hear(state, command, now);
+      return hearAndOrder(state, command, now);
     case 'nodesIdle':
       return hearIdle(state, command, now);
     case 'nodeDisconnected':

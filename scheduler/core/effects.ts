@@ -29,6 +29,14 @@ export type Effect =
   | { readonly kind: 'askReport'; readonly nodeId: NodeId }
   /** The node may use so many bytes of its household's month. */
   | { readonly kind: 'allot'; readonly nodeId: NodeId; readonly bytes: number }
+  /** The node fetches this release, makes it active, or goes back from it. */
+  | {
+      readonly kind: 'release';
+      readonly nodeId: NodeId;
+      readonly name: string;
+      readonly version: string;
+      readonly action: 'prefetch' | 'activate' | 'rollback';
+    }
   /** Two agents speak with one identity: all of them stop. */
   | { readonly kind: 'quarantine'; readonly nodeId: NodeId }
   /** Its credentials must not work any more. */

@@ -10,6 +10,7 @@ import type { Instant, JobId, LeaseId, NodeId, Sha256, SiteId, TokenId } from '.
 import type { CancelCause, JobTemplate, LeasePhase } from './model/job.ts';
 import type { Inventory, NodeHealth, NodeStatus } from './model/node.ts';
 import type { Plan, PlanRequest, Tail } from './placement/plan/plan.ts';
+import type { NodeRelease, Rollout, RolloutPhase } from './rollout/rollout.ts';
 import type { ResearcherSettings } from './model/researcher.ts';
 import type { Sight, SitedBy } from './sites/siting.ts';
 import type { Token } from './model/token.ts';
@@ -182,6 +183,23 @@ export type DurableFact =
       readonly name: string;
       readonly settings: ResearcherSettings;
     }
+  | { readonly kind: 'rolloutStarted'; readonly at: Instant; readonly rollout: Rollout }
+  /** This ring may activate the release, too. */
+  | {
+      readonly kind: 'rolloutAdvanced';
+      readonly at: Instant;
+      readonly name: string;
+      readonly ring: number;
+    }
+  | {
+      readonly kind: 'rolloutChanged';
+      readonly at: Instant;
+      readonly name: string;
+      readonly phase: RolloutPhase;
+      /** Of a failure. */
+      readonly reason: string;
+    }
+  | { readonly kind: 'rolloutsHeld'; readonly at: Instant; readonly isHeld: boolean }
   | { readonly kind: 'tokenCreated'; readonly at: Instant; readonly token: Token }
   | { readonly kind: 'tokenUsed'; readonly at: Instant; readonly tokenId: TokenId }
   | { readonly kind: 'tokenRevoked'; readonly at: Instant; readonly tokenId: TokenId }
@@ -189,6 +207,19 @@ export type DurableFact =
   | { readonly kind: 'tokenForgotten'; readonly at: Instant; readonly tokenId: TokenId };
 
 export type SoftFact =
+  | {
+      readonly kind: 'releasesHeard';
+      readonly at: Instant;
+      readonly nodeNumber: number;
+      readonly releases: readonly NodeRelease[];
+    }
+  /** Since when the last ring of a rollout is well; null: it is not. */
+  | {
+      readonly kind: 'ringJudged';
+      readonly name: string;
+      readonly wellSince: Instant | null;
+    }
+  | { readonly kind: 'rolloutsLookedAt'; readonly at: Instant }
   | {
       readonly kind: 'nodeHeard';
       readonly at: Instant;

@@ -101,6 +101,19 @@ function ofOneFact(state: State, fact: Fact): Happening | null {
       const fields = { site, downBps, upBps, source, share };
       return { level: 'info', event: 'site set', fields };
     }
+    case 'rolloutStarted': {
+      const { name, version } = fact.rollout;
+      return { level: 'info', event: 'rollout started', fields: { name, version } };
+    }
+    case 'rolloutAdvanced': {
+      const { name, ring } = fact;
+      return { level: 'info', event: 'rollout: the next ring', fields: { name, ring } };
+    }
+    case 'rolloutChanged': {
+      const { name, phase, reason } = fact;
+      const level = phase === 'failed' ? 'warn' : 'info';
+      return { level, event: `rollout ${phase}`, fields: { name, reason } };
+    }
     case 'tokenCreated':
       return { level: 'info', event: 'token created', fields: tokenFields(fact.token) };
     case 'tokenRevoked': {

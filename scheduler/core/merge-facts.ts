@@ -6,6 +6,9 @@ import type { Instant, Sha256 } from './model/ids.ts';
 const softKinds: ReadonlySet<string> = new Set<SoftFact['kind']>([
   'nodeHeard',
   'nodesHeard',
+  'releasesHeard',
+  'ringJudged',
+  'rolloutsLookedAt',
   'tunnelsHeard',
   'lanAsked',
   'probesLookedAt',

@@ -30,7 +30,9 @@ import type { Token } from './model/token.ts';
 import type { TaskSays } from './recipients.ts';
 import { recipientsOf } from './recipients.ts';
 import { shares } from './queue/shares.ts';
-import { rolloutText } from './rollout.ts';
+import { rolloutText } from './roll-services.ts';
+import type { RolloutSummary } from './rollout/show-rollout.ts';
+import { showRollout } from './rollout/show-rollout.ts';
 import { templateOf } from './services.ts';
 import { refuseUpdate } from './update.ts';
 import { siteOf, slotsOf } from './leases.ts';
@@ -66,6 +68,11 @@ export class StateView implements View {
     this.#policy = policy;
     this.#forecasts = new Forecasts(state);
     this.#now = now;
+  }
+
+  rollouts(): readonly RolloutSummary[] {
+    const { byName } = this.#state.rollouts;
+    return [...byName.values()].map((each) => showRollout(this.#state, each, this.#now()));
   }
 
   job(jobId: JobId): JobSummary | undefined {

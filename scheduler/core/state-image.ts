@@ -15,6 +15,8 @@ import { noRates } from './model/service.ts';
 import type { Token } from './model/token.ts';
 import { researcherOf } from './queue/researchers.ts';
 import type { Usage } from './queue/share.ts';
+import type { SavedRollouts } from './rollout/apply-rollouts.ts';
+import { saveRollouts, wakeRollouts } from './rollout/apply-rollouts.ts';
 import { enrolledSiting } from './sites/siting.ts';
 import type { JobRecord, LeaseRecord, NodeRecord, ResearcherRecord, SiteRecord } from './state.ts';
 import { State, mustHave, noLeases, noPrograms } from './state.ts';
@@ -82,6 +84,8 @@ interface Document {
   readonly tokens: readonly Token[];
   /** Not in the first snapshots. */
   readonly researchers?: readonly SavedResearcher[];
+  /** Not in the first snapshots. */
+  readonly rollouts?: SavedRollouts;
 }
 
 /** Copies the state: between batches, and quick. */
@@ -110,6 +114,7 @@ export function imageOf(state: State): StateImage {
     backups,
     tokens: [...state.tokens.values()],
     researchers: [...state.researchers.values()].map(saveResearcher),
+    rollouts: saveRollouts(state),
   };
   // A Document is made of plain values only; TypeScript does not see that an interface is JSON.
   return { version: factsVersion, document: document as unknown as Json, columns };
@@ -223,6 +228,7 @@ export function stateOf(image: StateImage): State {
     state.tokens.set(token.tokenId, token);
     state.tokenByHash.set(token.hash, token.tokenId);
   }
+  if (document.rollouts !== undefined) wakeRollouts(state, document.rollouts);
   for (const job of state.jobs.values()) restoreLeases(state, job);
   for (const row of document.voidLeases) {
     const lease = restoreLease(state, row);

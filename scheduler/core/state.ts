@@ -18,6 +18,7 @@ import { OpenNodes } from './placement/open/open-nodes.ts';
 import type { Plan, PlanRequest, Tail } from './placement/plan/plan.ts';
 import type { Capacity, Claim, Usage } from './queue/share.ts';
 import type { Probing } from './probes/probing.ts';
+import { Rollouts } from './rollout/rollout.ts';
 import type { Sight, SitedBy } from './sites/siting.ts';
 
 export interface NodeRecord {
@@ -278,6 +279,7 @@ export class State {
   probesLookedAt: Instant = instant(0);
   /** The site that gets no new bytes, so that its line is free for a probe; soft. */
   heldSite: number | null = null;
+  readonly rollouts = new Rollouts();
   /** Numbers of jobs that all nodes refuse where the plan wants them; soft. */
   refused: ReadonlySet<number> = new Set();
   /** Sites whose transfers may have a free place; soft. */

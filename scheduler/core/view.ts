@@ -13,6 +13,7 @@ import type { Replica } from './model/service.ts';
 import type { ResearcherSettings } from './model/researcher.ts';
 import type { Token } from './model/token.ts';
 import type { TaskSays } from './recipients.ts';
+import type { RolloutSummary } from './rollout/show-rollout.ts';
 import type { Measurement } from './probes/probing.ts';
 import type { SitedBy } from './sites/siting.ts';
 import type { Refusal } from './placement/filter.ts';
@@ -241,6 +242,8 @@ export interface LeaseContext {
 }
 
 export interface View {
+  /** The newest of each release. */
+  rollouts(): readonly RolloutSummary[];
   job(jobId: JobId): JobSummary | undefined;
   /** Newest first; those of a smaller number than `before` when it is given. */
   jobs(options: {

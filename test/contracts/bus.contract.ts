@@ -268,6 +268,7 @@ async function listen(bus: Bus) {
     instanceOf: () => 'first',
     hasBlob: () => Promise.resolve(true),
     composeLease: () => undefined,
+    composeRelease: ({ name, version }) => ({ name, version, action: 1, blobs: [] }),
     revoke: () => Promise.resolve(),
     log: () => undefined,
   });

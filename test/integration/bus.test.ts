@@ -173,7 +173,9 @@ test('an older report that comes late takes nothing back', async () => {
     refuses: [],
     month: undefined,
   });
-  const report = (load: number) => ({ status: status(load), inventory: undefined, held: [] });
+  const report = (load: number) => ({
+    ...{ status: status(load), inventory: undefined, held: [], releases: [] },
+  });
   node.say({ sequence: 20, report: report(1) });
   node.say({ sequence: 19, report: report(2) });
   node.say({ sequence: 21, report: report(3) });

@@ -123,7 +123,10 @@ export class LightNode {
       refuses: [],
       month: undefined,
     };
-    this.say({ report: { status, inventory: undefined, held: [...held] }, ...changes });
+    this.say({
+      report: { status, inventory: undefined, held: [...held], releases: [] },
+      ...changes,
+    });
   }
 
   sayBytes(bytes: Uint8Array): void {

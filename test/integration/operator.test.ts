@@ -164,6 +164,21 @@ test('releases are signed with keys that the scheduler never sees, and nothing e
     /maps +1.0 +all +\d+ +[0-9a-f]{64}/,
   );
   expect(await rig.punnet('release', 'show', 'nothing')).toMatchObject({ code: 3 });
+  const early2 = await rig.punnet('rollout', 'start', 'maps', '2.0');
+  expect(early2).toMatchObject({ code: 3 });
+  expect(early2.err).toContain('There is no release maps 2.0: see "punnet release list"');
+  const started = await rig.punnet('rollout', 'start', 'maps', '1.0', '--bake', '10 min');
+  expect(started.out).toMatch(
+    /release +maps 1.0\nstate +running, ring 0 of 4, each well for 10 min/,
+  );
+  expect(started.out).toMatch(/0 +one of each model +activates +1 +1 +0 +0 +0 +0/);
+  expect((await rig.punnet('rollout', 'start', 'maps', '1.0')).err).toContain(
+    'punnet rollout abort maps',
+  );
+  expect((await rig.punnet('rollout', 'pause', '--all')).code).toBe(0);
+  expect((await rig.punnet('rollout', 'status')).out).toMatch(/held +nodes are told nothing/);
+  expect((await rig.punnet('rollout', 'resume', 'maps', '--all')).code).toBe(2);
+  expect((await rig.punnet('rollout', 'abort', 'maps')).out).toMatch(/state +aborted/);
   // A root key that is new signs with the old one, and a new key for lists takes the old one's place.
   for (const words of [['root', '--replace'], ['targets', '--replace'], ['online']]) {
     expect(await release('add-key', ...words, ...locked)).toMatchObject({ code: 0 });

@@ -52,7 +52,10 @@ export function toMessage(parts: readonly SayPart[], speaker: Speaker): FromNode
     instanceNumber: speaker.instanceNumber,
     instanceId: speaker.instanceId,
     sequence: speaker.sequence,
-    report: report === undefined ? undefined : { status, inventory, held: [...report.held] },
+    report:
+      report === undefined
+        ? undefined
+        : { status, inventory, held: [...report.held], releases: [] },
     started: of('started').map((part) => part.leaseId),
     exited: of('exited').map((part) => part.leaseId),
     ended: of('ended').map(({ leaseId, exit, result }) => ({

@@ -2,7 +2,7 @@
 
 import { credsAuthenticator } from 'nats';
 import { z } from 'zod';
-import type { LeaseGrant, ProbeTask } from '../../../proto/gen/punnet/v1/agent.ts';
+import type { LeaseGrant, ProbeTask, ReleaseOrder } from '../../../proto/gen/punnet/v1/agent.ts';
 import {
   allNodesLan,
   allNodesTask,
@@ -14,7 +14,7 @@ import {
 } from '../../../proto/subjects.ts';
 import { nodeId } from '../../core/index.ts';
 import type { BlobRef, Effect, NodeId, NodeSpoke, View } from '../../core/index.ts';
-import type { LanProved, NodeDisconnected, RevokeNode } from '../../core/index.ts';
+import type { LanProved, NodeDisconnected, ReleasesTold, RevokeNode } from '../../core/index.ts';
 import type { EffectSink } from '../../ports.ts';
 import type { LeaseComposer } from '../blobs/lease-composer.ts';
 import { LanProofs } from '../lan/lan-proofs.ts';
@@ -31,7 +31,10 @@ import {
 } from './wire.ts';
 import type { Outgoing } from './wire.ts';
 
+type ReleaseEffect = Extract<Effect, { kind: 'release' }>;
 type GrantEffect = Extract<Effect, { kind: 'grant' }>;
+
+type Heard = NodeSpoke | NodeDisconnected | RevokeNode | LanProved | ReleasesTold;
 
 export interface NodeLinkOptions {
   readonly urls: readonly string[];
@@ -41,11 +44,12 @@ export interface NodeLinkOptions {
   readonly closedSubject: string;
   /** How long what nodes say can wait: nothing would be decided any sooner. */
   readonly restMs: () => number;
-  readonly submit: (command: NodeSpoke | NodeDisconnected | RevokeNode | LanProved) => void;
+  readonly submit: (command: Heard) => void;
   readonly instanceOf: (nodeId: NodeId) => string;
   readonly recipientsOf: View['recipientsOf'];
   readonly hasBlob: (ref: BlobRef) => Promise<boolean>;
   readonly composeLease: LeaseComposer['compose'];
+  readonly composeRelease: (effect: ReleaseEffect) => ReleaseOrder;
   /** Shuts a node out. */
   readonly revoke: (nodeId: NodeId, publicKey: string) => Promise<void>;
   readonly log: (event: string, fields: Record<string, unknown>) => void;
@@ -177,7 +181,9 @@ export class NodeLink implements EffectSink {
       if (isForOthers(effect)) continue;
       if (effect.kind === 'revokeCredentials') void this.#revoke(effect);
       else if (effect.kind === 'grant') this.#grant(effect, of);
-      else add(of(effect.nodeId), effect);
+      else if (effect.kind === 'release') {
+        of(effect.nodeId).releases.push(this.#options.composeRelease(effect));
+      } else add(of(effect.nodeId), effect);
     }
     for (const [id, message] of outgoing) this.#send(id, message);
   }
@@ -216,7 +222,11 @@ export class NodeLink implements EffectSink {
       this.#inOrder(id, () => this.#options.submit({ kind: 'revokeNode', nodeId: id }));
       return;
     }
-    const { command } = decoded;
+    const { command, releases } = decoded;
+    // Before the report that they are part of: it is answered with what is missing.
+    if (releases.length > 0) {
+      this.#inOrder(id, () => this.#options.submit({ kind: 'releasesTold', nodeId: id, releases }));
+    }
     // Most ends have no result, or none is told: nothing to wait for.
     const isPlain = command.ended.every((end) => end.isResultPresent);
     this.#inOrder(id, () =>
@@ -269,7 +279,7 @@ export class NodeLink implements EffectSink {
 
 type RevokeEffect = Extract<Effect, { kind: 'revokeCredentials' }>;
 type ForOthers = Extract<Effect, { kind: 'jobChanged' | 'solvePlan' | 'proveLan' | 'probe' }>;
-type Told = Exclude<Effect, ForOthers | { kind: 'grant' | 'revokeCredentials' }>;
+type Told = Exclude<Effect, ForOthers | { kind: 'grant' | 'revokeCredentials' | 'release' }>;
 
 /** Not one message for one node. */
 function isForOthers(effect: Effect): effect is ForOthers {

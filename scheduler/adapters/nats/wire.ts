@@ -8,22 +8,30 @@ import type {
   LeaseGrant,
   ProbeTask,
   TaskMessage,
+  ReleaseOrder,
 } from '../../../proto/gen/punnet/v1/agent.ts';
 import type * as proto from '../../../proto/gen/punnet/v1/node.ts';
 import type { UplinkRate as ProtoRate } from '../../../proto/gen/punnet/v1/common.ts';
 import { maxMessageBytes } from '../../../proto/subjects.ts';
 import { endCodes, isArchitecture, leaseId, rateSources, sha256 } from '../../core/index.ts';
-import type { AttemptEnd, Direction, Inventory, LeaseId } from '../../core/index.ts';
+import type { AttemptEnd, Direction, Inventory, LeaseId, NodeRelease } from '../../core/index.ts';
 import type { NodeId, NodeSpoke, NodeStatus, UplinkRate } from '../../core/index.ts';
 
 /** More leases than any node holds. */
 export const maxItems = 512;
+/** Releases of different names that one node has. */
+const maxReleases = 16;
 /** Researchers that one owner refuses. */
 const maxRefused = 32;
 export const maxGrantsPerMessage = 256;
 
 export type Decoded =
-  | { readonly kind: 'spoke'; readonly command: NodeSpoke }
+  | {
+      readonly kind: 'spoke';
+      readonly command: NodeSpoke;
+      /** Of a report that tells of some. */
+      readonly releases: readonly NodeRelease[];
+    }
   /** Its owner takes it out of the federation. */
   | { readonly kind: 'left' }
   | { readonly kind: 'dropped'; readonly reason: string };
@@ -38,7 +46,7 @@ export function decodeFromNode(nodeId: NodeId, bytes: Uint8Array): Decoded {
     const message = FromNode.decode(bytes);
     return message.leaves
       ? { kind: 'left' }
-      : { kind: 'spoke', command: toCommand(nodeId, message) };
+      : { kind: 'spoke', command: toCommand(nodeId, message), releases: toReleases(message) };
   } catch (error) {
     return { kind: 'dropped', reason: error instanceof Malformed ? error.message : 'not protobuf' };
   }
@@ -68,6 +76,23 @@ function toCommand(nodeId: NodeId, message: FromNode): NodeSpoke {
       direction: toDirection(done.direction),
     })),
   };
+}
+
+function toReleases({ report }: FromNode): readonly NodeRelease[] {
+  const releases = report?.releases ?? [];
+  if (releases.length > maxReleases) {
+    throw new Malformed(`releases: want up to ${maxReleases} items`);
+  }
+  return releases.map((each) => ({
+    name: text(each.name, 'releases'),
+    active: text(each.active, 'active'),
+    staged: text(each.staged, 'staged'),
+    failed: text(each.failed, 'failed'),
+    problem: text(each.problem, 'problem'),
+    isProven: each.isProven,
+    fetchedBytes: whole(each.fetchedBytes, 'fetched_bytes'),
+    sizeBytes: whole(each.sizeBytes, 'size_bytes'),
+  }));
 }
 
 function toEnd(end: FromNode['ended'][number]): AttemptEnd {
@@ -212,6 +237,7 @@ export interface Outgoing {
   cancels: number[];
   acknowledged: number[];
   transfers: ToNode['transfers'];
+  releases: ReleaseOrder[];
   wantsReport: boolean;
   isQuarantined: boolean;
   blobsMissing: number[];
@@ -277,10 +303,9 @@ export function encodeProbeTask(task: ProbeTask): Uint8Array {
 }
 
 function longestList(outgoing: Outgoing): number {
-  const { grants, cancels, acknowledged, transfers, blobsMissing } = outgoing;
-  return Math.max(
-    ...[grants.length, cancels.length, acknowledged.length, transfers.length, blobsMissing.length],
-  );
+  const { grants, cancels, acknowledged, transfers, blobsMissing, releases } = outgoing;
+  const lists = [grants, cancels, acknowledged, transfers, blobsMissing, releases];
+  return Math.max(...lists.map(({ length }) => length));
 }
 
 /** This part of every list; the parts of a whole hold each item once. */
@@ -294,6 +319,7 @@ function cut(outgoing: Outgoing, from: number, to: number): Outgoing {
     acknowledged: slice(outgoing.acknowledged),
     transfers: slice(outgoing.transfers),
     blobsMissing: slice(outgoing.blobsMissing),
+    releases: slice(outgoing.releases),
   };
 }
 

@@ -10,7 +10,8 @@ import type { Instant, NodeId } from '../model/ids.ts';
 import type { LeaseRecord, NodeRecord, SiteRecord, State } from '../state.ts';
 import { mustHave } from '../state.ts';
 import { leaseProbe } from '../probes/lease-probe.ts';
-import { rollServices } from '../rollout.ts';
+import { rollServices } from '../roll-services.ts';
+import { stepRollouts } from '../rollout/step.ts';
 import { hasRested } from '../services.ts';
 import { patienceOf, silentUntil } from './deadlines.ts';
 import { endOverdue } from './overdue.ts';
@@ -49,6 +50,7 @@ export function sweep(state: State, now: Instant): Decision {
   add(leaseProbe(state, now));
   add(endOverdue(state, now));
   add(rollServices(state, now));
+  add(stepRollouts(state, now));
   facts.push(...forgetTokens(state, now));
   return { facts, effects, answer: { kind: 'done' } };
 }

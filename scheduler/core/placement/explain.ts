@@ -14,7 +14,7 @@ import { loadOf } from './estimate.ts';
 import type { Refusal } from './filter.ts';
 import { tellGroup } from './refusal-groups.ts';
 import type { Round } from './round.ts';
-import { rolloutText } from '../rollout.ts';
+import { rolloutText } from '../roll-services.ts';
 import { asOf, isResting } from '../services.ts';
 import { countOf } from '../words.ts';
 import { refuseQuota, refuseTurn } from '../queue/refuse.ts';

@@ -3,7 +3,13 @@
 
 import { createHash } from 'node:crypto';
 import { encodeSnapshot } from '../../../scheduler/adapters/journal/snapshot-codec.ts';
-import type { Command, DurableFact, Effect, NodeSpoke } from '../../../scheduler/core/index.ts';
+import type {
+  Command,
+  DurableFact,
+  Effect,
+  NodeRelease,
+  NodeSpoke,
+} from '../../../scheduler/core/index.ts';
 import { balance } from '../../../scheduler/core/placement/policies/balance.ts';
 import {
   State,
@@ -50,6 +56,10 @@ export const durableKinds: Readonly<Record<DurableFact['kind'], true>> = {
   nodeHealthChanged: true,
   nodesDrained: true,
   researcherSet: true,
+  rolloutStarted: true,
+  rolloutAdvanced: true,
+  rolloutChanged: true,
+  rolloutsHeld: true,
   tokenCreated: true,
   tokenUsed: true,
   tokenRevoked: true,
@@ -109,6 +119,12 @@ export function tellStory(): readonly Batch[] {
   story.give({ kind: 'setSite', siteId: siteId('attic'), downBps: 9e6, upBps: 1e6, share: 0.25 });
   story.give({ kind: 'setNodeSite', nodeId: nodeId('pi'), siteId: siteId('attic') });
   story.seen('pi', 'the hash of an address');
+  story.give({ kind: 'startRollout', name: 'agent', version: '1.1', bakeMs: 60_000 });
+  story.has('pi', { name: 'agent', active: '1.1', isProven: true });
+  story.waitMinutes(1, 2);
+  story.give({ kind: 'changeRollout', name: 'agent', change: 'abort' });
+  story.give({ kind: 'startRollout', name: 'maps', version: '3', bakeMs: 0 });
+  story.give({ kind: 'holdRollouts', isHeld: true });
   const forgotten = tokenId('token of pi');
   story.decided([{ kind: 'tokenForgotten', at: instant(story.nowMs), tokenId: forgotten }]);
   return story.batches;
@@ -204,6 +220,14 @@ class Story {
     const of = { nodeId: nodeId(name), connection: 'first', since: instant(this.nowMs) };
     const tunnels = [{ ...of, natGroup, upBytes: 0, downBytes: 0 }];
     this.give({ kind: 'tunnelsSeen', slice: 1, tunnels });
+  }
+
+  /** What it says of a release. */
+  has(name: string, release: Partial<NodeRelease>): void {
+    const of = { name: '', active: '', staged: '', failed: '', problem: '' };
+    const told = { ...of, isProven: false, fetchedBytes: 0, sizeBytes: 0, ...release };
+    this.speak(name, { status: accepting });
+    this.give({ kind: 'releasesTold', nodeId: nodeId(name), releases: [told] });
   }
 
   submit(name: string, taskCount: number, after: readonly string[] = []): void {

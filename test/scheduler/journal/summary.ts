@@ -37,6 +37,9 @@ export function summaryOf(state: State): string {
     const { downBps, upBps, source } = uplink;
     lines.push(`site ${siteId}: ${downBps} and ${upBps} bit/s, ${source}, share ${share}`);
   }
+  for (const { name, version, phase, ring, reason, isHeld } of view.rollouts()) {
+    lines.push(`rollout of ${name} ${version}: ${phase}, ring ${ring}, ${reason}, held ${isHeld}`);
+  }
   for (const { tokenId, role, siteId, expiresAt, usesLeft, isRevoked } of view.tokens()) {
     lines.push(
       `${tokenId}: ${role} at ${siteId}, until ${time(expiresAt)}, ` +

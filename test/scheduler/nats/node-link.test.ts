@@ -32,6 +32,7 @@ beforeAll(async () => {
     instanceOf: () => 'first',
     hasBlob: (ref) => hasBlob(ref.sha256),
     composeLease: () => undefined,
+    composeRelease: ({ name, version }) => ({ name, version, action: 1, blobs: [] }),
     revoke: () => Promise.resolve(),
     log: (event, fields) => rig.logged.push({ event, fields }),
   });

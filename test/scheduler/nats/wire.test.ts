@@ -30,7 +30,7 @@ const end = { leaseId: 7, code: 1, exitCode: 0, cpuMs: 1, wallMs: 1, result: und
 function message(changes: Partial<FromNode> = {}): FromNode {
   return {
     ...{ instanceNumber: 1, instanceId: 'first', sequence: 1 },
-    report: { status, inventory, held: [7] },
+    report: { status, inventory, held: [7], releases: [] },
     ...{ started: [7], exited: [], ended: [end], transfersWanted: [], transfersDone: [] },
     leaves: false,
     blobParts: [],
@@ -60,7 +60,8 @@ test.each([
   [0, 0],
   [90_000, 90_000],
 ])("the owner's hours: %s is %s", (hoursLeftMs, known) => {
-  const decoded = decode({ report: { status: { ...status, hoursLeftMs }, inventory, held: [] } });
+  const of = { ...status, hoursLeftMs };
+  const decoded = decode({ report: { status: of, inventory, held: [], releases: [] } });
   expect(decoded).toMatchObject({ command: { status: { hoursLeftMs: known } } });
 });
 
@@ -103,7 +104,9 @@ test('64 KiB is a message, one byte more is not', () => {
 });
 
 const many = (count: number): number[] => Array.from({ length: count }, (_, index) => index + 1);
-const report = (changes: object) => ({ report: { status, inventory, held: [], ...changes } });
+const report = (changes: object) => ({
+  report: { status, inventory, held: [], releases: [], ...changes },
+});
 
 test.each([
   ['as many leases as there may be', { started: many(maxItems) }, 'spoke'],
@@ -162,6 +165,20 @@ test.each([
 ])('%s', (_, changes, wanted) => {
   // Rows may hold what the types forbid and the wire does not.
   expect(outcome(changes as Partial<FromNode>)).toMatch(wanted);
+});
+
+test('what a node has of releases is part of its report, and bounded', () => {
+  const release = {
+    ...{ name: 'agent', active: '2', staged: '', failed: '1', problem: 'it fell over' },
+    ...{ isProven: true, fetchedBytes: 8, sizeBytes: 100 },
+  };
+  const report = (releases: (typeof release)[]) =>
+    decode({ report: { status, inventory, held: [], releases } });
+  expect(report([release])).toMatchObject({ kind: 'spoke', releases: [release] });
+  const dropped = { kind: 'dropped', reason: 'releases: want up to 16 items' };
+  expect(report(new Array(17).fill(release))).toEqual(dropped);
+  expect(report([{ ...release, problem: 'x'.repeat(257) }])).toMatchObject({ kind: 'dropped' });
+  expect(report([{ ...release, fetchedBytes: -1 }])).toMatchObject({ kind: 'dropped' });
 });
 
 test('what a node is told is cut into messages that it can take', () => {

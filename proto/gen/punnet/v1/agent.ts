@@ -21,6 +21,25 @@ export namespace Direction {
   export type UP = typeof Direction.UP;
 }
 
+export const ReleaseAction = {
+  UNSPECIFIED: 0,
+  /** PREFETCH - Have it on the disk. */
+  PREFETCH: 1,
+  /** ACTIVATE - Let it run. */
+  ACTIVATE: 2,
+  /** ROLLBACK - If it runs, go back to what was before. */
+  ROLLBACK: 3,
+} as const;
+
+export type ReleaseAction = typeof ReleaseAction[keyof typeof ReleaseAction];
+
+export namespace ReleaseAction {
+  export type UNSPECIFIED = typeof ReleaseAction.UNSPECIFIED;
+  export type PREFETCH = typeof ReleaseAction.PREFETCH;
+  export type ACTIVATE = typeof ReleaseAction.ACTIVATE;
+  export type ROLLBACK = typeof ReleaseAction.ROLLBACK;
+}
+
 export interface FromNode {
   /**
    * How often this identity has been started, kept on the node's disk. A higher one replaces a
@@ -87,6 +106,24 @@ export interface Report {
    * acknowledgement included. Few enough that a digest would save nothing.
    */
   held: number[];
+  /** All that it has of releases, after each change and whenever it was told of one, and now and then. */
+  releases: ReleaseState[];
+}
+
+export interface ReleaseState {
+  name: string;
+  /** The version that is active; empty: none but the package's. */
+  active: string;
+  /** The version that is whole on its disk and not active; empty: none. */
+  staged: string;
+  /** The version that went wrong here last, and why; empty: none. */
+  failed: string;
+  problem: string;
+  /** The active version has run a task whose answer is known, within its memory. */
+  isProven: boolean;
+  /** Of what it fetched last: over the line, and in all. */
+  fetchedBytes: number;
+  sizeBytes: number;
 }
 
 export interface AttemptEnd {
@@ -142,6 +179,8 @@ export interface ToNode {
   probe: ProbeTask | undefined;
   chunkLeases: ChunkLease[];
   exchanges: ExchangeNews[];
+  /** Repeated until a report tells that it was followed. */
+  releases: ReleaseOrder[];
   /** To an attempt on this node, from another task of its job. */
   taskMessage: TaskMessage | undefined;
 }
@@ -157,6 +196,15 @@ export interface TaskMessage {
   taskIndex: number;
   /** At most 4 KiB. */
   body: Buffer;
+}
+
+/** The node looks in the federation's signed list of releases what that is, and believes nothing else. */
+export interface ReleaseOrder {
+  name: string;
+  version: string;
+  action: ReleaseAction;
+  /** Of its files and their indexes; none for ROLLBACK. */
+  blobs: BlobGrant[];
 }
 
 /** The node brings these chunks over the uplink, and nobody else at its site does meanwhile. */
@@ -723,7 +771,7 @@ export const BlobPart: MessageFns<BlobPart> = {
 };
 
 function createBaseReport(): Report {
-  return { status: undefined, inventory: undefined, held: [] };
+  return { status: undefined, inventory: undefined, held: [], releases: [] };
 }
 
 export const Report: MessageFns<Report> = {
@@ -740,6 +788,9 @@ export const Report: MessageFns<Report> = {
         writer.int64(v);
       }
       writer.join();
+    }
+    for (const v of message.releases) {
+      ReleaseState.encode(v!, writer.uint32(34).fork()).join();
     }
     return writer;
   },
@@ -791,6 +842,14 @@ export const Report: MessageFns<Report> = {
 
             break;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.releases.push(ReleaseState.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -815,6 +874,146 @@ export const Report: MessageFns<Report> = {
       ? Inventory.fromPartial(object.inventory)
       : undefined;
     message.held = object.held?.map((e) => e) || [];
+    message.releases = object.releases?.map((e) => ReleaseState.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseReleaseState(): ReleaseState {
+  return { name: "", active: "", staged: "", failed: "", problem: "", isProven: false, fetchedBytes: 0, sizeBytes: 0 };
+}
+
+export const ReleaseState: MessageFns<ReleaseState> = {
+  encode(message: ReleaseState, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.active !== "") {
+      writer.uint32(18).string(message.active);
+    }
+    if (message.staged !== "") {
+      writer.uint32(26).string(message.staged);
+    }
+    if (message.failed !== "") {
+      writer.uint32(34).string(message.failed);
+    }
+    if (message.problem !== "") {
+      writer.uint32(42).string(message.problem);
+    }
+    if (message.isProven !== false) {
+      writer.uint32(48).bool(message.isProven);
+    }
+    if (message.fetchedBytes !== 0) {
+      writer.uint32(56).int64(message.fetchedBytes);
+    }
+    if (message.sizeBytes !== 0) {
+      writer.uint32(64).int64(message.sizeBytes);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReleaseState {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReleaseState();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.active = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.staged = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.failed = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.problem = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.isProven = reader.bool();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.fetchedBytes = longToNumber(reader.int64());
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.sizeBytes = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ReleaseState>): ReleaseState {
+    return ReleaseState.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ReleaseState>): ReleaseState {
+    const message = createBaseReleaseState();
+    message.name = object.name ?? "";
+    message.active = object.active ?? "";
+    message.staged = object.staged ?? "";
+    message.failed = object.failed ?? "";
+    message.problem = object.problem ?? "";
+    message.isProven = object.isProven ?? false;
+    message.fetchedBytes = object.fetchedBytes ?? 0;
+    message.sizeBytes = object.sizeBytes ?? 0;
     return message;
   },
 };
@@ -1098,6 +1297,7 @@ function createBaseToNode(): ToNode {
     probe: undefined,
     chunkLeases: [],
     exchanges: [],
+    releases: [],
     taskMessage: undefined,
   };
 }
@@ -1157,6 +1357,9 @@ export const ToNode: MessageFns<ToNode> = {
     }
     for (const v of message.exchanges) {
       ExchangeNews.encode(v!, writer.uint32(114).fork()).join();
+    }
+    for (const v of message.releases) {
+      ReleaseOrder.encode(v!, writer.uint32(122).fork()).join();
     }
     if (message.taskMessage !== undefined) {
       TaskMessage.encode(message.taskMessage, writer.uint32(162).fork()).join();
@@ -1319,6 +1522,14 @@ export const ToNode: MessageFns<ToNode> = {
             message.exchanges.push(ExchangeNews.decode(reader, reader.uint32()));
             continue;
           }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.releases.push(ReleaseOrder.decode(reader, reader.uint32()));
+            continue;
+          }
           case 20: {
             if (tag !== 162) {
               break;
@@ -1360,6 +1571,7 @@ export const ToNode: MessageFns<ToNode> = {
       : undefined;
     message.chunkLeases = object.chunkLeases?.map((e) => ChunkLease.fromPartial(e)) || [];
     message.exchanges = object.exchanges?.map((e) => ExchangeNews.fromPartial(e)) || [];
+    message.releases = object.releases?.map((e) => ReleaseOrder.fromPartial(e)) || [];
     message.taskMessage = (object.taskMessage !== undefined && object.taskMessage !== null)
       ? TaskMessage.fromPartial(object.taskMessage)
       : undefined;
@@ -1442,6 +1654,97 @@ export const TaskMessage: MessageFns<TaskMessage> = {
     message.leaseId = object.leaseId ?? 0;
     message.taskIndex = object.taskIndex ?? 0;
     message.body = object.body ?? Buffer.alloc(0);
+    return message;
+  },
+};
+
+function createBaseReleaseOrder(): ReleaseOrder {
+  return { name: "", version: "", action: 0, blobs: [] };
+}
+
+export const ReleaseOrder: MessageFns<ReleaseOrder> = {
+  encode(message: ReleaseOrder, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.version !== "") {
+      writer.uint32(18).string(message.version);
+    }
+    if (message.action !== 0) {
+      writer.uint32(24).int32(message.action);
+    }
+    for (const v of message.blobs) {
+      BlobGrant.encode(v!, writer.uint32(34).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReleaseOrder {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReleaseOrder();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.version = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.action = reader.int32() as any;
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.blobs.push(BlobGrant.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ReleaseOrder>): ReleaseOrder {
+    return ReleaseOrder.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ReleaseOrder>): ReleaseOrder {
+    const message = createBaseReleaseOrder();
+    message.name = object.name ?? "";
+    message.version = object.version ?? "";
+    message.action = object.action ?? 0;
+    message.blobs = object.blobs?.map((e) => BlobGrant.fromPartial(e)) || [];
     return message;
   },
 };

@@ -20,6 +20,40 @@ export const protobufPackage = "punnet.v1";
 
 export const protobufFileName = "punnet/v1/release_service.proto";
 
+export const RolloutPhase = {
+  UNSPECIFIED: 0,
+  RUNNING: 1,
+  /** PAUSED - No more nodes activate it; those that have go on. */
+  PAUSED: 2,
+  DONE: 3,
+  /** FAILED - A ring failed: nodes that have it go back. */
+  FAILED: 4,
+  /** ABORTED - An operator ended it: nodes that have it go back. */
+  ABORTED: 5,
+} as const;
+
+export type RolloutPhase = typeof RolloutPhase[keyof typeof RolloutPhase];
+
+export namespace RolloutPhase {
+  export type UNSPECIFIED = typeof RolloutPhase.UNSPECIFIED;
+  export type RUNNING = typeof RolloutPhase.RUNNING;
+  export type PAUSED = typeof RolloutPhase.PAUSED;
+  export type DONE = typeof RolloutPhase.DONE;
+  export type FAILED = typeof RolloutPhase.FAILED;
+  export type ABORTED = typeof RolloutPhase.ABORTED;
+}
+
+export const RolloutChange = { UNSPECIFIED: 0, PAUSE: 1, RESUME: 2, ABORT: 3 } as const;
+
+export type RolloutChange = typeof RolloutChange[keyof typeof RolloutChange];
+
+export namespace RolloutChange {
+  export type UNSPECIFIED = typeof RolloutChange.UNSPECIFIED;
+  export type PAUSE = typeof RolloutChange.PAUSE;
+  export type RESUME = typeof RolloutChange.RESUME;
+  export type ABORT = typeof RolloutChange.ABORT;
+}
+
 /** One file of a release. */
 export interface ReleaseFile {
   name: string;
@@ -59,6 +93,79 @@ export interface PublishReleasesRequest {
 }
 
 export interface PublishReleasesResponse {
+}
+
+export interface Rollout {
+  name: string;
+  version: string;
+  phase: RolloutPhase;
+  /** Why it failed. */
+  reason: string;
+  startedUnixMs: number;
+  /** A ring must be well for so long before the next one. */
+  bakeMs: number;
+  /** The last one that may activate it, from 0. */
+  ring: number;
+  rings: RolloutRing[];
+  /** What its last ring waits for; empty: nothing. */
+  waitsFor: string;
+  /** Until it is done, if all goes well; not set: nobody knows. */
+  leftMs?:
+    | number
+    | undefined;
+  /** Of all nodes that have it: what came over their lines, and the size of it all. */
+  fetchedBytes: number;
+  sizeBytes: number;
+  /** All rollouts are held. */
+  isHeld: boolean;
+}
+
+/** Nodes, by what they last said since the scheduler started. */
+export interface RolloutRing {
+  name: string;
+  nodes: number;
+  heard: number;
+  /** Have it on their disk, not active. */
+  staged: number;
+  active: number;
+  /** Of the active ones: have done work with it. */
+  proven: number;
+  /** Went back from it by themselves. */
+  failed: number;
+}
+
+export interface ListRolloutsRequest {
+}
+
+export interface ListRolloutsResponse {
+  rollouts: Rollout[];
+}
+
+export interface StartRolloutRequest {
+  name: string;
+  version: string;
+  /** A time with a unit, such as "1 h", which is the default; "0 s": none. */
+  bake: string;
+}
+
+export interface StartRolloutResponse {
+  rollout: Rollout | undefined;
+}
+
+export interface ChangeRolloutRequest {
+  name: string;
+  change: RolloutChange;
+}
+
+export interface ChangeRolloutResponse {
+  rollout: Rollout | undefined;
+}
+
+export interface HoldRolloutsRequest {
+  isHeld: boolean;
+}
+
+export interface HoldRolloutsResponse {
 }
 
 function createBaseReleaseFile(): ReleaseFile {
@@ -466,6 +573,802 @@ export const PublishReleasesResponse: MessageFns<PublishReleasesResponse> = {
   },
 };
 
+function createBaseRollout(): Rollout {
+  return {
+    name: "",
+    version: "",
+    phase: 0,
+    reason: "",
+    startedUnixMs: 0,
+    bakeMs: 0,
+    ring: 0,
+    rings: [],
+    waitsFor: "",
+    leftMs: undefined,
+    fetchedBytes: 0,
+    sizeBytes: 0,
+    isHeld: false,
+  };
+}
+
+export const Rollout: MessageFns<Rollout> = {
+  encode(message: Rollout, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.version !== "") {
+      writer.uint32(18).string(message.version);
+    }
+    if (message.phase !== 0) {
+      writer.uint32(24).int32(message.phase);
+    }
+    if (message.reason !== "") {
+      writer.uint32(34).string(message.reason);
+    }
+    if (message.startedUnixMs !== 0) {
+      writer.uint32(40).int64(message.startedUnixMs);
+    }
+    if (message.bakeMs !== 0) {
+      writer.uint32(48).int64(message.bakeMs);
+    }
+    if (message.ring !== 0) {
+      writer.uint32(56).int32(message.ring);
+    }
+    for (const v of message.rings) {
+      RolloutRing.encode(v!, writer.uint32(66).fork()).join();
+    }
+    if (message.waitsFor !== "") {
+      writer.uint32(74).string(message.waitsFor);
+    }
+    if (message.leftMs !== undefined) {
+      writer.uint32(80).int64(message.leftMs);
+    }
+    if (message.fetchedBytes !== 0) {
+      writer.uint32(88).int64(message.fetchedBytes);
+    }
+    if (message.sizeBytes !== 0) {
+      writer.uint32(96).int64(message.sizeBytes);
+    }
+    if (message.isHeld !== false) {
+      writer.uint32(104).bool(message.isHeld);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Rollout {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRollout();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.version = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.phase = reader.int32() as any;
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.startedUnixMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.bakeMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.ring = reader.int32();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.rings.push(RolloutRing.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.waitsFor = reader.string();
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.leftMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.fetchedBytes = longToNumber(reader.int64());
+            continue;
+          }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.sizeBytes = longToNumber(reader.int64());
+            continue;
+          }
+          case 13: {
+            if (tag !== 104) {
+              break;
+            }
+
+            message.isHeld = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Rollout>): Rollout {
+    return Rollout.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Rollout>): Rollout {
+    const message = createBaseRollout();
+    message.name = object.name ?? "";
+    message.version = object.version ?? "";
+    message.phase = object.phase ?? 0;
+    message.reason = object.reason ?? "";
+    message.startedUnixMs = object.startedUnixMs ?? 0;
+    message.bakeMs = object.bakeMs ?? 0;
+    message.ring = object.ring ?? 0;
+    message.rings = object.rings?.map((e) => RolloutRing.fromPartial(e)) || [];
+    message.waitsFor = object.waitsFor ?? "";
+    message.leftMs = object.leftMs ?? undefined;
+    message.fetchedBytes = object.fetchedBytes ?? 0;
+    message.sizeBytes = object.sizeBytes ?? 0;
+    message.isHeld = object.isHeld ?? false;
+    return message;
+  },
+};
+
+function createBaseRolloutRing(): RolloutRing {
+  return { name: "", nodes: 0, heard: 0, staged: 0, active: 0, proven: 0, failed: 0 };
+}
+
+export const RolloutRing: MessageFns<RolloutRing> = {
+  encode(message: RolloutRing, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.nodes !== 0) {
+      writer.uint32(16).int64(message.nodes);
+    }
+    if (message.heard !== 0) {
+      writer.uint32(24).int64(message.heard);
+    }
+    if (message.staged !== 0) {
+      writer.uint32(32).int64(message.staged);
+    }
+    if (message.active !== 0) {
+      writer.uint32(40).int64(message.active);
+    }
+    if (message.proven !== 0) {
+      writer.uint32(48).int64(message.proven);
+    }
+    if (message.failed !== 0) {
+      writer.uint32(56).int64(message.failed);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RolloutRing {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRolloutRing();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.nodes = longToNumber(reader.int64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.heard = longToNumber(reader.int64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.staged = longToNumber(reader.int64());
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.active = longToNumber(reader.int64());
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.proven = longToNumber(reader.int64());
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.failed = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RolloutRing>): RolloutRing {
+    return RolloutRing.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RolloutRing>): RolloutRing {
+    const message = createBaseRolloutRing();
+    message.name = object.name ?? "";
+    message.nodes = object.nodes ?? 0;
+    message.heard = object.heard ?? 0;
+    message.staged = object.staged ?? 0;
+    message.active = object.active ?? 0;
+    message.proven = object.proven ?? 0;
+    message.failed = object.failed ?? 0;
+    return message;
+  },
+};
+
+function createBaseListRolloutsRequest(): ListRolloutsRequest {
+  return {};
+}
+
+export const ListRolloutsRequest: MessageFns<ListRolloutsRequest> = {
+  encode(_: ListRolloutsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListRolloutsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListRolloutsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ListRolloutsRequest>): ListRolloutsRequest {
+    return ListRolloutsRequest.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<ListRolloutsRequest>): ListRolloutsRequest {
+    const message = createBaseListRolloutsRequest();
+    return message;
+  },
+};
+
+function createBaseListRolloutsResponse(): ListRolloutsResponse {
+  return { rollouts: [] };
+}
+
+export const ListRolloutsResponse: MessageFns<ListRolloutsResponse> = {
+  encode(message: ListRolloutsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.rollouts) {
+      Rollout.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListRolloutsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListRolloutsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.rollouts.push(Rollout.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ListRolloutsResponse>): ListRolloutsResponse {
+    return ListRolloutsResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListRolloutsResponse>): ListRolloutsResponse {
+    const message = createBaseListRolloutsResponse();
+    message.rollouts = object.rollouts?.map((e) => Rollout.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseStartRolloutRequest(): StartRolloutRequest {
+  return { name: "", version: "", bake: "" };
+}
+
+export const StartRolloutRequest: MessageFns<StartRolloutRequest> = {
+  encode(message: StartRolloutRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.version !== "") {
+      writer.uint32(18).string(message.version);
+    }
+    if (message.bake !== "") {
+      writer.uint32(26).string(message.bake);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): StartRolloutRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStartRolloutRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.version = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.bake = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<StartRolloutRequest>): StartRolloutRequest {
+    return StartRolloutRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<StartRolloutRequest>): StartRolloutRequest {
+    const message = createBaseStartRolloutRequest();
+    message.name = object.name ?? "";
+    message.version = object.version ?? "";
+    message.bake = object.bake ?? "";
+    return message;
+  },
+};
+
+function createBaseStartRolloutResponse(): StartRolloutResponse {
+  return { rollout: undefined };
+}
+
+export const StartRolloutResponse: MessageFns<StartRolloutResponse> = {
+  encode(message: StartRolloutResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.rollout !== undefined) {
+      Rollout.encode(message.rollout, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): StartRolloutResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStartRolloutResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.rollout = Rollout.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<StartRolloutResponse>): StartRolloutResponse {
+    return StartRolloutResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<StartRolloutResponse>): StartRolloutResponse {
+    const message = createBaseStartRolloutResponse();
+    message.rollout = (object.rollout !== undefined && object.rollout !== null)
+      ? Rollout.fromPartial(object.rollout)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseChangeRolloutRequest(): ChangeRolloutRequest {
+  return { name: "", change: 0 };
+}
+
+export const ChangeRolloutRequest: MessageFns<ChangeRolloutRequest> = {
+  encode(message: ChangeRolloutRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.change !== 0) {
+      writer.uint32(16).int32(message.change);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ChangeRolloutRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseChangeRolloutRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.change = reader.int32() as any;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ChangeRolloutRequest>): ChangeRolloutRequest {
+    return ChangeRolloutRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ChangeRolloutRequest>): ChangeRolloutRequest {
+    const message = createBaseChangeRolloutRequest();
+    message.name = object.name ?? "";
+    message.change = object.change ?? 0;
+    return message;
+  },
+};
+
+function createBaseChangeRolloutResponse(): ChangeRolloutResponse {
+  return { rollout: undefined };
+}
+
+export const ChangeRolloutResponse: MessageFns<ChangeRolloutResponse> = {
+  encode(message: ChangeRolloutResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.rollout !== undefined) {
+      Rollout.encode(message.rollout, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ChangeRolloutResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseChangeRolloutResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.rollout = Rollout.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ChangeRolloutResponse>): ChangeRolloutResponse {
+    return ChangeRolloutResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ChangeRolloutResponse>): ChangeRolloutResponse {
+    const message = createBaseChangeRolloutResponse();
+    message.rollout = (object.rollout !== undefined && object.rollout !== null)
+      ? Rollout.fromPartial(object.rollout)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseHoldRolloutsRequest(): HoldRolloutsRequest {
+  return { isHeld: false };
+}
+
+export const HoldRolloutsRequest: MessageFns<HoldRolloutsRequest> = {
+  encode(message: HoldRolloutsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.isHeld !== false) {
+      writer.uint32(8).bool(message.isHeld);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): HoldRolloutsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseHoldRolloutsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.isHeld = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<HoldRolloutsRequest>): HoldRolloutsRequest {
+    return HoldRolloutsRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<HoldRolloutsRequest>): HoldRolloutsRequest {
+    const message = createBaseHoldRolloutsRequest();
+    message.isHeld = object.isHeld ?? false;
+    return message;
+  },
+};
+
+function createBaseHoldRolloutsResponse(): HoldRolloutsResponse {
+  return {};
+}
+
+export const HoldRolloutsResponse: MessageFns<HoldRolloutsResponse> = {
+  encode(_: HoldRolloutsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): HoldRolloutsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseHoldRolloutsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<HoldRolloutsResponse>): HoldRolloutsResponse {
+    return HoldRolloutsResponse.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<HoldRolloutsResponse>): HoldRolloutsResponse {
+    const message = createBaseHoldRolloutsResponse();
+    return message;
+  },
+};
+
 export type ReleaseServiceService = typeof ReleaseServiceService;
 export const ReleaseServiceService = {
   getReleases: {
@@ -489,12 +1392,64 @@ export const ReleaseServiceService = {
       Buffer.from(PublishReleasesResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): PublishReleasesResponse => PublishReleasesResponse.decode(value),
   },
+  /** The newest of each release. */
+  listRollouts: {
+    path: "/punnet.v1.ReleaseService/ListRollouts" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListRolloutsRequest): Buffer => Buffer.from(ListRolloutsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListRolloutsRequest => ListRolloutsRequest.decode(value),
+    responseSerialize: (value: ListRolloutsResponse): Buffer =>
+      Buffer.from(ListRolloutsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListRolloutsResponse => ListRolloutsResponse.decode(value),
+  },
+  /** Operators only: a release that is on the list goes to all nodes, ring by ring. */
+  startRollout: {
+    path: "/punnet.v1.ReleaseService/StartRollout" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: StartRolloutRequest): Buffer => Buffer.from(StartRolloutRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): StartRolloutRequest => StartRolloutRequest.decode(value),
+    responseSerialize: (value: StartRolloutResponse): Buffer =>
+      Buffer.from(StartRolloutResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): StartRolloutResponse => StartRolloutResponse.decode(value),
+  },
+  /** Operators only. */
+  changeRollout: {
+    path: "/punnet.v1.ReleaseService/ChangeRollout" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ChangeRolloutRequest): Buffer => Buffer.from(ChangeRolloutRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ChangeRolloutRequest => ChangeRolloutRequest.decode(value),
+    responseSerialize: (value: ChangeRolloutResponse): Buffer =>
+      Buffer.from(ChangeRolloutResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ChangeRolloutResponse => ChangeRolloutResponse.decode(value),
+  },
+  /** Operators only. One flag for all: while it is set nodes are told nothing of releases. */
+  holdRollouts: {
+    path: "/punnet.v1.ReleaseService/HoldRollouts" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: HoldRolloutsRequest): Buffer => Buffer.from(HoldRolloutsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): HoldRolloutsRequest => HoldRolloutsRequest.decode(value),
+    responseSerialize: (value: HoldRolloutsResponse): Buffer =>
+      Buffer.from(HoldRolloutsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): HoldRolloutsResponse => HoldRolloutsResponse.decode(value),
+  },
 } as const;
 
 export interface ReleaseServiceServer extends UntypedServiceImplementation {
   getReleases: handleUnaryCall<GetReleasesRequest, GetReleasesResponse>;
   /** Operators only. All of it is taken, or nothing. */
   publishReleases: handleUnaryCall<PublishReleasesRequest, PublishReleasesResponse>;
+  /** The newest of each release. */
+  listRollouts: handleUnaryCall<ListRolloutsRequest, ListRolloutsResponse>;
+  /** Operators only: a release that is on the list goes to all nodes, ring by ring. */
+  startRollout: handleUnaryCall<StartRolloutRequest, StartRolloutResponse>;
+  /** Operators only. */
+  changeRollout: handleUnaryCall<ChangeRolloutRequest, ChangeRolloutResponse>;
+  /** Operators only. One flag for all: while it is set nodes are told nothing of releases. */
+  holdRollouts: handleUnaryCall<HoldRolloutsRequest, HoldRolloutsResponse>;
 }
 
 export interface ReleaseServiceClient extends Client {
@@ -528,6 +1483,70 @@ export interface ReleaseServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: PublishReleasesResponse) => void,
+  ): ClientUnaryCall;
+  /** The newest of each release. */
+  listRollouts(
+    request: ListRolloutsRequest,
+    callback: (error: ServiceError | null, response: ListRolloutsResponse) => void,
+  ): ClientUnaryCall;
+  listRollouts(
+    request: ListRolloutsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListRolloutsResponse) => void,
+  ): ClientUnaryCall;
+  listRollouts(
+    request: ListRolloutsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListRolloutsResponse) => void,
+  ): ClientUnaryCall;
+  /** Operators only: a release that is on the list goes to all nodes, ring by ring. */
+  startRollout(
+    request: StartRolloutRequest,
+    callback: (error: ServiceError | null, response: StartRolloutResponse) => void,
+  ): ClientUnaryCall;
+  startRollout(
+    request: StartRolloutRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: StartRolloutResponse) => void,
+  ): ClientUnaryCall;
+  startRollout(
+    request: StartRolloutRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: StartRolloutResponse) => void,
+  ): ClientUnaryCall;
+  /** Operators only. */
+  changeRollout(
+    request: ChangeRolloutRequest,
+    callback: (error: ServiceError | null, response: ChangeRolloutResponse) => void,
+  ): ClientUnaryCall;
+  changeRollout(
+    request: ChangeRolloutRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ChangeRolloutResponse) => void,
+  ): ClientUnaryCall;
+  changeRollout(
+    request: ChangeRolloutRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ChangeRolloutResponse) => void,
+  ): ClientUnaryCall;
+  /** Operators only. One flag for all: while it is set nodes are told nothing of releases. */
+  holdRollouts(
+    request: HoldRolloutsRequest,
+    callback: (error: ServiceError | null, response: HoldRolloutsResponse) => void,
+  ): ClientUnaryCall;
+  holdRollouts(
+    request: HoldRolloutsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: HoldRolloutsResponse) => void,
+  ): ClientUnaryCall;
+  holdRollouts(
+    request: HoldRolloutsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: HoldRolloutsResponse) => void,
   ): ClientUnaryCall;
 }
 

@@ -1,0 +1,21 @@
+// The bounds of rollouts, each with its reason.
+
+/** Of a ring's nodes so many may go back to the version before: one with a bad card stops nobody. */
+export const failedShare = 0.05;
+/** Of a ring's nodes that are heard so many must have activated the release, and worked: others are slow. */
+export const presentShare = 0.9;
+/** A ring is worse than the nodes without the release when its share is larger by so much: of fewer
+ * nodes less would be chance. */
+export const worseThanOthers = 0.2;
+/** So many attempts must have ended before failures among them count. */
+export const endsToJudge = 10;
+/** Gates are looked at this often: each look goes through all nodes. */
+export const gateLookMs = 5_000;
+/** Of a ring so many nodes are asked to report at once, when something is to be told: the others hear it with
+ * their next report, three minutes later at most. */
+export const askedAtOnce = 200;
+/** Releases of different names: each has a rollout that is kept. */
+export const rollouts = 100;
+/** A ring bakes for so long unless its operator says otherwise. */
+export const defaultBakeMs = 3_600_000;
+export const longestBakeMs = 14 * 24 * 3_600_000;

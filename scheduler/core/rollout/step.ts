@@ -1,0 +1,75 @@
+// The next step of each rollout: a ring that was well for its bake time lets the next one begin, one that
+// fails undoes all of it.
+
+import type { Effect } from '../effects.ts';
+import type { Fact } from '../facts.ts';
+import type { Instant } from '../model/ids.ts';
+import type { NodeRecord, State } from '../state.ts';
+import { askRings, isThere } from './change-rollout.ts';
+import type { GateNode, Verdict } from './gate.ts';
+import { judgeRing } from './gate.ts';
+import { gateLookMs } from './limits.ts';
+import type { RolloutRecord } from './rollout.ts';
+import { lastRing, ringOf } from './rollout.ts';
+
+interface Part {
+  readonly facts: readonly Fact[];
+  readonly effects: readonly Effect[];
+}
+
+export function stepRollouts(state: State, now: Instant): Part {
+  const { byName, isHeld, lookedAt } = state.rollouts;
+  const facts: Fact[] = [];
+  const effects: Effect[] = [];
+  const running = [...byName.values()].filter(({ phase }) => phase === 'running');
+  if (running.length === 0 || isHeld || now < lookedAt + gateLookMs) return { facts, effects };
+  for (const rollout of running) {
+    const verdict = judge(state, rollout);
+    const { name } = rollout;
+    if (verdict.kind === 'failed') {
+      const reason = verdict.why;
+      facts.push({ kind: 'rolloutChanged', at: now, name, phase: 'failed', reason });
+      effects.push(...askRings(state, rollout, rollout.ring));
+      continue;
+    }
+    const isWell = verdict.kind === 'well';
+    if (isWell && rollout.wellSince !== null && now >= rollout.wellSince + rollout.bakeMs) {
+      facts.push(...pass(rollout, now));
+      effects.push(...askRings(state, rollout, Math.min(lastRing, rollout.ring + 1)));
+    } else if (isWell !== (rollout.wellSince !== null)) {
+      facts.push({ kind: 'ringJudged', name, wellSince: isWell ? now : null });
+    }
+  }
+  facts.push({ kind: 'rolloutsLookedAt', at: now });
+  return { facts, effects };
+}
+
+function pass({ name, ring }: RolloutRecord, now: Instant): readonly Fact[] {
+  if (ring < lastRing) return [{ kind: 'rolloutAdvanced', at: now, name, ring: ring + 1 }];
+  return [{ kind: 'rolloutChanged', at: now, name, phase: 'done', reason: '' }];
+}
+
+/** The gate of its last ring, and of those before: a version that breaks later breaks all the same. */
+export function judge(state: State, rollout: RolloutRecord): Verdict {
+  const rings: GateNode[][] = Array.from({ length: rollout.ring + 1 }, () => []);
+  const others: GateNode[] = [];
+  for (const node of state.nodes) {
+    if (isThere(node))
+      (rings[ringOf(rollout, node.number)] ?? others).push(gateNode(state, rollout, node));
+  }
+  let last: Verdict = { kind: 'well' };
+  for (const ring of rings) {
+    last = judgeRing(rollout.version, ring, others);
+    if (last.kind === 'failed') return last;
+  }
+  return last;
+}
+
+function gateNode(state: State, { name }: RolloutRecord, node: NodeRecord): GateNode {
+  return {
+    isHeard: node.health === 'healthy',
+    seen: state.rollouts.seen.get(node.number)?.get(name),
+    succeeded: node.tasksSucceeded,
+    failed: node.tasksFailed,
+  };
+}
