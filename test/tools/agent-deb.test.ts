@@ -172,6 +172,9 @@ async function outlives(machine: SystemdMachine): Promise<void> {
   expect(await says(lease)).toContain(`lease ${first}:`);
   expect(await says(/Whose research/)).toContain('operator: 1 task of hello');
 
+  await call('systemctl', 'stop', 'punnet-agent');
+  expect(await groupBeforeNode(call)).toMatch(/punnet-agent\.service\/agent\n$/);
+
   // A removal ends it.
   await call('systemctl', 'stop', 'punnet-agent');
   await call('sh', '-c', killLeft);
@@ -179,6 +182,22 @@ async function outlives(machine: SystemdMachine): Promise<void> {
     return (await machine.call('pgrep', '-x', 'sleep')).out === '' || undefined;
   });
   await call('systemctl', 'start', 'punnet-agent');
+}
+
+/** Where the unit's process is by the time that Node.js starts: another program stands in for that. */
+async function groupBeforeNode(call: ReturnType<typeof caller>): Promise<string> {
+  const said = '/var/lib/punnet-agent/said';
+  const stub = `#!/bin/sh\ncat /proc/self/cgroup >${said}\nexec sleep 1000\n`;
+  const put =
+    'printf %s "$0" >/tmp/node && chmod 755 /tmp/node && mount -B /tmp/node /usr/bin/node';
+  await call('sh', '-c', put, stub);
+  await call('systemctl', 'start', 'punnet-agent');
+  const group = await until('it has said where it is', async () => {
+    const text = await call('sh', '-c', `cat ${said} 2>&1 || true`);
+    return text.includes('No such file') || text === '' ? undefined : text;
+  });
+  await call('sh', '-c', `systemctl stop punnet-agent && umount /usr/bin/node && rm ${said}`);
+  return group;
 }
 
 test.concurrent(

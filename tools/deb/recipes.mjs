@@ -14,6 +14,7 @@ export const agent = {
   copies: [
     ['deploy/debian/punnet-agent/firewall.nft', 'usr/share/punnet-agent/firewall.nft'],
     ['deploy/debian/punnet-agent/load-firewall.sh', 'usr/share/punnet-agent/load-firewall.sh'],
+    ['deploy/debian/punnet-agent/start-agent.sh', 'usr/share/punnet-agent/start-agent.sh'],
     [
       'deploy/debian/punnet-agent/nftables.conf',
       'usr/lib/systemd/system/nftables.service.d/punnet-agent.conf',
