@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { OverlayRig } from '../../test/integration/overlay-rig.ts';
 import type { Figure } from '../figure.ts';
 import { tellPhase } from '../progress.ts';
-import type { Ground, SharedFile, Taken } from './ground.ts';
+import type { Ground, Taken } from './ground.ts';
 import { OurSite } from './ours.ts';
 import type { BringOptions, Brought } from './ours.ts';
 import { dies, makeLiar, makeSlow } from './trouble.ts';
@@ -20,7 +20,7 @@ export interface OurScale {
 /** Stopped then, as peers are, if somewhat later. */
 const most = { times: 2, seconds: 20 };
 
-/** A round and the curl right before it. */
+/** A round and the curl before it. */
 interface Round {
   readonly ours: Brought;
   readonly one: Taken;
@@ -30,7 +30,7 @@ export interface OurOptions {
   readonly rig: OverlayRig;
   readonly ground: Ground;
   readonly scale: OurScale;
-  readonly curl: (file: SharedFile) => Promise<Taken>;
+  readonly curl: () => Promise<Taken>;
   /** The fastest of the peers, its time over curl's. */
   readonly baseline: Figure['baseline'];
 }
@@ -42,25 +42,27 @@ export async function ourFigures(options: OurOptions): Promise<readonly Figure[]
   // Connecting, and the first reports, which tell more than later ones.
   await sleep(scale.idleSeconds * 250);
   const before = await site.idle(scale.idleSeconds / 3);
-  const bring = async (name: string, trouble: (one: Taken) => Trouble): Promise<Round> => {
-    const file = ground.share(name, scale.fileBytes);
-    const one = await curl(file);
+  const bring = async (name: string, one: Taken, trouble: Trouble = {}): Promise<Round> => {
     tellPhase(`ours, ${name}`);
     const mostSeconds = Math.max(most.seconds, most.times * one.seconds);
-    return { ours: await site.bring(file, { mostSeconds, ...trouble(one) }), one };
+    const file = ground.share(name, scale.fileBytes);
+    return { ours: await site.bring(file, { mostSeconds, ...trouble }), one };
   };
   const rounds: Round[] = [];
   for (let at = 1; at <= scale.rounds; at += 1) {
-    rounds.push(await bring(`round-${at}`, () => ({})));
-    const well = wellFigures(rounds, scale.fileBytes, baseline);
+    rounds.push(await bring(`round-${at}`, await curl()));
     // What is under way would be in all that comes.
-    if (rounds.some(({ ours }) => !ours.isDone)) return well;
+    if (rounds.some(({ ours }) => !ours.isDone)) {
+      return wellFigures(rounds, scale.fileBytes, baseline);
+    }
     await site.untilQuiet();
   }
   tellPhase(`idle for ${scale.idleSeconds} s`);
   const after = await site.idle(scale.idleSeconds);
   const peaks = site.peakBytes();
-  const troubled = await bring('in-trouble', (one) => trouble(site, scale.troubled, one));
+  // The last round's, a minute ago: one more would take as long again.
+  const one = rounds.at(-1)?.one ?? (await curl());
+  const troubled = await bring('in-trouble', one, trouble(site, scale.troubled, one));
   return [
     ...wellFigures(rounds, scale.fileBytes, baseline),
     ...memoryAndIdle({ peaks, before: 3 * before.line, after }),
