@@ -11,6 +11,7 @@ import { BundleChecks } from './adapters/blobs/bundle-checks.ts';
 import { CapabilitySigner, loadCapabilityKey } from './adapters/blobs/capability.ts';
 import { LeaseComposer } from './adapters/blobs/lease-composer.ts';
 import { Manifests } from './adapters/blobs/manifests.ts';
+import { hasResult } from './adapters/blobs/results.ts';
 import { DataFolderError, makeFolder } from './adapters/durable-file.ts';
 import { EventLog } from './adapters/event-log.ts';
 import { HttpsServer } from './adapters/https/https-server.ts';
@@ -40,6 +41,7 @@ import { releaseComposer } from './adapters/releases/release-orders.ts';
 import { ReleaseRepository } from './adapters/releases/release-repository.ts';
 import { urlHost } from './adapters/url-host.ts';
 import { ApiServer } from './api/server.ts';
+import { startBlobCare } from './blob-care.ts';
 import type { Config } from './config.ts';
 import { readConfig } from './config.ts';
 import type { Effect, Instant } from './core/index.ts';
@@ -171,13 +173,18 @@ async function start(config: Config, log: pino.Logger, stops: Stops): Promise<vo
   await link.listen();
   await openPorts(config, folder, { https, api, stops });
   await letOperatorIn(config, loop, { pki, endpoint: urls.endpoint });
+  stops.push(await startBlobCare({ ...config, ...folder, manifests, view, metrics, log }));
   watched.readyUnless(() => (link.isConnected ? null : 'nats-server is away'));
   const metricsUrl = `http://127.0.0.1:${ports.metrics}/metrics`;
-  tellReady(log, config, { ...urls, nats: urls.nats.join(','), metrics: metricsUrl });
+  tellReady(log, config, { ...urls, metrics: metricsUrl });
 }
 
-function tellReady(log: pino.Logger, { dataFolder, federation }: Config, urls: object): void {
-  log.info({ ...urls, dataFolder, federation }, 'ready');
+function tellReady(
+  log: pino.Logger,
+  { dataFolder, federation }: Config,
+  urls: Readonly<Record<'endpoint' | 'https' | 'metrics', string>> & { nats: readonly string[] },
+): void {
+  log.info({ ...urls, nats: urls.nats.join(','), dataFolder, federation }, 'ready');
 }
 
 async function openPorts(
@@ -306,7 +313,7 @@ async function startLink(
     closedSubject: identity.closedSubject,
     instanceOf: (id) => view().instanceOf(id),
     recipientsOf: (said) => view().recipientsOf(said),
-    hasBlob: async (ref) => (await blobs.size(ref.sha256)) === ref.sizeBytes,
+    hasBlob: (ref) => hasResult(blobs, ref),
     composeLease: (effect) => composer.compose(effect),
     composeRelease: releaseComposer({ releases: () => releases.releases, signer, now }),
     revoke: revoking(overlay, nats),

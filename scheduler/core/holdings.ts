@@ -1,10 +1,19 @@
-// What a state holds and rests on, so that a copy of it can be checked.
+// What a state holds and rests on, so that a copy of it can be checked, and what nothing rests on removed.
 
 import { readResult } from './columns.ts';
 import type { Sha256 } from './model/ids.ts';
 import type { JobTemplate } from './model/job.ts';
 import type { Revisions } from './model/service.ts';
 import type { State } from './state.ts';
+
+/**
+ * `file`: a job names it itself. `manifest` lists tasks' own inputs, `result` the outputs of a task: the blobs in
+ * them are named too.
+ */
+export interface NamedBlob {
+  readonly kind: 'file' | 'manifest' | 'result';
+  readonly sha256: Sha256;
+}
 
 export interface Holdings {
   readonly jobs: number;
@@ -20,21 +29,29 @@ export interface Holdings {
 }
 
 export function holdingsOf(state: State): Holdings {
-  const files = new Set<Sha256>();
-  const manifests = new Set<Sha256>();
-  const results = new Set<Sha256>();
-  for (const { template, revisions, tasks } of state.jobs.values()) {
-    for (const { bundles, sharedInputs } of [template, ...olderOf(revisions)])
-      for (const { sha256 } of [...bundles, ...sharedInputs]) files.add(sha256);
-    if (template.manifest !== null) manifests.add(template.manifest.sha256);
-    for (let index = 0; index < template.taskCount; index += 1) {
-      const result = readResult(tasks, index);
-      if (result !== null) results.add(result);
-    }
-  }
+  const sets = { file: new Set<Sha256>(), manifest: new Set<Sha256>(), result: new Set<Sha256>() };
+  for (const named of namedBlobs(state)) if (named !== null) sets[named.kind].add(named.sha256);
   const { jobs, nodes, sites, tokens, taskCount } = state;
   const counts = { jobs: jobs.size, tasks: taskCount, nodes: nodes.length, sites: sites.length };
+  const { file: files, manifest: manifests, result: results } = sets;
   return { ...counts, tokens: tokens.size, files, manifests, results };
+}
+
+/**
+ * All blobs that the state names, some more than once, and null for a task that names none: whoever goes through
+ * a million tasks may pause after any. What is named meanwhile may be passed over.
+ */
+export function* namedBlobs(state: State): Generator<NamedBlob | null, void> {
+  for (const { template, revisions, tasks } of state.jobs.values()) {
+    for (const { bundles, sharedInputs } of [template, ...olderOf(revisions)])
+      for (const { sha256 } of [...bundles, ...sharedInputs]) yield { kind: 'file', sha256 };
+    const { manifest, taskCount } = template;
+    if (manifest !== null) yield { kind: 'manifest', sha256: manifest.sha256 };
+    for (let index = 0; index < taskCount; index += 1) {
+      const sha256 = readResult(tasks, index);
+      yield sha256 === null ? null : { kind: 'result', sha256 };
+    }
+  }
 }
 
 function olderOf(revisions: Revisions | null): readonly JobTemplate[] {

@@ -31,7 +31,7 @@ export * from './overlay/address-plan.ts';
 export { toJournal } from './merge-facts.ts';
 export { StateView } from './queries.ts';
 export { holdingsOf } from './holdings.ts';
-export type { Holdings } from './holdings.ts';
+export type { Holdings, NamedBlob } from './holdings.ts';
 export { endedRowLength, leasedRowLength } from './rows.ts';
 export { defaultBakeMs } from './rollout/limits.ts';
 export type { NodeRelease } from './rollout/rollout.ts';

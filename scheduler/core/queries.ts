@@ -15,6 +15,8 @@ import { forecastsPerList } from './limits.ts';
 import { groupFailures } from './failures.ts';
 import type { Happening } from './happenings.ts';
 import { happeningsIn } from './happenings.ts';
+import type { NamedBlob } from './holdings.ts';
+import { namedBlobs } from './holdings.ts';
 import { explainJob, explainTask } from './placement/explain.ts';
 import type { Refusal } from './placement/filter.ts';
 import type { PlanSummary } from './placement/plan/show-plan.ts';
@@ -214,6 +216,10 @@ export class StateView implements View {
     return plan === null
       ? { none: whyNoPlan(this.#policy) }
       : { plan: showPlan(this.#state, plan) };
+  }
+
+  namedBlobs(): Iterable<NamedBlob | null> {
+    return namedBlobs(this.#state);
   }
 
   census(): Census {

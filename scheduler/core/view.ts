@@ -3,6 +3,7 @@
 import type { Census } from './census.ts';
 import type { Fact } from './facts.ts';
 import type { Happening } from './happenings.ts';
+import type { NamedBlob } from './holdings.ts';
 import type { Architecture } from './model/architecture.ts';
 import type { Instant, JobId, LeaseId, NodeId, Sha256, SiteId, TokenId } from './model/ids.ts';
 import type { EndCode, JobState, JobTemplate } from './model/job.ts';
@@ -287,6 +288,8 @@ export interface View {
   explain(jobId: JobId, taskIndex: number | null): Explanation | undefined;
   /** The newest plan, which may be over; or why there is none. */
   plan(): { readonly plan: PlanSummary } | { readonly none: Refusal };
+  /** See `namedBlobs` of holdings.ts. */
+  namedBlobs(): Iterable<NamedBlob | null>;
   /** What metrics tell. */
   census(): Census;
   placementsBySite(facts: readonly Fact[]): ReadonlyMap<SiteId, number>;

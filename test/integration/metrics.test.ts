@@ -68,6 +68,9 @@ const values: readonly (readonly [string, (value: number) => boolean])[] = [
   ['punnet_loop_batch_seconds_count', (value) => value > 10],
   ['punnet_loop_batch_commands_sum', (value) => value > 10],
   ['punnet_snapshot_pause_seconds_count', (value) => value === 0],
+  ['punnet_blobs_removed_total', (value) => value === 0],
+  ['punnet_blobs_damaged_total', (value) => value === 0],
+  ['punnet_blobs_scan_end_seconds', (value) => value > 1.7e9],
   ['process_resident_memory_bytes', (value) => value > 1e7],
 ];
 

@@ -3,14 +3,25 @@
 
 import { createHash, randomUUID } from 'node:crypto';
 import type { Stats } from 'node:fs';
-import { createReadStream, existsSync, statSync } from 'node:fs';
-import { mkdir, open, readdir, rename, rm, stat, statfs, writeFile } from 'node:fs/promises';
+import { existsSync, renameSync, statSync, utimesSync } from 'node:fs';
+import {
+  mkdir,
+  open,
+  readdir,
+  rename,
+  rm,
+  stat,
+  statfs,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
 import path from 'node:path';
 import { Readable } from 'node:stream';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { BlobRef } from '../../../proto/gen/punnet/v1/common.ts';
 import { BlobError, asBlobError, codeOf } from './blob-error.ts';
-import { PartialUploads, type PartWriter } from './partial-uploads.ts';
+import { PartialUploads } from './partial-uploads.ts';
+import { writeChecked } from './write-checked.ts';
 
 export interface ByteRange {
   readonly offset?: number;
@@ -25,6 +36,11 @@ const filesInASlice = 256;
 const manyFiles = 1_000;
 /** Less is sent again as a whole: to ask would cost as much. */
 const resumableBytes = 256 * 1024;
+/**
+ * A blob that nothing names stays so long after it was sent or asked for: as a part of one does, since a home that was
+ * away has sent outputs whose end it still has to tell, and a thin line needs days for them.
+ */
+export const unnamedKeptMs = 7 * 24 * 3_600_000;
 /** After these errors the part is of no use. */
 const spoiled: ReadonlySet<string> = new Set(['wrong_hash', 'too_long']);
 
@@ -34,6 +50,8 @@ export class BlobStore {
   readonly #parts: PartialUploads;
   /** What uploads under way have announced and not written yet: the disk counts the rest. */
   #expectedBytes = 0;
+  /** Uploads under way, by their blobs. */
+  readonly #placing = new Map<string, number>();
 
   private constructor(root: string, onDamage: (error: BlobError) => void) {
     this.#root = root;
@@ -57,11 +75,15 @@ export class BlobStore {
     return store;
   }
 
-  /** Bytes, or undefined when the blob is not here. */
+  /** Bytes, or undefined when the blob is not here. Who asks may be about to name it: it is kept for a while. */
   async size(sha256: string): Promise<number | undefined> {
     if (!isSha256(sha256)) return undefined;
     try {
-      return (await stat(this.#path(sha256))).size;
+      const file = this.#path(sha256);
+      const { size, mtimeMs } = await stat(file);
+      const now = Date.now();
+      if (isHalfOld(mtimeMs, now)) await utimes(file, now / 1_000, now / 1_000);
+      return size;
     } catch (error) {
       if (codeOf(error) === 'ENOENT') return undefined;
       throw new BlobError('io', `blob ${sha256}: could not look for it; check the disk`, error);
@@ -136,6 +158,7 @@ export class BlobStore {
     fill: (onWritten: (countBytes: number) => void) => Promise<void>,
   ): Promise<void> {
     const folder = path.dirname(this.#path(sha256));
+    this.#placing.set(sha256, (this.#placing.get(sha256) ?? 0) + 1);
     const othersBytes = this.#expectedBytes;
     this.#expectedBytes += comingBytes;
     let leftBytes = comingBytes;
@@ -154,6 +177,9 @@ export class BlobStore {
       throw asBlobError(error, sha256);
     } finally {
       this.#expectedBytes -= leftBytes;
+      const others = (this.#placing.get(sha256) ?? 0) - 1;
+      if (others > 0) this.#placing.set(sha256, others);
+      else this.#placing.delete(sha256);
     }
   }
 
@@ -224,6 +250,49 @@ export class BlobStore {
     return Buffer.concat(parts);
   }
 
+  /** All blobs, in the order of their names, those after this one. */
+  async *names(after = ''): AsyncGenerator<string> {
+    const folders = (await readdir(this.#root)).filter((name) => /^[0-9a-f]{2}$/.test(name));
+    for (const folder of folders.sort()) {
+      if (folder < after.slice(0, 2)) continue;
+      const names = await readdir(path.join(this.#root, folder));
+      yield* names.filter((name) => isSha256(name) && name > after).sort();
+    }
+  }
+
+  /**
+   * Removes a blob that nothing names, unless it was sent or asked for lately, or is on its way. Bytes that
+   * it had; null: it stays.
+   */
+  async removeUnnamed(sha256: string): Promise<number | null> {
+    const file = this.#path(sha256);
+    const found = statSync(file, { throwIfNoEntry: false });
+    const isOld = found !== undefined && Date.now() - found.mtimeMs > unnamedKeptMs;
+    if (!isOld || this.#placing.has(sha256)) return null;
+    // Nothing comes between, and to remove a large file takes long.
+    const aside = path.join(this.#root, 'tmp', randomUUID());
+    renameSync(file, aside);
+    await rm(aside);
+    return found.size;
+  }
+
+  /** Removes old marks of owners of blobs that are gone. */
+  async dropMarks(): Promise<void> {
+    const owners = path.join(this.#root, 'owners');
+    let looked = 0;
+    for (const owner of await readdir(owners)) {
+      const folder = path.join(owners, owner);
+      for (const sha256 of await readdir(folder)) {
+        looked += 1;
+        if (looked % filesInASlice === 0) await nextTurn();
+        if (isSha256(sha256) && existsSync(this.#path(sha256))) continue;
+        const mark = path.join(folder, sha256);
+        const markedAt = statSync(mark, { throwIfNoEntry: false })?.mtimeMs ?? Infinity;
+        if (Date.now() - markedAt > unnamedKeptMs) await rm(mark, { force: true });
+      }
+    }
+  }
+
   async markOwned(principal: string, sha256: string): Promise<void> {
     if (!isSha256(sha256)) throw new BlobError('invalid', 'blob: want 64 lower-case hex digits');
     const folder = this.#ownerFolder(principal);
@@ -261,11 +330,14 @@ export class BlobStore {
     return (sha256) => names.has(sha256);
   }
 
-  /** Its hash was checked. */
+  /** As `size`; its hash was checked. */
   #sizeNow(sha256: string): number | undefined {
     try {
       const file = `${this.#root}/${sha256.slice(0, 2)}/${sha256}`;
-      return statSync(file, { throwIfNoEntry: false })?.size;
+      const found = statSync(file, { throwIfNoEntry: false });
+      const now = Date.now();
+      if (isHalfOld(found?.mtimeMs ?? now, now)) utimesSync(file, now / 1_000, now / 1_000);
+      return found?.size;
     } catch (error) {
       throw new BlobError('io', `blob ${sha256}: could not look for it; check the disk`, error);
     }
@@ -283,48 +355,13 @@ export class BlobStore {
   }
 }
 
+/** Often enough to stay, seldom enough to cost nothing. */
+function isHalfOld(mtimeMs: number, nowMs: number): boolean {
+  return nowMs - mtimeMs > unnamedKeptMs / 2;
+}
+
 export function isSha256(text: string): boolean {
   return /^[0-9a-f]{64}$/.test(text);
-}
-
-/** What is still to come of a blob, and who hears of what was written. */
-interface Rest {
-  readonly blob: BlobRef;
-  readonly offset: number;
-  readonly onWritten: (countBytes: number) => void;
-}
-
-/** Writes the rest of a blob from `offset` on; all of it is what its name says when this resolves. */
-async function writeChecked(
-  { file, handle, write }: PartWriter,
-  stream: AsyncIterable<Uint8Array>,
-  { blob, offset, onWritten }: Rest,
-): Promise<void> {
-  const { sha256, sizeBytes } = blob;
-  const hash = createHash('sha256');
-  let count = offset;
-  if (offset > 0) {
-    // What a stream yields without an encoding.
-    const before: AsyncIterable<Buffer> = createReadStream(file, { end: offset - 1 });
-    for await (const chunk of before) hash.update(chunk);
-  }
-  for await (const chunk of stream) {
-    count += chunk.length;
-    if (count > sizeBytes) {
-      throw new BlobError('too_long', `blob ${sha256}: want ${sizeBytes} bytes, found more`);
-    }
-    hash.update(chunk);
-    await write(chunk);
-    onWritten(chunk.length);
-  }
-  if (count < sizeBytes) {
-    throw new BlobError('too_short', `blob ${sha256}: want ${sizeBytes} bytes, found ${count}`);
-  }
-  const found = hash.digest('hex');
-  if (found !== sha256) {
-    throw new BlobError('wrong_hash', `blob ${sha256}: the bytes hash to ${found}; send it again`);
-  }
-  await handle.sync();
 }
 
 async function syncFolder(folder: string): Promise<void> {
