@@ -21,6 +21,8 @@ import { readLan, readOwnLan } from './adapters/probe/lan.ts';
 import { Bundles } from './adapters/sandbox/bundles.ts';
 import { Sandbox } from './adapters/sandbox/sandbox.ts';
 import type { Abilities } from './adapters/sandbox/self-test.ts';
+import { ownReleases } from './adapters/releases/own-releases.ts';
+import type { Releases } from './adapters/releases/releases.ts';
 import { RunningTime } from './adapters/state/running-time.ts';
 import type { Identity, NodeKeys, StateFolder } from './adapters/state/state-folder.ts';
 import { AgentError } from './adapters/state/state-folder.ts';
@@ -29,6 +31,9 @@ import { Edge } from './adapters/edge.ts';
 import { AgentLoop } from './loop.ts';
 
 const lookEveryMs = 2_000;
+/** A new version of the agent that does not reach the federation for so long is taken for broken: it was told to
+ * become active a minute ago. */
+const mostProofMs = 15 * 60_000;
 /** Two of five of it are spread, so that the nodes of a federation do not report at once. */
 const idleReportMs = 180_000;
 
@@ -72,6 +77,8 @@ export async function run(
       log('quarantined', { reason: quarantineReason(identity.nodeId) });
       resolve(3);
     };
+    agent.onReplaced = () => resolve(0);
+    agent.onUnproved = () => resolve(1);
   });
   await agent.start();
   const code = await end;
@@ -103,11 +110,17 @@ class Agent {
   readonly #lanTasks: LanTasks;
   readonly #probeTasks: ProbeTasks;
   readonly #sockets: TaskSockets;
+  readonly #releases: Releases;
   readonly #loop: AgentLoop;
   readonly #history: History;
   #lookTimer: NodeJS.Timeout | undefined;
+  #proofTimer: NodeJS.Timeout | undefined;
   /** Two agents have this identity. */
   onQuarantined: () => void = () => undefined;
+  /** Another version of it takes over. */
+  onReplaced: () => void = () => undefined;
+  /** It is a new version, and does not come to speak with the federation. */
+  onUnproved: () => void = () => undefined;
 
   constructor(parts: AgentParts) {
     this.#parts = parts;
@@ -131,6 +144,7 @@ class Agent {
     const onRefused = (): void => this.#renewer.refused();
     const { natsSeed } = keys;
     this.#lanTasks = this.#newLanTasks();
+    this.#releases = this.#newReleases(post);
     this.#probeTasks = new ProbeTasks({
       mayProbe: () => owner.allowance.isAccepting && owner.mayTransfer(),
       // What goes through the tunnel is counted there.
@@ -145,6 +159,7 @@ class Agent {
         onLanTask: (task) => this.#lanTasks.take(task),
         onProbeTask: (task) => this.#probeTasks.take(task),
         onTaskMessage: (message) => this.#sockets.take(message),
+        onReleases: (orders) => this.#releases.take(orders),
       },
     });
     this.#renewer = new Renewer({
@@ -153,7 +168,8 @@ class Agent {
       onRenewed: (renewed) => this.#bus.renewed(renewed),
     });
     const instance = { instanceNumber: state.countStart(), instanceId };
-    const reporter = new Reporter({ instance, owner, bus: this.#bus });
+    const releases = this.#releases;
+    const reporter = new Reporter({ instance, owner, bus: this.#bus, releases });
     const edge = new Edge({
       ...{ sandbox, post, log },
       blobs: this.#blobs,
@@ -193,6 +209,14 @@ class Agent {
     });
   }
 
+  #newReleases(post: (command: Command) => void): Releases {
+    return ownReleases(this.#parts, {
+      ...{ blobs: this.#blobs, log },
+      onReplaced: () => this.onReplaced(),
+      onNews: () => post({ kind: 'reportWanted' }),
+    });
+  }
+
   async start(): Promise<void> {
     const { sandbox, identity } = this.#parts;
     this.#time.start();
@@ -206,6 +230,9 @@ class Agent {
     log('started', { node: identity.nodeId, adopted: attempts.length });
     await this.#trim();
     void this.#bus.start();
+    if (this.#releases.isUnproved) {
+      this.#proofTimer = setTimeout(() => this.#lookForProof(), mostProofMs);
+    }
     this.#renewer.start();
   }
 
@@ -220,8 +247,16 @@ class Agent {
     }
   }
 
+  #lookForProof(): void {
+    if (!this.#releases.isUnproved) return;
+    log('this version has not spoken with the federation: the one before comes back', {});
+    this.onUnproved();
+  }
+
   async stop(): Promise<void> {
     clearInterval(this.#lookTimer);
+    clearTimeout(this.#proofTimer);
+    this.#releases.stop();
     this.#renewer.stop();
     this.#lanTasks.close();
     this.#probeTasks.close();
@@ -253,6 +288,8 @@ class Agent {
 
   /** What the owner's limits and the machine allow may have changed. */
   #look(): void {
+    // Its sandbox was tested before it started.
+    if (this.#bus.trouble === null) this.#releases.prove();
     const { owner, sandbox } = this.#parts;
     const before = JSON.stringify([owner.limits, owner.limitsProblem, owner.allowance]);
     const allowance = owner.look();

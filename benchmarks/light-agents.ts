@@ -75,6 +75,7 @@ class LightAgent {
         onLanTask: () => undefined,
         onProbeTask: () => undefined,
         onTaskMessage: () => undefined,
+        onReleases: () => undefined,
       },
       log: (event, fields) => process.stderr.write(`${name}: ${event} ${JSON.stringify(fields)}\n`),
     });
@@ -113,7 +114,7 @@ class LightAgent {
     if (parts.some((part) => part.kind === 'report')) told.reports += 1;
     const speaker = { instanceNumber: 1, instanceId: this.#instanceId, sequence: this.#sequence };
     const news = this.#sequence <= 3 ? inventory : undefined;
-    this.#bus.say(parts, { ...speaker, status, inventory: news });
+    this.#bus.say(parts, { ...speaker, status, inventory: news, releases: [] });
   }
 
   #answer(effect: Exclude<Effect, { kind: 'say' }>): void {

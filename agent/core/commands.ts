@@ -18,6 +18,8 @@ export type Command =
       /** Its part of the household's bytes in a month; null: unchanged. */
       readonly allotmentBytes: number | null;
     }
+  /** There is news that a report tells of. */
+  | { readonly kind: 'reportWanted' }
   /** The bus is (again) connected. */
   | { readonly kind: 'connected' }
   /** Once, at start: what the last instance left on disk. */

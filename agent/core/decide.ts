@@ -27,6 +27,8 @@ function judge(turn: Turn, command: Command): void {
   switch (command.kind) {
     case 'schedulerSpoke':
       return listen(turn, command);
+    case 'reportWanted':
+      return turn.report();
     case 'connected':
       turn.note({ kind: 'connected' });
       turn.report();

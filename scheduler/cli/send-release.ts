@@ -12,6 +12,9 @@ import {
   type ReleaseTarget,
   targetPath,
 } from '../../proto/release-target.ts';
+import { encodeIndex } from '../../proto/chunks.ts';
+import { contentCutter } from '../chunking/cutter.ts';
+import { makeIndex } from '../chunking/make-index.ts';
 import { packFolder } from './bundle-tar.ts';
 import type { Connection } from './connection.ts';
 import { badInput, codeOf } from './errors.ts';
@@ -43,9 +46,16 @@ export async function sendRelease(
     const tar = await tarOf(wanted, path.join(temporary, 'release.tar'));
     const { size: sizeBytes } = await stat(tar);
     const sha256 = await hashOf(tar);
-    const target = checked({ ...wanted, sha256, sizeBytes });
+    const index = encodeIndex(await makeIndex(createReadStream(tar), contentCutter()));
+    const indexSha256 = createHash('sha256').update(index).digest('hex');
+    const indexBytes = index.length;
+    const target = checked({ ...wanted, sha256, sizeBytes, indexSha256, indexBytes });
+    const blobs = [
+      { blob: { sha256, sizeBytes }, source: tar },
+      { blob: { sha256: indexSha256, sizeBytes: indexBytes }, source: index },
+    ];
     const line = liveLine(io);
-    await uploadMissing(connection, [{ blob: { sha256, sizeBytes }, source: tar }], (sent, all) =>
+    await uploadMissing(connection, blobs, (sent, all) =>
       line.show(() => `${bytesText(sent)} of ${bytesText(all)} sent`),
     );
     line.end('');
@@ -56,11 +66,12 @@ export async function sendRelease(
 }
 
 function checked(
-  wanted: WantedRelease & Pick<ReleaseTarget, 'sha256' | 'sizeBytes'>,
+  wanted: WantedRelease &
+    Pick<ReleaseTarget, 'sha256' | 'sizeBytes' | 'indexSha256' | 'indexBytes'>,
 ): ReleaseTarget {
   const { from: _, ...of } = wanted;
   const kind = wanted.name === agentRelease ? 'agent' : 'files';
-  const target: ReleaseTarget = { ...of, kind, indexSha256: '', indexBytes: 0 };
+  const target: ReleaseTarget = { ...of, kind };
   const problem = readTarget(targetPath(target), listed(target));
   if (typeof problem === 'string') throw badInput(problem);
   return target;

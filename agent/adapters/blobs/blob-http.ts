@@ -55,10 +55,11 @@ export class BlobHttp {
     this.#agent.destroy();
   }
 
-  /** Asks for a blob from `start` on. Throws BlobClientError. */
-  async get(wanted: BlobRequest, start: number): Promise<IncomingMessage> {
+  /** Asks for a blob from `start` on, to its end or to the byte before `end`. Throws BlobClientError. */
+  async get(wanted: BlobRequest, start: number, end?: number): Promise<IncomingMessage> {
     const answer = await new Promise<IncomingMessage>((resolve, reject) => {
-      const headers = start > 0 ? { range: `bytes=${start}-` } : {};
+      const isPart = start > 0 || end !== undefined;
+      const headers = isPart ? { range: `bytes=${start}-${end === undefined ? '' : end - 1}` } : {};
       const asked = this.#request('GET', wanted, headers);
       asked.on('error', (error) => reject(worldError(wanted.sha256, error)));
       asked.once('response', resolve);

@@ -1,6 +1,8 @@
 // Puts what the core says into messages: adds who speaks, the node's status, and its inventory.
 
+import type { ReleaseState } from '../../../proto/gen/punnet/v1/agent.ts';
 import type { Inventory } from '../../../proto/gen/punnet/v1/node.ts';
+import type { Releases } from '../releases/releases.ts';
 import type { SayPart } from '../../core/index.ts';
 import type { Owner } from '../owner/owner.ts';
 import type { NodeBus } from './node-bus.ts';
@@ -14,17 +16,20 @@ export interface ReporterOptions {
   readonly instance: { readonly instanceNumber: number; readonly instanceId: string };
   readonly owner: Pick<Owner, 'status' | 'inventory'>;
   readonly bus: Pick<NodeBus, 'say'>;
+  readonly releases: Pick<Releases, 'states' | 'takeAsked'>;
 }
 
 export class Reporter {
   readonly #instance: ReporterOptions['instance'];
   readonly #owner: ReporterOptions['owner'];
   readonly #bus: ReporterOptions['bus'];
+  readonly #releases: ReporterOptions['releases'];
+  readonly #releaseNews = new News();
+  readonly #inventoryNews = new News();
   #sequence = 0;
-  #reports = 0;
-  #told = '';
 
-  constructor({ instance, owner, bus }: ReporterOptions) {
+  constructor({ instance, owner, bus, releases }: ReporterOptions) {
+    this.#releases = releases;
     this.#instance = instance;
     this.#owner = owner;
     this.#bus = bus;
@@ -39,17 +44,34 @@ export class Reporter {
       sequence: this.#sequence,
       status: isReport ? this.#owner.status() : undefined,
       inventory: isReport ? this.#inventory() : undefined,
+      releases: isReport ? this.#releaseStates() : [],
     });
   }
 
   #inventory(): Inventory | undefined {
     const inventory = this.#owner.inventory();
-    const text = JSON.stringify(inventory);
+    return this.#inventoryNews.isDue(inventory) ? inventory : undefined;
+  }
+
+  #releaseStates(): readonly ReleaseState[] {
+    const states = this.#releases.states();
+    const isAsked = this.#releases.takeAsked();
+    return this.#releaseNews.isDue(states) || isAsked ? states : [];
+  }
+}
+
+/** When what seldom changes is told. */
+class News {
+  #reports = 0;
+  #told = '';
+
+  isDue(value: unknown): boolean {
+    const text = JSON.stringify(value);
     if (text !== this.#told) this.#reports = 0;
     this.#told = text;
     const isDue =
       this.#reports < reportsAfterNews || this.#reports % reportsBetween === reportsBetween - 1;
     this.#reports += 1;
-    return isDue ? inventory : undefined;
+    return isDue;
   }
 }

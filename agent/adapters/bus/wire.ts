@@ -6,6 +6,8 @@ import type {
   LeaseGrant,
   ProbeTask,
   TaskMessage,
+  ReleaseOrder,
+  ReleaseState,
 } from '../../../proto/gen/punnet/v1/agent.ts';
 import { Direction as ProtoDirection, ToNode } from '../../../proto/gen/punnet/v1/agent.ts';
 import { EndCode as ProtoEndCode } from '../../../proto/gen/punnet/v1/job.ts';
@@ -13,6 +15,8 @@ import type { Inventory, NodeStatus } from '../../../proto/gen/punnet/v1/node.ts
 import type { BlobGrant, Command, Direction, EndCode, Lease, SayPart } from '../../core/index.ts';
 
 const maxItems = 1_024;
+/** Of different names. */
+const maxReleases = 16;
 
 const endCodes: Readonly<Record<EndCode, ProtoEndCode>> = {
   succeeded: ProtoEndCode.SUCCEEDED,
@@ -40,6 +44,8 @@ export interface Speaker {
   readonly status: NodeStatus | undefined;
   /** Sent with a report when the scheduler has not seen it from this instance. */
   readonly inventory: Inventory | undefined;
+  /** What it has of releases, when there is news of that. */
+  readonly releases: readonly ReleaseState[];
 }
 
 /** One message with all the parts of a batch. */
@@ -47,7 +53,7 @@ export function toMessage(parts: readonly SayPart[], speaker: Speaker): FromNode
   const of = <K extends SayPart['kind']>(kind: K) =>
     parts.filter((part): part is Extract<SayPart, { kind: K }> => part.kind === kind);
   const report = of('report').slice(-1)[0];
-  const { status, inventory } = speaker;
+  const { status, inventory, releases } = speaker;
   return {
     instanceNumber: speaker.instanceNumber,
     instanceId: speaker.instanceId,
@@ -55,7 +61,7 @@ export function toMessage(parts: readonly SayPart[], speaker: Speaker): FromNode
     report:
       report === undefined
         ? undefined
-        : { status, inventory, held: [...report.held], releases: [] },
+        : { status, inventory, held: [...report.held], releases: [...releases] },
     started: of('started').map((part) => part.leaseId),
     exited: of('exited').map((part) => part.leaseId),
     ended: of('ended').map(({ leaseId, exit, result }) => ({
@@ -87,6 +93,7 @@ export interface Asides {
   readonly onLanTask: (task: LanTask) => void;
   readonly onProbeTask: (task: ProbeTask) => void;
   readonly onTaskMessage: (message: TaskMessage) => void;
+  readonly onReleases: (orders: readonly ReleaseOrder[]) => void;
 }
 
 /**
@@ -106,6 +113,7 @@ export function fromBytes(bytes: Uint8Array, instanceId: string, asides?: Asides
   if (message.lan !== undefined) asides?.onLanTask(message.lan);
   if (message.probe !== undefined) asides?.onProbeTask(message.probe);
   if (message.taskMessage !== undefined) asides?.onTaskMessage(message.taskMessage);
+  if (message.releases.length > 0) asides?.onReleases(message.releases.slice(0, maxReleases));
   const grants: Lease[] = [];
   for (const grant of message.grants) {
     const lease = toLease(grant);

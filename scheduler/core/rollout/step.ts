@@ -33,9 +33,9 @@ export function stepRollouts(state: State, now: Instant): Part {
       continue;
     }
     const isWell = verdict.kind === 'well';
-    if (isWell && rollout.wellSince !== null && now >= rollout.wellSince + rollout.bakeMs) {
+    if (isWell && now >= (rollout.wellSince ?? now) + rollout.bakeMs) {
       facts.push(...pass(rollout, now));
-      effects.push(...askRings(state, rollout, Math.min(lastRing, rollout.ring + 1)));
+      effects.push(...askRings(state, rollout, nextRing(rollout)));
     } else if (isWell !== (rollout.wellSince !== null)) {
       facts.push({ kind: 'ringJudged', name, wellSince: isWell ? now : null });
     }
@@ -44,9 +44,18 @@ export function stepRollouts(state: State, now: Instant): Part {
   return { facts, effects };
 }
 
-function pass({ name, ring }: RolloutRecord, now: Instant): readonly Fact[] {
-  if (ring < lastRing) return [{ kind: 'rolloutAdvanced', at: now, name, ring: ring + 1 }];
+function pass(rollout: RolloutRecord, now: Instant): readonly Fact[] {
+  const { name } = rollout;
+  if (rollout.ring < lastRing) {
+    return [{ kind: 'rolloutAdvanced', at: now, name, ring: nextRing(rollout) }];
+  }
   return [{ kind: 'rolloutChanged', at: now, name, phase: 'done', reason: '' }];
+}
+
+/** In a small federation most have nobody. */
+function nextRing({ rings, ring }: RolloutRecord): number {
+  const found = rings.findIndex((each, index) => index > ring && each.length > 0);
+  return found < 0 ? lastRing : found;
 }
 
 /** The gate of its last ring, and of those before: a version that breaks later breaks all the same. */

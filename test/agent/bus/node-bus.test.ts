@@ -49,6 +49,7 @@ async function startBus(): Promise<Started> {
       onLanTask: () => undefined,
       onProbeTask: () => undefined,
       onTaskMessage: () => undefined,
+      onReleases: () => undefined,
     },
     log: (event, fields) => note(`${event} ${JSON.stringify(fields)}`),
   });

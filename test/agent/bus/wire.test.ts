@@ -67,6 +67,8 @@ const status = NodeStatus.fromPartial({
   uplink: { downBps: 2e7, upBps: 4e6, source: RateSource.DECLARED, ageMs: 3e9, spread: 0.1 },
 });
 
+const releases = { states: () => [], takeAsked: () => false };
+
 /** The speakers of so many reports of one instance. */
 function reports(count: number, changeAt = -1): readonly Speaker[] {
   const spoken: Speaker[] = [];
@@ -75,6 +77,7 @@ function reports(count: number, changeAt = -1): readonly Speaker[] {
     instance: { instanceNumber: 12, instanceId: '0123456789a' },
     owner: { status: () => status, inventory: () => ({ ...inventory, slots }) },
     bus: { say: (_parts, speaker) => void spoken.push(speaker) },
+    releases,
   });
   for (let index = 0; index < count; index += 1) {
     if (index === changeAt) slots = 1;
@@ -97,6 +100,7 @@ test('what is no report carries neither', () => {
     instance: { instanceNumber: 1, instanceId: 'i' },
     owner: { status: () => status, inventory: () => inventory },
     bus: { say: (_parts, speaker) => void spoken.push(speaker) },
+    releases,
   });
   reporter.say([{ kind: 'started', leaseId: 1 }]);
   expect(spoken).toMatchObject([{ status: undefined, inventory: undefined, sequence: 1 }]);

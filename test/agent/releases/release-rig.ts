@@ -99,6 +99,12 @@ export class ReleaseRig {
     return this.repository.take({ roots: [], targets: this.list(releases) });
   }
 
+  /** The scheduler has its blobs. */
+  know({ sha256, sizeBytes, indexSha256, indexBytes }: ReleaseTarget): void {
+    this.#sizes.set(sha256, sizeBytes);
+    this.#sizes.set(indexSha256, indexBytes);
+  }
+
   /** Versions that the node would install. */
   async versions(node = this.node): Promise<readonly string[]> {
     return (await node.refresh()).map(({ version }) => version);

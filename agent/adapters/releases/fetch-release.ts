@@ -1,0 +1,135 @@
+// Brings one version of a release to this node's disk, whole and checked, at the cost of what it has not yet.
+
+import { copyFileSync, linkSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import type { BlobGrant as GrantMessage } from '../../../proto/gen/punnet/v1/agent.ts';
+import type { ChunkIndex } from '../../../proto/chunks.ts';
+import { decodeIndex, indexedBytes } from '../../../proto/chunks.ts';
+import type { ReleaseTarget } from '../../../proto/release-target.ts';
+import type { BlobGrant } from '../../core/index.ts';
+import { BlobClientError } from '../blobs/blob-http.ts';
+import type { UnpackLimits } from '../sandbox/unpack.ts';
+import { unpackBundle } from '../sandbox/unpack.ts';
+import { putTogether } from './put-together.ts';
+import { ReleaseError } from './release-error.ts';
+import type { ReleaseFolder } from './release-folder.ts';
+import { syncTree } from './release-folder.ts';
+
+const limits: UnpackLimits = { maxBytes: 1_000_000_000, maxEntries: 20_000 };
+
+/** Where its bytes come from. */
+export interface ReleaseBlobs {
+  /** Returns the file of the whole blob. */
+  fetch(grant: BlobGrant, signal: AbortSignal): Promise<string>;
+  range(
+    grant: BlobGrant,
+    part: { readonly offset: number; readonly lengthBytes: number },
+    signal: AbortSignal,
+  ): Promise<Buffer>;
+}
+
+export interface FetchRelease {
+  readonly folder: ReleaseFolder;
+  readonly target: ReleaseTarget;
+  readonly blobs: ReleaseBlobs;
+  /** What allows to fetch the blobs. */
+  readonly grants: readonly GrantMessage[];
+  readonly signal: AbortSignal;
+}
+
+/** Unless it is here. Throws ReleaseError; what came of it is kept for the next try. */
+export async function fetchRelease(wanted: FetchRelease): Promise<void> {
+  const { folder, target } = wanted;
+  const { version, serial, sizeBytes } = target;
+  if (folder.has(version)) return;
+  const tar = folder.tarOf(version);
+  const part = `${tar}.part`;
+  try {
+    const fetchedBytes = await bring(wanted, part);
+    renameSync(part, tar);
+    await unpack(wanted, tar);
+    const serials = { ...folder.facts.serials, [version]: serial };
+    folder.note({ serials, fetchedBytes, sizeBytes });
+    folder.prune(version);
+  } catch (error) {
+    throw asReleaseError(error, target);
+  }
+}
+
+/** Returns how many bytes came over the line. */
+async function bring(wanted: FetchRelease, part: string): Promise<number> {
+  const { folder, target, blobs, signal } = wanted;
+  const { sha256, sizeBytes, indexSha256, indexBytes, version } = target;
+  const grant = grantOf(wanted, { sha256, sizeBytes });
+  if (indexSha256 === '') {
+    rmSync(part, { force: true });
+    place(await blobs.fetch(grant, signal), part);
+    return sizeBytes;
+  }
+  const own = await blobs.fetch(
+    grantOf(wanted, { sha256: indexSha256, sizeBytes: indexBytes }),
+    signal,
+  );
+  const index = readIndex(own, target);
+  const fetched = await putTogether({
+    ...{ index, to: part, sha256 },
+    sources: folder.tars.map((each) => ({
+      tar: folder.tarOf(each),
+      index: folder.indexOf(each),
+    })),
+    fetch: (run) => blobs.range(grant, run, signal),
+  });
+  copyFileSync(own, folder.indexOf(version));
+  return fetched + indexBytes;
+}
+
+function readIndex(file: string, { name, version, sizeBytes }: ReleaseTarget): ChunkIndex {
+  const index = decodeIndex(readFileSync(file));
+  if (typeof index !== 'string' && indexedBytes(index) === sizeBytes) return index;
+  const why = typeof index === 'string' ? index : 'it is of another size';
+  throw new ReleaseError('damaged', `${name} ${version}: its index is of no use (${why}).`);
+}
+
+async function unpack({ folder, target }: FetchRelease, tar: string): Promise<void> {
+  const fresh = join(folder.path, '.new');
+  rmSync(fresh, { recursive: true, force: true });
+  try {
+    await unpackBundle(tar, fresh, limits);
+  } catch (error) {
+    rmSync(tar);
+    throw error;
+  }
+  syncTree(fresh);
+  renameSync(fresh, folder.folderOf(target.version));
+  syncTree(folder.folderOf(target.version));
+}
+
+function grantOf(
+  { grants, target }: FetchRelease,
+  blob: { readonly sha256: string; readonly sizeBytes: number },
+): BlobGrant {
+  const found = grants.find((each) => each.blob?.sha256 === blob.sha256);
+  if (found !== undefined) return { ...blob, capability: found.capability };
+  const { name, version } = target;
+  throw new ReleaseError(
+    'unknown',
+    `${name} ${version}: the right to fetch it did not come with it.`,
+  );
+}
+
+/** Hard links cost nothing; other file systems have none. */
+function place(file: string, to: string): void {
+  try {
+    linkSync(file, to);
+  } catch {
+    copyFileSync(file, to);
+  }
+}
+
+function asReleaseError(error: unknown, { name, version }: ReleaseTarget): ReleaseError {
+  if (error instanceof ReleaseError) return error;
+  const why = error instanceof Error ? error.message : String(error);
+  const isDisk = error instanceof Error && 'code' in error && error.code === 'ENOSPC';
+  const code = isDisk ? 'disk' : error instanceof BlobClientError ? 'unreachable' : 'damaged';
+  return new ReleaseError(code, `${name} ${version}: ${why}`, error);
+}
