@@ -37,6 +37,7 @@ export class OverlayRig {
   readonly data = join(this.folder, 'scheduler');
   readonly network: Network;
   #scheduler: Program | undefined;
+  #schedulerWords: readonly string[] = [];
   #server: Program | undefined;
   readonly #programs: Program[] = [];
   readonly #env = { ...process.env, XDG_CONFIG_HOME: join(this.folder, 'config') };
@@ -77,10 +78,15 @@ export class OverlayRig {
     for (const server of servers) await this.startServer(server.split('=')[0] ?? '');
     const ports = ['--grpc-port', '0', '--https-port', '0', '--metrics-port', '0'];
     const where = ['--listen', coreAtHome, '--name', coreAtHome, '--overlay', overlay];
-    const program = ['node', scheduler, '--data', this.data, ...ports, ...where, ...more];
-    this.#scheduler = this.run('scheduler', core, program);
-    await this.#scheduler.said('"msg":"ready"');
+    this.#schedulerWords = ['node', scheduler, '--data', this.data, ...ports, ...where, ...more];
+    await this.startScheduler();
     await this.punnet('context', 'add', join(this.data, 'operator.context'));
+  }
+
+  /** Again, when it has ended: its ports are the same. */
+  async startScheduler(): Promise<void> {
+    this.#scheduler = this.run('scheduler', this.network.core, this.#schedulerWords);
+    await this.#scheduler.said('"msg":"ready"');
   }
 
   async startServer(name: string): Promise<Program> {
