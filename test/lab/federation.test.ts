@@ -28,6 +28,7 @@ beforeAll(async () => {
       { name: 'one', nodes: 2, ...line },
       { name: 'two', nodes: 2, carrier: 'mobile', ...line },
       { name: 'three', nodes: 2, carrier: 'mobile', ...line },
+      { name: 'four', nodes: 2, carrier: 'mobile', ...line },
     ],
   );
   for (const site of ['two', 'three']) {
@@ -54,6 +55,36 @@ test('nodes of a home are one site; homes that a carrier gives one address are t
   expect(sites.get('two-1')).toBe('two');
   expect(sites.get('three-1')).toBe('three');
 });
+
+test(
+  'behind that address the word of an owner joins the Pis of one home, and no others',
+  async () => {
+    const names = ['four-1', 'four-2'] as const;
+    for (const name of names) await rig.enrol(name);
+    const [code = ''] = (await ownerSays('four-1')).match(/[0-9a-f]{32}/) ?? [];
+    await ownerSays('four-2', code);
+    for (const name of names) await rig.tunnel(name).said(up);
+    const agents = names.map((name) => rig.agent(name));
+    const found = await until('a site that the owner named', async () => {
+      const nodes = (await nodesNow()).filter(({ name }) => name.startsWith('four'));
+      return nodes.every(({ sitedBy }) => sitedBy === 'SITED_BY_OWNER') ? nodes : undefined;
+    });
+    expect(new Set(found.map(({ siteId }) => siteId)).size).toBe(1);
+    const others = (await nodesNow()).filter(({ name }) => !name.startsWith('four'));
+    expect(others.map(({ siteId }) => siteId)).not.toContain(found[0]?.siteId);
+    for (const agent of agents) await agent.kill('SIGTERM');
+  },
+  longTestMs,
+);
+
+/** `punnet-agent household` on that node; what it prints. */
+async function ownerSays(name: string, ...words: readonly string[]): Promise<string> {
+  const state = ['--state', rig.stateOf(name)];
+  const program = ['node', 'dist/punnet-agent.cjs', 'household', ...words, ...state];
+  const { code, out, err } = await rig.call(rig.network.node(name), program);
+  if (code !== 0) throw new Error(`household of ${name}: ${err}`);
+  return out;
+}
 
 test(
   'a home whose cable is out for a minute goes on, and each result arrives once',
@@ -110,6 +141,7 @@ test(
 interface NodeNow {
   readonly name: string;
   readonly siteId: string;
+  readonly sitedBy: string;
   readonly health: string;
 }
 
