@@ -1,6 +1,7 @@
 // How nodes, sites and tokens look.
 import type { UplinkRate } from '../../proto/gen/punnet/v1/common.ts';
 import { RateSource } from '../../proto/gen/punnet/v1/common.ts';
+import type { Inventory } from '../../proto/gen/punnet/v1/node.ts';
 import {
   NodeHealth,
   type Node,
@@ -70,7 +71,7 @@ export function nodeText(io: CliIo, node: Node, uplink: UplinkRate | undefined):
     ['model', safeText(inventory?.model ?? '')],
     ['architecture', inventory === undefined ? '' : archText(inventory)],
     ['slots', inventory === undefined ? '' : `${status?.slots ?? inventory.slots}`],
-    ['slot speed', inventory === undefined ? '' : `${inventory.speedGhz.toFixed(2)} GHz`],
+    ['slot speed', inventory === undefined ? '' : speedText(inventory)],
     ['memory', inventory === undefined ? '' : bytesText(inventory.memoryBytes)],
     ['sandbox', inventory?.sandbox ?? ''],
     ['LAN', safeText(inventory?.lan ?? '')],
@@ -214,6 +215,12 @@ function uplinkText(uplink: UplinkRate | undefined): string {
 }
 
 /** Of several probes; empty without them. */
+/** With the part of a core that its owner leaves. */
+function speedText({ speedGhz, cpuShare = 1 }: Inventory): string {
+  const part = cpuShare < 1 ? ` (its owner leaves ${percent(cpuShare)} of a core)` : '';
+  return `${speedGhz.toFixed(2)} GHz${part}`;
+}
+
 function spreadText(spread = 0): string {
   return spread === 0 ? '' : `±${percent(spread)}`;
 }

@@ -174,7 +174,8 @@ function endAttempt(
     if (isBackup) inherit(state, job, lease);
   }
   dropLease(state, lease);
-  const workGhzSeconds = (cpuMs / 1000) * node.inventory.speedGhz;
+  const { speedGhz, cpuShare = 1 } = node.inventory;
+  const workGhzSeconds = (cpuMs / 1000) * (speedGhz / cpuShare);
   if (endCode !== 'given_back') countUse(state, lease, { at, workGhzSeconds });
   if (heir === undefined) {
     setTaskState(state, job, { index, next: nextState });

@@ -116,11 +116,14 @@ export class Owner {
     return { downBps: uplinkShare * uplink.downBps, upBps: uplinkShare * uplink.upBps };
   }
 
-  /** The inventory, with what the owner leaves of the memory. */
+  /** The inventory, with what the owner leaves of memory and cores. */
   inventory(): Inventory {
-    const { memoryBytes } = this.#inventory;
+    const { memoryBytes, speedGhz } = this.#inventory;
+    const { cpuShare } = this.#limits;
     return {
       ...this.#inventory,
+      speedGhz: speedGhz * cpuShare,
+      cpuShare: cpuShare < 1 ? cpuShare : undefined,
       memoryBytes: Math.min(memoryBytes, this.#limits.memoryBytes ?? memoryBytes),
       household: householdHash(this.#limits.household),
     };

@@ -134,8 +134,17 @@ export function toInventory(inventory: proto.Inventory): Inventory {
     nodeVersion: text(inventory.nodeVersion, 'node_version'),
     lan: text(inventory.lan, 'lan'),
     ...householdOf(inventory),
+    ...cpuShareOf(inventory),
     sandbox: text(inventory.sandbox, 'sandbox'),
   };
+}
+
+/** What a second of CPU time is worth is bounded as the speed is. */
+function cpuShareOf({ cpuShare, speedGhz }: proto.Inventory): Pick<Inventory, 'cpuShare'> {
+  if (cpuShare === undefined || cpuShare === 1) return {};
+  const isPart = amount(cpuShare, 'cpu_share') >= 0.01 && cpuShare < 1;
+  if (isPart && speedGhz / cpuShare <= 1000) return { cpuShare };
+  throw new Malformed('cpu_share: want 0.01 to 1');
 }
 
 function householdOf({ household }: proto.Inventory): Pick<Inventory, 'household'> {

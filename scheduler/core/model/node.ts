@@ -9,6 +9,8 @@ export interface Inventory {
   readonly slots: number;
   /** GHz of Cortex-A53 of one slot. */
   readonly speedGhz: number;
+  /** The part of a core that this is, which its owner leaves to a task; absent: all of it. */
+  readonly cpuShare?: number;
   readonly memoryBytes: number;
   readonly diskBytes: number;
   readonly agentVersion: string;

@@ -123,14 +123,20 @@ test('outside the hours the running task ends, and waits for another node', asyn
 
 test("the node is as large as its owner's part of it", async () => {
   setLimits(
-    JSON.stringify({ memoryBytes: 50_000_000, slots: 0, uplink: { downBps: 3e6, upBps: 1e6 } }),
+    JSON.stringify({
+      ...{ memoryBytes: 50_000_000, slots: 0, cpuShare: 0.25 },
+      uplink: { downBps: 3e6, upBps: 1e6 },
+    }),
   );
   const { status, inventory } = await rig.untilNode(
     'home',
     (node) => node.inventory?.memoryBytes === 50_000_000,
   );
   expect(status).toMatchObject({ slots: 0, notAccepting: { code: 'slots' } });
-  expect(inventory?.speedGhz).toBeGreaterThan(0);
+  expect(inventory?.speedGhz).toBeCloseTo(0.25 * 1.2);
+  expect(inventory?.cpuShare).toBe(0.25);
+  const shown = await rig.punnet('node', 'home');
+  expect(shown.out).toMatch(/slot speed +0\.30 GHz \(its owner leaves 25% of a core\)/);
   expect(status?.uplink).toMatchObject({ downBps: 3e6, upBps: 1e6, source: 2, spread: 0 });
   const { jobId } = await rig.submit(rig.jobFile('true', { tasks: { count: 1 }, memory: '60 MB' }));
   expect((await rig.punnet('explain', jobId)).out).toMatch(/60 MB of memory/);

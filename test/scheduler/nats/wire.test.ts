@@ -139,6 +139,14 @@ test.each([
     report({ inventory: { ...inventory, architecture: 'riscv64' } }),
     'unknown architecture',
   ],
+  ['no part of a core', report({ inventory: { ...inventory, cpuShare: 0 } }), /^cpu_share: /],
+  ['more than a core', report({ inventory: { ...inventory, cpuShare: 1.5 } }), /^cpu_share: /],
+  ['no number of it', report({ inventory: { ...inventory, cpuShare: NaN } }), /^cpu_share: /],
+  [
+    'more speed than there is, behind a small part of it',
+    report({ inventory: { ...inventory, speedGhz: 999, cpuShare: 0.5 } }),
+    'cpu_share: want 0.01 to 1',
+  ],
   [
     'a household that is no hash',
     report({ inventory: { ...inventory, household: 'attic' } }),

@@ -17,7 +17,7 @@ export interface Inventory {
   userland: string;
   model: string;
   slots: number;
-  /** Of one slot, in GHz of Cortex-A53. */
+  /** Of one slot, in GHz of Cortex-A53; what its owner leaves of it. */
   speedGhz: number;
   memoryBytes: number;
   diskBytes: number;
@@ -34,7 +34,14 @@ export interface Inventory {
    * A hash of its owner's word for the place, which nodes of one household share, 32 hexadecimal digits. Only a node
    * says it; nobody is told.
    */
-  household?: string | undefined;
+  household?:
+    | string
+    | undefined;
+  /**
+   * The part of a core that its owner leaves to a task, 0.05 to 1; not set: all of it. A second of CPU time is as much
+   * work as ever.
+   */
+  cpuShare?: number | undefined;
 }
 
 /** What a node does now; part of each report. */
@@ -89,6 +96,7 @@ function createBaseInventory(): Inventory {
     nodeVersion: "",
     lan: "",
     household: undefined,
+    cpuShare: undefined,
   };
 }
 
@@ -129,6 +137,9 @@ export const Inventory: MessageFns<Inventory> = {
     }
     if (message.household !== undefined) {
       writer.uint32(98).string(message.household);
+    }
+    if (message.cpuShare !== undefined) {
+      writer.uint32(121).double(message.cpuShare);
     }
     return writer;
   },
@@ -242,6 +253,14 @@ export const Inventory: MessageFns<Inventory> = {
             message.household = reader.string();
             continue;
           }
+          case 15: {
+            if (tag !== 121) {
+              break;
+            }
+
+            message.cpuShare = reader.double();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -271,6 +290,7 @@ export const Inventory: MessageFns<Inventory> = {
     message.nodeVersion = object.nodeVersion ?? "";
     message.lan = object.lan ?? "";
     message.household = object.household ?? undefined;
+    message.cpuShare = object.cpuShare ?? undefined;
     return message;
   },
 };
