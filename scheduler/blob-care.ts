@@ -13,10 +13,8 @@ import type { View } from './core/index.ts';
 
 /** After a start others have more to do. */
 const firstAfterMs = 15 * 60_000;
-/** Nothing goes before it is a week old: a day more or less is no matter. */
+/** Nothing goes before it is a week old: a day more or less is no matter. No backup takes as long. */
 const collectEveryMs = 24 * 3_600_000;
-/** The journal writes a batch in milliseconds, and the process stops when it cannot. */
-const settleMs = 60_000;
 
 export interface BlobCareOptions {
   readonly dataFolder: string;
@@ -64,7 +62,6 @@ async function collectDaily(
   const collector = new BlobCollector({
     ...{ blobs, manifests, named: () => view().namedBlobs() },
     namedElsewhere: () => releases.blobs,
-    settled: () => wait(settleMs, signal),
     onRemoved: async (sha256, sizeBytes) => {
       metrics.removed(sizeBytes);
       await indexes.forget(sha256);

@@ -3,8 +3,10 @@
 // last entry says what there must be; a tar without it was never finished.
 
 import { createHash } from 'node:crypto';
-import { copyFileSync, createReadStream, createWriteStream, existsSync, mkdirSync } from 'node:fs';
-import { readFileSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { copyFileSync, createWriteStream, existsSync, mkdirSync } from 'node:fs';
+import { readdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { open } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { basename, join, relative } from 'node:path';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -29,7 +31,7 @@ export type Manifest = Readonly<z.infer<typeof manifestShape>>;
 /** Made anew at each start, or only of use to the process that runs. */
 // Where nodes connect from is kept for 30 days and goes nowhere else.
 const leftOut =
-  /^(journal\/|blobs\/tmp\/|nats\/(jwt\/|nats-server\.)|pki\/server\.|node-addresses\.json$|overlay\/[^/]+\/status$)|\.new$/;
+  /^(journal\/|blobs\/(tmp|index)\/|blobs\/scan\.json$|nats\/(jwt\/|nats-server\.)|pki\/server\.|node-addresses\.json$|overlay\/[^/]+\/status$)|\.new$/;
 const blobName = /^blobs\/[0-9a-f]{2}\/([0-9a-f]{64})$/;
 /** A snapshot may take segments away while they are copied. */
 const copyTries = 5;
@@ -117,7 +119,8 @@ async function fill(tar: Pack, { dataFolder, staging, contents, now }: Source): 
     for (const [folder, name] of sources(dataFolder, staging)) {
       const sha256 = await addFile(tar, folder, name);
       const blob = blobName.exec(name)?.[1];
-      if (blob === undefined) files[name] = sha256;
+      if (sha256 === undefined) refuseIfNeeded(name, blob, contents);
+      else if (blob === undefined) files[name] = sha256;
       else if (blob !== sha256) throw damagedBlob(blob, sha256);
     }
     const createdAt = now.toISOString();
@@ -128,6 +131,12 @@ async function fill(tar: Pack, { dataFolder, staging, contents, now }: Source): 
     tar.destroy(error instanceof Error ? error : new Error(String(error)));
     throw error;
   }
+}
+
+/** A scheduler that runs removes what nothing names, and a blob that it finds damaged. */
+function refuseIfNeeded(name: string, blob: string | undefined, { named }: Contents): void {
+  if (blob !== undefined && named.has(blob)) refuseIncomplete([blob]);
+  else if (!name.startsWith('blobs/')) throw new BackupError(`${name} is gone: back up again.`);
 }
 
 function damagedBlob(blob: string, found: string): BackupError {
@@ -148,13 +157,27 @@ function filesIn(folder: string): readonly string[] {
   return names.map((entry) => relative(folder, join(entry.parentPath, entry.name))).sort();
 }
 
-/** Adds one file; returns its SHA-256. */
-async function addFile(tar: Pack, folder: string, name: string): Promise<string> {
-  const file = join(folder, name);
-  const { size } = statSync(file);
+/** Adds one file; returns its SHA-256. undefined: it is gone. */
+async function addFile(tar: Pack, folder: string, name: string): Promise<string | undefined> {
+  let handle: FileHandle;
+  try {
+    handle = await open(join(folder, name));
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    throw error;
+  }
+  try {
+    return await addBytes(tar, name, handle);
+  } finally {
+    await handle.close();
+  }
+}
+
+async function addBytes(tar: Pack, name: string, handle: FileHandle): Promise<string> {
+  const { size } = await handle.stat();
   const hash = createHash('sha256');
   if (size < smallBytes) {
-    const bytes = readFileSync(file);
+    const bytes = await handle.readFile();
     await new Promise<void>((resolve, reject) => {
       // Called when the tar has room for more.
       tar.entry({ name, mode: 0o600 }, bytes, (error) => (error ? reject(error) : resolve()));
@@ -168,7 +191,7 @@ async function addFile(tar: Pack, folder: string, name: string): Promise<string>
     },
   });
   // What the running scheduler appends meanwhile, to the audit log, is for the next backup.
-  const bytes = createReadStream(file, { end: size - 1 });
+  const bytes = handle.createReadStream({ end: size - 1, autoClose: false });
   await pipeline(bytes, count, tar.entry({ name, mode: 0o600, size }));
   return hash.digest('hex');
 }

@@ -19,7 +19,9 @@ export type Counts = Readonly<z.infer<typeof countsShape>>;
 export interface Contents {
   readonly counts: Counts;
   readonly state: State;
-  /** Named, and not there. */
+  /** Blobs that jobs and results need. */
+  readonly named: ReadonlySet<string>;
+  /** Those of them that are not there. */
   readonly missing: readonly string[];
   readonly warnings: readonly string[];
 }
@@ -39,6 +41,7 @@ export async function readContents(journalFolder: string, dataFolder: string): P
     return {
       counts: { ...counts, results: results.size, blobs: named.size },
       state,
+      named,
       missing,
       warnings: recovery.warnings,
     };

@@ -1,6 +1,7 @@
 // Removes blobs that nothing names any more: no job that is active or listed, no list of inputs, no result, no
 // release. Whoever sends a blob or asks for it keeps it for a week (`unnamedKeptMs`), so that what is named while a
-// pass runs cannot go with it.
+// pass runs cannot go with it. Nor does what the last pass still found named: that fact may not be on disk yet, and a
+// backup that has copied the journal is still to copy its blobs.
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { NamedBlob } from '../../core/index.ts';
@@ -16,8 +17,6 @@ export interface BlobCollectorOptions {
   readonly named: () => Iterable<NamedBlob | null>;
   /** What else is named: blobs of releases. */
   readonly namedElsewhere: () => ReadonlySet<string>;
-  /** Until all is on disk that the state rests on. */
-  readonly settled: () => Promise<void>;
   readonly onRemoved: (sha256: string, sizeBytes: number) => Promise<void>;
 }
 
@@ -35,26 +34,30 @@ const unreadable: ReadonlySet<string> = new Set(['not_found', 'damaged', 'invali
 export class BlobCollector {
   readonly #options: BlobCollectorOptions;
   #steps = 0;
+  /** What the last pass found unnamed. */
+  #unnamed: ReadonlySet<number> = new Set();
 
   constructor(options: BlobCollectorOptions) {
     this.#options = options;
   }
 
   /**
-   * One pass. Fails, having removed nothing, when a list of blobs can't be read because of the disk. When `signal`
+   * One pass, a day after the last one. Fails, having removed nothing, when a list of blobs can't be read because of the disk. When `signal`
    * is aborted it ends early: each removal stands for itself.
    */
   async collect(signal: AbortSignal): Promise<Collected> {
-    const { blobs, namedElsewhere, settled, onRemoved } = this.#options;
+    const { blobs, namedElsewhere, onRemoved } = this.#options;
     const named = await this.#named(signal);
-    await settled();
     for (const sha256 of namedElsewhere()) named.add(keyOf(sha256));
     const collected = { removed: 0, removedBytes: 0, kept: 0 };
+    const unnamed = new Set<number>();
     for await (const sha256 of blobs.names()) {
       if (signal.aborted) return collected;
       await this.#step();
-      const isNamed = named.has(keyOf(sha256));
-      const sizeBytes = isNamed ? null : await blobs.removeUnnamed(sha256);
+      const key = keyOf(sha256);
+      if (!named.has(key)) unnamed.add(key);
+      const mayGo = !named.has(key) && this.#unnamed.has(key);
+      const sizeBytes = mayGo ? await blobs.removeUnnamed(sha256) : null;
       if (sizeBytes === null) {
         collected.kept += 1;
         continue;
@@ -63,6 +66,7 @@ export class BlobCollector {
       collected.removed += 1;
       collected.removedBytes += sizeBytes;
     }
+    this.#unnamed = unnamed;
     await blobs.dropMarks();
     return collected;
   }

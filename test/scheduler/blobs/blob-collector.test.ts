@@ -34,27 +34,36 @@ function name(kind: NamedBlob['kind'], hash: string): void {
   named.push({ kind, sha256: asSha256(hash) });
 }
 
-function collect(): Promise<Collected> {
+function newCollector(): BlobCollector {
   const { store } = blobs;
   const readBytes = async (hash: string, most: number): Promise<Buffer> => {
     await beside();
     if (isDiskBad) throw new BlobError('io', `blob ${hash}: the disk is bad`);
     return store.readBytes(hash, most);
   };
-  const collector = new BlobCollector({
+  const names = async function* (): AsyncGenerator<string> {
+    await beside();
+    yield* store.names();
+  };
+  return new BlobCollector({
     blobs: {
-      names: () => store.names(),
+      ...{ names, readBytes, dropMarks: () => store.dropMarks() },
       removeUnnamed: (hash) => store.removeUnnamed(hash),
-      dropMarks: () => store.dropMarks(),
-      readBytes,
     },
     manifests: new Manifests({ readBytes }),
     named: () => [null, ...named],
     namedElsewhere: () => released,
-    settled: () => beside(),
     onRemoved: () => beside(),
   });
-  return collector.collect(new AbortController().signal);
+}
+
+const { signal } = new AbortController();
+
+/** A pass, and the one of the day after, which removes. */
+async function collect(): Promise<Collected> {
+  const collector = newCollector();
+  await collector.collect(signal);
+  return collector.collect(signal);
 }
 
 const bytesOf = (text: string): Buffer => Buffer.from(text);
@@ -131,6 +140,17 @@ test('a file, a list and what it lists, and the blobs of releases stay, however 
   await blobs.put(bytesOf('nobody'));
   blobs.age(400 * dayMs);
   expect(await collect()).toMatchObject({ removed: 1, kept: 6 });
+});
+
+test('what the pass before still found named stays until the next', async () => {
+  const hash = await blobs.put(bytesOf('of a job'));
+  blobs.age(8 * dayMs);
+  name('file', hash);
+  const collector = newCollector();
+  await collector.collect(signal);
+  named = [];
+  expect(await collector.collect(signal)).toMatchObject({ removed: 0 });
+  expect(await collector.collect(signal)).toMatchObject({ removed: 1 });
 });
 
 test('a disk that cannot be read removes nothing; a list that is gone or none holds nothing up', async () => {
@@ -225,7 +245,9 @@ test('whatever is sent, submitted, ended and forgotten before and beside a pass:
     beside = async () => {
       for (const step of queue.splice(0, 2)) await world.take(step);
     };
-    await collect();
+    const collector = newCollector();
+    await collector.collect(signal);
+    await collector.collect(signal);
     beside = () => Promise.resolve();
     const left = new Set(await here());
     expect([...world.held].filter((hash) => !left.has(hash))).toEqual([]);
