@@ -1,6 +1,6 @@
 // A program on each node, until the last has said that it has the whole file, or the time is over.
 
-import type { ChildProcess } from 'node:child_process';
+import type { ChildProcess, SpawnOptions } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import type { Network } from '../../lab/network.ts';
@@ -22,6 +22,9 @@ export interface Raced extends Taken {
   readonly done: number;
 }
 
+/** A group of its own, since some are shells that have started what counts. */
+const inGroup: SpawnOptions = { stdio: ['ignore', 'pipe', 'pipe'], detached: true };
+
 /** Ends all that it has started. */
 export async function race(network: Network, { words, mostSeconds }: Race): Promise<Raced> {
   const children: ChildProcess[] = [];
@@ -29,9 +32,7 @@ export async function race(network: Network, { words, mostSeconds }: Race): Prom
   try {
     const taken = await measured(network, async () => {
       const told = [...words].map(async ([node, each]) => {
-        const child = network.spawn(network.node(node), each, {
-          stdio: ['ignore', 'pipe', 'pipe'],
-        });
+        const child = network.spawn(network.node(node), each, inGroup);
         children.push(child);
         await untilWhole(child, node);
         done += 1;
@@ -81,9 +82,9 @@ async function withTimer(work: Promise<unknown>, ms: number): Promise<void> {
 }
 
 async function ended(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
+  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
   const over = once(child, 'exit');
   // They have nothing to keep, and torrent clients take seconds to say goodbye.
-  child.kill('SIGKILL');
+  process.kill(-child.pid, 'SIGKILL');
   await over;
 }
