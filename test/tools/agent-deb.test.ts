@@ -44,6 +44,8 @@ test.concurrent.for<[string, number | null]>([
   ['punnet-agent.service', 34],
   ['punnet-overlay.service', 20],
   ['punnet-firewall.service', 34],
+  ['punnet-firewall-look.service', 34],
+  ['punnet-firewall-look.timer', null],
   ['punnet-overlay-restart.path', null],
 ])('systemd takes %s, and rates its exposure below %s of 100', async ([name, most], context) => {
   context.skip(whyShort !== undefined, whyShort);

@@ -119,14 +119,22 @@ async function firewallStays(sh: Shell, pid: string): Promise<void> {
 }
 
 async function doctorSees(machine: SystemdMachine, sh: Shell): Promise<void> {
+  expect((await sh('systemctl is-active punnet-firewall-look.timer')).trim()).toBe('active');
+  // It would mend what is looked at here.
+  await sh('systemctl stop punnet-firewall-look.timer');
   const well = await machine.call('punnet-agent', 'doctor');
   expect(well.out).toMatch(/^ok +firewall .*ssh open$/m);
   await sh('nft flush ruleset');
   const ill = await machine.call('punnet-agent', 'doctor');
   expect(ill.out).toMatch(/^WRONG +firewall +none\n.*\n +sudo systemctl restart punnet-firewall/m);
   expect(ill.code).toBe(1);
-  await sh('systemctl restart punnet-firewall');
+  const look = 'sh /usr/share/punnet-agent/load-firewall.sh if-gone';
+  expect(await sh(look)).toMatch(/^<4>The firewall of the overlay was gone/);
   expect(await sh('nft list ruleset')).toContain('iifname != "punnet" accept');
+  expect(await sh('nft list set inet punnet_agent open')).toContain('elements = { 22 }');
+  expect(await sh(look)).toBe('');
+  await sh('nft flush ruleset && systemctl start punnet-firewall-look');
+  expect(await sh('nft list ruleset')).toContain('elements = { 22 }');
 }
 
 /** What `overlay init` prints for root, done as printed: a flush by hand is mended, or the tunnels end. */

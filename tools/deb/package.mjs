@@ -48,7 +48,7 @@ const sourceOf = (name) => `deploy/debian/${name}`;
 /** What each package may have in deploy/debian, and where it goes. */
 function filesFor(name) {
   const from = sourceOf(name);
-  const units = readdirSync(from).filter((file) => /\.(service|path)$/.test(file));
+  const units = readdirSync(from).filter((file) => /\.(service|path|timer)$/.test(file));
   return [
     ...units.map((unit) => [`${from}/${unit}`, `usr/lib/systemd/system/${unit}`]),
     [`${from}/sysusers`, `usr/lib/sysusers.d/${name}.conf`],

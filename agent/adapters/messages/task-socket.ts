@@ -92,7 +92,8 @@ export class TaskSocket {
   ): Promise<void> {
     const parts: Buffer[] = [];
     let size = 0;
-    for await (const part of request) {
+    // What is refused midway is answered all the same.
+    for await (const part of request.iterator({ destroyOnReturn: false })) {
       size += (part as Buffer).length;
       if (size > maxTaskMessageBytes) {
         response.setHeader('connection', 'close');

@@ -98,6 +98,7 @@ test.each([
   ['no number of a task', 'POST', '/v1/tasks/-1/messages', 'x', 404],
   ['a wait of an hour', 'GET', '/v1/messages?wait=3600', '', 404],
   ['more than 4 KiB', 'POST', '/v1/tasks/1/messages', 'x'.repeat(4_097), 413],
+  ['far more', 'POST', '/v1/tasks/1/messages', 'x'.repeat(100_000), 413],
 ])('%s is refused with words', async (_what, method, url, body, status) => {
   const answer = await ask(method, url, body);
   expect(answer.status).toBe(status);
