@@ -40,7 +40,7 @@ export async function ourFigures(options: OurOptions): Promise<readonly Figure[]
   tellPhase('ours: the nodes enrol');
   const site = await OurSite.open(rig, ground.nodes);
   // Connecting, and the first reports, which tell more than later ones.
-  await sleep(scale.idleSeconds * 250);
+  await sleep(scale.idleSeconds * 150);
   const before = await site.idle(scale.idleSeconds / 3);
   const bring = async (name: string, one: Taken, trouble: Trouble = {}): Promise<Round> => {
     tellPhase(`ours, ${name}`);
