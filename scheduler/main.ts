@@ -4,7 +4,6 @@
 import { join } from 'node:path';
 import pino from 'pino';
 import { AuditLog } from './adapters/audit/audit-log.ts';
-import { BackupError } from './adapters/backup/backup-error.ts';
 import { BlobIndexes } from './adapters/blobs/blob-indexes.ts';
 import { BlobStore } from './adapters/blobs/blob-store.ts';
 import { BundleChecks } from './adapters/blobs/bundle-checks.ts';
@@ -12,23 +11,21 @@ import { CapabilitySigner, loadCapabilityKey } from './adapters/blobs/capability
 import { LeaseComposer } from './adapters/blobs/lease-composer.ts';
 import { Manifests } from './adapters/blobs/manifests.ts';
 import { hasResult } from './adapters/blobs/results.ts';
-import { DataFolderError, makeFolder } from './adapters/durable-file.ts';
+import { makeFolder } from './adapters/durable-file.ts';
 import { EventLog } from './adapters/event-log.ts';
 import { HttpsServer } from './adapters/https/https-server.ts';
 import { publicFiles } from './adapters/public-files.ts';
-import { DataLockedError, lockData } from './adapters/journal/data-lock.ts';
+import { lockData } from './adapters/journal/data-lock.ts';
 import { FileJournal } from './adapters/journal/file-journal.ts';
-import { JournalError } from './adapters/journal/journal-error.ts';
 import { KeptPorts } from './adapters/kept-ports.ts';
 import { MeteredJournal } from './adapters/metrics/metered-journal.ts';
 import { MetricsServer } from './adapters/metrics/metrics-server.ts';
 import { Metrics } from './adapters/metrics/metrics.ts';
 import { ExternalNats } from './adapters/nats/external-nats.ts';
 import { NatsIdentity } from './adapters/nats/nats-identity.ts';
-import { EmbeddedNats, NatsServerError } from './adapters/nats/nats-server.ts';
+import { EmbeddedNats } from './adapters/nats/nats-server.ts';
 import type { NodeLinkOptions } from './adapters/nats/node-link.ts';
 import { NodeLink } from './adapters/nats/node-link.ts';
-import { OverlayError } from './adapters/overlay/init-overlay.ts';
 import { Overlay } from './adapters/overlay/overlay.ts';
 import { hashToken, makeToken } from './adapters/pki/node-token.ts';
 import { PlanSolver } from './adapters/plan/plan-solver.ts';
@@ -45,7 +42,6 @@ import { startBlobCare } from './blob-care.ts';
 import type { Config } from './config.ts';
 import { readConfig } from './config.ts';
 import type { Effect, Instant } from './core/index.ts';
-import { SigningKeyError } from './releases/signing-key.ts';
 import {
   enrolment,
   letOperatorIn,
@@ -57,7 +53,8 @@ import {
 import { startProbes } from './uplinks.ts';
 import { Loop } from './loop.ts';
 import { isMaintenance, maintain } from './maintenance.ts';
-import { ListenError, checkAddress, checkCoreAddress, listening } from './adapters/listening.ts';
+import { wordsFor } from './mistakes.ts';
+import { checkAddress, checkCoreAddress, listening } from './adapters/listening.ts';
 
 /** Those who wait for an answer hear that there is none. */
 const lastWordsMs = 200;
@@ -371,29 +368,9 @@ async function startLoop(
   return loop;
 }
 
-const mistakes = [
-  ListenError,
-  BackupError,
-  DataFolderError,
-  DataLockedError,
-  JournalError,
-  NatsServerError,
-  OverlayError,
-  SigningKeyError,
-];
-
 function fail(error: unknown): never {
   process.stderr.write(`punnet-scheduler: ${wordsFor(error)}\n`);
   process.exit(1);
-}
-
-function wordsFor(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  if (mistakes.some((kind) => error instanceof kind)) return error.message;
-  if ('code' in error && error.code === 'ENOSPC') {
-    return `The disk of the data folder is full (${error.message}): free some space on it, then start again. All that was acknowledged is there.`;
-  }
-  return error.stack ?? error.message;
 }
 
 main().catch(fail);

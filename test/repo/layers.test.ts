@@ -34,7 +34,7 @@ const rows: readonly (readonly [file: RegExp, may: readonly RegExp[]])[] = [
   [/^agent\/(adapters|install)\//, [edgeOf('agent/(adapters|install)'), /^proto\//, npm]],
   // main.ts puts its program together; config.ts and run.ts are parts of it.
   [
-    /^scheduler\/(main|config|maintenance|enrolment|uplinks|blob-care)\.ts$/,
+    /^scheduler\/(main|config|maintenance|enrolment|uplinks|blob-care|mistakes)\.ts$/,
     [/^scheduler\/(?!core\/(?!index\.ts))/, /^proto\//, npm],
   ],
   [/^agent\/(main|config|run)\.ts$/, [/^agent\/(?!core\/(?!index\.ts))/, /^proto\//, npm]],
