@@ -1,6 +1,7 @@
 // All benchmarks, in the order in which they run: those that need the machine to themselves last.
 
 import { agent } from './agent.ts';
+import { chunks } from './chunks.ts';
 import { distribution } from './distribution/distribution.ts';
 import { fiftyNodes } from './fifty-nodes.ts';
 import type { Benchmark } from './figure.ts';
@@ -26,6 +27,7 @@ export const benchmarks: readonly Benchmark[] = [
   restore,
   flows,
   tunnels,
+  chunks,
   placement,
   agent,
   idleTunnel,

@@ -38,6 +38,8 @@ export async function startBlobCare(options: BlobCareOptions): Promise<() => Pro
       metrics.scanned(sizeBytes);
       if (isDamaged) metrics.damaged();
     },
+    onUnreadable: (sha256, error) =>
+      log.error(error, `blob ${sha256} cannot be read; check the disk, and send it again`),
   });
   const metrics = new BlobMetrics(options.metrics.registry, () => scan.endedAtMs);
   const works = [

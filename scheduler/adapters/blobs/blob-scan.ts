@@ -14,6 +14,8 @@ export interface BlobScanOptions {
   /** Resolves after this time, or when the signal is aborted. */
   readonly wait: (spanMs: number, signal: AbortSignal) => Promise<void>;
   readonly onBlob: (seen: { readonly sizeBytes: number; readonly isDamaged: boolean }) => void;
+  /** Of a blob that the disk does not give: it stays, and counts as damaged. */
+  readonly onUnreadable: (sha256: string, error: unknown) => void;
 }
 
 const shape = z.object({
@@ -61,7 +63,7 @@ export class BlobScan {
     return this.#progress.endedAtMs;
   }
 
-  /** Pass after pass until the signal is aborted. Fails when the disk does. */
+  /** Pass after pass until the signal is aborted. Fails when the folders can't be read or written. */
   async run(signal: AbortSignal): Promise<void> {
     const { nowMs, wait } = this.#options;
     while (!signal.aborted) {
@@ -87,7 +89,7 @@ export class BlobScan {
 
   /** False: it was stopped before the end. */
   async #readOne(sha256: string, signal: AbortSignal): Promise<boolean> {
-    const { blobs, onBlob, wait } = this.#options;
+    const { blobs, onBlob, onUnreadable, wait } = this.#options;
     let sizeBytes = 0;
     let unpaidBytes = 0;
     try {
@@ -103,10 +105,10 @@ export class BlobScan {
       }
       onBlob({ sizeBytes, isDamaged: false });
     } catch (error) {
-      const isDamaged = error instanceof BlobError && error.code === 'damaged';
       // One that was removed meanwhile is no matter.
-      if (!isDamaged && codeOf(error) !== 'ENOENT') throw error;
-      if (isDamaged) onBlob({ sizeBytes, isDamaged });
+      if (codeOf(error) !== 'ENOENT') onBlob({ sizeBytes, isDamaged: true });
+      const isTold = codeOf(error) === 'ENOENT' || error instanceof BlobError;
+      if (!isTold) onUnreadable(sha256, error);
     }
     this.#unsavedBytes += sizeBytes;
     await wait((unpaidBytes / bytesPerSecond) * 1_000, signal);

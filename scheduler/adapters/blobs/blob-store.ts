@@ -269,7 +269,7 @@ export class BlobStore {
     const found = statSync(file, { throwIfNoEntry: false });
     const isOld = found !== undefined && Date.now() - found.mtimeMs > unnamedKeptMs;
     if (!isOld || this.#placing.has(sha256)) return null;
-    // Nothing comes between, and to remove a large file takes long.
+    // Nothing of this program comes between, and to remove a large file takes long.
     const aside = path.join(this.#root, 'tmp', randomUUID());
     renameSync(file, aside);
     await rm(aside);

@@ -24,7 +24,7 @@ export class BlobMetrics {
     );
     this.#damaged = counter(
       'punnet_blobs_damaged_total',
-      'Blobs that were found damaged since the start, and removed.',
+      'Blobs that a scan has found damaged since the start, and that were removed if they could be read.',
     );
     new Gauge({
       name: 'punnet_blobs_scan_end_seconds',

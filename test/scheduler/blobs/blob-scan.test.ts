@@ -1,6 +1,6 @@
 // All blobs are read, slowly, and on from where the last program was; a damaged one is found before anybody needs it.
 
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { BlobScan } from '../../../scheduler/adapters/blobs/blob-scan.ts';
@@ -12,12 +12,13 @@ let nowMs: number;
 let waitedMs: number;
 let seen: { readonly sizeBytes: number; readonly isDamaged: boolean }[];
 let read: string[];
+let unreadable: string[];
 /** The scan is stopped as it waits for the next pass, or before it reads so many blobs. */
 let blobsMost: number;
 beforeEach(async () => {
   blobs = await BlobFolder.make();
   [nowMs, waitedMs, blobsMost] = [1e12, 0, Infinity];
-  [seen, read] = [[], []];
+  [seen, read, unreadable] = [[], [], []];
 });
 afterEach(() => blobs.remove());
 
@@ -41,6 +42,7 @@ async function scan(): Promise<BlobScan> {
       return Promise.resolve();
     },
     onBlob: (blob) => void seen.push(blob),
+    onUnreadable: (sha256) => void unreadable.push(sha256),
   });
   await opened.run(stopping.signal);
   return opened;
@@ -81,6 +83,18 @@ test('one that is stopped goes on after the last blob that it had read', async (
   // The one that it was stopped in is read again.
   expect(read).toHaveLength(7);
   expect(new Set(read).size).toBe(6);
+});
+
+test('one that the disk does not give is told, and the others go on', async () => {
+  const hashes = [];
+  for (const text of ['a', 'b', 'c']) hashes.push(await blobs.put(Buffer.from(text)));
+  const [, harmed = ''] = hashes;
+  rmSync(blobs.fileOf(harmed));
+  mkdirSync(blobs.fileOf(harmed));
+  const { endedAtMs } = await scan();
+  expect(unreadable).toEqual([harmed]);
+  expect(seen.map((each) => each.isDamaged).sort()).toEqual([false, false, true]);
+  expect(endedAtMs).toBeGreaterThan(0);
 });
 
 test('a blob that goes as it is read is passed over', async () => {
