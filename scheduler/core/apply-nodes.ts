@@ -1,5 +1,6 @@
 // How facts about sites and nodes change the state.
 
+import { endBatchesOf, leaveExchanges } from './distribution/apply-exchanges.ts';
 import type { Fact } from './facts.ts';
 import { lookAtNode, lookAtSite, nodeChanged, siteOf, slotsOf } from './leases.ts';
 import { joinGroup } from './sites/apply-sites.ts';
@@ -49,10 +50,13 @@ export function applyNodeFact(state: State, fact: NodeFact): void {
       node.instanceId = fact.instanceId;
       node.sequence = 0;
       node.instanceSince = fact.at;
+      endBatchesOf(state, node);
       countNews(node, fact.at);
       break;
     case 'nodeHealthChanged':
       node.health = fact.health;
+      if (fact.health === 'suspect') endBatchesOf(state, node);
+      else if (fact.health !== 'healthy') leaveExchanges(state, node);
       sumCpu(state, siteOf(state, node));
       break;
     case 'nodeHeard': {
@@ -151,8 +155,8 @@ function setSite(state: State, fact: Extract<NodeFact, { kind: 'siteSet' }>): vo
     tunnelDownBytes: 0,
     tunnelUpBytes: 0,
     lanes: {
-      down: { queue: new Map(), active: new Map() },
-      up: { queue: new Map(), active: new Map() },
+      down: { queue: new Map(), active: new Map(), batches: new Map() },
+      up: { queue: new Map(), active: new Map(), batches: new Map() },
     },
   };
   state.sites[site.number] = site;

@@ -5,6 +5,7 @@ import { applyLeaseFact } from './apply-leases.ts';
 import { applyNodeFact } from './apply-nodes.ts';
 import { applyServiceFact } from './apply-services.ts';
 import { applyPlanFact } from './apply-plan.ts';
+import { applyExchangeFact, isExchangeFact } from './distribution/apply-exchanges.ts';
 import type { Fact } from './facts.ts';
 import { instant } from './model/ids.ts';
 import { lookForAll } from './leases.ts';
@@ -19,6 +20,7 @@ import { mustHave } from './state.ts';
 export function apply(state: State, fact: Fact): void {
   if ('at' in fact) state.latest = instant(Math.max(state.latest, fact.at));
   if (isRolloutFact(fact)) return applyRolloutFact(state, fact);
+  if (isExchangeFact(fact)) return applyExchangeFact(state, fact);
   switch (fact.kind) {
     case 'jobSubmitted':
     case 'jobCancelled':
@@ -62,8 +64,7 @@ export function apply(state: State, fact: Fact): void {
     case 'uplinkMeasured':
       return applyProbeFact(state, fact);
     case 'researcherSet':
-      researcherOf(state, fact.name).settings = fact.settings;
-      return lookForAll(state);
+      return setResearcher(state, fact);
     case 'tokenCreated':
     case 'tokenUsed':
     case 'tokenRevoked':
@@ -87,12 +88,18 @@ export function apply(state: State, fact: Fact): void {
   }
 }
 
+function setResearcher(state: State, fact: Extract<Fact, { kind: 'researcherSet' }>): void {
+  researcherOf(state, fact.name).settings = fact.settings;
+  lookForAll(state);
+}
+
 function settle(state: State): void {
   const { nodesToPlace, sitesToPlace, jobsToPlace, sitesToGrant, jobsToCheck } = state;
   for (const changed of [nodesToPlace, sitesToPlace, jobsToPlace, sitesToGrant, jobsToCheck]) {
     // Most are empty, and V8 makes a new table for each that is cleared.
     if (changed.size > 0) changed.clear();
   }
+  if (state.exchanges.newcomers.length > 0) state.exchanges.newcomers = [];
 }
 
 type TokenFact = Extract<

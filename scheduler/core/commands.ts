@@ -1,6 +1,7 @@
 // All that can come into the scheduler's core, and what it answers. Ids, hashes and sizes were made
 // and checked at the edge; time is given to `decide` beside the command.
 
+import type { BlobPart, WantedBlob } from './distribution/exchange.ts';
 import type { Instant, JobId, LeaseId, NodeId, SiteId, TokenId } from './model/ids.ts';
 import type { BlobRef, EndCode, JobTemplate } from './model/job.ts';
 import type { Inventory, NodeStatus } from './model/node.ts';
@@ -168,6 +169,8 @@ export interface NodeSpoke extends Speaker {
   readonly ended: readonly AttemptEnd[];
   readonly transfersWanted: readonly TransferWanted[];
   readonly transfersDone: readonly TransferDone[];
+  /** Of blobs that its site exchanges; absent: it tells of none. */
+  readonly blobParts?: readonly BlobPart[];
 }
 
 /** The report of a node, by the scheduler's number of it, that holds nothing and says nothing else. */
@@ -242,6 +245,12 @@ export interface ChangeRollout {
   readonly change: 'pause' | 'resume' | 'abort';
 }
 
+/** Sites exchange these blobs, of releases, beside those of jobs; in place of what was wanted before. */
+export interface WantBlobs {
+  readonly kind: 'wantBlobs';
+  readonly blobs: readonly WantedBlob[];
+}
+
 /** One flag for all: nodes are told nothing of releases. */
 export interface HoldRollouts {
   readonly kind: 'holdRollouts';
@@ -303,6 +312,7 @@ export type Command =
   | StartRollout
   | ChangeRollout
   | HoldRollouts
+  | WantBlobs
   | ReleasesTold
   | PlanSolved
   | PlanFailed

@@ -11,6 +11,7 @@ import {
 import type { Command, NodeSpoke } from './commands.ts';
 import type { Decision } from './decision.ts';
 import { drainNodes } from './drain.ts';
+import { wantBlobs } from './distribution/wanted.ts';
 import { disconnect, revokeNode, sweep } from './liveness/sweep.ts';
 import { giveSlice } from './overlay/give-slice.ts';
 import { hear } from './liveness/hear.ts';
@@ -92,6 +93,8 @@ export function decide(state: State, command: Command, about: Circumstances): De
       return changeRollout(state, command, now);
     case 'holdRollouts':
       return holdRollouts(state, command, now);
+    case 'wantBlobs':
+      return wantBlobs(command.blobs);
     case 'releasesTold':
       return hearReleases(state, command, now);
     case 'nodeSpoke':

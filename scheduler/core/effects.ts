@@ -2,7 +2,8 @@
 // lost is asked for again: grants and acknowledgements when the node reports, revocations at start.
 
 import type { Direction } from './commands.ts';
-import type { Instant, JobId, LeaseId, NodeId } from './model/ids.ts';
+import type { Runs } from './distribution/exchange.ts';
+import type { Instant, JobId, LeaseId, NodeId, Sha256 } from './model/ids.ts';
 import type { LinearProgram } from './placement/plan/program.ts';
 
 export type Effect =
@@ -23,6 +24,29 @@ export type Effect =
       readonly nodeId: NodeId;
       readonly leaseId: LeaseId;
       readonly direction: Direction;
+    }
+  /** The node brings these chunks over its uplink, until the span is over. */
+  | {
+      readonly kind: 'leaseChunks';
+      readonly nodeId: NodeId;
+      readonly sha256: Sha256;
+      readonly runs: Runs;
+      readonly spanMs: number;
+      /** The node knows where it comes from. */
+      readonly isForeign: boolean;
+    }
+  /** What the exchange of a blob is at the node's site, in place of what it was told before. */
+  | {
+      readonly kind: 'exchange';
+      readonly nodeId: NodeId;
+      readonly sha256: Sha256;
+      readonly sizeBytes: number;
+      /** It has no index. */
+      readonly isOneChunk: boolean;
+      readonly peers: readonly { readonly address: string; readonly port: number }[];
+      readonly isPinned: boolean;
+      /** Nobody exchanges it there, and nothing else of this counts. */
+      readonly isClosed: boolean;
     }
   /** The result's blob is not here: send it again. */
   | { readonly kind: 'blobMissing'; readonly nodeId: NodeId; readonly leaseId: LeaseId }

@@ -6,6 +6,7 @@
 // bytes on disk.
 
 import type { Direction } from './commands.ts';
+import type { BlobPart, Runs, WantedBlob } from './distribution/exchange.ts';
 import type { Instant, JobId, LeaseId, NodeId, Sha256, SiteId, TokenId } from './model/ids.ts';
 import type { CancelCause, JobTemplate, LeasePhase } from './model/job.ts';
 import type { Inventory, NodeHealth, NodeStatus } from './model/node.ts';
@@ -270,6 +271,62 @@ export type SoftFact =
       readonly deadline: Instant;
     }
   | { readonly kind: 'transferEnded'; readonly leaseId: LeaseId; readonly direction: Direction }
+  /** The nodes of a site exchange a blob from now on. */
+  | {
+      readonly kind: 'exchangeOpened';
+      readonly at: Instant;
+      readonly siteNumber: number;
+      readonly sha256: Sha256;
+      readonly sizeBytes: number;
+      readonly chunkCount: number;
+      readonly isForeign: boolean;
+    }
+  | { readonly kind: 'exchangeClosed'; readonly siteNumber: number; readonly sha256: Sha256 }
+  /** Since when nobody needs the blob; null: somebody does. */
+  | {
+      readonly kind: 'exchangeNeeded';
+      readonly siteNumber: number;
+      readonly sha256: Sha256;
+      readonly idleSince: Instant | null;
+    }
+  /** Its members were told what has changed. */
+  | { readonly kind: 'exchangeTold'; readonly siteNumber: number; readonly sha256: Sha256 }
+  | { readonly kind: 'exchangesLookedAt'; readonly at: Instant }
+  /** Blobs without a job that sites exchange: these and no others. */
+  | { readonly kind: 'blobsWanted'; readonly blobs: readonly WantedBlob[] }
+  | {
+      readonly kind: 'blobPartHeard';
+      readonly at: Instant;
+      readonly nodeNumber: number;
+      readonly part: BlobPart;
+    }
+  | {
+      readonly kind: 'memberForgotten';
+      readonly siteNumber: number;
+      readonly sha256: Sha256;
+      readonly nodeNumber: number;
+    }
+  /** It was told of these peers, by their nodes' numbers. */
+  | {
+      readonly kind: 'memberTold';
+      readonly at: Instant;
+      readonly siteNumber: number;
+      readonly sha256: Sha256;
+      readonly nodeNumber: number;
+      readonly peers: readonly number[];
+      readonly isPinned: boolean;
+    }
+  | {
+      readonly kind: 'chunksLeased';
+      readonly at: Instant;
+      readonly siteNumber: number;
+      readonly sha256: Sha256;
+      readonly nodeNumber: number;
+      readonly runs: Runs;
+      readonly until: Instant;
+    }
+  /** Chunks have not come in their time. */
+  | { readonly kind: 'batchLapsed'; readonly siteNumber: number; readonly number: number }
   /** From now on the node's silence counts. */
   | { readonly kind: 'watchStarted'; readonly at: Instant; readonly nodeNumber: number }
   /** Its rest is over: it may be given tasks again. */

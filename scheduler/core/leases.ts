@@ -12,7 +12,7 @@ import { behind, closed, idle } from './placement/open/open-nodes.ts';
 import { countLease } from './queue/researchers.ts';
 import { addRates, asOf, claimOf, ratesOf } from './services.ts';
 import type { JobRecord, LeaseRecord, NodeRecord, SiteRecord, State } from './state.ts';
-import { mustHave, noLeases } from './state.ts';
+import { mustHave, noLeases, transfersUnderWay } from './state.ts';
 
 export function siteOf(state: State, node: NodeRecord): SiteRecord {
   return mustHave(state.sites[node.siteNumber], 'site', node.siteNumber);
@@ -241,7 +241,7 @@ function freeLanes(state: State, site: SiteRecord, leaseId: LeaseId): void {
 export function placeFreed(state: State, site: SiteRecord): void {
   state.sitesToGrant.add(site.number);
   const { down, up } = site.lanes;
-  if (down.active.size + up.active.size === 0) state.sitesMoving.delete(site.number);
+  if (transfersUnderWay(down) + transfersUnderWay(up) === 0) state.sitesMoving.delete(site.number);
 }
 
 /** Counts the lease in its job's soft phase counts, or out of them. They are of tasks: a backup

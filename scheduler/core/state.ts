@@ -10,6 +10,8 @@ import type { Inventory, NodeHealth, NodeStatus, RateSource } from './model/node
 import type { Rates, Replica, Revisions } from './model/service.ts';
 import type { ResearcherSettings } from './model/researcher.ts';
 import type { Token } from './model/token.ts';
+import { Exchanges } from './distribution/exchange.ts';
+import type { Batch } from './distribution/exchange.ts';
 import { LeaseNumbers } from './lease-numbers.ts';
 import { Deadlines } from './liveness/deadlines.ts';
 import { NodePlaces } from './placement/open/node-places.ts';
@@ -89,6 +91,8 @@ export interface Lane {
   readonly queue: Map<LeaseId, QueuedTransfer>;
   /** Deadline of each transfer under way. */
   readonly active: Map<LeaseId, Instant>;
+  /** Chunks of exchanged blobs under way, by their number: beside the others, and of the same places. */
+  readonly batches: Map<number, Batch>;
 }
 
 export interface SiteRecord {
@@ -280,12 +284,19 @@ export class State {
   /** The site that gets no new bytes, so that its line is free for a probe; soft. */
   heldSite: number | null = null;
   readonly rollouts = new Rollouts();
+  /** Blobs that sites exchange; soft. */
+  readonly exchanges = new Exchanges();
   /** Numbers of jobs that all nodes refuse where the plan wants them; soft. */
   refused: ReadonlySet<number> = new Set();
   /** Sites whose transfers may have a free place; soft. */
   readonly sitesToGrant = new Set<number>();
   /** Sites with transfers under way; soft. */
   readonly sitesMoving = new Set<number>();
+}
+
+/** Transfers under way in a lane. */
+export function transfersUnderWay({ active, batches }: Lane): number {
+  return active.size + batches.size;
 }
 
 export function requestKey(researcher: string, requestId: string): string {

@@ -6,6 +6,7 @@ import { stateCode, taskState } from '../columns.ts';
 import type { AttemptEnd, NodeSpoke, Speaker } from '../commands.ts';
 import type { Decision } from '../decision.ts';
 import { nothing } from '../decision.ts';
+import { hearParts } from '../distribution/hear-parts.ts';
 import type { Effect } from '../effects.ts';
 import type { Fact } from '../facts.ts';
 import { isLoss } from '../apply-leases.ts';
@@ -59,7 +60,12 @@ export function hear(state: State, command: NodeSpoke, now: Instant): Decision {
     sequence: command.sequence,
     status: isFresh ? command.status : null,
   });
-  const effects = isFresh ? allotments(state, node, { command, facts }) : [];
+  const effects = isFresh ? [...allotments(state, node, { command, facts })] : [];
+  if (isFresh && command.blobParts !== undefined) {
+    const heard = hearParts(state, command.blobParts, { node, now });
+    facts.push(...heard.facts);
+    effects.push(...heard.effects);
+  }
   if (isOnlyHere(node, command)) return { facts, effects, answer: nothing.answer };
   const talk = new Conversation(state, { node, now, facts });
   talk.ended(command.ended);

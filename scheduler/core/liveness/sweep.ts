@@ -3,6 +3,7 @@
 import type { Direction } from '../commands.ts';
 import type { Decision } from '../decision.ts';
 import { nothing, refuse } from '../decision.ts';
+import { lookAtExchanges } from '../distribution/look.ts';
 import type { Effect } from '../effects.ts';
 import type { Fact } from '../facts.ts';
 import { defaultLostAfterMs, grantResendMs, resendsPerSweep, tokenKeptMs } from '../limits.ts';
@@ -47,6 +48,7 @@ export function sweep(state: State, now: Instant): Decision {
     if (hasRested(job, now)) facts.push({ kind: 'replicasRested', at: now, jobNumber });
   }
   facts.push(...expireTransfers(state, now));
+  add(lookAtExchanges(state, now));
   add(leaseProbe(state, now));
   add(endOverdue(state, now));
   add(rollServices(state, now));

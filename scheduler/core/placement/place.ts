@@ -5,6 +5,7 @@ import type { Decision } from '../decision.ts';
 import type { Effect } from '../effects.ts';
 import type { Fact } from '../facts.ts';
 import { cancelWaiting } from '../dependencies.ts';
+import { tellNewcomers } from '../distribution/news.ts';
 import { endedJobsKept } from '../limits.ts';
 import type { Instant } from '../model/ids.ts';
 import type { State } from '../state.ts';
@@ -26,17 +27,20 @@ export function place(
   // What nobody waits for is offered to the tails of jobs.
   const leases = slots.facts.length > 0 ? slots : grantBackups(state, now);
   const plan = about.policy.needsPlan === true ? askPlan(state, now) : { facts: [], effects: [] };
-  const facts = [...leases.facts, ...transfers.facts];
+  const news = tellNewcomers(state, now);
+  const facts = [...leases.facts, ...transfers.facts, ...news.facts];
   if (!isSettled(state)) facts.push({ kind: 'placementSettled' });
   // After that: a job that waited for one of these may start, or the plan lets something go, and nodes
   // are looked at once more.
   facts.push(...plan.facts, ...ended.facts);
-  const effects = [...ended.effects, ...leases.effects, ...transfers.effects, ...plan.effects];
+  const effects = [...ended.effects, ...leases.effects, ...news.effects];
+  effects.push(...transfers.effects, ...plan.effects);
   return { facts, effects, answer: { kind: 'done' } };
 }
 
 function isSettled(state: State): boolean {
   const { nodesToPlace, sitesToPlace, jobsToPlace, sitesToGrant, jobsToCheck } = state;
+  if (state.exchanges.newcomers.length > 0) return false;
   const toPlace = nodesToPlace.size + sitesToPlace.size + jobsToPlace.size;
   return toPlace + sitesToGrant.size + jobsToCheck.size === 0;
 }

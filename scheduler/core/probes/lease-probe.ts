@@ -7,7 +7,7 @@ import type { Fact } from '../facts.ts';
 import { probeHoldMs, probeLookMs } from '../limits.ts';
 import type { Instant } from '../model/ids.ts';
 import type { NodeRecord, SiteRecord, State } from '../state.ts';
-import { mustHave } from '../state.ts';
+import { mustHave, transfersUnderWay } from '../state.ts';
 import { dueAt } from './probing.ts';
 
 interface Part {
@@ -76,7 +76,7 @@ function nextLine(
 }
 
 function isBusy({ lanes }: SiteRecord): boolean {
-  return lanes.down.active.size + lanes.up.active.size > 0;
+  return transfersUnderWay(lanes.down) + transfersUnderWay(lanes.up) > 0;
 }
 
 /** A site's nodes take turns: the next of those that may be asked. */

@@ -1,11 +1,12 @@
 // How facts about where nodes are change the state.
 
+import { leaveExchanges } from '../distribution/apply-exchanges.ts';
 import type { Fact } from '../facts.ts';
 import { instant } from '../model/ids.ts';
 import { addRates } from '../services.ts';
 import { lookAtNode, placeFreed, remaining, siteOf } from '../leases.ts';
 import type { LeaseRecord, NodeRecord, SiteRecord, State } from '../state.ts';
-import { mustHave } from '../state.ts';
+import { mustHave, transfersUnderWay } from '../state.ts';
 import { sumCpu } from './capacity.ts';
 import type { Sight } from './siting.ts';
 
@@ -39,6 +40,7 @@ export function applySiteFact(state: State, fact: SiteFact): void {
     joinGroup(state, node);
   }
   if (fact.siteNumber === node.siteNumber) return;
+  leaveExchanges(state, node);
   const from = siteOf(state, node);
   const to = mustHave(state.sites[fact.siteNumber], 'site', fact.siteNumber);
   moveNode(state, node, { from, to });
@@ -122,5 +124,6 @@ function moveTransfers(state: State, node: NodeRecord, { from, to }: Move): void
   }
   placeFreed(state, from);
   state.sitesToGrant.add(to.number);
-  if (to.lanes.down.active.size + to.lanes.up.active.size > 0) state.sitesMoving.add(to.number);
+  if (transfersUnderWay(to.lanes.down) + transfersUnderWay(to.lanes.up) > 0)
+    state.sitesMoving.add(to.number);
 }

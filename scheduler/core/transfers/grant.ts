@@ -2,6 +2,8 @@
 // the core's to spend; an adapter only paces the bytes.
 
 import type { Direction } from '../commands.ts';
+import type { NextBatch } from '../distribution/batches.ts';
+import { batchUntil, siteBatches } from '../distribution/batches.ts';
 import type { Effect } from '../effects.ts';
 import type { Fact } from '../facts.ts';
 import { transferGraceMs, transferPatience, transfersAtATime } from '../limits.ts';
@@ -9,41 +11,95 @@ import type { Instant } from '../model/ids.ts';
 import { instant } from '../model/ids.ts';
 import type { Policy } from '../placement/policy.ts';
 import type { QueuedTransfer, SiteRecord, State } from '../state.ts';
-import { mustHave } from '../state.ts';
+import { mustHave, transfersUnderWay } from '../state.ts';
 import { slotAwaits } from './order.ts';
 
+interface Granted {
+  readonly facts: Fact[];
+  readonly effects: Effect[];
+}
+
+interface About {
+  readonly now: Instant;
+  readonly policy: Policy;
+}
+
 /** Fills the free places in the lanes of sites where something changed. */
-export function grantTransfers(
-  state: State,
-  { now, policy }: { readonly now: Instant; readonly policy: Policy },
-): { readonly facts: readonly Fact[]; readonly effects: readonly Effect[] } {
-  const facts: Fact[] = [];
-  const effects: Effect[] = [];
-  const isAwaited = {
-    down: (transfer: QueuedTransfer): boolean => slotAwaits(state, transfer),
-    // A task that sends has left its slot.
-    up: (): boolean => false,
-  };
+export function grantTransfers(state: State, about: About): Granted {
+  const granted: Granted = { facts: [], effects: [] };
   for (const siteNumber of state.sitesToGrant) {
     // Its line is being measured, or about to be.
     if (siteNumber === state.heldSite || siteNumber === state.probe?.siteNumber) continue;
     const site = mustHave(state.sites[siteNumber], 'site', siteNumber);
-    for (const direction of ['down', 'up'] as const) {
-      const lane = site.lanes[direction];
-      const places = transfersAtATime - lane.active.size;
-      if (places <= 0 || lane.queue.size === 0) continue;
-      const waiting = lane.queue.values();
-      for (const next of policy.nextTransfers(waiting, places, isAwaited[direction])) {
-        const lease = mustHave(state.leases.get(next.leaseId), 'lease', next.leaseId);
-        const node = mustHave(state.nodes[lease.nodeNumber], 'node', lease.nodeNumber);
-        const { leaseId } = next;
-        const deadline = transferDeadline(site, { direction, sizeBytes: next.sizeBytes, now });
-        facts.push({ kind: 'transferGranted', leaseId, direction, deadline });
-        effects.push({ kind: 'transfer', nodeId: node.nodeId, leaseId, direction });
-      }
-    }
+    fillDown(state, site, { ...about, granted });
+    const places = transfersAtATime - transfersUnderWay(site.lanes.up);
+    fill(state, site, { ...about, granted, direction: 'up', places });
   }
-  return { facts, effects };
+  return granted;
+}
+
+/** Chunks that slots wait for at many nodes come first, those that nobody waits for last. */
+function fillDown(
+  state: State,
+  site: SiteRecord,
+  about: About & { readonly granted: Granted },
+): void {
+  let places = transfersAtATime - transfersUnderWay(site.lanes.down);
+  if (places <= 0) return;
+  const { awaited, others } = siteBatches(state, site, { now: about.now, places });
+  const lease = (batches: readonly NextBatch[]): void => {
+    const next = batches.slice(0, places);
+    for (const batch of next) leaseChunks(state, site, { ...about, batch });
+    places -= next.length;
+  };
+  lease(awaited);
+  places -= fill(state, site, { ...about, direction: 'down', places });
+  lease(others);
+}
+
+/** Grants transfers of leases; how many. */
+function fill(
+  state: State,
+  site: SiteRecord,
+  about: About & {
+    readonly granted: Granted;
+    readonly direction: Direction;
+    readonly places: number;
+  },
+): number {
+  const { now, policy, granted, direction, places } = about;
+  const lane = site.lanes[direction];
+  if (places <= 0 || lane.queue.size === 0) return 0;
+  // A task that sends has left its slot.
+  const isAwaited = (transfer: QueuedTransfer): boolean =>
+    direction === 'down' && slotAwaits(state, transfer);
+  const chosen = policy.nextTransfers(lane.queue.values(), places, isAwaited);
+  for (const { leaseId, sizeBytes } of chosen) {
+    const lease = mustHave(state.leases.get(leaseId), 'lease', leaseId);
+    const node = mustHave(state.nodes[lease.nodeNumber], 'node', lease.nodeNumber);
+    const deadline = transferDeadline(site, { direction, sizeBytes, now });
+    granted.facts.push({ kind: 'transferGranted', leaseId, direction, deadline });
+    granted.effects.push({ kind: 'transfer', nodeId: node.nodeId, leaseId, direction });
+  }
+  return chosen.length;
+}
+
+function leaseChunks(
+  state: State,
+  site: SiteRecord,
+  about: { readonly now: Instant; readonly granted: Granted; readonly batch: NextBatch },
+): void {
+  const { now, granted, batch } = about;
+  const { nodeNumber, runs, exchange } = batch;
+  const { sha256, isForeign } = exchange;
+  const { nodeId } = mustHave(state.nodes[nodeNumber], 'node', nodeNumber);
+  const until = batchUntil(site, batch, now);
+  granted.facts.push({
+    ...{ kind: 'chunksLeased', at: now, siteNumber: site.number },
+    ...{ sha256, nodeNumber, runs, until },
+  });
+  const spanMs = until - now;
+  granted.effects.push({ kind: 'leaseChunks', nodeId, sha256, runs, spanMs, isForeign });
 }
 
 /** Whoever has not moved its bytes by then, if it begins now, has lost its place. */

@@ -1,0 +1,290 @@
+// How facts about exchanges change the state.
+
+import type { Fact } from '../facts.ts';
+import { placeFreed } from '../leases.ts';
+import type { Instant } from '../model/ids.ts';
+import { instant } from '../model/ids.ts';
+import type { NodeRecord, SiteRecord, State } from '../state.ts';
+import { mustHave } from '../state.ts';
+import { mayLack } from './batches.ts';
+import type { Batch, BlobPart, Exchange, Member } from './exchange.ts';
+import { bitmapOf, chunkBytesOf, chunksOf, hasBit } from './exchange.ts';
+
+type ExchangeFact = Extract<
+  Fact,
+  {
+    readonly kind:
+      | 'exchangeOpened'
+      | 'exchangeClosed'
+      | 'exchangeNeeded'
+      | 'exchangeTold'
+      | 'exchangesLookedAt'
+      | 'blobPartHeard'
+      | 'blobsWanted'
+      | 'memberForgotten'
+      | 'memberTold'
+      | 'chunksLeased'
+      | 'batchLapsed';
+  }
+>;
+
+export function isExchangeFact(fact: Fact): fact is ExchangeFact {
+  const { kind } = fact;
+  if (kind === 'blobPartHeard' || kind === 'chunksLeased' || kind === 'batchLapsed') return true;
+  if (kind === 'blobsWanted' || kind === 'memberForgotten' || kind === 'memberTold') return true;
+  return kind.startsWith('exchange');
+}
+
+export function applyExchangeFact(state: State, fact: ExchangeFact): void {
+  const { exchanges } = state;
+  switch (fact.kind) {
+    case 'exchangeOpened':
+      return open(state, fact);
+    case 'exchangesLookedAt':
+      exchanges.lookedAt = fact.at;
+      return lookAtLacking(state);
+    case 'blobsWanted':
+      exchanges.wanted = new Map(fact.blobs.map((blob) => [blob.sha256, blob]));
+      return;
+    case 'blobPartHeard':
+      return hearPart(state, fact);
+    case 'chunksLeased':
+      return lease(state, fact);
+    case 'batchLapsed': {
+      const site = mustHave(state.sites[fact.siteNumber], 'site', fact.siteNumber);
+      const batch = site.lanes.down.batches.get(fact.number);
+      if (batch === undefined) return;
+      const lazy = exchanges.of(site.number, batch.sha256)?.members.get(batch.nodeNumber);
+      if (lazy !== undefined) lazy.lapses += 1;
+      return endBatch(state, site, batch);
+    }
+  }
+  const exchange = exchanges.of(fact.siteNumber, fact.sha256);
+  if (exchange === undefined) return;
+  switch (fact.kind) {
+    case 'exchangeClosed':
+      return close(state, exchange);
+    case 'exchangeNeeded':
+      exchange.idleSince = fact.idleSince;
+      exchange.isNews = true;
+      return;
+    case 'exchangeTold':
+      exchange.isNews = false;
+      return;
+    case 'memberForgotten':
+      return leave(state, exchange, fact.nodeNumber);
+    case 'memberTold': {
+      const member = exchange.members.get(fact.nodeNumber);
+      if (member === undefined) return;
+      member.told = fact.peers;
+      member.isPinned = fact.isPinned;
+      member.toldAt = fact.at;
+    }
+  }
+}
+
+/** It has gone from its site for good, or its copies can't be trusted. */
+export function leaveExchanges(state: State, node: NodeRecord): void {
+  for (const exchange of state.exchanges.bySite.get(node.siteNumber)?.values() ?? []) {
+    leave(state, exchange, node.number);
+  }
+}
+
+/** It is silent, or has started anew: what it was to bring is free, what it holds may still be there. */
+export function endBatchesOf(state: State, node: NodeRecord): void {
+  const site = mustHave(state.sites[node.siteNumber], 'site', node.siteNumber);
+  for (const batch of site.lanes.down.batches.values()) {
+    if (batch.nodeNumber === node.number) endBatch(state, site, batch);
+  }
+  for (const { members } of state.exchanges.bySite.get(site.number)?.values() ?? []) {
+    const member = members.get(node.number);
+    if (member !== undefined) member.room = 0;
+  }
+}
+
+/** With time alone a chunk becomes one that a member finds nowhere. */
+function lookAtLacking({ exchanges, sitesToGrant }: State): void {
+  for (const [siteNumber, ofSite] of exchanges.bySite) {
+    for (const exchange of ofSite.values()) if (mayLack(exchange)) sitesToGrant.add(siteNumber);
+  }
+}
+
+function open(state: State, fact: Extract<ExchangeFact, { kind: 'exchangeOpened' }>): void {
+  const { siteNumber, sha256, sizeBytes, chunkCount, isForeign } = fact;
+  const ofSite: Map<Exchange['sha256'], Exchange> =
+    state.exchanges.bySite.get(siteNumber) ?? new Map();
+  state.exchanges.bySite.set(siteNumber, ofSite);
+  if (ofSite.has(sha256)) return;
+  ofSite.set(sha256, {
+    ...{ siteNumber, sha256, sizeBytes, chunkCount, isForeign },
+    members: new Map(),
+    copies: new Uint16Array(chunkCount),
+    batchOf: new Uint32Array(chunkCount),
+    saidAt: new Float64Array(chunkCount),
+    missing: chunkCount,
+    idleSince: null,
+    isNews: false,
+    leasedBytes: 0,
+    leasedAgainBytes: 0,
+    wasLeased: new Uint8Array(chunkCount),
+  });
+}
+
+function close(state: State, exchange: Exchange): void {
+  for (const nodeNumber of exchange.members.keys()) leave(state, exchange, nodeNumber);
+  const ofSite = state.exchanges.bySite.get(exchange.siteNumber);
+  ofSite?.delete(exchange.sha256);
+  if (ofSite?.size === 0) state.exchanges.bySite.delete(exchange.siteNumber);
+}
+
+function hearPart(
+  state: State,
+  { at, nodeNumber, part }: Extract<ExchangeFact, { kind: 'blobPartHeard' }>,
+): void {
+  const { siteNumber } = mustHave(state.nodes[nodeNumber], 'node', nodeNumber);
+  const exchange = state.exchanges.of(siteNumber, part.sha256);
+  if (exchange === undefined) return;
+  if (part.hasLeft) return leave(state, exchange, nodeNumber);
+  const member = exchange.members.get(nodeNumber) ?? join(state, exchange, nodeNumber);
+  const { chunkCount } = exchange;
+  const wasWhole = member.heldChunks === chunkCount;
+  const held = part.isWhole
+    ? bitmapOf(new Uint8Array(member.held.length).fill(0xff), chunkCount)
+    : bitmapOf(part.held, chunkCount);
+  takeHeld(state, exchange, { member, held, at });
+  listen(exchange, member, { part, at });
+  if (wasWhole !== (member.heldChunks === chunkCount)) exchange.isNews = true;
+  state.sitesToGrant.add(siteNumber);
+}
+
+function join({ exchanges }: State, exchange: Exchange, nodeNumber: number): Member {
+  const { siteNumber, sha256, chunkCount } = exchange;
+  const member: Member = {
+    nodeNumber,
+    held: bitmapOf(new Uint8Array(0), chunkCount),
+    heldChunks: 0,
+    unfound: new Uint8Array(0),
+    ...{ room: 0, address: '', port: 0, heardAt: instant(0), leasedAt: instant(0), lapses: 0 },
+    ...{ told: null, isPinned: false, toldAt: instant(0), gainedAt: instant(0) },
+  };
+  exchange.members.set(nodeNumber, member);
+  exchanges.newcomers.push({ siteNumber, sha256, nodeNumber });
+  exchange.isNews = true;
+  return member;
+}
+
+function listen(
+  exchange: Exchange,
+  member: Member,
+  { part, at }: { readonly part: BlobPart; readonly at: Instant },
+): void {
+  const { address, port, room, unfound } = part;
+  if (address !== member.address || port !== member.port) exchange.isNews = true;
+  member.address = address;
+  member.port = port;
+  member.room = room;
+  const isSome = unfound.some((byte) => byte !== 0);
+  member.unfound = isSome ? bitmapOf(unfound, exchange.chunkCount) : new Uint8Array(0);
+  member.heardAt = at;
+}
+
+/** Looks at bytes of the bitmap that have changed only: a node tells of hundreds of chunks again and again. */
+function takeHeld(
+  state: State,
+  exchange: Exchange,
+  {
+    member,
+    held,
+    at,
+  }: { readonly member: Member; readonly held: Uint8Array; readonly at: Instant },
+): void {
+  for (let place = 0; place < held.length; place += 1) {
+    const now = held[place] ?? 0;
+    const changed = now ^ (member.held[place] ?? 0);
+    if (changed === 0) continue;
+    for (let bit = 0; bit < 8; bit += 1) {
+      if ((changed & (1 << bit)) === 0) continue;
+      const chunk = place * 8 + bit;
+      if ((now & (1 << bit)) === 0) lose(exchange, member, chunk);
+      else gain(state, exchange, { member, chunk, at });
+    }
+    member.held[place] = now;
+  }
+}
+
+function gain(
+  state: State,
+  exchange: Exchange,
+  { member, chunk, at }: { readonly member: Member; readonly chunk: number; readonly at: Instant },
+): void {
+  const { copies, batchOf, saidAt } = exchange;
+  const before = copies[chunk] ?? 0;
+  copies[chunk] = before + 1;
+  member.heldChunks += 1;
+  member.gainedAt = at;
+  if (before === 0) {
+    exchange.missing -= 1;
+    saidAt[chunk] = at;
+  }
+  const site = mustHave(state.sites[exchange.siteNumber], 'site', exchange.siteNumber);
+  const batch = site.lanes.down.batches.get(batchOf[chunk] ?? 0);
+  if (batch?.nodeNumber !== member.nodeNumber) return;
+  saidAt[chunk] = at;
+  batchOf[chunk] = 0;
+  batch.left -= 1;
+  if (batch.left === 0) endBatch(state, site, batch);
+}
+
+function lose(exchange: Exchange, member: Member, chunk: number): void {
+  const before = exchange.copies[chunk] ?? 0;
+  exchange.copies[chunk] = before - 1;
+  member.heldChunks -= 1;
+  if (before === 1) exchange.missing += 1;
+}
+
+function leave(state: State, exchange: Exchange, nodeNumber: number): void {
+  const member = exchange.members.get(nodeNumber);
+  if (member === undefined) return;
+  for (let chunk = 0; chunk < exchange.chunkCount; chunk += 1) {
+    if (hasBit(member.held, chunk)) lose(exchange, member, chunk);
+  }
+  const site = mustHave(state.sites[exchange.siteNumber], 'site', exchange.siteNumber);
+  for (const batch of site.lanes.down.batches.values()) {
+    const isIts = batch.nodeNumber === nodeNumber && batch.sha256 === exchange.sha256;
+    if (isIts) endBatch(state, site, batch);
+  }
+  exchange.members.delete(nodeNumber);
+  exchange.isNews = true;
+  state.sitesToGrant.add(site.number);
+}
+
+function lease(state: State, fact: Extract<ExchangeFact, { kind: 'chunksLeased' }>): void {
+  const { siteNumber, sha256, nodeNumber, runs, until } = fact;
+  const site = mustHave(state.sites[siteNumber], 'site', siteNumber);
+  const exchange = mustHave(state.exchanges.of(siteNumber, sha256), 'exchange');
+  const member = mustHave(exchange.members.get(nodeNumber), 'member', nodeNumber);
+  const number = state.exchanges.nextBatch;
+  state.exchanges.nextBatch += 1;
+  let left = 0;
+  for (const chunk of chunksOf(runs)) {
+    exchange.batchOf[chunk] = number;
+    left += 1;
+    if (exchange.wasLeased[chunk] === 1) exchange.leasedAgainBytes += chunkBytesOf(exchange);
+    exchange.wasLeased[chunk] = 1;
+  }
+  exchange.leasedBytes += left * chunkBytesOf(exchange);
+  site.lanes.down.batches.set(number, { number, sha256, nodeNumber, runs, left, until });
+  member.room = Math.max(0, member.room - left);
+  member.leasedAt = fact.at;
+  state.sitesMoving.add(siteNumber);
+}
+
+function endBatch(state: State, site: SiteRecord, batch: Batch): void {
+  site.lanes.down.batches.delete(batch.number);
+  placeFreed(state, site);
+  const exchange = state.exchanges.of(site.number, batch.sha256);
+  if (exchange === undefined) return;
+  for (const chunk of chunksOf(batch.runs)) {
+    if (exchange.batchOf[chunk] === batch.number) exchange.batchOf[chunk] = 0;
+  }
+}

@@ -1,0 +1,182 @@
+// Which chunks which node brings next over its site's uplink.
+
+import type { Instant } from '../model/ids.ts';
+import { instant } from '../model/ids.ts';
+import type { NodeRecord, SiteRecord, State } from '../state.ts';
+import { mustHave } from '../state.ts';
+import { slotAwaits } from '../transfers/order.ts';
+import type { Batch, Exchange, Member, Runs } from './exchange.ts';
+import { chunkBytesOf, hasBit } from './exchange.ts';
+import {
+  batchGraceMs,
+  batchLeast,
+  batchMost,
+  batchPatience,
+  carriersAtATime,
+  runsPerBatch,
+  unfoundAfterMs,
+} from './limits.ts';
+
+/** Chunks for one node to bring. */
+export interface NextBatch {
+  readonly exchange: Exchange;
+  readonly nodeNumber: number;
+  readonly runs: Runs;
+  readonly chunks: number;
+}
+
+/** What exchanges of a site would have brought now: urgent ones first, then small ones. */
+export function siteBatches(
+  state: State,
+  site: SiteRecord,
+  about: { readonly now: Instant; readonly places: number },
+): { readonly awaited: readonly NextBatch[]; readonly others: readonly NextBatch[] } {
+  const awaited: NextBatch[] = [];
+  const others: NextBatch[] = [];
+  const lacking = [...(state.exchanges.bySite.get(site.number)?.values() ?? [])].filter(mayLack);
+  if (lacking.length === 0) return { awaited, others };
+  const priorityOf = ({ sha256 }: Exchange): number =>
+    state.exchanges.wanted.get(sha256)?.priority ?? 0;
+  const inOrder = lacking.toSorted(
+    (one, other) =>
+      priorityOf(other) - priorityOf(one) ||
+      one.sizeBytes - other.sizeBytes ||
+      (one.sha256 < other.sha256 ? -1 : 1),
+  );
+  for (const exchange of inOrder) {
+    const next = nextBatches(state, exchange, about);
+    if (next.length > 0) (isAwaited(state, exchange) ? awaited : others).push(...next);
+  }
+  return { awaited, others };
+}
+
+/** What one exchange would have brought now, for as many nodes, and by which. */
+function nextBatches(
+  state: State,
+  exchange: Exchange,
+  { now, places }: { readonly now: Instant; readonly places: number },
+): readonly NextBatch[] {
+  const site = mustHave(state.sites[exchange.siteNumber], 'site', exchange.siteNumber);
+  const busy = carriersOf(site, exchange);
+  const free = Math.min(places, carriersAtATime - busy.size);
+  if (free <= 0) return [];
+  const taken = new Set<number>();
+  const batches: NextBatch[] = [];
+  for (const member of volunteers(state, exchange, busy)) {
+    if (batches.length === free) break;
+    const most = Math.min(member.room, batchSize(exchange));
+    const next = pick(exchange, { member, most, taken, now });
+    if (next.chunks > 0) batches.push({ exchange, nodeNumber: member.nodeNumber, ...next });
+  }
+  return batches;
+}
+
+/** Whether there may be something to bring. */
+export function mayLack(exchange: Exchange): boolean {
+  if (exchange.missing > 0) return true;
+  for (const { unfound } of exchange.members.values()) if (unfound.length > 0) return true;
+  return false;
+}
+
+/** After that the chunks are not the node's any more. */
+export function batchUntil(site: SiteRecord, next: NextBatch, now: Instant): Instant {
+  const bits = 8 * next.chunks * chunkBytesOf(next.exchange);
+  const fairMs = (1000 * 2 * bits) / (site.share * site.downBps);
+  return instant(now + Math.ceil(batchPatience * fairMs + batchGraceMs));
+}
+
+/** Whether a slot of one of its members has nothing to do until the blob is there. */
+function isAwaited(state: State, { members, sha256 }: Exchange): boolean {
+  for (const { nodeNumber } of members.values()) {
+    const node = mustHave(state.nodes[nodeNumber], 'node', nodeNumber);
+    for (const { jobNumber, leaseId, phase } of node.leases) {
+      const template = state.jobs.get(jobNumber)?.template;
+      if (template === undefined || (phase !== 'granted' && phase !== 'held')) continue;
+      const isOfJob = [...template.bundles, ...template.sharedInputs].some(
+        (blob) => blob.sha256 === sha256,
+      );
+      if (isOfJob && slotAwaits(state, { leaseId, sizeBytes: 0 })) return true;
+    }
+  }
+  return false;
+}
+
+function carriersOf(site: SiteRecord, exchange: Exchange): ReadonlySet<number> {
+  const busy = new Set<number>();
+  for (const { sha256, nodeNumber } of site.lanes.down.batches.values()) {
+    if (sha256 === exchange.sha256) busy.add(nodeNumber);
+  }
+  return busy;
+}
+
+/** Those that have room and bring nothing yet: who let no lease lapse first, then in turn. */
+function volunteers(
+  state: State,
+  { members, chunkCount }: Exchange,
+  busy: ReadonlySet<number>,
+): readonly Member[] {
+  const found: Member[] = [];
+  for (const member of members.values()) {
+    if (member.room <= 0 || member.heldChunks === chunkCount) continue;
+    if (busy.has(member.nodeNumber) || !isHeard(state.nodes[member.nodeNumber])) continue;
+    found.push(member);
+  }
+  return found.toSorted(
+    (one, other) =>
+      one.lapses - other.lapses ||
+      Number(one.port === 0) - Number(other.port === 0) ||
+      one.leasedAt - other.leasedAt ||
+      one.nodeNumber - other.nodeNumber,
+  );
+}
+
+function isHeard(node: NodeRecord | undefined): boolean {
+  return node?.health === 'healthy';
+}
+
+/** Small enough that several nodes bring the last ones together. */
+function batchSize({ missing }: Exchange): number {
+  return Math.max(batchLeast, Math.min(batchMost, Math.ceil(missing / (2 * carriersAtATime))));
+}
+
+interface Picking {
+  readonly member: Member;
+  readonly most: number;
+  /** By members before this one. */
+  readonly taken: Set<number>;
+  readonly now: Instant;
+}
+
+function pick(
+  exchange: Exchange,
+  { member, most, taken, now }: Picking,
+): { readonly runs: Runs; readonly chunks: number } {
+  const runs: number[] = [];
+  let chunks = 0;
+  for (let at = 0; at < exchange.chunkCount && chunks < most; at += 1) {
+    if (taken.has(at) || !isFor(exchange, { member, at, now })) continue;
+    const isNextToLast = runs.at(-1) === at;
+    if (!isNextToLast && runs.length === 2 * runsPerBatch) break;
+    if (isNextToLast) runs[runs.length - 1] = at + 1;
+    else runs.push(at, at + 1);
+    taken.add(at);
+    chunks += 1;
+  }
+  return { runs, chunks };
+}
+
+/** A chunk that nobody holds or brings; or that this one finds nowhere, though it was said to be there. */
+function isFor(
+  exchange: Exchange,
+  { member, at, now }: { readonly member: Member; readonly at: number; readonly now: Instant },
+): boolean {
+  if ((exchange.batchOf[at] ?? 0) !== 0) return false;
+  if ((exchange.copies[at] ?? 0) === 0) return true;
+  if (!hasBit(member.unfound, at) || hasBit(member.held, at)) return false;
+  return now - (exchange.saidAt[at] ?? 0) >= unfoundAfterMs;
+}
+
+/** Batches of a site that have not come by now. */
+export function lapsed(site: SiteRecord, now: Instant): readonly Batch[] {
+  return [...site.lanes.down.batches.values()].filter(({ until }) => until <= now);
+}

@@ -1,0 +1,41 @@
+// Every bound of the exchange of blobs, each with its reason.
+
+/** Smaller blobs cost more messages than they save. */
+export const sharedFromBytes = 256 * 1024;
+/** 64 GiB in chunks of 1 MiB; the same as `proto/chunks.ts` has. */
+export const chunksPerBlob = 65_536;
+/** As many nodes as one line may have by far. */
+export const membersPerExchange = 1_000;
+/** Blobs of one site, those of jobs and releases among them: a node must not fill the core's memory. */
+export const exchangesPerSite = 256;
+/** Blobs that only nodes know (packages), of one site, and the size of each. */
+export const foreignPerSite = 64;
+export const foreignBytes = 1024 * 1024 * 1024;
+/** Blobs without a job: those of a few releases for each model of node. */
+export const wantedBlobs = 1_000;
+/** A lease for chunks: as few as fill the time that it takes to ask, as many as can be lost with a node. */
+export const batchLeast = 8;
+export const batchMost = 32;
+/** Nodes that bring chunks of one blob at a time. */
+export const carriersAtATime = 4;
+/** Runs of a lease: each is a request to the origin. */
+export const runsPerBatch = 8;
+/** A lease for chunks lasts so many times what the line needs for it while another goes beside it, and this. */
+export const batchPatience = 3;
+export const batchGraceMs = 10_000;
+/** A chunk that a member holds, as it said so long ago, and that another one finds nowhere is brought for that one. */
+export const unfoundAfterMs = 5_000;
+/** Members that each is told of: rarest first among about eight does without all the others. */
+export const peersTold = 8;
+/** Whole copies of a needed blob at a site that stay when disks are cleared. */
+export const pinnedCopies = 2;
+/** An exchange that nobody needs any more is kept so long: the next job often has the same blob. */
+export const closeAfterMs = 10 * 60_000;
+/** Packages are wanted by one node after another within days. */
+export const closeForeignAfterMs = 3 * 24 * 3_600_000;
+/** A member that has got nothing for so long and asks is told of its peers again. */
+export const retellMs = 15_000;
+/** Whether blobs are still needed, and who has to be told of others, is looked at this often. */
+export const exchangeLookMs = 2_000;
+/** A new start of an agent has told of its blobs by then. */
+export const toldAgainWithinMs = 2 * 60_000;

@@ -1,0 +1,75 @@
+// Which blobs sites exchange: those that the tasks of a job share, those that are brought without a job, and
+// packages that only nodes know.
+
+import type { Instant, Sha256 } from '../model/ids.ts';
+import type { BlobRef } from '../model/job.ts';
+import type { JobRecord, State } from '../state.ts';
+import type { Decision } from '../decision.ts';
+import { nothing, refuse } from '../decision.ts';
+import type { BlobPart, WantedBlob } from './exchange.ts';
+import { bitmapBytes, fixedChunks } from './exchange.ts';
+import { chunksPerBlob, foreignBytes, sharedFromBytes, wantedBlobs } from './limits.ts';
+
+/** How a blob is exchanged. */
+export interface Shape {
+  readonly sizeBytes: number;
+  readonly chunkCount: number;
+  readonly isForeign: boolean;
+}
+
+/** Takes the place of what was wanted before; soft, told again at each start. */
+export function wantBlobs(blobs: readonly WantedBlob[]): Decision {
+  if (blobs.length > wantedBlobs) {
+    const reason = `Wanted up to ${wantedBlobs} blobs without a job, found ${blobs.length}: let fewer releases be current.`;
+    return refuse('exhausted', reason, 'blobs');
+  }
+  for (const { sha256, sizeBytes, chunkCount } of blobs) {
+    if (sizeBytes > 0 && chunkCount > 0 && chunkCount <= chunksPerBlob) continue;
+    const reason = `Blob ${sha256}: wanted bytes in 1 to ${chunksPerBlob} chunks, found ${sizeBytes} in ${chunkCount}.`;
+    return refuse('invalid', reason, 'blobs');
+  }
+  return { ...nothing, facts: [{ kind: 'blobsWanted', blobs }] };
+}
+
+/** Large enough to be worth it, and not too large for an index. */
+export function isExchanged({ sizeBytes }: BlobRef): boolean {
+  return sizeBytes >= sharedFromBytes && fixedChunks(sizeBytes) <= chunksPerBlob;
+}
+
+/** null: a site does not exchange what this node tells of. */
+export function shapeOf(state: State, part: BlobPart, now: Instant): Shape | null {
+  const wanted = state.exchanges.wanted.get(part.sha256);
+  const isWanted = wanted !== undefined && wanted.until > now;
+  if (isWanted) return isSame(part, wanted) ? { ...wanted, isForeign: false } : null;
+  for (const { template } of activeJobs(state)) {
+    for (const blob of [...template.bundles, ...template.sharedInputs]) {
+      if (blob.sha256 !== part.sha256 || !isExchanged(blob)) continue;
+      const chunkCount = fixedChunks(blob.sizeBytes);
+      return isSame(part, blob)
+        ? { sizeBytes: blob.sizeBytes, chunkCount, isForeign: false }
+        : null;
+    }
+  }
+  const { sizeBytes } = part;
+  // One with more chunks was a job's, which nobody needs any more.
+  if (sizeBytes === 0 || sizeBytes > foreignBytes || part.held.length > bitmapBytes(1)) return null;
+  return { sizeBytes, chunkCount: 1, isForeign: true };
+}
+
+/** Blobs that are needed now, without packages. */
+export function neededBlobs(state: State, now: Instant): ReadonlySet<Sha256> {
+  const needed = new Set<Sha256>();
+  for (const [sha256, { until }] of state.exchanges.wanted) if (until > now) needed.add(sha256);
+  for (const { template } of activeJobs(state)) {
+    for (const blob of [...template.bundles, ...template.sharedInputs]) needed.add(blob.sha256);
+  }
+  return needed;
+}
+
+function* activeJobs(state: State): Generator<JobRecord> {
+  for (const job of state.jobs.values()) if (job.state === 'active') yield job;
+}
+
+function isSame(part: BlobPart, { sizeBytes }: { readonly sizeBytes: number }): boolean {
+  return part.sizeBytes === sizeBytes;
+}

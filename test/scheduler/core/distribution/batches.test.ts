@@ -1,0 +1,223 @@
+// Which chunks are brought over an uplink, by whom, and when again.
+
+import { expect, test } from 'vitest';
+import { instant, nodeId, sha256, siteId } from '../../../../scheduler/core/index.ts';
+import { fixedChunks } from '../../../../scheduler/core/distribution/exchange.ts';
+import {
+  closeAfterMs,
+  foreignBytes,
+  foreignPerSite,
+  membersPerExchange,
+  unfoundAfterMs,
+  wantedBlobs,
+} from '../../../../scheduler/core/distribution/limits.ts';
+import { fixedChunkCount } from '../../../../proto/chunks.ts';
+import { heldBy } from '../harness.ts';
+import { ExchangingSite, bits, blob, chunkBytes, mebibyte } from './site.ts';
+
+const range = (from: number, to: number): number[] =>
+  Array.from({ length: to - from }, (_, at) => from + at);
+
+test('chunks are those of the protocol', () => {
+  for (const size of [1, 65_536, 65_537, 8 * mebibyte - 1, 8 * mebibyte, 256 * mebibyte + 1]) {
+    expect(fixedChunks(size)).toBe(fixedChunkCount(size));
+  }
+});
+
+test('two nodes at a time bring batches that have no chunk in common', () => {
+  const site = new ExchangingSite(4, 40);
+  for (const node of [0, 1, 2, 3]) site.tell(node);
+  const leases = site.leases();
+  expect(leases.map(({ node }) => node)).toEqual([0, 1]);
+  expect(leases.map(({ chunks }) => chunks)).toEqual([range(0, 8), range(8, 16)]);
+  site.tell(0, { held: bits(range(0, 8), 40) });
+  expect(site.leases()).toEqual([{ node: 2, chunks: range(16, 24) }]);
+});
+
+test('a node brings no more than it has room for', () => {
+  const site = new ExchangingSite(1, 40);
+  site.tell(0, { room: 3 });
+  expect(site.leases()).toEqual([{ node: 0, chunks: [0, 1, 2] }]);
+});
+
+test('what a member holds is not brought, however often it is told', () => {
+  const site = new ExchangingSite(2, 40);
+  site.tell(0, { isWhole: true, room: 0 });
+  for (let again = 0; again < 3; again += 1) site.tell(1);
+  expect(site.leases()).toEqual([]);
+});
+
+test.each([
+  ['its time is over', (site: ExchangingSite) => site.harness.wait(60_000)],
+  [
+    'its node went silent',
+    (site: ExchangingSite) => {
+      site.harness.give({ kind: 'nodeDisconnected', nodeId: nodeId('pi0') });
+    },
+  ],
+  ['its node was revoked', (site: ExchangingSite) => site.revoke(0)],
+  ['its node left', (site: ExchangingSite) => site.tell(0, { hasLeft: true })],
+  [
+    'its node moved',
+    (site: ExchangingSite) => {
+      site.harness.setSite('elsewhere', 1e6);
+      const elsewhere = siteId('elsewhere');
+      site.harness.give({ kind: 'setNodeSite', nodeId: nodeId('pi0'), siteId: elsewhere });
+    },
+  ],
+  [
+    'its agent started anew',
+    (site: ExchangingSite) => {
+      site.harness.speak('pi0', { instanceNumber: 2, instanceId: 'second' });
+    },
+  ],
+])('a chunk is leased again when %s', (_, happens) => {
+  const site = new ExchangingSite(2, 8);
+  site.tell(0);
+  expect(site.leases()).toEqual([{ node: 0, chunks: range(0, 8) }]);
+  site.tell(1);
+  expect(site.leases()).toEqual([]);
+  happens(site);
+  expect(site.leases()).toEqual([{ node: 1, chunks: range(0, 8) }]);
+  expect(site.exchange?.leasedAgainBytes).toBe(8 * chunkBytes(8));
+});
+
+test('who let a lease lapse comes after one who brought its chunks', () => {
+  const site = new ExchangingSite(3, 16);
+  site.tell(0, { room: 8 });
+  site.harness.wait(60_000);
+  site.tell(1, { room: 8 });
+  site.tell(1, { held: bits(range(0, 8), 16), room: 0 });
+  site.tell(2, { room: 8 });
+  site.tell(0);
+  site.tell(1, { held: bits(range(0, 8), 16) });
+  expect(site.leases().map(({ node }) => node)).toEqual([0, 1, 2]);
+  site.harness.give({ kind: 'nodeDisconnected', nodeId: nodeId('pi2') });
+  expect(site.leases()).toEqual([{ node: 1, chunks: range(8, 16) }]);
+});
+
+test('the only holder was lost: its chunks are missing again', () => {
+  const site = new ExchangingSite(2, 8);
+  site.tell(0, { isWhole: true, room: 0 });
+  site.tell(1);
+  expect(site.leases()).toEqual([]);
+  site.revoke(0);
+  expect(site.leases()).toEqual([{ node: 1, chunks: range(0, 8) }]);
+});
+
+test('a chunk that a member finds nowhere is brought by it, after a while', () => {
+  const site = new ExchangingSite(2, 8);
+  site.tell(0, { isWhole: true, room: 0 });
+  const unfound = bits([2, 3], 8);
+  site.tell(1, { unfound });
+  expect(site.leases()).toEqual([]);
+  site.harness.wait(unfoundAfterMs);
+  expect(site.leases()).toEqual([{ node: 1, chunks: [2, 3] }]);
+});
+
+test.each([
+  ['that slots wait for comes before', true, blob],
+  ['that no slot waits for comes after', false, sha256('ef'.repeat(32))],
+])('a blob %s transfers of tasks', (_, isFirst, of) => {
+  const site = new ExchangingSite(2, 8, 8);
+  const { harness } = site;
+  const sizeBytes = site.part().sizeBytes;
+  const until = instant(harness.nowMs + 1e6);
+  const release = { sha256: sha256('ef'.repeat(32)), sizeBytes, chunkCount: 8, priority: 1, until };
+  harness.give({ kind: 'wantBlobs', blobs: [release] });
+  const leases = heldBy(harness.state.nodes[1]);
+  const wanted = leases.map((leaseId) => ({ leaseId, direction: 'down', sizeBytes: 1e6 }) as const);
+  harness.speak('pi1', { transfersWanted: wanted });
+  const [first] = harness.take('transfer');
+  site.tell(0, { sha256: of });
+  expect(site.leases()).toEqual([]);
+  const done = { leaseId: first?.leaseId ?? never(), direction: 'down' } as const;
+  harness.speak('pi1', { transfersDone: [done] });
+  expect(site.leases()).toHaveLength(isFirst ? 1 : 0);
+  expect(harness.take('transfer')).toHaveLength(isFirst ? 0 : 1);
+});
+
+test('too many blobs without a job, and one without chunks, are refused', () => {
+  const { harness } = new ExchangingSite(1, 8);
+  const wants = (count: number, chunkCount = 1): unknown =>
+    harness.give({
+      kind: 'wantBlobs',
+      blobs: Array.from({ length: count }, () => ({
+        ...{ sha256: blob, sizeBytes: 1, chunkCount, priority: 0, until: instant(1e15) },
+      })),
+    }).answer;
+  expect(wants(wantedBlobs)).toEqual({ kind: 'done' });
+  expect(wants(wantedBlobs + 1)).toMatchObject({ code: 'exhausted' });
+  expect(wants(1, 0)).toMatchObject({ code: 'invalid' });
+  expect(wants(1, 65_537)).toMatchObject({ code: 'invalid' });
+});
+
+test('a bitmap of another blob, and another size, change nothing', () => {
+  const site = new ExchangingSite(1, 8);
+  site.tell(0, { held: new Uint8Array(2).fill(0xff) });
+  site.tell(0, { sizeBytes: 7 });
+  expect(site.exchange).toBeUndefined();
+  expect(site.news().map(({ isClosed }) => isClosed)).toEqual([true, true]);
+});
+
+test('bits behind the last chunk do not count', () => {
+  const site = new ExchangingSite(1, 12);
+  site.tell(0, { held: new Uint8Array(2).fill(0xff), room: 0 });
+  expect([...(site.exchange?.copies ?? [])]).toEqual(Array.from({ length: 12 }, () => 1));
+  expect(site.exchange?.missing).toBe(0);
+});
+
+test('a package is one chunk, and one of more than the bound is not exchanged', () => {
+  const site = new ExchangingSite(1, 8);
+  const own = (at: number): { sha256: ReturnType<typeof sha256> } => ({
+    sha256: sha256(at.toString(16).padStart(64, '0')),
+  });
+  site.tell(0, { ...own(1), sizeBytes: foreignBytes });
+  expect(site.harness.take('leaseChunks')).toMatchObject([{ runs: [0, 1], isForeign: true }]);
+  site.tell(0, { ...own(2), sizeBytes: foreignBytes + 1 });
+  for (let at = 3; at < foreignPerSite + 3; at += 1) site.tell(0, { ...own(at), sizeBytes: 1 });
+  expect(site.harness.state.exchanges.bySite.get(0)?.size).toBe(foreignPerSite);
+  const refused = site.news().filter(({ isClosed }) => isClosed);
+  expect(refused.map(({ sha256: of }) => of)).toEqual(
+    [2, foreignPerSite + 2].map((at) => own(at).sha256),
+  );
+});
+
+test('an exchange is closed when no job needs its blob for a while, and members hear of it', () => {
+  const site = new ExchangingSite(2, 8);
+  site.tell(0, { isWhole: true, room: 0 });
+  site.tell(1);
+  site.harness.give({
+    kind: 'cancelJob',
+    jobId: [...site.harness.state.jobById.keys()][0] ?? never(),
+  });
+  site.harness.wait(closeAfterMs / 2);
+  expect(site.exchange).toBeDefined();
+  site.news();
+  site.harness.wait(closeAfterMs);
+  expect(site.exchange).toBeUndefined();
+  expect(site.news()).toMatchObject([
+    { nodeId: 'pi0', isClosed: true },
+    { nodeId: 'pi1', isClosed: true },
+  ]);
+  expect(site.harness.state.sites[0]?.lanes.down.batches.size).toBe(0);
+});
+
+test('members of an exchange are bounded', () => {
+  const site = new ExchangingSite(2, 8);
+  site.tell(0);
+  const { exchange } = site;
+  const first = exchange?.members.get(0) ?? never();
+  for (let at = 2; at <= membersPerExchange; at += 1) {
+    exchange?.members.set(-at, { ...first, nodeNumber: -at });
+  }
+  expect(exchange?.members.size).toBe(membersPerExchange);
+  site.news();
+  expect(() => site.tell(1)).not.toThrow();
+  expect(exchange?.members.has(1)).toBe(false);
+  expect(blob).toHaveLength(64);
+});
+
+function never(): never {
+  throw new Error('the test has nothing to work with');
+}
