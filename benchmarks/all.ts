@@ -17,6 +17,7 @@ import { submit } from './submit.ts';
 import { throughput, whole } from './throughput.ts';
 import { tunnels } from './tunnels.ts';
 import { turnaround } from './turnaround.ts';
+import { update } from './update.ts';
 import { uplinks } from './uplinks.ts';
 
 export const benchmarks: readonly Benchmark[] = [
@@ -30,6 +31,7 @@ export const benchmarks: readonly Benchmark[] = [
   chunks,
   placement,
   agent,
+  update,
   idleTunnel,
   uplinks,
   distribution,

@@ -42,18 +42,21 @@ export function listedCutter({ sizes, chunks }: ChunkIndex): Cutter {
 
 const kibibyte = 1024;
 
-/** Of chunks that their content cuts; changed, each release would cost all of its bytes once more. */
+/**
+ * Of chunks that their content cuts; changed, each release would cost all of its bytes once more. Four times as long,
+ * an update of 5 % in four places cost 9.8 % of 50 MB instead of 6.2 % (`npm run bench -- update`).
+ */
 export const contentSizes: ChunkSizes = {
-  minBytes: 64 * kibibyte,
-  averageBytes: 256 * kibibyte,
-  maxBytes: 1024 * kibibyte,
+  minBytes: 16 * kibibyte,
+  averageBytes: 64 * kibibyte,
+  maxBytes: 256 * kibibyte,
 };
 /**
- * Bits of the hash that must be 0 for a chunk to end, of 18 that would give the average: two more before it and two less
+ * Bits of the hash that must be 0 for a chunk to end, of 16 that would give the average: two more before it and two less
  * after it bring the sizes near to it (normalized chunking). The highest ones, which most bytes before have a say in.
  */
-const strictMask = 0xfffff000;
-const looseMask = 0xffff0000;
+const strictMask = 0xffffc000;
+const looseMask = 0xfffc0000;
 
 /**
  * A number for each byte: the first four bytes of the SHA-256 of this byte alone, so that nobody has to wonder
