@@ -34,7 +34,8 @@ export interface ListedFile {
 /** The only release whose files replace the agent. */
 export const agentRelease = 'agent';
 export const releaseNameForm = /^[a-z][a-z0-9-]{0,39}$/;
-export const releaseVersionForm = /^[0-9][0-9A-Za-z.+~-]{0,39}$/;
+/** The ends of files that stand beside a version's folder are none of a version. */
+export const releaseVersionForm = /^[0-9](?!.*\.(tar|caibx|part|tmp|new)$)[0-9A-Za-z.+~-]{0,39}$/;
 const architectureForm = /^[a-z0-9_]{1,20}$/;
 const sha256Form = /^[0-9a-f]{64}$/;
 /** A path of some plain words, inside the tar. */

@@ -41,8 +41,8 @@ export function releaseService(deps: ApiDeps): ReleaseServiceServer {
     startRollout: unary(deps, async (request, caller) => {
       mustBeOperator(caller);
       const { name, version } = request;
-      const bakeMs = readStart(deps, request);
-      await give(deps, { kind: 'startRollout', name, version, bakeMs });
+      const start = readStart(deps, request);
+      await give(deps, { kind: 'startRollout', name, version, ...start });
       return { rollout: rolloutOf(deps, name) };
     }),
     changeRollout: unary(deps, async ({ name, change }, caller) => {
@@ -82,15 +82,21 @@ async function give(deps: ApiDeps, command: Command): Promise<void> {
   if (answer.kind === 'refused') throw fromRefusal(answer);
 }
 
-/** The bake time, ms. Throws where the release is not on the list. */
-function readStart(deps: ApiDeps, { name, version, bake }: StartRolloutRequest): number {
-  const { releases } = deps.releases;
-  if (!releases.some((each) => each.name === name && each.version === version)) {
+/** The bake time, and whom it is for. Throws where the release is not on the list. */
+function readStart(
+  deps: ApiDeps,
+  { name, version, bake }: StartRolloutRequest,
+): { readonly bakeMs: number; readonly architectures: readonly string[] } {
+  const files = deps.releases.releases.filter(
+    (each) => each.name === name && each.version === version,
+  );
+  const found = files.map(({ architecture }) => architecture);
+  const architectures = found.includes('all') ? [] : found;
+  if (files.length === 0) {
     throw notFound('release', `${name} ${version}`, ': see "punnet release list"');
   }
-  if (bake === '') return defaultBakeMs;
-  const bakeMs = parseQuantity(bake, span);
-  if (bakeMs !== null) return bakeMs;
+  const bakeMs = bake === '' ? defaultBakeMs : parseQuantity(bake, span);
+  if (bakeMs !== null) return { bakeMs, architectures };
   throw invalid([{ field: 'bake', description: wrongQuantity(bake, span) }]);
 }
 

@@ -236,6 +236,8 @@ export interface StartRollout {
   readonly kind: 'startRollout';
   readonly name: string;
   readonly version: string;
+  /** For nodes of these; empty: for all. */
+  readonly architectures: readonly string[];
   readonly bakeMs: number;
 }
 

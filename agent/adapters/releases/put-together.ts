@@ -14,6 +14,9 @@ interface Place {
   readonly offset: number;
 }
 
+/** A file of zeros has one chunk thousands of times: a damaged one is looked for in few other places. */
+const mostPlaces = 4;
+
 /** Chunks of the blob, one after another, which are not here. */
 export interface Run {
   readonly offset: number;
@@ -71,11 +74,12 @@ async function placesOf(
 ): Promise<ReadonlyMap<string, readonly Place[]>> {
   const places = new Map<string, Place[]>();
   for (const { tar, index } of sources) {
-    const known = index === '' ? own : await readIndex(index);
-    const spans = chunkSpans(known);
-    for (const [at, { sha256 }] of known.chunks.entries()) {
+    const listed = index === '' ? own : await readIndex(index);
+    const spans = chunkSpans(listed);
+    for (const [at, { sha256 }] of listed.chunks.entries()) {
       const offset = spans[at]?.offset ?? 0;
-      places.set(sha256, [...(places.get(sha256) ?? []), { file: tar, offset }]);
+      const known = places.get(sha256) ?? [];
+      if (known.length < mostPlaces) places.set(sha256, [...known, { file: tar, offset }]);
     }
   }
   return places;

@@ -92,7 +92,7 @@ export class Releases {
     const { folder } = this.#options;
     if (!existsSync(folder)) return [];
     return readdirSync(folder)
-      .filter((name) => releaseNameForm.test(name) && name !== metadataFolder)
+      .filter((name) => releaseNameForm.test(name))
       .slice(0, mostReleases)
       .map((name) => this.#state(name));
   }
@@ -166,6 +166,8 @@ export class Releases {
       return;
     }
     if (folder.active === version || folder.failed.version === version) return;
+    // It is told that again after each restart of the scheduler.
+    if (action === ReleaseAction.PREFETCH && folder.has(version)) return;
     const target = await this.#fetch(order, folder);
     if (action !== ReleaseAction.ACTIVATE) return;
     this.#options.log('release activated', { name, version });
@@ -236,8 +238,8 @@ export class Releases {
   }
 }
 
-/** Of TUF's files, beside the releases. */
-export const metadataFolder = 'metadata';
+/** Of TUF's files, beside the releases; no release has such a name. */
+export const metadataFolder = '.metadata';
 
 /** As the agent's user, in the folder of the version: who signed the release may do that. */
 async function runHook(folder: ReleaseFolder, hook: string): Promise<void> {

@@ -97,6 +97,7 @@ export function wakeRollouts(state: State, saved: SavedRollouts): void {
 }
 
 function saveRollout(record: RolloutRecord): SavedRollout {
-  const { name, version, startedAt, bakeMs, rings, ring, ringAt, phase, reason } = record;
-  return { name, version, startedAt, bakeMs, rings, ring, ringAt, phase, reason };
+  const { name, version, startedAt, bakeMs, architectures, rings } = record;
+  const { ring, ringAt, phase, reason } = record;
+  return { name, version, startedAt, bakeMs, architectures, rings, ring, ringAt, phase, reason };
 }

@@ -10,11 +10,11 @@ import type { NodeRecord, State } from '../state.ts';
 import * as limits from './limits.ts';
 import type { RingNode } from './rings.ts';
 import { ringsOf, seedOf } from './rings.ts';
-import type { RolloutPhase, RolloutRecord } from './rollout.ts';
-import { ringOf } from './rollout.ts';
+import type { Rollout, RolloutPhase, RolloutRecord } from './rollout.ts';
+import { isMeant, ringOf } from './rollout.ts';
 
 export function startRollout(state: State, command: StartRollout, now: Instant): Decision {
-  const { name, version, bakeMs } = command;
+  const { name, version, bakeMs, architectures } = command;
   const { byName } = state.rollouts;
   const before = byName.get(name);
   if (before?.phase === 'running' || before?.phase === 'paused') {
@@ -31,8 +31,10 @@ export function startRollout(state: State, command: StartRollout, now: Instant):
     const days = limits.longestBakeMs / (24 * 3_600_000);
     return refuse('invalid', `Wanted a bake time of at most ${days} days.`, 'bake');
   }
-  const rings = ringsOf(state.nodes.filter(isThere).map(ringNode), seedOf(`${name} ${version}`));
-  const rollout = { name, version, startedAt: now, bakeMs, rings };
+  const about = { name, version, startedAt: now, bakeMs, architectures };
+  const nodes = state.nodes.filter((node) => isConcerned({ ...about, rings: [] }, node));
+  const rings = ringsOf(nodes.map(ringNode), seedOf(`${name} ${version}`));
+  const rollout = { ...about, rings };
   const fact: Fact = { kind: 'rolloutStarted', at: now, rollout };
   return { ...nothing, facts: [fact], effects: askAll(state, () => true) };
 }
@@ -87,6 +89,11 @@ function askAll(state: State, isAsked: (node: NodeRecord) => boolean): readonly 
   return asked
     .slice(0, limits.askedAtOnce)
     .map(({ nodeId }) => ({ kind: 'askReport', nodeId }) as const);
+}
+
+/** It may come back, and there is something for it. */
+export function isConcerned(rollout: Rollout, node: NodeRecord): boolean {
+  return isThere(node) && isMeant(rollout, node.inventory.architecture);
 }
 
 /** It may come back. */

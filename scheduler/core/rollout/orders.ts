@@ -4,7 +4,7 @@
 import type { Effect } from '../effects.ts';
 import type { NodeId } from '../model/ids.ts';
 import type { NodeRecord, State } from '../state.ts';
-import { isUndone } from './change-rollout.ts';
+import { isConcerned, isUndone } from './change-rollout.ts';
 import type { ReleaseSeen, RolloutRecord } from './rollout.ts';
 import { ringOf } from './rollout.ts';
 
@@ -16,9 +16,10 @@ export function releaseOrders(state: State, nodeId: NodeId): readonly Order[] {
   const { byName, isHeld, seen } = state.rollouts;
   if (byName.size === 0 || isHeld) return [];
   const node = state.nodeById.get(nodeId);
-  if (node === undefined || node.health === 'revoked' || node.health === 'quarantined') return [];
+  if (node === undefined) return [];
   const orders: Order[] = [];
   for (const rollout of byName.values()) {
+    if (!isConcerned(rollout, node)) continue;
     const action = wanted(rollout, node);
     const known = seen.get(node.number)?.get(rollout.name);
     if (action === null || isFollowed(action, rollout.version, known)) continue;

@@ -25,6 +25,8 @@ export interface Rollout {
   readonly startedAt: Instant;
   /** A ring must be well for so long before the next one. */
   readonly bakeMs: number;
+  /** For nodes of these; empty: for all. */
+  readonly architectures: readonly string[];
   /** Numbers of the nodes of all rings but the last. */
   readonly rings: readonly (readonly number[])[];
 }
@@ -76,6 +78,11 @@ export class Rollouts {
   readonly seen = new Map<number, ReadonlyMap<string, ReleaseSeen>>();
   /** When gates were looked at last; soft. */
   lookedAt: Instant = instant(0);
+}
+
+/** Whether there is something for such a node in it. */
+export function isMeant({ architectures }: Rollout, architecture: string): boolean {
+  return architectures.length === 0 || architectures.includes(architecture);
 }
 
 /** In which ring a node is. One that came later is in the last. */

@@ -2,7 +2,7 @@
 
 import type { Instant } from '../model/ids.ts';
 import type { State } from '../state.ts';
-import { isThere } from './change-rollout.ts';
+import { isConcerned } from './change-rollout.ts';
 import type { RolloutPhase, RolloutRecord } from './rollout.ts';
 import { lastRing, ringNames, ringOf } from './rollout.ts';
 import { judge } from './step.ts';
@@ -44,7 +44,7 @@ export function showRollout(state: State, rollout: RolloutRecord, now: Instant):
   let [fetchedBytes, sizeBytes] = [0, 0];
   for (const node of state.nodes) {
     const counts = rings[ringOf(rollout, node.number)];
-    if (counts === undefined || !isThere(node)) continue;
+    if (counts === undefined || !isConcerned(rollout, node)) continue;
     const seen = state.rollouts.seen.get(node.number)?.get(name);
     counts.nodes += 1;
     counts.heard += Number(node.health === 'healthy');

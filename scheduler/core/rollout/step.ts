@@ -5,7 +5,7 @@ import type { Effect } from '../effects.ts';
 import type { Fact } from '../facts.ts';
 import type { Instant } from '../model/ids.ts';
 import type { NodeRecord, State } from '../state.ts';
-import { askRings, isThere } from './change-rollout.ts';
+import { askRings, isConcerned } from './change-rollout.ts';
 import type { GateNode, Verdict } from './gate.ts';
 import { judgeRing } from './gate.ts';
 import { gateLookMs } from './limits.ts';
@@ -63,8 +63,9 @@ export function judge(state: State, rollout: RolloutRecord): Verdict {
   const rings: GateNode[][] = Array.from({ length: rollout.ring + 1 }, () => []);
   const others: GateNode[] = [];
   for (const node of state.nodes) {
-    if (isThere(node))
-      (rings[ringOf(rollout, node.number)] ?? others).push(gateNode(state, rollout, node));
+    if (!isConcerned(rollout, node)) continue;
+    const group = rings[ringOf(rollout, node.number)] ?? others;
+    group.push(gateNode(state, rollout, node));
   }
   let last: Verdict = { kind: 'well' };
   for (const ring of rings) {

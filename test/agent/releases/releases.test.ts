@@ -286,6 +286,13 @@ describe('it is not installed', () => {
     );
   });
 
+  test('what has a version whose name is that of a file beside one', async () => {
+    const releases = node();
+    releases.take([order('1.0.tar', ACTIVATE)]);
+    await releases.settled();
+    expect(releases.states()).toEqual([]);
+  });
+
   test("while the owner's bytes are used up, or the list is too old", async () => {
     await publish('1.0', { 'map.txt': 'one' });
     const poor = await told(node({ mayTransfer: () => false }), order('1.0', ACTIVATE));
@@ -296,7 +303,7 @@ describe('it is not installed', () => {
     expect(late?.problem).toContain('is too old to be believed');
   });
 
-  test.each(['../x', 'metadata/..', ''])('what has the name "%s"', async (name) => {
+  test.each(['../x', 'metadata/..', '.metadata', ''])('what has the name "%s"', async (name) => {
     const releases = node();
     releases.take([order('1.0', ACTIVATE, name)]);
     await releases.settled();

@@ -119,12 +119,7 @@ export function tellStory(): readonly Batch[] {
   story.give({ kind: 'setSite', siteId: siteId('attic'), downBps: 9e6, upBps: 1e6, share: 0.25 });
   story.give({ kind: 'setNodeSite', nodeId: nodeId('pi'), siteId: siteId('attic') });
   story.seen('pi', 'the hash of an address');
-  story.give({ kind: 'startRollout', name: 'agent', version: '1.1', bakeMs: 60_000 });
-  story.has('pi', { name: 'agent', active: '1.1', isProven: true });
-  story.waitMinutes(1, 2);
-  story.give({ kind: 'changeRollout', name: 'agent', change: 'abort' });
-  story.give({ kind: 'startRollout', name: 'maps', version: '3', bakeMs: 0 });
-  story.give({ kind: 'holdRollouts', isHeld: true });
+  story.rollOut('pi');
   const forgotten = tokenId('token of pi');
   story.decided([{ kind: 'tokenForgotten', at: instant(story.nowMs), tokenId: forgotten }]);
   return story.batches;
@@ -220,6 +215,28 @@ class Story {
     const of = { nodeId: nodeId(name), connection: 'first', since: instant(this.nowMs) };
     const tunnels = [{ ...of, natGroup, upBytes: 0, downBytes: 0 }];
     this.give({ kind: 'tunnelsSeen', slice: 1, tunnels });
+  }
+
+  /** A release that the node makes active goes back; all rollouts are held. */
+  rollOut(name: string): void {
+    this.give({
+      kind: 'startRollout',
+      name: 'agent',
+      version: '1.1',
+      bakeMs: 60_000,
+      architectures: [],
+    });
+    this.has(name, { name: 'agent', active: '1.1', isProven: true });
+    this.waitMinutes(1, 2);
+    this.give({ kind: 'changeRollout', name: 'agent', change: 'abort' });
+    this.give({
+      kind: 'startRollout',
+      name: 'maps',
+      version: '3',
+      bakeMs: 0,
+      architectures: ['armv6l'],
+    });
+    this.give({ kind: 'holdRollouts', isHeld: true });
   }
 
   /** What it says of a release. */

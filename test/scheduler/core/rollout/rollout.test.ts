@@ -25,8 +25,8 @@ function federation(count: number): void {
 
 beforeEach(() => federation(12));
 
-const start = (version = '2') =>
-  core.give({ kind: 'startRollout', name: 'agent', version, bakeMs });
+const start = (version = '2', architectures: readonly string[] = []) =>
+  core.give({ kind: 'startRollout', name: 'agent', version, bakeMs, architectures });
 const change = (what: 'pause' | 'resume' | 'abort') =>
   core.give({ kind: 'changeRollout', name: 'agent', change: what });
 const summary = () => core.view.rollouts()[0];
@@ -111,6 +111,22 @@ describe('a release', () => {
     expect(told(names.find((name) => ring(name) === 4) ?? '')).toBe('');
     expect(start('3').answer).toEqual({ kind: 'done' });
   });
+});
+
+describe('a release that not all is well with', () => {
+  test('that has nothing for some nodes leaves them out', () => {
+    core.node('old', 's0', { ...pi3, architecture: 'armv6l' });
+    start('2', ['armv6l']);
+    expect(names.map(told).join('')).toBe('');
+    expect(told('old')).toBe('activate 2');
+    expect(summary()?.rings.map(({ nodes }) => nodes)).toEqual([1, 0, 0, 0, 0]);
+    has('old', { active: '2', isProven: true });
+    pass(6_000);
+    pass(bakeMs);
+    pass(bakeMs);
+    pass(bakeMs);
+    expect(summary()).toMatchObject({ phase: 'done' });
+  });
 
   test('that is not well any more bakes anew', () => {
     start();
@@ -176,7 +192,14 @@ describe('an operator', () => {
     ['to resume what runs', () => change('resume'), null],
     [
       'too long a bake',
-      () => core.give({ kind: 'startRollout', name: 'x', version: '1', bakeMs: 1e12 }),
+      () =>
+        core.give({
+          kind: 'startRollout',
+          name: 'x',
+          version: '1',
+          bakeMs: 1e12,
+          architectures: [],
+        }),
       'invalid',
     ],
   ])('asks for %s', (_, ask, code) => {
