@@ -292,12 +292,14 @@ class Agent {
     if (this.#bus.trouble === null) this.#releases.prove();
     const { owner, sandbox } = this.#parts;
     const before = JSON.stringify([owner.limits, owner.limitsProblem, owner.allowance]);
+    const told = JSON.stringify(owner.inventory());
     const allowance = owner.look();
     this.#history.saveSometimes(performance.now());
     if (JSON.stringify([owner.limits, owner.limitsProblem, allowance]) === before) return;
     if (owner.limitsProblem !== null) log('limits not taken', { why: owner.limitsProblem });
     sandbox.holdCpu(allowance.isFreezing ? 0 : 100 * owner.limits.cpuShare);
     this.#loop.post({ kind: 'allowanceChanged', allowance });
+    if (JSON.stringify(owner.inventory()) !== told) this.#loop.post({ kind: 'reportWanted' });
   }
 
   async #trim(): Promise<void> {

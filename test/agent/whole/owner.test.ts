@@ -121,6 +121,14 @@ test('outside the hours the running task ends, and waits for another node', asyn
   await untilRefusal(undefined);
 });
 
+test('what its owner says of place and cores is told at once', async () => {
+  const household = 'ab'.repeat(16);
+  setLimits(JSON.stringify({ household, cpuShare: 0.5 }));
+  await rig.untilNode('home', ({ inventory }) => inventory?.cpuShare === 0.5);
+  setLimits('{}');
+  await rig.untilNode('home', ({ inventory }) => inventory?.cpuShare === undefined);
+});
+
 test("the node is as large as its owner's part of it", async () => {
   setLimits(
     JSON.stringify({
