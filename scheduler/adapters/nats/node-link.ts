@@ -245,15 +245,18 @@ export class NodeLink implements EffectSink {
     this.#busy.set(id, done);
   }
 
-  /** Looks for the results in the blob store first. Never rejects. */
+  /**
+   * Looks for the results in the blob store first, one after another: a result may name thousands of outputs, and
+   * no node shall have more than its turn of the disk. Never rejects.
+   */
   async #submitWithResults(command: NodeSpoke): Promise<void> {
     try {
-      const ended = await Promise.all(
-        command.ended.map(async (end) => ({
-          ...end,
-          isResultPresent: end.result === null || (await this.#options.hasBlob(end.result)),
-        })),
-      );
+      const ended: NodeSpoke['ended'][number][] = [];
+      for (const end of command.ended) {
+        const { result } = end;
+        const isResultPresent = result === null || (await this.#options.hasBlob(result));
+        ended.push({ ...end, isResultPresent });
+      }
       this.#options.submit({ ...command, ended });
     } catch (error) {
       this.#drop(command.nodeId, `blob store: ${String(error)}`);

@@ -2,6 +2,7 @@
 
 import { createUser } from '@nats-io/nkeys';
 import { connect, jwtAuthenticator } from 'nats';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { NatsConnection } from 'nats';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { FromNode } from '../../../proto/gen/punnet/v1/agent.ts';
@@ -54,10 +55,11 @@ async function connectNode(id: string): Promise<NatsConnection> {
   return connect({ servers: [...rig.server.urls], authenticator, tls: { ca: rig.pki.caPem } });
 }
 
-/** A message that says an end, with a result that is looked for in the blob store. */
-function say(connection: NatsConnection, id: string): void {
+/** A message that says ends, each with a result that is looked for in the blob store. */
+function say(connection: NatsConnection, id: string, ends = 1): void {
   const result = { sha256: 'ab'.repeat(32), sizeBytes: 1 };
-  const ended = [{ leaseId: 1, code: 1 as const, exitCode: 0, cpuMs: 1, wallMs: 1, result }];
+  const end = { leaseId: 1, code: 1 as const, exitCode: 0, cpuMs: 1, wallMs: 1, result };
+  const ended = Array.from({ length: ends }, () => end);
   const message = FromNode.create({ instanceNumber: 1, instanceId: 'first', sequence: 1, ended });
   connection.publish(fromNodeSubject(id), FromNode.encode(message).finish());
 }
@@ -87,6 +89,23 @@ test('the last word of a node comes before the end of its connection, however lo
   release(true);
   await untilSubmitted(3);
   expect(submitted.slice(1)).toEqual(['nodeSpoke slow', 'nodeDisconnected slow']);
+});
+
+test('results of one message are looked for one after another', async () => {
+  const node = await connectNode('many');
+  let [looking, most] = [0, 0];
+  hasBlob = async () => {
+    looking += 1;
+    most = Math.max(most, looking);
+    await nextTurn();
+    looking -= 1;
+    return true;
+  };
+  say(node, 'many', 5);
+  await untilSubmitted(1);
+  expect(most).toBe(1);
+  await node.drain();
+  await untilSubmitted(2);
 });
 
 test('a message that the blob store fails on is dropped and counted; the next is heard', async () => {
