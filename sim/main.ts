@@ -4,6 +4,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import process from 'node:process';
 import { Command } from 'commander';
+import { addReleaseCommand } from './commands/release.ts';
 import { addScenarioCommands } from './commands/scenarios.ts';
 import { FlowCaseError, parseFlowCase } from './network/flow-case.ts';
 import { buildFlowCase, runFlowCase } from './network/run-flow-case.ts';
@@ -11,6 +12,7 @@ import { buildFlowCase, runFlowCase } from './network/run-flow-case.ts';
 const program: Command = new Command('punnet sim').description('The simulator.');
 
 addScenarioCommands(program);
+addReleaseCommand(program);
 
 program
   .command('flows')

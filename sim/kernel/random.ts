@@ -21,6 +21,7 @@ const purposes = [
   'cards',
   'throttling',
   'slow spells',
+  'releases',
 ] as const;
 export type Purpose = (typeof purposes)[number];
 

@@ -1,0 +1,31 @@
+// One release, one site, one way: how long it took, against the least time.
+
+import { drawsFor } from '../kernel/random.ts';
+import { siteBound } from './bounds.ts';
+import type { SiteShape } from './bounds.ts';
+import { Site } from './site.ts';
+import type { Way } from './ways.ts';
+
+export interface ReleaseFigures {
+  /** Of the last node and of the median one. */
+  readonly lastOverBound: number;
+  readonly medianOverBound: number;
+  /** Bytes over the uplink. */
+  readonly uplinkOverSize: number;
+  /** Bytes that came to nodes which had them. */
+  readonly wastedOverSize: number;
+}
+
+/** @throws {CheckFailed} when a rule was broken. */
+export function runRelease(shape: SiteShape, way: Way, seed: number): ReleaseFigures {
+  const site = new Site(shape);
+  site.run(way.begin(site, drawsFor('releases', seed)));
+  const bound = siteBound(shape);
+  const rising = site.wholeAt.toSorted((one, other) => one - other);
+  return {
+    lastOverBound: (rising.at(-1) ?? 0) / bound,
+    medianOverBound: (rising[Math.floor((rising.length - 1) / 2)] ?? 0) / bound,
+    uplinkOverSize: site.uplinkBytes / shape.sizeBytes,
+    wastedOverSize: site.wastedBytes / shape.sizeBytes,
+  };
+}
