@@ -5,12 +5,13 @@ import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { encodeAccount, encodeOperator, encodeUser, fmtCreds } from '@nats-io/jwt';
 import { newScopedSigner } from '@nats-io/jwt';
-import { createAccount, createOperator, createUser, fromSeed } from '@nats-io/nkeys';
+import { createAccount, createOperator, createUser } from '@nats-io/nkeys';
 import type { KeyPair } from '@nats-io/nkeys';
 import { z } from 'zod';
 import { isSubjectToken, maxMessageBytes } from '../../../proto/subjects.ts';
 import { DataFolderError, readIfThere, writeDurably } from '../durable-file.ts';
 import { credentialDays } from '../pki/credential-days.ts';
+import { quickPair } from './quick-pair.ts';
 
 const stored = z.object({
   operator: z.string(),
@@ -157,7 +158,7 @@ export class NatsIdentity {
   #key(name: KeyName): KeyPair {
     const known = this.#keys.get(name);
     if (known !== undefined) return known;
-    const key = remembering(fromSeed(new TextEncoder().encode(this.#stored[name])));
+    const key = quickPair(this.#stored[name]);
     this.#keys.set(name, key);
     return key;
   }
@@ -165,13 +166,6 @@ export class NatsIdentity {
   #save(): void {
     writeDurably(this.#file, JSON.stringify(this.#stored));
   }
-}
-
-/** nkeys derives a pair anew for each question, some milliseconds each; one user's JWT asks five. */
-function remembering(pair: KeyPair): KeyPair {
-  const publicKey = pair.getPublicKey();
-  const privateKey = pair.getPrivateKey();
-  return Object.assign(pair, { getPublicKey: () => publicKey, getPrivateKey: () => privateKey });
 }
 
 function parse(file: string, text: string): Stored {
