@@ -1,0 +1,254 @@
+// apt's proxy on this machine: a `.deb` that apt's signed lists name comes through the site's exchange by its hash;
+// all else, and whatever the exchange can't give, comes from the mirror as if nobody stood between. It judges no
+// signature: apt does.
+
+import { once } from 'node:events';
+import { createWriteStream } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { Transform } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { Mirror, MirrorError } from './mirror.ts';
+import type { Deb, SignedLists } from './signed-lists.ts';
+import { judgeTarget } from './target.ts';
+
+/** Bytes that nobody in the federation declared, of which the node knows hash and source. */
+export interface ForeignBlob extends Deb {
+  /** Writes them to this file from where they are published. Rejects when they can't be had, or are not so many. */
+  readonly fetchFromSource: (file: string, signal: AbortSignal) => Promise<void>;
+}
+
+export interface SiteExchange {
+  /** The path of a file with exactly these bytes, from a peer or the source. Rejects when it has none, and at once when
+   * the signal says so. */
+  get(wanted: ForeignBlob, signal: AbortSignal): Promise<string>;
+}
+
+export interface AptProxyParts {
+  readonly lists: SignedLists;
+  readonly mirror: Mirror;
+  readonly exchange: SiteExchange;
+  /** Those of apt's sources, as they are now. */
+  readonly hosts: () => ReadonlySet<string>;
+  /** How long a package may be waited for before it is asked of the mirror; 20 s where it says nothing. */
+  readonly waitMs?: number;
+  readonly log: (event: string, fields: Record<string, unknown>) => void;
+}
+
+/** apt gives up on a proxy that says nothing for 30 s, whatever answer it began (a 100 ends its request at once). */
+const mostWaitMs = 20_000;
+/** Reading the lists takes a Pi 1 longer than that the first time: then this one comes from the mirror. */
+const listsWithinMs = 15_000;
+const mostConnections = 64;
+const mostHeaderBytes = 8_192;
+const mostRedirects = 3;
+/** What a mirror is told of apt's request: nothing of this connection, nothing that apt does not send. */
+const told = ['accept', 'user-agent', 'range', 'if-range', 'if-modified-since', 'cache-control'];
+/** Of the connection to the mirror alone (RFC 9110, 7.6.1). */
+const ofConnection = /^(connection|keep-alive|proxy-.*|te|trailer|transfer-encoding|upgrade)$/;
+
+export class AptProxy {
+  readonly #parts: AptProxyParts;
+  readonly #server: Server;
+
+  constructor(parts: AptProxyParts) {
+    this.#parts = parts;
+    const options = {
+      maxHeaderSize: mostHeaderBytes,
+      headersTimeout: 10_000,
+      requestTimeout: 15_000,
+    };
+    this.#server = createServer(options, (request, response) => void this.#take(request, response));
+    this.#server.maxConnections = mostConnections;
+    this.#server.on('connect', (_request, socket) => {
+      socket.end('HTTP/1.1 405 Method Not Allowed\r\nConnection: close\r\n\r\n');
+    });
+  }
+
+  /** Listens on loopback only; 0: on any free port. Rejects when the port is taken. */
+  async start(port: number): Promise<void> {
+    await once(this.#server.listen(port, '127.0.0.1'), 'listening');
+  }
+
+  get port(): number {
+    // It listens on TCP.
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  async stop(): Promise<void> {
+    this.#server.closeAllConnections();
+    if (this.#server.listening) await once(this.#server.close(), 'close');
+    this.#parts.lists.stop();
+    this.#parts.mirror.stop();
+  }
+
+  async #take(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    response.on('error', () => undefined);
+    const { method = '', url = '' } = request;
+    // A body is nothing that apt sends, and what two programs may count differently.
+    const hasBody = 'content-length' in request.headers || 'transfer-encoding' in request.headers;
+    const target = hasBody ? bodyRefused : judgeTarget({ method, url }, this.#parts.hosts());
+    if (method === 'GET' && url.startsWith('/way?')) return this.#tellWay(url.slice(5), response);
+    if (target.kind === 'refused') return say(response, target.status, target.reason);
+    const gone = new AbortController();
+    response.once('close', () => gone.abort(new Error('apt has gone')));
+    try {
+      await this.#answer({ request, response, address: target.address }, gone.signal);
+    } catch (error) {
+      if (gone.signal.aborted || response.headersSent) return void response.destroy();
+      say(response, 502, error instanceof MirrorError ? error.message : 'the mirror broke off.');
+    }
+  }
+
+  /** What `detect-script.ts` asks, before apt asks for anything of a host. */
+  async #tellWay(url: string, response: ServerResponse): Promise<void> {
+    const target = judgeTarget({ method: 'GET', url }, this.#parts.hosts());
+    const isMine =
+      target.kind === 'allowed' && (await this.#parts.mirror.isPublic(target.address.hostname));
+    response.writeHead(200, { 'content-type': 'text/plain', connection: 'close' });
+    response.end(isMine ? `http://127.0.0.1:${this.port}` : 'DIRECT');
+  }
+
+  async #answer(asked: Asked, signal: AbortSignal): Promise<void> {
+    const { request, response, address } = asked;
+    const isPart = 'range' in request.headers;
+    const isDeb = request.method === 'GET' && address.pathname.endsWith('.deb') && !isPart;
+    const deb = isDeb ? await this.#lookUp(address) : null;
+    const path = deb === null ? null : await this.#throughSite(deb, asked, signal);
+    if (deb !== null && path !== null && (await sendFile(path, deb, response))) return;
+    await this.#throughMirror(asked, signal);
+  }
+
+  #lookUp(address: URL): Promise<Deb | null> {
+    const late = new Promise<null>((resolve) => {
+      setTimeout(() => resolve(null), listsWithinMs).unref();
+    });
+    return Promise.race([this.#parts.lists.find(address), late]);
+  }
+
+  /** null: the exchange has no way to it, or none in time. */
+  async #throughSite(deb: Deb, { address }: Asked, signal: AbortSignal) {
+    const { exchange, mirror, log, waitMs = mostWaitMs } = this.#parts;
+    const late = new AbortController();
+    const end = (): void => late.abort(new Error(`not here after ${waitMs} ms`));
+    const timer = setTimeout(end, waitMs);
+    signal.addEventListener('abort', end, { once: true });
+    const fetchFromSource: ForeignBlob['fetchFromSource'] = (file, ended) =>
+      fetchTo({ mirror, address, sizeBytes: deb.sizeBytes, file }, ended);
+    try {
+      return await exchange.get({ ...deb, fetchFromSource }, late.signal);
+    } catch (error) {
+      if (signal.aborted) throw error;
+      log('a package comes from its mirror', { address: address.href, why: String(error) });
+      return null;
+    } finally {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', end);
+    }
+  }
+
+  async #throughMirror({ request, response, address }: Asked, signal: AbortSignal): Promise<void> {
+    const headers: Record<string, string> = {};
+    for (const name of told) {
+      const value = request.headers[name];
+      if (typeof value === 'string') headers[name] = value;
+    }
+    const ask = { method: request.method ?? 'GET', address, headers };
+    const answer = await this.#parts.mirror.ask(ask, signal);
+    const kept = Object.entries(answer.headers).filter(([name]) => !ofConnection.test(name));
+    response.writeHead(answer.statusCode ?? 502, Object.fromEntries(kept));
+    await pipeline(answer, response);
+  }
+}
+
+interface Asked {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly address: URL;
+}
+
+const bodyRefused = {
+  kind: 'refused',
+  status: 400,
+  reason: 'wanted a request without a body: apt sends none.',
+} as const;
+
+function say(response: ServerResponse, status: number, reason: string): void {
+  const headers = { 'content-type': 'text/plain; charset=utf-8', connection: 'close' };
+  response.writeHead(status, headers).end(`punnet-agent: ${reason}\n`);
+}
+
+/** Whether it was sent: not when the file has gone, or is another. */
+async function sendFile(path: string, { sizeBytes }: Deb, response: ServerResponse) {
+  const file = await open(path).catch(() => null);
+  if (file === null) return false;
+  const { size } = await file.stat();
+  if (size !== sizeBytes) {
+    await file.close();
+    return false;
+  }
+  const type = 'application/vnd.debian.binary-package';
+  response.writeHead(200, { 'content-type': type, 'content-length': size });
+  await pipeline(file.createReadStream(), response);
+  return true;
+}
+
+interface Fetch {
+  readonly mirror: Mirror;
+  readonly address: URL;
+  readonly sizeBytes: number;
+  readonly file: string;
+}
+
+/** Mirrors send on to others, as Raspbian's do. */
+async function fetchTo({ mirror, address, sizeBytes, file }: Fetch, signal: AbortSignal) {
+  let from = address;
+  for (let hop = 0; hop <= mostRedirects; hop += 1) {
+    const answer = await mirror.ask({ method: 'GET', address: from, headers: {} }, signal);
+    const { statusCode = 0, headers } = answer;
+    if (statusCode === 200) {
+      return pipeline(answer, exactly(sizeBytes, from), createWriteStream(file), { signal });
+    }
+    answer.resume();
+    if (statusCode < 300 || statusCode > 399 || headers.location === undefined) {
+      throw new MirrorError(`${from.href}: wanted the package, found status ${statusCode}.`);
+    }
+    from = sentOnTo(headers.location, from);
+  }
+  throw new MirrorError(`${address.href}: sent on more than ${mostRedirects} times.`);
+}
+
+/** Where it is sent to must pass all that apt's own request must, but for its host being in the sources. */
+function sentOnTo(location: string, from: URL): URL {
+  const next = parse(location, from);
+  const hosts = new Set(next === null ? [] : [next.hostname]);
+  const target = judgeTarget({ method: 'GET', url: next?.href ?? '' }, hosts);
+  if (target.kind === 'allowed') return target.address;
+  throw new MirrorError(`${from.href} is sent on to ${location}: ${target.reason}`);
+}
+
+/** Neither more bytes nor fewer. */
+function exactly(sizeBytes: number, { href }: URL): Transform {
+  let count = 0;
+  const wrong = () => new MirrorError(`${href}: wanted ${sizeBytes} bytes, found ${count}.`);
+  return new Transform({
+    transform(part: Buffer, _encoding, next) {
+      count += part.length;
+      if (count > sizeBytes) return next(wrong());
+      next(null, part);
+    },
+    flush(next) {
+      next(count === sizeBytes ? null : wrong());
+    },
+  });
+}
+
+/** Node.js 18 before 18.17 has no URL.canParse. */
+function parse(location: string, from: URL): URL | null {
+  try {
+    return new URL(location, from.href);
+  } catch {
+    return null;
+  }
+}

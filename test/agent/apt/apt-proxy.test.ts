@@ -1,0 +1,317 @@
+// The proxy with a real apt-get and a signed repository, and by hand where apt would never ask like that.
+
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { AptProxy, type SiteExchange } from '../../../agent/adapters/apt/apt-proxy.ts';
+import { detectScript } from '../../../agent/adapters/apt/detect-script.ts';
+import { SignedLists } from '../../../agent/adapters/apt/signed-lists.ts';
+import { Mirror } from '../../../agent/adapters/apt/mirror.ts';
+import { isPublic, readHosts } from '../../../agent/adapters/apt/target.ts';
+import { AptRoot, host, makeRepository, packageNames, repositoryPath, serve } from './apt-rig.ts';
+import type { Repository, Served } from './apt-rig.ts';
+
+const top = mkdtempSync(join(tmpdir(), 'punnet-apt-'));
+let repository: Repository;
+let served: Served;
+let proxy: AptProxy;
+let root: AptRoot;
+let exchange: SiteExchange;
+/** What the mirror does instead of serving; false: it serves. */
+let instead: Parameters<typeof serve>[1];
+const isDeb = (path: string): boolean => path.endsWith('.deb');
+
+beforeAll(() => {
+  repository = makeRepository(join(top, 'repository'));
+});
+afterAll(() => rmSync(top, { recursive: true }));
+
+beforeEach(async () => {
+  instead = () => false;
+  exchange = { get: () => Promise.reject(new Error('nobody is here')) };
+  served = await serve(repository.folder, (...words) => instead?.(...words) ?? false);
+  const folder = mkdtempSync(join(top, 'root-'));
+  const lists = join(folder, 'var/lib/apt/lists');
+  proxy = new AptProxy({
+    lists: new SignedLists(lists),
+    mirror: served.mirror,
+    exchange: { get: (...words) => exchange.get(...words) },
+    hosts: () => new Set([host]),
+    log: () => undefined,
+    waitMs: 500,
+  });
+  await proxy.start(0);
+  root = new AptRoot(folder, repository.keyFile, detectScript(proxy.port));
+});
+afterEach(async () => {
+  await proxy.stop();
+  await served.stop();
+});
+
+const download = (): ReturnType<AptRoot['run']> =>
+  root.run('install', '--download-only', ...packageNames);
+
+async function update(): Promise<void> {
+  const { code, said } = await root.run('update');
+  expect(said).not.toMatch(/^[EW]:/m);
+  expect(code).toBe(0);
+}
+
+function expectPackages(): void {
+  for (const name of packageNames) {
+    expect(readFileSync(root.deb(name)).equals(repository.debOf(name).bytes)).toBe(true);
+  }
+}
+
+/** An exchange that fetches from the source into a file of its own. */
+const fetching: SiteExchange = {
+  async get({ sha256, fetchFromSource }, signal) {
+    const file = join(root.path, sha256);
+    await fetchFromSource(file, signal);
+    return file;
+  },
+};
+
+/** Until the signal says that nobody waits any more. */
+const waiting: SiteExchange = {
+  get: (_wanted, signal) =>
+    new Promise((_resolve, reject) => {
+      signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+    }),
+};
+
+describe('a real apt-get', () => {
+  test('gets packages that a peer has, and asks the mirror for none of them', async () => {
+    exchange = {
+      get({ sha256, sizeBytes }) {
+        const name = packageNames.find((each) => repository.debOf(each).sha256 === sha256);
+        expect(name).toBeDefined();
+        const { path, bytes } = repository.debOf(name ?? '');
+        expect(sizeBytes).toBe(bytes.length);
+        return Promise.resolve(join(repository.folder, path));
+      },
+    };
+    await update();
+    expect((await download()).code).toBe(0);
+    expectPackages();
+    expect(served.asked.filter(isDeb)).toEqual([]);
+    expect(served.asked).toContain(`${repositoryPath}/dists/stable/InRelease`);
+  });
+
+  test('gets them once from the mirror when this node is to fetch them', async () => {
+    exchange = fetching;
+    await update();
+    expect((await download()).code).toBe(0);
+    expectPackages();
+    expect(served.asked.filter(isDeb)).toHaveLength(packageNames.length);
+  });
+
+  test('gets them from the mirror when the exchange has no way', async () => {
+    await update();
+    expect((await download()).code).toBe(0);
+    expectPackages();
+  });
+
+  test('refuses wrong bytes of the right length itself', async () => {
+    exchange = {
+      get({ sha256, sizeBytes }) {
+        const file = join(root.path, sha256);
+        writeFileSync(file, Buffer.alloc(sizeBytes));
+        return Promise.resolve(file);
+      },
+    };
+    await update();
+    const { code, said } = await download();
+    expect(code).toBe(100);
+    expect(said).toContain('Hash Sum mismatch');
+  });
+
+  test('gets them from the mirror when a file has another length than the list says', async () => {
+    exchange = {
+      get({ sha256 }) {
+        const file = join(root.path, sha256);
+        writeFileSync(file, 'short');
+        return Promise.resolve(file);
+      },
+    };
+    await update();
+    expect((await download()).code).toBe(0);
+    expectPackages();
+  });
+
+  test('gets them from the mirror when the exchange lets it wait for too long', async () => {
+    exchange = waiting;
+    await update();
+    expect((await download()).code).toBe(0);
+    expectPackages();
+  });
+});
+
+describe('a real apt-get whose way is blocked', () => {
+  test('says so when the mirror is away', async () => {
+    await update();
+    instead = (_request, response) => {
+      response.destroy();
+      return true;
+    };
+    const { code, said } = await download();
+    expect(code).toBe(100);
+    expect(said).toMatch(/502/);
+  });
+
+  test('follows a mirror that sends on to another', async () => {
+    exchange = fetching;
+    await update();
+    instead = (request, response) => {
+      if (request.headers.host !== host || !isDeb(request.url ?? '')) return false;
+      response.writeHead(302, { location: `http://other.example${request.url}` }).end();
+      return true;
+    };
+    expect((await download()).code).toBe(0);
+    expectPackages();
+  });
+
+  test('asks the mirror itself once the agent has ended', async () => {
+    await update();
+    let ask = (): void => undefined;
+    const isAsked = new Promise<void>((resolve) => (ask = resolve));
+    exchange = {
+      get: (...words) => {
+        ask();
+        return waiting.get(...words);
+      },
+    };
+    const first = download();
+    await isAsked;
+    await proxy.stop();
+    expect((await first).code).toBe(100);
+    // Nobody knows the mirror's name but the proxy: that it is looked for says that apt goes there itself.
+    expect((await download()).said).toMatch(/resolve|resolving/i);
+  });
+});
+
+/** Sends it as it stands, and gives all that comes back until the line is closed. */
+async function raw(text: string): Promise<string> {
+  const socket = connect(proxy.port, '127.0.0.1');
+  let said = '';
+  socket.on('data', (part) => (said += part.toString('latin1')));
+  socket.on('error', () => undefined);
+  socket.write(text, 'latin1');
+  await once(socket, 'close');
+  return said;
+}
+
+const get = (url: string, more = ''): Promise<string> =>
+  raw(`GET ${url} HTTP/1.1\r\nHost: ${host}\r\n${more}Connection: close\r\n\r\n`);
+
+describe('what apt would not ask', () => {
+  test.each([
+    ['http://127.0.0.1/', 403],
+    ['http://localhost/', 403],
+    ['http://192.168.1.1/', 403],
+    ['http://[::1]/', 400],
+    ['http://2130706433/', 403],
+    [`http://${host}:8222/`, 400],
+    [`http://me@${host}/`, 400],
+    [`https://${host}/`, 400],
+    [`http://${host}/debian/%2e%2e/key.asc`, 400],
+    [`http://${host}/debian/../key.asc`, 400],
+    [`http://${host}/debian/..%2fkey.asc`, 400],
+    ['/debian/key.asc', 400],
+  ])('%s is refused', async (url, status) => {
+    expect(await get(url)).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
+    expect(served.asked).toEqual([]);
+  });
+
+  const start = `http://${host}${repositoryPath}/x HTTP/1.1\r\nHost: ${host}\r\n`;
+  test.each([
+    ['another method', `DELETE ${start}\r\n`],
+    ['a tunnel', `CONNECT ${host}:443 HTTP/1.1\r\nHost: ${host}\r\n\r\n`],
+    ['headers without end', `GET ${start}X: ${'y'.repeat(20_000)}\r\n\r\n`],
+    ['a body', `GET ${start}Content-Length: 5\r\n\r\nhello`],
+    [
+      'two lengths of one body',
+      `GET ${start}Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET ${start}\r\n`,
+    ],
+    ['a folded header', `GET ${start}X: a\r\n Content-Length: 3\r\nContent-Length: 4\r\n\r\nabcd`],
+  ])('%s is refused', async (_what, text) => {
+    expect(await raw(text)).toMatch(/^HTTP\/1.1 4\d\d /);
+    expect(served.asked).toEqual([]);
+  });
+});
+
+test('fifty at once are all answered', async () => {
+  await update();
+  exchange = { get: () => Promise.resolve(join(repository.folder, path)) };
+  const { path, bytes } = repository.debOf('punnet-one');
+  const url = `http://${host}${repositoryPath}/${path.replace('+', '%2b')}`;
+  const answers = await Promise.all(Array.from({ length: 50 }, () => get(url)));
+  for (const each of answers) expect(each.endsWith(bytes.toString('latin1'))).toBe(true);
+});
+
+test('a part of a package, and what has not changed, is asked of the mirror as apt asked', async () => {
+  const seen: unknown[] = [];
+  instead = ({ headers: { range, 'if-modified-since': since } }, response) => {
+    seen.push([range, since]);
+    response.writeHead(range === undefined ? 304 : 206, { 'content-range': 'bytes 1-2/3' }).end();
+    return true;
+  };
+  const at = `http://${host}${repositoryPath}/pool/a.deb`;
+  expect(await get(at, 'Range: bytes=1-2\r\n')).toMatch(/^HTTP\/1.1 206 /);
+  const since = 'Fri, 27 Nov 2026 00:00:00 GMT';
+  expect(await get(at, `If-Modified-Since: ${since}\r\n`)).toMatch(/^HTTP\/1.1 304 /);
+  expect(seen).toEqual([
+    ['bytes=1-2', undefined],
+    [undefined, since],
+  ]);
+});
+
+test('two repositories that mean different bytes by one name: that of the host asked', async () => {
+  const folder = join(root.path, 'two');
+  mkdirSync(folder);
+  const stanza = (digit: string): string =>
+    `Package: a\nFilename: pool/a.deb\nSize: 3\nSHA256: ${digit.repeat(64)}\n`;
+  writeFileSync(join(folder, 'one.example_dists_x_Packages'), stanza('1'));
+  writeFileSync(join(folder, 'two.example_dists_x_Packages'), stanza('2'));
+  const lists = new SignedLists(folder);
+  const find = (url: string) => lists.find(new URL(url));
+  expect(await find('http://two.example/debian/pool/a.deb')).toEqual({
+    sha256: '2'.repeat(64),
+    sizeBytes: 3,
+  });
+  expect(await find('http://three.example/pool/a.deb')).toBeNull();
+  expect(await find('http://two.example/pool/%ff%.deb')).toBeNull();
+  lists.stop();
+});
+
+test('the hosts that may be asked are those of the sources, in both of their forms', () => {
+  const folder = join(root.path, 'sources');
+  mkdirSync(join(folder, 'sources.list.d'), { recursive: true });
+  const list = 'deb http://One.example/debian x main\n# deb http://no.example/ x main\n';
+  writeFileSync(join(folder, 'sources.list'), `${list}deb https://tls.example/ x main\n`);
+  const deb822 = 'Types: deb\nURIs: http://two.example http://three.example:3142/x\n';
+  writeFileSync(join(folder, 'sources.list.d/a.sources'), deb822);
+  writeFileSync(join(folder, 'sources.list.d/a.save'), 'deb http://old.example/ x main\n');
+  expect([...readHosts(folder)]).toEqual(['one.example', 'two.example']);
+  expect([...readHosts(join(folder, 'none'))]).toEqual([]);
+});
+
+test.each([
+  ...['127.0.0.1', '10.1.2.3', '100.64.0.1', '169.254.1.1', '172.31.0.1', '192.168.0.1', '::1'],
+  ...['fe80::1', 'fd00::1', '::ffff:192.168.0.1', '2002:c0a8:1::1', '224.0.0.1', 'x'],
+])('%s is no public address', async (address) => {
+  expect(isPublic(address)).toBe(false);
+  const ask = ((_name: string, _options: unknown, callback: (...words: unknown[]) => void) =>
+    callback(null, [{ address, family: 4 }])) as never;
+  const mirror = new Mirror({ ask });
+  const asked = { method: 'GET', address: new URL(`http://${host}/`), headers: {} };
+  await expect(mirror.ask(asked, AbortSignal.timeout(5_000))).rejects.toThrow('no public address');
+  mirror.stop();
+});
+
+test.each(['151.101.2.132', '2a04:4e42::644'])('%s is one', (address) => {
+  expect(isPublic(address)).toBe(true);
+});
