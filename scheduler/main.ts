@@ -8,6 +8,7 @@ import { BlobIndexes } from './adapters/blobs/blob-indexes.ts';
 import { BlobStore } from './adapters/blobs/blob-store.ts';
 import { BundleChecks } from './adapters/blobs/bundle-checks.ts';
 import { CapabilitySigner, loadCapabilityKey } from './adapters/blobs/capability.ts';
+import { ExchangeComposer } from './adapters/blobs/exchange-composer.ts';
 import { LeaseComposer } from './adapters/blobs/lease-composer.ts';
 import { Manifests } from './adapters/blobs/manifests.ts';
 import { hasResult } from './adapters/blobs/results.ts';
@@ -290,7 +291,7 @@ async function startNats(
 }
 
 async function startLink(
-  { pki, identity, blobs, signer, releases, overlay }: Folder,
+  { pki, identity, blobs, indexes, signer, releases, overlay }: Folder,
   nats: Nats,
   other: {
     readonly manifests: Manifests;
@@ -312,6 +313,7 @@ async function startLink(
     recipientsOf: (said) => view().recipientsOf(said),
     hasBlob: (ref) => hasResult(blobs, ref),
     composeLease: (effect) => composer.compose(effect),
+    composeExchange: new ExchangeComposer({ indexes, signer, now }),
     composeRelease: releaseComposer({ releases: () => releases.releases, signer, now }),
     revoke: revoking(overlay, nats),
     log: (event, fields) => log.warn(fields, event),

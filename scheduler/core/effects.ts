@@ -39,6 +39,7 @@ export type Effect =
   | {
       readonly kind: 'exchange';
       readonly nodeId: NodeId;
+      readonly siteNumber: number;
       readonly sha256: Sha256;
       readonly sizeBytes: number;
       /** It has no index. */

@@ -6,7 +6,7 @@ import { createUser } from '@nats-io/nkeys';
 import { connect, credsAuthenticator, jwtAuthenticator } from 'nats';
 import type { Authenticator, Msg, NatsConnection } from 'nats';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { FromNode } from '../../proto/gen/punnet/v1/agent.ts';
+import { ChunkLease, ExchangeNews, FromNode } from '../../proto/gen/punnet/v1/agent.ts';
 import { fromNodeSubject, toNodeSubject } from '../../proto/subjects.ts';
 import { subscriptionsOfNode } from '../../scheduler/adapters/nats/nats-identity.ts';
 import type { NatsIdentity } from '../../scheduler/adapters/nats/nats-identity.ts';
@@ -268,6 +268,10 @@ async function listen(bus: Bus) {
     instanceOf: () => 'first',
     hasBlob: () => Promise.resolve(true),
     composeLease: () => undefined,
+    composeExchange: {
+      lease: ({ runs, spanMs }) => ChunkLease.fromPartial({ runs: [...runs], spanMs }),
+      news: ({ isClosed }) => ExchangeNews.fromPartial({ isClosed }),
+    },
     composeRelease: ({ name, version }) => ({ name, version, action: 1, blobs: [] }),
     revoke: () => Promise.resolve(),
     log: () => undefined,

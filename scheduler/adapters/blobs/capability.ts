@@ -61,6 +61,11 @@ export class CapabilitySigner {
     return capability;
   }
 
+  /** 32 bytes that nodes of one site show each other for this blob. No capability has a space in it. */
+  exchangeProof(siteNumber: number, sha256: string): Buffer {
+    return this.#mac(`exchange ${siteNumber} ${sha256}`);
+  }
+
   #mac(payload: string): Buffer {
     return createHmac('sha256', this.#key).update(payload).digest();
   }

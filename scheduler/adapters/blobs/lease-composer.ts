@@ -5,7 +5,7 @@ import type { BlobGrant, LeaseGrant } from '../../../proto/gen/punnet/v1/agent.t
 import type { BlobRef as ProtoBlobRef } from '../../../proto/gen/punnet/v1/common.ts';
 import type { TaskEntry } from '../../../proto/gen/punnet/v1/job.ts';
 import type { BlobRef, Effect, JobTemplate, LeaseContext, View } from '../../core/index.ts';
-import { bestBundle, renderTemplate, rowOf } from '../../core/index.ts';
+import { bestBundle, isExchanged, renderTemplate, rowOf } from '../../core/index.ts';
 import type { CapabilitySigner, Scope } from './capability.ts';
 import type { Manifest, Manifests } from './manifests.ts';
 
@@ -116,7 +116,8 @@ export class LeaseComposer {
     const half = readSpanMs / 2;
     const spans = { atLeastMs: half, spareMs: half };
     const capability = this.#right({ kind: 'get', nodeId, sha256 }, spans);
-    return { blob: { sha256, sizeBytes }, capability, isShared: false };
+    const isShared = isExchanged({ sha256, sizeBytes });
+    return { blob: { sha256, sizeBytes }, capability, isShared };
   }
 
   /** A right that lasts for so long at least; the one signed before, as long as its spare time. */

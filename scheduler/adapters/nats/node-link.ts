@@ -16,6 +16,7 @@ import { nodeId } from '../../core/index.ts';
 import type { BlobRef, Effect, NodeId, NodeSpoke, View } from '../../core/index.ts';
 import type { LanProved, NodeDisconnected, ReleasesTold, RevokeNode } from '../../core/index.ts';
 import type { EffectSink } from '../../ports.ts';
+import type { ExchangeComposer } from '../blobs/exchange-composer.ts';
 import type { LeaseComposer } from '../blobs/lease-composer.ts';
 import { LanProofs } from '../lan/lan-proofs.ts';
 import { TaskMessages } from '../messages/task-messages.ts';
@@ -32,6 +33,7 @@ import {
 import type { Outgoing } from './wire.ts';
 
 type ReleaseEffect = Extract<Effect, { kind: 'release' }>;
+type NewsEffect = Extract<Effect, { kind: 'exchange' }>;
 type GrantEffect = Extract<Effect, { kind: 'grant' }>;
 
 type Heard = NodeSpoke | NodeDisconnected | RevokeNode | LanProved | ReleasesTold;
@@ -49,6 +51,7 @@ export interface NodeLinkOptions {
   readonly recipientsOf: View['recipientsOf'];
   readonly hasBlob: (ref: BlobRef) => Promise<boolean>;
   readonly composeLease: LeaseComposer['compose'];
+  readonly composeExchange: Pick<ExchangeComposer, 'lease' | 'news'>;
   readonly composeRelease: (effect: ReleaseEffect) => ReleaseOrder;
   /** Shuts a node out. */
   readonly revoke: (nodeId: NodeId, publicKey: string) => Promise<void>;
@@ -181,7 +184,10 @@ export class NodeLink implements EffectSink {
       if (isForOthers(effect)) continue;
       if (effect.kind === 'revokeCredentials') void this.#revoke(effect);
       else if (effect.kind === 'grant') this.#grant(effect, of);
-      else if (effect.kind === 'release') {
+      else if (effect.kind === 'exchange') this.#news(effect, of);
+      else if (effect.kind === 'leaseChunks') {
+        of(effect.nodeId).chunkLeases.push(this.#options.composeExchange.lease(effect));
+      } else if (effect.kind === 'release') {
         of(effect.nodeId).releases.push(this.#options.composeRelease(effect));
       } else add(of(effect.nodeId), effect);
     }
@@ -199,6 +205,24 @@ export class NodeLink implements EffectSink {
     } catch (error) {
       failed(error);
     }
+  }
+
+  /** What is not told now is told when the node asks again. */
+  #news(effect: NewsEffect, of: (id: NodeId) => Outgoing): void {
+    const { nodeId: id, sha256 } = effect;
+    const news = this.#options.composeExchange.news(effect);
+    if (!(news instanceof Promise)) {
+      of(id).exchanges.push(news);
+      return;
+    }
+    const failed = (error: unknown): void =>
+      this.#options.log('exchange not told', { node: id, blob: sha256, error: String(error) });
+    news
+      .then((late) => {
+        if (late === undefined) failed('the blob is not in the store');
+        else this.#send(id, { ...emptyOutgoing(), exchanges: [late] });
+      })
+      .catch(failed);
   }
 
   #sendLate(id: NodeId, lease: LeaseGrant | undefined): void {
@@ -282,7 +306,8 @@ export class NodeLink implements EffectSink {
 
 type RevokeEffect = Extract<Effect, { kind: 'revokeCredentials' }>;
 type ForOthers = Extract<Effect, { kind: 'jobChanged' | 'solvePlan' | 'proveLan' | 'probe' }>;
-type Told = Exclude<Effect, ForOthers | { kind: 'grant' | 'revokeCredentials' | 'release' }>;
+type Composed = { kind: 'grant' | 'revokeCredentials' | 'release' | 'leaseChunks' | 'exchange' };
+type Told = Exclude<Effect, ForOthers | Composed>;
 
 /** Not one message for one node. */
 function isForOthers(effect: Effect): effect is ForOthers {

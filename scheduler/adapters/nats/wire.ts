@@ -4,6 +4,8 @@
 import { BinaryWriter } from '@bufbuild/protobuf/wire';
 import { FromNode, ToNode } from '../../../proto/gen/punnet/v1/agent.ts';
 import type {
+  ChunkLease,
+  ExchangeNews,
   LanTask,
   LeaseGrant,
   ProbeTask,
@@ -13,12 +15,12 @@ import type {
 import type * as proto from '../../../proto/gen/punnet/v1/node.ts';
 import type { UplinkRate as ProtoRate } from '../../../proto/gen/punnet/v1/common.ts';
 import { maxMessageBytes } from '../../../proto/subjects.ts';
+import { blobParts } from './blob-parts.ts';
+import { Malformed, amount, few, maxItems, text, whole } from './fields.ts';
 import { endCodes, isArchitecture, leaseId, rateSources, sha256 } from '../../core/index.ts';
 import type { AttemptEnd, Direction, Inventory, LeaseId, NodeRelease } from '../../core/index.ts';
 import type { NodeId, NodeSpoke, NodeStatus, UplinkRate } from '../../core/index.ts';
 
-/** More leases than any node holds. */
-export const maxItems = 512;
 /** Releases of different names that one node has. */
 const maxReleases = 16;
 /** Researchers that one owner refuses. */
@@ -35,8 +37,6 @@ export type Decoded =
   /** Its owner takes it out of the federation. */
   | { readonly kind: 'left' }
   | { readonly kind: 'dropped'; readonly reason: string };
-
-class Malformed extends Error {}
 
 /** Checks and translates one message. `isResultPresent` is false where there is a result: the
  * caller asks the blob store. */
@@ -75,6 +75,7 @@ function toCommand(nodeId: NodeId, message: FromNode): NodeSpoke {
       leaseId: lease(done.leaseId, 'transfers_done'),
       direction: toDirection(done.direction),
     })),
+    ...blobParts(message),
   };
 }
 
@@ -220,26 +221,6 @@ function lease(id: number, field: string): LeaseId {
   return leaseId(whole(id, field));
 }
 
-function few<T>(items: readonly T[], field: string): readonly T[] {
-  if (items.length > maxItems) throw new Malformed(`${field}: want up to ${maxItems} items`);
-  return items;
-}
-
-function text(value: string, field: string): string {
-  if (value.length > 256) throw new Malformed(`${field}: want up to 256 characters`);
-  return value;
-}
-
-function whole(value: number, field: string): number {
-  if (Number.isSafeInteger(value) && value >= 0) return value;
-  throw new Malformed(`${field}: want a whole number, not negative`);
-}
-
-function amount(value: number, field: string): number {
-  if (Number.isFinite(value) && value >= 0) return value;
-  throw new Malformed(`${field}: want a number, not negative`);
-}
-
 /** What one node is told, before it is cut into messages. */
 export interface Outgoing {
   grants: LeaseGrant[];
@@ -247,6 +228,8 @@ export interface Outgoing {
   acknowledged: number[];
   transfers: ToNode['transfers'];
   releases: ReleaseOrder[];
+  chunkLeases: ChunkLease[];
+  exchanges: ExchangeNews[];
   wantsReport: boolean;
   isQuarantined: boolean;
   blobsMissing: number[];
@@ -313,7 +296,9 @@ export function encodeProbeTask(task: ProbeTask): Uint8Array {
 
 function longestList(outgoing: Outgoing): number {
   const { grants, cancels, acknowledged, transfers, blobsMissing, releases } = outgoing;
-  const lists = [grants, cancels, acknowledged, transfers, blobsMissing, releases];
+  const { chunkLeases, exchanges } = outgoing;
+  const ofLeases = [grants, cancels, acknowledged, transfers, blobsMissing];
+  const lists = [...ofLeases, releases, chunkLeases, exchanges];
   return Math.max(...lists.map(({ length }) => length));
 }
 
@@ -329,6 +314,8 @@ function cut(outgoing: Outgoing, from: number, to: number): Outgoing {
     transfers: slice(outgoing.transfers),
     blobsMissing: slice(outgoing.blobsMissing),
     releases: slice(outgoing.releases),
+    chunkLeases: slice(outgoing.chunkLeases),
+    exchanges: slice(outgoing.exchanges),
   };
 }
 

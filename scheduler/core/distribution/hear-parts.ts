@@ -18,7 +18,7 @@ export function hearParts(
 ): Part {
   const heard: Part = { facts: [], effects: [] };
   const { facts, effects } = heard;
-  const { nodeId, number: nodeNumber, siteNumber } = node;
+  const { number: nodeNumber, siteNumber } = node;
   // Facts are applied when the whole message was judged.
   let opened = 0;
   for (const part of parts) {
@@ -31,7 +31,7 @@ export function hearParts(
     }
     const shape = known ?? shapeOf(state, part, now);
     if (shape === null || !isOf(part, shape) || !hasPlace(state, node, { part, shape, opened })) {
-      effects.push(closed(nodeId, part.sha256));
+      effects.push(closed(node, part.sha256));
       continue;
     }
     if (known === undefined) {

@@ -41,8 +41,7 @@ function look(state: State, exchange: Exchange, { part, needed, now }: Look): vo
   const patienceMs = isForeign ? closeForeignAfterMs : closeAfterMs;
   if (!isNeeded && idleSince !== null && now - idleSince >= patienceMs) {
     for (const { nodeNumber } of members.values()) {
-      const { nodeId } = mustHave(state.nodes[nodeNumber], 'node', nodeNumber);
-      part.effects.push(closed(nodeId, sha256));
+      part.effects.push(closed(mustHave(state.nodes[nodeNumber], 'node', nodeNumber), sha256));
     }
     part.facts.push({ kind: 'exchangeClosed', siteNumber, sha256 });
     return;

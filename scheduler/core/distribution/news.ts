@@ -2,8 +2,8 @@
 
 import type { Effect } from '../effects.ts';
 import type { Fact } from '../facts.ts';
-import type { Instant, NodeId, Sha256 } from '../model/ids.ts';
-import type { State } from '../state.ts';
+import type { Instant, Sha256 } from '../model/ids.ts';
+import type { NodeRecord, State } from '../state.ts';
 import { mustHave } from '../state.ts';
 import type { Exchange, Member } from './exchange.ts';
 import { retellMs } from './limits.ts';
@@ -63,9 +63,9 @@ export function tellAgain(
 }
 
 /** Nobody at the site exchanges that blob. */
-export function closed(nodeId: NodeId, sha256: Sha256): Effect {
+export function closed({ nodeId, siteNumber }: NodeRecord, sha256: Sha256): Effect {
   return {
-    ...{ kind: 'exchange', nodeId, sha256, sizeBytes: 0, isOneChunk: false },
+    ...{ kind: 'exchange', nodeId, siteNumber, sha256, sizeBytes: 0, isOneChunk: false },
     ...{ peers: [], isPinned: false, isClosed: true },
   };
 }
@@ -85,7 +85,7 @@ function tell(state: State, exchange: Exchange, news: News): void {
     return { address, port };
   });
   part.effects.push({
-    ...{ kind: 'exchange', nodeId, sha256, sizeBytes, isOneChunk: isForeign },
+    ...{ kind: 'exchange', nodeId, siteNumber, sha256, sizeBytes, isOneChunk: isForeign },
     ...{ peers: addresses, isPinned, isClosed: false },
   });
   part.facts.push({

@@ -5,7 +5,7 @@ import { connect, jwtAuthenticator } from 'nats';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { NatsConnection } from 'nats';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { FromNode } from '../../../proto/gen/punnet/v1/agent.ts';
+import { ChunkLease, ExchangeNews, FromNode } from '../../../proto/gen/punnet/v1/agent.ts';
 import { fromNodeSubject } from '../../../proto/subjects.ts';
 import { NodeLink } from '../../../scheduler/adapters/nats/node-link.ts';
 import { NatsRig } from './nats-rig.ts';
@@ -33,6 +33,10 @@ beforeAll(async () => {
     instanceOf: () => 'first',
     hasBlob: (ref) => hasBlob(ref.sha256),
     composeLease: () => undefined,
+    composeExchange: {
+      lease: ({ runs, spanMs }) => ChunkLease.fromPartial({ runs: [...runs], spanMs }),
+      news: ({ isClosed }) => ExchangeNews.fromPartial({ isClosed }),
+    },
     composeRelease: ({ name, version }) => ({ name, version, action: 1, blobs: [] }),
     revoke: () => Promise.resolve(),
     log: (event, fields) => rig.logged.push({ event, fields }),

@@ -6,12 +6,12 @@ import { FromNode, ToNode } from '../../../proto/gen/punnet/v1/agent.ts';
 import { Inventory } from '../../../proto/gen/punnet/v1/node.ts';
 import { maxMessageBytes } from '../../../proto/subjects.ts';
 import { leaseId, nodeId } from '../../../scheduler/core/index.ts';
+import { maxItems } from '../../../scheduler/adapters/nats/fields.ts';
 import {
   decodeFromNode,
   emptyOutgoing,
   encodeToNode,
   maxGrantsPerMessage,
-  maxItems,
 } from '../../../scheduler/adapters/nats/wire.ts';
 
 const pi = nodeId('pi');
@@ -228,4 +228,58 @@ test('a lease that no message could carry is named, and the others go', () => {
   expect(tooLarge).toEqual([leaseId(2)]);
   const sent = messages.flatMap((bytes) => ToNode.decode(bytes).grants);
   expect(sent.map((each) => each.leaseId)).toEqual([1, 3]);
+});
+
+const part = {
+  ...{ sha256: Buffer.alloc(32, 0xab), sizeBytes: 1e6, held: Buffer.from([3]), isWhole: false },
+  ...{ room: 8, unfound: Buffer.alloc(0), address: '192.168.1.7', port: 9_000, left: false },
+};
+
+test('what a node has of a blob becomes a part of the command', () => {
+  expect(decode({ blobParts: [part] })).toMatchObject({
+    command: {
+      blobParts: [
+        {
+          ...{ sha256: 'ab'.repeat(32), sizeBytes: 1e6, isWhole: false, room: 8 },
+          ...{ address: '192.168.1.7', port: 9_000, hasLeft: false },
+          ...{ held: Uint8Array.of(3), unfound: Uint8Array.of() },
+        },
+      ],
+    },
+  });
+  expect(decode({ blobParts: [{ ...part, address: '', port: 0 }] })).toMatchObject({
+    kind: 'spoke',
+  });
+});
+
+test.each([
+  ['a short hash', { sha256: Buffer.alloc(31) }, 'blob_parts: want a SHA-256'],
+  ['a negative size', { sizeBytes: -1 }, 'size_bytes: want'],
+  ['a negative room', { room: -1 }, 'room: want'],
+  ['too much room', { room: 65_537 }, 'room: want'],
+  ['too long a bitmap', { held: Buffer.alloc(8_193) }, 'held: want'],
+  ['too many unfound', { unfound: Buffer.alloc(8_193) }, 'unfound: want'],
+  ['a name for an address', { address: 'school' }, 'blob_parts: want an IPv4 address'],
+  ['an address without a port', { port: 0 }, 'blob_parts: want an IPv4 address'],
+  ['a port without an address', { address: '' }, 'blob_parts: want an IPv4 address'],
+  ['a port past the last', { port: 65_536 }, 'blob_parts: want an IPv4 address'],
+])('a part with %s is dropped', (_, changes, reason) => {
+  expect(outcome({ blobParts: [{ ...part, ...changes }] })).toContain(reason);
+});
+
+test('the longest bitmap, and as much room as chunks, are taken', () => {
+  const longest = { held: Buffer.alloc(8_192), unfound: Buffer.alloc(8_192), room: 65_536 };
+  expect(outcome({ blobParts: [{ ...part, ...longest }] })).toBe('spoke');
+  expect(outcome({ blobParts: Array.from({ length: maxItems + 1 }, () => part) })).toContain(
+    'blob_parts: want',
+  );
+});
+
+test('leases for chunks and news of exchanges are cut into messages too', () => {
+  const lease = { sha256: Buffer.alloc(32), runs: [0, 8], spanMs: 1, capability: 'c' };
+  const chunkLeases = Array.from({ length: maxGrantsPerMessage + 1 }, () => lease);
+  const { messages } = encodeToNode('i', { ...emptyOutgoing(), chunkLeases });
+  const told = messages.flatMap((bytes) => ToNode.decode(bytes).chunkLeases);
+  expect(messages).toHaveLength(2);
+  expect(told).toHaveLength(chunkLeases.length);
 });
