@@ -148,6 +148,7 @@ function setSite(state: State, fact: Extract<NodeFact, { kind: 'siteSet' }>): vo
     cpuGhz: 0,
     pendingWorkGhzSeconds: 0,
     pendingDownBytes: 0,
+    exchangeBytes: 0,
     pendingUpBytes: 0,
     incoming: 0,
     outgoing: 0,

@@ -137,7 +137,7 @@ export function enterForce(state: State, job: JobRecord, lease: LeaseRecord): vo
   lease.isVoid = false;
   const own = asOf(job, lease.taskIndex);
   lease.workGhzSeconds = workOf(job);
-  const downBytes = downBytesOf(own, lease.taskIndex, node);
+  const downBytes = downBytesOf(state, { job: own, taskIndex: lease.taskIndex }, node);
   lease.downBytes = underWay(downBytes);
   lease.upBytes = upBytesOf(job);
   const bits = 8 * (downBytes + lease.upBytes);

@@ -111,6 +111,8 @@ export interface SiteRecord {
   // Backlogs of the leases in force.
   pendingWorkGhzSeconds: number;
   pendingDownBytes: number;
+  /** Chunks of exchanged blobs that none of its nodes has: once each, however many wait for them; soft. */
+  exchangeBytes: number;
   pendingUpBytes: number;
   /** Leases in force whose bytes are still on the way to the site, and that will have some to send. */
   incoming: number;

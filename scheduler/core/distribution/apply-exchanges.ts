@@ -1,7 +1,7 @@
 // How facts about exchanges change the state.
 
 import type { Fact } from '../facts.ts';
-import { placeFreed } from '../leases.ts';
+import { bytesArrived, lookAtSite, placeFreed, remaining } from '../leases.ts';
 import type { Instant } from '../model/ids.ts';
 import { instant } from '../model/ids.ts';
 import type { NodeRecord, SiteRecord, State } from '../state.ts';
@@ -154,10 +154,11 @@ function hearPart(
   takeHeld(state, exchange, { member, held, at });
   listen(exchange, member, { part, at });
   if (wasWhole !== (member.heldChunks === chunkCount)) exchange.isNews = true;
+  sumMissing(state, siteNumber);
   state.sitesToGrant.add(siteNumber);
 }
 
-function join({ exchanges }: State, exchange: Exchange, nodeNumber: number): Member {
+function join(state: State, exchange: Exchange, nodeNumber: number): Member {
   const { siteNumber, sha256, chunkCount } = exchange;
   const member: Member = {
     nodeNumber,
@@ -168,9 +169,40 @@ function join({ exchanges }: State, exchange: Exchange, nodeNumber: number): Mem
     ...{ told: null, isPinned: false, toldAt: instant(0), gainedAt: instant(0) },
   };
   exchange.members.set(nodeNumber, member);
-  exchanges.newcomers.push({ siteNumber, sha256, nodeNumber });
+  shareBytes(state, exchange, nodeNumber);
+  state.exchanges.newcomers.push({ siteNumber, sha256, nodeNumber });
   exchange.isNews = true;
   return member;
+}
+
+/** What its leases were to fetch for themselves comes by the exchange, whose chunks the site counts. */
+function shareBytes(state: State, { sha256, sizeBytes }: Exchange, nodeNumber: number): void {
+  const node = mustHave(state.nodes[nodeNumber], 'node', nodeNumber);
+  const site = mustHave(state.sites[node.siteNumber], 'site', node.siteNumber);
+  for (const lease of node.leases) {
+    const template = state.jobs.get(lease.jobNumber)?.template;
+    const blobs = [...(template?.bundles ?? []), ...(template?.sharedInputs ?? [])];
+    if (lease.downBytes === 0 || !blobs.some((blob) => blob.sha256 === sha256)) continue;
+    const own = template?.taskInputBytes[lease.taskIndex] ?? 0;
+    const bytes = Math.min(sizeBytes, Math.max(0, lease.downBytes - own));
+    if (bytes === lease.downBytes) {
+      bytesArrived(state, lease);
+      continue;
+    }
+    lease.downBytes -= bytes;
+    site.pendingDownBytes = remaining(site.pendingDownBytes, bytes);
+  }
+}
+
+/** Each missing chunk of each exchange counts once at the site. */
+function sumMissing(state: State, siteNumber: number): void {
+  const site = mustHave(state.sites[siteNumber], 'site', siteNumber);
+  let bytes = 0;
+  for (const exchange of state.exchanges.bySite.get(siteNumber)?.values() ?? []) {
+    if (exchange.members.size > 0) bytes += exchange.missing * chunkBytesOf(exchange);
+  }
+  if (bytes < site.exchangeBytes) lookAtSite(state, site);
+  site.exchangeBytes = bytes;
 }
 
 function listen(
@@ -255,6 +287,7 @@ function leave(state: State, exchange: Exchange, nodeNumber: number): void {
   }
   exchange.members.delete(nodeNumber);
   exchange.isNews = true;
+  sumMissing(state, site.number);
   state.sitesToGrant.add(site.number);
 }
 

@@ -135,7 +135,7 @@ function rateOf(
     downBps,
     upBps,
     workGhzSeconds: (cpuGhz / site.cpuGhz) * work,
-    downBits: 8 * site.pendingDownBytes + ahead.downBits * linkPart,
+    downBits: 8 * (site.pendingDownBytes + site.exchangeBytes) + ahead.downBits * linkPart,
     upBits: 8 * site.pendingUpBytes + ahead.upBits * linkPart,
   };
 }

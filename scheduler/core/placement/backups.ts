@@ -196,7 +196,7 @@ class Round {
     if (node.number === lease.nodeNumber || this.#servedSites.has(node.siteNumber)) return null;
     if (refuseNode(job, node, this.#now) !== null) return null;
     const load = loadOf(siteOf(this.#state, node));
-    const cost = costOf(job, lease.taskIndex, node);
+    const cost = costOf(this.#state, { job, taskIndex: lease.taskIndex }, node);
     const runSeconds = (knownWorkOf(job) ?? 0) / node.inventory.speedGhz;
     const resultWaits = (): number => linkSecondsOf(load).up - runSeconds;
     if (fullWayOf({ load, cost }, { atOnce: 1, resultWaits }) !== null) return null;

@@ -3,7 +3,9 @@
 import { freeTransferBytes, partKept, pilotTasks, unknownWorkGhzSeconds } from '../limits.ts';
 import { noRates } from '../model/service.ts';
 import type { Rates } from '../model/service.ts';
-import type { JobRecord, NodeRecord, SiteRecord } from '../state.ts';
+import { bestBundle } from '../model/architecture.ts';
+import type { BlobRef } from '../model/job.ts';
+import type { JobRecord, NodeRecord, SiteRecord, State } from '../state.ts';
 import type { SiteLoad, TaskCost } from './balance.ts';
 
 /** GHz·s of one task as declared and as finished ones have shown it; null: nobody knows yet. */
@@ -29,10 +31,35 @@ export function workOf(job: JobRecord): number {
   return knownWorkOf(job) ?? unknownWorkGhzSeconds;
 }
 
+/** A task that has to be done. */
+interface Task {
+  readonly job: JobRecord;
+  readonly taskIndex: number;
+}
+
 /** Bytes that must cross the uplink before the task can start on this node. */
-export function downBytesOf(job: JobRecord, taskIndex: number, node: NodeRecord): number {
+export function downBytesOf(state: State, { job, taskIndex }: Task, node: NodeRecord): number {
   const own = job.template.taskInputBytes[taskIndex] ?? 0;
-  return job.holders.has(node.number) ? own : own + sharedBytes(job);
+  return own + sharedDownBytes(state, job, node);
+}
+
+/** Of what the job's tasks share: what the node has need not come again, nor what others of its site have or bring. */
+export function sharedDownBytes(
+  { exchanges }: State,
+  job: JobRecord,
+  { number, siteNumber, inventory }: NodeRecord,
+): number {
+  if (job.holders.has(number)) return 0;
+  const bytes = sharedBytes(job);
+  const ofSite = exchanges.bySite.get(siteNumber);
+  if (ofSite === undefined || bytes === 0) return bytes;
+  const isThere = ({ sha256 }: BlobRef): boolean => (ofSite.get(sha256)?.members.size ?? 0) > 0;
+  const { bundles, sharedInputs } = job.template;
+  const bundle = bestBundle(inventory.architecture, bundles);
+  let missing = 0;
+  for (const input of sharedInputs) if (!isThere(input)) missing += input.sizeBytes;
+  if (bundle !== undefined && !isThere(bundle)) missing += bundle.sizeBytes;
+  return missing;
 }
 
 /** Whether it has all that the job's tasks share, or fetches it for one of them. */
@@ -63,10 +90,11 @@ export function upBytesOf(job: JobRecord): number {
 }
 
 /** What a task would add to its site's load. */
-export function costOf(job: JobRecord, taskIndex: number, node: NodeRecord): TaskCost {
+export function costOf(state: State, task: Task, node: NodeRecord): TaskCost {
+  const { job } = task;
   return {
     workGhzSeconds: workOf(job),
-    downBits: 8 * downBytesOf(job, taskIndex, node),
+    downBits: 8 * downBytesOf(state, task, node),
     upBits: 8 * upBytesOf(job),
   };
 }
@@ -108,7 +136,7 @@ export function loadOf(site: SiteRecord, more = nothingMore): SiteLoad {
   // One plain literal: looked at for each site in each round, and a spread takes ten times as long.
   return {
     workGhzSeconds: site.pendingWorkGhzSeconds + more.work,
-    downBits: 8 * (site.pendingDownBytes + more.down),
+    downBits: 8 * (site.pendingDownBytes + site.exchangeBytes + more.down),
     upBits: 8 * (site.pendingUpBytes + more.up),
     incoming: site.incoming + more.incoming,
     outgoing: site.outgoing + more.outgoing,

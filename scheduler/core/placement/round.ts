@@ -266,7 +266,7 @@ export class Round implements RoundView {
   /** The job's shared blobs count once for each node, in this round too. */
   #downBytes(job: JobRecord, taskIndex: number, node: NodeRecord): number {
     if (this.hasShared(node, job)) return job.template.taskInputBytes[taskIndex] ?? 0;
-    return downBytesOf(job, taskIndex, node);
+    return downBytesOf(this.state, { job, taskIndex }, node);
   }
 
   give({ option, reason, figures }: Pick): void {

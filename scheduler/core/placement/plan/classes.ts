@@ -2,8 +2,8 @@
 
 import { bitsOf } from '../../estimate/ahead.ts';
 import { planClasses } from '../../limits.ts';
-import type { JobRecord, State } from '../../state.ts';
-import { workOf } from '../estimate.ts';
+import type { JobRecord, NodeRecord, State } from '../../state.ts';
+import { sharedDownBytes, workOf } from '../estimate.ts';
 import { isWelcome } from '../filter.ts';
 import type { Group } from './groups.ts';
 import { fitsNowhere } from './plan.ts';
@@ -115,7 +115,7 @@ function demandOf(
     downBits: mean((job) => bitsOf(job).downBits),
     upBits: mean((job) => bitsOf(job).upBits),
     fits: fitsOf(groups, jobs),
-    sharedBits: sharedOf(groups, jobs, { tasks, workPart }),
+    sharedBits: sharedOf(state, jobs, { groups, tasks, workPart }),
   };
 }
 
@@ -136,10 +136,11 @@ function fitsOf(groups: readonly Group[], [job]: readonly JobRecord[]): readonly
  * by CPU. No task pays more than all of it.
  */
 function sharedOf(
-  groups: readonly Group[],
+  state: State,
   jobs: readonly JobRecord[],
-  { tasks, workPart }: { readonly tasks: number; readonly workPart: number },
+  about: { readonly groups: readonly Group[]; readonly tasks: number; readonly workPart: number },
 ): readonly number[] | null {
+  const { groups, tasks, workPart } = about;
   const shared = jobs.reduce((sum, job) => sum + bitsOf(job).sharedBits, 0) / jobs.length;
   if (shared === 0) return null;
   const holders = new Set(jobs.flatMap((job) => [...job.holders]));
@@ -147,7 +148,15 @@ function sharedOf(
   return groups.map(({ supply, nodes }) => {
     const part = supply.cpuGhz / cpuGhz;
     const need = Math.max(nodes.length * workPart, jobs.length * part);
-    const have = nodes.filter(({ number }) => holders.has(number)).length;
+    const have = nodes.filter(
+      (node) => holders.has(node.number) || isAtSiteOf(state, jobs, node),
+    ).length;
     return shared * Math.min(1, Math.max(0, need - have) / (tasks * part));
   });
+}
+
+/** Whether others of its site have what the tasks of one of these share, or bring it. */
+function isAtSiteOf(state: State, jobs: readonly JobRecord[], node: NodeRecord): boolean {
+  if (!state.exchanges.bySite.has(node.siteNumber)) return false;
+  return jobs.some((job) => sharedDownBytes(state, job, node) === 0);
 }

@@ -99,7 +99,7 @@ class Sum implements Group {
     sum.downBps += downBps;
     sum.upBps += upBps;
     sum.workGhzSeconds += Math.max(0, site.pendingWorkGhzSeconds - done);
-    sum.downBits += 8 * site.pendingDownBytes;
+    sum.downBits += 8 * (site.pendingDownBytes + site.exchangeBytes);
     sum.upBits += 8 * site.pendingUpBytes;
     for (const node of nodes) {
       this.nodes.push(node);

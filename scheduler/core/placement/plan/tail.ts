@@ -240,7 +240,8 @@ function bestSeconds(ahead: Ahead, job: JobRecord, { state, plan, now, loads }: 
     const node = mustHave(ahead.nodes[index], 'node', index);
     const load = loads.get(node.siteNumber) ?? loadOf(siteOf(state, node));
     loads.set(node.siteNumber, load);
-    const seconds = endsIn(free, load, { node, cost: costOf(job, job.cursor, node) });
+    const cost = costOf(state, { job, taskIndex: job.cursor }, node);
+    const seconds = endsIn(free, load, { node, cost });
     if (seconds >= best || !isSuited(job, node)) continue;
     if (refuseSuited(job, node, now) !== null) continue;
     const cell = cellOf(plan, job.number, node.siteNumber);

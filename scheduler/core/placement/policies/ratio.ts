@@ -18,7 +18,7 @@ import type { JobRecord, NodeRecord, SiteRecord } from '../../state.ts';
 import { idleSlotsFirst } from '../../transfers/order.ts';
 import type { SiteLoad } from '../balance.ts';
 import { fullWayOf, isDownFull, linkSecondsOf } from '../balance.ts';
-import { underWay, workOf } from '../estimate.ts';
+import { sharedDownBytes, underWay, workOf } from '../estimate.ts';
 import type { Refusal } from '../filter.ts';
 import { refuseNode } from '../filter.ts';
 import { isPiloted, refusePilot } from '../pilots.ts';
@@ -257,6 +257,8 @@ const ahead: Refusal = {
 function needlessProgram({ job, node, load, cost }: Option, round: RoundView): Refusal | null {
   const { plan } = round.state;
   if (plan === null || job.leased === 0 || round.hasShared(node, job)) return null;
+  // Its site has it, or brings it.
+  if (sharedDownBytes(round.state, job, node) === 0) return null;
   if (round.isStaged(node)) return isInTime(job, plan, round) ? inTime : null;
   return round.secondsLeft(job) < linkSecondsOf(load, cost).down ? inTime : null;
 }
