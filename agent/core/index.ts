@@ -6,3 +6,7 @@ export { take } from './decide.ts';
 export { freeTransferBytes } from './limits.ts';
 export { blobsInUse } from './slots.ts';
 export { AgentState, fullAllowance, nextDeadlineMs, noAllowance } from './state.ts';
+export type { ExchangeCommand, ExchangeEffect, PeerAddress } from './exchange/words.ts';
+export { ExchangeState } from './exchange/exchange.ts';
+export { nextExchangeMs } from './exchange/look.ts';
+export { takeExchange } from './exchange/take-exchange.ts';

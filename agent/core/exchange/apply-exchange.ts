@@ -1,0 +1,201 @@
+// How what was heard changes what is known of an exchange. Nothing else changes it, and nothing here decides.
+
+import {
+  countChunks,
+  emptyBitmap,
+  hasChunk,
+  setChunk,
+  type Bitmap,
+} from '../../../proto/bitmap.ts';
+import { isAsked, keyOf, type Exchange, type ExchangeState, type PeerState } from './exchange.ts';
+import * as limits from './limits.ts';
+import type { Run } from './uplink.ts';
+import type { PeerAddress } from './words.ts';
+
+/** The index is here. What peers said before it was is asked again. */
+export function open(
+  exchange: Exchange,
+  { chunks, held }: { readonly chunks: number; readonly held: Bitmap },
+  nowMs: number,
+): void {
+  exchange.isOpening = false;
+  exchange.chunks = chunks;
+  exchange.held = held.slice();
+  exchange.heldCount = countChunks(held);
+  exchange.unfound = emptyBitmap(chunks);
+  exchange.changedMs = nowMs;
+  exchange.partAtMs = nowMs;
+  for (const chunk of exchange.leased.keys()) {
+    if (chunk >= chunks || hasChunk(held, chunk)) exchange.leased.delete(chunk);
+  }
+  for (const peer of exchange.peers.values()) if (!peer.isBad) wake(peer, nowMs);
+}
+
+export function hold(exchange: Exchange, chunk: number, nowMs: number): void {
+  exchange.flights.delete(chunk);
+  // The scheduler hears at once that a batch is done: another transfer may begin.
+  const isBatchDone = exchange.leased.delete(chunk) && exchange.leased.size === 0;
+  if (isBatchDone) exchange.partAtMs = nowMs;
+  if (hasChunk(exchange.held, chunk)) return;
+  setChunk(exchange.held, chunk);
+  exchange.heldCount += 1;
+  exchange.changedMs = nowMs;
+  if (exchange.heldCount === exchange.chunks) exchange.partAtMs = nowMs;
+  for (const peer of exchange.peers.values())
+    if (wantsNews(exchange, peer)) wake(peer, nowMs + limits.swapMs);
+}
+
+/** Whoever has all needs no news of who has what. */
+function wantsNews({ chunks }: Exchange, { isBad, held }: PeerState): boolean {
+  return !isBad && countChunks(held) < chunks;
+}
+
+/** Bitmaps are swapped at that time, or before. */
+function wake(peer: PeerState, atMs: number): void {
+  peer.swapSpanMs = limits.swapMs;
+  peer.swapAtMs = Math.min(peer.swapAtMs, atMs);
+}
+
+/** Those that are told no more are forgotten, unless they are bad: they may be told again. */
+export function know(exchange: Exchange, peers: readonly PeerAddress[], nowMs: number): void {
+  const told = new Set(peers.map(keyOf));
+  for (const [key, peer] of exchange.peers) {
+    if (!told.has(key) && !peer.isBad && !isAsked(exchange, key)) exchange.peers.delete(key);
+  }
+  for (const peer of peers) meet(exchange, peer, nowMs);
+}
+
+function meet(exchange: Exchange, { address, port }: PeerAddress, nowMs: number): void {
+  const key = keyOf({ address, port });
+  if (exchange.peers.has(key) || exchange.peers.size >= limits.maxPeers) return;
+  exchange.peers.set(key, {
+    ...{ address, port, held: emptyBitmap(exchange.chunks), isBad: false, restUntilMs: nowMs },
+    ...{ failures: 0, denied: new Map(), swapAtMs: nowMs, swapSpanMs: limits.swapMs },
+  });
+}
+
+/** What it has said, or that it did not answer (null); the next swap comes later when that was nothing new. */
+export function hearPeer(
+  exchange: Exchange,
+  { peer: address, held }: { readonly peer: PeerAddress; readonly held: Bitmap | null },
+  nowMs: number,
+): void {
+  const hasAll = exchange.heldCount === exchange.chunks;
+  const key = keyOf(address);
+  if (held !== null && !exchange.peers.has(key)) meet(exchange, address, nowMs);
+  const peer = exchange.peers.get(key);
+  if (peer === undefined || peer.isBad) return;
+  if (held === null) {
+    rest(peer, nowMs, null);
+    if (hasAll) peer.swapAtMs = Number.POSITIVE_INFINITY;
+    return;
+  }
+  const isNews = countChunks(held) !== countChunks(peer.held);
+  peer.held = held;
+  if (isNews) exchange.changedMs = nowMs;
+  const spanMs = isNews ? limits.swapMs : Math.min(2 * peer.swapSpanMs, limits.longestSwapMs);
+  peer.swapSpanMs = spanMs;
+  // Who has all has no more news; who wants some asks.
+  const isSilent = hasAll || !wantsNews(exchange, peer);
+  peer.swapAtMs = isSilent ? Number.POSITIVE_INFINITY : nowMs + spanMs;
+}
+
+/** It did not answer, or not with a chunk that it says it has: who lies in its bitmap gets rarer questions. */
+export function rest(peer: PeerState, nowMs: number, chunk: number | null): void {
+  const spanMs = Math.min(limits.firstRestMs * 2 ** peer.failures, limits.longestRestMs);
+  peer.failures = Math.min(peer.failures + 1, 16);
+  if (chunk !== null) peer.denied.set(chunk, nowMs + limits.deniedMs);
+  peer.restUntilMs = nowMs + spanMs;
+  peer.swapAtMs = Math.max(peer.swapAtMs, peer.restUntilMs);
+}
+
+/** Nothing of this blob is taken from it any more. */
+export function ban(exchange: Exchange, peer: PeerState, chunk: number): void {
+  peer.isBad = true;
+  peer.swapAtMs = Number.POSITIVE_INFINITY;
+  exchange.badPeers.set(chunk, (exchange.badPeers.get(chunk) ?? 0) + 1);
+}
+
+export function lease(
+  exchange: Exchange,
+  { chunks, untilMs }: { readonly chunks: readonly number[]; readonly untilMs: number },
+): void {
+  for (const chunk of chunks) {
+    const isKnown = exchange.chunks === 0 || chunk < exchange.chunks;
+    if (isKnown && !hasChunk(exchange.held, chunk)) exchange.leased.set(chunk, untilMs);
+  }
+  exchange.lastBatch = Math.max(1, exchange.leased.size);
+  exchange.partAtMs = Number.POSITIVE_INFINITY;
+}
+
+/** What ran out; what is on its way from the origin comes to its end. */
+export function forgetOld(exchange: Exchange, nowMs: number): void {
+  for (const { denied } of exchange.peers.values()) {
+    for (const [chunk, untilMs] of denied) if (untilMs <= nowMs) denied.delete(chunk);
+  }
+  for (const [chunk, untilMs] of exchange.leased) {
+    if (untilMs <= nowMs) exchange.leased.delete(chunk);
+  }
+}
+
+export function beginRun(exchange: Exchange, { first, end }: Run): void {
+  exchange.hasRun = true;
+  for (let chunk = first; chunk < end; chunk += 1) {
+    exchange.flights.set(chunk, { peer: null, untilMs: Number.POSITIVE_INFINITY });
+  }
+}
+
+export function ask(
+  exchange: Exchange,
+  { chunk, peer }: { readonly chunk: number; readonly peer: PeerState },
+  nowMs: number,
+): void {
+  exchange.flights.set(chunk, { peer: keyOf(peer), untilMs: nowMs + limits.chunkWithinMs });
+}
+
+export function endRun(exchange: Exchange, isRight: boolean, nowMs: number): void {
+  exchange.hasRun = false;
+  for (const [chunk, { peer }] of exchange.flights) {
+    if (peer === null) exchange.flights.delete(chunk);
+  }
+  if (isRight) {
+    exchange.originFailures = 0;
+    return;
+  }
+  failOrigin(exchange, nowMs);
+}
+
+function failOrigin(exchange: Exchange, nowMs: number): void {
+  const spanMs = limits.firstOriginRetryMs * 2 ** exchange.originFailures;
+  exchange.originAtMs = nowMs + Math.min(spanMs, limits.longestOriginRetryMs);
+  exchange.originFailures = Math.min(exchange.originFailures + 1, 16);
+}
+
+/** Another peer, or the origin after a while, is asked for the index. */
+export function missIndex(exchange: Exchange, address: PeerAddress | null, nowMs: number): void {
+  exchange.isOpening = false;
+  if (address === null) {
+    failOrigin(exchange, nowMs);
+    exchange.openAtMs = exchange.originAtMs;
+    return;
+  }
+  const peer = exchange.peers.get(keyOf(address));
+  if (peer !== undefined) rest(peer, nowMs, null);
+}
+
+/** One that has come back is told of all that is here. */
+export function meetScheduler(state: ExchangeState, isHere: boolean, nowMs: number): void {
+  if (state.isSchedulerHere && !isHere) state.awaySinceMs = nowMs;
+  state.isSchedulerHere = isHere;
+  if (!isHere) return;
+  for (const exchange of state.exchanges.values()) exchange.partAtMs = nowMs;
+}
+
+/** The line's floor rises a little with each look, so that a way that has become longer is learnt. */
+export function measure(state: ExchangeState, spanMs: number): void {
+  state.floorMs = Math.min(spanMs, state.floorMs * 1.001);
+  const isBusy = spanMs > state.floorMs + limits.queueMs;
+  state.pace = isBusy
+    ? Math.max(limits.leastPace, state.pace * 0.75)
+    : Math.min(1, state.pace + 1 / 16);
+}

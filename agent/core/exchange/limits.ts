@@ -1,0 +1,44 @@
+// Every bound of the exchange of blobs, each with its reason.
+
+/** More neighbours spread a blob no faster (see the design's simulation), and cost bitmaps. */
+export const maxNeighbours = 8;
+/** Chunks on their way from peers; a board with one small core hashes no faster than one comes. */
+export const maxIn = 2;
+export const maxInOnSmallBoard = 1;
+/** Bitmaps go to a neighbour so often while something changes, then twice as seldom each time. */
+export const swapMs = 500;
+export const longestSwapMs = 30_000;
+/** A chunk of 1 MiB at 0.5 Mbit/s: who is slower holds up others. */
+export const chunkWithinMs = 16_000;
+/** A peer that did not answer rests, twice as long each time. */
+export const firstRestMs = 1_000;
+export const longestRestMs = 60_000;
+/** A chunk that a peer did not give is asked of it again after so long; others may have it meanwhile. */
+export const deniedMs = 60_000;
+/** Failures one after another, after which what a peer says that it has is not counted on. */
+export const maxFailures = 4;
+/** After so many peers had a chunk wrong, the origin's is taken. */
+export const maxBadPeers = 3;
+/** Chunks that are asked for at a time: a few seconds of a thin line. */
+export const batchChunks = 16;
+/** An answer of the scheduler is waited for so long; parts may be lost. */
+export const partAgainMs = 15_000;
+/** Nothing came for so long: chunks that no peer has are told to be unfound. */
+export const unfoundAfterMs = 5_000;
+/** Whoever brings nothing waits so long for a peer that has the index, before the origin is asked. */
+export const indexFromPeersMs = 5_000;
+/** Without the scheduler a chunk waits between the one and both, another span on each node, so that one of
+ * them brings it and the others have it of that one. */
+export const awayLeastMs = 10_000;
+export const awaySpreadMs = 300_000;
+/** The origin failed: tried again, twice as long each time. */
+export const firstOriginRetryMs = 1_000;
+export const longestOriginRetryMs = 60_000;
+/** A round trip that is so much over its floor means that somebody else uses the line. */
+export const queueMs = 60;
+/** What of the owner's share is left at least then, so that a line that is always busy does not stop a job. */
+export const leastPace = 1 / 16;
+/** Blobs that are exchanged at a time; those that come when there are so many are fetched from the origin. */
+export const maxExchanges = 256;
+/** Peers of one blob that are remembered. */
+export const maxPeers = 256;

@@ -1,0 +1,26 @@
+// What the scheduler is told of a blob, and when: as little as lets it lease what is missing before the line idles.
+
+import { emptyBitmap, setChunk, type Bitmap } from '../../../proto/bitmap.ts';
+import { isWhole, unfoundChunks, type Exchange, type ExchangeState } from './exchange.ts';
+import * as limits from './limits.ts';
+
+/** Chunks that it would bring now: a batch once half of the last one is left, and then not again until that has come. */
+export function roomOf(exchange: Exchange): number {
+  if (isWhole(exchange)) return 0;
+  const { leased, lastBatch, chunks, heldCount } = exchange;
+  if (leased.size > lastBatch / 2) return 0;
+  const missing = chunks === 0 ? limits.batchChunks : chunks - heldCount - leased.size;
+  return Math.min(limits.batchChunks, missing);
+}
+
+/** Chunks that no peer has, once nothing came for a while. */
+export function toldUnfound(state: ExchangeState, exchange: Exchange, nowMs: number): Bitmap {
+  const bitmap = emptyBitmap(exchange.chunks);
+  if (nowMs < exchange.changedMs + limits.unfoundAfterMs) return bitmap;
+  for (const chunk of unfoundChunks(state, exchange)) setChunk(bitmap, chunk);
+  return bitmap;
+}
+
+export function isSame(one: Bitmap, other: Bitmap): boolean {
+  return one.length === other.length && one.every((byte, at) => byte === other[at]);
+}

@@ -1,0 +1,195 @@
+// The exchange of a blob at a site, by the agents' own core: what comes over the uplink, whom chunks are asked of, and when nodes are silent.
+
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { emptyBitmap, fullBitmap, setChunk } from '../../../proto/bitmap.ts';
+import {
+  ExchangeState,
+  nextExchangeMs,
+  takeExchange,
+  type ExchangeCommand,
+  type ExchangeEffect,
+} from '../../../agent/core/index.ts';
+import { Site, sha256, type Kind } from './site.ts';
+
+const hourMs = 3_600_000;
+
+describe('a site', () => {
+  test('takes each chunk over its uplink once, and is silent when all have it', () => {
+    const site = new Site({ kinds: Array.from({ length: 12 }, () => 'right'), chunks: 100 });
+    site.runUntilWhole(hourMs);
+    expect(site.wholeNodes()).toBe(12);
+    expect(site.originChunks).toBe(100);
+    expect(site.nowMs).toBeLessThan(60_000);
+    site.runOn(hourMs);
+    const { messages } = site;
+    site.runOn(100 * hourMs);
+    expect(site.messages).toBe(messages);
+  });
+
+  test('ends without the scheduler, and brings few chunks twice', () => {
+    const kinds = Array.from({ length: 6 }, (): Kind => 'right');
+    const site = new Site({ kinds, chunks: 40, isScheduled: false });
+    site.runUntilWhole(hourMs);
+    expect(site.wholeNodes()).toBe(6);
+    expect(site.originChunks).toBeLessThanOrEqual(48);
+  });
+
+  test('an origin that fails is asked more and more seldom, and then it goes on', () => {
+    const site = new Site({ kinds: ['right', 'right'], chunks: 20, originFailures: 12 });
+    site.runUntilWhole(hourMs);
+    expect(site.wholeNodes()).toBe(2);
+    expect(site.nowMs).toBeGreaterThan(20_000);
+  });
+
+  test('each right node ends whole whatever the others are', () => {
+    const kind = fc.constantFrom<Kind>('right', 'flips', 'claims', 'silent', 'slow', 'busy');
+    const others = fc.array(kind, { maxLength: 9 });
+    const world = fc.record({
+      ...{ others, chunks: fc.integer({ min: 1, max: 40 }), isScheduled: fc.boolean() },
+      originFailures: fc.integer({ min: 0, max: 5 }),
+    });
+    fc.assert(
+      fc.property(world, ({ others: kinds, ...options }) => {
+        const site = new Site({ kinds: ['right', ...kinds], ...options });
+        site.runUntilWhole(2 * hourMs);
+        const wrong = site.nodes.filter(({ kind: is, isWhole }) => is === 'right' && !isWhole);
+        expect(wrong.map(({ address }) => address)).toEqual([]);
+      }),
+      { numRuns: Number(process.env['PUNNET_PROPERTY_RUNS'] ?? 40) },
+    );
+  });
+});
+
+const peers = [1, 2, 3, 4].map((at) => ({ address: `10.0.0.${at}`, port: 7 }));
+
+/** A node that has the index of a blob of so many chunks, and peers that have all. */
+class OneNode {
+  readonly state = new ExchangeState({ salt: 'n', isSmallBoard: false });
+  readonly chunks: number;
+  nowMs = 0;
+
+  constructor(chunks: number) {
+    this.chunks = chunks;
+    this.give({ kind: 'blobWanted', sha256, sizeBytes: 1_000_000, capability: 'may' });
+    this.give({ kind: 'exchangeTold', sha256, indexSha256: 'i', peers });
+    const held = emptyBitmap(chunks);
+    this.give({ kind: 'blobOpened', sha256, sizeBytes: 1_000_000, chunks, held });
+  }
+
+  give(command: ExchangeCommand): readonly ExchangeEffect[] {
+    return takeExchange(this.state, command, this.nowMs);
+  }
+
+  has(at: number): readonly ExchangeEffect[] {
+    const peer = peers[at];
+    if (peer === undefined) throw new Error('no such peer');
+    return this.give({ kind: 'peerHas', sha256, peer, held: fullBitmap(this.chunks) });
+  }
+}
+
+function asksOf(effects: readonly ExchangeEffect[]) {
+  return effects.filter((effect) => effect.kind === 'askPeer');
+}
+
+describe('a node', () => {
+  test('asks first for what the fewest have', () => {
+    const node = new OneNode(8);
+    const held = emptyBitmap(8);
+    setChunk(held, 5);
+    // Three have all but 5, which only the last has; it is free when they are asked already.
+    const rest = fullBitmap(8);
+    rest[0] = 0xff & ~(1 << 5);
+    const asked = peers.flatMap((peer, at) =>
+      asksOf(node.give({ kind: 'peerHas', sha256, peer, held: at === 0 ? held : rest })),
+    );
+    expect(asked).toMatchObject([{ chunk: 5, peer: peers[0] }, { peer: peers[1] }]);
+  });
+
+  test('takes a chunk that three peers had wrong from the origin', () => {
+    const node = new OneNode(1);
+    let effects = [0, 1, 2, 3].flatMap((at) => [...node.has(at)]);
+    for (let bad = 0; bad < 3; bad += 1) {
+      const [asked] = asksOf(effects);
+      if (asked?.kind !== 'askPeer') throw new Error('nobody is asked');
+      effects = [...node.give({ kind: 'chunkBad', sha256, chunk: 0, peer: asked.peer })];
+    }
+    expect(asksOf(effects)).toEqual([]);
+    expect(effects).toContainEqual(
+      expect.objectContaining({ kind: 'fetchRun', first: 0, end: 1, capability: 'may' }),
+    );
+  });
+
+  test('ends a request that takes too long, and asks somebody else', () => {
+    const node = new OneNode(1);
+    const first = asksOf(node.has(0))[0];
+    node.has(1);
+    node.nowMs = 16_000;
+    const effects = node.give({ kind: 'tick' });
+    expect(effects).toContainEqual({ kind: 'endRequest', sha256, chunk: 0, peer: peers[0] });
+    expect(first).toMatchObject({ peer: peers[0] });
+    expect(asksOf(effects)).toMatchObject([{ chunk: 0, peer: peers[1] }]);
+  });
+
+  test('leaves a busy peer alone for as long as it says', () => {
+    const node = new OneNode(1);
+    node.has(0);
+    const [peer] = peers;
+    if (peer === undefined) throw new Error('no peer');
+    const effects = node.give({ kind: 'peerBusy', sha256, chunk: 0, peer, restMs: 700 });
+    expect(asksOf(effects)).toEqual([]);
+    node.nowMs = 699;
+    expect(asksOf(node.give({ kind: 'tick' }))).toEqual([]);
+    expect(nextExchangeMs(node.state, 699)).toBe(700);
+    node.nowMs = 700;
+    expect(asksOf(node.give({ kind: 'tick' }))).toHaveLength(1);
+  });
+});
+
+describe('a node and the scheduler', () => {
+  test('says what no peer has after five seconds without news', () => {
+    const node = new OneNode(9);
+    node.nowMs = 4_999;
+    expect(node.give({ kind: 'tick' }).filter(({ kind }) => kind === 'sayPart')).toEqual([]);
+    node.nowMs = 5_000;
+    const part = node.give({ kind: 'tick' }).find((effect) => effect.kind === 'sayPart');
+    expect(part?.unfound).toEqual(fullBitmap(9));
+  });
+
+  test('asks for the next batch when half of the last is left, and says when it is done', () => {
+    const node = new OneNode(64);
+    const chunks = [0, 1, 2, 3];
+    const leased = node.give({
+      ...{ kind: 'chunksLeased', sha256, chunks, spanMs: 60_000, capability: null },
+    });
+    expect(leased).toContainEqual(expect.objectContaining({ kind: 'fetchRun', first: 0, end: 4 }));
+    const said = chunks.map((chunk) => {
+      const effects = node.give({ kind: 'chunkCame', sha256, chunk, peer: null });
+      const part = effects.find((effect) => effect.kind === 'sayPart');
+      return part === undefined ? null : part.room;
+    });
+    expect(said).toEqual([null, 16, null, 16]);
+  });
+
+  test('leaves the line to others while round trips are long, and takes it back', () => {
+    const node = new OneNode(1);
+    const pace = (spanMs: number): unknown => node.give({ kind: 'roundTrip', spanMs })[0];
+    expect(pace(20)).toBeUndefined();
+    expect(pace(79)).toBeUndefined();
+    expect(pace(85)).toEqual({ kind: 'pace', part: 0.75 });
+    for (let at = 0; at < 50; at += 1) pace(200);
+    expect(node.state.pace).toBe(1 / 16);
+    for (let at = 0; at < 15; at += 1) pace(20);
+    expect(node.state.pace).toBe(1);
+  });
+
+  test('exchanges so many blobs and no more; one that is whole makes room', () => {
+    const node = new OneNode(1);
+    const want = (at: number): readonly ExchangeEffect[] =>
+      node.give({ kind: 'blobWanted', sha256: `b${at}`, sizeBytes: 1, capability: 'may' });
+    for (let at = 1; at < 256; at += 1) want(at);
+    expect(want(256)).toContainEqual({ kind: 'notExchanged', sha256: 'b256' });
+    node.give({ kind: 'chunkCame', sha256, chunk: 0, peer: null });
+    expect(want(257)).toContainEqual({ kind: 'sayLeft', sha256 });
+  });
+});
