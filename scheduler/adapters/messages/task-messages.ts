@@ -7,7 +7,8 @@ import type { NodeId, View } from '../../core/index.ts';
 
 /** For each node and way, 64 kbit/s when all are of the largest size: lines of homes are thin. */
 export const messagesPerSecond = 2;
-export const burstMessages = 64;
+/** Half more than agents let through: what was held up on the way comes at once, and is not to be lost for that. */
+export const burstMessages = 96;
 /** What surrounds a body. */
 const envelopeBytes = 64;
 
