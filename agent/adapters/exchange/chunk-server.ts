@@ -1,0 +1,194 @@
+// Gives chunks of blobs that are exchanged to other nodes of the site, on the LAN's address alone: to who shows the blob's proof, so many
+// at a time, within the owner's share of the LAN. It has no way to any other file.
+
+import { timingSafeEqual } from 'node:crypto';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { readBitmap, type Bitmap } from '../../../proto/bitmap.ts';
+import type { PeerAddress } from '../../core/index.ts';
+import type { UplinkPacer } from '../blobs/uplink-pacer.ts';
+
+/** Two each of 20 neighbours' connections, which they keep. */
+const connectionsMost = 48;
+const requestWithinMs = 5_000;
+/** A whole answer; a reader that trickles is cut off. */
+const answerWithinMs = 20_000;
+const idleMs = 30_000;
+const headBytesMost = 4_096;
+/** Of one address in a window; eight neighbours swap twice a second and take a few chunks. */
+const requestsMost = 400;
+const windowMs = 10_000;
+/** A busy node is asked again after so long. */
+const busySeconds = 1;
+
+/** What is served of a blob. */
+export interface SharedBlob {
+  readonly chunks: number;
+  readonly held: Bitmap;
+  /** What peers show. */
+  readonly proof: Uint8Array;
+  readonly index: () => Promise<Uint8Array>;
+  /** null: it is not here. */
+  readonly read: (chunk: number) => Promise<Buffer | null>;
+}
+
+export interface ChunkServerOptions {
+  readonly blobOf: (sha256: string) => SharedBlob | null;
+  readonly isPeer: (address: string) => boolean;
+  readonly onPeerHas: (sha256: string, peer: PeerAddress, held: Bitmap) => void;
+  /** Chunks at a time. */
+  readonly mostOut: number;
+  readonly pacer: Pick<UplinkPacer, 'stream'>;
+  readonly nowMs: () => number;
+}
+
+export class ChunkServer {
+  readonly #options: ChunkServerOptions;
+  readonly #server: Server;
+  readonly #windows = new Map<string, { readonly fromMs: number; requests: number }>();
+  #out = 0;
+
+  constructor(options: ChunkServerOptions) {
+    this.#options = options;
+    const limits = { maxHeaderSize: headBytesMost, keepAliveTimeout: idleMs };
+    this.#server = createServer(
+      { ...limits, headersTimeout: requestWithinMs, requestTimeout: requestWithinMs },
+      (request, response) => {
+        response.on('error', () => response.destroy());
+        this.#answer(request, response).catch(() => response.destroy());
+      },
+    );
+    this.#server.maxConnections = connectionsMost;
+    this.#server.on('connection', (socket) => {
+      if (!options.isPeer(socket.remoteAddress ?? '')) socket.destroy();
+    });
+  }
+
+  /** Listens on an address of the LAN; returns the port. Throws what the system says. */
+  start(address: string): Promise<number> {
+    return new Promise((resolve, reject) => {
+      this.#server.once('error', reject);
+      this.#server.listen({ host: address, port: 0 }, () => {
+        // `listen` on a host gives an address and a port.
+        resolve((this.#server.address() as AddressInfo).port);
+      });
+    });
+  }
+
+  stop(): void {
+    this.#server.close();
+    this.#server.closeAllConnections();
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (this.#isFlooded(request.socket.remoteAddress ?? '')) return void request.destroy();
+    response.setTimeout(answerWithinMs, () => response.destroy());
+    const words = (request.url ?? '').split('/').slice(1);
+    const [version, kind, sha256 = '', chunk] = words;
+    const blob = /^[0-9a-f]{64}$/.test(sha256) ? this.#options.blobOf(sha256) : null;
+    // Who has no proof does not learn which blobs are here.
+    if (version !== 'v1' || blob === null || !isProven(request, blob)) return end(response, 404);
+    const call = `${request.method} ${kind} ${words.length}`;
+    if (call === 'GET chunk 4') return this.#chunk(response, blob, chunk ?? '');
+    if (call === 'GET index 3') return give(response, await blob.index());
+    if (call === 'POST parts 3') return this.#parts({ request, response, sha256 }, blob);
+    return end(response, 404);
+  }
+
+  #isFlooded(address: string): boolean {
+    const nowMs = this.#options.nowMs();
+    const window = this.#windows.get(address);
+    if (window === undefined || nowMs - window.fromMs >= windowMs) {
+      if (this.#windows.size >= 1_024) this.#windows.clear();
+      this.#windows.set(address, { fromMs: nowMs, requests: 1 });
+      return false;
+    }
+    window.requests += 1;
+    return window.requests > requestsMost;
+  }
+
+  async #chunk(response: ServerResponse, blob: SharedBlob, text: string): Promise<void> {
+    const chunk = /^\d{1,5}$/.test(text) ? Number(text) : Number.POSITIVE_INFINITY;
+    if (chunk >= blob.chunks) return end(response, 404);
+    if (this.#out >= this.#options.mostOut) {
+      response.setHeader('retry-after', busySeconds);
+      return end(response, 503);
+    }
+    this.#out += 1;
+    const cut = setTimeout(() => response.destroy(), answerWithinMs);
+    try {
+      const bytes = await blob.read(chunk);
+      if (bytes === null) return end(response, 404);
+      response.writeHead(200, { 'content-length': bytes.length });
+      await pipeline(Readable.from(slices(bytes)), this.#options.pacer.stream('up'), response);
+    } finally {
+      clearTimeout(cut);
+      this.#out -= 1;
+    }
+  }
+
+  /** Takes what the peer has, and tells what is here. */
+  async #parts(
+    {
+      request,
+      response,
+      sha256,
+    }: {
+      readonly request: IncomingMessage;
+      readonly response: ServerResponse;
+      readonly sha256: string;
+    },
+    blob: SharedBlob,
+  ): Promise<void> {
+    const port = Number(request.headers['punnet-port']);
+    const bytes = await readAtMost(request, blob.held.length);
+    const held = bytes === null ? 'too long' : readBitmap(bytes, blob.chunks);
+    const isPort = Number.isInteger(port) && port >= 1_024 && port <= 65_535;
+    if (typeof held === 'string' || !isPort) {
+      response.setHeader('connection', 'close');
+      return end(response, 400);
+    }
+    const address = request.socket.remoteAddress ?? '';
+    this.#options.onPeerHas(sha256, { address, port }, held);
+    give(response, blob.held);
+  }
+}
+
+function isProven(request: IncomingMessage, { proof }: SharedBlob): boolean {
+  const [scheme, text = ''] = (request.headers.authorization ?? '').split(' ');
+  const shown = Buffer.from(text, 'base64url');
+  return (
+    scheme === 'Bearer' &&
+    proof.length > 0 &&
+    shown.length === proof.length &&
+    timingSafeEqual(shown, proof)
+  );
+}
+
+function end(response: ServerResponse, status: number): void {
+  response.writeHead(status, { 'content-length': 0 }).end();
+}
+
+function give(response: ServerResponse, bytes: Uint8Array): void {
+  response.writeHead(200, { 'content-length': bytes.length }).end(bytes);
+}
+
+/** In steps that the pacer can hold back. */
+function* slices(bytes: Buffer): Generator<Buffer> {
+  const step = 64 * 1024;
+  for (let at = 0; at < bytes.length; at += step) yield bytes.subarray(at, at + step);
+}
+
+/** null: there is more. */
+async function readAtMost(request: IncomingMessage, mostBytes: number): Promise<Buffer | null> {
+  const parts: Buffer[] = [];
+  let size = 0;
+  for await (const part of request as AsyncIterable<Buffer>) {
+    size += part.length;
+    if (size > mostBytes) return null;
+    parts.push(part);
+  }
+  return Buffer.concat(parts);
+}
