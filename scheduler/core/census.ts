@@ -22,6 +22,8 @@ export interface Census {
   readonly oldestReportMs: number | null;
   /** By reason: how often a node refuses one of the oldest waiting jobs. Few reasons only. */
   readonly refusals: ReadonlyMap<string, number>;
+  /** Of exchanged blobs, leased since the start: for the first time at a site, and again. */
+  readonly exchangeBytes: ReadonlyMap<'first' | 'again', number>;
   /** Of those jobs, how many have no node that could ever run them. */
   readonly jobsWithoutNode: number;
 }
@@ -38,6 +40,10 @@ export function census(state: State, now: Instant): Census {
     leases: countLeases(state),
     ...countNodes(state, now),
     ...countRefusals(state, now),
+    exchangeBytes: new Map([
+      ['first', state.exchanges.firstBytes],
+      ['again', state.exchanges.againBytes],
+    ]),
   };
 }
 

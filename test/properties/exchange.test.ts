@@ -140,7 +140,7 @@ test('without losses each chunk crosses the uplink once', () => {
         world.speak(node, 'arrives');
       }
       expect(world.brought).toBe(chunks);
-      expect(world.site.exchange?.leasedAgainBytes).toBe(0);
+      expect(world.site.harness.state.exchanges.againBytes).toBe(0);
     }),
     { numRuns: 15 },
   );

@@ -38,6 +38,13 @@ const labelled: readonly Labelled[] = [
     of: ({ leases }) => leases,
   },
   {
+    name: 'punnet_exchange_leased_bytes',
+    help: 'Bytes of shared blobs that nodes were to bring to their sites since the start: for the first time, and again.',
+    label: 'time',
+    known: ['first', 'again'],
+    of: ({ exchangeBytes }) => exchangeBytes,
+  },
+  {
     name: 'punnet_placement_refusals',
     help: 'How often a node refuses one of the 16 oldest waiting jobs, by reason.',
     label: 'reason',

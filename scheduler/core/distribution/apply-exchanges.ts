@@ -124,8 +124,6 @@ function open(state: State, fact: Extract<ExchangeFact, { kind: 'exchangeOpened'
     missing: chunkCount,
     idleSince: null,
     isNews: false,
-    leasedBytes: 0,
-    leasedAgainBytes: 0,
     wasLeased: new Uint8Array(chunkCount),
   });
 }
@@ -302,10 +300,10 @@ function lease(state: State, fact: Extract<ExchangeFact, { kind: 'chunksLeased' 
   for (const chunk of chunksOf(runs)) {
     exchange.batchOf[chunk] = number;
     left += 1;
-    if (exchange.wasLeased[chunk] === 1) exchange.leasedAgainBytes += chunkBytesOf(exchange);
+    if (exchange.wasLeased[chunk] === 1) state.exchanges.againBytes += chunkBytesOf(exchange);
+    else state.exchanges.firstBytes += chunkBytesOf(exchange);
     exchange.wasLeased[chunk] = 1;
   }
-  exchange.leasedBytes += left * chunkBytesOf(exchange);
   site.lanes.down.batches.set(number, { number, sha256, nodeNumber, runs, left, until });
   member.room = Math.max(0, member.room - left);
   member.leasedAt = fact.at;

@@ -12,6 +12,7 @@ import {
   batchLeast,
   batchMost,
   batchPatience,
+  batchesOfNode,
   carriersAtATime,
   runsPerBatch,
   unfoundAfterMs,
@@ -58,7 +59,8 @@ function nextBatches(
 ): readonly NextBatch[] {
   const site = mustHave(state.sites[exchange.siteNumber], 'site', exchange.siteNumber);
   const busy = carriersOf(site, exchange);
-  const free = Math.min(places, carriersAtATime - busy.size);
+  const underWay = [...busy.values()].reduce((sum, count) => sum + count, 0);
+  const free = Math.min(places, carriersAtATime - underWay);
   if (free <= 0) return [];
   const taken = new Set<number>();
   const batches: NextBatch[] = [];
@@ -101,29 +103,32 @@ function isAwaited(state: State, { members, sha256 }: Exchange): boolean {
   return false;
 }
 
-function carriersOf(site: SiteRecord, exchange: Exchange): ReadonlySet<number> {
-  const busy = new Set<number>();
+/** How many batches of the blob each node brings. */
+function carriersOf(site: SiteRecord, exchange: Exchange): ReadonlyMap<number, number> {
+  const busy = new Map<number, number>();
   for (const { sha256, nodeNumber } of site.lanes.down.batches.values()) {
-    if (sha256 === exchange.sha256) busy.add(nodeNumber);
+    if (sha256 === exchange.sha256) busy.set(nodeNumber, (busy.get(nodeNumber) ?? 0) + 1);
   }
   return busy;
 }
 
-/** Those that have room and bring nothing yet: who let no lease lapse first, then in turn. */
+/** Those that have room: who let no lease lapse first, then who brings nothing yet, and in turn. */
 function volunteers(
   state: State,
   { members, chunkCount }: Exchange,
-  busy: ReadonlySet<number>,
+  busy: ReadonlyMap<number, number>,
 ): readonly Member[] {
   const found: Member[] = [];
   for (const member of members.values()) {
     if (member.room <= 0 || member.heldChunks === chunkCount) continue;
-    if (busy.has(member.nodeNumber) || !isHeard(state.nodes[member.nodeNumber])) continue;
+    const batches = busy.get(member.nodeNumber) ?? 0;
+    if (batches >= batchesOfNode || !isHeard(state.nodes[member.nodeNumber])) continue;
     found.push(member);
   }
   return found.toSorted(
     (one, other) =>
       one.lapses - other.lapses ||
+      (busy.get(one.nodeNumber) ?? 0) - (busy.get(other.nodeNumber) ?? 0) ||
       Number(one.port === 0) - Number(other.port === 0) ||
       one.leasedAt - other.leasedAt ||
       one.nodeNumber - other.nodeNumber,

@@ -79,9 +79,6 @@ export interface Exchange {
   idleSince: Instant | null;
   /** Members may have to be told of others. */
   isNews: boolean;
-  /** Bytes that were leased, and how much of it for another time. */
-  leasedBytes: number;
-  leasedAgainBytes: number;
   /** Which chunks were leased before. */
   readonly wasLeased: Uint8Array;
 }
@@ -110,6 +107,9 @@ export class Exchanges {
   /** Those that have been told of no peers yet; some may have left again. */
   newcomers: Newcomer[] = [];
   lookedAt: Instant = instant(0);
+  /** Bytes that were leased since the start, for the first time at a site and again. */
+  firstBytes = 0;
+  againBytes = 0;
 
   of(siteNumber: number, sha256: Sha256): Exchange | undefined {
     return this.bySite.get(siteNumber)?.get(sha256);

@@ -16,6 +16,8 @@ export const wantedBlobs = 1_000;
 /** A lease for chunks: as few as fill the time that it takes to ask, as many as can be lost with a node. */
 export const batchLeast = 8;
 export const batchMost = 32;
+/** Batches of a node that is alone: it asks for the next when half of the last is left, so that its line does not idle. */
+export const batchesOfNode = 2;
 /** Nodes that bring chunks of one blob at a time. */
 export const carriersAtATime = 4;
 /** Runs of a lease: each is a request to the origin. */

@@ -34,6 +34,14 @@ test('two nodes at a time bring batches that have no chunk in common', () => {
   expect(site.leases()).toEqual([{ node: 2, chunks: range(16, 24) }]);
 });
 
+test('a node that is alone has its next batch before the last has come', () => {
+  const site = new ExchangingSite(1, 40);
+  site.tell(0, { room: 16 });
+  site.tell(0, { held: bits(range(0, 4), 40), room: 16 });
+  site.tell(0, { held: bits(range(0, 5), 40), room: 16 });
+  expect(site.leases().map(({ chunks }) => chunks)).toEqual([range(0, 8), range(8, 16)]);
+});
+
 test('a node brings no more than it has room for', () => {
   const site = new ExchangingSite(1, 40);
   site.tell(0, { room: 3 });
@@ -79,7 +87,7 @@ test.each([
   expect(site.leases()).toEqual([]);
   happens(site);
   expect(site.leases()).toEqual([{ node: 1, chunks: range(0, 8) }]);
-  expect(site.exchange?.leasedAgainBytes).toBe(8 * chunkBytes(8));
+  expect(site.harness.state.exchanges.againBytes).toBe(8 * chunkBytes(8));
 });
 
 test('who let a lease lapse comes after one who brought its chunks', () => {

@@ -86,3 +86,16 @@ test('who asks again and has got nothing is told again', () => {
   site.tell(0);
   expect(site.news()).toMatchObject([{ nodeId: 'pi0', peers: [{ port: 9_000 }] }]);
 });
+
+test('members of two LANs hear first of their own, and hang together', () => {
+  const site = new ExchangingSite(20, 8);
+  const { nodes } = site.harness.state;
+  for (const node of nodes) node.lan = node.number % 2;
+  for (let at = 0; at < 20; at += 1) site.tell(at);
+  site.harness.wait(10_000);
+  expect(reached(site)).toBe(20);
+  for (const { told, nodeNumber } of site.exchange?.members.values() ?? []) {
+    const own = told?.filter((peer) => peer % 2 === nodeNumber % 2) ?? [];
+    expect([told?.length, own.length]).toEqual([peersTold, peersTold - 2]);
+  }
+});
