@@ -12,6 +12,8 @@ export interface ReleaseFigures {
   readonly medianOverBound: number;
   /** Bytes over the uplink. */
   readonly uplinkOverSize: number;
+  /** Bytes of messages between nodes and scheduler, and of indexes. */
+  readonly controlOverSize: number;
   /** Bytes that came to nodes which had them. */
   readonly wastedOverSize: number;
 }
@@ -26,6 +28,7 @@ export function runRelease(shape: SiteShape, way: Way, seed: number): ReleaseFig
     lastOverBound: (rising.at(-1) ?? 0) / bound,
     medianOverBound: (rising[Math.floor((rising.length - 1) / 2)] ?? 0) / bound,
     uplinkOverSize: site.uplinkBytes / shape.sizeBytes,
+    controlOverSize: site.controlBytes / shape.sizeBytes,
     wastedOverSize: site.wastedBytes / shape.sizeBytes,
   };
 }

@@ -38,7 +38,9 @@ export class Site {
   readonly #heldCount: Uint32Array;
   readonly #wholeAt: Float64Array;
   #numbered = 0;
+  #wholeCount = 0;
   #uplinkBytes = 0;
+  #controlBytes = 0;
   #wastedBytes = 0;
   #receivedBytes = 0;
 
@@ -71,6 +73,20 @@ export class Site {
     return this.#uplinkBytes;
   }
 
+  /** Bytes of messages over the uplink, which are told and cross no simulated line. */
+  get controlBytes(): number {
+    return this.#controlBytes;
+  }
+
+  countControl(bytes: number): void {
+    this.#controlBytes += bytes;
+  }
+
+  /** Whether all nodes are whole. */
+  get isDone(): boolean {
+    return this.#wholeCount === this.shape.nodes;
+  }
+
   /** Seconds after which each node had all. */
   get wholeAt(): readonly number[] {
     return [...this.#wholeAt];
@@ -81,12 +97,20 @@ export class Site {
     return this.#wastedBytes;
   }
 
+  get nowMs(): number {
+    return 1000 * this.#network.now;
+  }
+
   /** Begins after the time that a request takes. */
   move(transfer: Transfer): void {
+    this.after(this.shape.requestMs, () => this.#start(transfer));
+  }
+
+  after(spanMs: number, due: () => void): void {
     const act = this.#numbered;
     this.#numbered += 1;
-    this.#waiting.set(act, () => this.#start(transfer));
-    this.#acts.push(this.#network.now + this.shape.requestMs / 1000, act);
+    this.#waiting.set(act, due);
+    this.#acts.push(this.#network.now + spanMs / 1000, act);
   }
 
   /** Until nothing moves any more. @throws {CheckFailed} when bytes were lost, or a node lacks some. */
@@ -141,7 +165,9 @@ export class Site {
     const held = this.#held[node];
     if (held !== undefined) held[chunk] = 1;
     this.#heldCount[node] = (this.#heldCount[node] ?? 0) + 1;
-    if (this.isWhole(node)) this.#wholeAt[node] = this.#network.now;
+    if (!this.isWhole(node)) return;
+    this.#wholeAt[node] = this.#network.now;
+    this.#wholeCount += 1;
   }
 
   #portsOf(node: number): Ports {

@@ -1,7 +1,8 @@
-// How a release may be spread over a site without anybody who arranges it: what ours is held against. None of them is
-// handicapped: all know at once what others have, and lose no message.
+// How a release may be spread over a site: as the scheduler arranges it, and by what that is held against. None of the
+// others is handicapped: all know at once what others have, and lose no message.
 
 import type { Draw } from '../kernel/random.ts';
+import { Arranged } from './arranged.ts';
 import { Mesh } from './mesh.ts';
 import type { OnChunk, Site } from './site.ts';
 
@@ -12,6 +13,13 @@ export interface Way {
 }
 
 export const ways: ReadonlyMap<string, Way> = new Map<string, Way>([
+  [
+    'arranged',
+    {
+      about: "by the scheduler's core and the agents' own",
+      begin: (site) => new Arranged(site).begin(),
+    },
+  ],
   [
     'each-for-itself',
     { about: 'each node fetches all of it from the origin', begin: eachForItself },

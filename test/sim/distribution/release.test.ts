@@ -51,6 +51,18 @@ describe('ways', () => {
     expect(lastOverBound * siteBound(shape)).toBeCloseTo(seconds, 6);
   });
 
+  test('as we arrange it, each chunk takes the uplink once, with few messages', () => {
+    const { lastOverBound, uplinkOverSize, controlOverSize, wastedOverSize } = runRelease(
+      { ...shape, sizeBytes: 20e6, downBps: 10e6 },
+      way('arranged'),
+      1,
+    );
+    expect(uplinkOverSize).toBe(1);
+    expect(wastedOverSize).toBe(0);
+    expect(lastOverBound).toBeLessThan(1.1);
+    expect(controlOverSize).toBeLessThan(0.005);
+  });
+
   test('the same seed gives the same figures, another one another mesh', () => {
     const of = (seed: number) => runRelease({ ...shape, nodes: 20 }, way('mesh'), seed);
     expect(of(3)).toEqual(of(3));
@@ -79,6 +91,7 @@ describe('ways', () => {
         const least = (8 * whole.sizeBytes) / whole.downBps;
         expect(figures.lastOverBound * bound).toBeGreaterThanOrEqual(least * (1 - 1e-9));
         expect(figures.uplinkOverSize).toBeGreaterThanOrEqual(1);
+        if (name === 'arranged') expect(figures.uplinkOverSize).toBe(1);
       }),
       { numRuns: 60 },
     );
