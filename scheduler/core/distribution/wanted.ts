@@ -3,7 +3,7 @@
 
 import type { Instant, Sha256 } from '../model/ids.ts';
 import type { BlobRef } from '../model/job.ts';
-import type { JobRecord, State } from '../state.ts';
+import type { State } from '../state.ts';
 import type { Decision } from '../decision.ts';
 import { nothing, refuse } from '../decision.ts';
 import type { BlobPart, WantedBlob } from './exchange.ts';
@@ -41,14 +41,10 @@ export function shapeOf(state: State, part: BlobPart, now: Instant): Shape | nul
   const wanted = state.exchanges.wanted.get(part.sha256);
   const isWanted = wanted !== undefined && wanted.until > now;
   if (isWanted) return isSame(part, wanted) ? { ...wanted, isForeign: false } : null;
-  for (const { template } of activeJobs(state)) {
-    for (const blob of [...template.bundles, ...template.sharedInputs]) {
-      if (blob.sha256 !== part.sha256 || !isExchanged(blob)) continue;
-      const chunkCount = fixedChunks(blob.sizeBytes);
-      return isSame(part, blob)
-        ? { sizeBytes: blob.sizeBytes, chunkCount, isForeign: false }
-        : null;
-    }
+  for (const blob of jobBlobs(state)) {
+    if (blob.sha256 !== part.sha256 || !isExchanged(blob)) continue;
+    const chunkCount = fixedChunks(blob.sizeBytes);
+    return isSame(part, blob) ? { sizeBytes: blob.sizeBytes, chunkCount, isForeign: false } : null;
   }
   const { sizeBytes } = part;
   // One with more chunks was a job's, which nobody needs any more.
@@ -60,14 +56,21 @@ export function shapeOf(state: State, part: BlobPart, now: Instant): Shape | nul
 export function neededBlobs(state: State, now: Instant): ReadonlySet<Sha256> {
   const needed = new Set<Sha256>();
   for (const [sha256, { until }] of state.exchanges.wanted) if (until > now) needed.add(sha256);
-  for (const { template } of activeJobs(state)) {
-    for (const blob of [...template.bundles, ...template.sharedInputs]) needed.add(blob.sha256);
-  }
+  for (const { sha256 } of jobBlobs(state)) needed.add(sha256);
   return needed;
 }
 
-function* activeJobs(state: State): Generator<JobRecord> {
-  for (const job of state.jobs.values()) if (job.state === 'active') yield job;
+/** What tasks of active jobs share; of a service that is being changed, what it shared before, too. */
+function* jobBlobs(state: State): Generator<BlobRef> {
+  for (const { state: phase, template, revisions } of state.jobs.values()) {
+    if (phase !== 'active') continue;
+    yield* template.bundles;
+    yield* template.sharedInputs;
+    for (const { template: older } of revisions?.older ?? []) {
+      yield* older.bundles;
+      yield* older.sharedInputs;
+    }
+  }
 }
 
 function isSame(part: BlobPart, { sizeBytes }: { readonly sizeBytes: number }): boolean {

@@ -1,7 +1,7 @@
 // Which chunks are brought over an uplink, by whom, and when again.
 
 import { expect, test } from 'vitest';
-import { instant, nodeId, sha256, siteId } from '../../../../scheduler/core/index.ts';
+import { instant, jobId, nodeId, sha256, siteId } from '../../../../scheduler/core/index.ts';
 import { fixedChunks } from '../../../../scheduler/core/distribution/exchange.ts';
 import {
   closeAfterMs,
@@ -12,7 +12,7 @@ import {
   wantedBlobs,
 } from '../../../../scheduler/core/distribution/limits.ts';
 import { fixedChunkCount } from '../../../../proto/chunks.ts';
-import { heldBy } from '../harness.ts';
+import { heldBy, template } from '../harness.ts';
 import { ExchangingSite, bits, blob, chunkBytes, mebibyte } from './site.ts';
 
 const range = (from: number, to: number): number[] =>
@@ -229,3 +229,20 @@ test('members of an exchange are bounded', () => {
 function never(): never {
   throw new Error('the test has nothing to work with');
 }
+
+test('of a service that is being changed, what it shared before is exchanged too', () => {
+  const site = new ExchangingSite(2, 8);
+  const { harness } = site;
+  const older = sha256('ee'.repeat(32));
+  const shared = { path: 'data', sha256: older, sizeBytes: site.part().sizeBytes };
+  const rates = { cpuGhz: 0.5, downBps: 1_000, upBps: 1_000 };
+  const service = { name: 'web', outputs: [], taskCount: 2, service: { rates } };
+  harness.submit('web', { ...service, sharedInputs: [shared] });
+  harness.give({
+    ...{ kind: 'updateJob', jobId: jobId('web'), requestId: 'r' },
+    template: template(service),
+  });
+  site.tell(0, { sha256: older });
+  const exchange = harness.state.exchanges.of(0, older);
+  expect(exchange).toMatchObject({ chunkCount: 8, isForeign: false });
+});
