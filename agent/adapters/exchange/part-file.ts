@@ -124,8 +124,9 @@ export class PartFile {
       );
     }
     await this.#file.datasync();
-    await this.#file.close();
+    // Peers are given chunks of it until then.
     await rename(part, blob);
+    await this.#file.close();
     return blob;
   }
 

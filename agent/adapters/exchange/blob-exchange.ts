@@ -1,0 +1,320 @@
+// Carries out what the core's exchange decides: opens the target file, asks peers and the origin, serves what is here. Each answer goes
+// back to the core as a command; what fails is judged there.
+
+import { createHash } from 'node:crypto';
+import { open } from 'node:fs/promises';
+import { isFull } from '../../../proto/bitmap.ts';
+import { chunkSpans, decodeIndex, maxIndexBytes, type ChunkIndex } from '../../../proto/chunks.ts';
+import type { BlobGrant, ExchangeCommand, ExchangeEffect } from '../../core/index.ts';
+import { ExchangeState, nextExchangeMs, takeExchange } from '../../core/index.ts';
+import { ChunkClient, PeerError, type PeerBlob } from './chunk-client.ts';
+import type { SharedBlob } from './chunk-server.ts';
+import { PartFile } from './part-file.ts';
+
+type Effect<K extends ExchangeEffect['kind']> = Extract<ExchangeEffect, { readonly kind: K }>;
+type Said = Effect<'sayPart' | 'sayLeft'>;
+
+/** Where blobs come from when no peer has them; both throw when it fails. */
+export interface Origin {
+  readonly index: (grant: BlobGrant, signal: AbortSignal) => Promise<Buffer>;
+  /** Hands each part on as it comes. */
+  readonly stream: (
+    grant: BlobGrant,
+    span: { readonly offset: number; readonly lengthBytes: number },
+    options: { readonly signal: AbortSignal; readonly take: (part: Buffer) => Promise<void> },
+  ) => Promise<void>;
+}
+
+export interface BlobExchangeOptions {
+  readonly folder: string;
+  /** Another on each node. */
+  readonly salt: string;
+  readonly isSmallBoard: boolean;
+  readonly origin: Origin;
+  /** Where the node's own chunk server listens. */
+  readonly port: () => number;
+  readonly say: (said: readonly Said[]) => void;
+  /** It is the file `<sha256>` of the folder now. */
+  readonly onWhole: (sha256: string) => void;
+  readonly onPace: (part: number) => void;
+  readonly log: (event: string, fields: Record<string, unknown>) => void;
+  readonly nowMs: () => number;
+}
+
+interface OpenBlob {
+  readonly index: ChunkIndex;
+  readonly indexBytes: Buffer;
+  readonly part: PartFile;
+  /** Once it is whole. */
+  file: string | null;
+}
+
+export class BlobExchange {
+  readonly #options: BlobExchangeOptions;
+  readonly #state: ExchangeState;
+  readonly #client = new ChunkClient();
+  readonly #blobs = new Map<string, OpenBlob>();
+  readonly #sizes = new Map<string, number>();
+  readonly #proofs = new Map<string, Uint8Array>();
+  readonly #requests = new Map<string, AbortController>();
+  readonly #stopped = new AbortController();
+  #timer: NodeJS.Timeout | undefined;
+  /** Bytes of chunks that came from peers. */
+  takenBytes = 0;
+
+  constructor(options: BlobExchangeOptions) {
+    this.#options = options;
+    this.#state = new ExchangeState(options);
+  }
+
+  /** What is not whole is kept for the next start. */
+  async stop(): Promise<void> {
+    this.#stopped.abort();
+    clearTimeout(this.#timer);
+    this.#client.stop();
+    for (const { part, file } of this.#blobs.values()) if (file === null) await part.close();
+  }
+
+  want({ sha256, sizeBytes, capability }: BlobGrant): void {
+    this.#sizes.set(sha256, sizeBytes);
+    this.post({ kind: 'blobWanted', sha256, sizeBytes, capability });
+  }
+
+  /** What peers of a blob show each other. */
+  prove(sha256: string, proof: Uint8Array): void {
+    this.#proofs.set(sha256, proof);
+  }
+
+  /** For the chunk server; null: it is not exchanged here. */
+  served(sha256: string): SharedBlob | null {
+    const blob = this.#blobs.get(sha256);
+    const proof = this.#proofs.get(sha256);
+    if (blob === undefined || proof === undefined) return null;
+    const { index, indexBytes, part } = blob;
+    return {
+      ...{ chunks: index.chunks.length, held: part.held, proof },
+      index: () => Promise.resolve(indexBytes),
+      read: (chunk) => (blob.file === null ? part.read(chunk) : readWhole(blob.file, index, chunk)),
+    };
+  }
+
+  post(command: ExchangeCommand): void {
+    if (this.#stopped.signal.aborted) return;
+    const nowMs = this.#options.nowMs();
+    const effects = takeExchange(this.#state, command, nowMs);
+    const said: Said[] = [];
+    for (const effect of effects) {
+      if (effect.kind === 'sayPart' || effect.kind === 'sayLeft') said.push(effect);
+      else this.#carryOut(effect);
+    }
+    if (said.length > 0) this.#options.say(said);
+    clearTimeout(this.#timer);
+    const nextMs = nextExchangeMs(this.#state, nowMs);
+    if (nextMs === null) return;
+    this.#timer = setTimeout(() => this.post({ kind: 'tick' }), Math.max(1, nextMs - nowMs));
+  }
+
+  #carryOut(effect: Exclude<ExchangeEffect, Said>): void {
+    switch (effect.kind) {
+      case 'openBlob':
+        return this.#run(effect, () => this.#open(effect));
+      case 'askPeer':
+        return this.#run(effect, () => this.#ask(effect));
+      case 'endRequest':
+        this.#requests.get(requestOf(effect))?.abort();
+        return;
+      case 'swapParts':
+        return this.#run(effect, () => this.#swap(effect));
+      case 'fetchRun':
+        return this.#run(effect, () => this.#fetch(effect));
+      case 'blobWhole':
+        return this.#run(effect, () => this.#finish(effect.sha256));
+      case 'notExchanged':
+        return this.#options.log('a blob is not exchanged: there are too many', { ...effect });
+      case 'pace':
+        return this.#options.onPace(effect.part);
+    }
+  }
+
+  #run({ sha256 }: { readonly sha256: string }, step: () => Promise<void>): void {
+    step().catch((error: unknown) => {
+      if (this.#stopped.signal.aborted) return;
+      this.#options.log('exchange failed', { sha256, error: String(error) });
+    });
+  }
+
+  #grantOf(sha256: string, capability: string | null): BlobGrant {
+    return { sha256, sizeBytes: this.#sizes.get(sha256) ?? 0, capability: capability ?? '' };
+  }
+
+  async #open({ sha256, peer, indexSha256, capability }: Effect<'openBlob'>): Promise<void> {
+    const grant = this.#grantOf(sha256, capability);
+    const { origin, folder } = this.#options;
+    const { signal } = this.#stopped;
+    try {
+      const bytes =
+        peer === null
+          ? await origin.index(grant, signal)
+          : await this.#client.index(this.#peerBlob(sha256, peer), maxIndexBytes, signal);
+      const index = checkedIndex(bytes, indexSha256, grant.sizeBytes);
+      const part = await PartFile.open(folder, sha256, index);
+      this.#blobs.set(sha256, { index, indexBytes: bytes, part, file: null });
+      const chunks = index.chunks.length;
+      this.post({
+        kind: 'blobOpened',
+        sha256,
+        sizeBytes: grant.sizeBytes,
+        chunks,
+        held: part.held,
+      });
+      if (isFull(part.held, chunks)) await this.#finish(sha256);
+    } catch (error) {
+      this.post({ kind: 'indexFailed', sha256, peer });
+      throw error;
+    }
+  }
+
+  #peerBlob(sha256: string, peer: PeerBlob['peer']): PeerBlob {
+    return { sha256, peer, proof: this.#proofs.get(sha256) ?? new Uint8Array(0) };
+  }
+
+  async #ask(effect: Effect<'askPeer'>): Promise<void> {
+    const { sha256, chunk, peer } = effect;
+    const blob = this.#mustHave(sha256);
+    const lengthBytes = blob.index.chunks[chunk]?.lengthBytes ?? 0;
+    const key = requestOf(effect);
+    const request = new AbortController();
+    this.#requests.set(key, request);
+    try {
+      const from = this.#peerBlob(sha256, peer);
+      const bytes = await this.#client.chunk(from, { chunk, lengthBytes }, request.signal);
+      const isRight = await blob.part.write(chunk, bytes);
+      if (isRight) this.takenBytes += lengthBytes;
+      else this.#options.log('a peer sent wrong bytes', { sha256, chunk, ...peer });
+      this.post({ kind: isRight ? 'chunkCame' : 'chunkBad', sha256, chunk, peer });
+    } catch (error) {
+      const restMs = error instanceof PeerError ? error.restMs : null;
+      const told = { sha256, chunk, peer };
+      this.post(
+        restMs === null ? { kind: 'peerFailed', ...told } : { kind: 'peerBusy', ...told, restMs },
+      );
+      // A peer that is away or busy is nothing to tell of; a full disk is.
+      if (!(error instanceof PeerError)) throw error;
+    } finally {
+      if (this.#requests.get(key) === request) this.#requests.delete(key);
+    }
+  }
+
+  async #swap({ sha256, peer, held: own }: Effect<'swapParts'>): Promise<void> {
+    const chunks = this.#mustHave(sha256).index.chunks.length;
+    const told = { held: own, chunks, port: this.#options.port() };
+    const held = await this.#client
+      .swap(this.#peerBlob(sha256, peer), told, this.#stopped.signal)
+      .catch(() => null);
+    this.post({ kind: 'peerHas', sha256, peer, held });
+  }
+
+  /** Chunks count as they come; a wrong one ends the run. */
+  async #fetch({ sha256, first, end, capability }: Effect<'fetchRun'>): Promise<void> {
+    const { index, part } = this.#mustHave(sha256);
+    const spans = chunkSpans(index).slice(first, end);
+    const offset = spans[0]?.offset ?? 0;
+    const lengthBytes = spans.reduce((sum, each) => sum + each.lengthBytes, 0);
+    let chunk = first;
+    const cutter = new Cutter(spans.map((span) => span.lengthBytes));
+    const take = async (bytes: Buffer): Promise<void> => {
+      for (const whole of cutter.cut(bytes)) {
+        const isRight = await part.write(chunk, whole);
+        if (!isRight) throw new Error(`the origin sent chunk ${chunk} with another hash`);
+        this.post({ kind: 'chunkCame', sha256, chunk, peer: null });
+        chunk += 1;
+      }
+    };
+    const grant = this.#grantOf(sha256, capability);
+    const { signal } = this.#stopped;
+    try {
+      await this.#options.origin.stream(grant, { offset, lengthBytes }, { signal, take });
+      this.post({ kind: 'runEnded', sha256, isRight: chunk === end });
+    } catch (error) {
+      this.post({ kind: 'runEnded', sha256, isRight: false });
+      throw error;
+    }
+  }
+
+  async #finish(sha256: string): Promise<void> {
+    const blob = this.#mustHave(sha256);
+    if (blob.file !== null) return;
+    try {
+      blob.file = await blob.part.finish();
+    } catch (error) {
+      this.#blobs.delete(sha256);
+      this.post({ kind: 'blobLeft', sha256 });
+      throw error;
+    }
+    this.#options.onWhole(sha256);
+  }
+
+  #mustHave(sha256: string): OpenBlob {
+    const blob = this.#blobs.get(sha256);
+    if (blob === undefined) throw new Error(`blob ${sha256}: it is not open`);
+    return blob;
+  }
+}
+
+/** Makes chunks of the parts that come; holds less than a chunk and a part. */
+class Cutter {
+  readonly #sizes: readonly number[];
+  #parts: Buffer[] = [];
+  #heldBytes = 0;
+  #at = 0;
+
+  constructor(sizes: readonly number[]) {
+    this.#sizes = sizes;
+  }
+
+  cut(part: Buffer): readonly Buffer[] {
+    this.#parts.push(part);
+    this.#heldBytes += part.length;
+    const chunks: Buffer[] = [];
+    for (;;) {
+      const size = this.#sizes[this.#at];
+      if (size === undefined || this.#heldBytes < size) return chunks;
+      const held = this.#parts.length === 1 ? (this.#parts[0] ?? part) : Buffer.concat(this.#parts);
+      chunks.push(held.subarray(0, size));
+      this.#parts = [held.subarray(size)];
+      this.#heldBytes -= size;
+      this.#at += 1;
+    }
+  }
+}
+
+function requestOf({ sha256, chunk, peer }: Effect<'askPeer' | 'endRequest'>): string {
+  return `${sha256} ${chunk} ${peer.address} ${peer.port}`;
+}
+
+/** `sha256` null: the origin's word, over a connection that is its own. */
+function checkedIndex(bytes: Buffer, sha256: string | null, sizeBytes: number): ChunkIndex {
+  const found = createHash('sha256').update(bytes).digest('hex');
+  if (sha256 !== null && found !== sha256) {
+    throw new Error(`index: wanted the hash ${sha256}, found ${found}`);
+  }
+  const index = decodeIndex(bytes);
+  if (typeof index === 'string') throw new Error(index);
+  const indexed = index.chunks.reduce((sum, { lengthBytes }) => sum + lengthBytes, 0);
+  if (indexed === sizeBytes) return index;
+  throw new Error(`index: wanted a blob of ${sizeBytes} bytes, found ${indexed}`);
+}
+
+async function readWhole(file: string, index: ChunkIndex, chunk: number): Promise<Buffer | null> {
+  const span = chunkSpans(index)[chunk];
+  if (span === undefined) return null;
+  const handle = await open(file, 'r').catch(() => null);
+  if (handle === null) return null;
+  try {
+    const bytes = Buffer.alloc(span.lengthBytes);
+    const { bytesRead } = await handle.read(bytes, 0, span.lengthBytes, span.offset);
+    return bytesRead === span.lengthBytes ? bytes : null;
+  } finally {
+    await handle.close();
+  }
+}
