@@ -10,7 +10,8 @@ import type { AddressInfo } from 'node:net';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { Mirror, MirrorError } from './mirror.ts';
-import type { Deb, SignedLists } from './signed-lists.ts';
+import type { Deb } from './package-list.ts';
+import type { SignedLists } from './signed-lists.ts';
 import { judgeTarget } from './target.ts';
 
 /** Bytes that nobody in the federation declared, of which the node knows hash and source. */
@@ -31,15 +32,15 @@ export interface AptProxyParts {
   readonly exchange: SiteExchange;
   /** Those of apt's sources, as they are now. */
   readonly hosts: () => ReadonlySet<string>;
-  /** How long a package may be waited for before it is asked of the mirror; 20 s where it says nothing. */
+  /** How long a package may be waited for before it is asked of the mirror; 18 s where it says nothing. */
   readonly waitMs?: number;
   readonly log: (event: string, fields: Record<string, unknown>) => void;
 }
 
 /** apt gives up on a proxy that says nothing for 30 s, whatever answer it began (a 100 ends its request at once). */
-const mostWaitMs = 20_000;
-/** Reading the lists takes a Pi 1 longer than that the first time: then this one comes from the mirror. */
-const listsWithinMs = 15_000;
+const mostWaitMs = 18_000;
+/** Before that wait. Where the lists take longer to read, as the first time on a slow card, it comes from the mirror. */
+const listsWithinMs = 8_000;
 const mostConnections = 64;
 const mostHeaderBytes = 8_192;
 const mostRedirects = 3;
@@ -62,6 +63,8 @@ export class AptProxy {
     this.#server = createServer(options, (request, response) => void this.#take(request, response));
     this.#server.maxConnections = mostConnections;
     this.#server.on('connect', (_request, socket) => {
+      // Nobody else listens to a socket that is given away like this.
+      socket.on('error', () => undefined);
       socket.end('HTTP/1.1 405 Method Not Allowed\r\nConnection: close\r\n\r\n');
     });
   }
@@ -103,11 +106,13 @@ export class AptProxy {
 
   /** What `detect-script.ts` asks, before apt asks for anything of a host. */
   async #tellWay(url: string, response: ServerResponse): Promise<void> {
+    // It may have stopped by the time the name is found.
+    const proxy = `http://127.0.0.1:${this.port}`;
     const target = judgeTarget({ method: 'GET', url }, this.#parts.hosts());
     const isMine =
       target.kind === 'allowed' && (await this.#parts.mirror.isPublic(target.address.hostname));
     response.writeHead(200, { 'content-type': 'text/plain', connection: 'close' });
-    response.end(isMine ? `http://127.0.0.1:${this.port}` : 'DIRECT');
+    response.end(isMine ? proxy : 'DIRECT');
   }
 
   async #answer(asked: Asked, signal: AbortSignal): Promise<void> {
@@ -121,10 +126,13 @@ export class AptProxy {
   }
 
   #lookUp(address: URL): Promise<Deb | null> {
-    const late = new Promise<null>((resolve) => {
-      setTimeout(() => resolve(null), listsWithinMs).unref();
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => resolve(null), listsWithinMs);
+      void this.#parts.lists.find(address).then((deb) => {
+        clearTimeout(timer);
+        resolve(deb);
+      });
     });
-    return Promise.race([this.#parts.lists.find(address), late]);
   }
 
   /** null: the exchange has no way to it, or none in time. */

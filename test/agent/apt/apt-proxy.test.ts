@@ -1,16 +1,16 @@
 // The proxy with a real apt-get and a signed repository, and by hand where apt would never ask like that.
 
+import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { connect } from 'node:net';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { AptProxy, type SiteExchange } from '../../../agent/adapters/apt/apt-proxy.ts';
 import { detectScript } from '../../../agent/adapters/apt/detect-script.ts';
 import { SignedLists } from '../../../agent/adapters/apt/signed-lists.ts';
-import { Mirror } from '../../../agent/adapters/apt/mirror.ts';
-import { isPublic, readHosts } from '../../../agent/adapters/apt/target.ts';
 import { AptRoot, host, makeRepository, packageNames, repositoryPath, serve } from './apt-rig.ts';
 import type { Repository, Served } from './apt-rig.ts';
 
@@ -243,6 +243,46 @@ describe('what apt would not ask', () => {
   });
 });
 
+test('who asks for a tunnel and is gone before the answer ends nothing', async () => {
+  for (let time = 0; time < 20; time += 1) {
+    const socket = connect(proxy.port, '127.0.0.1');
+    socket.on('error', () => undefined);
+    await once(socket, 'connect');
+    socket.write(`CONNECT ${host}:443 HTTP/1.1\r\nHost: ${host}\r\n\r\nmore`);
+    socket.resetAndDestroy();
+  }
+  expect(await get(`http://${host}${repositoryPath}/dists/stable/InRelease`)).toMatch(/ 200 /);
+});
+
+test('the way to a host that is in no source, or is asked for wrongly, is direct', async () => {
+  const way = async (words: string): Promise<string | undefined> =>
+    (await raw(`GET /way?${words} HTTP/1.0\r\n\r\n`)).split('\r\n').at(-1);
+  expect(await way(`http://${host}/debian/`)).toBe(`http://127.0.0.1:${proxy.port}`);
+  for (const other of ['http://other.example/', `https://${host}/`, `http://${host}:81/`, '']) {
+    expect(await way(other)).toBe('DIRECT');
+  }
+});
+
+test('a script whose agent says nothing, or something else, says direct', async () => {
+  const folder = mkdtempSync(join(top, 'script-'));
+  const lines = new Set<Socket>();
+  let says: string | null = null;
+  const other = createServer((socket) => {
+    lines.add(socket.on('error', () => undefined));
+    if (says !== null) socket.end(says);
+  });
+  await once(other.listen(0, '127.0.0.1'), 'listening');
+  const script = join(folder, 'way');
+  writeFileSync(script, detectScript((other.address() as AddressInfo).port));
+  const run = () => promisify(execFile)('bash', [script, `http://${host}/`]);
+  for (const each of [null, '', 'HTTP/1.1 200 OK\r\n\r\nhttp://127.0.0.1:1', 'x; rm -r /']) {
+    says = each;
+    expect((await run()).stdout).toBe('DIRECT\n');
+  }
+  for (const each of lines) each.destroy();
+  await once(other.close(), 'close');
+});
+
 test('fifty at once are all answered', async () => {
   await update();
   exchange = { get: () => Promise.resolve(join(repository.folder, path)) };
@@ -267,51 +307,4 @@ test('a part of a package, and what has not changed, is asked of the mirror as a
     ['bytes=1-2', undefined],
     [undefined, since],
   ]);
-});
-
-test('two repositories that mean different bytes by one name: that of the host asked', async () => {
-  const folder = join(root.path, 'two');
-  mkdirSync(folder);
-  const stanza = (digit: string): string =>
-    `Package: a\nFilename: pool/a.deb\nSize: 3\nSHA256: ${digit.repeat(64)}\n`;
-  writeFileSync(join(folder, 'one.example_dists_x_Packages'), stanza('1'));
-  writeFileSync(join(folder, 'two.example_dists_x_Packages'), stanza('2'));
-  const lists = new SignedLists(folder);
-  const find = (url: string) => lists.find(new URL(url));
-  expect(await find('http://two.example/debian/pool/a.deb')).toEqual({
-    sha256: '2'.repeat(64),
-    sizeBytes: 3,
-  });
-  expect(await find('http://three.example/pool/a.deb')).toBeNull();
-  expect(await find('http://two.example/pool/%ff%.deb')).toBeNull();
-  lists.stop();
-});
-
-test('the hosts that may be asked are those of the sources, in both of their forms', () => {
-  const folder = join(root.path, 'sources');
-  mkdirSync(join(folder, 'sources.list.d'), { recursive: true });
-  const list = 'deb http://One.example/debian x main\n# deb http://no.example/ x main\n';
-  writeFileSync(join(folder, 'sources.list'), `${list}deb https://tls.example/ x main\n`);
-  const deb822 = 'Types: deb\nURIs: http://two.example http://three.example:3142/x\n';
-  writeFileSync(join(folder, 'sources.list.d/a.sources'), deb822);
-  writeFileSync(join(folder, 'sources.list.d/a.save'), 'deb http://old.example/ x main\n');
-  expect([...readHosts(folder)]).toEqual(['one.example', 'two.example']);
-  expect([...readHosts(join(folder, 'none'))]).toEqual([]);
-});
-
-test.each([
-  ...['127.0.0.1', '10.1.2.3', '100.64.0.1', '169.254.1.1', '172.31.0.1', '192.168.0.1', '::1'],
-  ...['fe80::1', 'fd00::1', '::ffff:192.168.0.1', '2002:c0a8:1::1', '224.0.0.1', 'x'],
-])('%s is no public address', async (address) => {
-  expect(isPublic(address)).toBe(false);
-  const ask = ((_name: string, _options: unknown, callback: (...words: unknown[]) => void) =>
-    callback(null, [{ address, family: 4 }])) as never;
-  const mirror = new Mirror({ ask });
-  const asked = { method: 'GET', address: new URL(`http://${host}/`), headers: {} };
-  await expect(mirror.ask(asked, AbortSignal.timeout(5_000))).rejects.toThrow('no public address');
-  mirror.stop();
-});
-
-test.each(['151.101.2.132', '2a04:4e42::644'])('%s is one', (address) => {
-  expect(isPublic(address)).toBe(true);
 });
