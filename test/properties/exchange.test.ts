@@ -7,9 +7,9 @@ import { chunksOf, hasBit } from '../../scheduler/core/distribution/exchange.ts'
 import { ExchangingSite, bits } from '../scheduler/core/distribution/site.ts';
 
 const chunks = 100;
-/** What happens to one message. */
-const fates = fc.constantFrom('arrives', 'lost', 'twice');
-type Fate = 'arrives' | 'lost' | 'twice';
+/** What happens to one message, or to the leases that it is answered with. */
+const fates = fc.constantFrom('arrives', 'lost', 'twice', 'unanswered');
+type Fate = 'arrives' | 'lost' | 'twice' | 'unanswered';
 
 const step = fc.oneof(
   {
@@ -70,7 +70,7 @@ class World {
   /** Leases that the scheduler has sent. */
   listen(fate: Fate): void {
     for (const { node, chunks: asked } of this.site.leases()) {
-      if (fate === 'lost') continue;
+      if (fate === 'unanswered') continue;
       for (const at of asked) this.leased[node]?.add(at);
     }
     this.check();

@@ -12,8 +12,8 @@ import {
   batchLeast,
   batchMost,
   batchPatience,
+  batchesLeft,
   batchesOfNode,
-  carriersAtATime,
   runsPerBatch,
   unfoundAfterMs,
 } from './limits.ts';
@@ -59,13 +59,10 @@ function nextBatches(
 ): readonly NextBatch[] {
   const site = mustHave(state.sites[exchange.siteNumber], 'site', exchange.siteNumber);
   const busy = carriersOf(site, exchange);
-  const underWay = [...busy.values()].reduce((sum, count) => sum + count, 0);
-  const free = Math.min(places, carriersAtATime - underWay);
-  if (free <= 0) return [];
   const taken = new Set<number>();
   const batches: NextBatch[] = [];
   for (const member of volunteers(state, exchange, busy)) {
-    if (batches.length === free) break;
+    if (batches.length === places) break;
     const most = Math.min(member.room, batchSize(exchange));
     const next = pick(exchange, { member, most, taken, now });
     if (next.chunks > 0) batches.push({ exchange, nodeNumber: member.nodeNumber, ...next });
@@ -141,7 +138,7 @@ function isHeard(node: NodeRecord | undefined): boolean {
 
 /** Small enough that several nodes bring the last ones together. */
 function batchSize({ missing }: Exchange): number {
-  return Math.max(batchLeast, Math.min(batchMost, Math.ceil(missing / (2 * carriersAtATime))));
+  return Math.max(batchLeast, Math.min(batchMost, Math.ceil(missing / batchesLeft)));
 }
 
 interface Picking {

@@ -18,8 +18,8 @@ export const batchLeast = 8;
 export const batchMost = 32;
 /** Batches of a node that is alone: it asks for the next when half of the last is left, so that its line does not idle. */
 export const batchesOfNode = 2;
-/** Nodes that bring chunks of one blob at a time. */
-export const carriersAtATime = 4;
+/** What is missing is cut into at least so many, so that no node is left with much of it in the end. */
+export const batchesLeft = 8;
 /** Runs of a lease: each is a request to the origin. */
 export const runsPerBatch = 8;
 /** A lease for chunks lasts so many times what the line needs for it while another goes beside it, and this. */
