@@ -5,8 +5,10 @@ import { createHash } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
 import { mkdir, open, rename, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import PQueue from 'p-queue';
+import { maxIndexBytes } from '../../../proto/chunks.ts';
 import type { BlobGrant, BlobRef } from '../../core/index.ts';
 import { BlobClientError, BlobHttp, worldError } from './blob-http.ts';
 import { SharedWork } from './shared-work.ts';
@@ -27,6 +29,17 @@ export interface BlobClientOptions {
   readonly rateOf: () => Rate | null;
   /** Is told of all bytes that go, either way. */
   readonly onBytes: (count: number) => void;
+}
+
+/** Bytes of a blob. */
+interface Span {
+  readonly offset: number;
+  readonly lengthBytes: number;
+}
+
+interface Taking {
+  readonly signal: AbortSignal;
+  readonly take: (part: Buffer) => void | Promise<void>;
 }
 
 export class BlobClient {
@@ -94,30 +107,54 @@ export class BlobClient {
   }
 
   /** A part of a blob, of some megabytes; nothing of it is kept or believed here. Throws BlobClientError. */
-  async range(
-    { sha256, capability }: BlobGrant,
-    { offset, lengthBytes }: { readonly offset: number; readonly lengthBytes: number },
-    signal: AbortSignal,
-  ): Promise<Buffer> {
-    const get = async (): Promise<Buffer> => {
+  async range(grant: BlobGrant, span: Span, signal: AbortSignal): Promise<Buffer> {
+    const parts: Buffer[] = [];
+    await this.stream(grant, span, { signal, take: (part) => void parts.push(part) });
+    return Buffer.concat(parts);
+  }
+
+  /** As `range`, but hands on each part as it comes, and waits until it was taken. Throws BlobClientError. */
+  async stream(grant: BlobGrant, span: Span, { signal, take }: Taking): Promise<void> {
+    const { sha256, capability } = grant;
+    const { offset, lengthBytes } = span;
+    const get = async (): Promise<void> => {
       const wanted = { sha256, capability, signal };
       const answer = await this.#http.get(wanted, offset, offset + lengthBytes);
-      const parts: Buffer[] = [];
-      try {
-        await pipeline(answer, this.#pacer.stream('down'), async (paced: AsyncIterable<Buffer>) => {
-          let size = 0;
-          for await (const part of paced) {
-            size += part.length;
-            if (size > lengthBytes) throw new Error('more bytes came than were asked for');
-            parts.push(part);
-          }
-        });
-      } catch (error) {
-        throw worldError(sha256, error);
-      }
-      return Buffer.concat(parts);
+      await this.#drain(answer, { ...grant, sizeBytes: lengthBytes }, take);
     };
-    return this.#queues.down.add(get, { signal });
+    await this.#queues.down.add(get, { signal });
+  }
+
+  /** The index of a blob, which is not believed here. Throws BlobClientError. */
+  async index({ sha256, capability }: BlobGrant, signal: AbortSignal): Promise<Buffer> {
+    const parts: Buffer[] = [];
+    const get = async (): Promise<void> => {
+      const answer = await this.#http.get({ sha256, capability, signal, kind: 'index' }, 0);
+      const most = { sha256, sizeBytes: maxIndexBytes };
+      await this.#drain(answer, most, (part) => void parts.push(part));
+    };
+    await this.#queues.down.add(get, { signal });
+    return Buffer.concat(parts);
+  }
+
+  /** No more than the size. */
+  async #drain(
+    answer: Readable,
+    { sha256, sizeBytes }: BlobRef,
+    take: Taking['take'],
+  ): Promise<void> {
+    try {
+      await pipeline(answer, this.#pacer.stream('down'), async (paced: AsyncIterable<Buffer>) => {
+        let size = 0;
+        for await (const part of paced) {
+          size += part.length;
+          if (size > sizeBytes) throw new Error('more bytes came than were asked for');
+          await take(part);
+        }
+      });
+    } catch (error) {
+      throw worldError(sha256, error);
+    }
   }
 
   async #fetch(grant: BlobGrant, signal: AbortSignal): Promise<string> {

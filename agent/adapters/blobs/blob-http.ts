@@ -31,6 +31,8 @@ export interface BlobRequest {
   readonly sha256: string;
   readonly capability: string;
   readonly signal: AbortSignal;
+  /** Its index instead of its bytes. */
+  readonly kind?: 'index';
 }
 
 export class BlobHttp {
@@ -115,12 +117,12 @@ export class BlobHttp {
 
   #request(
     method: 'GET' | 'HEAD' | 'PUT',
-    { sha256, capability, signal }: BlobRequest,
+    { sha256, capability, signal, kind }: BlobRequest,
     more: Record<string, string | number>,
   ): ClientRequest {
     const headers = { authorization: `Bearer ${capability}`, ...more };
     const options = { method, headers, ca: this.#ca, agent: this.#agent, signal };
-    const asked = request(`${this.#url}/v1/blob/${sha256}`, options);
+    const asked = request(`${this.#url}/v1/${kind ?? 'blob'}/${sha256}`, options);
     asked.setTimeout(idleTimeoutMs, () => asked.destroy(new Error('no bytes for a minute')));
     return asked;
   }

@@ -12,6 +12,7 @@ import { BlobClient } from '../../../agent/adapters/blobs/blob-client.ts';
 import { Cache } from '../../../agent/adapters/blobs/cache.ts';
 import type { Rate } from '../../../agent/adapters/blobs/uplink-pacer.ts';
 import type { BlobGrant } from '../../../agent/core/index.ts';
+import { decodeIndex, indexedBytes } from '../../../proto/chunks.ts';
 import { HttpsRig, hashOf } from '../../scheduler/https/https-rig.ts';
 import { SmallDisk, diskOf } from '../../scheduler/small-disk.ts';
 import { Relay } from './relay.ts';
@@ -235,4 +236,23 @@ test('a fetch on a full disk says so, and brings the bytes when there is room', 
     small.stop();
     await disk.unmount();
   }
+});
+
+describe('for an exchange', () => {
+  test('a run of chunks comes as it is asked for, in parts', async () => {
+    const parts: Buffer[] = [];
+    const span = { offset: 70_000, lengthBytes: 130_000 };
+    await client.stream(grant, span, { signal: never, take: (part) => void parts.push(part) });
+    expect(Buffer.concat(parts).equals(bytes.subarray(70_000, 200_000))).toBe(true);
+  });
+
+  test('the origin names the blob’s chunks', async () => {
+    const index = decodeIndex(await client.index(grant, never));
+    if (typeof index === 'string') throw new Error(index);
+    expect(indexedBytes(index)).toBe(bytes.length);
+    const [first] = index.chunks;
+    expect(first?.sha256).toBe(hashOf(bytes.subarray(0, first?.lengthBytes)));
+    const stranger = { ...grant, capability: 'none' };
+    await expect(client.index(stranger, never)).rejects.toThrow('HTTP status 40');
+  });
 });
