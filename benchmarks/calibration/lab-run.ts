@@ -28,7 +28,8 @@ export interface LabJob {
 }
 
 export interface LabPlan {
-  /** One that looks at no work: what sleeping tasks are measured to compute is next to nothing. */
+  /** One that looks at no work: what sleeping tasks are measured to compute is next to nothing. Others would want tasks
+   * that compute, on nodes whose owners leave a part of a core (`cpuShare`), and a quiet machine. */
   readonly policy: string;
   readonly homes: readonly Home[];
   readonly jobs: readonly LabJob[];
