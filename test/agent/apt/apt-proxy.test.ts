@@ -243,14 +243,11 @@ describe('what apt would not ask', () => {
   });
 });
 
-test('who asks for a tunnel and is gone before the answer ends nothing', async () => {
-  for (let time = 0; time < 20; time += 1) {
-    const socket = connect(proxy.port, '127.0.0.1');
-    socket.on('error', () => undefined);
-    await once(socket, 'connect');
-    socket.write(`CONNECT ${host}:443 HTTP/1.1\r\nHost: ${host}\r\n\r\nmore`);
-    socket.resetAndDestroy();
-  }
+test('who asks for a tunnel, and breaks off once it is refused, ends nothing', async () => {
+  const socket = connect(proxy.port, '127.0.0.1').on('error', () => undefined);
+  socket.write(`CONNECT ${host}:443 HTTP/1.1\r\nHost: ${host}\r\n\r\nmore`);
+  await once(socket, 'readable');
+  socket.resetAndDestroy();
   expect(await get(`http://${host}${repositoryPath}/dists/stable/InRelease`)).toMatch(/ 200 /);
 });
 
