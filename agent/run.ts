@@ -6,7 +6,10 @@ import { adoptAttempts } from './adapters/attempts/adopt.ts';
 import { Results } from './adapters/attempts/results.ts';
 import { BlobClient } from './adapters/blobs/blob-client.ts';
 import { Cache } from './adapters/blobs/cache.ts';
-import { NodeBus } from './adapters/bus/node-bus.ts';
+import { NodeBus, type NodeBusOptions } from './adapters/bus/node-bus.ts';
+import { toBlobParts } from './adapters/bus/exchange-wire.ts';
+import type { Origin } from './adapters/exchange/blob-exchange.ts';
+import { SiteExchange } from './adapters/exchange/site-exchange.ts';
 import { Renewer } from './adapters/enrol/renewer.ts';
 import { TunnelFolder } from './adapters/overlay/tunnel-folder.ts';
 import { Reporter } from './adapters/bus/reporter.ts';
@@ -111,6 +114,7 @@ class Agent {
   readonly #probeTasks: ProbeTasks;
   readonly #sockets: TaskSockets;
   readonly #releases: Releases;
+  readonly #exchange: SiteExchange;
   readonly #loop: AgentLoop;
   readonly #history: History;
   #lookTimer: NodeJS.Timeout | undefined;
@@ -153,15 +157,7 @@ class Agent {
       nowMs: () => performance.now(),
     });
     this.#sockets = this.#newSockets();
-    this.#bus = new NodeBus({
-      ...{ identity, natsSeed, instanceId, post, onRefused, log },
-      asides: {
-        onLanTask: (task) => this.#lanTasks.take(task),
-        onProbeTask: (task) => this.#probeTasks.take(task),
-        onTaskMessage: (message) => this.#sockets.take(message),
-        onReleases: (orders) => this.#releases.take(orders),
-      },
-    });
+    this.#bus = this.#newBus({ natsSeed, instanceId, post, onRefused });
     this.#renewer = new Renewer({
       ...{ state, tunnels, natsSeed, log, identity: () => state.readIdentity() ?? identity },
       isAway: () => this.#bus.trouble !== null,
@@ -170,9 +166,11 @@ class Agent {
     const instance = { instanceNumber: state.countStart(), instanceId };
     const releases = this.#releases;
     const reporter = new Reporter({ instance, owner, bus: this.#bus, releases });
+    this.#exchange = this.#newExchange(folders.blobs, reporter);
     const edge = new Edge({
       ...{ sandbox, post, log },
       blobs: this.#blobs,
+      exchange: this.#exchange,
       bundles: this.#bundles,
       results: new Results(sandbox, this.#blobs),
       nowMs: () => this.#time.nowMs(),
@@ -189,6 +187,22 @@ class Agent {
       clock: systemClock,
       sink: edge,
       idleReportMs: Math.round(idleReportMs * spread),
+    });
+  }
+
+  #newBus(
+    options: Pick<NodeBusOptions, 'natsSeed' | 'instanceId' | 'post' | 'onRefused'>,
+  ): NodeBus {
+    return new NodeBus({
+      ...{ ...options, identity: this.#parts.identity, log },
+      asides: {
+        onLanTask: (task) => this.#lanTasks.take(task),
+        onProbeTask: (task) => this.#probeTasks.take(task),
+        onTaskMessage: (message) => this.#sockets.take(message),
+        onReleases: (orders) => this.#releases.take(orders),
+        onExchange: (messages) => this.#exchange.take(messages),
+        onReportWanted: () => this.#exchange.tellAgain(),
+      },
     });
   }
 
@@ -209,6 +223,19 @@ class Agent {
     });
   }
 
+  #newExchange(folder: string, reporter: Reporter): SiteExchange {
+    const { owner, identity } = this.#parts;
+    return new SiteExchange({
+      ...{ folder, log, isNeighbour, ownLan: readOwnLan, origin: originOf(this.#blobs) },
+      salt: identity.nodeId,
+      isSmallBoard: owner.inventory().architecture === 'armv6',
+      mayTransfer: () => owner.mayTransfer(),
+      say: (said, here) => reporter.say([], toBlobParts(said, here)),
+      onWhole: (sha256) => this.#blobs.came(sha256),
+      nowMs: () => performance.now(),
+    });
+  }
+
   #newReleases(post: (command: Command) => void): Releases {
     return ownReleases(this.#parts, {
       ...{ blobs: this.#blobs, log },
@@ -222,6 +249,7 @@ class Agent {
     this.#time.start();
     await this.#blobs.start();
     await this.#bundles.start();
+    await this.#exchange.start();
     this.#look();
     const attempts = await adoptAttempts(sandbox, this.#time.nowMs());
     await this.#openSockets(attempts);
@@ -263,6 +291,7 @@ class Agent {
     this.#sockets.stop();
     this.#loop.stop();
     this.#parts.sandbox.close();
+    await this.#exchange.stop();
     await this.#bus.stop();
     this.#blobs.stop();
     this.#time.stop();
@@ -290,6 +319,7 @@ class Agent {
   #look(): void {
     // Its sandbox was tested before it started.
     if (this.#bus.trouble === null) this.#releases.prove();
+    this.#exchange.hearScheduler(this.#bus.trouble === null);
     const { owner, sandbox } = this.#parts;
     const before = JSON.stringify([owner.limits, owner.limitsProblem, owner.allowance]);
     const told = JSON.stringify(owner.inventory());
@@ -303,9 +333,14 @@ class Agent {
   }
 
   async #trim(): Promise<void> {
-    const keep = new Set([...this.#loop.blobsInUse(), ...this.#blobs.underWay]);
+    const comes = [...this.#blobs.underWay, ...this.#exchange.underWay];
+    const keep = new Set([...this.#loop.blobsInUse(), ...comes]);
+    const { cacheBytes } = this.#parts.owner.limits;
     try {
-      await this.#cache.trim(this.#parts.owner.limits.cacheBytes, keep);
+      // What others of the site count on goes last.
+      await this.#cache.trim(cacheBytes, new Set([...keep, ...this.#exchange.pinned]));
+      await this.#cache.trim(cacheBytes, keep);
+      await this.#exchange.lookForRemoved();
     } catch (error) {
       log('blobs not trimmed', { error: String(error) });
     }
@@ -315,6 +350,13 @@ class Agent {
 /** An IPv6 address stands in brackets there. */
 function hostOf(url: string): string {
   return new URL(url).hostname.replaceAll(/[[\]]/g, '');
+}
+
+function originOf(blobs: BlobClient): Origin {
+  return {
+    index: (grant, signal) => blobs.index(grant, signal),
+    stream: (grant, span, taking) => blobs.stream(grant, span, taking),
+  };
 }
 
 function sandboxProblem(abilities: Abilities, isUnsandboxedAllowed: boolean): string | null {

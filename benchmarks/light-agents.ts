@@ -76,6 +76,8 @@ class LightAgent {
         onProbeTask: () => undefined,
         onTaskMessage: () => undefined,
         onReleases: () => undefined,
+        onExchange: () => undefined,
+        onReportWanted: () => undefined,
       },
       log: (event, fields) => process.stderr.write(`${name}: ${event} ${JSON.stringify(fields)}\n`),
     });

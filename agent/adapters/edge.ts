@@ -12,7 +12,8 @@ import { SandboxError } from './sandbox/attempt-spec.ts';
 import type { History } from './owner/history.ts';
 import type { Bundles } from './sandbox/bundles.ts';
 import type { Sandbox } from './sandbox/sandbox.ts';
-import type { Command, Effect, Exit, Lease, SayPart } from '../core/index.ts';
+import type { SiteExchange } from './exchange/site-exchange.ts';
+import type { BlobGrant, Command, Effect, Exit, Lease, SayPart } from '../core/index.ts';
 import type { EffectSink } from '../ports.ts';
 
 /** Processes of one task. */
@@ -21,6 +22,7 @@ const maxProcesses = 64;
 export interface EdgeOptions {
   readonly sandbox: Sandbox;
   readonly blobs: BlobClient;
+  readonly exchange: Pick<SiteExchange, 'bring' | 'offer'>;
   readonly bundles: Bundles;
   readonly results: Results;
   /** The node's running time. */
@@ -94,9 +96,34 @@ export class Edge implements EffectSink {
     return controller.signal;
   }
 
+  /** What the site exchanges comes first: while it waits, the line's places are for who brings it. */
   async #measure(lease: Lease): Promise<void> {
-    const missingBytes = await this.#options.blobs.missingBytes([lease.bundle, ...lease.inputs]);
-    this.#options.post({ kind: 'inputsMeasured', leaseId: lease.leaseId, missingBytes });
+    const { blobs, post } = this.#options;
+    const { leaseId } = lease;
+    const signal = this.#signalOf(leaseId);
+    const all = [lease.bundle, ...lease.inputs];
+    try {
+      await Promise.all(all.map((blob) => this.#bringShared(blob, signal)));
+      post({ kind: 'inputsMeasured', leaseId, missingBytes: await blobs.missingBytes(all) });
+    } catch (error) {
+      if (!signal.aborted) this.#failed(leaseId, error);
+    }
+  }
+
+  /** What is not exchanged after all is fetched as any other. */
+  async #bringShared(blob: BlobGrant, signal: AbortSignal): Promise<void> {
+    const { blobs, exchange } = this.#options;
+    if (blob.isShared !== true) return;
+    if (await blobs.isHere(blob)) return await exchange.offer(blob);
+    this.#checkMonth();
+    await exchange.bring(blob, signal);
+  }
+
+  #failed(leaseId: number, error: unknown): void {
+    const isFinal =
+      error instanceof BlobClientError ? error.isFinal : error instanceof SandboxError;
+    const detail = error instanceof Error ? error.message : String(error);
+    this.#options.post({ kind: 'fetchFailed', leaseId, detail, isFinal });
   }
 
   async #fetch(lease: Lease): Promise<void> {
@@ -111,10 +138,7 @@ export class Edge implements EffectSink {
       post({ kind: 'fetched', leaseId });
     } catch (error) {
       if (signal.aborted) return this.#remove(leaseId);
-      const isFinal =
-        error instanceof BlobClientError ? error.isFinal : error instanceof SandboxError;
-      const detail = error instanceof Error ? error.message : String(error);
-      post({ kind: 'fetchFailed', leaseId, detail, isFinal });
+      this.#failed(leaseId, error);
     }
     await this.#options.trim();
   }

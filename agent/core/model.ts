@@ -8,6 +8,8 @@ export interface BlobRef {
 export interface BlobGrant extends BlobRef {
   /** Bearer token that allows GET of this blob. */
   readonly capability: string;
+  /** Whether the site exchanges it; absent: it does not. */
+  readonly isShared?: boolean;
 }
 
 export interface Lease {

@@ -79,6 +79,16 @@ export class BlobClient {
     return sum;
   }
 
+  /** The blob came another way, and its hash was found right. */
+  came(sha256: string): void {
+    this.#remember(sha256);
+  }
+
+  /** Whether it is here, and what its name says; a file that is not goes. */
+  async isHere(ref: BlobRef): Promise<boolean> {
+    return (await this.#has(ref)) && (await this.#isRight(ref.sha256));
+  }
+
   async #has(ref: BlobRef): Promise<boolean> {
     const found = await stat(this.fileOf(ref.sha256)).catch(() => null);
     return found?.size === ref.sizeBytes;
@@ -159,7 +169,7 @@ export class BlobClient {
 
   async #fetch(grant: BlobGrant, signal: AbortSignal): Promise<string> {
     const file = this.fileOf(grant.sha256);
-    if ((await this.#has(grant)) && (await this.#isRight(grant.sha256))) {
+    if (await this.isHere(grant)) {
       // Its last use, for the order in which old ones are removed.
       await utimes(file, new Date(), new Date());
       return file;

@@ -25,7 +25,7 @@ export interface ExchangeMessages {
   readonly news: readonly ExchangeNews[];
 }
 
-type Said = Extract<ExchangeEffect, { kind: 'sayPart' | 'sayLeft' }>;
+export type SaidOfBlob = Extract<ExchangeEffect, { kind: 'sayPart' | 'sayLeft' }>;
 
 const maxBlobs = 256;
 const maxPeers = 64;
@@ -94,7 +94,7 @@ function toHex(sha256: Uint8Array): string | null {
 }
 
 /** What the node says of its blobs; `here` is where its peers reach it, null: nowhere. */
-export function toBlobParts(said: readonly Said[], here: PeerAddress | null): BlobPart[] {
+export function toBlobParts(said: readonly SaidOfBlob[], here: PeerAddress | null): BlobPart[] {
   const { address, port } = here ?? { address: '', port: 0 };
   return said.map((part) => {
     const sha256 = Buffer.from(part.sha256, 'hex');

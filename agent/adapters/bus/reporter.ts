@@ -1,6 +1,6 @@
 // Puts what the core says into messages: adds who speaks, the node's status, and its inventory.
 
-import type { ReleaseState } from '../../../proto/gen/punnet/v1/agent.ts';
+import type { BlobPart, ReleaseState } from '../../../proto/gen/punnet/v1/agent.ts';
 import type { Inventory } from '../../../proto/gen/punnet/v1/node.ts';
 import type { Releases } from '../releases/releases.ts';
 import type { SayPart } from '../../core/index.ts';
@@ -36,7 +36,7 @@ export class Reporter {
   }
 
   /** What is said while the connection is away is lost, and said again by the core. */
-  say(parts: readonly SayPart[]): void {
+  say(parts: readonly SayPart[], blobParts: readonly BlobPart[] = []): void {
     this.#sequence += 1;
     const isReport = parts.some(({ kind }) => kind === 'report');
     this.#bus.say(parts, {
@@ -45,6 +45,7 @@ export class Reporter {
       status: isReport ? this.#owner.status() : undefined,
       inventory: isReport ? this.#inventory() : undefined,
       releases: isReport ? this.#releaseStates() : [],
+      blobParts,
     });
   }
 

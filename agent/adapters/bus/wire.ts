@@ -1,6 +1,7 @@
 // Messages to and from the agent's core, for NATS: protobuf on one side, commands on the other.
 
 import type {
+  BlobPart,
   FromNode,
   LanTask,
   LeaseGrant,
@@ -12,6 +13,7 @@ import type {
 import { Direction as ProtoDirection, ToNode } from '../../../proto/gen/punnet/v1/agent.ts';
 import { EndCode as ProtoEndCode } from '../../../proto/gen/punnet/v1/job.ts';
 import type { Inventory, NodeStatus } from '../../../proto/gen/punnet/v1/node.ts';
+import { exchangeMessages, type ExchangeMessages } from './exchange-wire.ts';
 import type { BlobGrant, Command, Direction, EndCode, Lease, SayPart } from '../../core/index.ts';
 
 const maxItems = 1_024;
@@ -46,6 +48,8 @@ export interface Speaker {
   readonly inventory: Inventory | undefined;
   /** What it has of releases, when there is news of that. */
   readonly releases: readonly ReleaseState[];
+  /** What it has of blobs that its site exchanges, when there is news of that. */
+  readonly blobParts?: readonly BlobPart[];
 }
 
 /** One message with all the parts of a batch. */
@@ -82,7 +86,7 @@ export function toMessage(parts: readonly SayPart[], speaker: Speaker): FromNode
       direction: toProto(part.direction),
     })),
     leaves: false,
-    blobParts: [],
+    blobParts: [...(speaker.blobParts ?? [])],
   };
 }
 
@@ -94,6 +98,9 @@ export interface Asides {
   readonly onProbeTask: (task: ProbeTask) => void;
   readonly onTaskMessage: (message: TaskMessage) => void;
   readonly onReleases: (orders: readonly ReleaseOrder[]) => void;
+  readonly onExchange: (messages: ExchangeMessages) => void;
+  /** The scheduler may have forgotten what it was told. */
+  readonly onReportWanted: () => void;
 }
 
 /**
@@ -114,6 +121,9 @@ export function fromBytes(bytes: Uint8Array, instanceId: string, asides?: Asides
   if (message.probe !== undefined) asides?.onProbeTask(message.probe);
   if (message.taskMessage !== undefined) asides?.onTaskMessage(message.taskMessage);
   if (message.releases.length > 0) asides?.onReleases(message.releases.slice(0, maxReleases));
+  const exchanged = exchangeMessages(message);
+  if (exchanged.leases.length + exchanged.news.length > 0) asides?.onExchange(exchanged);
+  if (message.wantsReport) asides?.onReportWanted();
   const grants: Lease[] = [];
   for (const grant of message.grants) {
     const lease = toLease(grant);
@@ -166,7 +176,8 @@ function toLease(grant: LeaseGrant): Lease | null {
 function toBlob(grant: LeaseGrant['bundle']): BlobGrant | null {
   const blob = grant?.blob;
   if (grant === undefined || blob === undefined || !/^[0-9a-f]{64}$/.test(blob.sha256)) return null;
-  return { sha256: blob.sha256, sizeBytes: blob.sizeBytes, capability: grant.capability };
+  const { capability, isShared } = grant;
+  return { sha256: blob.sha256, sizeBytes: blob.sizeBytes, capability, isShared };
 }
 
 /** A relative path that stays where it is put. */

@@ -3,9 +3,18 @@
 
 import { createHash } from 'node:crypto';
 import { open } from 'node:fs/promises';
-import { isFull } from '../../../proto/bitmap.ts';
-import { chunkSpans, decodeIndex, maxIndexBytes, type ChunkIndex } from '../../../proto/chunks.ts';
-import type { BlobGrant, ExchangeCommand, ExchangeEffect } from '../../core/index.ts';
+import { join } from 'node:path';
+import { fullBitmap, isFull, type Bitmap } from '../../../proto/bitmap.ts';
+import {
+  chunkSpans,
+  decodeIndex,
+  encodeIndex,
+  fixedChunkBytes,
+  maxIndexBytes,
+  type Chunk,
+  type ChunkIndex,
+} from '../../../proto/chunks.ts';
+import type { BlobGrant, BlobRef, ExchangeCommand, ExchangeEffect } from '../../core/index.ts';
 import { ExchangeState, nextExchangeMs, takeExchange } from '../../core/index.ts';
 import { ChunkClient, PeerError, type PeerBlob } from './chunk-client.ts';
 import type { SharedBlob } from './chunk-server.ts';
@@ -36,6 +45,8 @@ export interface BlobExchangeOptions {
   readonly say: (said: readonly Said[]) => void;
   /** It is the file `<sha256>` of the folder now. */
   readonly onWhole: (sha256: string) => void;
+  /** It is not exchanged here, or no more. */
+  readonly onLeft: (sha256: string) => void;
   readonly onPace: (part: number) => void;
   readonly log: (event: string, fields: Record<string, unknown>) => void;
   readonly nowMs: () => number;
@@ -43,8 +54,10 @@ export interface BlobExchangeOptions {
 
 interface OpenBlob {
   readonly index: ChunkIndex;
-  readonly indexBytes: Buffer;
-  readonly part: PartFile;
+  readonly indexBytes: Uint8Array;
+  readonly held: Bitmap;
+  /** null: it was whole already. */
+  readonly part: PartFile | null;
   /** Once it is whole. */
   file: string | null;
 }
@@ -72,12 +85,39 @@ export class BlobExchange {
     this.#stopped.abort();
     clearTimeout(this.#timer);
     this.#client.stop();
-    for (const { part, file } of this.#blobs.values()) if (file === null) await part.close();
+    for (const { part, file } of this.#blobs.values()) if (file === null) await part?.close();
   }
 
   want({ sha256, sizeBytes, capability }: BlobGrant): void {
     this.#sizes.set(sha256, sizeBytes);
     this.post({ kind: 'blobWanted', sha256, sizeBytes, capability });
+  }
+
+  /** A blob of fixed chunks that is whole on the disk already, and right, is there for others. Throws what the disk says. */
+  async offer({ sha256, sizeBytes }: BlobRef): Promise<void> {
+    const file = join(this.#options.folder, sha256);
+    const index = await indexOf(file, sizeBytes);
+    const chunks = index.chunks.length;
+    const held = fullBitmap(chunks);
+    this.#sizes.set(sha256, sizeBytes);
+    this.#blobs.set(sha256, { index, indexBytes: encodeIndex(index), held, part: null, file });
+    this.post({ kind: 'blobOpened', sha256, sizeBytes, chunks, held });
+  }
+
+  /** The blob is exchanged no more; what there is of it stays on the disk. */
+  leave(sha256: string): void {
+    this.#close(sha256);
+    this.post({ kind: 'blobLeft', sha256 });
+  }
+
+  #close(sha256: string): void {
+    const blob = this.#blobs.get(sha256);
+    this.#blobs.delete(sha256);
+    this.#sizes.delete(sha256);
+    this.#proofs.delete(sha256);
+    const part = blob?.file === null ? blob.part : null;
+    if (part !== null) this.#run({ sha256 }, () => part.close());
+    this.#options.onLeft(sha256);
   }
 
   /** What peers of a blob show each other. */
@@ -90,11 +130,11 @@ export class BlobExchange {
     const blob = this.#blobs.get(sha256);
     const proof = this.#proofs.get(sha256);
     if (blob === undefined || proof === undefined) return null;
-    const { index, indexBytes, part } = blob;
+    const { index, indexBytes, held } = blob;
     return {
-      ...{ chunks: index.chunks.length, held: part.held, proof },
+      ...{ chunks: index.chunks.length, held, proof },
       index: () => Promise.resolve(indexBytes),
-      read: (chunk) => (blob.file === null ? part.read(chunk) : readWhole(blob.file, index, chunk)),
+      read: (chunk) => readChunk(blob, chunk),
     };
   }
 
@@ -104,6 +144,7 @@ export class BlobExchange {
     const effects = takeExchange(this.#state, command, nowMs);
     const said: Said[] = [];
     for (const effect of effects) {
+      if (effect.kind === 'sayLeft') this.#close(effect.sha256);
       if (effect.kind === 'sayPart' || effect.kind === 'sayLeft') said.push(effect);
       else this.#carryOut(effect);
     }
@@ -130,7 +171,8 @@ export class BlobExchange {
       case 'blobWhole':
         return this.#run(effect, () => this.#finish(effect.sha256));
       case 'notExchanged':
-        return this.#options.log('a blob is not exchanged: there are too many', { ...effect });
+        this.#options.log('a blob is not exchanged: there are too many', { ...effect });
+        return this.leave(effect.sha256);
       case 'pace':
         return this.#options.onPace(effect.part);
     }
@@ -158,16 +200,13 @@ export class BlobExchange {
           : await this.#client.index(this.#peerBlob(sha256, peer), maxIndexBytes, signal);
       const index = checkedIndex(bytes, indexSha256, grant.sizeBytes);
       const part = await PartFile.open(folder, sha256, index);
-      this.#blobs.set(sha256, { index, indexBytes: bytes, part, file: null });
+      // It may have been left meanwhile.
+      if (!this.#sizes.has(sha256)) return await part.close();
+      const { held } = part;
+      this.#blobs.set(sha256, { index, indexBytes: bytes, held, part, file: null });
       const chunks = index.chunks.length;
-      this.post({
-        kind: 'blobOpened',
-        sha256,
-        sizeBytes: grant.sizeBytes,
-        chunks,
-        held: part.held,
-      });
-      if (isFull(part.held, chunks)) await this.#finish(sha256);
+      this.post({ kind: 'blobOpened', sha256, sizeBytes: grant.sizeBytes, chunks, held });
+      if (isFull(held, chunks)) await this.#finish(sha256);
     } catch (error) {
       this.post({ kind: 'indexFailed', sha256, peer });
       throw error;
@@ -188,7 +227,7 @@ export class BlobExchange {
     try {
       const from = this.#peerBlob(sha256, peer);
       const bytes = await this.#client.chunk(from, { chunk, lengthBytes }, request.signal);
-      const isRight = await blob.part.write(chunk, bytes);
+      const isRight = (await blob.part?.write(chunk, bytes)) === true;
       if (isRight) this.takenBytes += lengthBytes;
       else this.#options.log('a peer sent wrong bytes', { sha256, chunk, ...peer });
       this.post({ kind: isRight ? 'chunkCame' : 'chunkBad', sha256, chunk, peer });
@@ -224,7 +263,7 @@ export class BlobExchange {
     const cutter = new Cutter(spans.map((span) => span.lengthBytes));
     const take = async (bytes: Buffer): Promise<void> => {
       for (const whole of cutter.cut(bytes)) {
-        const isRight = await part.write(chunk, whole);
+        const isRight = (await part?.write(chunk, whole)) === true;
         if (!isRight) throw new Error(`the origin sent chunk ${chunk} with another hash`);
         this.post({ kind: 'chunkCame', sha256, chunk, peer: null });
         chunk += 1;
@@ -243,12 +282,11 @@ export class BlobExchange {
 
   async #finish(sha256: string): Promise<void> {
     const blob = this.#mustHave(sha256);
-    if (blob.file !== null) return;
+    if (blob.file !== null || blob.part === null) return;
     try {
       blob.file = await blob.part.finish();
     } catch (error) {
-      this.#blobs.delete(sha256);
-      this.post({ kind: 'blobLeft', sha256 });
+      this.leave(sha256);
       throw error;
     }
     this.#options.onWhole(sha256);
@@ -305,7 +343,9 @@ function checkedIndex(bytes: Buffer, sha256: string | null, sizeBytes: number): 
   throw new Error(`index: wanted a blob of ${sizeBytes} bytes, found ${indexed}`);
 }
 
-async function readWhole(file: string, index: ChunkIndex, chunk: number): Promise<Buffer | null> {
+/** null: it is not here any more. */
+async function readChunk({ part, file, index }: OpenBlob, chunk: number): Promise<Buffer | null> {
+  if (file === null) return (await part?.read(chunk)) ?? null;
   const span = chunkSpans(index)[chunk];
   if (span === undefined) return null;
   const handle = await open(file, 'r').catch(() => null);
@@ -317,4 +357,23 @@ async function readWhole(file: string, index: ChunkIndex, chunk: number): Promis
   } finally {
     await handle.close();
   }
+}
+
+/** As the origin makes it of a blob that is cut into chunks of one length. */
+async function indexOf(file: string, sizeBytes: number): Promise<ChunkIndex> {
+  const length = fixedChunkBytes(sizeBytes);
+  const sizes = { minBytes: length, averageBytes: length, maxBytes: length };
+  const chunks: Chunk[] = [];
+  const handle = await open(file, 'r');
+  try {
+    const bytes = Buffer.alloc(length);
+    for (let offset = 0; offset < sizeBytes; offset += length) {
+      const { bytesRead } = await handle.read(bytes, 0, length, offset);
+      const hash = createHash('sha256').update(bytes.subarray(0, bytesRead)).digest('hex');
+      chunks.push({ sha256: hash, lengthBytes: bytesRead });
+    }
+  } finally {
+    await handle.close();
+  }
+  return { sizes, chunks };
 }

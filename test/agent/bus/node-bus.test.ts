@@ -50,6 +50,8 @@ async function startBus(): Promise<Started> {
       onProbeTask: () => undefined,
       onTaskMessage: () => undefined,
       onReleases: () => undefined,
+      onExchange: () => undefined,
+      onReportWanted: () => undefined,
     },
     log: (event, fields) => note(`${event} ${JSON.stringify(fields)}`),
   });

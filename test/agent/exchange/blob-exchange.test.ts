@@ -76,6 +76,7 @@ function parts(folder: string, spoil?: (chunk: Buffer) => Buffer) {
   const exchange = new BlobExchange({
     ...{ folder, salt: folder, isSmallBoard: false, origin: { index: giveIndex, stream } },
     ...{ port: () => peer.port, nowMs: () => performance.now(), onPace: () => undefined },
+    onLeft: () => undefined,
     say: (words) => words.forEach((word) => word.kind === 'sayPart' && lease(nodeOf(), word.room)),
     onWhole: () => {
       const node = nodeOf();

@@ -1,0 +1,197 @@
+// The node's part in its site's exchange of blobs: takes what the scheduler tells, serves the LAN, and gives each blob to who waits for it.
+
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { BlobGrant, BlobRef, PeerAddress } from '../../core/index.ts';
+import type { ExchangeMessages, ExchangeNews, SaidOfBlob } from '../bus/exchange-wire.ts';
+import { UplinkPacer } from '../blobs/uplink-pacer.ts';
+import type { OwnLan } from '../probe/lan.ts';
+import { BlobExchange, type BlobExchangeOptions, type Origin } from './blob-exchange.ts';
+import { ChunkServer } from './chunk-server.ts';
+
+export interface SiteExchangeOptions extends Pick<
+  BlobExchangeOptions,
+  'folder' | 'salt' | 'isSmallBoard' | 'log' | 'nowMs'
+> {
+  readonly origin: Origin;
+  /** Whether the owner's month has bytes left. */
+  readonly mayTransfer: () => boolean;
+  /** Where the node is now; null: on no LAN. */
+  readonly ownLan: () => OwnLan | null;
+  /** Whom it serves and asks. */
+  readonly isNeighbour: (address: string, own: OwnLan) => boolean;
+  /** To the scheduler; `here` is where peers reach this node, null: nowhere. */
+  readonly say: (said: readonly SaidOfBlob[], here: PeerAddress | null) => void;
+  /** The blob is whole, and its hash is right. */
+  readonly onWhole: (sha256: string) => void;
+}
+
+interface Waiter {
+  readonly resolve: (isWhole: boolean) => void;
+}
+
+export class SiteExchange {
+  readonly #options: SiteExchangeOptions;
+  readonly #exchange: BlobExchange;
+  readonly #server: ChunkServer;
+  readonly #waiters = new Map<string, Set<Waiter>>();
+  readonly #whole = new Set<string>();
+  readonly #pinned = new Set<string>();
+  #here: PeerAddress | null = null;
+  #isSchedulerHere = true;
+
+  constructor(options: SiteExchangeOptions) {
+    const { folder, salt, isSmallBoard, log, nowMs } = options;
+    this.#options = options;
+    this.#exchange = new BlobExchange({
+      ...{ folder, salt, isSmallBoard, log, nowMs, origin: this.#withinMonth(options.origin) },
+      port: () => this.#here?.port ?? 0,
+      say: (said) => options.say(said, this.#here),
+      onWhole: (sha256) => this.#came(sha256),
+      onLeft: (sha256) => this.#settle(sha256, false),
+      onPace: () => undefined,
+    });
+    this.#server = new ChunkServer({
+      blobOf: (sha256) => this.#exchange.served(sha256),
+      isPeer: (address) => this.#isPeer(address),
+      onPeerHas: (sha256, peer, held) =>
+        this.#exchange.post({ kind: 'peerHas', sha256, peer, held }),
+      mostOut: isSmallBoard ? 1 : 2,
+      pacer: new UplinkPacer(
+        () => null,
+        () => undefined,
+      ),
+      nowMs,
+    });
+  }
+
+  /** Serves the LAN from now on; a node on none takes part all the same. */
+  async start(): Promise<void> {
+    const own = this.#options.ownLan();
+    if (own === null) return;
+    try {
+      this.#here = { address: own.address, port: await this.#server.start(own.address) };
+    } catch (error) {
+      this.#options.log('chunks are not served', { address: own.address, error: String(error) });
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#server.stop();
+    for (const sha256 of [...this.#waiters.keys()]) this.#settle(sha256, false);
+    await this.#exchange.stop();
+  }
+
+  /** Blobs that are on their way. */
+  get underWay(): ReadonlySet<string> {
+    return new Set(this.#waiters.keys());
+  }
+
+  /** Blobs that others of the site count on. */
+  get pinned(): ReadonlySet<string> {
+    return this.#pinned;
+  }
+
+  /**
+   * Resolves when the blob is here; false: it is not exchanged, and the origin has to be asked for all of it. Rejects
+   * with the signal's reason.
+   */
+  async bring(grant: BlobGrant, signal: AbortSignal): Promise<boolean> {
+    signal.throwIfAborted();
+    const { sha256 } = grant;
+    if (this.#whole.has(sha256) && (await this.#isHere(sha256))) return true;
+    const waiters = this.#waiters.get(sha256) ?? new Set();
+    this.#waiters.set(sha256, waiters);
+    return await new Promise((resolve, reject) => {
+      const waiter: Waiter = { resolve };
+      waiters.add(waiter);
+      signal.addEventListener('abort', () => {
+        waiters.delete(waiter);
+        // What has begun goes on: another task of the job will want it, and peers do.
+        reject(signal.reason as Error);
+      });
+      this.#exchange.want(grant);
+    });
+  }
+
+  /** The blob is here, and right: others may have it of this node. */
+  async offer(blob: BlobRef): Promise<void> {
+    if (this.#whole.has(blob.sha256)) return;
+    this.#whole.add(blob.sha256);
+    await this.#exchange.offer(blob);
+  }
+
+  /** What the scheduler says. */
+  take({ leases, news }: ExchangeMessages): void {
+    for (const each of news) this.#tell(each);
+    for (const lease of leases) this.#exchange.post(lease);
+  }
+
+  #tell({ told, proof, isPinned, isClosed }: ExchangeNews): void {
+    const { sha256 } = told;
+    if (isPinned && !isClosed) this.#pinned.add(sha256);
+    else this.#pinned.delete(sha256);
+    if (isClosed) return this.#exchange.leave(sha256);
+    this.#exchange.prove(sha256, Buffer.from(proof, 'hex'));
+    const peers = told.peers.filter(({ address }) => this.#isPeer(address));
+    this.#exchange.post({ ...told, peers });
+  }
+
+  /** Whether the bus is connected. */
+  hearScheduler(isHere: boolean): void {
+    if (isHere === this.#isSchedulerHere) return;
+    this.#isSchedulerHere = isHere;
+    this.#exchange.post({ kind: 'schedulerHere', isHere });
+  }
+
+  /** The scheduler knows nothing of this node any more: all that it has is told. */
+  tellAgain(): void {
+    this.#exchange.post({ kind: 'schedulerHere', isHere: true });
+  }
+
+  /** Old blobs were removed from the disk: what is gone is not served any more. */
+  async lookForRemoved(): Promise<void> {
+    for (const sha256 of this.#whole) {
+      if (!(await this.#isHere(sha256))) this.#exchange.leave(sha256);
+    }
+  }
+
+  #withinMonth({ index, stream }: Origin): Origin {
+    const check = (): void => {
+      if (this.#options.mayTransfer()) return;
+      throw new Error("its owner's bytes of this month are used up");
+    };
+    return {
+      index: async (...call) => {
+        check();
+        return await index(...call);
+      },
+      stream: async (...call) => {
+        check();
+        await stream(...call);
+      },
+    };
+  }
+
+  #isPeer(address: string): boolean {
+    const own = this.#options.ownLan();
+    return own !== null && this.#options.isNeighbour(address, own);
+  }
+
+  async #isHere(sha256: string): Promise<boolean> {
+    return (await stat(join(this.#options.folder, sha256)).catch(() => null)) !== null;
+  }
+
+  #came(sha256: string): void {
+    this.#whole.add(sha256);
+    this.#options.onWhole(sha256);
+    this.#settle(sha256, true);
+  }
+
+  #settle(sha256: string, isWhole: boolean): void {
+    if (!isWhole) this.#whole.delete(sha256);
+    const waiters = this.#waiters.get(sha256);
+    this.#waiters.delete(sha256);
+    for (const { resolve } of waiters ?? []) resolve(isWhole);
+  }
+}
