@@ -21,7 +21,7 @@ export interface SigningKey {
   readonly sign: (bytes: Buffer) => Signature;
 }
 
-/** A new key: PKCS #8 in PEM, encrypted (AES-256, scrypt) if there is a passphrase. */
+/** A new key: PKCS #8 in PEM, encrypted (AES-256; PBKDF2 of 2,048 rounds, so a long one) if there is a passphrase. */
 export function makeKeyPem(passphrase?: string): string {
   const { privateKey } = generateKeyPairSync('ed25519');
   const form = { type: 'pkcs8', format: 'pem' } as const;

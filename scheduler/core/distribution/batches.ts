@@ -61,11 +61,15 @@ function nextBatches(
   const busy = carriersOf(site, exchange);
   const taken = new Set<number>();
   const batches: NextBatch[] = [];
+  let isAnyFree = true;
   for (const member of volunteers(state, exchange, busy)) {
     if (batches.length === places) break;
+    // Where one has found nothing, a thousand others need not look through all chunks.
+    if (!isAnyFree && member.unfound.length === 0) continue;
     const most = Math.min(member.room, batchSize(exchange));
     const next = pick(exchange, { member, most, taken, now });
-    if (next.chunks > 0) batches.push({ exchange, nodeNumber: member.nodeNumber, ...next });
+    isAnyFree = next.chunks > 0;
+    if (isAnyFree) batches.push({ exchange, nodeNumber: member.nodeNumber, ...next });
   }
   return batches;
 }

@@ -10,7 +10,7 @@ import type { Part } from './news.ts';
 import type { Shape } from './wanted.ts';
 import { shapeOf } from './wanted.ts';
 
-/** Judges the parts of one message. */
+/** Judges the parts of one message: of each blob the last one, since each tells all. */
 export function hearParts(
   state: State,
   parts: readonly BlobPart[],
@@ -21,7 +21,7 @@ export function hearParts(
   const { number: nodeNumber, siteNumber } = node;
   // Facts are applied when the whole message was judged.
   let opened = 0;
-  for (const part of parts) {
+  for (const part of new Map(parts.map((each) => [each.sha256, each])).values()) {
     const known = state.exchanges.of(siteNumber, part.sha256);
     if (part.hasLeft) {
       if (known?.members.has(nodeNumber) === true) {

@@ -42,6 +42,15 @@ test('a node that is alone has its next batch before the last has come', () => {
   expect(site.leases().map(({ chunks }) => chunks)).toEqual([range(0, 8), range(8, 16)]);
 });
 
+test('of one blob a message counts once: a node must not keep the core busy', () => {
+  const site = new ExchangingSite(1, 40);
+  site.tell(0);
+  const flips = range(0, 512).map((at) => site.part({ isWhole: at % 2 === 0 }));
+  const { facts } = site.harness.speak('pi0', { blobParts: flips });
+  expect(facts.filter(({ kind }) => kind === 'blobPartHeard')).toHaveLength(1);
+  expect(site.exchange?.missing).toBe(40);
+});
+
 test('a node brings no more than it has room for', () => {
   const site = new ExchangingSite(1, 40);
   site.tell(0, { room: 3 });
