@@ -196,6 +196,7 @@ export function toSite(
     lastProbes: site.probes.recent.map(({ at, downBps, upBps }) => ({
       ...{ atUnixMs: at, downBps: downBps ?? 0, upBps: upBps ?? 0 },
     })),
+    exchanges: [],
   };
 }
 

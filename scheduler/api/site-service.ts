@@ -38,7 +38,17 @@ export function siteService(deps: ApiDeps): SiteServiceServer {
       const { items, nextPageToken } = page('sites', deps.view().sites(), request);
       return { sites: items.map(withBytes), nextPageToken };
     }),
-    getSite: unary(deps, (request) => ({ site: show(request.siteId) })),
+    getSite: unary(deps, (request, caller) => {
+      const site = show(request.siteId);
+      // Hashes of other people's blobs are none of a researcher's business.
+      if (caller.role !== 'operator') return { site };
+      const exchanges = deps.view().exchanges(siteId(request.siteId));
+      // A mean chunk need not be a whole number of bytes.
+      const rounded = exchanges.map((each) => {
+        return { ...each, leasedBytes: Math.round(each.leasedBytes) };
+      });
+      return { site: { ...site, exchanges: rounded } };
+    }),
     setSite: unary(deps, async (request, caller) => {
       mustBeOperator(caller);
       const answer = await deps.submit(readSetSite(request));

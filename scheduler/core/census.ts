@@ -24,6 +24,8 @@ export interface Census {
   readonly refusals: ReadonlyMap<string, number>;
   /** Of exchanged blobs, leased since the start: for the first time at a site, and again. */
   readonly exchangeBytes: ReadonlyMap<'first' | 'again', number>;
+  /** Of their chunks, those that were leased again as a node found them nowhere at its site. */
+  readonly unfoundChunks: number;
   /** Of those jobs, how many have no node that could ever run them. */
   readonly jobsWithoutNode: number;
 }
@@ -44,6 +46,7 @@ export function census(state: State, now: Instant): Census {
       ['first', state.exchanges.firstBytes],
       ['again', state.exchanges.againBytes],
     ]),
+    unfoundChunks: state.exchanges.unfoundChunks,
   };
 }
 

@@ -11,6 +11,8 @@ import type { Fact } from './facts.ts';
 import { dryRun } from './estimate/dry-run.ts';
 import { Forecasts } from './estimate/forecast.ts';
 import { isLate } from './estimate/late.ts';
+import type { ExchangeSummary } from './distribution/show-exchanges.ts';
+import { showExchanges } from './distribution/show-exchanges.ts';
 import { forecastsPerList } from './limits.ts';
 import { groupFailures } from './failures.ts';
 import type { Happening } from './happenings.ts';
@@ -158,6 +160,11 @@ export class StateView implements View {
   sites(): readonly SiteSummary[] {
     const sites = this.#state.sites.filter((site) => !isLeftOver(site));
     return sites.map((site) => this.#summarizeSite(site));
+  }
+
+  exchanges(siteId: SiteId): readonly ExchangeSummary[] {
+    const site = this.#state.siteById.get(siteId);
+    return site === undefined ? [] : showExchanges(this.#state, site);
   }
 
   lease(leaseId: LeaseId): LeaseSummary | undefined {

@@ -1,6 +1,7 @@
 // What everybody outside the core may read. Nothing here changes state.
 
 import type { Census } from './census.ts';
+import type { ExchangeSummary } from './distribution/show-exchanges.ts';
 import type { Fact } from './facts.ts';
 import type { Happening } from './happenings.ts';
 import type { NamedBlob } from './holdings.ts';
@@ -271,6 +272,8 @@ export interface View {
   whySited(nodeId: NodeId): string;
   nodes(): readonly NodeSummary[];
   site(siteId: SiteId): SiteSummary | undefined;
+  /** Blobs that its nodes exchange; none for a site that is unknown. */
+  exchanges(siteId: SiteId): readonly ExchangeSummary[];
   sites(): readonly SiteSummary[];
   lease(leaseId: LeaseId): LeaseSummary | undefined;
   /** Attempts that get what a task says to another task of its job. */

@@ -103,6 +103,15 @@ export function addFederationGauges(registry: Registry, sources: MetricSources):
     },
   });
   new Counter({
+    name: 'punnet_exchange_unfound_chunks_total',
+    help: 'Chunks that had to be leased though a node of the site said that it holds them: another one found them nowhere.',
+    registers,
+    collect() {
+      this.reset();
+      this.inc(census().unfoundChunks);
+    },
+  });
+  new Counter({
     name: 'punnet_node_messages_dropped_total',
     help: 'Messages of nodes that could not be read.',
     registers,

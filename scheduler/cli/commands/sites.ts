@@ -9,6 +9,7 @@ import {
 import type { Connection } from '../connection.ts';
 import { allPages } from '../connection.ts';
 import { badInput, fieldViolations, isServiceError } from '../errors.ts';
+import { exchangesText } from '../print-exchanges.ts';
 import { nodeText, placesText, sitesText, siteText } from '../print-nodes.ts';
 import type { Session } from '../session.ts';
 import { readShare, readSiteTable, siteTableText } from '../site-table.ts';
@@ -102,7 +103,11 @@ function addSite(site: Command, session: Session): void {
           (pageToken) => connection.call(list, { pageSize: 1000, pageToken, siteId }),
           (response) => response.nodes,
         );
-        await session.show(siteKind, shown, () => `${siteText(io, shown)}${placesText(io, nodes)}`);
+        await session.show(
+          siteKind,
+          shown,
+          () => siteText(io, shown) + placesText(io, nodes) + exchangesText(io, shown.exchanges),
+        );
       });
     });
   site

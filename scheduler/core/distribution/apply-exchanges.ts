@@ -125,6 +125,7 @@ function open(state: State, fact: Extract<ExchangeFact, { kind: 'exchangeOpened'
     idleSince: null,
     isNews: false,
     wasLeased: new Uint8Array(chunkCount),
+    leasedBytes: 0,
   });
 }
 
@@ -303,7 +304,9 @@ function lease(state: State, fact: Extract<ExchangeFact, { kind: 'chunksLeased' 
     if (exchange.wasLeased[chunk] === 1) state.exchanges.againBytes += chunkBytesOf(exchange);
     else state.exchanges.firstBytes += chunkBytesOf(exchange);
     exchange.wasLeased[chunk] = 1;
+    if ((exchange.copies[chunk] ?? 0) > 0) state.exchanges.unfoundChunks += 1;
   }
+  exchange.leasedBytes += left * chunkBytesOf(exchange);
   site.lanes.down.batches.set(number, { number, sha256, nodeNumber, runs, left, until });
   member.room = Math.max(0, member.room - left);
   member.leasedAt = fact.at;

@@ -81,6 +81,8 @@ export interface Exchange {
   isNews: boolean;
   /** Which chunks were leased before. */
   readonly wasLeased: Uint8Array;
+  /** Of all its chunk leases, those that were leased again too. */
+  leasedBytes: number;
 }
 
 /** A blob that is brought to sites without a job: a release. */
@@ -110,6 +112,8 @@ export class Exchanges {
   /** Bytes that were leased since the start, for the first time at a site and again. */
   firstBytes = 0;
   againBytes = 0;
+  /** Chunks that were leased since the start though a member held them, as another one found them nowhere. */
+  unfoundChunks = 0;
 
   of(siteNumber: number, sha256: Sha256): Exchange | undefined {
     return this.bySite.get(siteNumber)?.get(sha256);

@@ -3,6 +3,7 @@
 
 import { taskState } from '../columns.ts';
 import { causeText, heldText } from '../dependencies.ts';
+import { sharedText } from '../distribution/show-exchanges.ts';
 import { isOpen, slotLeases, slotsOf } from '../leases.ts';
 import { leasesPerSlot, sitesExplained } from '../limits.ts';
 import type { Instant } from '../model/ids.ts';
@@ -15,7 +16,7 @@ import type { Refusal } from './filter.ts';
 import { tellGroup } from './refusal-groups.ts';
 import type { Round } from './round.ts';
 import { rolloutText } from '../roll-services.ts';
-import { asOf, isResting } from '../services.ts';
+import { asOf, isResting, templateOf } from '../services.ts';
 import { countOf } from '../words.ts';
 import { refuseQuota, refuseTurn } from '../queue/refuse.ts';
 
@@ -89,7 +90,11 @@ export function explainTask(round: Round, job: JobRecord, task: TaskSummary): Ex
     return explainWaiting(round, { job: own, taskIndex: task.index }, what);
   }
   const why = task.placement === '' ? '' : ` Why there: ${task.placement}.`;
-  return { summary: `${placedText(task)}${why}${backupText(task)}`, refusals: [], sites: [] };
+  return {
+    summary: `${placedText(state, job, task)}${why}${backupText(task)}`,
+    refusals: [],
+    sites: [],
+  };
 }
 
 function backupText({ backupNodeName }: TaskSummary): string {
@@ -97,12 +102,12 @@ function backupText({ backupNodeName }: TaskSummary): string {
   return ` A backup attempt is at ${backupNodeName}, an idle slot that is expected to be done earlier; the first result wins.`;
 }
 
-function placedText(task: TaskSummary): string {
+function placedText(state: State, job: JobRecord, task: TaskSummary): string {
   const name = `Task ${task.index}`;
   const there = task.nodeId === null ? '' : ` at ${task.nodeName} (site ${task.siteId ?? '?'})`;
   switch (task.phase) {
     case 'staging':
-      return `${name} is${there}, and has not started: its inputs are on the way.`;
+      return `${name} is${there}, and has not started: its inputs are on the way${sharedThere(state, job, task)}.`;
     case 'running':
       return `${name} is running${there}.`;
     case 'sending':
@@ -116,6 +121,14 @@ function placedText(task: TaskSummary): string {
     default:
       return `${name} ${task.phase}${there}.`;
   }
+}
+
+/** "; those that nodes of a site exchange are at this one already", or empty. */
+function sharedThere(state: State, job: JobRecord, { nodeId, index }: TaskSummary): string {
+  const node = nodeId === null ? undefined : state.nodeById.get(nodeId);
+  if (node === undefined) return '';
+  const text = sharedText(state, node.siteNumber, templateOf(job, index));
+  return text === '' ? '' : `; ${text}`;
 }
 
 interface Waiting {

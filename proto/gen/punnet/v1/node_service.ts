@@ -190,6 +190,26 @@ export interface Site {
   probeBytes: number;
   /** The last of them, the newest last. */
   lastProbes: UplinkProbe[];
+  /** Blobs that its nodes exchange. GetSite tells them, and operators only. */
+  exchanges: SiteExchange[];
+}
+
+/** One blob that nodes of a site exchange, so that its chunks cross the uplink once. */
+export interface SiteExchange {
+  sha256: string;
+  sizeBytes: number;
+  chunks: number;
+  /** Chunks that some node of the site holds. */
+  heldChunks: number;
+  /** Nodes that hold or want it, and those that hold all of it. */
+  members: number;
+  wholeMembers: number;
+  /** Nodes that bring chunks over the uplink now. */
+  carriers: number;
+  /** Bytes that nodes were to bring over the uplink, those that were leased again too. */
+  leasedBytes: number;
+  /** Chunks that a node finds nowhere, though another one holds them. */
+  unfoundChunks: number;
 }
 
 /** What one probe found. */
@@ -1284,6 +1304,7 @@ function createBaseSite(): Site {
     probes: 0,
     probeBytes: 0,
     lastProbes: [],
+    exchanges: [],
   };
 }
 
@@ -1342,6 +1363,9 @@ export const Site: MessageFns<Site> = {
     }
     for (const v of message.lastProbes) {
       UplinkProbe.encode(v!, writer.uint32(146).fork()).join();
+    }
+    for (const v of message.exchanges) {
+      SiteExchange.encode(v!, writer.uint32(154).fork()).join();
     }
     return writer;
   },
@@ -1503,6 +1527,14 @@ export const Site: MessageFns<Site> = {
             message.lastProbes.push(UplinkProbe.decode(reader, reader.uint32()));
             continue;
           }
+          case 19: {
+            if (tag !== 154) {
+              break;
+            }
+
+            message.exchanges.push(SiteExchange.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1540,6 +1572,168 @@ export const Site: MessageFns<Site> = {
     message.probes = object.probes ?? 0;
     message.probeBytes = object.probeBytes ?? 0;
     message.lastProbes = object.lastProbes?.map((e) => UplinkProbe.fromPartial(e)) || [];
+    message.exchanges = object.exchanges?.map((e) => SiteExchange.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseSiteExchange(): SiteExchange {
+  return {
+    sha256: "",
+    sizeBytes: 0,
+    chunks: 0,
+    heldChunks: 0,
+    members: 0,
+    wholeMembers: 0,
+    carriers: 0,
+    leasedBytes: 0,
+    unfoundChunks: 0,
+  };
+}
+
+export const SiteExchange: MessageFns<SiteExchange> = {
+  encode(message: SiteExchange, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.sha256 !== "") {
+      writer.uint32(10).string(message.sha256);
+    }
+    if (message.sizeBytes !== 0) {
+      writer.uint32(16).int64(message.sizeBytes);
+    }
+    if (message.chunks !== 0) {
+      writer.uint32(24).int32(message.chunks);
+    }
+    if (message.heldChunks !== 0) {
+      writer.uint32(32).int32(message.heldChunks);
+    }
+    if (message.members !== 0) {
+      writer.uint32(40).int32(message.members);
+    }
+    if (message.wholeMembers !== 0) {
+      writer.uint32(48).int32(message.wholeMembers);
+    }
+    if (message.carriers !== 0) {
+      writer.uint32(56).int32(message.carriers);
+    }
+    if (message.leasedBytes !== 0) {
+      writer.uint32(64).int64(message.leasedBytes);
+    }
+    if (message.unfoundChunks !== 0) {
+      writer.uint32(72).int32(message.unfoundChunks);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SiteExchange {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSiteExchange();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.sha256 = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.sizeBytes = longToNumber(reader.int64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.chunks = reader.int32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.heldChunks = reader.int32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.members = reader.int32();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.wholeMembers = reader.int32();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.carriers = reader.int32();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.leasedBytes = longToNumber(reader.int64());
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.unfoundChunks = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<SiteExchange>): SiteExchange {
+    return SiteExchange.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SiteExchange>): SiteExchange {
+    const message = createBaseSiteExchange();
+    message.sha256 = object.sha256 ?? "";
+    message.sizeBytes = object.sizeBytes ?? 0;
+    message.chunks = object.chunks ?? 0;
+    message.heldChunks = object.heldChunks ?? 0;
+    message.members = object.members ?? 0;
+    message.wholeMembers = object.wholeMembers ?? 0;
+    message.carriers = object.carriers ?? 0;
+    message.leasedBytes = object.leasedBytes ?? 0;
+    message.unfoundChunks = object.unfoundChunks ?? 0;
     return message;
   },
 };
