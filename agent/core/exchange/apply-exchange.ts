@@ -125,6 +125,7 @@ export function lease(
     if (isKnown && !hasChunk(exchange.held, chunk)) exchange.leased.set(chunk, untilMs);
   }
   exchange.lastBatch = Math.max(1, exchange.leased.size);
+  exchange.partSpanMs = 0;
   exchange.partAtMs = Number.POSITIVE_INFINITY;
 }
 

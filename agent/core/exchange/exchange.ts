@@ -56,6 +56,8 @@ export interface Exchange {
   changedMs: number;
   /** When the scheduler is told next; Infinity: nothing is due. */
   partAtMs: number;
+  /** How long it waited for an answer last. */
+  partSpanMs: number;
   /** What was told to be unfound last. */
   unfound: Bitmap;
 }
@@ -150,6 +152,6 @@ export function newExchange(
     ...{ isOpening: false, openAtMs: nowMs, sinceMs: nowMs, changedMs: nowMs },
     ...{ leased: new Map(), lastBatch: limits.batchChunks, flights: new Map(), hasRun: false },
     ...{ badPeers: new Map(), peers: new Map(), originAtMs: nowMs, originFailures: 0 },
-    ...{ partAtMs: nowMs, unfound: emptyBitmap(0) },
+    ...{ partAtMs: nowMs, partSpanMs: 0, unfound: emptyBitmap(0) },
   };
 }

@@ -23,6 +23,8 @@ export const maxBadPeers = 3;
 export const batchChunks = 16;
 /** An answer of the scheduler is waited for so long; parts may be lost. */
 export const partAgainMs = 15_000;
+/** Whoever only waits for its turn says so twice as seldom each time: at a thin line all others do, for as long as it takes. */
+export const longestPartAgainMs = 120_000;
 /** Nothing came for so long: chunks that no peer has are told to be unfound. */
 export const unfoundAfterMs = 5_000;
 /** Whoever brings nothing waits so long for a peer that has the index, before the origin is asked. */

@@ -123,7 +123,11 @@ function sayPart(state: ExchangeState, exchange: Exchange, { nowMs, effects }: T
   const isAsking = room > 0 && exchange.partAtMs === Number.POSITIVE_INFINITY;
   if (exchange.partAtMs > nowMs && !isNews && !isAsking) return;
   exchange.unfound = unfound;
-  exchange.partAtMs = room > 0 || isMissing ? nowMs + limits.partAgainMs : Number.POSITIVE_INFINITY;
+  exchange.partSpanMs = isMissing
+    ? limits.partAgainMs
+    : Math.max(limits.partAgainMs, Math.min(2 * exchange.partSpanMs, limits.longestPartAgainMs));
+  const isWaiting = room > 0 || isMissing;
+  exchange.partAtMs = isWaiting ? nowMs + exchange.partSpanMs : Number.POSITIVE_INFINITY;
   const { sha256, sizeBytes, held } = exchange;
   effects.push({
     ...{ kind: 'sayPart', sha256, sizeBytes, held: held.slice(), unfound, room },

@@ -193,3 +193,24 @@ describe('a node and the scheduler', () => {
     expect(want(257)).toContainEqual({ kind: 'sayLeft', sha256 });
   });
 });
+
+test('a node that waits for its turn says so ever more rarely, at first and again after a lease', () => {
+  const state = new ExchangeState({ salt: 'one', isSmallBoard: false });
+  const told: number[] = [];
+  let nowMs = 0;
+  const give = (command: ExchangeCommand): void => {
+    for (const { kind } of takeExchange(state, command, nowMs)) {
+      if (kind === 'sayPart') told.push(nowMs);
+    }
+  };
+  const wait = (untilMs: number): void => {
+    for (; nowMs < untilMs; nowMs += 1_000) give({ kind: 'tick' });
+  };
+  give({ kind: 'blobWanted', sha256, sizeBytes: 1_000_000, capability: 'may' });
+  wait(360_000);
+  expect(told).toEqual([0, 15_000, 45_000, 105_000, 225_000, 345_000]);
+  give({ kind: 'chunksLeased', sha256, chunks: [0], spanMs: 1_000, capability: 'may' });
+  told.length = 0;
+  wait(400_000);
+  expect(told.length).toBeGreaterThan(1);
+});
