@@ -189,7 +189,10 @@ export class SiteExchange {
   }
 
   #settle(sha256: string, isWhole: boolean): void {
-    if (!isWhole) this.#whole.delete(sha256);
+    if (!isWhole) {
+      this.#whole.delete(sha256);
+      this.#pinned.delete(sha256);
+    }
     const waiters = this.#waiters.get(sha256);
     this.#waiters.delete(sha256);
     for (const { resolve } of waiters ?? []) resolve(isWhole);

@@ -1,0 +1,170 @@
+// A node's part in its site's exchange, between lease and disk: real servers and files, a scheduler that is played.
+
+import { createHash, randomBytes } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import type { SaidOfBlob } from '../../../agent/adapters/bus/exchange-wire.ts';
+import { SiteExchange } from '../../../agent/adapters/exchange/site-exchange.ts';
+import type { BlobGrant, PeerAddress } from '../../../agent/core/index.ts';
+import { encodeIndex } from '../../../proto/chunks.ts';
+import { fixedCutter } from '../../../scheduler/chunking/cutter.ts';
+import { makeIndex } from '../../../scheduler/chunking/make-index.ts';
+
+const chunkBytes = 64 * 1024;
+const bytes = randomBytes(5 * chunkBytes + 1_000);
+const sha256 = hashOf(bytes);
+const grant: BlobGrant = { sha256, sizeBytes: bytes.length, capability: 'may' };
+const never = new AbortController().signal;
+const proof = 'ab'.repeat(32);
+
+interface Node {
+  readonly exchange: SiteExchange;
+  readonly folder: string;
+  readonly said: SaidOfBlob[];
+  here: PeerAddress | null;
+  originBytes: number;
+  mayTransfer: boolean;
+}
+
+let root = '';
+let nodes: Node[] = [];
+let indexBytes = Buffer.alloc(0);
+
+beforeEach(async () => {
+  root = mkdtempSync(join(tmpdir(), 'punnet-site-exchange-'));
+  nodes = [];
+  indexBytes = Buffer.from(encodeIndex(await makeIndex([bytes], fixedCutter(chunkBytes))));
+});
+afterEach(async () => {
+  for (const { exchange } of nodes) await exchange.stop();
+  rmSync(root, { recursive: true });
+});
+
+function hashOf(part: Uint8Array): string {
+  return createHash('sha256').update(part).digest('hex');
+}
+
+async function start(name: string): Promise<Node> {
+  const folder = mkdtempSync(join(root, `${name}-`));
+  const exchange = new SiteExchange({
+    ...{ folder, salt: name, isSmallBoard: false, log: () => undefined },
+    origin: {
+      index: () => Promise.resolve(indexBytes),
+      stream: async (_, { offset, lengthBytes }, { take }) => {
+        node.originBytes += lengthBytes;
+        await take(bytes.subarray(offset, offset + lengthBytes));
+      },
+    },
+    mayTransfer: () => node.mayTransfer,
+    ownLan: () => ({ address: '127.0.0.1', network: '127.0.0.0/8' }),
+    isNeighbour: () => true,
+    say: (said, here) => {
+      node.said.push(...said);
+      node.here = here;
+    },
+    onWhole: () => undefined,
+    nowMs: () => performance.now(),
+  });
+  const node: Node = { exchange, folder, said: [], here: null, originBytes: 0, mayTransfer: true };
+  nodes.push(node);
+  await exchange.start();
+  return node;
+}
+
+function tell(
+  { exchange }: Node,
+  changes: { isClosed?: boolean; peers?: PeerAddress[] } = {},
+): void {
+  const { isClosed = false, peers = [] } = changes;
+  const told = { kind: 'exchangeTold', sha256, indexSha256: hashOf(indexBytes), peers } as const;
+  exchange.take({
+    leases: [],
+    news: [{ told, sizeBytes: bytes.length, proof, isPinned: true, isClosed }],
+  });
+}
+
+function leaseAll({ exchange }: Node): void {
+  const chunks = [0, 1, 2, 3, 4, 5];
+  const lease = {
+    kind: 'chunksLeased',
+    sha256,
+    chunks,
+    spanMs: 60_000,
+    capability: 'may',
+  } as const;
+  exchange.take({ leases: [lease], news: [] });
+}
+
+test('what a node has already it gives to others, under the index that the origin makes', async () => {
+  const holder = await start('holder');
+  writeFileSync(join(holder.folder, sha256), bytes);
+  await holder.exchange.offer(grant);
+  tell(holder);
+  expect(holder.said.at(-1)).toMatchObject({ kind: 'sayPart', isWhole: true, room: 0 });
+  const taker = await start('taker');
+  const brought = taker.exchange.bring(grant, never);
+  tell(taker, { peers: [holder.here ?? { address: '', port: 0 }] });
+  expect(await brought).toBe(true);
+  expect(readFileSync(join(taker.folder, sha256)).equals(bytes)).toBe(true);
+  expect([holder.originBytes, taker.originBytes]).toEqual([0, 0]);
+});
+
+test('who waits for a blob that the scheduler closes is sent to the origin', async () => {
+  const node = await start('a');
+  const brought = node.exchange.bring(grant, never);
+  tell(node, { isClosed: true });
+  expect(await brought).toBe(false);
+  expect(node.said.at(-1)).toEqual({ kind: 'sayLeft', sha256 });
+});
+
+test('of two that wait the one that is cancelled ends, and the other has the blob', async () => {
+  const node = await start('a');
+  const cancelled = new AbortController();
+  const gone = node.exchange.bring(grant, cancelled.signal);
+  const kept = node.exchange.bring(grant, never);
+  cancelled.abort(new Error('cancelled'));
+  await expect(gone).rejects.toThrow('cancelled');
+  tell(node);
+  leaseAll(node);
+  expect(await kept).toBe(true);
+  expect(node.originBytes).toBe(bytes.length);
+});
+
+test('a month that is used up takes nothing over the line', async () => {
+  const node = await start('a');
+  node.mayTransfer = false;
+  const end = new AbortController();
+  const brought = node.exchange.bring(grant, end.signal);
+  tell(node);
+  leaseAll(node);
+  await expect.poll(() => node.said.length).toBeGreaterThan(0);
+  expect(node.originBytes).toBe(0);
+  end.abort(new Error('enough'));
+  await expect(brought).rejects.toThrow('enough');
+});
+
+test('a blob that was removed from the disk is told to be gone', async () => {
+  const node = await start('a');
+  const brought = node.exchange.bring(grant, never);
+  tell(node);
+  leaseAll(node);
+  await brought;
+  expect(node.exchange.pinned.has(sha256)).toBe(true);
+  rmSync(join(node.folder, sha256));
+  await node.exchange.lookForRemoved();
+  expect(node.said.at(-1)).toEqual({ kind: 'sayLeft', sha256 });
+  expect(await node.exchange.bring(grant, AbortSignal.timeout(50)).catch(() => 'asked')).toBe(
+    'asked',
+  );
+});
+
+test('a scheduler that knows nothing any more is told all', async () => {
+  const node = await start('a');
+  writeFileSync(join(node.folder, sha256), bytes);
+  await node.exchange.offer(grant);
+  const before = node.said.length;
+  node.exchange.tellAgain();
+  expect(node.said.slice(before)).toMatchObject([{ kind: 'sayPart', isWhole: true }]);
+});
