@@ -2,6 +2,7 @@
 
 import type { Instant } from '../model/ids.ts';
 import type { NodeRecord, State } from '../state.ts';
+import { mustHave } from '../state.ts';
 import type { BlobPart, Exchange } from './exchange.ts';
 import { bitmapBytes } from './exchange.ts';
 import { exchangesPerSite, foreignPerSite, membersPerExchange } from './limits.ts';
@@ -22,19 +23,20 @@ export function hearParts(
   // Facts are applied when the whole message was judged.
   let opened = 0;
   for (const part of new Map(parts.map((each) => [each.sha256, each])).values()) {
-    const known = state.exchanges.of(siteNumber, part.sha256);
+    const open = state.exchanges.of(siteNumber, part.sha256);
     if (part.hasLeft) {
-      if (known?.members.has(nodeNumber) === true) {
+      if (open?.members.has(nodeNumber) === true) {
         facts.push({ kind: 'blobPartHeard', at: now, nodeNumber, part });
       }
       continue;
     }
-    const shape = known ?? shapeOf(state, part, now);
+    const { known, shape } = judge(state, open, { part, now });
     if (shape === null || !isOf(part, shape) || !hasPlace(state, node, { part, shape, opened })) {
       effects.push(closed(node, part.sha256));
       continue;
     }
     if (known === undefined) {
+      if (open !== undefined) closeFor(state, open, { nodeNumber, part: heard });
       const { sizeBytes, chunkCount, isForeign } = shape;
       facts.push({
         ...{ kind: 'exchangeOpened', at: now, siteNumber, sha256: part.sha256 },
@@ -49,6 +51,37 @@ export function hearParts(
     }
   }
   return heard;
+}
+
+interface Judged {
+  /** The exchange that goes on. */
+  readonly known: Exchange | undefined;
+  readonly shape: Shape | null;
+}
+
+/** What a job left behind looks like a package: once a job shares it, it has that one's chunks. */
+function judge(
+  state: State,
+  open: Exchange | undefined,
+  { part, now }: { readonly part: BlobPart; readonly now: Instant },
+): Judged {
+  if (open?.isForeign === false) return { known: open, shape: open };
+  const shape = shapeOf(state, part, now);
+  if (shape?.isForeign === false) return { known: undefined, shape };
+  return { known: open, shape: open ?? shape };
+}
+
+/** The others take part again when they hear of it. */
+function closeFor(
+  state: State,
+  { siteNumber, sha256, members }: Exchange,
+  { nodeNumber, part }: { readonly nodeNumber: number; readonly part: Part },
+): void {
+  part.facts.push({ kind: 'exchangeClosed', siteNumber, sha256 });
+  for (const number of members.keys()) {
+    if (number === nodeNumber) continue;
+    part.effects.push(closed(mustHave(state.nodes[number], 'node', number), sha256));
+  }
 }
 
 function isOf(part: BlobPart, { sizeBytes, chunkCount }: Shape): boolean {

@@ -255,3 +255,23 @@ test('of a service that is being changed, what it shared before is exchanged too
   const exchange = harness.state.exchanges.of(0, older);
   expect(exchange).toMatchObject({ chunkCount: 8, isForeign: false });
 });
+
+test('what a job left behind is exchanged in its chunks once another job shares it', () => {
+  const site = new ExchangingSite(2, 40);
+  const { harness } = site;
+  harness.give({ kind: 'cancelJob', jobId: jobId('job') });
+  site.tell(0, { isWhole: true, room: 0 });
+  expect(site.exchange).toMatchObject({ isForeign: true, chunkCount: 1 });
+  const shared = { path: 'data', sha256: blob, sizeBytes: 40 * chunkBytes(40) };
+  harness.submit('again', { ...template(), sharedInputs: [shared] });
+  site.news();
+  site.tell(1);
+  expect(site.exchange).toMatchObject({ isForeign: false, chunkCount: 40 });
+  expect(site.news()).toMatchObject([
+    { nodeId: 'pi0', isClosed: true },
+    { nodeId: 'pi1', isOneChunk: false },
+  ]);
+  expect(site.leases()).toEqual([{ node: 1, chunks: range(0, 8) }]);
+  site.tell(0, { isWhole: true, room: 0 });
+  expect(site.exchange?.missing).toBe(0);
+});
