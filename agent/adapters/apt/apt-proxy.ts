@@ -12,7 +12,7 @@ import { pipeline } from 'node:stream/promises';
 import { Mirror, MirrorError } from './mirror.ts';
 import type { Deb } from './package-list.ts';
 import type { SignedLists } from './signed-lists.ts';
-import { judgeTarget } from './target.ts';
+import { judgeTarget, parseAddress } from './target.ts';
 
 /** Bytes that nobody in the federation declared, of which the node knows hash and source. */
 export interface ForeignBlob extends Deb {
@@ -218,7 +218,8 @@ async function fetchTo({ mirror, address, sizeBytes, file }: Fetch, signal: Abor
     if (statusCode === 200) {
       return pipeline(answer, exactly(sizeBytes, from), createWriteStream(file), { signal });
     }
-    answer.resume();
+    // Its text is not read: it may have no end.
+    answer.destroy();
     if (statusCode < 300 || statusCode > 399 || headers.location === undefined) {
       throw new MirrorError(`${from.href}: wanted the package, found status ${statusCode}.`);
     }
@@ -229,7 +230,7 @@ async function fetchTo({ mirror, address, sizeBytes, file }: Fetch, signal: Abor
 
 /** Where it is sent to must pass all that apt's own request must, but for its host being in the sources. */
 function sentOnTo(location: string, from: URL): URL {
-  const next = parse(location, from);
+  const next = parseAddress(location, from);
   const hosts = new Set(next === null ? [] : [next.hostname]);
   const target = judgeTarget({ method: 'GET', url: next?.href ?? '' }, hosts);
   if (target.kind === 'allowed') return target.address;
@@ -250,13 +251,4 @@ function exactly(sizeBytes: number, { href }: URL): Transform {
       next(count === sizeBytes ? null : wrong());
     },
   });
-}
-
-/** Node.js 18 before 18.17 has no URL.canParse. */
-function parse(location: string, from: URL): URL | null {
-  try {
-    return new URL(location, from.href);
-  } catch {
-    return null;
-  }
 }

@@ -28,7 +28,10 @@ export function judgeTarget({ method, url }: Asked, hosts: ReadonlySet<string>):
   if (/(^|[/\\])(\.|%2e){1,2}([/\\?#]|$)|\\|%2f|%5c|%00|#/i.test(path)) {
     return refused(400, 'the path steps out of its folder: ask for it by its plain name.');
   }
-  const address = new URL(url);
+  const address = parseAddress(url);
+  if (address === null) {
+    return refused(400, `${url}: its host is no name and no address: ask for it by its name.`);
+  }
   if (!hosts.has(address.hostname)) {
     return refused(403, `${address.hostname} is in none of apt's sources: ask it directly.`);
   }
@@ -36,6 +39,15 @@ export function judgeTarget({ method, url }: Asked, hosts: ReadonlySet<string>):
     return refused(403, `${address.hostname} is no public address: ask it directly.`);
   }
   return { kind: 'allowed', address };
+}
+
+/** null: no address, such as http://1.2.3.999/. Node.js 18 before 18.17 has no URL.canParse. */
+export function parseAddress(text: string, base?: URL): URL | null {
+  try {
+    return new URL(text, base);
+  } catch {
+    return null;
+  }
 }
 
 function refused(status: 400 | 403 | 405, reason: string): Target {

@@ -213,6 +213,8 @@ describe('what apt would not ask', () => {
     ['http://localhost/', 403],
     ['http://192.168.1.1/', 403],
     ['http://[::1]/', 400],
+    ['http://1.2.3.999/', 400],
+    ['http://xn--/', 400],
     ['http://2130706433/', 403],
     [`http://${host}:8222/`, 400],
     [`http://me@${host}/`, 400],
