@@ -62,6 +62,7 @@ const values: readonly (readonly [string, (value: number) => boolean])[] = [
     (value) => value === 125e6,
   ],
   ['punnet_report_age_max_seconds', (value) => value >= 0],
+  ['punnet_exchange_unfound_chunks_total', (value) => value === 0],
   ['punnet_journal_append_seconds_count', (value) => value > 10],
   ['punnet_journal_written_bytes_total', (value) => value > 1_000],
   ['punnet_journal_lag_bytes', (value) => value >= 0],

@@ -4,8 +4,12 @@
 import { mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import type { Metadata } from '@grpc/grpc-js';
 import { z } from 'zod';
+import { BlobPart } from '../../proto/gen/punnet/v1/agent.ts';
+import { NodeHealth } from '../../proto/gen/punnet/v1/node_service.ts';
 import { TokenRole } from '../../proto/gen/punnet/v1/token_service.ts';
+import { LightNode, enrolLight } from './light-node.ts';
 import { longTestMs } from './program.ts';
 import { Rig } from './rig.ts';
 
@@ -114,12 +118,44 @@ test('every change is in the audit log, with who, what and how it ended', async 
   expect(text).not.toContain('pnt_');
 });
 
-test('only operators read it', async () => {
+/** What a researcher's calls say of who calls. */
+async function asResearcher(name: string): Promise<Metadata> {
   const { tokens } = rig.connection;
-  const wanted = { role: TokenRole.RESEARCHER, name: 'bob', siteId: '', expiresIn: '', uses: 0 };
+  const wanted = { role: TokenRole.RESEARCHER, name, siteId: '', expiresIn: '', uses: 0 };
   const { secret } = await rig.connection.call(tokens.createToken.bind(tokens), wanted);
   const as = rig.connection.metadata.clone();
   as.set('authorization', `Bearer ${secret}`);
+  return as;
+}
+
+test('operators see what nodes of a site exchange, and nobody else does', async () => {
+  const { url, caPem, secret: token } = await rig.nodeToken({ site: 'school' });
+  const node = await LightNode.connect(await enrolLight({ url, caPem, token, name: 'light' }));
+  node.report();
+  await rig.untilNode('light', ({ health }) => health === NodeHealth.HEALTHY);
+  const part = { sha256: Buffer.alloc(32, 0xab), sizeBytes: 4_000_000, room: 1 };
+  node.say({ blobParts: [BlobPart.fromPartial(part)] });
+  await node.hears(({ chunkLeases }) => chunkLeases.length > 0);
+  const shown = await rig.punnet('site', 'school');
+  expect(shown.out).toMatch(/\nabababababab  4 MB  0% +0 of 1 +1 +1.00 times +-\n/);
+  const json = await rig.punnet('site', 'school', '--output', 'json');
+  expect(json.out).toContain('ab'.repeat(32));
+  node.say({ blobParts: [BlobPart.fromPartial({ ...part, room: 0, isWhole: true })] });
+  await expect
+    .poll(async () => (await rig.punnet('site', 'school')).out, { timeout: longTestMs })
+    .toContain('whole at all nodes that take part: 1 blob\n');
+  const as = await asResearcher('eve');
+  const told = new Promise((resolve) => {
+    rig.connection.sites.getSite({ siteId: 'school' }, as, (_, answer) => resolve(answer?.site));
+  });
+  expect(await told).toMatchObject({ siteId: 'school', nodes: 1, exchanges: [] });
+  await node.connection.close();
+  expect((await rig.punnet('node', 'revoke', 'light')).code).toBe(0);
+  expect((await rig.punnet('site', 'school')).out).not.toContain('exchanged');
+});
+
+test('only operators read it', async () => {
+  const as = await asResearcher('bob');
   const refused = new Promise((resolve) => {
     const request = { pageSize: 0, pageToken: '', since: '' };
     rig.connection.audit.listAuditEntries(request, as, (error) => resolve(error?.message));
