@@ -57,12 +57,20 @@ export class PartFile {
     await rm(this.#paths.map, { force: true });
     const { size } = await this.#file.stat();
     const told = map === null ? '' : readMap(map, this.#index);
-    if (typeof told !== 'string') return this.#held.set(told);
+    if (typeof told !== 'string' && this.#covers(told, size)) return this.#held.set(told);
     for (let chunk = 0; chunk < chunks.length; chunk += 1) {
       const span = this.#spanOf(chunk);
       if (span.offset + span.lengthBytes > size) return;
       if (hashOf(await this.#bytesOf(span)) === chunks[chunk]?.sha256) setChunk(this.#held, chunk);
     }
+  }
+
+  /** Not when the file has gone and its map has not: old files are removed one by one. */
+  #covers(held: Bitmap, sizeBytes: number): boolean {
+    return this.#spans.every(
+      ({ offset, lengthBytes }, chunk) =>
+        !hasChunk(held, chunk) || offset + lengthBytes <= sizeBytes,
+    );
   }
 
   #spanOf(chunk: number): ChunkSpan {
@@ -83,7 +91,11 @@ export class PartFile {
     const isRight =
       bytes.length === lengthBytes && hashOf(bytes) === this.#index.chunks[chunk]?.sha256;
     if (!isRight) return false;
-    await this.#file.write(bytes, 0, lengthBytes, offset);
+    // A disk that is full takes a piece first, and says so only when asked again.
+    for (let at = 0; at < lengthBytes;) {
+      const { bytesWritten } = await this.#file.write(bytes, at, lengthBytes - at, offset + at);
+      at += bytesWritten;
+    }
     setChunk(this.#held, chunk);
     return true;
   }

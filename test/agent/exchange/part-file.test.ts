@@ -1,5 +1,6 @@
 // A blob that comes in chunks, in any order and over starts: nothing wrong counts, and nothing right is lost.
 
+import { execFileSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -111,4 +112,30 @@ test('an index that is not the blob’s is found at the end, and nothing of it i
   await expect(part.finish()).rejects.toThrow('its index is wrong');
   expect(existsSync(join(folder, `${other}.part`))).toBe(false);
   expect(existsSync(join(folder, other))).toBe(false);
+});
+
+test('a map whose file has gone is not believed', async () => {
+  await (await written(0, 9)).close();
+  // As the cache removes what was used longest ago: one file, and the other later.
+  rmSync(join(folder, `${sha256}.part`));
+  const part = await PartFile.open(folder, sha256, index);
+  expect(countChunks(part.held)).toBe(0);
+  await part.close();
+});
+
+test('a chunk of which the disk takes only a piece does not count', async () => {
+  const part = await written(0);
+  const limit = (bytesMost: string): void => {
+    execFileSync('prlimit', [`--pid=${process.pid}`, `--fsize=${bytesMost}:`]);
+  };
+  limit('1500');
+  try {
+    await expect(part.write(1, chunkOf(1))).rejects.toThrow('EFBIG');
+  } finally {
+    limit('unlimited');
+  }
+  expect(hasChunk(part.held, 1)).toBe(false);
+  expect(await part.write(1, chunkOf(1))).toBe(true);
+  expect((await part.read(1))?.equals(chunkOf(1))).toBe(true);
+  await part.close();
 });
