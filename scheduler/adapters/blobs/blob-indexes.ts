@@ -97,7 +97,8 @@ export class BlobIndexes {
     const facts = await this.indexOf(sha256);
     if (facts === undefined) return undefined;
     const bytes = await this.#kept(sha256);
-    if (bytes !== undefined) return bytes;
+    // A release may have come or gone since.
+    if (bytes !== undefined && this.#onDisk.get(sha256) === facts.sha256) return bytes;
     this.#known.delete(this.#key(sha256));
     await this.indexOf(sha256);
     return this.#kept(sha256);
@@ -120,7 +121,8 @@ export class BlobIndexes {
     const index = kept === undefined ? undefined : decodeIndex(kept);
     if (kept !== undefined && typeof index === 'object') {
       const own = hashOf(kept);
-      if (named === undefined || named === own) return factsOf(own, index);
+      const isRight = named === undefined ? isFixed(index, sizeBytes) : named === own;
+      if (isRight) return factsOf(own, index);
     }
     try {
       const fixed = fixedCutter(fixedChunkBytes(sizeBytes));
@@ -176,6 +178,12 @@ export class BlobIndexes {
   #file(sha256: string, own: string): string {
     return path.join(this.#folder, `${sha256}-${own}`);
   }
+}
+
+/** Of chunks as those that count a job's blob take them to be. */
+function isFixed({ sizes }: ChunkIndex, sizeBytes: number): boolean {
+  const chunkBytes = fixedChunkBytes(sizeBytes);
+  return sizes.minBytes === chunkBytes && sizes.maxBytes === chunkBytes;
 }
 
 function factsOf(sha256: string, { chunks }: ChunkIndex): IndexFacts {

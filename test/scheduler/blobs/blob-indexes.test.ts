@@ -114,6 +114,21 @@ test('a release has the index that was signed with it, also when another was mad
   expect(indexFiles()).toEqual([`${sha256}-${named}`]);
 });
 
+test.each(['known', 'found on the disk'])(
+  'what is no release any more has its plain index again, when that was %s',
+  async (before) => {
+    const first = await open();
+    const plain = await first.indexOf(sha256);
+    named = await put(encodeIndex(await makeIndex([bytes], contentCutter())));
+    await first.indexOf(sha256);
+    named = undefined;
+    const indexes = before === 'known' ? first : await open();
+    expect(hashOf((await indexes.read(sha256)) ?? bytes)).toBe(plain?.sha256);
+    expect(await indexes.indexOf(sha256)).toEqual(plain);
+    expect(indexFiles()).toEqual([`${sha256}-${plain?.sha256}`]);
+  },
+);
+
 test.each([
   ['no index', () => noise('none', 200), /names as its index: index: wanted/],
   [
