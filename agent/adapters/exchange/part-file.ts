@@ -105,10 +105,14 @@ export class PartFile {
     return hasChunk(this.#held, chunk) ? this.#bytesOf(this.#spanOf(chunk)) : null;
   }
 
-  /** Keeps it for the next start, which then need not hash all of it. */
+  /** Keeps it for the next start, which then need not hash all of it; on a disk that has no room for its map it must. */
   async close(): Promise<void> {
     await this.#file.datasync();
     await this.#file.close();
+    await this.#writeMap().catch(() => rm(this.#paths.map, { force: true }));
+  }
+
+  async #writeMap(): Promise<void> {
     const map = await open(this.#paths.map, 'w', 0o600);
     try {
       await map.writeFile(Buffer.concat([mapHead(this.#index), this.#held]));

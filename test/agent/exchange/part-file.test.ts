@@ -125,17 +125,31 @@ test('a map whose file has gone is not believed', async () => {
 
 test('a chunk of which the disk takes only a piece does not count', async () => {
   const part = await written(0);
-  const limit = (bytesMost: string): void => {
-    execFileSync('prlimit', [`--pid=${process.pid}`, `--fsize=${bytesMost}:`]);
-  };
-  limit('1500');
-  try {
-    await expect(part.write(1, chunkOf(1))).rejects.toThrow('EFBIG');
-  } finally {
-    limit('unlimited');
-  }
+  await withFilesOf(1_500, () => expect(part.write(1, chunkOf(1))).rejects.toThrow('EFBIG'));
   expect(hasChunk(part.held, 1)).toBe(false);
   expect(await part.write(1, chunkOf(1))).toBe(true);
   expect((await part.read(1))?.equals(chunkOf(1))).toBe(true);
   await part.close();
 });
+
+test('a stop on a disk without room for the map ends, and loses nothing', async () => {
+  const first = await written(0, 1);
+  await withFilesOf(10, () => first.close());
+  expect(existsSync(join(folder, `${sha256}.map`))).toBe(false);
+  const part = await PartFile.open(folder, sha256, index);
+  expect(countChunks(part.held)).toBe(2);
+  await part.close();
+});
+
+/** As on a disk that is full: a file takes so many bytes, and a write over that a piece, then none. */
+async function withFilesOf(bytesMost: number, step: () => Promise<void>): Promise<void> {
+  const limit = (most: string): void => {
+    execFileSync('prlimit', [`--pid=${process.pid}`, `--fsize=${most}:`]);
+  };
+  limit(String(bytesMost));
+  try {
+    await step();
+  } finally {
+    limit('unlimited');
+  }
+}
