@@ -36,6 +36,7 @@ import { openPki } from './adapters/pki/pki.ts';
 import { AddressBook, addressBookFile, keepTidy } from './adapters/tunnels/address-book.ts';
 import { SystemClock } from './adapters/system-clock.ts';
 import { releaseComposer } from './adapters/releases/release-orders.ts';
+import { startReleaseWants } from './adapters/releases/release-wants.ts';
 import { ReleaseRepository } from './adapters/releases/release-repository.ts';
 import { urlHost } from './adapters/url-host.ts';
 import { ApiServer } from './api/server.ts';
@@ -171,10 +172,20 @@ async function start(config: Config, log: pino.Logger, stops: Stops): Promise<vo
   await link.listen();
   await openPorts(config, folder, { https, api, stops });
   await letOperatorIn(config, loop, { pki, endpoint: urls.endpoint });
+  stops.push(wantReleases(folder, loop, log));
   stops.push(await startBlobCare({ ...config, ...folder, manifests, view, metrics, log }));
   watched.readyUnless(() => (link.isConnected ? null : 'nats-server is away'));
-  const metricsUrl = `http://127.0.0.1:${ports.metrics}/metrics`;
-  tellReady(log, config, { ...urls, metrics: metricsUrl });
+  tellReady(log, config, { ...urls, metrics: `http://127.0.0.1:${ports.metrics}/metrics` });
+}
+
+/** Stopped by the answer. */
+function wantReleases({ releases, indexes }: Folder, loop: Loop, log: pino.Logger) {
+  return startReleaseWants({
+    ...{ rollouts: () => loop.view.rollouts(), releases: () => releases.releases },
+    ...{ indexOf: (id) => indexes.indexOf(id), now: () => loop.now() },
+    submit: (command) => loop.submit(command),
+    log: (event, fields) => log.warn(fields, event),
+  });
 }
 
 function tellReady(

@@ -34,7 +34,7 @@ export { holdingsOf } from './holdings.ts';
 export type { Holdings, NamedBlob } from './holdings.ts';
 export { endedRowLength, leasedRowLength } from './rows.ts';
 export type { BlobPart, WantedBlob } from './distribution/exchange.ts';
-export { chunksPerBlob } from './distribution/limits.ts';
+export { chunksPerBlob, sharedFromBytes } from './distribution/limits.ts';
 export type { ExchangeSummary } from './distribution/show-exchanges.ts';
 export { isExchanged } from './distribution/wanted.ts';
 export { defaultBakeMs } from './rollout/limits.ts';
