@@ -12,6 +12,7 @@ import {
   type ChunkIndex,
   type ChunkSpan,
 } from '../../../proto/chunks.ts';
+import { writeAll } from '../blobs/write-all.ts';
 
 /** Read at a time to find the hash of all. */
 const readBytes = 256 * 1024;
@@ -91,11 +92,7 @@ export class PartFile {
     const isRight =
       bytes.length === lengthBytes && hashOf(bytes) === this.#index.chunks[chunk]?.sha256;
     if (!isRight) return false;
-    // A disk that is full takes a piece first, and says so only when asked again.
-    for (let at = 0; at < lengthBytes;) {
-      const { bytesWritten } = await this.#file.write(bytes, at, lengthBytes - at, offset + at);
-      at += bytesWritten;
-    }
+    await writeAll(this.#file, bytes, offset);
     setChunk(this.#held, chunk);
     return true;
   }

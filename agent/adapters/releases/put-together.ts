@@ -6,6 +6,7 @@ import type { FileHandle } from 'node:fs/promises';
 import { open, readFile } from 'node:fs/promises';
 import type { ChunkIndex } from '../../../proto/chunks.ts';
 import { chunkSpans, decodeIndex } from '../../../proto/chunks.ts';
+import { writeAll } from '../blobs/write-all.ts';
 import { ReleaseError } from './release-error.ts';
 
 /** Where a chunk is on this node's disk. */
@@ -105,7 +106,7 @@ async function copyKnown(
     for (const [at, chunk] of index.chunks.entries()) {
       const bytes = await find(chunk, places.get(chunk.sha256) ?? [], files);
       if (bytes === null) missing.push(at);
-      else await target.write(bytes, 0, bytes.length, spans[at]?.offset ?? 0);
+      else await writeAll(target, bytes, spans[at]?.offset ?? 0);
     }
   } finally {
     for (const file of files.values()) await file.close();
@@ -154,7 +155,7 @@ async function write(target: FileHandle, run: Run, bytes: Buffer): Promise<void>
       const text = `chunk ${sha256}: other bytes came; they were dropped, and it is tried again.`;
       throw new ReleaseError('damaged', text);
     }
-    await target.write(chunk, 0, lengthBytes, run.offset + at);
+    await writeAll(target, chunk, run.offset + at);
     at += lengthBytes;
   }
 }

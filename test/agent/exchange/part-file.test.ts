@@ -1,6 +1,5 @@
 // A blob that comes in chunks, in any order and over starts: nothing wrong counts, and nothing right is lost.
 
-import { execFileSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -9,6 +8,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { PartFile } from '../../../agent/adapters/exchange/part-file.ts';
 import { countChunks, hasChunk } from '../../../proto/bitmap.ts';
 import type { ChunkIndex } from '../../../proto/chunks.ts';
+import { withFilesOf } from '../full-disk.ts';
 
 const chunkBytes = 1_000;
 const bytes = randomBytes(9_500);
@@ -140,16 +140,3 @@ test('a stop on a disk without room for the map ends, and loses nothing', async 
   expect(countChunks(part.held)).toBe(2);
   await part.close();
 });
-
-/** As on a disk that is full: a file takes so many bytes, and a write over that a piece, then none. */
-async function withFilesOf(bytesMost: number, step: () => Promise<void>): Promise<void> {
-  const limit = (most: string): void => {
-    execFileSync('prlimit', [`--pid=${process.pid}`, `--fsize=${most}:`]);
-  };
-  limit(String(bytesMost));
-  try {
-    await step();
-  } finally {
-    limit('unlimited');
-  }
-}
