@@ -319,7 +319,7 @@ class Agent {
   #look(): void {
     // Its sandbox was tested before it started.
     if (this.#bus.trouble === null) this.#releases.prove();
-    this.#exchange.hearScheduler(this.#bus.trouble === null);
+    void this.#exchange.hearScheduler(this.#bus.trouble === null);
     const { owner, sandbox } = this.#parts;
     const before = JSON.stringify([owner.limits, owner.limitsProblem, owner.allowance]);
     const told = JSON.stringify(owner.inventory());

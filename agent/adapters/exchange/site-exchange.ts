@@ -33,7 +33,7 @@ interface Waiter {
 export class SiteExchange {
   readonly #options: SiteExchangeOptions;
   readonly #exchange: BlobExchange;
-  readonly #server: ChunkServer;
+  #server: ChunkServer | null = null;
   readonly #waiters = new Map<string, Set<Waiter>>();
   readonly #whole = new Set<string>();
   readonly #pinned = new Set<string>();
@@ -51,33 +51,41 @@ export class SiteExchange {
       onLeft: (sha256) => this.#settle(sha256, false),
       onPace: () => undefined,
     });
-    this.#server = new ChunkServer({
+  }
+
+  /** Serves the LAN that the node is on now; a node on none takes part all the same. */
+  async start(): Promise<void> {
+    const address = this.#options.ownLan()?.address ?? null;
+    if (address === (this.#here?.address ?? null)) return;
+    this.#server?.stop();
+    [this.#server, this.#here] = [null, null];
+    if (address === null) return;
+    const server = this.#newServer();
+    try {
+      this.#here = { address, port: await server.start(address) };
+      this.#server = server;
+    } catch (error) {
+      this.#options.log('chunks are not served', { address, error: String(error) });
+    }
+  }
+
+  #newServer(): ChunkServer {
+    return new ChunkServer({
       blobOf: (sha256) => this.#exchange.served(sha256),
       isPeer: (address) => this.#isPeer(address),
       onPeerHas: (sha256, peer, held) =>
         this.#exchange.post({ kind: 'peerHas', sha256, peer, held }),
-      mostOut: isSmallBoard ? 1 : 2,
+      mostOut: this.#options.isSmallBoard ? 1 : 2,
       pacer: new UplinkPacer(
         () => null,
         () => undefined,
       ),
-      nowMs,
+      nowMs: this.#options.nowMs,
     });
   }
 
-  /** Serves the LAN from now on; a node on none takes part all the same. */
-  async start(): Promise<void> {
-    const own = this.#options.ownLan();
-    if (own === null) return;
-    try {
-      this.#here = { address: own.address, port: await this.#server.start(own.address) };
-    } catch (error) {
-      this.#options.log('chunks are not served', { address: own.address, error: String(error) });
-    }
-  }
-
   async stop(): Promise<void> {
-    this.#server.stop();
+    this.#server?.stop();
     for (const sha256 of [...this.#waiters.keys()]) this.#settle(sha256, false);
     await this.#exchange.stop();
   }
@@ -116,9 +124,15 @@ export class SiteExchange {
 
   /** The blob is here, and right: others may have it of this node. */
   async offer(blob: BlobRef): Promise<void> {
-    if (this.#whole.has(blob.sha256)) return;
-    this.#whole.add(blob.sha256);
-    await this.#exchange.offer(blob);
+    const { sha256 } = blob;
+    if (this.#whole.has(sha256)) return;
+    this.#whole.add(sha256);
+    try {
+      await this.#exchange.offer(blob);
+    } catch (error) {
+      this.#whole.delete(sha256);
+      this.#options.log('a blob is not offered', { sha256, error: String(error) });
+    }
   }
 
   /** What the scheduler says. */
@@ -137,10 +151,11 @@ export class SiteExchange {
     this.#exchange.post({ ...told, peers });
   }
 
-  /** Whether the bus is connected. */
-  hearScheduler(isHere: boolean): void {
+  /** Whether the bus is connected. A node that has come back may be on another network. */
+  async hearScheduler(isHere: boolean): Promise<void> {
     if (isHere === this.#isSchedulerHere) return;
     this.#isSchedulerHere = isHere;
+    if (isHere) await this.start();
     this.#exchange.post({ kind: 'schedulerHere', isHere });
   }
 

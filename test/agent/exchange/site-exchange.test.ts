@@ -26,6 +26,7 @@ interface Node {
   here: PeerAddress | null;
   originBytes: number;
   mayTransfer: boolean;
+  lanAddress: string;
 }
 
 let root = '';
@@ -58,7 +59,7 @@ async function start(name: string): Promise<Node> {
       },
     },
     mayTransfer: () => node.mayTransfer,
-    ownLan: () => ({ address: '127.0.0.1', network: '127.0.0.0/8' }),
+    ownLan: () => ({ address: node.lanAddress, network: '127.0.0.0/8' }),
     isNeighbour: () => true,
     say: (said, here) => {
       node.said.push(...said);
@@ -67,7 +68,10 @@ async function start(name: string): Promise<Node> {
     onWhole: () => undefined,
     nowMs: () => performance.now(),
   });
-  const node: Node = { exchange, folder, said: [], here: null, originBytes: 0, mayTransfer: true };
+  const node: Node = {
+    ...{ exchange, folder, said: [], here: null, originBytes: 0, mayTransfer: true },
+    lanAddress: '127.0.0.1',
+  };
   nodes.push(node);
   await exchange.start();
   return node;
@@ -167,4 +171,19 @@ test('a scheduler that knows nothing any more is told all', async () => {
   const before = node.said.length;
   node.exchange.tellAgain();
   expect(node.said.slice(before)).toMatchObject([{ kind: 'sayPart', isWhole: true }]);
+});
+
+test('a node that comes back on another network is told to be there', async () => {
+  const node = await start('a');
+  void node.exchange.bring(grant, never);
+  await node.exchange.hearScheduler(false);
+  node.lanAddress = '127.0.0.2';
+  await node.exchange.hearScheduler(true);
+  expect(node.here?.address).toBe('127.0.0.2');
+});
+
+test('a blob that is gone when it is to be offered is nothing to fail for', async () => {
+  const node = await start('a');
+  await node.exchange.offer(grant);
+  expect(node.said).toEqual([]);
 });
