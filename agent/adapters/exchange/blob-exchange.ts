@@ -209,7 +209,8 @@ export class BlobExchange {
       if (isFull(held, chunks)) await this.#finish(sha256);
     } catch (error) {
       this.post({ kind: 'indexFailed', sha256, peer });
-      throw error;
+      // A peer that has not got it yet is nothing to tell of.
+      if (!(error instanceof PeerError)) throw error;
     }
   }
 

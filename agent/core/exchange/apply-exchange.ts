@@ -177,11 +177,13 @@ export function missIndex(exchange: Exchange, address: PeerAddress | null, nowMs
   exchange.isOpening = false;
   if (address === null) {
     failOrigin(exchange, nowMs);
-    exchange.openAtMs = exchange.originAtMs;
+    exchange.openAtMs = nowMs + limits.indexAgainMs;
     return;
   }
+  exchange.openAtMs = nowMs + limits.indexAgainMs;
   const peer = exchange.peers.get(keyOf(address));
-  if (peer !== undefined) rest(peer, nowMs, null);
+  // It may have it soon: the next one is asked before this one again, and nothing is held against it.
+  if (peer !== undefined) peer.restUntilMs = nowMs + limits.indexRestMs;
 }
 
 /** One that has come back is told of all that is here. */

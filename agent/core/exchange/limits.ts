@@ -29,6 +29,9 @@ export const longestPartAgainMs = 120_000;
 export const unfoundAfterMs = 5_000;
 /** Whoever brings nothing waits so long for a peer that has the index, before the origin is asked. */
 export const indexFromPeersMs = 5_000;
+/** While only those that bring chunks have the index, one peer after another is asked, each again after the rest. */
+export const indexAgainMs = 500;
+export const indexRestMs = 2_000;
 /** Without the scheduler a chunk waits between the one and both, another span on each node, so that one of
  * them brings it and the others have it of that one. */
 export const awayLeastMs = 10_000;

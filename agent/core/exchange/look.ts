@@ -77,8 +77,9 @@ function openBlob(state: ExchangeState, exchange: Exchange, { nowMs, effects }: 
     !state.isSchedulerHere ||
     nowMs >= sinceMs + limits.indexFromPeersMs;
   const near = neighbours(state, exchange).find(({ restUntilMs }) => restUntilMs <= nowMs);
-  const isFromPeer = indexSha256 !== null && near !== undefined && exchange.leased.size === 0;
-  if (!isFromPeer && !(isFromOrigin && capability !== null)) return;
+  const isDue = isFromOrigin && capability !== null && exchange.originAtMs <= nowMs;
+  const isFromPeer = indexSha256 !== null && near !== undefined && !isDue;
+  if (!isFromPeer && !isDue) return;
   const peer = isFromPeer && near !== undefined ? addressOf(near) : null;
   exchange.isOpening = true;
   effects.push({ kind: 'openBlob', sha256, peer, indexSha256, capability });

@@ -146,6 +146,42 @@ describe('a node', () => {
   });
 });
 
+describe('a node without the index', () => {
+  test('asks peers that have no index yet again, one each half second, and after five the origin', () => {
+    const state = new ExchangeState({ salt: 'n', isSmallBoard: false });
+    const asked: (readonly [number, number | null])[] = [];
+    const give = (command: ExchangeCommand, nowMs: number): void => {
+      for (const effect of takeExchange(state, command, nowMs)) {
+        if (effect.kind !== 'openBlob') continue;
+        const { peer } = effect;
+        asked.push([
+          nowMs,
+          peer === null ? null : peers.findIndex((each) => each.address === peer.address),
+        ]);
+        give({ kind: 'indexFailed', sha256, peer }, nowMs);
+      }
+    };
+    give({ kind: 'blobWanted', sha256, sizeBytes: 1_000_000, capability: 'may' }, 0);
+    give({ kind: 'exchangeTold', sha256, indexSha256: 'i', peers }, 0);
+    for (let nowMs = nextExchangeMs(state, 0) ?? 0; nowMs <= 6_500;) {
+      give({ kind: 'tick' }, nowMs);
+      nowMs = nextExchangeMs(state, nowMs) ?? Infinity;
+    }
+    expect(
+      asked
+        .slice(0, 5)
+        .map(([, peer]) => peer)
+        .toSorted(),
+    ).toEqual([0, 0, 1, 2, 3]);
+    expect(asked.slice(0, 11).map(([atMs]) => atMs)).toEqual(
+      Array.from({ length: 11 }, (_, at) => 500 * at),
+    );
+    expect(asked.filter(([, peer]) => peer === null)[0]).toEqual([5_000, null]);
+    // It failed, too: peers are asked while it rests.
+    expect(asked.at(-1)?.[1]).not.toBeNull();
+  });
+});
+
 describe('a node and the scheduler', () => {
   test('says what no peer has after five seconds without news', () => {
     const node = new OneNode(9);
