@@ -4,6 +4,7 @@ import { freeTransferBytes, partKept, pilotTasks, unknownWorkGhzSeconds } from '
 import { noRates } from '../model/service.ts';
 import type { Rates } from '../model/service.ts';
 import { bestBundle } from '../model/architecture.ts';
+import type { Exchange } from '../distribution/exchange.ts';
 import type { BlobRef } from '../model/job.ts';
 import type { JobRecord, NodeRecord, SiteRecord, State } from '../state.ts';
 import type { SiteLoad, TaskCost } from './balance.ts';
@@ -53,13 +54,30 @@ export function sharedDownBytes(
   const bytes = sharedBytes(job);
   const ofSite = exchanges.bySite.get(siteNumber);
   if (ofSite === undefined || bytes === 0) return bytes;
-  const isThere = ({ sha256 }: BlobRef): boolean => (ofSite.get(sha256)?.members.size ?? 0) > 0;
   const { bundles, sharedInputs } = job.template;
   const bundle = bestBundle(inventory.architecture, bundles);
-  let missing = 0;
-  for (const input of sharedInputs) if (!isThere(input)) missing += input.sizeBytes;
-  if (bundle !== undefined && !isThere(bundle)) missing += bundle.sizeBytes;
-  return missing;
+  return missingBytes(ofSite, bundle === undefined ? [] : [bundle], sharedInputs);
+}
+
+/** The same for a node of the site that has nothing of the job; of programs for different boards the largest. */
+export function sharedBytesAt({ exchanges }: State, job: JobRecord, siteNumber: number): number {
+  const ofSite = exchanges.bySite.get(siteNumber);
+  if (ofSite === undefined) return sharedBytes(job);
+  return missingBytes(ofSite, job.template.bundles, job.template.sharedInputs);
+}
+
+/** Of these that no member of an exchange has told of: the largest bundle, and all inputs. */
+function missingBytes(
+  ofSite: ReadonlyMap<string, Exchange>,
+  bundles: readonly BlobRef[],
+  inputs: readonly BlobRef[],
+): number {
+  const isThere = ({ sha256 }: BlobRef): boolean => (ofSite.get(sha256)?.members.size ?? 0) > 0;
+  let bytes = 0;
+  for (const bundle of bundles)
+    if (bundle.sizeBytes > bytes && !isThere(bundle)) bytes = bundle.sizeBytes;
+  for (const input of inputs) if (!isThere(input)) bytes += input.sizeBytes;
+  return bytes;
 }
 
 /** Whether it has all that the job's tasks share, or fetches it for one of them. */

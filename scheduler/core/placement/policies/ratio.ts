@@ -18,7 +18,7 @@ import type { JobRecord, NodeRecord, SiteRecord } from '../../state.ts';
 import { idleSlotsFirst } from '../../transfers/order.ts';
 import type { SiteLoad } from '../balance.ts';
 import { fullWayOf, isDownFull, linkSecondsOf } from '../balance.ts';
-import { sharedDownBytes, underWay, workOf } from '../estimate.ts';
+import { sharedBytesAt, sharedDownBytes, underWay, workOf } from '../estimate.ts';
 import type { Refusal } from '../filter.ts';
 import { refuseNode } from '../filter.ts';
 import { isPiloted, refusePilot } from '../pilots.ts';
@@ -258,13 +258,14 @@ function needlessProgram({ job, node, load, cost }: Option, round: RoundView): R
   const { plan } = round.state;
   if (plan === null || job.leased === 0 || round.hasShared(node, job)) return null;
   // Its site has it, or brings it.
-  if (sharedDownBytes(round.state, job, node) === 0) return null;
+  if (underWay(sharedDownBytes(round.state, job, node)) === 0) return null;
   if (round.isStaged(node)) return isInTime(job, plan, round) ? inTime : null;
   return round.secondsLeft(job) < linkSecondsOf(load, cost).down ? inTime : null;
 }
 
-function isNeedless({ job, isStaged }: FetchOption, round: RoundView): boolean {
+function isNeedless({ job, site, isStaged }: FetchOption, round: RoundView): boolean {
   const { plan } = round.state;
+  if (underWay(sharedBytesAt(round.state, job, site.number)) === 0) return false;
   return plan !== null && job.leased > 0 && isStaged && isInTime(job, plan, round);
 }
 
@@ -298,9 +299,13 @@ function isLineBusy(option: SiteOption): boolean {
 const atOnce = 1 + transfersAtATime;
 
 /** For an idle slot, of which there is nothing to come behind. */
-function isFullForProgram({ job, load, isStaged }: FetchOption): boolean {
+function isFullForProgram(
+  { job, site, load, isStaged }: FetchOption,
+  { state }: RoundView,
+): boolean {
   if (isStaged) return false;
-  const cost = { workGhzSeconds: workOf(job), downBits: bitsOf(job).sharedBits, upBits: 0 };
+  const downBits = 8 * sharedBytesAt(state, job, site.number);
+  const cost = { workGhzSeconds: workOf(job), downBits, upBits: 0 };
   return isDownFull({ load, cost }, { atOnce });
 }
 

@@ -1,7 +1,10 @@
 // What an exchange costs its site's line, as placement sees it: each missing chunk once, and the next node nothing.
 
 import { expect, test } from 'vitest';
-import { costOf } from '../../../../scheduler/core/placement/estimate.ts';
+import { costOf, loadOf } from '../../../../scheduler/core/placement/estimate.ts';
+import { ratio, ratioRules } from '../../../../scheduler/core/placement/policies/ratio.ts';
+import { Round } from '../../../../scheduler/core/placement/round.ts';
+import { instant } from '../../../../scheduler/core/index.ts';
 import { ExchangingSite, bits, chunkBytes } from './site.ts';
 
 const chunks = 16;
@@ -51,4 +54,21 @@ test('what the site has or brings costs its line nothing more for another node',
   expect(others(downBits(site))).toEqual([8_000, 8_000]);
   site.tell(leasing, { hasLeft: true });
   expect(others(downBits(site))).toEqual(others(before));
+});
+
+test('a line that is full of a blob takes another node of the site, and one elsewhere waits', () => {
+  const site = new ExchangingSite(3, chunks);
+  const isHeld = (): boolean => {
+    const { state } = site.harness;
+    const [job] = state.jobs.values();
+    const [at] = state.sites;
+    if (job === undefined || at === undefined) throw new Error('the test has no job or site');
+    const load = { ...loadOf(at), downBits: 1e12, incoming: 9, workGhzSeconds: 0 };
+    const round = new Round(state, { now: instant(0), policy: ratio });
+    const fetcher = { job, site: at, load, isStaged: false, isBeside: false };
+    return ratioRules.line.holdsFetch?.(fetcher, round) === true;
+  };
+  expect(isHeld()).toBe(true);
+  site.tell(0);
+  expect(isHeld()).toBe(false);
 });
