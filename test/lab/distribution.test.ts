@@ -1,8 +1,6 @@
 // A site gets one file over its thin line while something fails: each node that lives has it whole in the end, and
 // the line has carried one copy of it, or one for each LAN.
 
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { SharedFile } from '../../benchmarks/distribution/ground.ts';
@@ -13,12 +11,10 @@ import { lanAddress } from '../../lab/layout.ts';
 import { Network } from '../../lab/network.ts';
 import { OverlayRig } from '../integration/overlay-rig.ts';
 import { longTestMs } from '../integration/program.ts';
-import { root, until } from '../integration/rig.ts';
+import { until } from '../integration/rig.ts';
 
 const missing = Network.missing();
 const isShort = process.env['PUNNET_LONG_TESTS'] === undefined;
-/** Without it each node fetches for itself: whole in each of these troubles, but as many copies as nodes. */
-const hasExchange = existsSync(join(root, 'agent/adapters/exchange'));
 const nodes = nodesOf(4);
 /** Some seven seconds of the line. */
 const fileBytes = 8_000_000;
@@ -31,7 +27,6 @@ let ground: Ground | undefined;
 beforeEach((context) => {
   context.skip(missing !== undefined, missing);
   context.skip(isShort, 'npm run test:lab runs it');
-  context.skip(!hasExchange, 'agents have no exchange yet');
 });
 afterEach(async (context) => {
   if (context.task.result?.state === 'fail') process.stderr.write(`${rig?.logs()}\n`);
