@@ -228,7 +228,7 @@ class Agent {
     return new SiteExchange({
       ...{ folder, log, isNeighbour, ownLan: readOwnLan, origin: originOf(this.#blobs) },
       salt: identity.nodeId,
-      isSmallBoard: owner.inventory().architecture === 'armv6',
+      isSmallBoard: owner.inventory().architecture === 'armv6l',
       mayTransfer: () => owner.mayTransfer(),
       say: (said, here) => reporter.say([], toBlobParts(said, here)),
       onWhole: (sha256) => this.#blobs.came(sha256),
