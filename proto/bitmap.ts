@@ -3,9 +3,14 @@
 /** Its length is that of `emptyBitmap` of the blob's chunks; the bits after the last chunk are 0. */
 export type Bitmap = Uint8Array;
 
+/** Bytes of a bitmap of so many chunks. */
+export function bitmapBytes(chunks: number): number {
+  return Math.ceil(chunks / 8);
+}
+
 /** No chunk of so many. */
 export function emptyBitmap(chunks: number): Bitmap {
-  return new Uint8Array(Math.ceil(chunks / 8));
+  return new Uint8Array(bitmapBytes(chunks));
 }
 
 /** Each chunk of so many. */

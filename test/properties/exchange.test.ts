@@ -1,9 +1,10 @@
 // An exchange in a world that loses, repeats and delays messages, and in which nodes die: a chunk crosses the
 // uplink once unless somebody lost it, and whoever stays has all of it in the end.
 
+import { hasChunk } from '../../proto/bitmap.ts';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { chunksOf, hasBit } from '../../scheduler/core/distribution/exchange.ts';
+import { chunksOf } from '../../scheduler/core/distribution/exchange.ts';
 import { ExchangingSite, bits } from '../scheduler/core/distribution/site.ts';
 
 const chunks = 100;
@@ -103,7 +104,7 @@ class World {
     const copies = Array.from({ length: chunks }, () => 0);
     for (const { held } of exchange?.members.values() ?? []) {
       for (let at = 0; at < chunks; at += 1)
-        if (hasBit(held, at)) copies[at] = (copies[at] ?? 0) + 1;
+        if (hasChunk(held, at)) copies[at] = (copies[at] ?? 0) + 1;
     }
     expect([...(exchange?.copies ?? copies)]).toEqual(copies);
   }

@@ -1,5 +1,6 @@
 // How facts about exchanges change the state.
 
+import { emptyBitmap, fullBitmap, hasChunk } from '../../../proto/bitmap.ts';
 import type { Fact } from '../facts.ts';
 import { bytesArrived, lookAtSite, placeFreed, remaining } from '../leases.ts';
 import type { Instant } from '../model/ids.ts';
@@ -8,7 +9,7 @@ import type { NodeRecord, SiteRecord, State } from '../state.ts';
 import { mustHave } from '../state.ts';
 import { mayLack } from './batches.ts';
 import type { Batch, BlobPart, Exchange, Member } from './exchange.ts';
-import { bitmapOf, chunkBytesOf, chunksOf, hasBit } from './exchange.ts';
+import { bitmapOf, chunkBytesOf, chunksOf } from './exchange.ts';
 
 type ExchangeFact = Extract<
   Fact,
@@ -147,9 +148,7 @@ function hearPart(
   const member = exchange.members.get(nodeNumber) ?? join(state, exchange, nodeNumber);
   const { chunkCount } = exchange;
   const wasWhole = member.heldChunks === chunkCount;
-  const held = part.isWhole
-    ? bitmapOf(new Uint8Array(member.held.length).fill(0xff), chunkCount)
-    : bitmapOf(part.held, chunkCount);
+  const held = part.isWhole ? fullBitmap(chunkCount) : bitmapOf(part.held, chunkCount);
   takeHeld(state, exchange, { member, held, at });
   listen(exchange, member, { part, at });
   if (wasWhole !== (member.heldChunks === chunkCount)) exchange.isNews = true;
@@ -161,7 +160,7 @@ function join(state: State, exchange: Exchange, nodeNumber: number): Member {
   const { siteNumber, sha256, chunkCount } = exchange;
   const member: Member = {
     nodeNumber,
-    held: bitmapOf(new Uint8Array(0), chunkCount),
+    held: emptyBitmap(chunkCount),
     heldChunks: 0,
     unfound: new Uint8Array(0),
     ...{ room: 0, address: '', port: 0, heardAt: instant(0), leasedAt: instant(0), lapses: 0 },
@@ -277,7 +276,7 @@ function leave(state: State, exchange: Exchange, nodeNumber: number): void {
   const member = exchange.members.get(nodeNumber);
   if (member === undefined) return;
   for (let chunk = 0; chunk < exchange.chunkCount; chunk += 1) {
-    if (hasBit(member.held, chunk)) lose(exchange, member, chunk);
+    if (hasChunk(member.held, chunk)) lose(exchange, member, chunk);
   }
   const site = mustHave(state.sites[exchange.siteNumber], 'site', exchange.siteNumber);
   for (const batch of site.lanes.down.batches.values()) {

@@ -1,12 +1,13 @@
 // Which chunks which node brings next over its site's uplink.
 
+import { hasChunk } from '../../../proto/bitmap.ts';
 import type { Instant } from '../model/ids.ts';
 import { instant } from '../model/ids.ts';
 import type { NodeRecord, SiteRecord, State } from '../state.ts';
 import { mustHave } from '../state.ts';
 import { slotAwaits } from '../transfers/order.ts';
 import type { Batch, Exchange, Member, Runs } from './exchange.ts';
-import { chunkBytesOf, hasBit } from './exchange.ts';
+import { chunkBytesOf } from './exchange.ts';
 import {
   batchGraceMs,
   batchLeast,
@@ -178,7 +179,7 @@ function isFor(
 ): boolean {
   if ((exchange.batchOf[at] ?? 0) !== 0) return false;
   if ((exchange.copies[at] ?? 0) === 0) return true;
-  if (!hasBit(member.unfound, at) || hasBit(member.held, at)) return false;
+  if (!hasChunk(member.unfound, at) || hasChunk(member.held, at)) return false;
   return now - (exchange.saidAt[at] ?? 0) >= unfoundAfterMs;
 }
 

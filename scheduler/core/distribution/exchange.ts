@@ -1,6 +1,7 @@
 // What the scheduler knows of blobs that sites exchange: who has which chunk, who brings which. All of it is
 // soft: nodes tell it again after a restart.
 
+import { emptyBitmap } from '../../../proto/bitmap.ts';
 import type { Instant, Sha256 } from '../model/ids.ts';
 import { instant } from '../model/ids.ts';
 
@@ -120,32 +121,14 @@ export class Exchanges {
   }
 }
 
-const kibibyte = 1024;
-const mebibyte = 1024 * kibibyte;
-
-/** Chunks of a job's blob: the same as `proto/chunks.ts` says. */
-export function fixedChunks(sizeBytes: number): number {
-  if (sizeBytes < 8 * mebibyte) return Math.ceil(sizeBytes / (64 * kibibyte));
-  return Math.ceil(sizeBytes / (sizeBytes <= 256 * mebibyte ? 256 * kibibyte : mebibyte));
-}
-
 /** Mean size of its chunks. */
 export function chunkBytesOf({ sizeBytes, chunkCount }: Exchange): number {
   return sizeBytes / chunkCount;
 }
 
-/** Bytes of a bitmap of so many chunks. */
-export function bitmapBytes(chunks: number): number {
-  return Math.ceil(chunks / 8);
-}
-
-export function hasBit(bitmap: Uint8Array, at: number): boolean {
-  return ((bitmap[at >> 3] ?? 0) & (1 << (at & 7))) !== 0;
-}
-
 /** Its own bits and no others, cut or filled up to the blob's chunks. */
 export function bitmapOf(bytes: Uint8Array, chunks: number): Uint8Array {
-  const bitmap = new Uint8Array(bitmapBytes(chunks));
+  const bitmap = emptyBitmap(chunks);
   bitmap.set(bytes.subarray(0, bitmap.length));
   const spare = bitmap.length * 8 - chunks;
   if (spare > 0) bitmap[bitmap.length - 1] = (bitmap.at(-1) ?? 0) & (0xff >> spare);

@@ -1,10 +1,10 @@
 // What a node tells of blobs: who takes part in which exchange. Every part may come twice or late.
 
+import { bitmapBytes } from '../../../proto/bitmap.ts';
 import type { Instant } from '../model/ids.ts';
 import type { NodeRecord, State } from '../state.ts';
 import { mustHave } from '../state.ts';
 import type { BlobPart, Exchange } from './exchange.ts';
-import { bitmapBytes } from './exchange.ts';
 import { exchangesPerSite, foreignPerSite, membersPerExchange } from './limits.ts';
 import { closed, tellAgain } from './news.ts';
 import type { Part } from './news.ts';

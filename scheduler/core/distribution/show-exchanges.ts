@@ -1,10 +1,10 @@
 // What a site exchanges, in numbers for operators and in words for researchers.
 
+import { emptyBitmap, hasChunk } from '../../../proto/bitmap.ts';
 import type { Sha256 } from '../model/ids.ts';
 import type { JobTemplate } from '../model/job.ts';
 import type { SiteRecord, State } from '../state.ts';
 import type { Exchange } from './exchange.ts';
-import { bitmapBytes, hasBit } from './exchange.ts';
 import { isExchanged } from './wanted.ts';
 
 /** One blob that nodes of a site exchange. */
@@ -47,14 +47,15 @@ function show(site: SiteRecord, exchange: Exchange): ExchangeSummary {
 
 /** What nobody holds yet is unfound by all, and no trouble. */
 function countUnfound({ members, copies, chunkCount }: Exchange): number {
-  const unfound = new Uint8Array(bitmapBytes(chunkCount));
+  const unfound = emptyBitmap(chunkCount);
   for (const member of members.values()) {
     for (const [place, byte] of member.unfound.entries()) {
       unfound[place] = (unfound[place] ?? 0) | (byte & ~(member.held[place] ?? 0));
     }
   }
   let count = 0;
-  for (const [chunk, held] of copies.entries()) if (held > 0 && hasBit(unfound, chunk)) count += 1;
+  for (const [chunk, held] of copies.entries())
+    if (held > 0 && hasChunk(unfound, chunk)) count += 1;
   return count;
 }
 

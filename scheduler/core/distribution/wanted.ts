@@ -1,13 +1,14 @@
 // Which blobs sites exchange: those that the tasks of a job share, those that are brought without a job, and
 // packages that only nodes know.
 
+import { bitmapBytes } from '../../../proto/bitmap.ts';
+import { fixedChunkCount } from '../../../proto/chunks.ts';
 import type { Instant, Sha256 } from '../model/ids.ts';
 import type { BlobRef } from '../model/job.ts';
 import type { State } from '../state.ts';
 import type { Decision } from '../decision.ts';
 import { nothing, refuse } from '../decision.ts';
 import type { BlobPart, WantedBlob } from './exchange.ts';
-import { bitmapBytes, fixedChunks } from './exchange.ts';
 import { chunksPerBlob, foreignBytes, sharedFromBytes, wantedBlobs } from './limits.ts';
 
 /** How a blob is exchanged. */
@@ -33,7 +34,7 @@ export function wantBlobs(blobs: readonly WantedBlob[]): Decision {
 
 /** Large enough to be worth it, and not too large for an index. */
 export function isExchanged({ sizeBytes }: BlobRef): boolean {
-  return sizeBytes >= sharedFromBytes && fixedChunks(sizeBytes) <= chunksPerBlob;
+  return sizeBytes >= sharedFromBytes && fixedChunkCount(sizeBytes) <= chunksPerBlob;
 }
 
 /** null: a site does not exchange what this node tells of. */
@@ -43,7 +44,7 @@ export function shapeOf(state: State, part: BlobPart, now: Instant): Shape | nul
   if (isWanted) return isSame(part, wanted) ? { ...wanted, isForeign: false } : null;
   for (const blob of jobBlobs(state)) {
     if (blob.sha256 !== part.sha256 || !isExchanged(blob)) continue;
-    const chunkCount = fixedChunks(blob.sizeBytes);
+    const chunkCount = fixedChunkCount(blob.sizeBytes);
     return isSame(part, blob) ? { sizeBytes: blob.sizeBytes, chunkCount, isForeign: false } : null;
   }
   const { sizeBytes } = part;

@@ -2,7 +2,6 @@
 
 import { expect, test } from 'vitest';
 import { instant, jobId, nodeId, sha256, siteId } from '../../../../scheduler/core/index.ts';
-import { fixedChunks } from '../../../../scheduler/core/distribution/exchange.ts';
 import {
   closeAfterMs,
   foreignBytes,
@@ -11,18 +10,11 @@ import {
   unfoundAfterMs,
   wantedBlobs,
 } from '../../../../scheduler/core/distribution/limits.ts';
-import { fixedChunkCount } from '../../../../proto/chunks.ts';
 import { heldBy, template } from '../harness.ts';
-import { ExchangingSite, bits, blob, chunkBytes, mebibyte } from './site.ts';
+import { ExchangingSite, bits, blob, chunkBytes } from './site.ts';
 
 const range = (from: number, to: number): number[] =>
   Array.from({ length: to - from }, (_, at) => from + at);
-
-test('chunks are those of the protocol', () => {
-  for (const size of [1, 65_536, 65_537, 8 * mebibyte - 1, 8 * mebibyte, 256 * mebibyte + 1]) {
-    expect(fixedChunks(size)).toBe(fixedChunkCount(size));
-  }
-});
 
 test('two nodes at a time bring batches that have no chunk in common', () => {
   const site = new ExchangingSite(4, 40);
