@@ -13,7 +13,6 @@ import type { ExchangeCommand, ExchangeEffect, PeerAddress } from '../../core/in
 /** What the scheduler tells of one blob, beside what the core must know of it. */
 export interface ExchangeNews {
   readonly told: Extract<ExchangeCommand, { kind: 'exchangeTold' }>;
-  readonly sizeBytes: number;
   /** What peers show each other, hexadecimal. */
   readonly proof: string;
   readonly isPinned: boolean;
@@ -78,7 +77,6 @@ function toNews(news: ProtoNews): ExchangeNews | null {
   const peers = news.peers.slice(0, maxPeers).filter(isReachable);
   return {
     told: { kind: 'exchangeTold', sha256, indexSha256, peers },
-    sizeBytes: news.sizeBytes,
     proof: Buffer.from(news.proof).toString('hex'),
     isPinned: news.isPinned,
     isClosed: news.isClosed,

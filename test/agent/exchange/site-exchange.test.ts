@@ -85,7 +85,7 @@ function tell(
   const told = { kind: 'exchangeTold', sha256, indexSha256: hashOf(indexBytes), peers } as const;
   exchange.take({
     leases: [],
-    news: [{ told, sizeBytes: bytes.length, proof, isPinned: true, isClosed }],
+    news: [{ told, proof, isPinned: true, isClosed }],
   });
 }
 

@@ -7,7 +7,6 @@ import { bitmapOf, chunksOf } from '../../../../scheduler/core/distribution/exch
 import { CoreHarness, template } from '../harness.ts';
 
 export const blob = sha256('cd'.repeat(32));
-export const mebibyte = 1024 * 1024;
 
 /** A bitmap of these chunks. */
 export function bits(chunks: Iterable<number>, count: number): Uint8Array {
