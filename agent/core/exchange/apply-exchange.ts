@@ -132,6 +132,7 @@ export function lease(
 /** What ran out; what is on its way from the origin comes to its end. */
 export function forgetOld(exchange: Exchange, nowMs: number): void {
   for (const { denied } of exchange.peers.values()) {
+    if (denied.size === 0) continue;
     for (const [chunk, untilMs] of denied) if (untilMs <= nowMs) denied.delete(chunk);
   }
   for (const [chunk, untilMs] of exchange.leased) {
