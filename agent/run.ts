@@ -320,6 +320,7 @@ class Agent {
     // Its sandbox was tested before it started.
     if (this.#bus.trouble === null) this.#releases.prove();
     void this.#exchange.hearScheduler(this.#bus.trouble === null);
+    void this.#exchange.lookAtLan();
     const { owner, sandbox } = this.#parts;
     const before = JSON.stringify([owner.limits, owner.limitsProblem, owner.allowance]);
     const told = JSON.stringify(owner.inventory());

@@ -3,7 +3,7 @@
 
 import { timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { readBitmap, type Bitmap } from '../../../proto/bitmap.ts';
@@ -12,6 +12,8 @@ import type { UplinkPacer } from '../blobs/uplink-pacer.ts';
 
 /** Two each of 20 neighbours' connections, which they keep. */
 const connectionsMost = 48;
+/** Of one host: a client keeps two to each peer, and one that is ended may not be gone yet. */
+const connectionsOfHost = 4;
 const requestWithinMs = 5_000;
 /** A whole answer; a reader that trickles is cut off. */
 const answerWithinMs = 20_000;
@@ -47,6 +49,8 @@ export interface ChunkServerOptions {
 export class ChunkServer {
   readonly #options: ChunkServerOptions;
   readonly #server: Server;
+  /** Connections of each. */
+  readonly #hosts = new Map<string, number>();
   readonly #windows = new Map<string, { readonly fromMs: number; requests: number }>();
   #out = 0;
 
@@ -61,8 +65,19 @@ export class ChunkServer {
       },
     );
     this.#server.maxConnections = connectionsMost;
-    this.#server.on('connection', (socket) => {
-      if (!options.isPeer(socket.remoteAddress ?? '')) socket.destroy();
+    this.#server.on('connection', (socket) => this.#welcome(socket));
+  }
+
+  /** Nobody takes the places of all others. */
+  #welcome(socket: Socket): void {
+    const address = socket.remoteAddress ?? '';
+    const count = (this.#hosts.get(address) ?? 0) + 1;
+    if (!this.#options.isPeer(address) || count > connectionsOfHost) return void socket.destroy();
+    this.#hosts.set(address, count);
+    socket.once('close', () => {
+      const left = (this.#hosts.get(address) ?? 1) - 1;
+      if (left === 0) this.#hosts.delete(address);
+      else this.#hosts.set(address, left);
     });
   }
 

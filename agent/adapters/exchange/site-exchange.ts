@@ -26,6 +26,9 @@ export interface SiteExchangeOptions extends Pick<
   readonly onWhole: (sha256: string) => void;
 }
 
+/** Addresses last for hours, and each look reads the routes. */
+const lanLookMs = 30_000;
+
 interface Waiter {
   readonly resolve: (isWhole: boolean) => void;
 }
@@ -38,6 +41,9 @@ export class SiteExchange {
   readonly #whole = new Set<string>();
   readonly #pinned = new Set<string>();
   #here: PeerAddress | null = null;
+  /** Of the LAN, as it was looked at last. */
+  #address: string | null = null;
+  #lanLookMs = 0;
   #isSchedulerHere = true;
 
   constructor(options: SiteExchangeOptions) {
@@ -56,17 +62,32 @@ export class SiteExchange {
   /** Serves the LAN that the node is on now; a node on none takes part all the same. */
   async start(): Promise<void> {
     const address = this.#options.ownLan()?.address ?? null;
-    if (address === (this.#here?.address ?? null)) return;
+    if (address === this.#address) return;
+    this.#address = address;
     this.#server?.stop();
     [this.#server, this.#here] = [null, null];
     if (address === null) return;
     const server = this.#newServer();
+    this.#server = server;
     try {
-      this.#here = { address, port: await server.start(address) };
-      this.#server = server;
+      const port = await server.start(address);
+      if (this.#server === server) this.#here = { address, port };
+      else server.stop();
     } catch (error) {
+      // It may be the interface's again at the next look.
+      this.#address = null;
       this.#options.log('chunks are not served', { address, error: String(error) });
     }
+  }
+
+  /** A router may give a node another address while its tunnel goes on: the scheduler is told. Looks twice a minute at most. */
+  async lookAtLan(): Promise<void> {
+    const nowMs = this.#options.nowMs();
+    if (nowMs < this.#lanLookMs) return;
+    this.#lanLookMs = nowMs + lanLookMs;
+    const before = this.#here;
+    await this.start();
+    if (this.#here !== before && this.#isSchedulerHere) this.tellAgain();
   }
 
   #newServer(): ChunkServer {

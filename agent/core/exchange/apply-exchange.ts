@@ -62,14 +62,39 @@ export function know(exchange: Exchange, peers: readonly PeerAddress[], nowMs: n
   for (const [key, peer] of exchange.peers) {
     if (!told.has(key) && !peer.isBad && !isAsked(exchange, key)) exchange.peers.delete(key);
   }
-  for (const peer of peers) meet(exchange, peer, nowMs);
+  for (const peer of peers) {
+    meet(exchange, peer, nowMs);
+    const known = exchange.peers.get(keyOf(peer));
+    if (known !== undefined) known.isTold = true;
+  }
+}
+
+/** One that came by itself: of each host the last, unless the host was found bad, and so many in all. */
+function welcome(exchange: Exchange, peer: PeerAddress, nowMs: number): void {
+  const known = [...exchange.peers.values()];
+  const ofHost = known.filter(({ address }) => address === peer.address);
+  if (ofHost.some(({ isBad }) => isBad)) return;
+  const before = ofHost.find(({ isTold }) => !isTold);
+  if (before !== undefined) {
+    if (isAsked(exchange, keyOf(before))) return;
+    exchange.peers.delete(keyOf(before));
+  }
+  const guests = known.filter((each) => !each.isTold && each !== before);
+  if (guests.length < limits.maxGuests) meet(exchange, peer, nowMs);
 }
 
 function meet(exchange: Exchange, { address, port }: PeerAddress, nowMs: number): void {
   const key = keyOf({ address, port });
   if (exchange.peers.has(key) || exchange.peers.size >= limits.maxPeers) return;
   exchange.peers.set(key, {
-    ...{ address, port, held: emptyBitmap(exchange.chunks), isBad: false, restUntilMs: nowMs },
+    ...{
+      isTold: false,
+      address,
+      port,
+      held: emptyBitmap(exchange.chunks),
+      isBad: false,
+      restUntilMs: nowMs,
+    },
     ...{ failures: 0, denied: new Map(), swapAtMs: nowMs, swapSpanMs: limits.swapMs },
   });
 }
@@ -82,7 +107,7 @@ export function hearPeer(
 ): void {
   const hasAll = exchange.heldCount === exchange.chunks;
   const key = keyOf(address);
-  if (held !== null && !exchange.peers.has(key)) meet(exchange, address, nowMs);
+  if (held !== null && !exchange.peers.has(key)) welcome(exchange, address, nowMs);
   const peer = exchange.peers.get(key);
   if (peer === undefined || peer.isBad) return;
   if (held === null) {

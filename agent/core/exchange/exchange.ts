@@ -6,6 +6,8 @@ import * as limits from './limits.ts';
 import type { PeerAddress } from './words.ts';
 
 export interface PeerState extends PeerAddress {
+  /** The scheduler named it; another one came by itself. */
+  isTold: boolean;
   /** What it says that it has; empty until it has said so. */
   held: Bitmap;
   /** It sent wrong bytes: it is asked for nothing of this blob any more. */
@@ -100,11 +102,12 @@ export function comingIn(state: ExchangeState): number {
   return count;
 }
 
-/** Whom this node speaks with about the blob. */
+/** Whom this node speaks with about the blob. Who came by itself takes no place of those that the scheduler named, unless they fail. */
 export function neighbours(state: ExchangeState, { peers }: Exchange): readonly PeerState[] {
   const usable = [...peers.values()].filter(({ isBad }) => !isBad);
   if (usable.length <= limits.maxNeighbours) return usable;
-  const rank = (peer: PeerState): number => spread(`${state.salt} ${keyOf(peer)}`) + peer.failures;
+  const rank = (peer: PeerState): number =>
+    spread(`${state.salt} ${keyOf(peer)}`) + peer.failures + Number(!peer.isTold);
   const ranked = usable.map((peer) => ({ peer, at: rank(peer) }));
   ranked.sort((one, other) => one.at - other.at);
   return ranked.slice(0, limits.maxNeighbours).map(({ peer }) => peer);

@@ -47,3 +47,5 @@ export const leastPace = 1 / 16;
 export const maxExchanges = 256;
 /** Peers of one blob that are remembered. */
 export const maxPeers = 256;
+/** Of these, hosts that the scheduler did not name: who was told of this node, and new ones, of which it will tell. */
+export const maxGuests = 64;

@@ -129,6 +129,23 @@ describe('a chunk server', () => {
   });
 });
 
+test('a chunk server keeps so many connections of one host and no more', async () => {
+  const sockets = Array.from({ length: 6 }, () => connect(blob.peer.port, host));
+  const gone = sockets.map((socket) => once(socket.on('error', () => undefined).resume(), 'close'));
+  await Promise.race(gone);
+  await expect.poll(() => sockets.filter(({ closed }) => !closed).length).toBe(4);
+  await expect(ask()).rejects.toThrow(PeerError);
+  sockets.forEach((socket) => socket.destroy());
+  await expect
+    .poll(() =>
+      ask().then(
+        (bytes) => bytes.equals(chunk),
+        () => false,
+      ),
+    )
+    .toBe(true);
+});
+
 describe('a peer', () => {
   let liar: Server;
   afterEach(() => {

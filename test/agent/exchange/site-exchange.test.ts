@@ -32,6 +32,8 @@ interface Node {
 let root = '';
 let nodes: Node[] = [];
 let indexBytes = Buffer.alloc(0);
+/** Beside the real clock. */
+let nowMs = 0;
 
 beforeEach(async () => {
   root = mkdtempSync(join(tmpdir(), 'punnet-site-exchange-'));
@@ -66,7 +68,7 @@ async function start(name: string): Promise<Node> {
       node.here = here;
     },
     onWhole: () => undefined,
-    nowMs: () => performance.now(),
+    nowMs: () => nowMs + performance.now(),
   });
   const node: Node = {
     ...{ exchange, folder, said: [], here: null, originBytes: 0, mayTransfer: true },
@@ -180,6 +182,26 @@ test('a node that comes back on another network is told to be there', async () =
   node.lanAddress = '127.0.0.2';
   await node.exchange.hearScheduler(true);
   expect(node.here?.address).toBe('127.0.0.2');
+});
+
+test('a node whose router gives it another address tells so, and is asked there', async () => {
+  const holder = await start('holder');
+  writeFileSync(join(holder.folder, sha256), bytes);
+  await holder.exchange.offer(grant);
+  tell(holder);
+  await holder.exchange.lookAtLan();
+  const before = holder.said.length;
+  holder.lanAddress = '127.0.0.2';
+  await holder.exchange.lookAtLan();
+  expect(holder.said.length, 'it looked a moment ago').toBe(before);
+  nowMs += 30_000;
+  await holder.exchange.lookAtLan();
+  expect(holder.said.slice(before)).toMatchObject([{ kind: 'sayPart', isWhole: true }]);
+  expect(holder.here?.address).toBe('127.0.0.2');
+  const taker = await start('taker');
+  const brought = taker.exchange.bring(grant, never);
+  tell(taker, { peers: [holder.here ?? { address: '', port: 0 }] });
+  expect(await brought).toBe(true);
 });
 
 test('a blob that is gone when it is to be offered is nothing to fail for', async () => {
