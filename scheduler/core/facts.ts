@@ -326,7 +326,12 @@ export type SoftFact =
       readonly until: Instant;
     }
   /** Chunks have not come in their time. */
-  | { readonly kind: 'batchLapsed'; readonly siteNumber: number; readonly number: number }
+  | {
+      readonly kind: 'batchLapsed';
+      readonly at: Instant;
+      readonly siteNumber: number;
+      readonly number: number;
+    }
   /** From now on the node's silence counts. */
   | { readonly kind: 'watchStarted'; readonly at: Instant; readonly nodeNumber: number }
   /** Its rest is over: it may be given tasks again. */

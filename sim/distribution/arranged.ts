@@ -162,6 +162,7 @@ export class Arranged {
     const part = {
       ...{ sha256: blob, sizeBytes, held, isWhole, room, unfound, ...addressOf(node) },
       hasLeft: false,
+      isForeign: false,
     };
     this.#site.after(messageMs, () => this.#scheduler.hear(node.number, [part]));
   }

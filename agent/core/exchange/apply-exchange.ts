@@ -177,7 +177,8 @@ export function ask(
   { chunk, peer }: { readonly chunk: number; readonly peer: PeerState },
   nowMs: number,
 ): void {
-  exchange.flights.set(chunk, { peer: keyOf(peer), untilMs: nowMs + limits.chunkWithinMs });
+  const untilMs = nowMs + limits.withinMs(exchange.sizeBytes / exchange.chunks);
+  exchange.flights.set(chunk, { peer: keyOf(peer), untilMs });
 }
 
 export function endRun(exchange: Exchange, isRight: boolean, nowMs: number): void {

@@ -33,6 +33,8 @@ interface Flight {
 export interface Exchange {
   readonly sha256: string;
   readonly sizeBytes: number;
+  /** See `blobOpened`. */
+  readonly isForeign: boolean;
   capability: string | null;
   /** Of its index; null: not told yet. */
   indexSha256: string | null;
@@ -130,7 +132,10 @@ export function unfoundChunks(state: ExchangeState, exchange: Exchange): readonl
   for (let chunk = 0; chunk < exchange.chunks; chunk += 1) {
     if (hasChunk(exchange.held, chunk) || exchange.flights.has(chunk)) continue;
     if (exchange.leased.has(chunk)) continue;
-    if (!near.some((peer) => isFoundAt(peer, chunk))) found.push(chunk);
+    // The origin gives what peers have wrong, but of a package it has none: the scheduler is asked for a lease.
+    const isLeftToOrigin = (exchange.badPeers.get(chunk) ?? 0) >= limits.maxBadPeers;
+    if (isLeftToOrigin && exchange.isForeign) found.push(chunk);
+    else if (!near.some((peer) => isFoundAt(peer, chunk))) found.push(chunk);
   }
   return found;
 }
@@ -145,12 +150,18 @@ export function spread(text: string): number {
   return ((hash ^ (hash >>> 13)) >>> 0) / 2 ** 32;
 }
 
+export interface NewBlob {
+  readonly sha256: string;
+  readonly sizeBytes: number;
+  readonly isForeign?: boolean;
+}
+
 export function newExchange(
-  { sha256, sizeBytes }: { readonly sha256: string; readonly sizeBytes: number },
+  { sha256, sizeBytes, isForeign = false }: NewBlob,
   nowMs: number,
 ): Exchange {
   return {
-    ...{ sha256, sizeBytes, capability: null, indexSha256: null },
+    ...{ sha256, sizeBytes, isForeign, capability: null, indexSha256: null },
     ...{ chunks: 0, held: emptyBitmap(0), heldCount: 0 },
     ...{ isOpening: false, openAtMs: nowMs, sinceMs: nowMs, changedMs: nowMs },
     ...{ leased: new Map(), lastBatch: limits.batchChunks, flights: new Map(), hasRun: false },

@@ -9,7 +9,14 @@ export const maxInOnSmallBoard = 1;
 export const swapMs = 500;
 export const longestSwapMs = 30_000;
 /** A chunk of 1 MiB at 0.5 Mbit/s: who is slower holds up others. */
-export const chunkWithinMs = 16_000;
+const chunkWithinMs = 16_000;
+/** A package is one chunk of any size: 4 Mbit/s, of a poor radio link. */
+const bytesPerMs = 500;
+
+/** How long a chunk of so many bytes may take from a peer. */
+export function withinMs(lengthBytes: number): number {
+  return Math.max(chunkWithinMs, lengthBytes / bytesPerMs);
+}
 /** A peer that did not answer rests, twice as long each time. */
 export const firstRestMs = 1_000;
 export const longestRestMs = 60_000;
@@ -45,6 +52,8 @@ export const queueMs = 60;
 export const leastPace = 1 / 16;
 /** Blobs that are exchanged at a time; those that come when there are so many are fetched from the origin. */
 export const maxExchanges = 256;
+/** Packages among them: a large upgrade. The scheduler takes no more of one node. */
+export const maxForeign = 128;
 /** Peers of one blob that are remembered. */
 export const maxPeers = 256;
 /** Of these, hosts that the scheduler did not name: who was told of this node, and new ones, of which it will tell. */

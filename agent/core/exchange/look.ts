@@ -129,9 +129,9 @@ function sayPart(state: ExchangeState, exchange: Exchange, { nowMs, effects }: T
     : Math.max(limits.partAgainMs, Math.min(2 * exchange.partSpanMs, limits.longestPartAgainMs));
   const isWaiting = room > 0 || isMissing;
   exchange.partAtMs = isWaiting ? nowMs + exchange.partSpanMs : Number.POSITIVE_INFINITY;
-  const { sha256, sizeBytes, held } = exchange;
+  const { sha256, sizeBytes, isForeign, held } = exchange;
   effects.push({
-    ...{ kind: 'sayPart', sha256, sizeBytes, held: held.slice(), unfound, room },
+    ...{ kind: 'sayPart', sha256, sizeBytes, isForeign, held: held.slice(), unfound, room },
     isWhole: isWhole(exchange),
   });
 }

@@ -2,7 +2,8 @@
 // may have a chunk; what a chunk is, its hash has said before it comes here.
 
 import * as applied from './apply-exchange.ts';
-import { isWhole, keyOf, newExchange, type Exchange, type ExchangeState } from './exchange.ts';
+import { isWhole, keyOf, newExchange } from './exchange.ts';
+import type { Exchange, ExchangeState, NewBlob } from './exchange.ts';
 import * as limits from './limits.ts';
 import { look } from './look.ts';
 import type { ExchangeCommand, ExchangeEffect } from './words.ts';
@@ -55,15 +56,13 @@ function hear(state: ExchangeState, command: ExchangeCommand, turn: Turn): void 
   }
 }
 
-/** One that is whole makes room for one that is not. */
-function begin(
-  state: ExchangeState,
-  blob: { readonly sha256: string; readonly sizeBytes: number },
-  { nowMs, effects }: Turn,
-): Exchange | null {
+/** One that is whole makes room for one that is not; for a package another package. */
+function begin(state: ExchangeState, blob: NewBlob, { nowMs, effects }: Turn): Exchange | null {
   const { exchanges } = state;
-  if (exchanges.size >= limits.maxExchanges) {
-    const oldest = [...exchanges.values()].find(isWhole);
+  const isForeign = blob.isForeign === true;
+  const rivals = [...exchanges.values()].filter((each) => !isForeign || each.isForeign);
+  if (rivals.length >= (isForeign ? limits.maxForeign : limits.maxExchanges)) {
+    const oldest = rivals.find(isWhole);
     if (oldest === undefined) {
       effects.push({ kind: 'notExchanged', sha256: blob.sha256 });
       return null;

@@ -28,6 +28,8 @@ export type ExchangeCommand =
       readonly sizeBytes: number;
       readonly chunks: number;
       readonly held: Bitmap;
+      /** The node knows where it is published, a package of its system, and its origin does not have it: one chunk. */
+      readonly isForeign?: true;
     })
   | (OfBlob & { readonly kind: 'indexFailed'; readonly peer: PeerAddress | null })
   /** It is no longer wanted or kept here. */
@@ -92,6 +94,7 @@ export type ExchangeEffect =
       readonly isWhole: boolean;
       readonly room: number;
       readonly unfound: Bitmap;
+      readonly isForeign: boolean;
     })
   | (OfBlob & { readonly kind: 'sayLeft' })
   /** There are too many: it is fetched from its origin as any other. */

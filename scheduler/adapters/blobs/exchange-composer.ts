@@ -43,10 +43,12 @@ export class ExchangeComposer {
   }
 
   #news(effect: NewsEffect, indexSha256: Buffer): ExchangeNews {
-    const { sha256, sizeBytes, peers, isPinned, isClosed, siteNumber } = effect;
+    const { sha256, sizeBytes, peers, isPinned, isClosed, siteNumber, isOneChunk } = effect;
+    // Any node may name a package: what it gets to show opens no blob of a job.
+    const shown = isOneChunk ? `package ${sha256}` : sha256;
     const proof = isClosed
       ? Buffer.alloc(0)
-      : this.#options.signer.exchangeProof(siteNumber, sha256);
+      : this.#options.signer.exchangeProof(siteNumber, shown);
     return {
       ...{ sha256: bytesOf(sha256), sizeBytes, indexSha256, proof, isPinned, isClosed },
       peers: peers.map(({ address, port }) => ({ address, port })),

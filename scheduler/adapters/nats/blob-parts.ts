@@ -32,6 +32,7 @@ function toPart(part: ProtoPart): BlobPart {
     unfound: bitmap(part.unfound, 'unfound'),
     ...{ address, port },
     hasLeft: part.left,
+    isForeign: part.isForeign,
   };
 }
 

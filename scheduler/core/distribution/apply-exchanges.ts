@@ -10,6 +10,7 @@ import { mustHave } from '../state.ts';
 import { mayLack } from './batches.ts';
 import type { Batch, BlobPart, Exchange, Member } from './exchange.ts';
 import { bitmapOf, chunkBytesOf, chunksOf } from './exchange.ts';
+import { foreignRestMs } from './limits.ts';
 
 type ExchangeFact = Extract<
   Fact,
@@ -43,6 +44,9 @@ export function applyExchangeFact(state: State, fact: ExchangeFact): void {
       return open(state, fact);
     case 'exchangesLookedAt':
       exchanges.lookedAt = fact.at;
+      for (const [node, until] of exchanges.restUntil) {
+        if (until <= fact.at) exchanges.restUntil.delete(node);
+      }
       return lookAtLacking(state);
     case 'blobsWanted':
       exchanges.wanted = new Map(fact.blobs.map((blob) => [blob.sha256, blob]));
@@ -51,14 +55,8 @@ export function applyExchangeFact(state: State, fact: ExchangeFact): void {
       return hearPart(state, fact);
     case 'chunksLeased':
       return lease(state, fact);
-    case 'batchLapsed': {
-      const site = mustHave(state.sites[fact.siteNumber], 'site', fact.siteNumber);
-      const batch = site.lanes.down.batches.get(fact.number);
-      if (batch === undefined) return;
-      const lazy = exchanges.of(site.number, batch.sha256)?.members.get(batch.nodeNumber);
-      if (lazy !== undefined) lazy.lapses += 1;
-      return endBatch(state, site, batch);
-    }
+    case 'batchLapsed':
+      return lapse(state, fact);
   }
   const exchange = exchanges.of(fact.siteNumber, fact.sha256);
   if (exchange === undefined) return;
@@ -82,6 +80,24 @@ export function applyExchangeFact(state: State, fact: ExchangeFact): void {
       member.toldAt = fact.at;
     }
   }
+}
+
+/** Who named a package and does not bring it could keep the line's place with one after another. */
+function lapse(
+  state: State,
+  { at, siteNumber, number }: Extract<ExchangeFact, { kind: 'batchLapsed' }>,
+): void {
+  const { exchanges } = state;
+  const site = mustHave(state.sites[siteNumber], 'site', siteNumber);
+  const batch = site.lanes.down.batches.get(number);
+  if (batch === undefined) return;
+  const exchange = exchanges.of(siteNumber, batch.sha256);
+  const lazy = exchange?.members.get(batch.nodeNumber);
+  if (lazy !== undefined) lazy.lapses += 1;
+  if (exchange?.isForeign === true) {
+    exchanges.restUntil.set(batch.nodeNumber, instant(at + foreignRestMs));
+  }
+  endBatch(state, site, batch);
 }
 
 /** It has gone from its site for good, or its copies can't be trusted. */
@@ -116,6 +132,7 @@ function open(state: State, fact: Extract<ExchangeFact, { kind: 'exchangeOpened'
     state.exchanges.bySite.get(siteNumber) ?? new Map();
   state.exchanges.bySite.set(siteNumber, ofSite);
   if (ofSite.has(sha256)) return;
+  if (isForeign) state.exchanges.foreignOpen += 1;
   ofSite.set(sha256, {
     ...{ siteNumber, sha256, sizeBytes, chunkCount, isForeign },
     members: new Map(),
@@ -134,6 +151,7 @@ function close(state: State, exchange: Exchange): void {
   for (const nodeNumber of exchange.members.keys()) leave(state, exchange, nodeNumber);
   const ofSite = state.exchanges.bySite.get(exchange.siteNumber);
   ofSite?.delete(exchange.sha256);
+  if (exchange.isForeign) state.exchanges.foreignOpen -= 1;
   if (ofSite?.size === 0) state.exchanges.bySite.delete(exchange.siteNumber);
 }
 
@@ -192,12 +210,13 @@ function shareBytes(state: State, { sha256, sizeBytes }: Exchange, nodeNumber: n
   }
 }
 
-/** Each missing chunk of each exchange counts once at the site. */
+/** Each missing chunk of each exchange counts once at the site; packages do not, since nobody but nodes says that they are. */
 function sumMissing(state: State, siteNumber: number): void {
   const site = mustHave(state.sites[siteNumber], 'site', siteNumber);
   let bytes = 0;
   for (const exchange of state.exchanges.bySite.get(siteNumber)?.values() ?? []) {
-    if (exchange.members.size > 0) bytes += exchange.missing * chunkBytesOf(exchange);
+    if (!exchange.isForeign && exchange.members.size > 0)
+      bytes += exchange.missing * chunkBytesOf(exchange);
   }
   if (bytes < site.exchangeBytes) lookAtSite(state, site);
   site.exchangeBytes = bytes;

@@ -15,6 +15,7 @@ import {
   batchPatience,
   batchesLeft,
   batchesOfNode,
+  foreignBesideBytes,
   runsPerBatch,
   unfoundAfterMs,
 } from './limits.ts';
@@ -35,6 +36,7 @@ export function siteBatches(
 ): { readonly awaited: readonly NextBatch[]; readonly others: readonly NextBatch[] } {
   const awaited: NextBatch[] = [];
   const others: NextBatch[] = [];
+  const packages: NextBatch[] = [];
   const lacking = [...(state.exchanges.bySite.get(site.number)?.values() ?? [])].filter(mayLack);
   if (lacking.length === 0) return { awaited, others };
   const priorityOf = ({ sha256 }: Exchange): number =>
@@ -47,9 +49,26 @@ export function siteBatches(
   );
   for (const exchange of inOrder) {
     const next = nextBatches(state, exchange, about);
-    if (next.length > 0) (isAwaited(state, exchange) ? awaited : others).push(...next);
+    if (next.length === 0) continue;
+    if (exchange.isForeign) packages.push(...next);
+    else (isAwaited(state, exchange) ? awaited : others).push(...next);
   }
-  return { awaited, others };
+  // Somebody stands before the machine and waits; but nobody declared them, so that they get one place for sure.
+  const first = packages.slice(0, hasPackage(state, site) ? 0 : 1);
+  const beside = packages.slice(first.length).filter(({ exchange }) => isSmall(exchange));
+  return { awaited: [...first, ...awaited], others: [...beside, ...others] };
+}
+
+/** Whether a package comes over its line now. */
+function hasPackage(state: State, { number, lanes }: SiteRecord): boolean {
+  for (const { sha256 } of lanes.down.batches.values()) {
+    if (state.exchanges.of(number, sha256)?.isForeign === true) return true;
+  }
+  return false;
+}
+
+function isSmall({ sizeBytes }: Exchange): boolean {
+  return sizeBytes <= foreignBesideBytes;
 }
 
 /** What one exchange would have brought now, for as many nodes, and by which. */
@@ -67,6 +86,7 @@ function nextBatches(
     if (batches.length === places) break;
     // Where one has found nothing, a thousand others need not look through all chunks.
     if (!isAnyFree && member.unfound.length === 0) continue;
+    if (exchange.isForeign && isResting(state, member, now)) continue;
     const most = Math.min(member.room, batchSize(exchange));
     const next = pick(exchange, { member, most, taken, now });
     isAnyFree = next.chunks > 0;
@@ -139,6 +159,11 @@ function volunteers(
 
 function isHeard(node: NodeRecord | undefined): boolean {
   return node?.health === 'healthy';
+}
+
+/** It let the lease of a package lapse. */
+function isResting({ exchanges }: State, { nodeNumber }: Member, now: Instant): boolean {
+  return (exchanges.restUntil.get(nodeNumber) ?? 0) > now;
 }
 
 /** Small enough that several nodes bring the last ones together. */

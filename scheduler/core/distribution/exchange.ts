@@ -21,6 +21,8 @@ export interface BlobPart {
   readonly port: number;
   /** It neither has nor wants the blob any more. */
   readonly hasLeft: boolean;
+  /** The node knows where it is published; the federation does not have it. */
+  readonly isForeign: boolean;
 }
 
 /** First chunk and the one after the last, of each run one after another. */
@@ -113,6 +115,10 @@ export class Exchanges {
   /** Bytes that were leased since the start, for the first time at a site and again. */
   firstBytes = 0;
   againBytes = 0;
+  /** Exchanges of packages, at all sites. */
+  foreignOpen = 0;
+  /** Until when nodes that let the lease of a package lapse are given none. */
+  readonly restUntil = new Map<number, Instant>();
   /** Chunks that were leased since the start though a member held them, as another one found them nowhere. */
   unfoundChunks = 0;
 

@@ -8,9 +8,20 @@ export const chunksPerBlob = 65_536;
 export const membersPerExchange = 1_000;
 /** Blobs of one site, those of jobs and releases among them: a node must not fill the core's memory. */
 export const exchangesPerSite = 256;
-/** Blobs that only nodes know (packages), of one site, and the size of each. */
-export const foreignPerSite = 64;
-export const foreignBytes = 1024 * 1024 * 1024;
+/** Blobs that only nodes know (packages), of one site: a large upgrade. The one that nobody has wanted for the longest time gives way. */
+export const foreignPerSite = 256;
+/** Of one node: it must not fill its site's places. The same as an agent keeps. */
+export const foreignPerNode = 128;
+/** Of all sites: some 200 MB of the core's memory. No more are taken then. */
+export const foreignMost = 65_536;
+/** Of one package; larger ones are rare, and would keep a place of a thin line for hours. */
+export const foreignBytes = 256 * 1024 * 1024;
+/** A package goes over the line beside another one only when it is so small that who lies about it holds the place for seconds. */
+export const foreignBesideBytes = 1024 * 1024;
+/** A node that let the lease of a package lapse is given no other for so long. */
+export const foreignRestMs = 30 * 60_000;
+/** Members that stay with a package that nobody wants any more, for those that want it later. */
+export const foreignHolders = 4;
 /** Blobs without a job: those of a few releases for each model of node. */
 export const wantedBlobs = 1_000;
 /** A lease for chunks: as few as fill the time that it takes to ask, as many as can be lost with a node. */

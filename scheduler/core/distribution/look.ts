@@ -5,7 +5,13 @@ import type { State } from '../state.ts';
 import { mustHave } from '../state.ts';
 import { lapsed } from './batches.ts';
 import type { Exchange, Member } from './exchange.ts';
-import { closeAfterMs, closeForeignAfterMs, exchangeLookMs, toldAgainWithinMs } from './limits.ts';
+import {
+  closeAfterMs,
+  closeForeignAfterMs,
+  exchangeLookMs,
+  foreignHolders,
+  toldAgainWithinMs,
+} from './limits.ts';
 import { closed, tellAll } from './news.ts';
 import type { Part } from './news.ts';
 import { neededBlobs } from './wanted.ts';
@@ -16,7 +22,7 @@ export function lookAtExchanges(state: State, now: Instant): Part {
   for (const siteNumber of state.sitesMoving) {
     const site = mustHave(state.sites[siteNumber], 'site', siteNumber);
     for (const { number } of lapsed(site, now)) {
-      part.facts.push({ kind: 'batchLapsed', siteNumber, number });
+      part.facts.push({ kind: 'batchLapsed', at: now, siteNumber, number });
     }
   }
   const { bySite, lookedAt } = state.exchanges;
@@ -55,7 +61,17 @@ function look(state: State, exchange: Exchange, { part, needed, now }: Look): vo
     const { nodeNumber } = member;
     part.facts.push({ kind: 'memberForgotten', siteNumber, sha256, nodeNumber });
   }
+  const isOld = idleSince !== null && now - idleSince >= closeAfterMs;
+  if (isForeign && !isNeeded && isOld) leaveHolders(state, exchange, part);
   if (exchange.isNews) tellAll(state, exchange, { part, now });
+}
+
+/** A few copies of a package are enough for those that want it later. */
+function leaveHolders(state: State, { siteNumber, sha256, members }: Exchange, part: Part): void {
+  for (const nodeNumber of [...members.keys()].slice(foreignHolders)) {
+    part.effects.push(closed(mustHave(state.nodes[nodeNumber], 'node', nodeNumber), sha256));
+    part.facts.push({ kind: 'memberForgotten', siteNumber, sha256, nodeNumber });
+  }
 }
 
 /** A package, by one who does not have it. */

@@ -1,7 +1,6 @@
 // Which blobs sites exchange: those that the tasks of a job share, those that are brought without a job, and
 // packages that only nodes know.
 
-import { bitmapBytes } from '../../../proto/bitmap.ts';
 import { fixedChunkCount } from '../../../proto/chunks.ts';
 import type { Instant, Sha256 } from '../model/ids.ts';
 import type { BlobRef } from '../model/job.ts';
@@ -47,10 +46,10 @@ export function shapeOf(state: State, part: BlobPart, now: Instant): Shape | nul
     const chunkCount = fixedChunkCount(blob.sizeBytes);
     return isSame(part, blob) ? { sizeBytes: blob.sizeBytes, chunkCount, isForeign: false } : null;
   }
-  const { sizeBytes } = part;
-  // One with more chunks was a job's, which nobody needs any more.
-  if (sizeBytes === 0 || sizeBytes > foreignBytes || part.held.length > bitmapBytes(1)) return null;
-  return { sizeBytes, chunkCount: 1, isForeign: true };
+  const { sizeBytes, isForeign } = part;
+  // Another one was a job's, which nobody needs any more.
+  if (!isForeign || sizeBytes === 0 || sizeBytes > foreignBytes) return null;
+  return { sizeBytes, chunkCount: 1, isForeign };
 }
 
 /** Blobs that are needed now, without packages. */

@@ -45,7 +45,11 @@ test('news name the index of the blob, and a proof of this blob at this site', a
   expect((await composer().news(other))?.proof).not.toEqual(told?.proof);
 });
 
-test('one chunk has no index, and what is closed no proof', () => {
+test('one chunk has no index and a proof of its own, and what is closed no proof', async () => {
+  const ofBlob = await composer().news(news);
+  const ofPackage = await composer().news({ ...news, isOneChunk: true });
+  expect(ofPackage?.proof).toHaveLength(32);
+  expect(ofPackage?.proof).not.toEqual(ofBlob?.proof);
   expect(composer().news({ ...news, isOneChunk: true })).toMatchObject({
     indexSha256: Buffer.alloc(0),
   });

@@ -233,6 +233,7 @@ test('a lease that no message could carry is named, and the others go', () => {
 const part = {
   ...{ sha256: Buffer.alloc(32, 0xab), sizeBytes: 1e6, held: Buffer.from([3]), isWhole: false },
   ...{ room: 8, unfound: Buffer.alloc(0), address: '192.168.1.7', port: 9_000, left: false },
+  isForeign: true,
 };
 
 test('what a node has of a blob becomes a part of the command', () => {
@@ -241,7 +242,7 @@ test('what a node has of a blob becomes a part of the command', () => {
       blobParts: [
         {
           ...{ sha256: 'ab'.repeat(32), sizeBytes: 1e6, isWhole: false, room: 8 },
-          ...{ address: '192.168.1.7', port: 9_000, hasLeft: false },
+          ...{ address: '192.168.1.7', port: 9_000, hasLeft: false, isForeign: true },
           ...{ held: Uint8Array.of(3), unfound: Uint8Array.of() },
         },
       ],

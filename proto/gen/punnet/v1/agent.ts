@@ -91,6 +91,11 @@ export interface BlobPart {
   port: number;
   /** It neither has nor wants the blob any more; nothing else of this part counts. */
   left: boolean;
+  /**
+   * No blob of the federation: the node knows where it is published, a package of its system, and would bring it
+   * from there. It is one chunk.
+   */
+  isForeign: boolean;
 }
 
 export interface Report {
@@ -620,6 +625,7 @@ function createBaseBlobPart(): BlobPart {
     address: "",
     port: 0,
     left: false,
+    isForeign: false,
   };
 }
 
@@ -651,6 +657,9 @@ export const BlobPart: MessageFns<BlobPart> = {
     }
     if (message.left !== false) {
       writer.uint32(72).bool(message.left);
+    }
+    if (message.isForeign !== false) {
+      writer.uint32(80).bool(message.isForeign);
     }
     return writer;
   },
@@ -740,6 +749,14 @@ export const BlobPart: MessageFns<BlobPart> = {
             message.left = reader.bool();
             continue;
           }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.isForeign = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -766,6 +783,7 @@ export const BlobPart: MessageFns<BlobPart> = {
     message.address = object.address ?? "";
     message.port = object.port ?? 0;
     message.left = object.left ?? false;
+    message.isForeign = object.isForeign ?? false;
     return message;
   },
 };

@@ -4,8 +4,6 @@ import { expect, test } from 'vitest';
 import { instant, jobId, nodeId, sha256, siteId } from '../../../../scheduler/core/index.ts';
 import {
   closeAfterMs,
-  foreignBytes,
-  foreignPerSite,
   membersPerExchange,
   unfoundAfterMs,
   wantedBlobs,
@@ -176,22 +174,6 @@ test('bits behind the last chunk do not count', () => {
   expect(site.exchange?.missing).toBe(0);
 });
 
-test('a package is one chunk, and one of more than the bound is not exchanged', () => {
-  const site = new ExchangingSite(1, 8);
-  const own = (at: number): { sha256: ReturnType<typeof sha256> } => ({
-    sha256: sha256(at.toString(16).padStart(64, '0')),
-  });
-  site.tell(0, { ...own(1), sizeBytes: foreignBytes });
-  expect(site.harness.take('leaseChunks')).toMatchObject([{ runs: [0, 1], isForeign: true }]);
-  site.tell(0, { ...own(2), sizeBytes: foreignBytes + 1 });
-  for (let at = 3; at < foreignPerSite + 3; at += 1) site.tell(0, { ...own(at), sizeBytes: 1 });
-  expect(site.harness.state.exchanges.bySite.get(0)?.size).toBe(foreignPerSite);
-  const refused = site.news().filter(({ isClosed }) => isClosed);
-  expect(refused.map(({ sha256: of }) => of)).toEqual(
-    [2, foreignPerSite + 2].map((at) => own(at).sha256),
-  );
-});
-
 test('an exchange is closed when no job needs its blob for a while, and members hear of it', () => {
   const site = new ExchangingSite(2, 8);
   site.tell(0, { isWhole: true, room: 0 });
@@ -246,24 +228,4 @@ test('of a service that is being changed, what it shared before is exchanged too
   site.tell(0, { sha256: older });
   const exchange = harness.state.exchanges.of(0, older);
   expect(exchange).toMatchObject({ chunkCount: 8, isForeign: false });
-});
-
-test('what a job left behind is exchanged in its chunks once another job shares it', () => {
-  const site = new ExchangingSite(2, 40);
-  const { harness } = site;
-  harness.give({ kind: 'cancelJob', jobId: jobId('job') });
-  site.tell(0, { isWhole: true, room: 0 });
-  expect(site.exchange).toMatchObject({ isForeign: true, chunkCount: 1 });
-  const shared = { path: 'data', sha256: blob, sizeBytes: 40 * chunkBytes(40) };
-  harness.submit('again', { ...template(), sharedInputs: [shared] });
-  site.news();
-  site.tell(1);
-  expect(site.exchange).toMatchObject({ isForeign: false, chunkCount: 40 });
-  expect(site.news()).toMatchObject([
-    { nodeId: 'pi0', isClosed: true },
-    { nodeId: 'pi1', isOneChunk: false },
-  ]);
-  expect(site.leases()).toEqual([{ node: 1, chunks: range(0, 8) }]);
-  site.tell(0, { isWhole: true, room: 0 });
-  expect(site.exchange?.missing).toBe(0);
 });
