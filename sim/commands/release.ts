@@ -11,7 +11,7 @@ import {
   span,
   wrongQuantity,
 } from '../../scheduler/api/quantities.ts';
-import { siteBound } from '../distribution/bounds.ts';
+import { kindsOf, siteBound } from '../distribution/bounds.ts';
 import type { SiteShape } from '../distribution/bounds.ts';
 import { runRelease } from '../distribution/run-release.ts';
 import { ways } from '../distribution/ways.ts';
@@ -53,8 +53,8 @@ function release(options: ReleaseOptions, command: Command): void {
     command.error(`--slow ${slow}: wanted fewer than the ${nodes} nodes: name a smaller number.`);
   }
   const shape: SiteShape = {
-    ...{ nodes, sizeBytes: Math.max(1, Math.round(size)), downBps: down, lanBps: lan },
-    ...{ requestMs: request, slowNodes: slow, slowLanBps: slowLan },
+    ...{ kinds: kindsOf(nodes, slow), sizeBytes: Math.max(1, Math.round(size)), downBps: down },
+    ...{ lanBps: lan, slowLanBps: slowLan, requestMs: request },
   };
   const head = [
     'way',

@@ -1,86 +1,104 @@
-// A release that the scheduler's core arranges and the agents' own core exchanges, both as they run in production. What
-// their edges do is simulated: messages take their time, and a node gives two chunks at a time.
+// A release at one site that the scheduler's core arranges and the agents' own core exchanges, both as they run in production.
+// What their edges do is simulated: messages take their time, and a node gives two chunks at a time.
 
 import type { ExchangeCommand, ExchangeEffect, PeerAddress } from '../../agent/core/index.ts';
 import { ExchangeState, nextExchangeMs, takeExchange } from '../../agent/core/index.ts';
-import { emptyBitmap } from '../../proto/bitmap.ts';
+import { emptyBitmap, fullBitmap } from '../../proto/bitmap.ts';
+import type { Bitmap } from '../../proto/bitmap.ts';
 import { indexBytes } from '../../proto/chunks.ts';
 import { CheckFailed } from '../run/checks.ts';
-import { siteBound } from './bounds.ts';
-import { SiteScheduler, blob } from './site-scheduler.ts';
-import type { ToNode } from './site-scheduler.ts';
-import type { OnChunk, Site } from './site.ts';
+import type { NodeKind } from './bounds.ts';
+import { blob } from './release-scheduler.ts';
+import type { Parts, ReleaseScheduler, ToNode } from './release-scheduler.ts';
+import type { Moving, Site } from './site.ts';
 
 /** From a node to the scheduler, or back; and between two nodes of a site: assumed. */
 const messageMs = 20;
 const lanMs = 1;
+/** Who is asked and has no power is not waited for any longer, as the agent's client has it. */
+const silentMs = 16_000;
 /** Chunks that a node gives at a time, and when one that it refused may be asked for again. */
 const givenAtATime = 2;
 const restMs = 200;
-/** Agents report about as often. */
-const heartbeatMs = 10_000;
-const sweepMs = 1_000;
+/** Reports, so that the scheduler knows that a node is there. */
+const heartbeatMs = 60_000;
 /** Of a message beside its bitmaps: ids, address, frame. */
 const messageBytes = 150;
-/** A release that takes so many times the bound does not end. */
-const patience = 100;
 
 interface Node {
+  /** At its site. */
   readonly number: number;
+  readonly kind: NodeKind;
   readonly state: ExchangeState;
+  readonly address: PeerAddress;
   /** When it looks again though nothing happens. */
   tickAtMs: number;
   giving: number;
   hasIndex: boolean;
-  /** The chunk after the last that it brings now. */
+  /** The chunk after the last that it brings now, and how it comes. */
   runEnd: number;
+  /** What comes from peers, by chunk. */
+  readonly coming: Map<number, Moving>;
 }
+
+interface Circumstances {
+  /** Other nodes choose otherwise. */
+  readonly seed: number;
+  /** When each node that dies does so; Infinity for all others. */
+  readonly diesAtMs: (node: number) => number;
+}
+
+const ofBlob = { sha256: blob, hasLeft: false, isForeign: false } as const;
+
+type Asked = Extract<ExchangeEffect, { kind: 'askPeer' }>;
 
 export class Arranged {
   readonly #site: Site;
-  readonly #scheduler: SiteScheduler;
+  readonly #scheduler: ReleaseScheduler;
   readonly #nodes: readonly Node[];
+  /** Among the nodes of all sites, the number of this one's first. */
+  readonly #first: number;
 
-  constructor(site: Site) {
+  constructor(site: Site, scheduler: ReleaseScheduler, { seed, diesAtMs }: Circumstances) {
     this.#site = site;
-    this.#scheduler = new SiteScheduler(site, (to) => this.#tell(to));
-    this.#nodes = Array.from({ length: site.shape.nodes }, (_, number) => ({
-      ...{ number, tickAtMs: Infinity, giving: 0, hasIndex: false, runEnd: 0 },
-      state: new ExchangeState({ salt: String(number), isSmallBoard: false }),
+    this.#scheduler = scheduler;
+    this.#first = scheduler.join(site, (to) => this.#hear(to));
+    this.#nodes = site.shape.kinds.map((kind, number) => ({
+      ...{ number, kind, tickAtMs: Infinity, giving: 0, hasIndex: false, runEnd: 0 },
+      address: { address: String(this.#first + number), port: 1 },
+      state: new ExchangeState({ salt: `${seed} ${this.#first + number}`, isSmallBoard: false }),
+      coming: new Map<number, Moving>(),
     }));
+    site.listen((node, chunk, from) => this.#came(this.#node(node), chunk, from));
+    for (const { number, kind } of this.#nodes) {
+      if (kind === 'dies') site.after(diesAtMs(number), () => this.#die(number));
+    }
   }
 
-  begin(): OnChunk {
+  /** All nodes want it now. */
+  begin(): void {
     const { sizeBytes } = this.#site.shape;
     for (const node of this.#nodes) {
       this.#beat(node);
-      this.#act(node, { kind: 'blobWanted', sha256: blob, sizeBytes, capability: 'may' });
+      if (node.kind === 'claims') this.#claim(node);
+      else this.#act(node, { kind: 'blobWanted', sha256: blob, sizeBytes, capability: 'may' });
     }
-    this.#sweep();
-    return (node, chunk, from) => this.#came(this.#node(node), chunk, from);
   }
 
   #beat(node: Node): void {
-    if (this.#site.isDone) return;
-    if (this.#site.nowMs > 1000 * patience * siteBound(this.#site.shape)) {
-      throw new CheckFailed(`not all nodes are whole after ${patience} times the bound`);
-    }
-    this.#scheduler.hear(node.number, []);
+    if (this.#site.isDone || this.#site.isOff(node.number)) return;
+    this.#scheduler.hear(this.#first + node.number, []);
     this.#site.after(heartbeatMs, () => this.#beat(node));
   }
 
-  #sweep(): void {
-    if (this.#site.isDone) return;
-    this.#scheduler.sweep();
-    this.#site.after(sweepMs, () => this.#sweep());
-  }
-
-  #tell({ node: number, command, bytes }: ToNode): void {
+  #hear({ node: number, command, bytes }: ToNode): void {
+    const node = this.#node(number - this.#first);
     this.#site.countControl(messageBytes + bytes);
-    this.#site.after(messageMs, () => this.#act(this.#node(number), command));
+    this.#site.after(messageMs, () => this.#act(node, command));
   }
 
   #act(node: Node, command: ExchangeCommand): void {
+    if (node.kind === 'claims' || this.#site.isOff(node.number)) return;
     const { nowMs } = this.#site;
     for (const effect of takeExchange(node.state, command, nowMs)) this.#do(node, effect);
     const next = nextExchangeMs(node.state, nowMs) ?? Infinity;
@@ -100,15 +118,17 @@ export class Arranged {
         return this.#open(node, effect.peer);
       case 'askPeer':
         return this.#ask(node, effect);
+      case 'endRequest':
+        return this.#giveUp(node, effect.chunk);
       case 'swapParts':
         return this.#swap(node, effect);
       case 'fetchRun':
         node.runEnd = effect.end;
-        return this.#site.move({ ...effect, from: null, to: node.number });
+        this.#site.move({ ...effect, from: null, to: node.number });
+        return;
       case 'sayPart':
         return this.#sayPart(node, effect);
-      // Nobody's chunks are too slow or wrong here, no line is busy, and there is one blob.
-      case 'endRequest':
+      // No line is busy with something else, and there is one blob.
       case 'sayLeft':
       case 'notExchanged':
       case 'blobWhole':
@@ -120,65 +140,110 @@ export class Arranged {
     const { sizeBytes, lanBps, downBps, requestMs } = this.#site.shape;
     const chunks = this.#site.chunkCount;
     const bytes = indexBytes(chunks);
+    const failed = (): void => this.#act(node, { kind: 'indexFailed', sha256: blob, peer });
     if (peer === null) this.#site.countControl(bytes);
+    else if (this.#isOff(peer)) return this.#site.after(silentMs, failed);
     const spanMs = requestMs + (8000 * bytes) / (peer === null ? downBps : lanBps);
     this.#site.after(spanMs, () => {
-      if (peer !== null && !this.#peer(peer).hasIndex) {
-        return this.#act(node, { kind: 'indexFailed', sha256: blob, peer });
-      }
+      if (peer !== null && !this.#peer(peer).hasIndex) return failed();
       node.hasIndex = true;
       const held = emptyBitmap(chunks);
       this.#act(node, { kind: 'blobOpened', sha256: blob, sizeBytes, chunks, held });
     });
   }
 
-  #ask(node: Node, { peer, chunk }: Extract<ExchangeEffect, { kind: 'askPeer' }>): void {
+  /** Of one without power nothing is heard. */
+  #ask(node: Node, { peer, chunk }: Asked): void {
     const giver = this.#peer(peer);
+    if (this.#site.isOff(giver.number)) return;
+    const told = { sha256: blob, chunk, peer };
+    if (giver.kind === 'claims') return this.#answer(node, { kind: 'peerFailed', ...told });
     if (giver.giving >= givenAtATime) {
-      const command = { kind: 'peerBusy', sha256: blob, chunk, peer, restMs } as const;
-      return this.#site.after(lanMs, () => this.#act(node, command));
+      return this.#answer(node, { kind: 'peerBusy', ...told, restMs });
     }
     giver.giving += 1;
-    const { number: from } = giver;
-    this.#site.move({ from, to: node.number, first: chunk, end: chunk + 1 });
+    const transfer = { from: giver.number, to: node.number, first: chunk, end: chunk + 1 };
+    node.coming.set(chunk, this.#site.move(transfer));
+  }
+
+  #answer(node: Node, command: ExchangeCommand): void {
+    this.#site.after(2 * lanMs, () => this.#act(node, command));
+  }
+
+  #giveUp(node: Node, chunk: number): void {
+    const moving = node.coming.get(chunk);
+    node.coming.delete(chunk);
+    if (moving === undefined || moving.isOver || moving.from === null) return;
+    this.#node(moving.from).giving -= 1;
+    this.#site.cut(moving);
   }
 
   #swap(node: Node, { peer, held }: Extract<ExchangeEffect, { kind: 'swapParts' }>): void {
     const other = this.#peer(peer);
-    this.#site.after(lanMs, () => {
-      this.#act(other, { kind: 'peerHas', sha256: blob, peer: addressOf(node), held });
-      const theirs = other.state.exchanges.get(blob)?.held.slice() ?? null;
-      const answer = other.hasIndex ? theirs : null;
-      this.#site.after(lanMs, () =>
-        this.#act(node, { kind: 'peerHas', sha256: blob, peer, held: answer }),
-      );
+    const isOff = this.#site.isOff(other.number);
+    this.#site.after(isOff ? silentMs : lanMs, () => {
+      if (!isOff) this.#act(other, { kind: 'peerHas', sha256: blob, peer: node.address, held });
+      const answer = isOff ? null : this.#toldBy(other);
+      this.#answerSwap(node, peer, answer);
     });
+  }
+
+  #answerSwap(node: Node, peer: PeerAddress, held: Bitmap | null): void {
+    this.#site.after(lanMs, () => this.#act(node, { kind: 'peerHas', sha256: blob, peer, held }));
+  }
+
+  /** null: it does not know the blob's index yet. */
+  #toldBy({ kind, state, hasIndex }: Node): Bitmap | null {
+    if (kind === 'claims') return fullBitmap(this.#site.chunkCount);
+    return hasIndex ? (state.exchanges.get(blob)?.held.slice() ?? null) : null;
   }
 
   #sayPart(node: Node, effect: Extract<ExchangeEffect, { kind: 'sayPart' }>): void {
     const { sizeBytes, held, isWhole, room, unfound } = effect;
     const bitmapBytes = (isWhole ? 0 : held.length) + unfound.length;
-    this.#site.countControl(messageBytes + bitmapBytes);
-    const part = {
-      ...{ sha256: blob, sizeBytes, held, isWhole, room, unfound, ...addressOf(node) },
-      hasLeft: false,
-      isForeign: false,
-    };
-    this.#site.after(messageMs, () => this.#scheduler.hear(node.number, [part]));
+    const part = { sizeBytes, held, isWhole, room, unfound };
+    this.#say(node, { ...part, ...ofBlob, ...node.address }, bitmapBytes);
+  }
+
+  #say(node: Node, part: Parts[number], bytes: number): void {
+    this.#site.countControl(messageBytes + bytes);
+    this.#site.after(messageMs, () => this.#scheduler.hear(this.#first + node.number, [part]));
+  }
+
+  #claim(node: Node): void {
+    const nothing = new Uint8Array(0);
+    const { sizeBytes } = this.#site.shape;
+    const part = { sizeBytes, held: nothing, isWhole: true, room: 0, unfound: nothing };
+    this.#say(node, { ...part, ...ofBlob, ...node.address }, 0);
   }
 
   #came(node: Node, chunk: number, from: number | null): void {
-    const giver = from === null ? null : this.#node(from);
-    if (giver !== null) giver.giving -= 1;
-    const peer = giver === null ? null : addressOf(giver);
-    this.#act(node, { kind: 'chunkCame', sha256: blob, chunk, peer });
-    if (giver === null && chunk + 1 === node.runEnd) {
-      this.#act(node, { kind: 'runEnded', sha256: blob, isRight: true });
+    if (from === null) {
+      this.#act(node, { kind: 'chunkCame', sha256: blob, chunk, peer: null });
+      if (chunk + 1 < node.runEnd) return;
+      return this.#act(node, { kind: 'runEnded', sha256: blob, isRight: true });
+    }
+    const giver = this.#node(from);
+    giver.giving -= 1;
+    node.coming.delete(chunk);
+    const kind = giver.kind === 'flips' ? 'chunkBad' : 'chunkCame';
+    this.#act(node, { kind, sha256: blob, chunk, peer: giver.address });
+  }
+
+  /** Whoever had something of it waits in vain. */
+  #die(number: number): void {
+    for (const { from, to, first } of this.#site.switchOff(number)) {
+      if (to === number && from !== null) this.#node(from).giving -= 1;
+      else this.#node(to).coming.delete(first);
     }
   }
 
+  #isOff(peer: PeerAddress): boolean {
+    return this.#site.isOff(this.#peer(peer).number);
+  }
+
   #peer({ address }: PeerAddress): Node {
-    return this.#node(Number(address));
+    return this.#node(Number(address) - this.#first);
   }
 
   #node(number: number): Node {
@@ -186,8 +251,4 @@ export class Arranged {
     if (node === undefined) throw new CheckFailed(`there is no node ${number}`);
     return node;
   }
-}
-
-function addressOf({ number }: Node): PeerAddress {
-  return { address: String(number), port: 1 };
 }

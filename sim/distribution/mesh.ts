@@ -2,7 +2,7 @@
 // for torrents with a web seed do: nobody says who brings what over the uplink.
 
 import type { Draw } from '../kernel/random.ts';
-import type { OnChunk, Site } from './site.ts';
+import type { Site } from './site.ts';
 
 const neighbourCount = 8;
 /** Chunks that a node takes, and gives, at a time. */
@@ -19,7 +19,7 @@ export class Mesh {
   readonly #isAtOrigin: Uint8Array;
 
   constructor(site: Site, draw: Draw) {
-    const { nodes } = site.shape;
+    const nodes = site.shape.kinds.length;
     this.#site = site;
     this.#draw = draw;
     this.#neighbours = drawNeighbours(nodes, draw);
@@ -29,9 +29,8 @@ export class Mesh {
     this.#isAtOrigin = new Uint8Array(nodes);
   }
 
-  begin(): OnChunk {
-    for (let node = 0; node < this.#site.shape.nodes; node += 1) this.#look(node);
-    return (node, chunk, from) => {
+  begin(): void {
+    this.#site.listen((node, chunk, from) => {
       this.#asked[node]?.delete(chunk);
       if (from === null) this.#isAtOrigin[node] = 0;
       else {
@@ -42,7 +41,8 @@ export class Mesh {
       for (const other of this.#neighbours[node] ?? []) this.#look(other);
       // It can give to somebody else now.
       for (const other of this.#neighbours[from ?? node] ?? []) this.#look(other);
-    };
+    });
+    for (const node of this.#site.shape.kinds.keys()) this.#look(node);
   }
 
   #look(to: number): void {

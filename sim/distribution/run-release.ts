@@ -4,6 +4,7 @@ import { drawsFor } from '../kernel/random.ts';
 import { siteBound } from './bounds.ts';
 import type { SiteShape } from './bounds.ts';
 import { Site } from './site.ts';
+import { Traffic } from './traffic.ts';
 import type { Way } from './ways.ts';
 
 export interface ReleaseFigures {
@@ -20,15 +21,23 @@ export interface ReleaseFigures {
 
 /** @throws {CheckFailed} when a rule was broken. */
 export function runRelease(shape: SiteShape, way: Way, seed: number): ReleaseFigures {
-  const site = new Site(shape);
-  site.run(way.begin(site, drawsFor('releases', seed)));
+  const traffic = new Traffic();
+  const site = new Site(traffic, shape);
+  way.begin({ site, traffic, seed, draw: drawsFor('releases', seed) });
+  traffic.run();
+  site.check();
   const bound = siteBound(shape);
   const rising = site.wholeAt.toSorted((one, other) => one - other);
   return {
     lastOverBound: (rising.at(-1) ?? 0) / bound,
-    medianOverBound: (rising[Math.floor((rising.length - 1) / 2)] ?? 0) / bound,
+    medianOverBound: medianOf(rising) / bound,
     uplinkOverSize: site.uplinkBytes / shape.sizeBytes,
     controlOverSize: site.controlBytes / shape.sizeBytes,
     wastedOverSize: site.wastedBytes / shape.sizeBytes,
   };
+}
+
+/** Of numbers in order; 0 of none. */
+export function medianOf(rising: readonly number[]): number {
+  return rising[Math.floor((rising.length - 1) / 2)] ?? 0;
 }

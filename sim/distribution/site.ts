@@ -1,11 +1,11 @@
-// One site to which a release is brought: its uplink and a LAN port of each node, both directions apart. Bytes
-// share them by max-min fairness. Who brings which chunk is no business of this file, what is possible is.
+// One site to which a release is brought: its uplink and a LAN port of each node, both directions apart. Who brings which
+// chunk is no business of this file, what is possible is.
 
 import { fixedChunkCount, fixedChunkSpan } from '../../proto/chunks.ts';
-import { EventQueue } from '../kernel/event-queue.ts';
-import { FlowNetwork } from '../network/flow-network.ts';
 import { CheckFailed } from '../run/checks.ts';
-import type { SiteShape } from './bounds.ts';
+import type { NodeKind, SiteShape } from './bounds.ts';
+import { isToBeWhole, portBps } from './bounds.ts';
+import type { Traffic } from './traffic.ts';
 
 /** Chunks that one node has of another with one request, one after another. */
 export interface Transfer {
@@ -17,7 +17,16 @@ export interface Transfer {
   readonly end: number;
 }
 
-/** A chunk has come to a node; it may have been there before. */
+/** One that is under way. */
+export interface Moving extends Transfer {
+  /** The chunk that comes now. */
+  at: number;
+  /** Of `Traffic`; -1: none of its bytes has been sent yet. */
+  flow: number;
+  isOver: boolean;
+}
+
+/** A chunk has come to a node; it may have been there before, or have wrong bytes. */
 export type OnChunk = (node: number, chunk: number, from: number | null) => void;
 
 interface Ports {
@@ -28,36 +37,40 @@ interface Ports {
 export class Site {
   readonly shape: SiteShape;
   readonly chunkCount: number;
-  readonly #network = new FlowNetwork();
-  readonly #uplink: number;
+  readonly #traffic: Traffic;
+  /** From the origin into the site. */
+  readonly #uplink: readonly number[];
   readonly #ports: readonly Ports[];
-  readonly #acts = new EventQueue();
-  readonly #waiting = new Map<number, () => void>();
-  readonly #moving = new Map<number, Transfer>();
+  readonly #moving = new Set<Moving>();
   readonly #held: readonly Uint8Array[];
   readonly #heldCount: Uint32Array;
   readonly #wholeAt: Float64Array;
-  #numbered = 0;
-  #wholeCount = 0;
+  readonly #isOff: Uint8Array;
+  #onChunk: OnChunk = () => undefined;
+  #lacking: number;
   #uplinkBytes = 0;
   #controlBytes = 0;
   #wastedBytes = 0;
+  #unkeptBytes = 0;
   #receivedBytes = 0;
 
-  constructor(shape: SiteShape) {
+  /** `origin`: the line that all sites share; null: it is as fast as any site's. */
+  constructor(traffic: Traffic, shape: SiteShape, origin: number | null = null) {
     this.shape = shape;
-    const { nodes, downBps, lanBps, slowNodes, slowLanBps } = shape;
+    this.#traffic = traffic;
+    const { kinds, downBps } = shape;
     this.chunkCount = fixedChunkCount(shape.sizeBytes);
-    this.#uplink = this.#network.addLink(downBps / 8);
-    this.#ports = Array.from({ length: nodes }, (_, node) => {
-      // Slow ones are the last, so that none of them is a cache or the root of a tree.
-      const bytesPerSecond = (node >= nodes - slowNodes ? slowLanBps : lanBps) / 8;
-      const into = this.#network.addLink(bytesPerSecond);
-      return { into, outOf: this.#network.addLink(bytesPerSecond) };
+    const line = traffic.addLine(downBps);
+    this.#uplink = origin === null ? [line] : [origin, line];
+    this.#ports = kinds.map((kind) => {
+      const bitsPerSecond = portBps(shape, kind);
+      return { into: traffic.addLine(bitsPerSecond), outOf: traffic.addLine(bitsPerSecond) };
     });
-    this.#held = this.#ports.map(() => new Uint8Array(this.chunkCount));
-    this.#heldCount = new Uint32Array(nodes);
-    this.#wholeAt = new Float64Array(nodes).fill(Infinity);
+    this.#held = kinds.map(() => new Uint8Array(this.chunkCount));
+    this.#heldCount = new Uint32Array(kinds.length);
+    this.#wholeAt = new Float64Array(kinds.length).fill(Infinity);
+    this.#isOff = new Uint8Array(kinds.length);
+    this.#lacking = kinds.filter(isToBeWhole).length;
   }
 
   has(node: number, chunk: number): boolean {
@@ -68,7 +81,11 @@ export class Site {
     return this.#heldCount[node] === this.chunkCount;
   }
 
-  /** Bytes that crossed the uplink so far. */
+  isOff(node: number): boolean {
+    return this.#isOff[node] === 1;
+  }
+
+  /** Bytes that crossed the uplink so far, those of chunks that were cut off too. */
   get uplinkBytes(): number {
     return this.#uplinkBytes;
   }
@@ -82,83 +99,114 @@ export class Site {
     this.#controlBytes += bytes;
   }
 
-  /** Whether all nodes are whole. */
+  /** Whether all nodes are whole that are to be so. */
   get isDone(): boolean {
-    return this.#wholeCount === this.shape.nodes;
+    return this.#lacking === 0;
   }
 
-  /** Seconds after which each node had all. */
+  /** Seconds after which each node had all that was to have it. */
   get wholeAt(): readonly number[] {
-    return [...this.#wholeAt];
+    return [...this.#wholeAt].filter((_, node) => isToBeWhole(this.#kindOf(node)));
   }
 
-  /** Bytes of chunks that their nodes had already. */
+  /** Bytes of chunks that their nodes had already, that were wrong, or cut off. */
   get wastedBytes(): number {
     return this.#wastedBytes;
   }
 
   get nowMs(): number {
-    return 1000 * this.#network.now;
-  }
-
-  /** Begins after the time that a request takes. */
-  move(transfer: Transfer): void {
-    this.after(this.shape.requestMs, () => this.#start(transfer));
+    return this.#traffic.nowMs;
   }
 
   after(spanMs: number, due: () => void): void {
-    const act = this.#numbered;
-    this.#numbered += 1;
-    this.#waiting.set(act, due);
-    this.#acts.push(this.#network.now + spanMs / 1000, act);
+    this.#traffic.after(spanMs, due);
   }
 
-  /** Until nothing moves any more. @throws {CheckFailed} when bytes were lost, or a node lacks some. */
-  run(onChunk: OnChunk): void {
-    for (;;) {
-      const next = Math.min(this.#network.nextCompletion(), this.#acts.nextAt);
-      if (next === Infinity) break;
-      // All are taken out first: a new flow gets the number of one that has ended.
-      const ended = this.#network.advance(next).map((flow) => this.#takeOut(flow));
-      for (const transfer of ended) this.#arrived(transfer, onChunk);
-      while (this.#acts.nextAt <= next) this.#act();
+  /** Whom to tell of each chunk that has come. */
+  listen(onChunk: OnChunk): void {
+    this.#onChunk = onChunk;
+  }
+
+  /** Begins after the time that a request takes. */
+  move(transfer: Transfer): Moving {
+    const moving: Moving = { ...transfer, at: transfer.first, flow: -1, isOver: false };
+    this.#moving.add(moving);
+    this.after(this.shape.requestMs, () => {
+      if (!moving.isOver) this.#start(moving);
+    });
+    return moving;
+  }
+
+  /** What of it has not come does not come. */
+  cut(moving: Moving): void {
+    if (moving.isOver) return;
+    this.#end(moving);
+    if (moving.flow < 0) return;
+    const bytes = this.#lengthOf(moving.at) - this.#traffic.cut(moving.flow);
+    this.#wastedBytes += bytes;
+    if (moving.from === null) this.#uplinkBytes += bytes;
+  }
+
+  /** The node is without power, for good. Returns what was cut off. */
+  switchOff(node: number): readonly Moving[] {
+    this.#isOff[node] = 1;
+    const its = [...this.#moving].filter(({ from, to }) => from === node || to === node);
+    for (const moving of its) this.cut(moving);
+    return its;
+  }
+
+  /** @throws {CheckFailed} when bytes were lost, or a node lacks some. */
+  check(): void {
+    const { kinds, sizeBytes } = this.shape;
+    const lacking = kinds.findIndex((kind, node) => isToBeWhole(kind) && !this.isWhole(node));
+    if (lacking >= 0) {
+      const found = this.#heldCount[lacking] ?? 0;
+      throw new CheckFailed(`node ${lacking} has ${found} of ${this.chunkCount} chunks at the end`);
     }
-    this.#check();
-  }
-
-  #act(): void {
-    const act = this.#acts.pop();
-    const due = this.#waiting.get(act);
-    this.#waiting.delete(act);
-    due?.();
-  }
-
-  #start(transfer: Transfer): void {
-    const { from, to, first } = transfer;
-    if (from !== null && !this.has(from, first)) {
-      throw new CheckFailed(`node ${from} gave chunk ${first}, which it does not have`);
+    let wanted = this.#unkeptBytes;
+    for (const held of this.#held) {
+      if (held.every((each) => each === 1)) wanted += sizeBytes;
+      else for (const [chunk, each] of held.entries()) wanted += each * this.#lengthOf(chunk);
     }
-    const out = from === null ? this.#uplink : this.#portsOf(from).outOf;
-    const { lengthBytes } = fixedChunkSpan(this.shape.sizeBytes, first);
-    this.#moving.set(this.#network.start([out, this.#portsOf(to).into], lengthBytes), transfer);
+    if (this.#receivedBytes !== wanted) {
+      throw new CheckFailed(`nodes have ${wanted} bytes, and received ${this.#receivedBytes}`);
+    }
   }
 
-  #takeOut(flow: number): Transfer {
-    const transfer = this.#moving.get(flow);
-    if (transfer === undefined) throw new CheckFailed(`flow ${flow} is nobody's`);
-    this.#moving.delete(flow);
-    return transfer;
+  #start(moving: Moving): void {
+    const { from, to, at } = moving;
+    if (from !== null && !this.has(from, at)) {
+      throw new CheckFailed(`node ${from} gave chunk ${at}, which it does not have`);
+    }
+    const out = from === null ? this.#uplink : [this.#portsOf(from).outOf];
+    const path = [...out, this.#portsOf(to).into];
+    moving.flow = this.#traffic.start(path, this.#lengthOf(at), () => this.#arrived(moving));
   }
 
-  #arrived(transfer: Transfer, onChunk: OnChunk): void {
-    const { from, to, first, end } = transfer;
-    const { lengthBytes } = fixedChunkSpan(this.shape.sizeBytes, first);
-    this.#receivedBytes += lengthBytes;
-    if (from === null) this.#uplinkBytes += lengthBytes;
-    if (this.has(to, first)) this.#wastedBytes += lengthBytes;
-    else this.#hold(to, first);
-    if (first + 1 < end) this.#start({ ...transfer, first: first + 1 });
-    onChunk(to, first, from);
+  #arrived(moving: Moving): void {
+    const { from, to, at } = moving;
+    const bytes = this.#lengthOf(at);
+    this.#receivedBytes += bytes;
+    if (from === null) this.#uplinkBytes += bytes;
+    const isWrong = from !== null && this.#kindOf(from) === 'flips';
+    if (isWrong || this.has(to, at)) {
+      this.#wastedBytes += bytes;
+      this.#unkeptBytes += bytes;
+    } else {
+      this.#hold(to, at);
+    }
+    if (at + 1 < moving.end) {
+      moving.at += 1;
+      this.#start(moving);
+    } else {
+      this.#end(moving);
+    }
+    this.#onChunk(to, at, from);
+  }
+
+  #end(moving: Moving): void {
+    moving.isOver = true;
+    this.#moving.delete(moving);
   }
 
   #hold(node: number, chunk: number): void {
@@ -166,26 +214,21 @@ export class Site {
     if (held !== undefined) held[chunk] = 1;
     this.#heldCount[node] = (this.#heldCount[node] ?? 0) + 1;
     if (!this.isWhole(node)) return;
-    this.#wholeAt[node] = this.#network.now;
-    this.#wholeCount += 1;
+    this.#wholeAt[node] = this.nowMs / 1000;
+    if (isToBeWhole(this.#kindOf(node))) this.#lacking -= 1;
+  }
+
+  #lengthOf(chunk: number): number {
+    return fixedChunkSpan(this.shape.sizeBytes, chunk).lengthBytes;
+  }
+
+  #kindOf(node: number): NodeKind {
+    return this.shape.kinds[node] ?? 'right';
   }
 
   #portsOf(node: number): Ports {
     const ports = this.#ports[node];
     if (ports === undefined) throw new CheckFailed(`there is no node ${node}`);
     return ports;
-  }
-
-  #check(): void {
-    const { nodes, sizeBytes } = this.shape;
-    const lacking = this.#ports.findIndex((_, node) => !this.isWhole(node));
-    if (lacking >= 0) {
-      const found = this.#heldCount[lacking] ?? 0;
-      throw new CheckFailed(`node ${lacking} has ${found} of ${this.chunkCount} chunks at the end`);
-    }
-    const wanted = nodes * sizeBytes + this.#wastedBytes;
-    if (this.#receivedBytes !== wanted) {
-      throw new CheckFailed(`nodes have ${wanted} bytes, and received ${this.#receivedBytes}`);
-    }
   }
 }

@@ -2,14 +2,22 @@
 // others is handicapped: all know at once what others have, and lose no message.
 
 import type { Draw } from '../kernel/random.ts';
-import { Arranged } from './arranged.ts';
+import { arrange } from './arranged-sites.ts';
 import { Mesh } from './mesh.ts';
-import type { OnChunk, Site } from './site.ts';
+import type { Site } from './site.ts';
+import type { Traffic } from './traffic.ts';
+
+interface Ground {
+  readonly site: Site;
+  readonly traffic: Traffic;
+  readonly seed: number;
+  readonly draw: Draw;
+}
 
 export interface Way {
   readonly about: string;
-  /** Starts what begins the transfers, and returns what goes on with them. */
-  readonly begin: (site: Site, draw: Draw) => OnChunk;
+  /** Starts what begins the transfers, and listens to go on with them. */
+  readonly begin: (ground: Ground) => void;
 }
 
 export const ways: ReadonlyMap<string, Way> = new Map<string, Way>([
@@ -17,7 +25,7 @@ export const ways: ReadonlyMap<string, Way> = new Map<string, Way>([
     'arranged',
     {
       about: "by the scheduler's core and the agents' own",
-      begin: (site) => new Arranged(site).begin(),
+      begin: (ground) => arrange({ ...ground, sites: [ground.site], originBps: Infinity }),
     },
   ],
   [
@@ -31,31 +39,31 @@ export const ways: ReadonlyMap<string, Way> = new Map<string, Way>([
     'mesh',
     {
       about: 'rarest chunk first among 8 neighbours, else any from the origin',
-      begin: (site, draw) => new Mesh(site, draw).begin(),
+      begin: ({ site, draw }) => new Mesh(site, draw).begin(),
     },
   ],
 ]);
 
-function eachForItself(site: Site): OnChunk {
-  for (let to = 0; to < site.shape.nodes; to += 1) {
+function eachForItself({ site }: Ground): void {
+  for (const to of site.shape.kinds.keys()) {
     site.move({ from: null, to, first: 0, end: site.chunkCount });
   }
-  return () => undefined;
 }
 
-function cache(site: Site): OnChunk {
+function cache({ site }: Ground): void {
   const end = site.chunkCount;
-  site.move({ from: null, to: 0, first: 0, end });
-  return (node) => {
+  site.listen((node) => {
     if (node !== 0 || !site.isWhole(0)) return;
-    for (let to = 1; to < site.shape.nodes; to += 1) site.move({ from: 0, to, first: 0, end });
-  };
+    const nodes = site.shape.kinds.length;
+    for (let to = 1; to < nodes; to += 1) site.move({ from: 0, to, first: 0, end });
+  });
+  site.move({ from: null, to: 0, first: 0, end });
 }
 
 /** A node asks its parent for one chunk after another, each when the parent has it. */
 function tree(children: number): Way['begin'] {
-  return (site) => {
-    const { nodes } = site.shape;
+  return ({ site }) => {
+    const nodes = site.shape.kinds.length;
     const wanted = new Uint32Array(nodes);
     const isAsking = new Uint8Array(nodes);
     const ask = (to: number): void => {
@@ -66,13 +74,13 @@ function tree(children: number): Way['begin'] {
       wanted[to] = first + 1;
       site.move({ from, to, first, end: first + 1 });
     };
-    site.move({ from: null, to: 0, first: 0, end: site.chunkCount });
-    return (node) => {
+    site.listen((node) => {
       isAsking[node] = 0;
       if (node > 0) ask(node);
       const firstChild = children * node + 1;
       const end = Math.min(firstChild + children, nodes);
       for (let child = firstChild; child < end; child += 1) ask(child);
-    };
+    });
+    site.move({ from: null, to: 0, first: 0, end: site.chunkCount });
   };
 }

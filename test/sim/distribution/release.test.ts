@@ -2,17 +2,18 @@
 
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { siteBound } from '../../../sim/distribution/bounds.ts';
+import { kindsOf, siteBound } from '../../../sim/distribution/bounds.ts';
 import type { SiteShape } from '../../../sim/distribution/bounds.ts';
 import { runRelease } from '../../../sim/distribution/run-release.ts';
 import { Site } from '../../../sim/distribution/site.ts';
+import { Traffic } from '../../../sim/distribution/traffic.ts';
 import { ways } from '../../../sim/distribution/ways.ts';
 import type { Way } from '../../../sim/distribution/ways.ts';
 
 /** 16 chunks of 64 KiB. */
 const shape: SiteShape = {
-  ...{ nodes: 8, sizeBytes: 1024 * 1024, downBps: 1e6, lanBps: 90e6, requestMs: 10 },
-  ...{ slowNodes: 0, slowLanBps: 9e6 },
+  ...{ kinds: kindsOf(8, 0), sizeBytes: 1024 * 1024, downBps: 1e6 },
+  ...{ lanBps: 90e6, slowLanBps: 9e6, requestMs: 10 },
 };
 const bits = 8 * shape.sizeBytes;
 
@@ -24,9 +25,13 @@ function way(name: string): Way {
 
 test.each([
   ['the uplink, and three doublings', {}, bits / 1e6 + 3 * (524_288 / 90e6 + 0.01)],
-  ['a slow port', { slowNodes: 1, slowLanBps: 0.5e6 }, bits / 0.5e6],
-  ['all ports together', { downBps: 1e9, lanBps: 1e6, requestMs: 0, nodes: 2 }, bits / 1e6],
-  ['the uplink alone', { nodes: 1 }, bits / 1e6],
+  ['a slow port', { kinds: kindsOf(8, 1), slowLanBps: 0.5e6 }, bits / 0.5e6],
+  [
+    'all ports together',
+    { downBps: 1e9, lanBps: 1e6, requestMs: 0, kinds: kindsOf(2, 0) },
+    bits / 1e6,
+  ],
+  ['the uplink alone', { kinds: kindsOf(1, 0) }, bits / 1e6],
 ])('the bound is that of %s', (_, changes, seconds) => {
   expect(siteBound({ ...shape, ...changes })).toBeCloseTo(seconds, 9);
 });
@@ -64,14 +69,14 @@ describe('ways', () => {
   });
 
   test('the same seed gives the same figures, another one another mesh', () => {
-    const of = (seed: number) => runRelease({ ...shape, nodes: 20 }, way('mesh'), seed);
+    const of = (seed: number) => runRelease({ ...shape, kinds: kindsOf(20, 0) }, way('mesh'), seed);
     expect(of(3)).toEqual(of(3));
     expect(of(4)).not.toEqual(of(3));
   });
 
   test('none is faster than the bound, takes less than one copy, or loses a byte', () => {
     const shapes = fc.record({
-      nodes: fc.integer({ min: 1, max: 12 }),
+      kinds: fc.integer({ min: 1, max: 12 }).map((nodes) => kindsOf(nodes, 0)),
       sizeBytes: fc.integer({ min: 1, max: 600_000 }),
       downBps: fc.integer({ min: 100_000, max: 50_000_000 }),
       lanBps: fc.integer({ min: 1_000_000, max: 90_000_000 }),
@@ -84,7 +89,7 @@ describe('ways', () => {
     });
     fc.assert(
       fc.property(runs, ({ shape: drawn, name, seed }) => {
-        const whole = { ...drawn, slowNodes: 0, slowLanBps: 1e6 };
+        const whole = { ...drawn, slowLanBps: 1e6 };
         // The run itself fails when a node lacks a chunk, or gives one that it has not.
         const figures = runRelease(whole, way(name), seed);
         const bound = siteBound(whole);
@@ -99,10 +104,12 @@ describe('ways', () => {
 });
 
 test('who gives what it does not have, and a node that ends without a chunk, stop the run', () => {
-  const giver = new Site(shape);
-  giver.move({ from: 0, to: 1, first: 0, end: 1 });
-  expect(() => giver.run(() => undefined)).toThrow('node 0 gave chunk 0, which it does not have');
-  const short = new Site(shape);
+  const traffic = new Traffic();
+  new Site(traffic, shape).move({ from: 0, to: 1, first: 0, end: 1 });
+  expect(() => traffic.run()).toThrow('node 0 gave chunk 0, which it does not have');
+  const other = new Traffic();
+  const short = new Site(other, shape);
   short.move({ from: null, to: 0, first: 0, end: 16 });
-  expect(() => short.run(() => undefined)).toThrow('node 1 has 0 of 16 chunks at the end');
+  other.run();
+  expect(() => short.check()).toThrow('node 1 has 0 of 16 chunks at the end');
 });

@@ -1,4 +1,4 @@
-// The scheduler's core with one site and one release: what nodes tell it, and what it tells them.
+// The scheduler's core with one release and its sites: what nodes tell it, and what it tells them.
 
 import type { ExchangeCommand } from '../../agent/core/index.ts';
 import type { Command, Effect, Inventory } from '../../scheduler/core/index.ts';
@@ -22,13 +22,15 @@ const longMs = 1e12;
 
 /** For one node. */
 export interface ToNode {
+  /** Its number among all. */
   readonly node: number;
   readonly command: ExchangeCommand;
   /** Of what it says, beside what each message has. */
   readonly bytes: number;
 }
 
-type Parts = NonNullable<Extract<Command, { kind: 'nodeSpoke' }>['blobParts']>;
+type Tell = (to: ToNode) => void;
+export type Parts = NonNullable<Extract<Command, { kind: 'nodeSpoke' }>['blobParts']>;
 
 const inventory: Inventory = {
   ...{ architecture: 'aarch64', userland: 'arm64', model: 'Raspberry Pi 3 Model B' },
@@ -36,30 +38,44 @@ const inventory: Inventory = {
   ...{ agentVersion: '0.1.0', nodeVersion: '20.0.0', lan: '', sandbox: 'cgroup-v2' },
 };
 
-export class SiteScheduler {
+export class ReleaseScheduler {
   readonly #state = new State();
-  readonly #site: Site;
-  readonly #tell: (to: ToNode) => void;
-  readonly #sequences: Uint32Array;
+  readonly #nowMs: () => number;
+  /** By the node's number among all. */
+  readonly #tells: Tell[] = [];
+  readonly #sequences: number[] = [];
+  #sites = 0;
 
-  constructor(site: Site, tell: (to: ToNode) => void) {
-    this.#site = site;
-    this.#tell = tell;
-    const { nodes, downBps, sizeBytes } = site.shape;
-    this.#sequences = new Uint32Array(nodes);
+  /** `nowMs` from the start of the run. */
+  constructor(nowMs: () => number) {
+    this.#nowMs = nowMs;
+  }
+
+  /** Returns the number of the site's first node among all; the others follow. */
+  join({ shape: { kinds, downBps } }: Site, tell: Tell): number {
+    const first = this.#tells.length;
     const at = instant(startMs);
+    const siteNumber = this.#sites;
+    this.#sites += 1;
     apply(this.#state, {
-      ...{ kind: 'siteSet', at, source: 'declared', siteNumber: 0, siteId: siteId('site') },
-      ...{ downBps, upBps: downBps, share: 1 },
+      ...{ kind: 'siteSet', at, source: 'declared', siteNumber },
+      ...{ siteId: siteId(`site-${siteNumber}`), downBps, upBps: downBps, share: 1 },
     });
-    for (let node = 0; node < nodes; node += 1) {
+    for (let node = first; node < first + kinds.length; node += 1) {
       const name = String(node);
+      this.#tells.push(tell);
+      this.#sequences.push(0);
       apply(this.#state, {
         ...{ kind: 'nodeEnrolled', at, nodeNumber: node, nodeId: nodeId(name), name, inventory },
-        ...{ siteNumber: 0, natsPublicKey: name, requestId: name, tokenId: tokenId('all') },
+        ...{ siteNumber, natsPublicKey: name, requestId: name, tokenId: tokenId('all') },
       });
     }
-    const release = { sha256: blob, sizeBytes, chunkCount: site.chunkCount, priority: 1 };
+    return first;
+  }
+
+  /** All nodes that have joined want it. */
+  bring({ sizeBytes, chunkCount }: { readonly sizeBytes: number; readonly chunkCount: number }) {
+    const release = { sha256: blob, sizeBytes, chunkCount, priority: 1 };
     this.#give({ kind: 'wantBlobs', blobs: [{ ...release, until: instant(startMs + longMs) }] });
   }
 
@@ -67,7 +83,7 @@ export class SiteScheduler {
     this.#give({ kind: 'tick' });
   }
 
-  /** A message of a node, the first of which is a report. */
+  /** A message of a node, by its number among all; the first one is a report. */
   hear(node: number, blobParts: Parts): void {
     const sequence = (this.#sequences[node] ?? 0) + 1;
     this.#sequences[node] = sequence;
@@ -82,7 +98,7 @@ export class SiteScheduler {
   /** And then fills what is free, as the loop does. */
   #give(command: Command): void {
     for (const each of [command, { kind: 'place' } as const]) {
-      const now = instant(startMs + Math.round(this.#site.nowMs));
+      const now = instant(startMs + Math.round(this.#nowMs()));
       const { facts, effects } = decide(this.#state, each, { now, policy: defaultPolicy });
       for (const fact of facts) apply(this.#state, fact);
       for (const effect of effects) this.#pass(effect);
@@ -103,6 +119,10 @@ export class SiteScheduler {
       // Address, port and their frame.
       this.#tell({ node: Number(effect.nodeId), command, bytes: 24 * peers.length });
     }
+  }
+
+  #tell(to: ToNode): void {
+    this.#tells[to.node]?.(to);
   }
 }
 
