@@ -36,7 +36,8 @@ import { openPki } from './adapters/pki/pki.ts';
 import { AddressBook, addressBookFile, keepTidy } from './adapters/tunnels/address-book.ts';
 import { SystemClock } from './adapters/system-clock.ts';
 import { releaseComposer } from './adapters/releases/release-orders.ts';
-import { startReleaseWants } from './adapters/releases/release-wants.ts';
+import type { ReleaseWantsOptions } from './adapters/releases/release-wants.ts';
+import { ReleaseWants } from './adapters/releases/release-wants.ts';
 import { ReleaseRepository } from './adapters/releases/release-repository.ts';
 import { urlHost } from './adapters/url-host.ts';
 import { ApiServer } from './api/server.ts';
@@ -137,11 +138,11 @@ async function start(config: Config, log: pino.Logger, stops: Stops): Promise<vo
     ...enrolment(folder, { federation: config.federation, submit, view, urls }),
     ...nodeRules(view),
   });
-  const bytesOf = (siteId: string, direction: 'down' | 'up'): number =>
-    https.bytes(siteId, direction);
+  const bytesOf: HttpsServer['bytes'] = (siteId, direction) => https.bytes(siteId, direction);
+  const wants = releaseWants(folder, { view, now, submit }, log);
   const api = new ApiServer({
     ...{ view, submit, blobs, audit: folder.audit, hashToken, caPem: pki.caPem },
-    ...{ now, releases: folder.releases },
+    ...{ now, releases: folder.releases, rolloutComes: (...which) => wants.soon(...which) },
     makeToken: () => makeToken(pki.caFingerprint),
     ...{ enrolUrl: urls.https, hasInstaller: files.has('/install.sh') },
     bundleProblem: (sha256, claim) => bundles.problem(sha256, claim),
@@ -169,23 +170,33 @@ async function start(config: Config, log: pino.Logger, stops: Stops): Promise<vo
     log: (event, fields) => log.info(fields, event),
   });
   await repeatRevocations(loop, folder, nats);
+  await startWants(wants, stops);
   await link.listen();
   await openPorts(config, folder, { https, api, stops });
   await letOperatorIn(config, loop, { pki, endpoint: urls.endpoint });
-  stops.push(wantReleases(folder, loop, log));
   stops.push(await startBlobCare({ ...config, ...folder, manifests, view, metrics, log }));
   watched.readyUnless(() => (link.isConnected ? null : 'nats-server is away'));
   tellReady(log, config, { ...urls, metrics: `http://127.0.0.1:${ports.metrics}/metrics` });
 }
 
-/** Stopped by the answer. */
-function wantReleases({ releases, indexes }: Folder, loop: Loop, log: pino.Logger) {
-  return startReleaseWants({
-    ...{ rollouts: () => loop.view.rollouts(), releases: () => releases.releases },
-    ...{ indexOf: (id) => indexes.indexOf(id), now: () => loop.now() },
-    submit: (command) => loop.submit(command),
+/** What the core is told of releases; the loop comes later. */
+function releaseWants(
+  { releases, indexes }: Folder,
+  later: Pick<ReleaseWantsOptions, 'now' | 'submit'> & { readonly view: () => Loop['view'] },
+  log: pino.Logger,
+): ReleaseWants {
+  return new ReleaseWants({
+    ...later,
+    ...{ rollouts: () => later.view().rollouts(), releases: () => releases.releases },
+    indexOf: (id) => indexes.indexOf(id),
     log: (event, fields) => log.warn(fields, event),
   });
+}
+
+/** Before nodes are heard, which tell what they have of releases. */
+async function startWants(wants: ReleaseWants, stops: Stops): Promise<void> {
+  await wants.start();
+  stops.push(() => wants.stop());
 }
 
 function tellReady(

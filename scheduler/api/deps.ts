@@ -58,6 +58,8 @@ export interface Releases {
 
 export interface ApiDeps {
   readonly releases: Releases;
+  /** Is done before a rollout starts: sites exchange its blobs from its first node on. */
+  readonly rolloutComes: (name: string, version: string) => Promise<void>;
   readonly view: () => View;
   readonly submit: (command: Command) => Promise<Answer>;
   readonly now: () => Instant;

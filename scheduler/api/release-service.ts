@@ -42,6 +42,7 @@ export function releaseService(deps: ApiDeps): ReleaseServiceServer {
       mustBeOperator(caller);
       const { name, version } = request;
       const start = readStart(deps, request);
+      await deps.rolloutComes(name, version);
       await give(deps, { kind: 'startRollout', name, version, ...start });
       return { rollout: rolloutOf(deps, name) };
     }),

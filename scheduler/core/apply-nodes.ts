@@ -3,6 +3,7 @@
 import { endBatchesOf, leaveExchanges } from './distribution/apply-exchanges.ts';
 import type { Fact } from './facts.ts';
 import { lookAtNode, lookAtSite, nodeChanged, siteOf, slotsOf } from './leases.ts';
+import { longSilenceMs } from './rollout/limits.ts';
 import { joinGroup } from './sites/apply-sites.ts';
 import { notProbed } from './probes/probing.ts';
 import { addCapacity, sumCpu } from './sites/capacity.ts';
@@ -55,6 +56,7 @@ export function applyNodeFact(state: State, fact: NodeFact): void {
       break;
     case 'nodeHealthChanged':
       node.health = fact.health;
+      noteSilence(node, fact);
       if (fact.health === 'suspect') endBatchesOf(state, node);
       else if (fact.health !== 'healthy') leaveExchanges(state, node);
       sumCpu(state, siteOf(state, node));
@@ -164,6 +166,19 @@ function setSite(state: State, fact: Extract<NodeFact, { kind: 'siteSet' }>): vo
   state.siteById.set(site.siteId, site);
 }
 
+/** Minutes are a dropped line; a node that was off for longer is likely to be off again. */
+function noteSilence(
+  node: NodeRecord,
+  { at, health }: Extract<NodeFact, { kind: 'nodeHealthChanged' }>,
+): void {
+  if (health !== 'healthy') {
+    if (node.silentSince === 0) node.silentSince = at;
+    return;
+  }
+  if (node.silentSince > 0 && at - node.silentSince >= longSilenceMs) node.awayAt = at;
+  node.silentSince = instant(0);
+}
+
 function enrol(state: State, fact: Extract<NodeFact, { kind: 'nodeEnrolled' }>): void {
   const { siteId } = mustHave(state.sites[fact.siteNumber], 'site', fact.siteNumber);
   const node: NodeRecord = {
@@ -184,6 +199,7 @@ function enrol(state: State, fact: Extract<NodeFact, { kind: 'nodeEnrolled' }>):
     instanceSince: instant(0),
     tasksSucceeded: 0,
     tasksFailed: 0,
+    ...{ silentSince: instant(0), awayAt: instant(0) },
     ...{ sight: null, lanAskedAt: instant(0), lanTries: 0 },
     sequence: 0,
     newsUntil: instant(0),

@@ -36,7 +36,14 @@ type SavedJob = Omit<
   | Later
 > &
   Partial<Pick<JobRecord, Later>>;
-type LaterOfNode = 'sitedBy' | 'tokenSiteNumber' | 'natGroup' | 'natGroupSince' | 'lan';
+type LaterOfNode =
+  | 'sitedBy'
+  | 'tokenSiteNumber'
+  | 'natGroup'
+  | 'natGroupSince'
+  | 'lan'
+  | 'silentSince'
+  | 'awayAt';
 type SavedNode = Omit<
   NodeRecord,
   | 'sight'
@@ -155,6 +162,8 @@ function saveNode(node: NodeRecord): SavedNode {
     instanceSince: node.instanceSince,
     tasksSucceeded: node.tasksSucceeded,
     tasksFailed: node.tasksFailed,
+    silentSince: node.silentSince,
+    awayAt: node.awayAt,
   };
 }
 
@@ -258,6 +267,8 @@ function wakeNode(state: State, saved: SavedNode): NodeRecord {
     // Not in the first snapshots.
     isDraining: saved.isDraining ?? false,
     slice: saved.slice ?? null,
+    silentSince: saved.silentSince ?? instant(0),
+    awayAt: saved.awayAt ?? instant(0),
     ...{ sight: null, lanAskedAt: instant(0), lanTries: 0 },
     sequence: 0,
     newsUntil: instant(0),

@@ -50,6 +50,10 @@ export interface NodeRecord {
   instanceSince: Instant;
   tasksSucceeded: number;
   tasksFailed: number;
+  /** Since when it is not heard; 0: it is. */
+  silentSince: Instant;
+  /** When it was last heard again after a silence of an hour or more; 0: never. */
+  awayAt: Instant;
   // What follows is soft: the node tells it again.
   /** Its tunnel as it was seen last; null: not since the start. */
   sight: Sight | null;

@@ -174,7 +174,7 @@ test('an older report that comes late takes nothing back', async () => {
     month: undefined,
   });
   const report = (load: number) => ({
-    ...{ status: status(load), inventory: undefined, held: [], releases: [] },
+    ...{ status: status(load), inventory: undefined, held: [], releases: [], tellsReleases: false },
   });
   node.say({ sequence: 20, report: report(1) });
   node.say({ sequence: 19, report: report(2) });

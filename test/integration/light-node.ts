@@ -124,7 +124,7 @@ export class LightNode {
       month: undefined,
     };
     this.say({
-      report: { status, inventory: undefined, held: [...held], releases: [] },
+      report: { status, inventory: undefined, held: [...held], releases: [], tellsReleases: false },
       ...changes,
     });
   }

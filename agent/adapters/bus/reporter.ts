@@ -44,7 +44,7 @@ export class Reporter {
       sequence: this.#sequence,
       status: isReport ? this.#owner.status() : undefined,
       inventory: isReport ? this.#inventory() : undefined,
-      releases: isReport ? this.#releaseStates() : [],
+      releases: isReport ? this.#releaseStates() : null,
       blobParts,
     });
   }
@@ -54,10 +54,10 @@ export class Reporter {
     return this.#inventoryNews.isDue(inventory) ? inventory : undefined;
   }
 
-  #releaseStates(): readonly ReleaseState[] {
+  #releaseStates(): readonly ReleaseState[] | null {
     const states = this.#releases.states();
     const isAsked = this.#releases.takeAsked();
-    return this.#releaseNews.isDue(states) || isAsked ? states : [];
+    return this.#releaseNews.isDue(states) || isAsked ? states : null;
   }
 }
 

@@ -46,8 +46,8 @@ export interface Speaker {
   readonly status: NodeStatus | undefined;
   /** Sent with a report when the scheduler has not seen it from this instance. */
   readonly inventory: Inventory | undefined;
-  /** What it has of releases, when there is news of that. */
-  readonly releases: readonly ReleaseState[];
+  /** What it has of releases, when there is news of that; null: there is none. */
+  readonly releases: readonly ReleaseState[] | null;
   /** What it has of blobs that its site exchanges, when there is news of that. */
   readonly blobParts?: readonly BlobPart[];
 }
@@ -65,7 +65,10 @@ export function toMessage(parts: readonly SayPart[], speaker: Speaker): FromNode
     report:
       report === undefined
         ? undefined
-        : { status, inventory, held: [...report.held], releases: [...releases] },
+        : {
+            ...{ status, inventory, held: [...report.held] },
+            ...{ releases: [...(releases ?? [])], tellsReleases: releases !== null },
+          },
     started: of('started').map((part) => part.leaseId),
     exited: of('exited').map((part) => part.leaseId),
     ended: of('ended').map(({ leaseId, exit, result }) => ({

@@ -248,7 +248,7 @@ export class NodeLink implements EffectSink {
     }
     const { command, releases } = decoded;
     // Before the report that they are part of: it is answered with what is missing.
-    if (releases.length > 0) {
+    if (releases !== null) {
       this.#inOrder(id, () => this.#options.submit({ kind: 'releasesTold', nodeId: id, releases }));
     }
     // Most ends have no result, or none is told: nothing to wait for.

@@ -31,8 +31,8 @@ export type Decoded =
   | {
       readonly kind: 'spoke';
       readonly command: NodeSpoke;
-      /** Of a report that tells of some. */
-      readonly releases: readonly NodeRelease[];
+      /** All that its node has, of a report that tells that; null: of others. */
+      readonly releases: readonly NodeRelease[] | null;
     }
   /** Its owner takes it out of the federation. */
   | { readonly kind: 'left' }
@@ -79,8 +79,10 @@ function toCommand(nodeId: NodeId, message: FromNode): NodeSpoke {
   };
 }
 
-function toReleases({ report }: FromNode): readonly NodeRelease[] {
+function toReleases({ report }: FromNode): readonly NodeRelease[] | null {
   const releases = report?.releases ?? [];
+  // Agents of 0.1.0 don't say that they tell.
+  if (report?.tellsReleases !== true && releases.length === 0) return null;
   if (releases.length > maxReleases) {
     throw new Malformed(`releases: want up to ${maxReleases} items`);
   }

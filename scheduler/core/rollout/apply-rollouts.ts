@@ -59,22 +59,27 @@ function hear(
   { releases, at }: { readonly releases: readonly NodeRelease[]; readonly at: Instant },
 ): void {
   const node = mustHave(state.nodes[nodeNumber], 'node', nodeNumber);
-  const before = state.rollouts.seen.get(nodeNumber);
+  const last = state.rollouts.seen.get(nodeNumber);
   const told = releases.map((release): readonly [string, ReleaseSeen] => {
-    const known = before?.get(release.name);
+    const known = last?.get(release.name);
     const since =
       known?.active === release.active
         ? known
         : {
             activeSince: at,
+            awayBefore: node.awayAt,
             succeededBefore: node.tasksSucceeded,
             failedBefore: node.tasksFailed,
           };
-    const { activeSince, succeededBefore, failedBefore } = since;
-    return [release.name, { ...release, activeSince, succeededBefore, failedBefore }];
+    const { activeSince, awayBefore, succeededBefore, failedBefore } = since;
+    const before = { activeSince, awayBefore, succeededBefore, failedBefore };
+    return [release.name, { ...release, ...before }];
   });
-  state.rollouts.seen.set(nodeNumber, new Map(told));
+  state.rollouts.seen.set(nodeNumber, told.length === 0 ? noReleases : new Map(told));
 }
+
+/** Most nodes of a large federation have none: one for all of them. */
+const noReleases: ReadonlyMap<string, ReleaseSeen> = new Map();
 
 type SavedRollout = Omit<RolloutRecord, 'wellSince' | 'ringByNode'>;
 

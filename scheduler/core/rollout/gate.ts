@@ -7,6 +7,10 @@ import type { ReleaseSeen } from './rollout.ts';
 /** A node as the gate sees it. */
 export interface GateNode {
   readonly isHeard: boolean;
+  /** It is silent, and that says nothing of the release. */
+  readonly isAway: boolean;
+  /** It is away and soon expected back: until then nothing is decided. */
+  readonly isAwaited: boolean;
   /** undefined: it has told nothing of this release since the scheduler started. */
   readonly seen: ReleaseSeen | undefined;
   readonly succeeded: number;
@@ -17,6 +21,8 @@ export type Verdict =
   | { readonly kind: 'well' }
   /** What is still missing, for people. */
   | { readonly kind: 'waits'; readonly why: string }
+  /** Well, as far as can be seen: the bake time stands still. */
+  | { readonly kind: 'holds'; readonly why: string }
   | { readonly kind: 'failed'; readonly why: string };
 
 /** Judges one ring. @param others have not activated the version. */
@@ -29,7 +35,8 @@ export function judgeRing(
   if (failure !== null) return { kind: 'failed', why: failure };
   const present = ring.filter(({ isHeard }) => isHeard);
   if (ring.length === 0) return { kind: 'well' };
-  if (present.length === 0) return waits('none of its nodes is heard');
+  const held = holds(ring.filter(({ seen }) => seen?.active === version));
+  if (present.length === 0) return held ?? waits('none of its nodes is heard');
   const isActive = ({ seen }: GateNode): boolean => seen?.active === version;
   // One node in twenty may have gone back: that is no reason to wait for it.
   const expected = present.filter(({ seen }) => seen?.failed !== version);
@@ -38,8 +45,18 @@ export function judgeRing(
     return waits(`${active.length} of ${expected.length} nodes have activated it`);
   }
   const worked = active.filter((node) => node.seen?.isProven === true || ends(node).succeeded > 0);
-  if (worked.length >= presentShare * active.length) return { kind: 'well' };
-  return waits(`${worked.length} of ${active.length} nodes have done work with it`);
+  if (worked.length < presentShare * active.length) {
+    return waits(`${worked.length} of ${active.length} nodes have done work with it`);
+  }
+  return held ?? { kind: 'well' };
+}
+
+/** Too many are away to say that all is well; null: most are there. */
+function holds(active: readonly GateNode[]): Verdict | null {
+  const away = active.filter(({ isAwaited }) => isAwaited).length;
+  if (shareOf(away, active.length) <= worseThanOthers) return null;
+  const why = `${away} of ${active.length} nodes are off with all of their site, or as they often are`;
+  return { kind: 'holds', why };
 }
 
 function waits(why: string): Verdict {
@@ -57,14 +74,20 @@ function failureOf(
     return `${back.length} of ${ring.length} nodes went back from it: ${problem}`;
   }
   const active = ring.filter(({ seen }) => seen?.active === version);
-  const silent = active.filter(({ isHeard }) => !isHeard).length;
-  const usual = shareOf(others.filter(({ isHeard }) => !isHeard).length, others.length);
+  const judged = active.filter(({ isAway }) => !isAway);
+  const silent = countSilent(judged);
+  const known = others.filter(({ isAway }) => !isAway);
+  const usual = shareOf(countSilent(known), known.length);
   // Homes come and go: one node that is silent says nothing, unless it is the only one.
-  const isMany = silent > 1 || active.length === 1;
-  if (isMany && silent > 0 && shareOf(silent, active.length) > usual + worseThanOthers) {
-    return `${silent} of ${active.length} nodes fell silent with it, ${percent(usual)} of the others are`;
+  const isMany = silent > 1 || judged.length === 1;
+  if (isMany && silent > 0 && shareOf(silent, judged.length) > usual + worseThanOthers) {
+    return `${silent} of ${judged.length} nodes fell silent with it, ${percent(usual)} of the others are`;
   }
   return tasksFailure(active, others);
+}
+
+function countSilent(nodes: readonly GateNode[]): number {
+  return nodes.filter(({ isHeard }) => !isHeard).length;
 }
 
 function tasksFailure(active: readonly GateNode[], others: readonly GateNode[]): string | null {

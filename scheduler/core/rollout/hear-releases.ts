@@ -14,7 +14,7 @@ export function hearReleases(
   now: Instant,
 ): Decision {
   const node = state.nodeById.get(nodeId);
-  if (node === undefined || !isThere(node)) return nothing;
+  if (node === undefined || !isThere(node) || state.rollouts.byName.size === 0) return nothing;
   const known = releases.filter(({ name }) => state.rollouts.byName.has(name));
   const fact = {
     ...({ kind: 'releasesHeard', at: now, nodeNumber: node.number } as const),

@@ -7,6 +7,13 @@ export const presentShare = 0.9;
 /** A ring is worse than the nodes without the release when its share is larger by so much: of fewer
  * nodes less would be chance. */
 export const worseThanOthers = 0.2;
+/** Nodes of a site went silent together when all did so within this: a switched-off node is missed after two reports. */
+export const togetherMs = 15 * 60_000;
+/** A silence of this length is no dropped line but a node that is off, and for a week it is expected to be off again. */
+export const longSilenceMs = 3_600_000;
+export const habitMs = 7 * 24 * 3_600_000;
+/** Nodes that are off over a weekend are waited for; those of a school in summer are not. */
+export const longestHoldMs = 4 * 24 * 3_600_000;
 /** So many attempts must have ended before failures among them count. */
 export const endsToJudge = 10;
 /** Gates are looked at this often: each look goes through all nodes. */

@@ -21,7 +21,8 @@ export function releaseOrders(state: State, nodeId: NodeId): readonly Order[] {
   for (const rollout of byName.values()) {
     if (!isConcerned(rollout, node)) continue;
     const action = wanted(rollout, node);
-    const known = seen.get(node.number)?.get(rollout.name);
+    const told = seen.get(node.number);
+    const known = told === undefined ? null : (told.get(rollout.name) ?? none);
     if (action === null || isFollowed(action, rollout.version, known)) continue;
     const { name, version } = rollout;
     orders.push({ kind: 'release', nodeId, name, version, action });
@@ -37,13 +38,12 @@ function wanted(rollout: RolloutRecord, node: NodeRecord): ReleaseAction | null 
   return isActivating ? 'activate' : 'prefetch';
 }
 
+type Has = Pick<ReleaseSeen, 'active' | 'staged' | 'failed'>;
+const none: Has = { active: '', staged: '', failed: '' };
+
 /** A node that has told nothing is told: it answers with what it has. */
-function isFollowed(
-  action: ReleaseAction,
-  version: string,
-  known: ReleaseSeen | undefined,
-): boolean {
-  if (known === undefined) return false;
+function isFollowed(action: ReleaseAction, version: string, known: Has | null): boolean {
+  if (known === null) return false;
   if (action === 'rollback') return known.active !== version;
   // What went wrong there is not tried again.
   if (known.active === version || known.failed === version) return true;

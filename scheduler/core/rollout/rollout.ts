@@ -64,6 +64,8 @@ export interface NodeRelease {
 /** The same, and how the node was doing when the active version was first told. */
 export interface ReleaseSeen extends NodeRelease {
   readonly activeSince: Instant;
+  /** When it was heard again after it was off; 0: never. */
+  readonly awayBefore: Instant;
   readonly succeededBefore: number;
   readonly failedBefore: number;
 }

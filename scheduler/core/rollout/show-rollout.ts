@@ -57,10 +57,10 @@ export function showRollout(state: State, rollout: RolloutRecord, now: Instant):
     sizeBytes += seen.sizeBytes;
   }
   const isRunning = phase === 'running';
-  const verdict = isRunning ? judge(state, rollout) : null;
+  const verdict = isRunning ? judge(state, rollout, now) : null;
   return {
     ...{ name, version, phase, reason, startedAt, bakeMs, ring, rings },
-    waitsFor: verdict?.kind === 'waits' ? verdict.why : '',
+    waitsFor: verdict?.kind === 'waits' || verdict?.kind === 'holds' ? verdict.why : '',
     leftMs: isRunning ? leftMs(rollout, now) : null,
     ...{ fetchedBytes, sizeBytes, isHeld: state.rollouts.isHeld },
   };

@@ -4,11 +4,14 @@
 import type { Effect } from '../effects.ts';
 import type { Fact } from '../facts.ts';
 import type { Instant } from '../model/ids.ts';
+import { instant } from '../model/ids.ts';
 import type { NodeRecord, State } from '../state.ts';
+import type { Presence } from './away.ts';
+import { awayNodes } from './away.ts';
 import { askRings, isConcerned } from './change-rollout.ts';
 import type { GateNode, Verdict } from './gate.ts';
 import { judgeRing } from './gate.ts';
-import { gateLookMs } from './limits.ts';
+import { gateLookMs, longestHoldMs } from './limits.ts';
 import type { RolloutRecord } from './rollout.ts';
 import { lastRing, ringOf } from './rollout.ts';
 
@@ -24,12 +27,16 @@ export function stepRollouts(state: State, now: Instant): Part {
   const running = [...byName.values()].filter(({ phase }) => phase === 'running');
   if (running.length === 0 || isHeld || now < lookedAt + gateLookMs) return { facts, effects };
   for (const rollout of running) {
-    const verdict = judge(state, rollout);
+    const verdict = judge(state, rollout, now);
     const { name } = rollout;
     if (verdict.kind === 'failed') {
       const reason = verdict.why;
       facts.push({ kind: 'rolloutChanged', at: now, name, phase: 'failed', reason });
       effects.push(...askRings(state, rollout, rollout.ring));
+      continue;
+    }
+    if (verdict.kind === 'holds') {
+      facts.push(...stand(rollout, { now, lookedAt }));
       continue;
     }
     const isWell = verdict.kind === 'well';
@@ -42,6 +49,16 @@ export function stepRollouts(state: State, now: Instant): Part {
   }
   facts.push({ kind: 'rolloutsLookedAt', at: now });
   return { facts, effects };
+}
+
+/** The bake time goes on when nodes that are away are back. */
+function stand(
+  { name, wellSince }: RolloutRecord,
+  { now, lookedAt }: { readonly now: Instant; readonly lookedAt: Instant },
+): readonly Fact[] {
+  if (wellSince === null) return [];
+  const since = instant(Math.min(now, wellSince + now - lookedAt));
+  return [{ kind: 'ringJudged', name, wellSince: since }];
 }
 
 function pass(rollout: RolloutRecord, now: Instant): readonly Fact[] {
@@ -59,13 +76,16 @@ function nextRing({ rings, ring }: RolloutRecord): number {
 }
 
 /** The gate of its last ring, and of those before: a version that breaks later breaks all the same. */
-export function judge(state: State, rollout: RolloutRecord): Verdict {
+export function judge(state: State, rollout: RolloutRecord, now: Instant): Verdict {
   const rings: GateNode[][] = Array.from({ length: rollout.ring + 1 }, () => []);
   const others: GateNode[] = [];
-  for (const node of state.nodes) {
-    if (!isConcerned(rollout, node)) continue;
+  const concerned = state.nodes.filter((node) => isConcerned(rollout, node));
+  const away = awayNodes(concerned.map((node) => presenceOf(state, rollout, node)));
+  for (const node of concerned) {
     const group = rings[ringOf(rollout, node.number)] ?? others;
-    group.push(gateNode(state, rollout, node));
+    const isAway = away.has(node.number);
+    const isAwaited = isAway && now - node.silentSince <= longestHoldMs;
+    group.push({ ...gateNode(state, rollout, node), isAway, isAwaited });
   }
   let last: Verdict = { kind: 'well' };
   for (const ring of rings) {
@@ -75,9 +95,28 @@ export function judge(state: State, rollout: RolloutRecord): Verdict {
   return last;
 }
 
-function gateNode(state: State, { name }: RolloutRecord, node: NodeRecord): GateNode {
+function presenceOf(state: State, { name, version }: RolloutRecord, node: NodeRecord): Presence {
+  const { number, siteNumber, silentSince, awayAt } = node;
+  const seen = state.rollouts.seen.get(number)?.get(name);
+  const isActive = seen?.active === version;
   return {
-    isHeard: node.health === 'healthy',
+    ...{ number, siteNumber, silentSince, isHeard: isHeard(node) },
+    activeSince: isActive ? seen.activeSince : null,
+    awayBefore: isActive ? seen.awayBefore : awayAt,
+  };
+}
+
+function isHeard({ health }: NodeRecord): boolean {
+  return health === 'healthy';
+}
+
+function gateNode(
+  state: State,
+  { name }: RolloutRecord,
+  node: NodeRecord,
+): Omit<GateNode, 'isAway' | 'isAwaited'> {
+  return {
+    isHeard: isHeard(node),
     seen: state.rollouts.seen.get(node.number)?.get(name),
     succeeded: node.tasksSucceeded,
     failed: node.tasksFailed,

@@ -30,7 +30,7 @@ const end = { leaseId: 7, code: 1, exitCode: 0, cpuMs: 1, wallMs: 1, result: und
 function message(changes: Partial<FromNode> = {}): FromNode {
   return {
     ...{ instanceNumber: 1, instanceId: 'first', sequence: 1 },
-    report: { status, inventory, held: [7], releases: [] },
+    report: { status, inventory, held: [7], releases: [], tellsReleases: false },
     ...{ started: [7], exited: [], ended: [end], transfersWanted: [], transfersDone: [] },
     leaves: false,
     blobParts: [],
@@ -61,7 +61,9 @@ test.each([
   [90_000, 90_000],
 ])("the owner's hours: %s is %s", (hoursLeftMs, known) => {
   const of = { ...status, hoursLeftMs };
-  const decoded = decode({ report: { status: of, inventory, held: [], releases: [] } });
+  const decoded = decode({
+    report: { status: of, inventory, held: [], releases: [], tellsReleases: false },
+  });
   expect(decoded).toMatchObject({ command: { status: { hoursLeftMs: known } } });
 });
 
@@ -105,7 +107,7 @@ test('64 KiB is a message, one byte more is not', () => {
 
 const many = (count: number): number[] => Array.from({ length: count }, (_, index) => index + 1);
 const report = (changes: object) => ({
-  report: { status, inventory, held: [], releases: [], ...changes },
+  report: { status, inventory, held: [], releases: [], tellsReleases: false, ...changes },
 });
 
 test.each([
@@ -180,9 +182,12 @@ test('what a node has of releases is part of its report, and bounded', () => {
     ...{ name: 'agent', active: '2', staged: '', failed: '1', problem: 'it fell over' },
     ...{ isProven: true, fetchedBytes: 8, sizeBytes: 100 },
   };
-  const report = (releases: (typeof release)[]) =>
-    decode({ report: { status, inventory, held: [], releases } });
+  const report = (releases: (typeof release)[], tellsReleases = true) =>
+    decode({ report: { status, inventory, held: [], releases, tellsReleases } });
   expect(report([release])).toMatchObject({ kind: 'spoke', releases: [release] });
+  expect(report([release], false)).toMatchObject({ releases: [release] });
+  expect(report([])).toMatchObject({ releases: [] });
+  expect(report([], false)).toMatchObject({ releases: null });
   const dropped = { kind: 'dropped', reason: 'releases: want up to 16 items' };
   expect(report(new Array(17).fill(release))).toEqual(dropped);
   expect(report([{ ...release, problem: 'x'.repeat(257) }])).toMatchObject({ kind: 'dropped' });

@@ -3,11 +3,8 @@
 import { describe, expect, it } from 'vitest';
 import type { ReleaseTarget } from '../../../proto/release-target.ts';
 import type { ReleaseWantsOptions } from '../../../scheduler/adapters/releases/release-wants.ts';
-import {
-  startReleaseWants,
-  wantedBlobs,
-} from '../../../scheduler/adapters/releases/release-wants.ts';
-import type { Command } from '../../../scheduler/core/index.ts';
+import { ReleaseWants } from '../../../scheduler/adapters/releases/release-wants.ts';
+import type { Command, WantedBlob } from '../../../scheduler/core/index.ts';
 import { instant } from '../../../scheduler/core/index.ts';
 
 const large = 1_000_000;
@@ -42,6 +39,21 @@ function optionsOf(changed: Partial<ReleaseWantsOptions> = {}) {
     ...changed,
   };
   return { options, given, logged };
+}
+
+/** What the core is told at the start. */
+async function wantedBlobs(options: ReleaseWantsOptions): Promise<readonly WantedBlob[]> {
+  const told: WantedBlob[] = [];
+  const wants = new ReleaseWants({
+    ...options,
+    submit: (command) => {
+      if (command.kind === 'wantBlobs') told.push(...command.blobs);
+      return options.submit(command);
+    },
+  });
+  await wants.start();
+  await wants.stop();
+  return told;
 }
 
 describe('which blobs of releases sites exchange', () => {
@@ -88,19 +100,56 @@ describe('which blobs of releases sites exchange', () => {
 describe('telling the core', () => {
   it('tells at the start, and says nothing where no release is under way', async () => {
     const { options, given } = optionsOf();
-    await startReleaseWants(options)();
+    await wantedBlobs(options);
     expect(given).toMatchObject([{ kind: 'wantBlobs', blobs: [{ sha256: armv6 }, {}] }]);
     const idle = optionsOf({ rollouts: () => [] });
-    await startReleaseWants(idle.options)();
+    await wantedBlobs(idle.options);
     expect(idle.given).toEqual([]);
+  });
+
+  it('tells of a rollout before it starts, and of it no more when it did not', async () => {
+    let nowMs = 5_000;
+    const { options, given } = optionsOf({ rollouts: () => [], now: () => instant(nowMs) });
+    const wants = new ReleaseWants(options);
+    await wants.soon('agent', '2');
+    expect(given).toMatchObject([{ kind: 'wantBlobs', blobs: [{ sha256: armv6 }, {}] }]);
+    await wants.soon('agent', 'none');
+    expect(given[1]).toMatchObject({ blobs: [{}, {}] });
+    nowMs += 60_000;
+    await wants.soon('agent', 'none');
+    expect(given[2]).toMatchObject({ blobs: [] });
+    await wants.stop();
+  });
+
+  it('looks at a damaged blob ever more rarely, and tells of it once', async () => {
+    let [nowMs, looks] = [0, 0];
+    const { options, logged } = optionsOf({
+      now: () => instant(nowMs),
+      releases: () => [target('2', armv6)],
+      indexOf: () => {
+        looks += 1;
+        return Promise.reject(new Error('damaged'));
+      },
+    });
+    const wants = new ReleaseWants(options);
+    const at = [];
+    for (; nowMs < 24 * 3_600_000; nowMs += 30_000) {
+      const before = looks;
+      await wants.soon('agent', '2');
+      if (looks > before) at.push(nowMs / 60_000);
+    }
+    expect(at.slice(0, 8)).toEqual([0, 1, 3, 7, 15, 31, 63, 123]);
+    expect(at.length).toBeLessThan(31);
+    expect(logged).toHaveLength(1);
+    await wants.stop();
   });
 
   it('logs a refusal and a stopped loop, and goes on', async () => {
     const refusal = { kind: 'refused', code: 'invalid', reason: 'no', field: '' } as const;
     const refused = optionsOf({ submit: () => Promise.resolve(refusal) });
-    await startReleaseWants(refused.options)();
+    await wantedBlobs(refused.options);
     const stopped = optionsOf({ submit: () => Promise.reject(new Error('stopped')) });
-    await startReleaseWants(stopped.options)();
+    await wantedBlobs(stopped.options);
     expect([refused.logged.length, stopped.logged.length]).toEqual([1, 1]);
   });
 });

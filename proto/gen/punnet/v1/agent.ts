@@ -113,6 +113,8 @@ export interface Report {
   held: number[];
   /** All that it has of releases, after each change and whenever it was told of one, and now and then. */
   releases: ReleaseState[];
+  /** `releases` is told, be it that there are none. */
+  tellsReleases: boolean;
 }
 
 export interface ReleaseState {
@@ -789,7 +791,7 @@ export const BlobPart: MessageFns<BlobPart> = {
 };
 
 function createBaseReport(): Report {
-  return { status: undefined, inventory: undefined, held: [], releases: [] };
+  return { status: undefined, inventory: undefined, held: [], releases: [], tellsReleases: false };
 }
 
 export const Report: MessageFns<Report> = {
@@ -809,6 +811,9 @@ export const Report: MessageFns<Report> = {
     }
     for (const v of message.releases) {
       ReleaseState.encode(v!, writer.uint32(34).fork()).join();
+    }
+    if (message.tellsReleases !== false) {
+      writer.uint32(40).bool(message.tellsReleases);
     }
     return writer;
   },
@@ -868,6 +873,14 @@ export const Report: MessageFns<Report> = {
             message.releases.push(ReleaseState.decode(reader, reader.uint32()));
             continue;
           }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.tellsReleases = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -893,6 +906,7 @@ export const Report: MessageFns<Report> = {
       : undefined;
     message.held = object.held?.map((e) => e) || [];
     message.releases = object.releases?.map((e) => ReleaseState.fromPartial(e)) || [];
+    message.tellsReleases = object.tellsReleases ?? false;
     return message;
   },
 };

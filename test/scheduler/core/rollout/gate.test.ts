@@ -10,9 +10,14 @@ const version = '2';
 
 function gateNode(seen: Partial<ReleaseSeen>, changes: Partial<GateNode> = {}): GateNode {
   const of = { name: 'agent', active: '', staged: '', failed: '', problem: '', isProven: false };
-  const before = { activeSince: instant(0), succeededBefore: 0, failedBefore: 0 };
+  const before = {
+    activeSince: instant(0),
+    awayBefore: instant(0),
+    succeededBefore: 0,
+    failedBefore: 0,
+  };
   return {
-    ...{ isHeard: true, succeeded: 0, failed: 0 },
+    ...{ isHeard: true, isAway: false, isAwaited: false, succeeded: 0, failed: 0 },
     seen: { ...of, ...before, fetchedBytes: 0, sizeBytes: 0, ...seen },
     ...changes,
   };
@@ -25,6 +30,8 @@ const worked = gateNode({ active: '2' }, { succeeded: 1 });
 const old = gateNode({ active: '1', staged: '2' });
 const back = gateNode({ active: '1', failed: '2', problem: 'two starts failed' });
 const silent = gateNode({ active: '2', isProven: true }, { isHeard: false });
+const away = { ...silent, isAway: true, isAwaited: true };
+const longAway = { ...silent, isAway: true };
 const off = gateNode({ active: '1' }, { isHeard: false });
 const unheard: GateNode = { ...old, seen: undefined };
 
@@ -62,6 +69,38 @@ test.each<readonly [string, readonly GateNode[], readonly GateNode[], string]>([
     'two of four fall silent',
     [silent, silent, proven, proven],
     many(5, old),
+    'failed: 2 of 4 nodes fell silent with it, 0 % of the others are',
+  ],
+  [
+    'the last ring, where no others are left: a fifth falls silent',
+    [...many(7, proven), ...many(3, silent)],
+    [],
+    'failed: 3 of 10 nodes fell silent with it, 0 % of the others are',
+  ],
+  [
+    'and where they are away, as before',
+    [...many(7, proven), ...many(3, away)],
+    [],
+    'holds: 3 of 10 nodes are off with all of their site, or as they often are',
+  ],
+  ['a few that are away', [...many(8, proven), ...many(2, away)], [], 'well'],
+  ['those that are away for good hold nothing', [proven, ...many(9, longAway)], [], 'well'],
+  [
+    'those that are away hide none that is not',
+    [...many(3, proven), silent, silent, ...many(20, away)],
+    [],
+    'failed: 2 of 5 nodes fell silent with it, 0 % of the others are',
+  ],
+  [
+    'all are away',
+    many(4, away),
+    [],
+    'holds: 4 of 4 nodes are off with all of their site, or as they often are',
+  ],
+  [
+    'others that are away excuse nobody',
+    [silent, silent, proven, proven],
+    [{ ...off, isAway: true }, old],
     'failed: 2 of 4 nodes fell silent with it, 0 % of the others are',
   ],
   ['as the others do', [silent, silent, proven, proven], [off, old], 'well'],

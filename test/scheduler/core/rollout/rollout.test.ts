@@ -5,6 +5,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import type { NodeRelease } from '../../../../scheduler/core/index.ts';
 import { imageOf, nodeId, stateOf } from '../../../../scheduler/core/index.ts';
 import { ringOf } from '../../../../scheduler/core/rollout/rollout.ts';
+import type { NodeRecord } from '../../../../scheduler/core/state.ts';
 import { CoreHarness, accepting, pi3 } from '../harness.ts';
 
 const bakeMs = 60_000;
@@ -25,8 +26,12 @@ function federation(count: number): void {
 
 beforeEach(() => federation(12));
 
+const rollout = {
+  kind: 'startRollout' as const,
+  ...{ name: 'agent', version: '2', bakeMs, architectures: [] },
+};
 const start = (version = '2', architectures: readonly string[] = []) =>
-  core.give({ kind: 'startRollout', name: 'agent', version, bakeMs, architectures });
+  core.give({ ...rollout, version, architectures });
 const change = (what: 'pause' | 'resume' | 'abort') =>
   core.give({ kind: 'changeRollout', name: 'agent', change: what });
 const summary = () => core.view.rollouts()[0];
@@ -96,6 +101,17 @@ describe('a release', () => {
     expect(told('n1')).toBe('');
   });
 
+  test('is told again to a node that has lost it, and not undone where it never was', () => {
+    start();
+    obey();
+    const first = names.find((name) => ring(name) === 0) ?? '';
+    expect([told(first), active()]).toEqual(['', 2]);
+    core.give({ kind: 'releasesTold', nodeId: nodeId(first), releases: [] });
+    expect([told(first), active()]).toEqual(['activate 2', 1]);
+    change('abort');
+    expect(told(first)).toBe('');
+  });
+
   test('whose nodes go back is undone everywhere', () => {
     start();
     obey();
@@ -142,6 +158,55 @@ describe('a release that not all is well with', () => {
     expect(summary()).toMatchObject({ ring: 1 });
   });
 });
+
+describe('a school that is off at night', () => {
+  const longBakeMs = 30 * 60_000;
+  /** Those that are on report each minute. */
+  function minutes(count: number, on: readonly string[]): void {
+    const all = names;
+    names = on;
+    for (let minute = 0; minute < count; minute += 1) {
+      pass(60_000);
+      obey();
+    }
+    names = all;
+  }
+
+  test('stops the bake time of the last ring, in which no others are left, and does not undo it', () => {
+    core.give({ ...rollout, bakeMs: longBakeMs });
+    obey();
+    for (let looks = 0; looks < 200 && summary()?.ring !== 4; looks += 1) minutes(1, names);
+    minutes(1, names);
+    expect(active()).toBe(12);
+    const atHome = names.filter((_, index) => index % 3 > 0);
+    minutes(45, atHome);
+    expect(summary()).toMatchObject({
+      ...{ phase: 'running', ring: 4 },
+      waitsFor: '3 of 8 nodes are off with all of their site, or as they often are',
+    });
+    // Of the half hour some minutes are over.
+    minutes(5, names);
+    expect(summary()).toMatchObject({ phase: 'running', waitsFor: '' });
+    expect(summary()?.leftMs).toBeLessThan(longBakeMs - 9 * 60_000);
+    minutes(25, names);
+    expect(summary()).toMatchObject({ phase: 'done' });
+  });
+
+  test('was off for long before: its nodes are expected to be off again, one by one', () => {
+    const school = names[0] ?? '';
+    minutes(90, names.slice(1));
+    minutes(1, names);
+    expect(nodeOf(school).awayAt).toBe(core.nowMs);
+    expect(nodeOf(names[1] ?? '').awayAt).toBe(0);
+    expect(nodeOf(school).silentSince).toBe(0);
+  });
+});
+
+const nodeOf = (name: string): NodeRecord => {
+  const node = core.state.nodeById.get(nodeId(name));
+  if (node === undefined) throw new Error(`there is no node ${name}`);
+  return node;
+};
 
 const ring = (name: string): number => {
   const record = core.state.rollouts.byName.get('agent');

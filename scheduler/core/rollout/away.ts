@@ -1,0 +1,47 @@
+// Whose silence says nothing of a release: a school switches off all that it has at night, and some nodes are off
+// for hours every day, whatever they run.
+
+import type { Instant } from '../model/ids.ts';
+import { habitMs, togetherMs } from './limits.ts';
+
+/** A node as it comes and goes. */
+export interface Presence {
+  readonly number: number;
+  readonly siteNumber: number;
+  readonly isHeard: boolean;
+  /** Since when it is silent, if it is not heard. */
+  readonly silentSince: Instant;
+  /** When the version that it has became active there; null: it has not told. */
+  readonly activeSince: Instant | null;
+  /** When it was heard again, before that, after it was silent for long; 0: never. */
+  readonly awayBefore: Instant;
+}
+
+/** Numbers of the nodes that are silent as they often are, or together with all others of their site. */
+export function awayNodes(nodes: readonly Presence[]): ReadonlySet<number> {
+  const away = new Set<number>();
+  const bySite = new Map<number, Presence[]>();
+  for (const node of nodes) {
+    const ofSite = bySite.get(node.siteNumber) ?? [];
+    ofSite.push(node);
+    bySite.set(node.siteNumber, ofSite);
+  }
+  for (const ofSite of bySite.values()) {
+    const isDark = wentTogether(ofSite);
+    for (const node of ofSite) {
+      if (!node.isHeard && (isDark || isUsual(node))) away.add(node.number);
+    }
+  }
+  return away;
+}
+
+/** One node alone at its site could be silent for any reason. */
+function wentTogether(ofSite: readonly Presence[]): boolean {
+  if (ofSite.length < 2 || ofSite.some(({ isHeard }) => isHeard)) return false;
+  const times = ofSite.map(({ silentSince }) => silentSince);
+  return Math.max(...times) - Math.min(...times) <= togetherMs;
+}
+
+function isUsual({ activeSince, awayBefore, silentSince }: Presence): boolean {
+  return awayBefore > 0 && (activeSince ?? silentSince) - awayBefore <= habitMs;
+}
