@@ -11,16 +11,14 @@ import { instant } from './model/ids.ts';
 import { lookForAll } from './leases.ts';
 import { applyProbeFact } from './probes/apply-probes.ts';
 import { researcherOf } from './queue/researchers.ts';
-import { applyRolloutFact, isRolloutFact } from './rollout/apply-rollouts.ts';
+import { applyRolloutFact } from './rollout/apply-rollouts.ts';
 import { applySiteFact } from './sites/apply-sites.ts';
 import type { State } from './state.ts';
 import { mustHave } from './state.ts';
 
-/** Takes one fact into the state. */
+/** Takes one fact into the state. Rare ones come last: no other waits for the question which they are. */
 export function apply(state: State, fact: Fact): void {
   if ('at' in fact) state.latest = instant(Math.max(state.latest, fact.at));
-  if (isRolloutFact(fact)) return applyRolloutFact(state, fact);
-  if (isExchangeFact(fact)) return applyExchangeFact(state, fact);
   switch (fact.kind) {
     case 'jobSubmitted':
     case 'jobCancelled':
@@ -85,6 +83,8 @@ export function apply(state: State, fact: Fact): void {
       return;
     case 'placementSettled':
       return settle(state);
+    default:
+      return isExchangeFact(fact) ? applyExchangeFact(state, fact) : applyRolloutFact(state, fact);
   }
 }
 

@@ -7,16 +7,19 @@ import { mustHave } from '../state.ts';
 import type { NodeRelease, ReleaseSeen, RolloutRecord } from './rollout.ts';
 import { recordOf } from './rollout.ts';
 
-const kinds = [
-  ...(['rolloutStarted', 'rolloutAdvanced', 'rolloutChanged', 'rolloutsHeld'] as const),
-  ...(['releasesHeard', 'ringJudged', 'rolloutsLookedAt'] as const),
-];
-type RolloutFact = Extract<Fact, { readonly kind: (typeof kinds)[number] }>;
-const isOfRollouts: ReadonlySet<string> = new Set(kinds);
-
-export function isRolloutFact(fact: Fact): fact is RolloutFact {
-  return isOfRollouts.has(fact.kind);
-}
+type RolloutFact = Extract<
+  Fact,
+  {
+    readonly kind:
+      | 'rolloutStarted'
+      | 'rolloutAdvanced'
+      | 'rolloutChanged'
+      | 'rolloutsHeld'
+      | 'releasesHeard'
+      | 'ringJudged'
+      | 'rolloutsLookedAt';
+  }
+>;
 
 export function applyRolloutFact(state: State, fact: RolloutFact): void {
   const { rollouts } = state;

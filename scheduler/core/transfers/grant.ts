@@ -10,76 +10,74 @@ import { transferGraceMs, transferPatience, transfersAtATime } from '../limits.t
 import type { Instant } from '../model/ids.ts';
 import { instant } from '../model/ids.ts';
 import type { Policy } from '../placement/policy.ts';
-import type { QueuedTransfer, SiteRecord, State } from '../state.ts';
+import type { Lane, QueuedTransfer, SiteRecord, State } from '../state.ts';
 import { mustHave, transfersUnderWay } from '../state.ts';
 import { slotAwaits } from './order.ts';
 
-interface Granted {
+interface Granting {
+  readonly now: Instant;
+  readonly policy: Policy;
   readonly facts: Fact[];
   readonly effects: Effect[];
 }
 
-interface About {
-  readonly now: Instant;
-  readonly policy: Policy;
-}
-
 /** Fills the free places in the lanes of sites where something changed. */
-export function grantTransfers(state: State, about: About): Granted {
-  const granted: Granted = { facts: [], effects: [] };
+export function grantTransfers(
+  state: State,
+  { now, policy }: { readonly now: Instant; readonly policy: Policy },
+): { readonly facts: readonly Fact[]; readonly effects: readonly Effect[] } {
+  const granting: Granting = { now, policy, facts: [], effects: [] };
   for (const siteNumber of state.sitesToGrant) {
     // Its line is being measured, or about to be.
     if (siteNumber === state.heldSite || siteNumber === state.probe?.siteNumber) continue;
     const site = mustHave(state.sites[siteNumber], 'site', siteNumber);
-    fillDown(state, site, { ...about, granted });
-    const places = transfersAtATime - transfersUnderWay(site.lanes.up);
-    fill(state, site, { ...about, granted, direction: 'up', places });
+    const { down, up } = site.lanes;
+    // Most sites exchange nothing.
+    if (state.exchanges.bySite.has(siteNumber)) fillDown(state, site, granting);
+    else fill(state, { site, direction: 'down', places: placesIn(down) }, granting);
+    fill(state, { site, direction: 'up', places: placesIn(up) }, granting);
   }
-  return granted;
+  return granting;
+}
+
+function placesIn(lane: Lane): number {
+  return transfersAtATime - transfersUnderWay(lane);
 }
 
 /** Chunks that slots wait for at many nodes come first, those that nobody waits for last. */
-function fillDown(
-  state: State,
-  site: SiteRecord,
-  about: About & { readonly granted: Granted },
-): void {
-  let places = transfersAtATime - transfersUnderWay(site.lanes.down);
+function fillDown(state: State, site: SiteRecord, granting: Granting): void {
+  let places = placesIn(site.lanes.down);
   if (places <= 0) return;
-  const { awaited, others } = siteBatches(state, site, { now: about.now, places });
+  const { awaited, others } = siteBatches(state, site, { now: granting.now, places });
   const lease = (batches: readonly NextBatch[]): void => {
     const next = batches.slice(0, places);
-    for (const batch of next) leaseChunks(state, site, { ...about, batch });
+    for (const batch of next) leaseChunks(state, site, { granting, batch });
     places -= next.length;
   };
   lease(awaited);
-  places -= fill(state, site, { ...about, direction: 'down', places });
+  places -= fill(state, { site, direction: 'down', places }, granting);
   lease(others);
 }
 
 /** Grants transfers of leases; how many. */
 function fill(
   state: State,
-  site: SiteRecord,
-  about: About & {
-    readonly granted: Granted;
-    readonly direction: Direction;
-    readonly places: number;
-  },
+  lane: { readonly site: SiteRecord; readonly direction: Direction; readonly places: number },
+  { now, policy, facts, effects }: Granting,
 ): number {
-  const { now, policy, granted, direction, places } = about;
-  const lane = site.lanes[direction];
-  if (places <= 0 || lane.queue.size === 0) return 0;
+  const { site, direction, places } = lane;
+  const { queue } = site.lanes[direction];
+  if (places <= 0 || queue.size === 0) return 0;
   // A task that sends has left its slot.
   const isAwaited = (transfer: QueuedTransfer): boolean =>
     direction === 'down' && slotAwaits(state, transfer);
-  const chosen = policy.nextTransfers(lane.queue.values(), places, isAwaited);
+  const chosen = policy.nextTransfers(queue.values(), places, isAwaited);
   for (const { leaseId, sizeBytes } of chosen) {
     const lease = mustHave(state.leases.get(leaseId), 'lease', leaseId);
     const node = mustHave(state.nodes[lease.nodeNumber], 'node', lease.nodeNumber);
     const deadline = transferDeadline(site, { direction, sizeBytes, now });
-    granted.facts.push({ kind: 'transferGranted', leaseId, direction, deadline });
-    granted.effects.push({ kind: 'transfer', nodeId: node.nodeId, leaseId, direction });
+    facts.push({ kind: 'transferGranted', leaseId, direction, deadline });
+    effects.push({ kind: 'transfer', nodeId: node.nodeId, leaseId, direction });
   }
   return chosen.length;
 }
@@ -87,19 +85,19 @@ function fill(
 function leaseChunks(
   state: State,
   site: SiteRecord,
-  about: { readonly now: Instant; readonly granted: Granted; readonly batch: NextBatch },
+  { granting, batch }: { readonly granting: Granting; readonly batch: NextBatch },
 ): void {
-  const { now, granted, batch } = about;
+  const { now, facts, effects } = granting;
   const { nodeNumber, runs, exchange } = batch;
   const { sha256, isForeign } = exchange;
   const { nodeId } = mustHave(state.nodes[nodeNumber], 'node', nodeNumber);
   const until = batchUntil(site, batch, now);
-  granted.facts.push({
+  facts.push({
     ...{ kind: 'chunksLeased', at: now, siteNumber: site.number },
     ...{ sha256, nodeNumber, runs, until },
   });
   const spanMs = until - now;
-  granted.effects.push({ kind: 'leaseChunks', nodeId, sha256, runs, spanMs, isForeign });
+  effects.push({ kind: 'leaseChunks', nodeId, sha256, runs, spanMs, isForeign });
 }
 
 /** Whoever has not moved its bytes by then, if it begins now, has lost its place. */
