@@ -19,7 +19,9 @@ export const usage = `punnet-agent: runs tasks of a Punnet federation on this no
   punnet-agent run [--state DIR]                             run tasks until stopped
   punnet-agent status [--state DIR]                          what it is and what it holds
   punnet-agent pause | resume [--state DIR]                  stop taking tasks, and go on
-  punnet-agent limits [--state DIR]                          the limits in force, and their file
+  punnet-agent limits [--lan RATE] [--uplink-share PART]     the limits in force, and their file; sets what it
+                                                             may use of your LAN ("20 Mbit/s" or none), and
+                                                             of your line (10%)
   punnet-agent household [CODE | none]                       that all Pis with this code are at one place
 
   --state DIR            where everything is kept (default /var/lib/punnet-agent)
@@ -36,6 +38,8 @@ export interface Flags {
   readonly stateFolder: string;
   readonly name: string | undefined;
   readonly tokenFile: string | undefined;
+  readonly lan: string | undefined;
+  readonly uplinkShare: string | undefined;
   readonly isDryRun: boolean;
   readonly isOnlyHere: boolean;
   readonly isUnsandboxedAllowed: boolean;
@@ -53,6 +57,8 @@ export function readFlags(args: readonly string[]): Flags {
         state: { type: 'string', default: '/var/lib/punnet-agent' },
         name: { type: 'string' },
         'token-file': { type: 'string' },
+        lan: { type: 'string' },
+        'uplink-share': { type: 'string' },
         'only-here': { type: 'boolean', default: false },
         'dry-run': { type: 'boolean', default: false },
         'allow-unsandboxed': { type: 'boolean', default: false },
@@ -65,6 +71,8 @@ export function readFlags(args: readonly string[]): Flags {
       stateFolder: values.state,
       name: values.name,
       tokenFile: values['token-file'],
+      lan: values.lan,
+      uplinkShare: values['uplink-share'],
       isDryRun: values['dry-run'],
       isOnlyHere: values['only-here'],
       isUnsandboxedAllowed: values['allow-unsandboxed'],

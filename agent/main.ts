@@ -8,6 +8,8 @@ import type { Inventory } from '../proto/gen/punnet/v1/node.ts';
 import { Inventory as InventoryMessage } from '../proto/gen/punnet/v1/node.ts';
 import { readLan } from './adapters/probe/lan.ts';
 import { changeHousehold } from './adapters/owner/household.ts';
+import type { LimitWords } from './adapters/owner/change-limits.ts';
+import { changeLimits } from './adapters/owner/change-limits.ts';
 import { LimitsError } from './adapters/owner/limits.ts';
 import { limitsText, nameOf, withPause } from './adapters/owner/texts.ts';
 import { writeDurably } from './adapters/state/durable.ts';
@@ -72,7 +74,7 @@ async function main(args: readonly string[]): Promise<number> {
     case 'household':
       return setHousehold(state, words[0]);
     case 'limits':
-      return print(limitsText(state.file('limits.json')));
+      return showLimits(state, flags);
     default:
       throw new AgentError(`There is no command ${command}.\n\n${usage}`);
   }
@@ -183,6 +185,13 @@ function setPaused(state: StateFolder, isPaused: boolean): number {
       ? 'Paused: no task starts. Those that run stand still, and go back in ten minutes.'
       : 'Goes on.',
   );
+}
+
+function showLimits(state: StateFolder, words: LimitWords): number {
+  const file = state.file('limits.json');
+  const text = changeLimits(file, words);
+  if (text !== null) writeDurably(file, text);
+  return print(limitsText(file));
 }
 
 function setHousehold(state: StateFolder, word: string | undefined): number {

@@ -5,6 +5,7 @@ import type { Inventory } from '../proto/gen/punnet/v1/node.ts';
 import { adoptAttempts } from './adapters/attempts/adopt.ts';
 import { Results } from './adapters/attempts/results.ts';
 import { BlobClient } from './adapters/blobs/blob-client.ts';
+import { UplinkPacer } from './adapters/blobs/uplink-pacer.ts';
 import { Cache } from './adapters/blobs/cache.ts';
 import { NodeBus, type NodeBusOptions } from './adapters/bus/node-bus.ts';
 import { toBlobParts } from './adapters/bus/exchange-wire.ts';
@@ -19,6 +20,7 @@ import { statusText } from './adapters/owner/texts.ts';
 import { isNeighbour } from './adapters/lan/neighbour.ts';
 import { LanTasks } from './adapters/lan/lan-tasks.ts';
 import { TaskSockets } from './adapters/messages/task-sockets.ts';
+import { LineWatch } from './adapters/uplink/line-watch.ts';
 import { ProbeTasks } from './adapters/uplink/probe-tasks.ts';
 import { readLan, readOwnLan } from './adapters/probe/lan.ts';
 import { Bundles } from './adapters/sandbox/bundles.ts';
@@ -115,6 +117,7 @@ class Agent {
   readonly #sockets: TaskSockets;
   readonly #releases: Releases;
   readonly #exchange: SiteExchange;
+  readonly #lineWatch: LineWatch;
   readonly #loop: AgentLoop;
   readonly #history: History;
   #lookTimer: NodeJS.Timeout | undefined;
@@ -136,9 +139,15 @@ class Agent {
     this.#blobs = new BlobClient({
       ...{ folder: folders.blobs, url, ca, rateOf: () => owner.rate() },
       // What goes through the tunnel is counted there.
-      onBytes: tunnels.isInOverlay(hostOf(url))
-        ? () => undefined
-        : (count) => owner.traffic.carried(count),
+      onBytes: (count) => {
+        this.#lineWatch.carried();
+        if (!tunnels.isInOverlay(hostOf(url))) owner.traffic.carried(count);
+      },
+    });
+    this.#lineWatch = new LineWatch({
+      ping: () => this.#bus.ping(),
+      take: (spanMs) => this.#exchange.measured(spanMs, owner.filledPart()),
+      nowMs: () => performance.now(),
     });
     this.#history = new History(state.file('history.json'));
     this.#bundles = new Bundles(folders.bundles);
@@ -230,6 +239,11 @@ class Agent {
       salt: identity.nodeId,
       isSmallBoard: owner.inventory().architecture === 'armv6l',
       mayTransfer: () => owner.mayTransfer(),
+      onPace: (part) => owner.keepToPart(part),
+      lanPacer: new UplinkPacer(
+        () => owner.lanRate(),
+        () => undefined,
+      ),
       say: (said, here) => reporter.say([], toBlobParts(said, here)),
       onWhole: (sha256) => this.#blobs.came(sha256),
       nowMs: () => performance.now(),
@@ -288,6 +302,7 @@ class Agent {
     this.#renewer.stop();
     this.#lanTasks.close();
     this.#probeTasks.close();
+    this.#lineWatch.stop();
     this.#sockets.stop();
     this.#loop.stop();
     this.#parts.sandbox.close();
@@ -311,6 +326,7 @@ class Agent {
       attempts: this.#loop.attempts(),
       ran: this.#history.latest,
       month: owner.month,
+      ...{ uplink: owner.rate(), lan: owner.lanRate(), linePart: owner.linePart },
       nowUnixMs: Date.now(),
     });
   }

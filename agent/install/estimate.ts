@@ -28,6 +28,7 @@ export function estimate(model: string): readonly string[] {
     'What it will use, unless you set other limits:',
     `  power    ${powerOf(model)}`,
     `  traffic  about ${idleMegabytesAMonth} MB a month without tasks (pings and reports measured in a laboratory), at most ${probeMegabytesAMonth} MB to measure your line, at most ${gigabytes(monthlyBytes)} with them (the default limit)`,
+    '  LAN      what your Pis give each other of it: no limit by default (punnet-agent limits --lan RATE sets one)',
     `  disk     at most ${gigabytes(cacheBytes)} of inputs and programs, beside the packages (the default limit)`,
     `  memory   ${agentMegabytes} MB for the agent (measured on an emulated Pi 1), and what tasks are given while they run`,
     `  heat     no task starts above ${temperatureC} °C (the default limit)`,

@@ -158,6 +158,12 @@ export class NodeBus {
     connection.publish(fromNodeSubject(this.#options.identity.nodeId), bytes);
   }
 
+  /** Resolves when the server has answered; fails when it is away. */
+  async ping(): Promise<void> {
+    if (this.#connection === undefined || !this.#isConnected) throw new Error(this.#trouble);
+    await this.#connection.flush();
+  }
+
   /** What came of a LAN task; lost while the connection is away. */
   sayLan(answer: LanAnswer): void {
     const connection = this.#connection;

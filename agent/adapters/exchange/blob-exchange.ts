@@ -16,6 +16,7 @@ import {
 } from '../../../proto/chunks.ts';
 import type { BlobGrant, BlobRef, ExchangeCommand, ExchangeEffect } from '../../core/index.ts';
 import { ExchangeState, nextExchangeMs, takeExchange } from '../../core/index.ts';
+import type { UplinkPacer } from '../blobs/uplink-pacer.ts';
 import { ChunkClient, PeerError, type PeerBlob } from './chunk-client.ts';
 import type { SharedBlob } from './chunk-server.ts';
 import { PartFile } from './part-file.ts';
@@ -48,6 +49,8 @@ export interface BlobExchangeOptions {
   /** It is not exchanged here, or no more. */
   readonly onLeft: (sha256: string) => void;
   readonly onPace: (part: number) => void;
+  /** Keeps the owner's limit of the LAN. */
+  readonly lanPacer: Pick<UplinkPacer, 'stream'>;
   readonly log: (event: string, fields: Record<string, unknown>) => void;
   readonly nowMs: () => number;
 }
@@ -65,7 +68,7 @@ interface OpenBlob {
 export class BlobExchange {
   readonly #options: BlobExchangeOptions;
   readonly #state: ExchangeState;
-  readonly #client = new ChunkClient();
+  readonly #client: ChunkClient;
   readonly #blobs = new Map<string, OpenBlob>();
   readonly #sizes = new Map<string, number>();
   readonly #proofs = new Map<string, Uint8Array>();
@@ -78,6 +81,7 @@ export class BlobExchange {
   constructor(options: BlobExchangeOptions) {
     this.#options = options;
     this.#state = new ExchangeState(options);
+    this.#client = new ChunkClient(options.lanPacer);
   }
 
   /** What is not whole is kept for the next start. */

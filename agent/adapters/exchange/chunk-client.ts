@@ -2,8 +2,10 @@
 // answer may take, and believes nothing: hashes are its caller's to look at.
 
 import { Agent, request, type IncomingMessage } from 'node:http';
+import { pipeline } from 'node:stream/promises';
 import { readBitmap, type Bitmap } from '../../../proto/bitmap.ts';
 import type { PeerAddress } from '../../core/index.ts';
+import type { UplinkPacer } from '../blobs/uplink-pacer.ts';
 
 /** A chunk of 1 MiB at 0.5 Mbit/s. */
 const chunkWithinMs = 16_000;
@@ -45,10 +47,15 @@ export class ChunkClient {
     maxFreeSockets: 2,
     timeout: 30_000,
   });
+  readonly #pacer: Pick<UplinkPacer, 'stream'>;
   readonly #withinMs: number;
 
-  /** @param withinMs what a chunk or an index may take. */
-  constructor(withinMs = chunkWithinMs) {
+  /**
+   * @param pacer keeps the owner's limit of the LAN.
+   * @param withinMs what a chunk or an index may take.
+   */
+  constructor(pacer: Pick<UplinkPacer, 'stream'>, withinMs = chunkWithinMs) {
+    this.#pacer = pacer;
     this.#withinMs = withinMs;
   }
 
@@ -131,12 +138,20 @@ export class ChunkClient {
     if (answer.statusCode !== 200) throw refusal(blob, answer);
     const parts: Buffer[] = [];
     let size = 0;
-    for await (const part of answer as AsyncIterable<Buffer>) {
-      size += part.length;
-      if (size > mostBytes)
-        throw new PeerError(`${hostOf(blob)}: more than ${mostBytes} bytes came`, null);
-      parts.push(part);
+    const take = async (paced: AsyncIterable<Buffer>): Promise<void> => {
+      for await (const part of paced) {
+        size += part.length;
+        if (size > mostBytes) return;
+        parts.push(part);
+      }
+    };
+    const cut = await pipeline(answer, this.#pacer.stream('down'), take).catch(
+      (error: unknown) => error,
+    );
+    if (size > mostBytes) {
+      throw new PeerError(`${hostOf(blob)}: more than ${mostBytes} bytes came`, null);
     }
+    if (cut !== undefined) throw cut;
     return Buffer.concat(parts);
   }
 }

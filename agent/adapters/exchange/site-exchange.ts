@@ -4,14 +4,13 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BlobGrant, BlobRef, PeerAddress } from '../../core/index.ts';
 import type { ExchangeMessages, ExchangeNews, SaidOfBlob } from '../bus/exchange-wire.ts';
-import { UplinkPacer } from '../blobs/uplink-pacer.ts';
 import type { OwnLan } from '../probe/lan.ts';
 import { BlobExchange, type BlobExchangeOptions, type Origin } from './blob-exchange.ts';
 import { ChunkServer } from './chunk-server.ts';
 
 export interface SiteExchangeOptions extends Pick<
   BlobExchangeOptions,
-  'folder' | 'salt' | 'isSmallBoard' | 'log' | 'nowMs'
+  'folder' | 'salt' | 'isSmallBoard' | 'log' | 'nowMs' | 'onPace' | 'lanPacer'
 > {
   readonly origin: Origin;
   /** Whether the owner's month has bytes left. */
@@ -47,15 +46,23 @@ export class SiteExchange {
   #isSchedulerHere = true;
 
   constructor(options: SiteExchangeOptions) {
-    const { folder, salt, isSmallBoard, log, nowMs } = options;
+    const { folder, salt, isSmallBoard, log, nowMs, lanPacer } = options;
     this.#options = options;
     this.#exchange = new BlobExchange({
-      ...{ folder, salt, isSmallBoard, log, nowMs, origin: this.#withinMonth(options.origin) },
+      ...{
+        folder,
+        salt,
+        isSmallBoard,
+        log,
+        nowMs,
+        lanPacer,
+        origin: this.#withinMonth(options.origin),
+      },
       port: () => this.#here?.port ?? 0,
       say: (said) => options.say(said, this.#here),
       onWhole: (sha256) => this.#came(sha256),
       onLeft: (sha256) => this.#settle(sha256, false),
-      onPace: () => undefined,
+      onPace: options.onPace,
     });
   }
 
@@ -97,10 +104,7 @@ export class SiteExchange {
       onPeerHas: (sha256, peer, held) =>
         this.#exchange.post({ kind: 'peerHas', sha256, peer, held }),
       mostOut: this.#options.isSmallBoard ? 1 : 2,
-      pacer: new UplinkPacer(
-        () => null,
-        () => undefined,
-      ),
+      pacer: this.#options.lanPacer,
       nowMs: this.#options.nowMs,
     });
   }
@@ -183,6 +187,11 @@ export class SiteExchange {
   /** The scheduler knows nothing of this node any more: all that it has is told. */
   tellAgain(): void {
     this.#exchange.post({ kind: 'schedulerHere', isHere: true });
+  }
+
+  /** From here to the origin and back, while blobs go over the line; see `ExchangeCommand`. */
+  measured(spanMs: number, filledPart: number | null): void {
+    this.#exchange.post({ kind: 'roundTrip', spanMs, filledPart });
   }
 
   /** Old blobs were removed from the disk: what is gone is not served any more. */

@@ -21,6 +21,8 @@ export interface Limits {
   readonly uplink: { readonly downBps: number; readonly upBps: number } | null;
   /** Part of that uplink that this node may use. */
   readonly uplinkShare: number;
+  /** What it may give to other Pis of its LAN, and take from them, bit/s each; null: no limit. */
+  readonly lanBps: number | null;
   /** Through the tunnel in a calendar month, both ways, for all Pis of the household together. */
   readonly monthlyBytes: number;
   /** Researchers whose tasks do not run here, by name. */
@@ -31,6 +33,9 @@ export interface Limits {
 
 /** Names in `refuses`: a report carries them. */
 export const mostRefused = 32;
+
+/** Two chunks of 1 MiB at a time come within the time after which a peer is given up. */
+export const leastLanBps = 2_000_000;
 
 /** What holds where the file says nothing: safe before the owner reads the manual. */
 export const defaultLimits: Limits = {
@@ -44,6 +49,7 @@ export const defaultLimits: Limits = {
   cacheBytes: 1_000_000_000,
   uplink: null,
   uplinkShare: 0.25,
+  lanBps: null,
   monthlyBytes: 10_000_000_000,
   refuses: [],
   household: null,
@@ -96,6 +102,7 @@ export function parseLimits(fields: Readonly<Record<string, unknown>>, file: str
     cacheBytes: reader.number('cacheBytes', 0),
     uplink: reader.uplink(),
     uplinkShare: reader.number('uplinkShare', 0.01, 1),
+    lanBps: reader.isSet('lanBps') ? reader.number('lanBps', leastLanBps) : null,
     monthlyBytes: reader.number('monthlyBytes', 0),
     refuses: reader.names('refuses'),
     household: reader.household(),

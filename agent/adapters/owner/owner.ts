@@ -26,6 +26,9 @@ const guess: UplinkRate = {
   spread: 1,
 };
 
+/** That the scheduler grants at a site, in each direction. */
+const transfersAtATime = 2;
+
 export class Owner {
   readonly #state: StateFolder;
   readonly #inventory: Inventory;
@@ -36,6 +39,7 @@ export class Owner {
   #power = atFirst;
   readonly traffic: Traffic;
   #monthBytes = 0;
+  #linePart = 1;
   readonly #allotment: Allotment;
 
   constructor(options: {
@@ -109,11 +113,33 @@ export class Owner {
     return mayTransfer(this.month);
   }
 
-  /** What blobs may use of the uplink; null: the owner has not said what it can do. */
+  /** What blobs may use of the uplink now; null: the owner has not said what it can do. */
   rate(): Rate | null {
     const { uplink, uplinkShare } = this.#limits;
     if (uplink === null) return null;
-    return { downBps: uplinkShare * uplink.downBps, upBps: uplinkShare * uplink.upBps };
+    const part = uplinkShare * this.#linePart;
+    return { downBps: part * uplink.downBps, upBps: part * uplink.upBps };
+  }
+
+  /** Of its share of the line; less while the household is busy there. */
+  get linePart(): number {
+    return this.#linePart;
+  }
+
+  keepToPart(part: number): void {
+    this.#linePart = part;
+  }
+
+  /** What part of the line the site fills by owners' shares, when all have this one's; null: nobody has said what it can do. */
+  filledPart(): number | null {
+    const { uplink, uplinkShare } = this.#limits;
+    return uplink === null ? null : Math.min(1, transfersAtATime * uplinkShare);
+  }
+
+  /** What may be given to others of the LAN, and taken from them; null: no limit. */
+  lanRate(): Rate | null {
+    const { lanBps } = this.#limits;
+    return lanBps === null ? null : { downBps: lanBps, upBps: lanBps };
   }
 
   /** The inventory, with what the owner leaves of memory and cores. */

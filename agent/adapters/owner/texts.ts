@@ -1,6 +1,7 @@
 // What `punnet-agent status` and `punnet-agent limits` say.
 
 import type { Allowance, AttemptPhase, Lease } from '../../core/index.ts';
+import type { Rate } from '../blobs/uplink-pacer.ts';
 import type { Identity } from '../state/state-folder.ts';
 import type { Ran } from './history.ts';
 import { parseLimits, readLimitsFile } from './limits.ts';
@@ -15,6 +16,11 @@ export interface Running {
   /** The latest first. */
   readonly ran: readonly Ran[];
   readonly month: { readonly monthBytes: number; readonly monthlyBytes: number };
+  /** What it may use now; null: no limit. */
+  readonly uplink: Rate | null;
+  readonly lan: Rate | null;
+  /** What is left of its share of the line; less than 1: somebody else uses it. */
+  readonly linePart: number;
   readonly nowUnixMs: number;
 }
 
@@ -42,8 +48,24 @@ export function statusText(running: Running): string {
   );
   const { monthBytes, monthlyBytes } = running.month;
   const month = `This month it has used ${gigabytes(monthBytes)} of ${gigabytes(monthlyBytes)} of your line.`;
-  const said = [`${nameOf(identity)}: ${link}.`, work, month, ...ranLines(running)];
+  const said = [`${nameOf(identity)}: ${link}.`, work, month, ratesLine(running)];
+  said.push(...ranLines(running));
   return [...said, ...lines].join('\n');
+}
+
+function ratesLine({ uplink, lan, linePart }: Running): string {
+  const line =
+    uplink === null
+      ? 'no limit (say what it can do: uplink in your limits)'
+      : `${megabits(uplink.downBps)} down and ${megabits(uplink.upBps)} up`;
+  const busy =
+    linePart < 1 ? ` (${Math.round(100 * linePart)}% of its share: somebody else uses it)` : '';
+  const near = lan === null ? 'no limit' : `${megabits(lan.downBps)} each way`;
+  return `At most, of your line: ${line}${busy}; of your LAN: ${near}.`;
+}
+
+function megabits(bps: number): string {
+  return `${Number((bps / 1e6).toPrecision(3))} Mbit/s`;
 }
 
 function ranLines({ ran, nowUnixMs }: Running): readonly string[] {

@@ -221,10 +221,17 @@ export function meetScheduler(state: ExchangeState, isHere: boolean, nowMs: numb
   for (const exchange of state.exchanges.values()) exchange.partAtMs = nowMs;
 }
 
-/** The line's floor rises a little with each look, so that a way that has become longer is learnt. */
-export function measure(state: ExchangeState, spanMs: number): void {
-  state.floorMs = Math.min(spanMs, state.floorMs * 1.001);
-  const isBusy = spanMs > state.floorMs + limits.queueMs;
+/**
+ * The line's floor rises a little with each look, so that a way that has become longer is learnt. Where the site may fill the line, round
+ * trips are long by its own bytes, and say nothing of others.
+ */
+export function measure(
+  state: ExchangeState,
+  { spanMs, filledPart }: { readonly spanMs: number; readonly filledPart: number | null },
+): void {
+  state.floorMs = Math.min(spanMs, state.floorMs * limits.floorRise);
+  const isOwn = filledPart === null || filledPart > limits.mostFilledPart;
+  const isBusy = !isOwn && spanMs > state.floorMs + limits.queueMs;
   state.pace = isBusy
     ? Math.max(limits.leastPace, state.pace * 0.75)
     : Math.min(1, state.pace + 1 / 16);

@@ -48,6 +48,10 @@ export const firstOriginRetryMs = 1_000;
 export const longestOriginRetryMs = 60_000;
 /** A round trip that is so much over its floor means that somebody else uses the line. */
 export const queueMs = 60;
+/** A look is a second: twice the floor in an hour of them, longer than a film keeps the line busy. */
+export const floorRise = 1.0002;
+/** Of the line, by owners' shares: above it nodes of the site may be what makes round trips long. */
+export const mostFilledPart = 0.75;
 /** What of the owner's share is left at least then, so that a line that is always busy does not stop a job. */
 export const leastPace = 1 / 16;
 /** Blobs that are exchanged at a time; those that come when there are so many are fetched from the origin. */

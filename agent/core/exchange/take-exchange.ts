@@ -35,7 +35,7 @@ function hear(state: ExchangeState, command: ExchangeCommand, turn: Turn): void 
       return;
     case 'roundTrip': {
       const before = state.pace;
-      applied.measure(state, command.spanMs);
+      applied.measure(state, command);
       if (state.pace !== before) turn.effects.push({ kind: 'pace', part: state.pace });
       return;
     }

@@ -60,8 +60,8 @@ export type ExchangeCommand =
     })
   | (OfBlob & { readonly kind: 'runEnded'; readonly isRight: boolean })
   | { readonly kind: 'schedulerHere'; readonly isHere: boolean }
-  /** From here to the origin and back. */
-  | { readonly kind: 'roundTrip'; readonly spanMs: number }
+  /** From here to the origin and back; and what part of the line nodes of this site may fill by their owners' shares, null: nobody knows. */
+  | { readonly kind: 'roundTrip'; readonly spanMs: number; readonly filledPart: number | null }
   | { readonly kind: 'tick' };
 
 export type ExchangeEffect =

@@ -73,7 +73,12 @@ async function start(name: string, spoil?: (chunk: Buffer) => Buffer): Promise<N
 function parts(folder: string, spoil?: (chunk: Buffer) => Buffer) {
   const peer = { address: host, port: 0 };
   const nodeOf = (): Node | undefined => nodes.find((node) => node.folder === folder);
+  const pacer = new UplinkPacer(
+    () => null,
+    () => undefined,
+  );
   const exchange = new BlobExchange({
+    lanPacer: pacer,
     ...{ folder, salt: folder, isSmallBoard: false, origin: { index: giveIndex, stream } },
     ...{ port: () => peer.port, nowMs: () => performance.now(), onPace: () => undefined },
     onLeft: () => undefined,
@@ -89,10 +94,6 @@ function parts(folder: string, spoil?: (chunk: Buffer) => Buffer) {
     if (blob === null || spoil === undefined) return blob;
     return { ...blob, read: async (at) => spoil((await blob.read(at)) ?? Buffer.alloc(0)) };
   };
-  const pacer = new UplinkPacer(
-    () => null,
-    () => undefined,
-  );
   const server = new ChunkServer({
     ...{ blobOf, isPeer: () => true, mostOut: 2, pacer, nowMs: () => performance.now() },
     onPeerHas: (_, from, held) => exchange.post({ kind: 'peerHas', sha256, peer: from, held }),

@@ -35,26 +35,30 @@ beforeEach(async () => {
   setChunk(held, 4);
   read = (at) => Promise.resolve(at === 4 ? chunk : null);
   [isPeer, nowMs, told] = [true, 0, []];
-  client = new ChunkClient(300);
-  server = new ChunkServer({
-    blobOf: (name) => (name === sha256 ? served() : null),
-    isPeer: () => isPeer,
-    onPeerHas: (...words) => told.push(words),
-    ...{
-      mostOut: 1,
-      pacer: new UplinkPacer(
-        () => null,
-        () => undefined,
-      ),
-      nowMs: () => nowMs,
-    },
-  });
+  client = new ChunkClient(unlimited());
+  server = newServer(unlimited());
   blob = { sha256, proof, peer: { address: host, port: await server.start(host) } };
 });
 afterEach(() => {
   client.stop();
   server.stop();
 });
+
+function newServer(pacer: UplinkPacer): ChunkServer {
+  return new ChunkServer({
+    blobOf: (name) => (name === sha256 ? served() : null),
+    isPeer: () => isPeer,
+    onPeerHas: (...words) => told.push(words),
+    ...{ mostOut: 1, pacer, nowMs: () => nowMs },
+  });
+}
+
+function unlimited(): UplinkPacer {
+  return new UplinkPacer(
+    () => null,
+    () => undefined,
+  );
+}
 
 function served(): SharedBlob {
   const index = (): Promise<Buffer> => Promise.resolve(Buffer.from('an index'));
@@ -146,8 +150,33 @@ test('a chunk server keeps so many connections of one host and no more', async (
     .toBe(true);
 });
 
+test.each(['gives', 'takes'])(
+  'a node %s no more of its LAN than its owner allows',
+  async (side) => {
+    // Of both ends only one has the limit; what may go at once is a tenth of a second of it.
+    const limited = new UplinkPacer(
+      () => ({ downBps: 8e6, upBps: 8e6 }),
+      () => undefined,
+    );
+    if (side === 'gives') {
+      server.stop();
+      server = newServer(limited);
+      blob = { ...blob, peer: { address: host, port: await server.start(host) } };
+    } else {
+      client.stop();
+      client = new ChunkClient(limited);
+    }
+    const startMs = performance.now();
+    for (let at = 0; at < 5; at += 1) expect((await ask()).equals(chunk)).toBe(true);
+    expect(performance.now() - startMs).toBeGreaterThan(390);
+  },
+);
+
 describe('a peer', () => {
   let liar: Server;
+  beforeEach(() => {
+    client = new ChunkClient(unlimited(), 1_000);
+  });
   afterEach(() => {
     liar.closeAllConnections();
     liar.close();
@@ -160,14 +189,14 @@ describe('a peer', () => {
   }
 
   test.each<[string, RequestListener, string]>([
-    ['says nothing', () => undefined, 'no answer in 300 ms'],
+    ['says nothing', () => undefined, 'no answer in 1000 ms'],
     [
       'trickles',
       (_, response) => {
         const timer = setInterval(() => response.write('x'), 20);
         response.once('close', () => clearInterval(timer));
       },
-      'no answer in 300 ms',
+      'no answer in 1000 ms',
     ],
     ['cuts its answer off', (_, response) => response.end(chunk.subarray(1)), '99999 came'],
     ['breaks off', (_, response) => response.destroy(), 'socket hang up'],

@@ -209,7 +209,8 @@ describe('a node and the scheduler', () => {
 
   test('leaves the line to others while round trips are long, and takes it back', () => {
     const node = new OneNode(1);
-    const pace = (spanMs: number): unknown => node.give({ kind: 'roundTrip', spanMs })[0];
+    const pace = (spanMs: number, filledPart: number | null = 0.5): unknown =>
+      node.give({ kind: 'roundTrip', spanMs, filledPart })[0];
     expect(pace(20)).toBeUndefined();
     expect(pace(79)).toBeUndefined();
     expect(pace(85)).toEqual({ kind: 'pace', part: 0.75 });
@@ -217,6 +218,9 @@ describe('a node and the scheduler', () => {
     expect(node.state.pace).toBe(1 / 16);
     for (let at = 0; at < 15; at += 1) pace(20);
     expect(node.state.pace).toBe(1);
+    // Its own bytes, or those of others at its site, may be what makes them long.
+    for (const part of [null, 0.76, 1]) expect(pace(500, part)).toBeUndefined();
+    expect(pace(500, 0.75)).toEqual({ kind: 'pace', part: 0.75 });
   });
 
   test('exchanges so many blobs and no more; one that is whole makes room', () => {

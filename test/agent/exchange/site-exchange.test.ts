@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { SaidOfBlob } from '../../../agent/adapters/bus/exchange-wire.ts';
 import { SiteExchange } from '../../../agent/adapters/exchange/site-exchange.ts';
+import { UplinkPacer } from '../../../agent/adapters/blobs/uplink-pacer.ts';
 import type { BlobGrant, PeerAddress } from '../../../agent/core/index.ts';
 import { encodeIndex } from '../../../proto/chunks.ts';
 import { fixedCutter } from '../../../scheduler/chunking/cutter.ts';
@@ -61,6 +62,11 @@ async function start(name: string): Promise<Node> {
       },
     },
     mayTransfer: () => node.mayTransfer,
+    onPace: () => undefined,
+    lanPacer: new UplinkPacer(
+      () => null,
+      () => undefined,
+    ),
     ownLan: () => ({ address: node.lanAddress, network: '127.0.0.0/8' }),
     isNeighbour: () => true,
     say: (said, here) => {

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { allow, mayTransfer, type Readings } from '../../../agent/adapters/owner/allowance.ts';
 import { defaultLimits, readLimits, type Limits } from '../../../agent/adapters/owner/limits.ts';
+import { changeLimits } from '../../../agent/adapters/owner/change-limits.ts';
 import { limitsText, withPause } from '../../../agent/adapters/owner/texts.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'punnet-limits-'));
@@ -29,6 +30,7 @@ describe('the file', () => {
       cacheBytes: 6,
       uplink: { downBps: 2e7, upBps: 4e6 },
       uplinkShare: 0.1,
+      lanBps: 2e6,
       monthlyBytes: 5e9,
       refuses: ['alice'],
       household: '0123456789abcdef0123456789abcdef',
@@ -60,6 +62,8 @@ describe('the file', () => {
       '{"household": "attic"}',
       /household: wanted a code of `punnet-agent household`, found "attic"/,
     ],
+    ['{"lanBps": 1999999}', /lanBps: wanted a number, 2000000 or more, found 1999999/],
+    ['{"lanBps": "fast"}', /lanBps: wanted a number/],
     ['{"uplinkShare": 0}', /uplinkShare: wanted a number, 0.01 to 1/],
   ])('%s is refused by its field', (text, reason) => {
     writeFileSync(file, text);
@@ -74,6 +78,54 @@ describe('the file', () => {
     writeFileSync(file, withPause(file, false));
     expect(readLimits(file)).toEqual({ ...defaultLimits, slots: 1 });
     expect(limitsText(file)).toMatch(/temperatureC +70 +default/);
+  });
+});
+
+describe('limits that are typed', () => {
+  test.each([
+    [
+      { lan: '20 Mbit/s', uplinkShare: undefined },
+      { lanBps: 20e6, uplinkShare: 0.25 },
+    ],
+    [
+      { lan: '2000kbit/s', uplinkShare: '10%' },
+      { lanBps: 2e6, uplinkShare: 0.1 },
+    ],
+    [
+      { lan: 'none', uplinkShare: '0.5' },
+      { lanBps: null, uplinkShare: 0.5 },
+    ],
+  ])('%o hold, and the rest stays', (words, limits) => {
+    writeFileSync(file, '{"slots": 1, "lanBps": 5e6}');
+    writeFileSync(file, changeLimits(file, words) ?? '');
+    expect(readLimits(file)).toEqual({ ...defaultLimits, slots: 1, ...limits });
+  });
+
+  test('nothing typed changes nothing', () => {
+    expect(changeLimits(file, { lan: undefined, uplinkShare: undefined })).toBeNull();
+  });
+
+  test.each([
+    ['20', undefined, /--lan: wanted a rate such as "20 Mbit\/s".*found 20$/],
+    ['20 MB/s', undefined, /--lan: wanted a rate/],
+    ['', undefined, /--lan: wanted a rate/],
+    ['1.9 Mbit/s', undefined, /lanBps: wanted a number, 2000000 or more, found 1900000/],
+    [
+      undefined,
+      'half',
+      /--uplink-share: wanted a part of your line such as 0.1 or 10%, found half/,
+    ],
+    [undefined, '0', /uplinkShare: wanted a number, 0.01 to 1, found 0/],
+    [undefined, '101%', /uplinkShare: wanted a number, 0.01 to 1, found 1.01/],
+  ])('--lan %s --uplink-share %s is refused', (lan, uplinkShare, reason) => {
+    writeFileSync(file, '{}');
+    expect(() => changeLimits(file, { lan, uplinkShare })).toThrow(reason);
+  });
+
+  test('a file that is wrong already is named, and stays as it is', () => {
+    writeFileSync(file, '{"slot": 1}');
+    const words = { lan: 'none', uplinkShare: undefined };
+    expect(() => changeLimits(file, words)).toThrow(`${file}: there is no limit "slot"`);
   });
 });
 
