@@ -11,7 +11,7 @@ import { changeHousehold } from './adapters/owner/household.ts';
 import type { LimitWords } from './adapters/owner/change-limits.ts';
 import { changeLimits } from './adapters/owner/change-limits.ts';
 import { LimitsError } from './adapters/owner/limits.ts';
-import { limitsText, nameOf, withPause } from './adapters/owner/texts.ts';
+import { limitsText, nameOf, withLimit } from './adapters/owner/texts.ts';
 import { writeDurably } from './adapters/state/durable.ts';
 import { canChangeUser } from './adapters/sandbox/task-user.ts';
 import { AgentError, StateFolder } from './adapters/state/state-folder.ts';
@@ -39,7 +39,8 @@ async function main(args: readonly string[]): Promise<number> {
   const [command, ...words] = flags.words;
   if (flags.wantsHelp || command === undefined) return print(usage);
   const state = new StateFolder(flags.stateFolder);
-  if (rootsCommands.has(command)) return asRoot(command, words, flags);
+  const isRoots = command === 'limits' && (flags.apt === 'on' || flags.apt === 'off');
+  if (isRoots || rootsCommands.has(command)) return asRoot(command, words, flags);
   const owner = ownerOf(state.path);
   if (owner !== null) return actAs(owner, args, flags);
   if (command === 'enrol') state.create();
@@ -74,6 +75,7 @@ async function main(args: readonly string[]): Promise<number> {
     case 'household':
       return setHousehold(state, words[0]);
     case 'limits':
+      if (flags.apt !== undefined) return setAptPort(state, flags.apt);
       return showLimits(state, flags);
     default:
       throw new AgentError(`There is no command ${command}.\n\n${usage}`);
@@ -89,9 +91,16 @@ async function asRoot(command: string, words: readonly string[], flags: Flags): 
   }
   if (command === 'doctor') return tasks.doctor(state, print);
   if (command === 'leave') return tasks.leaveFederation(state, flags.isOnlyHere, print);
+  if (command === 'limits') {
+    if (flags.lan === undefined && flags.uplinkShare === undefined) {
+      return tasks.setApt(state, flags.apt ?? '', print);
+    }
+    throw new AgentError('--apt wants to stand alone: give the other limits in a second command.');
+  }
   const { name, isDryRun } = flags;
+  const isAptWanted = flags.apt === 'on';
   return tasks.install(
-    { state, url: words[0], token: tokenOf(words, flags), name, isDryRun },
+    { state, url: words[0], token: tokenOf(words, flags), name, isDryRun, isAptWanted },
     print,
   );
 }
@@ -179,7 +188,7 @@ async function statusOf(state: StateFolder): Promise<string> {
 
 function setPaused(state: StateFolder, isPaused: boolean): number {
   const file = state.file('limits.json');
-  writeDurably(file, withPause(file, isPaused));
+  writeDurably(file, withLimit(file, { isPaused }));
   return print(
     isPaused
       ? 'Paused: no task starts. Those that run stand still, and go back in ten minutes.'
@@ -192,6 +201,14 @@ function showLimits(state: StateFolder, words: LimitWords): number {
   const text = changeLimits(file, words);
   if (text !== null) writeDurably(file, text);
   return print(limitsText(file));
+}
+
+/** Root has told apt of it. */
+async function setAptPort(state: StateFolder, word: string): Promise<number> {
+  const port = word === 'none' ? null : Number(word);
+  if (Number.isNaN(port)) throw new AgentError('--apt wants on or off.');
+  const { writeAptPort } = await import('./install/commands.ts');
+  return writeAptPort(state, port);
 }
 
 function setHousehold(state: StateFolder, word: string | undefined): number {

@@ -2,6 +2,7 @@
 
 import { randomBytes } from 'node:crypto';
 import type { Inventory } from '../proto/gen/punnet/v1/node.ts';
+import { SiteApt } from './adapters/apt/site-apt.ts';
 import { adoptAttempts } from './adapters/attempts/adopt.ts';
 import { Results } from './adapters/attempts/results.ts';
 import { BlobClient } from './adapters/blobs/blob-client.ts';
@@ -118,6 +119,10 @@ class Agent {
   readonly #releases: Releases;
   readonly #exchange: SiteExchange;
   readonly #lineWatch: LineWatch;
+  readonly #apt = new SiteApt({
+    exchange: { get: (...call) => this.#exchange.get(...call) },
+    ...{ onTaken: () => void this.#trim(), log },
+  });
   readonly #loop: AgentLoop;
   readonly #history: History;
   #lookTimer: NodeJS.Timeout | undefined;
@@ -246,6 +251,8 @@ class Agent {
       ),
       say: (said, here) => reporter.say([], toBlobParts(said, here)),
       onWhole: (sha256) => this.#blobs.came(sha256),
+      isHere: (blob) => this.#blobs.isHere(blob),
+      hasRoom: (sizeBytes) => owner.hasRoomFor(sizeBytes),
       nowMs: () => performance.now(),
     });
   }
@@ -306,6 +313,7 @@ class Agent {
     this.#sockets.stop();
     this.#loop.stop();
     this.#parts.sandbox.close();
+    await this.#apt.stop();
     await this.#exchange.stop();
     await this.#bus.stop();
     this.#blobs.stop();
@@ -327,6 +335,7 @@ class Agent {
       ran: this.#history.latest,
       month: owner.month,
       ...{ uplink: owner.rate(), lan: owner.lanRate(), linePart: owner.linePart },
+      apt: this.#apt.status,
       nowUnixMs: Date.now(),
     });
   }
@@ -341,6 +350,7 @@ class Agent {
     const before = JSON.stringify([owner.limits, owner.limitsProblem, owner.allowance]);
     const told = JSON.stringify(owner.inventory());
     const allowance = owner.look();
+    void this.#apt.follow(owner.limits.aptPort);
     this.#history.saveSometimes(performance.now());
     if (JSON.stringify([owner.limits, owner.limitsProblem, allowance]) === before) return;
     if (owner.limitsProblem !== null) log('limits not taken', { why: owner.limitsProblem });

@@ -8,5 +8,6 @@ export { blobsInUse } from './slots.ts';
 export { AgentState, fullAllowance, nextDeadlineMs, noAllowance } from './state.ts';
 export type { ExchangeCommand, ExchangeEffect, PeerAddress } from './exchange/words.ts';
 export { ExchangeState } from './exchange/exchange.ts';
+export { withinMs as chunkWithinMs } from './exchange/limits.ts';
 export { nextExchangeMs } from './exchange/look.ts';
 export { takeExchange } from './exchange/take-exchange.ts';

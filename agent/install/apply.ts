@@ -55,6 +55,8 @@ function applyStep(step: Step, { stateFolder, program, token, name }: Omit<Task,
     case 'start':
       // The one who stopped it may have disabled it.
       return call(['systemctl', 'enable', '--now', step.unit]);
+    case 'apt':
+      return call([process.execPath, program, 'limits', '--apt', 'on', '--state', stateFolder]);
   }
 }
 

@@ -4,7 +4,10 @@ import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { fingerprintOf } from '../adapters/enrol/enrol.ts';
 import { AgentError, type StateFolder } from '../adapters/state/state-folder.ts';
+import { withLimit } from '../adapters/owner/texts.ts';
+import { writeDurably } from '../adapters/state/durable.ts';
 import { applyPlan } from './apply.ts';
+import { askAgent, askNobody, choosePort } from './apt.ts';
 import { askFederation } from './ask-federation.ts';
 import type { Check } from './doctor.ts';
 import { checksText, examine, judgeFirewall } from './doctor.ts';
@@ -23,13 +26,14 @@ export interface InstallWords {
   readonly token: string | undefined;
   readonly name: string | undefined;
   readonly isDryRun: boolean;
+  readonly isAptWanted: boolean;
 }
 
 type Print = (line: string) => unknown;
 
 /** Prints the plan, and does it. Returns the exit code: 0, or 1 where it is refused. */
 export async function install(words: InstallWords, print: Print): Promise<number> {
-  const { state, url = '', token = '', name, isDryRun } = words;
+  const { state, url = '', token = '', name, isDryRun, isAptWanted } = words;
   const before = lookAround(state, null);
   const isNew = before.enrolled === null;
   if (isNew && (url === '' || token === '')) {
@@ -40,7 +44,7 @@ export async function install(words: InstallWords, print: Print): Promise<number
   const found = isNew
     ? { ...before, federation: await askFederation(httpsUrl(url), fingerprintOf(token)) }
     : before;
-  const plan = planInstall(found, { url, stateFolder: state.path });
+  const plan = planInstall(found, { url, stateFolder: state.path, isAptWanted });
   print(planText(found, plan));
   if (plan.kind === 'refused') return 1;
   if (isDryRun || plan.steps.length === 0) return 0;
@@ -82,6 +86,8 @@ export async function leaveFederation(
   print: Print,
 ): Promise<number> {
   const owner = state.isThere ? ownerOf(state.path) : null;
+  // Only root told apt of the agent.
+  if (process.getuid?.() === 0) askNobody();
   if (owner === null) {
     print(await leave(state, isOnlyHere));
     return 0;
@@ -92,6 +98,44 @@ export async function leaveFederation(
   // The word that it leaves went through the tunnel.
   if (code === 0) systemctl('stop', 'punnet-overlay.service');
   return code;
+}
+
+/** Has apt ask the agent, or not any more: files of root's, and the limit, which is the folder's own user's. */
+export async function setApt(state: StateFolder, word: string, print: Print): Promise<number> {
+  if (word !== 'on' && word !== 'off') throw new AgentError('--apt wants on or off.');
+  if (process.getuid?.() !== 0) throw new AgentError('Only root can tell apt so: use sudo.');
+  if (!state.isThere) throw new AgentError(`${state.path} is not there: enrol this node first.`);
+  const owner = ownerOf(state.path);
+  const set = (port: number | null): void => {
+    const code =
+      owner === null
+        ? writeAptPort(state, port)
+        : runAs(owner, ['limits', '--apt', String(port ?? 'none'), '--state', state.path]);
+    if (code === 0) return;
+    askNobody();
+    throw new AgentError('The limits were not changed: apt asks its mirrors itself.');
+  };
+  if (word === 'off') {
+    askNobody();
+    set(null);
+    print('apt asks its mirrors itself, as it did before.');
+    return 0;
+  }
+  const port = await choosePort();
+  // Until the agent listens there the script says that there is no proxy.
+  askAgent(port);
+  set(port);
+  print(
+    `apt asks the agent for packages, at port ${port} of this machine: each crosses your line once for all Pis of the site that do so. Its signatures hold as ever, and without the agent it asks its mirrors itself. To undo it: sudo punnet-agent limits --apt off`,
+  );
+  return 0;
+}
+
+/** As the folder's own user: null leaves apt alone. */
+export function writeAptPort(state: StateFolder, aptPort: number | null): number {
+  const file = state.file('limits.json');
+  writeDurably(file, withLimit(file, { aptPort }));
+  return 0;
 }
 
 function systemctl(...words: readonly string[]): void {

@@ -20,6 +20,7 @@ export interface Readings {
   readonly temperatureLimitC: number;
   /** What is wrong with limits.json; null: nothing. */
   readonly limitsProblem: string | null;
+  readonly apt: AptReading;
   /** null: this machine is in no federation, and nothing below was looked at. */
   readonly enrolment: EnrolmentReadings | null;
 }
@@ -53,6 +54,16 @@ export type AgentReading =
   /** It ended because another agent has its identity. */
   | { readonly kind: 'cloned' };
 
+/** How apt comes to its packages. */
+export interface AptReading {
+  /** Of the owner's limits; null: apt is to be left alone. */
+  readonly port: number | null;
+  /** Whether apt is told of the script, and whether that is there and asks at the port. */
+  readonly isTold: boolean;
+  readonly isScriptRight: boolean;
+  readonly isListening: boolean;
+}
+
 /** As root sees it. */
 export interface FirewallReading {
   readonly isLoaded: boolean;
@@ -83,6 +94,7 @@ export function examine(readings: Readings): readonly Check[] {
     heatOf(readings),
     powerOf(readings),
     limitsOf(readings),
+    aptOf(readings),
   ];
   if (enrolment === null) {
     const todo = 'sudo punnet-agent install URL --token-file FILE, as its operator sent them.';
@@ -171,6 +183,27 @@ function powerOf({ isUnderVoltage }: Readings): Check {
 function limitsOf({ limitsProblem }: Readings): Check {
   if (limitsProblem === null) return good('limits', 'no mistake in them');
   return bad('limits', ['limits.json without a mistake', limitsProblem, 'Mend the file.']);
+}
+
+function aptOf({ apt, enrolment }: Readings): Check {
+  const { port, isTold, isScriptRight, isListening } = apt;
+  const on = 'sudo punnet-agent limits --apt on';
+  const off = 'sudo punnet-agent limits --apt off';
+  if (isTold && !isScriptRight) {
+    const todo = `apt may fail until then: ${port === null ? off : on}`;
+    return bad('apt', ['the script that apt is told of', 'none, or another', todo]);
+  }
+  if (port === null) {
+    if (!isTold) return good('apt', 'is left alone');
+    return bad('apt', ['apt left alone, as your limits say', 'that it asks the agent', off]);
+  }
+  if (!isTold) return bad('apt', ['packages through the site', 'that apt is not told so', on]);
+  if (isListening) return good('apt', `asks the agent for packages, at port ${port}`);
+  const isRunning = enrolment?.agent.kind === 'running';
+  const todo = isRunning
+    ? 'sudo punnet-agent status says why; until then apt asks its mirrors itself.'
+    : 'See whether the agent runs, below; until then apt asks its mirrors itself.';
+  return bad('apt', [`the agent at port ${port}`, 'nobody', todo]);
 }
 
 function cardOf({ nodeId, serials: { enrolled, here } }: EnrolmentReadings): Check {

@@ -11,6 +11,7 @@ import { isUnderVoltage } from '../adapters/probe/power.ts';
 import { memoryBytes, readStatus } from '../adapters/probe/status.ts';
 import { testAbilities } from '../adapters/sandbox/self-test.ts';
 import type { Identity, StateFolder } from '../adapters/state/state-folder.ts';
+import { readApt } from './apt.ts';
 import { askFederation } from './ask-federation.ts';
 import type { AgentReading, EnrolmentReadings, Readings, TunnelReading } from './doctor.ts';
 import { board, missingPackages, readNode } from './look-around.ts';
@@ -39,6 +40,7 @@ export async function lookAt(state: StateFolder): Promise<Readings> {
     temperatureC: temperatureCelsius,
     temperatureLimitC: limits.temperatureC,
     limitsProblem: problem,
+    apt: await readApt(limits.aptPort),
     enrolment: identity === null ? null : await lookAtEnrolment(state, identity),
   };
 }

@@ -46,6 +46,8 @@ export interface Findings {
   /** The node's name where it is enrolled. */
   readonly enrolled: string | null;
   readonly isFolderThere: boolean;
+  /** Whether apt asks the agent for packages. */
+  readonly isAptTold: boolean;
   /** null: was not asked for, since nothing is to be enrolled. */
   readonly federation: FederationReading | null;
 }

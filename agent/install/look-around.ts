@@ -6,6 +6,7 @@ import { dirname } from 'node:path';
 import { readBoard } from '../adapters/probe/inventory.ts';
 import { memoryBytes } from '../adapters/probe/status.ts';
 import type { StateFolder } from '../adapters/state/state-folder.ts';
+import { aptFiles } from './apt.ts';
 import type { Board, FederationReading, Findings, NodeReading } from './findings.ts';
 import { units } from './findings.ts';
 
@@ -36,6 +37,7 @@ export function lookAround(state: StateFolder, federation: FederationReading | n
     stoppedUnits: hasUnits ? units.filter((unit) => !isActive(unit)) : [],
     enrolled: enrolledAs(state),
     isFolderThere: state.isThere,
+    isAptTold: existsSync(aptFiles().snippet),
     federation,
   };
 }

@@ -6,7 +6,8 @@ export type Step =
   | { readonly kind: 'packages'; readonly names: readonly string[]; readonly why: string }
   | { readonly kind: 'folder'; readonly path: string; readonly why: string }
   | { readonly kind: 'enrol'; readonly url: string; readonly why: string }
-  | { readonly kind: 'start'; readonly unit: string; readonly why: string };
+  | { readonly kind: 'start'; readonly unit: string; readonly why: string }
+  | { readonly kind: 'apt'; readonly why: string };
 
 export interface Refusal {
   readonly code:
@@ -46,6 +47,8 @@ export const mostClockErrorMs = 24 * 3_600_000;
 export interface Wanted {
   readonly url: string;
   readonly stateFolder: string;
+  /** Its owner wants packages through the site. */
+  readonly isAptWanted: boolean;
 }
 
 /** All that forbids it at once, or the steps that are still to be done: none when all is done. */
@@ -61,7 +64,7 @@ export function planInstall(found: Findings, wanted: Wanted): Plan {
     : { kind: 'steps', steps: stepsFor(found, wanted) };
 }
 
-function stepsFor(found: Findings, { url, stateFolder }: Wanted): readonly Step[] {
+function stepsFor(found: Findings, { url, stateFolder, isAptWanted }: Wanted): readonly Step[] {
   const { missingPackages: names } = found;
   const steps: Step[] = [];
   if (names.length > 0) {
@@ -74,6 +77,11 @@ function stepsFor(found: Findings, { url, stateFolder }: Wanted): readonly Step[
     const why =
       'keys are made here and stay here; the federation signs them, and the token is used up';
     steps.push({ kind: 'enrol', url, why });
+  }
+  if (isAptWanted && !found.isAptTold) {
+    const why =
+      'each package crosses your line once for all Pis of the site; punnet-agent limits --apt off undoes it';
+    steps.push({ kind: 'apt', why });
   }
   if (!found.hasUnits) return steps;
   // The other one too, since it starts nothing without a profile, which comes with the enrolment.

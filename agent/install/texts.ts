@@ -7,7 +7,7 @@ import { megabytes } from './plan.ts';
 
 /** Board, estimate, and the steps or why there are none. */
 export function planText(found: Findings, plan: Plan): string {
-  const { board, memoryBytes, diskFreeBytes, enrolled } = found;
+  const { board, memoryBytes, diskFreeBytes, enrolled, isAptTold } = found;
   const lines = [
     `This machine: ${board.model}, ${board.architecture ?? 'of an unknown kind'}, ${megabytes(memoryBytes)} of memory, ${megabytes(diskFreeBytes)} free on its disk.`,
     ...estimate(board.model),
@@ -29,6 +29,11 @@ export function planText(found: Findings, plan: Plan): string {
   for (const [index, step] of plan.steps.entries()) {
     lines.push(`  ${index + 1}. ${titleOf(step)}: ${step.why}`);
   }
+  if (!isAptTold && !plan.steps.some(({ kind }) => kind === 'apt')) {
+    lines.push(
+      'apt is left alone. With --apt on its packages come through the site: each over your line once for all Pis.',
+    );
+  }
   lines.push('To undo it: sudo punnet-agent leave, then sudo apt purge punnet-agent.');
   return lines.join('\n');
 }
@@ -44,5 +49,7 @@ export function titleOf(step: Step): string {
       return `enrol this node at ${step.url}`;
     case 'start':
       return `start ${step.unit}`;
+    case 'apt':
+      return 'let apt ask the agent for packages (two files in /etc)';
   }
 }

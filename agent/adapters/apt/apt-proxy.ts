@@ -4,25 +4,20 @@
 
 import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
-import { open } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import type { ForeignBlob } from '../exchange/foreign-blob.ts';
 import { Mirror, MirrorError } from './mirror.ts';
 import type { Deb } from './package-list.ts';
 import type { SignedLists } from './signed-lists.ts';
+import { SlowAnswer } from './slow-answer.ts';
 import { judgeTarget, parseAddress } from './target.ts';
 
-/** Bytes that nobody in the federation declared, of which the node knows hash and source. */
-export interface ForeignBlob extends Deb {
-  /** Writes them to this file from where they are published. Rejects when they can't be had, or are not so many. */
-  readonly fetchFromSource: (file: string, signal: AbortSignal) => Promise<void>;
-}
-
 export interface SiteExchange {
-  /** The path of a file with exactly these bytes, from a peer or the source. Rejects when it has none, and at once when
-   * the signal says so. */
+  /** The path of a file with exactly these bytes, from a peer or the source. Rejects when it has none, or none in good
+   * time, and at once when the signal says so. */
   get(wanted: ForeignBlob, signal: AbortSignal): Promise<string>;
 }
 
@@ -32,14 +27,12 @@ export interface AptProxyParts {
   readonly exchange: SiteExchange;
   /** Those of apt's sources, as they are now. */
   readonly hosts: () => ReadonlySet<string>;
-  /** How long a package may be waited for before it is asked of the mirror; 18 s where it says nothing. */
-  readonly waitMs?: number;
+  /** How often apt hears that its answer will come; see `SlowAnswer`. */
+  readonly lineEveryMs?: number;
   readonly log: (event: string, fields: Record<string, unknown>) => void;
 }
 
-/** apt gives up on a proxy that says nothing for 30 s, whatever answer it began (a 100 ends its request at once). */
-const mostWaitMs = 18_000;
-/** Before that wait. Where the lists take longer to read, as the first time on a slow card, it comes from the mirror. */
+/** Where the lists take longer to read, as the first time on a slow card, a package comes from the mirror. */
 const listsWithinMs = 8_000;
 const mostConnections = 64;
 const mostHeaderBytes = 8_192;
@@ -52,6 +45,8 @@ const ofConnection = /^(connection|keep-alive|proxy-.*|te|trailer|transfer-encod
 export class AptProxy {
   readonly #parts: AptProxyParts;
   readonly #server: Server;
+  /** Packages that came through the site, and that came from mirrors though the lists name them. */
+  readonly count = { site: 0, mirrors: 0 };
 
   constructor(parts: AptProxyParts) {
     this.#parts = parts;
@@ -99,7 +94,8 @@ export class AptProxy {
     try {
       await this.#answer({ request, response, address: target.address }, gone.signal);
     } catch (error) {
-      if (gone.signal.aborted || response.headersSent) return void response.destroy();
+      const isLate = response.headersSent || response.destroyed;
+      if (gone.signal.aborted || isLate) return void response.destroy();
       say(response, 502, error instanceof MirrorError ? error.message : 'the mirror broke off.');
     }
   }
@@ -120,9 +116,32 @@ export class AptProxy {
     const isPart = 'range' in request.headers;
     const isDeb = request.method === 'GET' && address.pathname.endsWith('.deb') && !isPart;
     const deb = isDeb ? await this.#lookUp(address) : null;
-    const path = deb === null ? null : await this.#throughSite(deb, asked, signal);
-    if (deb !== null && path !== null && (await sendFile(path, deb, response))) return;
-    await this.#throughMirror(asked, signal);
+    if (deb === null) return await this.#throughMirror(asked, signal);
+    const slow = new SlowAnswer(response, this.#parts.lineEveryMs);
+    try {
+      const path = await this.#throughSite(deb, asked, signal);
+      if (path !== null && (await slow.sendFile(path, deb.sizeBytes))) {
+        this.count.site += 1;
+        return;
+      }
+      this.count.mirrors += 1;
+      if (slow.hasBegun) await this.#finish(slow, { deb, address }, signal);
+      else await this.#throughMirror(asked, signal);
+    } catch (error) {
+      // No other answer can follow: it is broken off, and apt asks again.
+      if (slow.hasBegun) response.destroy();
+      throw error;
+    } finally {
+      slow.end();
+    }
+  }
+
+  /** apt has heard that it will have the package, so that anything else of its mirror's is an end. */
+  async #finish(slow: SlowAnswer, { deb, address }: Named, signal: AbortSignal): Promise<void> {
+    const { mirror } = this.#parts;
+    const { sizeBytes } = deb;
+    const [from, answer] = await askFor({ mirror, address }, signal);
+    await slow.send([answer, exactly(sizeBytes, from)], sizeBytes);
   }
 
   #lookUp(address: URL): Promise<Deb | null> {
@@ -137,22 +156,15 @@ export class AptProxy {
 
   /** null: the exchange has no way to it, or none in time. */
   async #throughSite(deb: Deb, { address }: Asked, signal: AbortSignal) {
-    const { exchange, mirror, log, waitMs = mostWaitMs } = this.#parts;
-    const late = new AbortController();
-    const end = (): void => late.abort(new Error(`not here after ${waitMs} ms`));
-    const timer = setTimeout(end, waitMs);
-    signal.addEventListener('abort', end, { once: true });
+    const { exchange, mirror, log } = this.#parts;
     const fetchFromSource: ForeignBlob['fetchFromSource'] = (file, ended) =>
-      fetchTo({ mirror, address, sizeBytes: deb.sizeBytes, file }, ended);
+      fetchTo(file, { mirror, address, sizeBytes: deb.sizeBytes }, ended);
     try {
-      return await exchange.get({ ...deb, fetchFromSource }, late.signal);
+      return await exchange.get({ ...deb, fetchFromSource }, signal);
     } catch (error) {
       if (signal.aborted) throw error;
       log('a package comes from its mirror', { address: address.href, why: String(error) });
       return null;
-    } finally {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', end);
     }
   }
 
@@ -187,37 +199,35 @@ function say(response: ServerResponse, status: number, reason: string): void {
   response.writeHead(status, headers).end(`punnet-agent: ${reason}\n`);
 }
 
-/** Whether it was sent: not when the file has gone, or is another. */
-async function sendFile(path: string, { sizeBytes }: Deb, response: ServerResponse) {
-  const file = await open(path).catch(() => null);
-  if (file === null) return false;
-  const { size } = await file.stat();
-  if (size !== sizeBytes) {
-    await file.close();
-    return false;
-  }
-  const type = 'application/vnd.debian.binary-package';
-  response.writeHead(200, { 'content-type': type, 'content-length': size });
-  await pipeline(file.createReadStream(), response);
-  return true;
+interface Named {
+  readonly deb: Deb;
+  readonly address: URL;
 }
 
-interface Fetch {
+interface Source {
   readonly mirror: Mirror;
   readonly address: URL;
-  readonly sizeBytes: number;
-  readonly file: string;
 }
 
-/** Mirrors send on to others, as Raspbian's do. */
-async function fetchTo({ mirror, address, sizeBytes, file }: Fetch, signal: AbortSignal) {
+async function fetchTo(
+  file: string,
+  { sizeBytes, ...source }: Source & { readonly sizeBytes: number },
+  signal: AbortSignal,
+): Promise<void> {
+  const [from, answer] = await askFor(source, signal);
+  await pipeline(answer, exactly(sizeBytes, from), createWriteStream(file), { signal });
+}
+
+/** An answer of 200, and who gives it: mirrors send on to others, as Raspbian's do. */
+async function askFor(
+  { mirror, address }: Source,
+  signal: AbortSignal,
+): Promise<readonly [from: URL, answer: IncomingMessage]> {
   let from = address;
   for (let hop = 0; hop <= mostRedirects; hop += 1) {
     const answer = await mirror.ask({ method: 'GET', address: from, headers: {} }, signal);
     const { statusCode = 0, headers } = answer;
-    if (statusCode === 200) {
-      return pipeline(answer, exactly(sizeBytes, from), createWriteStream(file), { signal });
-    }
+    if (statusCode === 200) return [from, answer];
     // Its text is not read: it may have no end.
     answer.destroy();
     if (statusCode < 300 || statusCode > 399 || headers.location === undefined) {

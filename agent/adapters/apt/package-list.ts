@@ -2,6 +2,7 @@
 // has 64,000. It is read through one buffer, without a text for each of its lines.
 
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { open } from 'node:fs/promises';
 
 export interface Deb {
@@ -12,6 +13,8 @@ export interface Deb {
 
 /** apt reads all that it compresses lists with. */
 const aptHelper = '/usr/lib/apt/apt-helper';
+/** Debian's longest list takes a Pi 1 some ten seconds. One that never ends is no list. */
+const unpackWithinMs = 60_000;
 /** Debian's longest stanza has a few kilobytes; a file that has none in so many bytes is no list. */
 const bufferBytes = 1 << 18;
 
@@ -67,10 +70,13 @@ function keyOf(name: Uint8Array): number {
 }
 
 /** Rejects when the file can't be read, or is no list. */
-export async function readList(path: string): Promise<PackageList> {
+export async function readList(
+  path: string,
+  withinMs: number = unpackWithinMs,
+): Promise<PackageList> {
   const reader = new StanzaReader();
   if (path.endsWith('_Packages')) await readPlain(path, reader);
-  else await readCompressed(path, reader);
+  else await readCompressed(path, { reader, withinMs });
   return reader.end();
 }
 
@@ -88,9 +94,18 @@ async function readPlain(path: string, reader: StanzaReader): Promise<void> {
   }
 }
 
-async function readCompressed(path: string, reader: StanzaReader): Promise<void> {
-  const child = spawn(aptHelper, ['cat-file', path], { stdio: ['ignore', 'pipe', 'ignore'] });
-  child.once('error', (error) => child.stdout.destroy(error));
+async function readCompressed(
+  path: string,
+  { reader, withinMs }: { readonly reader: StanzaReader; readonly withinMs: number },
+): Promise<void> {
+  const child = spawn(aptHelper, ['cat-file', path], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+    timeout: withinMs,
+    killSignal: 'SIGKILL',
+  });
+  const ended = once(child, 'exit');
+  // Whoever reads hears of it.
+  ended.catch((error: Error) => child.stdout.destroy(error));
   for await (const part of child.stdout) {
     let rest = part as Buffer;
     while (rest.length > 0) {
@@ -99,6 +114,8 @@ async function readCompressed(path: string, reader: StanzaReader): Promise<void>
       rest = rest.subarray(count);
     }
   }
+  const [code] = (await ended) as [number | null];
+  if (code !== 0) throw new Error(`${path}: apt-helper wanted code 0, found ${code ?? 'its end'}`);
 }
 
 const blankLine = Buffer.from('\n\n');

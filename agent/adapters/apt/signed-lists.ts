@@ -15,9 +15,15 @@ export class SignedLists {
   >();
   #timer: NodeJS.Timeout | undefined;
 
-  /** @param folder /var/lib/apt/lists, or another root's. */
-  constructor(folder: string) {
+  readonly #withinMs: number | undefined;
+
+  /**
+   * @param folder /var/lib/apt/lists, or another root's.
+   * @param withinMs what unpacking one may take.
+   */
+  constructor(folder: string, withinMs?: number) {
     this.#folder = folder;
+    this.#withinMs = withinMs;
   }
 
   /** What the lists say of this address; null: nothing, or different things. Lists of its own host come first: Debian
@@ -55,7 +61,7 @@ export class SignedLists {
     const state = `${file?.ino} ${file?.size} ${file?.mtimeMs}`;
     const known = this.#lists.get(name);
     if (known?.state === state) return known.list;
-    const list = readList(path).catch(() => new PackageList());
+    const list = readList(path, this.#withinMs).catch(() => new PackageList());
     this.#lists.set(name, { state, list });
     return list;
   }

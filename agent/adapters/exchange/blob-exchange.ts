@@ -1,24 +1,18 @@
 // Carries out what the core's exchange decides: opens the target file, asks peers and the origin, serves what is here. Each answer goes
 // back to the core as a command; what fails is judged there.
 
-import { createHash } from 'node:crypto';
-import { open } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fullBitmap, isFull, type Bitmap } from '../../../proto/bitmap.ts';
-import {
-  chunkSpans,
-  decodeIndex,
-  encodeIndex,
-  fixedChunkBytes,
-  maxIndexBytes,
-  type Chunk,
-  type ChunkIndex,
-} from '../../../proto/chunks.ts';
+import { emptyBitmap, fullBitmap, isFull } from '../../../proto/bitmap.ts';
+import { chunkSpans, encodeIndex, maxIndexBytes } from '../../../proto/chunks.ts';
 import type { BlobGrant, BlobRef, ExchangeCommand, ExchangeEffect } from '../../core/index.ts';
 import { ExchangeState, nextExchangeMs, takeExchange } from '../../core/index.ts';
 import type { UplinkPacer } from '../blobs/uplink-pacer.ts';
+import { checkedIndex, indexOf } from './blob-index.ts';
 import { ChunkClient, PeerError, type PeerBlob } from './chunk-client.ts';
 import type { SharedBlob } from './chunk-server.ts';
+import { Cutter } from './cutter.ts';
+import { takeForeign, type ForeignBlob } from './foreign-blob.ts';
+import { keep, readChunk, type OpenBlob } from './open-blob.ts';
 import { PartFile } from './part-file.ts';
 
 type Effect<K extends ExchangeEffect['kind']> = Extract<ExchangeEffect, { readonly kind: K }>;
@@ -55,16 +49,6 @@ export interface BlobExchangeOptions {
   readonly nowMs: () => number;
 }
 
-interface OpenBlob {
-  readonly index: ChunkIndex;
-  readonly indexBytes: Uint8Array;
-  readonly held: Bitmap;
-  /** null: it was whole already. */
-  readonly part: PartFile | null;
-  /** Once it is whole. */
-  file: string | null;
-}
-
 export class BlobExchange {
   readonly #options: BlobExchangeOptions;
   readonly #state: ExchangeState;
@@ -73,6 +57,8 @@ export class BlobExchange {
   readonly #sizes = new Map<string, number>();
   readonly #proofs = new Map<string, Uint8Array>();
   readonly #requests = new Map<string, AbortController>();
+  /** Packages that come from their source. */
+  readonly #bringing = new Set<string>();
   readonly #stopped = new AbortController();
   #timer: NodeJS.Timeout | undefined;
   /** Bytes of chunks that came from peers. */
@@ -104,14 +90,45 @@ export class BlobExchange {
     const chunks = index.chunks.length;
     const held = fullBitmap(chunks);
     this.#sizes.set(sha256, sizeBytes);
-    this.#blobs.set(sha256, { index, indexBytes: encodeIndex(index), held, part: null, file });
+    this.#blobs.set(sha256, {
+      index,
+      indexBytes: encodeIndex(index),
+      held,
+      part: null,
+      foreign: null,
+      file,
+    });
     this.post({ kind: 'blobOpened', sha256, sizeBytes, chunks, held });
+  }
+
+  /** A package that is wanted or, with its file, that is here for others: its hash was found right. */
+  openForeign(foreign: ForeignBlob, file: string | null): void {
+    const { sha256, sizeBytes } = foreign;
+    if (this.#blobs.has(sha256)) return;
+    const held = file === null ? emptyBitmap(1) : fullBitmap(1);
+    const sizes = { minBytes: sizeBytes, averageBytes: sizeBytes, maxBytes: sizeBytes };
+    const index = { sizes, chunks: [{ sha256, lengthBytes: sizeBytes }] };
+    this.#sizes.set(sha256, sizeBytes);
+    // Peers know what would be in an index.
+    const indexBytes = new Uint8Array(0);
+    this.#blobs.set(sha256, { index, indexBytes, held, part: null, foreign, file });
+    this.post({ kind: 'blobOpened', sha256, sizeBytes, chunks: 1, held, isForeign: true });
+  }
+
+  /** Whether it is a package that is exchanged. */
+  isForeign(sha256: string): boolean {
+    return (this.#blobs.get(sha256)?.foreign ?? null) !== null;
   }
 
   /** The blob is exchanged no more; what there is of it stays on the disk. */
   leave(sha256: string): void {
     this.#close(sha256);
     this.post({ kind: 'blobLeft', sha256 });
+  }
+
+  /** Nobody here waits for it; a package that this node brings comes to its end, since peers wait for it. */
+  giveUp(sha256: string): void {
+    if (!this.#bringing.has(sha256)) this.leave(sha256);
   }
 
   #close(sha256: string): void {
@@ -207,7 +224,7 @@ export class BlobExchange {
       // It may have been left meanwhile.
       if (!this.#sizes.has(sha256)) return await part.close();
       const { held } = part;
-      this.#blobs.set(sha256, { index, indexBytes: bytes, held, part, file: null });
+      this.#blobs.set(sha256, { index, indexBytes: bytes, held, part, foreign: null, file: null });
       const chunks = index.chunks.length;
       this.post({ kind: 'blobOpened', sha256, sizeBytes: grant.sizeBytes, chunks, held });
       if (isFull(held, chunks)) await this.#finish(sha256);
@@ -231,8 +248,7 @@ export class BlobExchange {
     this.#requests.set(key, request);
     try {
       const from = this.#peerBlob(sha256, peer);
-      const bytes = await this.#client.chunk(from, { chunk, lengthBytes }, request.signal);
-      const isRight = (await blob.part?.write(chunk, bytes)) === true;
+      const isRight = await this.#take(blob, { from, chunk, signal: request.signal });
       if (isRight) this.takenBytes += lengthBytes;
       else this.#options.log('a peer sent wrong bytes', { sha256, chunk, ...peer });
       this.post({ kind: isRight ? 'chunkCame' : 'chunkBad', sha256, chunk, peer });
@@ -249,6 +265,19 @@ export class BlobExchange {
     }
   }
 
+  /** Whether the bytes were right, and are on the disk now. */
+  async #take(blob: OpenBlob, { from, chunk, signal }: Taking): Promise<boolean> {
+    const { sha256 } = from;
+    const wanted = { chunk, lengthBytes: blob.index.chunks[chunk]?.lengthBytes ?? 0 };
+    if (blob.foreign === null) {
+      const bytes = await this.#client.chunk(from, wanted, signal);
+      return (await blob.part?.write(chunk, bytes)) === true;
+    }
+    const bring = (file: string): Promise<void> =>
+      this.#client.chunkTo(file, { from, ...wanted }, signal);
+    return keep(blob, await takeForeign(this.#options.folder, sha256, bring));
+  }
+
   async #swap({ sha256, peer, held: own }: Effect<'swapParts'>): Promise<void> {
     const chunks = this.#mustHave(sha256).index.chunks.length;
     const told = { held: own, chunks, port: this.#options.port() };
@@ -260,7 +289,9 @@ export class BlobExchange {
 
   /** Chunks count as they come; a wrong one ends the run. */
   async #fetch({ sha256, first, end, capability }: Effect<'fetchRun'>): Promise<void> {
-    const { index, part } = this.#mustHave(sha256);
+    const blob = this.#mustHave(sha256);
+    if (blob.foreign !== null) return await this.#fetchForeign(blob, blob.foreign);
+    const { index, part } = blob;
     const spans = chunkSpans(index).slice(first, end);
     const offset = spans[0]?.offset ?? 0;
     const lengthBytes = spans.reduce((sum, each) => sum + each.lengthBytes, 0);
@@ -285,8 +316,27 @@ export class BlobExchange {
     }
   }
 
+  /** When its source does not give it, apt is to hear why from there: it is not exchanged any more. */
+  async #fetchForeign(blob: OpenBlob, { sha256, fetchFromSource }: ForeignBlob): Promise<void> {
+    const { signal } = this.#stopped;
+    const bring = (file: string): Promise<void> => fetchFromSource(file, signal);
+    this.#bringing.add(sha256);
+    try {
+      const isRight = keep(blob, await takeForeign(this.#options.folder, sha256, bring));
+      if (!isRight) throw new Error('its source gives bytes of another hash');
+      this.post({ kind: 'chunkCame', sha256, chunk: 0, peer: null });
+      this.post({ kind: 'runEnded', sha256, isRight });
+    } catch (error) {
+      this.leave(sha256);
+      throw error;
+    } finally {
+      this.#bringing.delete(sha256);
+    }
+  }
+
   async #finish(sha256: string): Promise<void> {
     const blob = this.#mustHave(sha256);
+    if (blob.foreign !== null) return this.#options.onWhole(sha256);
     if (blob.file !== null || blob.part === null) return;
     try {
       blob.file = await blob.part.finish();
@@ -304,81 +354,12 @@ export class BlobExchange {
   }
 }
 
-/** Makes chunks of the parts that come; holds less than a chunk and a part. */
-class Cutter {
-  readonly #sizes: readonly number[];
-  #parts: Buffer[] = [];
-  #heldBytes = 0;
-  #at = 0;
-
-  constructor(sizes: readonly number[]) {
-    this.#sizes = sizes;
-  }
-
-  cut(part: Buffer): readonly Buffer[] {
-    this.#parts.push(part);
-    this.#heldBytes += part.length;
-    const chunks: Buffer[] = [];
-    for (;;) {
-      const size = this.#sizes[this.#at];
-      if (size === undefined || this.#heldBytes < size) return chunks;
-      const held = this.#parts.length === 1 ? (this.#parts[0] ?? part) : Buffer.concat(this.#parts);
-      chunks.push(held.subarray(0, size));
-      this.#parts = [held.subarray(size)];
-      this.#heldBytes -= size;
-      this.#at += 1;
-    }
-  }
+interface Taking {
+  readonly from: PeerBlob;
+  readonly chunk: number;
+  readonly signal: AbortSignal;
 }
 
 function requestOf({ sha256, chunk, peer }: Effect<'askPeer' | 'endRequest'>): string {
   return `${sha256} ${chunk} ${peer.address} ${peer.port}`;
-}
-
-/** `sha256` null: the origin's word, over a connection that is its own. */
-function checkedIndex(bytes: Buffer, sha256: string | null, sizeBytes: number): ChunkIndex {
-  const found = createHash('sha256').update(bytes).digest('hex');
-  if (sha256 !== null && found !== sha256) {
-    throw new Error(`index: wanted the hash ${sha256}, found ${found}`);
-  }
-  const index = decodeIndex(bytes);
-  if (typeof index === 'string') throw new Error(index);
-  const indexed = index.chunks.reduce((sum, { lengthBytes }) => sum + lengthBytes, 0);
-  if (indexed === sizeBytes) return index;
-  throw new Error(`index: wanted a blob of ${sizeBytes} bytes, found ${indexed}`);
-}
-
-/** null: it is not here any more. */
-async function readChunk({ part, file, index }: OpenBlob, chunk: number): Promise<Buffer | null> {
-  if (file === null) return (await part?.read(chunk)) ?? null;
-  const span = chunkSpans(index)[chunk];
-  if (span === undefined) return null;
-  const handle = await open(file, 'r').catch(() => null);
-  if (handle === null) return null;
-  try {
-    const bytes = Buffer.alloc(span.lengthBytes);
-    const { bytesRead } = await handle.read(bytes, 0, span.lengthBytes, span.offset);
-    return bytesRead === span.lengthBytes ? bytes : null;
-  } finally {
-    await handle.close();
-  }
-}
-
-/** As the origin makes it of a blob that is cut into chunks of one length. */
-async function indexOf(file: string, sizeBytes: number): Promise<ChunkIndex> {
-  const length = fixedChunkBytes(sizeBytes);
-  const sizes = { minBytes: length, averageBytes: length, maxBytes: length };
-  const chunks: Chunk[] = [];
-  const handle = await open(file, 'r');
-  try {
-    const bytes = Buffer.alloc(length);
-    for (let offset = 0; offset < sizeBytes; offset += length) {
-      const { bytesRead } = await handle.read(bytes, 0, length, offset);
-      const hash = createHash('sha256').update(bytes.subarray(0, bytesRead)).digest('hex');
-      chunks.push({ sha256: hash, lengthBytes: bytesRead });
-    }
-  } finally {
-    await handle.close();
-  }
-  return { sizes, chunks };
 }

@@ -2,13 +2,13 @@
 // answer may take, and believes nothing: hashes are its caller's to look at.
 
 import { Agent, request, type IncomingMessage } from 'node:http';
+import { open } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 import { readBitmap, type Bitmap } from '../../../proto/bitmap.ts';
-import type { PeerAddress } from '../../core/index.ts';
+import { chunkWithinMs, type PeerAddress } from '../../core/index.ts';
 import type { UplinkPacer } from '../blobs/uplink-pacer.ts';
+import { writeAll } from '../blobs/write-all.ts';
 
-/** A chunk of 1 MiB at 0.5 Mbit/s. */
-const chunkWithinMs = 16_000;
 const swapWithinMs = 3_000;
 const longestRestMs = 60_000;
 
@@ -38,6 +38,14 @@ interface Question {
   /** Longer answers are cut off. */
   readonly mostBytes: number;
   readonly withinMs: number;
+  /** Takes each part; without it all of them are the answer. */
+  readonly take?: (part: Buffer) => Promise<void>;
+}
+
+interface ChunkOf {
+  readonly from: PeerBlob;
+  readonly chunk: number;
+  readonly lengthBytes: number;
 }
 
 export class ChunkClient {
@@ -54,7 +62,7 @@ export class ChunkClient {
    * @param pacer keeps the owner's limit of the LAN.
    * @param withinMs what a chunk or an index may take.
    */
-  constructor(pacer: Pick<UplinkPacer, 'stream'>, withinMs = chunkWithinMs) {
+  constructor(pacer: Pick<UplinkPacer, 'stream'>, withinMs = chunkWithinMs(0)) {
     this.#pacer = pacer;
     this.#withinMs = withinMs;
   }
@@ -78,10 +86,30 @@ export class ChunkClient {
     } as const;
     const bytes = await this.#ask(blob, asked, signal);
     if (bytes.length === lengthBytes) return bytes;
-    throw new PeerError(
-      `${hostOf(blob)}: chunk ${chunk} has ${lengthBytes} bytes, and ${bytes.length} came`,
-      null,
-    );
+    throw tooShort(blob, { chunk, lengthBytes }, bytes.length);
+  }
+
+  /** A chunk that may be too large for memory. Throws PeerError, when the disk fails, too. */
+  async chunkTo(
+    file: string,
+    { from, chunk, lengthBytes }: ChunkOf,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const path = `/v1/chunk/${from.sha256}/${chunk}`;
+    const withinMs = Math.max(this.#withinMs, chunkWithinMs(lengthBytes));
+    const handle = await open(file, 'wx', 0o600);
+    let size = 0;
+    const take = async (part: Buffer): Promise<void> => {
+      await writeAll(handle, part, size);
+      size += part.length;
+    };
+    try {
+      const asked = { path, method: 'GET', mostBytes: lengthBytes, withinMs, take } as const;
+      await this.#ask(from, asked, signal);
+    } finally {
+      await handle.close();
+    }
+    if (size !== lengthBytes) throw tooShort(from, { chunk, lengthBytes }, size);
   }
 
   /** Throws PeerError. */
@@ -126,7 +154,7 @@ export class ChunkClient {
 
   async #answer(blob: PeerBlob, question: Question, signal: AbortSignal): Promise<Buffer> {
     const { address: host, port } = blob.peer;
-    const { method, path, body, mostBytes } = question;
+    const { method, path, body, mostBytes, take } = question;
     const authorization = `Bearer ${Buffer.from(blob.proof).toString('base64url')}`;
     const headers = { ...question.headers, authorization };
     const answer = await new Promise<IncomingMessage>((resolve, reject) => {
@@ -138,14 +166,15 @@ export class ChunkClient {
     if (answer.statusCode !== 200) throw refusal(blob, answer);
     const parts: Buffer[] = [];
     let size = 0;
-    const take = async (paced: AsyncIterable<Buffer>): Promise<void> => {
+    const drain = async (paced: AsyncIterable<Buffer>): Promise<void> => {
       for await (const part of paced) {
         size += part.length;
         if (size > mostBytes) return;
-        parts.push(part);
+        if (take === undefined) parts.push(part);
+        else await take(part);
       }
     };
-    const cut = await pipeline(answer, this.#pacer.stream('down'), take).catch(
+    const cut = await pipeline(answer, this.#pacer.stream('down'), drain).catch(
       (error: unknown) => error,
     );
     if (size > mostBytes) {
@@ -154,6 +183,15 @@ export class ChunkClient {
     if (cut !== undefined) throw cut;
     return Buffer.concat(parts);
   }
+}
+
+function tooShort(
+  blob: PeerBlob,
+  { chunk, lengthBytes }: { readonly chunk: number; readonly lengthBytes: number },
+  came: number,
+): PeerError {
+  const why = `chunk ${chunk} has ${lengthBytes} bytes, and ${came} came`;
+  return new PeerError(`${hostOf(blob)}: ${why}`, null);
 }
 
 function hostOf({ peer }: PeerBlob): string {

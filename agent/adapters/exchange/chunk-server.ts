@@ -7,7 +7,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { readBitmap, type Bitmap } from '../../../proto/bitmap.ts';
-import type { PeerAddress } from '../../core/index.ts';
+import { chunkWithinMs, type PeerAddress } from '../../core/index.ts';
 import type { UplinkPacer } from '../blobs/uplink-pacer.ts';
 
 /** Two each of 20 neighbours' connections, which they keep. */
@@ -15,7 +15,7 @@ const connectionsMost = 48;
 /** Of one host: a client keeps two to each peer, and one that is ended may not be gone yet. */
 const connectionsOfHost = 4;
 const requestWithinMs = 5_000;
-/** A whole answer; a reader that trickles is cut off. */
+/** A whole answer at least; a reader that trickles is cut off. */
 const answerWithinMs = 20_000;
 const idleMs = 30_000;
 const headBytesMost = 4_096;
@@ -25,6 +25,9 @@ const windowMs = 10_000;
 /** A busy node is asked again after so long. */
 const busySeconds = 1;
 
+/** Those of a package, which may be large, are read as they go. */
+export type ServedChunk = Buffer | { readonly lengthBytes: number; readonly bytes: Readable };
+
 /** What is served of a blob. */
 export interface SharedBlob {
   readonly chunks: number;
@@ -33,7 +36,7 @@ export interface SharedBlob {
   readonly proof: Uint8Array;
   readonly index: () => Promise<Uint8Array>;
   /** null: it is not here. */
-  readonly read: (chunk: number) => Promise<Buffer | null>;
+  readonly read: (chunk: number) => Promise<ServedChunk | null>;
 }
 
 export interface ChunkServerOptions {
@@ -132,12 +135,18 @@ export class ChunkServer {
       return end(response, 503);
     }
     this.#out += 1;
-    const cut = setTimeout(() => response.destroy(), answerWithinMs);
+    let cut = setTimeout(() => response.destroy(), answerWithinMs);
     try {
-      const bytes = await blob.read(chunk);
-      if (bytes === null) return end(response, 404);
-      response.writeHead(200, { 'content-length': bytes.length });
-      await pipeline(Readable.from(slices(bytes)), this.#options.pacer.stream('up'), response);
+      const found = await blob.read(chunk);
+      if (found === null) return end(response, 404);
+      const isHere = Buffer.isBuffer(found);
+      const lengthBytes = isHere ? found.length : found.lengthBytes;
+      clearTimeout(cut);
+      const mostMs = Math.max(answerWithinMs, chunkWithinMs(lengthBytes));
+      cut = setTimeout(() => response.destroy(), mostMs);
+      response.writeHead(200, { 'content-length': lengthBytes });
+      const bytes = isHere ? Readable.from(slices(found)) : found.bytes;
+      await pipeline(bytes, this.#options.pacer.stream('up'), response);
     } finally {
       clearTimeout(cut);
       this.#out -= 1;

@@ -1,12 +1,13 @@
 // The node's part in its site's exchange of blobs: takes what the scheduler tells, serves the LAN, and gives each blob to who waits for it.
 
-import { stat } from 'node:fs/promises';
+import { stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BlobGrant, BlobRef, PeerAddress } from '../../core/index.ts';
 import type { ExchangeMessages, ExchangeNews, SaidOfBlob } from '../bus/exchange-wire.ts';
 import type { OwnLan } from '../probe/lan.ts';
 import { BlobExchange, type BlobExchangeOptions, type Origin } from './blob-exchange.ts';
 import { ChunkServer } from './chunk-server.ts';
+import type { ForeignBlob } from './foreign-blob.ts';
 
 export interface SiteExchangeOptions extends Pick<
   BlobExchangeOptions,
@@ -23,7 +24,21 @@ export interface SiteExchangeOptions extends Pick<
   readonly say: (said: readonly SaidOfBlob[], here: PeerAddress | null) => void;
   /** The blob is whole, and its hash is right. */
   readonly onWhole: (sha256: string) => void;
+  /** Whether it is on the disk, with the hash of its name. */
+  readonly isHere: (blob: BlobRef) => Promise<boolean>;
+  /** Whether the owner leaves so much of the disk for a package. */
+  readonly hasRoom: (sizeBytes: number) => boolean;
 }
+
+/** A scheduler that says nothing of a package for so long is not waited for. */
+const silentMs = 5_000;
+/** And none of the next ones is waited for, until it says something. */
+const silentForMs = 60_000;
+/** What a package may take beside its bytes at 0.5 Mbit/s: others are before it, and who was to bring it may not. */
+const patienceMs = 60_000;
+const bytesPerMs = 62.5;
+/** Who asks again within so long finds it still on its way. */
+const againMs = 5_000;
 
 /** Addresses last for hours, and each look reads the routes. */
 const lanLookMs = 30_000;
@@ -39,6 +54,9 @@ export class SiteExchange {
   readonly #waiters = new Map<string, Set<Waiter>>();
   readonly #whole = new Set<string>();
   readonly #pinned = new Set<string>();
+  /** Packages of which the scheduler has said something. */
+  readonly #answered = new Set<string>();
+  #silentUntilMs = 0;
   #here: PeerAddress | null = null;
   /** Of the LAN, as it was looked at last. */
   #address: string | null = null;
@@ -133,9 +151,16 @@ export class SiteExchange {
     signal.throwIfAborted();
     const { sha256 } = grant;
     if (this.#whole.has(sha256) && (await this.#isHere(sha256))) return true;
+    this.#leavePackage(sha256);
+    const waited = this.#wait(sha256, signal);
+    this.#exchange.want(grant);
+    return await waited;
+  }
+
+  #wait(sha256: string, signal: AbortSignal): Promise<boolean> {
     const waiters = this.#waiters.get(sha256) ?? new Set();
     this.#waiters.set(sha256, waiters);
-    return await new Promise((resolve, reject) => {
+    return new Promise((resolve, reject) => {
       const waiter: Waiter = { resolve };
       waiters.add(waiter);
       signal.addEventListener('abort', () => {
@@ -143,13 +168,70 @@ export class SiteExchange {
         // What has begun goes on: another task of the job will want it, and peers do.
         reject(signal.reason as Error);
       });
-      this.#exchange.want(grant);
     });
+  }
+
+  /**
+   * The file of a package, from a peer or, if this node is the one to bring it, from its source. Rejects when the site has
+   * no way to it, when the scheduler says nothing for five seconds, when it does not come in the time that a thin line needs,
+   * and with the signal's reason.
+   */
+  async get(wanted: ForeignBlob, signal: AbortSignal): Promise<string> {
+    const { sha256, sizeBytes } = wanted;
+    const file = join(this.#options.folder, sha256);
+    if (await this.#options.isHere(wanted)) {
+      // Its last use, for the order in which old ones are removed.
+      await utimes(file, new Date(), new Date());
+      this.#whole.add(sha256);
+      this.#exchange.openForeign(wanted, file);
+      return file;
+    }
+    signal.throwIfAborted();
+    if (!this.#isSchedulerHere) throw new Error('the scheduler is not reached');
+    if (this.#options.nowMs() < this.#silentUntilMs) throw new Error('the scheduler is silent');
+    if (!this.#options.hasRoom(sizeBytes)) throw new Error('the owner leaves no room for it');
+    if (await this.#come(wanted, signal)) return file;
+    throw new Error('its site has no way to it');
+  }
+
+  async #come(wanted: ForeignBlob, signal: AbortSignal): Promise<boolean> {
+    const { sha256, sizeBytes } = wanted;
+    const late = new AbortController();
+    const end = (why: string): void => late.abort(new Error(why));
+    const leave = (): void => late.abort(signal.reason);
+    const silence = setTimeout(() => {
+      if (this.#answered.has(sha256)) return;
+      this.#silentUntilMs = this.#options.nowMs() + silentForMs;
+      end('the scheduler says nothing of it');
+    }, silentMs);
+    const mostMs = patienceMs + sizeBytes / bytesPerMs;
+    const lateness = setTimeout(() => end(`it is not here after ${mostMs} ms`), mostMs);
+    signal.addEventListener('abort', leave, { once: true });
+    try {
+      const waited = this.#wait(sha256, late.signal);
+      this.#exchange.openForeign(wanted, null);
+      return await waited;
+    } finally {
+      clearTimeout(silence);
+      clearTimeout(lateness);
+      signal.removeEventListener('abort', leave);
+      setTimeout(() => this.#giveUp(sha256), againMs).unref();
+    }
+  }
+
+  #giveUp(sha256: string): void {
+    if (this.#waiters.get(sha256)?.size === 0) this.#exchange.giveUp(sha256);
+  }
+
+  /** A job shares it now, in chunks of its own. */
+  #leavePackage(sha256: string): void {
+    if (this.#exchange.isForeign(sha256)) this.#exchange.leave(sha256);
   }
 
   /** The blob is here, and right: others may have it of this node. */
   async offer(blob: BlobRef): Promise<void> {
     const { sha256 } = blob;
+    this.#leavePackage(sha256);
     if (this.#whole.has(sha256)) return;
     this.#whole.add(sha256);
     try {
@@ -162,6 +244,7 @@ export class SiteExchange {
 
   /** What the scheduler says. */
   take({ leases, news }: ExchangeMessages): void {
+    if (news.length + leases.length > 0) this.#silentUntilMs = 0;
     for (const each of news) this.#tell(each);
     for (const lease of leases) this.#exchange.post(lease);
   }
@@ -170,7 +253,10 @@ export class SiteExchange {
     const { sha256 } = told;
     if (isPinned && !isClosed) this.#pinned.add(sha256);
     else this.#pinned.delete(sha256);
-    if (isClosed) return this.#exchange.leave(sha256);
+    const isForeign = this.#exchange.isForeign(sha256);
+    // A package that has an index is a job's blob, of which others have other chunks.
+    if (isClosed || (isForeign && told.indexSha256 !== '')) return this.#exchange.leave(sha256);
+    if (isForeign) this.#answered.add(sha256);
     this.#exchange.prove(sha256, Buffer.from(proof, 'hex'));
     const peers = told.peers.filter(({ address }) => this.#isPeer(address));
     this.#exchange.post({ ...told, peers });
@@ -182,6 +268,11 @@ export class SiteExchange {
     this.#isSchedulerHere = isHere;
     if (isHere) await this.start();
     this.#exchange.post({ kind: 'schedulerHere', isHere });
+    if (isHere) return;
+    // apt asks their sources.
+    for (const sha256 of [...this.#waiters.keys()]) {
+      if (this.#exchange.isForeign(sha256)) this.#exchange.giveUp(sha256);
+    }
   }
 
   /** The scheduler knows nothing of this node any more: all that it has is told. */
@@ -237,6 +328,7 @@ export class SiteExchange {
     if (!isWhole) {
       this.#whole.delete(sha256);
       this.#pinned.delete(sha256);
+      this.#answered.delete(sha256);
     }
     const waiters = this.#waiters.get(sha256);
     this.#waiters.delete(sha256);

@@ -29,6 +29,8 @@ export interface Limits {
   readonly refuses: readonly string[];
   /** A code that all nodes at one place have; null: nothing is said. */
   readonly household: string | null;
+  /** Where apt asks for packages, which then come through the site's exchange; null: apt is left alone. */
+  readonly aptPort: number | null;
 }
 
 /** Names in `refuses`: a report carries them. */
@@ -53,6 +55,7 @@ export const defaultLimits: Limits = {
   monthlyBytes: 10_000_000_000,
   refuses: [],
   household: null,
+  aptPort: null,
 };
 
 export class LimitsError extends Error {
@@ -106,6 +109,7 @@ export function parseLimits(fields: Readonly<Record<string, unknown>>, file: str
     monthlyBytes: reader.number('monthlyBytes', 0),
     refuses: reader.names('refuses'),
     household: reader.household(),
+    aptPort: reader.isSet('aptPort') ? Math.floor(reader.number('aptPort', 1_024, 65_535)) : null,
   };
 }
 

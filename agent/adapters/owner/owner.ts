@@ -113,6 +113,13 @@ export class Owner {
     return mayTransfer(this.month);
   }
 
+  /** Whether a package of so many bytes may lie here for others: tasks' inputs need room, too. */
+  hasRoomFor(sizeBytes: number): boolean {
+    const { cacheBytes, diskReserveBytes } = this.#limits;
+    const { diskAvailableBytes } = readStatus(this.#state.path);
+    return sizeBytes <= cacheBytes / 2 && diskAvailableBytes - sizeBytes >= diskReserveBytes;
+  }
+
   /** What blobs may use of the uplink now; null: the owner has not said what it can do. */
   rate(): Rate | null {
     const { uplink, uplinkShare } = this.#limits;

@@ -1,10 +1,11 @@
 // What `punnet-agent status` and `punnet-agent limits` say.
 
 import type { Allowance, AttemptPhase, Lease } from '../../core/index.ts';
+import type { AptStatus } from '../apt/site-apt.ts';
 import type { Rate } from '../blobs/uplink-pacer.ts';
 import type { Identity } from '../state/state-folder.ts';
 import type { Ran } from './history.ts';
-import { parseLimits, readLimitsFile } from './limits.ts';
+import { parseLimits, readLimitsFile, type Limits } from './limits.ts';
 
 export interface Running {
   readonly identity: Identity;
@@ -21,6 +22,8 @@ export interface Running {
   readonly lan: Rate | null;
   /** What is left of its share of the line; less than 1: somebody else uses it. */
   readonly linePart: number;
+  /** null: its owner leaves apt alone. */
+  readonly apt: AptStatus | null;
   readonly nowUnixMs: number;
 }
 
@@ -48,7 +51,13 @@ export function statusText(running: Running): string {
   );
   const { monthBytes, monthlyBytes } = running.month;
   const month = `This month it has used ${gigabytes(monthBytes)} of ${gigabytes(monthlyBytes)} of your line.`;
-  const said = [`${nameOf(identity)}: ${link}.`, work, month, ratesLine(running)];
+  const said = [
+    `${nameOf(identity)}: ${link}.`,
+    work,
+    month,
+    ratesLine(running),
+    ...aptLines(running),
+  ];
   said.push(...ranLines(running));
   return [...said, ...lines].join('\n');
 }
@@ -66,6 +75,15 @@ function ratesLine({ uplink, lan, linePart }: Running): string {
 
 function megabits(bps: number): string {
   return `${Number((bps / 1e6).toPrecision(3))} Mbit/s`;
+}
+
+function aptLines({ apt }: Running): readonly string[] {
+  if (apt === null) return [];
+  if (apt.trouble !== null) return [`apt asks its mirrors itself: ${apt.trouble}.`];
+  const { site, mirrors } = apt.count;
+  return [
+    `apt asks for packages through the site: ${site} came so since the start, ${mirrors} from their mirrors.`,
+  ];
 }
 
 function ranLines({ ran, nowUnixMs }: Running): readonly string[] {
@@ -102,9 +120,13 @@ export function limitsText(file: string): string {
   return [`Limits in force:`, ...lines, howTo].join('\n');
 }
 
-/** The fields of the file, with the pause set or gone. Throws LimitsError for a wrong file. */
-export function withPause(file: string, isPaused: boolean): string {
-  const fields = readLimitsFile(file);
-  parseLimits(fields, file);
-  return `${JSON.stringify({ ...fields, isPaused }, null, 2)}\n`;
+/** The fields of the file, with one of them set. Throws LimitsError for a wrong file, or a wrong value. */
+export function withLimit(
+  file: string,
+  set: Partial<Pick<Limits, 'isPaused' | 'aptPort'>>,
+): string {
+  const before = readLimitsFile(file);
+  const fields = { ...before, ...set };
+  for (const each of [before, fields]) parseLimits(each, file);
+  return `${JSON.stringify(fields, null, 2)}\n`;
 }

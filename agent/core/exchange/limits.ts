@@ -10,8 +10,8 @@ export const swapMs = 500;
 export const longestSwapMs = 30_000;
 /** A chunk of 1 MiB at 0.5 Mbit/s: who is slower holds up others. */
 const chunkWithinMs = 16_000;
-/** A package is one chunk of any size: 4 Mbit/s, of a poor radio link. */
-const bytesPerMs = 500;
+/** A package is one chunk of any size. Of the 2 Mbit/s that an owner leaves of the LAN at least, two at a time have half each. */
+const bytesPerMs = 125;
 
 /** How long a chunk of so many bytes may take from a peer. */
 export function withinMs(lengthBytes: number): number {

@@ -1,5 +1,6 @@
 // What apt's lists and sources say, and which addresses are nobody's LAN.
 
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -69,6 +70,15 @@ test('what is no list says nothing, and a list that has changed is read again', 
   expect((await find())?.sizeBytes).toBe(2);
   rmSync(file);
   expect(await find()).toBeNull();
+  lists.stop();
+});
+
+test('a list that never comes to its end says nothing after a while', async () => {
+  const folder = mkdtempSync(join(top, 'lists-'));
+  // Whoever opens it waits for a writer.
+  execFileSync('mkfifo', [join(folder, 'a.example_dists_x_Packages.gz')]);
+  const lists = new SignedLists(folder, 200);
+  expect(await lists.find(new URL('http://a.example/x/pool/a.deb'))).toBeNull();
   lists.stop();
 });
 

@@ -41,7 +41,7 @@ beforeEach(async () => {
     exchange: { get: (...words) => exchange.get(...words) },
     hosts: () => new Set([host]),
     log: () => undefined,
-    waitMs: 500,
+    lineEveryMs: 500,
   });
   await proxy.start(0);
   root = new AptRoot(folder, repository.keyFile, detectScript(proxy.port));
@@ -60,8 +60,8 @@ async function update(): Promise<void> {
   expect(code).toBe(0);
 }
 
-function expectPackages(): void {
-  for (const name of packageNames) {
+function expectPackages(...names: readonly string[]): void {
+  for (const name of names.length > 0 ? names : packageNames) {
     expect(readFileSync(root.deb(name)).equals(repository.debOf(name).bytes)).toBe(true);
   }
 }
@@ -141,12 +141,46 @@ describe('a real apt-get', () => {
     expect((await download()).code).toBe(0);
     expectPackages();
   });
+});
 
-  test('gets them from the mirror when the exchange lets it wait for too long', async () => {
-    exchange = waiting;
+/** Nothing, for longer than apt waits for a proxy that is silent. */
+const late = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 4_000));
+const downloadOne = (): ReturnType<AptRoot['run']> =>
+  root.run('install', '--download-only', '-o', 'Acquire::http::Timeout=2', packageNames[0]);
+
+describe('a real apt-get that has to wait', () => {
+  test('gets what a peer has in the end', async () => {
+    exchange = {
+      async get({ sha256 }) {
+        await late();
+        const name = packageNames.find((each) => repository.debOf(each).sha256 === sha256) ?? '';
+        return join(repository.folder, repository.debOf(name).path);
+      },
+    };
     await update();
-    expect((await download()).code).toBe(0);
-    expectPackages();
+    expect((await downloadOne()).code).toBe(0);
+    expectPackages(packageNames[0]);
+    expect(served.asked.filter(isDeb)).toEqual([]);
+  });
+
+  test('gets it from the mirror when nobody has it in the end', async () => {
+    exchange = { get: () => late().then(() => Promise.reject(new Error('nobody'))) };
+    await update();
+    expect((await downloadOne()).code).toBe(0);
+    expectPackages(packageNames[0]);
+  });
+
+  test('hears that it failed when the mirror has it not either', async () => {
+    exchange = { get: () => late().then(() => Promise.reject(new Error('nobody'))) };
+    await update();
+    instead = (request, response) => {
+      if (!isDeb(request.url ?? '')) return false;
+      response.writeHead(404).end();
+      return true;
+    };
+    const { code, said } = await downloadOne();
+    expect(code).toBe(100);
+    expect(said).toMatch(/Connection failed/);
   });
 });
 

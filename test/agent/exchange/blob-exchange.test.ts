@@ -92,7 +92,11 @@ function parts(folder: string, spoil?: (chunk: Buffer) => Buffer) {
   const blobOf = (): SharedBlob | null => {
     const blob = exchange.served(sha256);
     if (blob === null || spoil === undefined) return blob;
-    return { ...blob, read: async (at) => spoil((await blob.read(at)) ?? Buffer.alloc(0)) };
+    const read = async (at: number): Promise<Buffer> => {
+      const found = await blob.read(at);
+      return spoil(Buffer.isBuffer(found) ? found : Buffer.alloc(0));
+    };
+    return { ...blob, read };
   };
   const server = new ChunkServer({
     ...{ blobOf, isPeer: () => true, mostOut: 2, pacer, nowMs: () => performance.now() },

@@ -1,7 +1,7 @@
 // A node's part in its site's exchange, between lease and disk: real servers and files, a scheduler that is played.
 
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -27,6 +27,7 @@ interface Node {
   here: PeerAddress | null;
   originBytes: number;
   mayTransfer: boolean;
+  hasRoom: boolean;
   lanAddress: string;
 }
 
@@ -74,11 +75,13 @@ async function start(name: string): Promise<Node> {
       node.here = here;
     },
     onWhole: () => undefined,
+    isHere: ({ sha256: of }) => Promise.resolve(existsSync(join(folder, of))),
+    hasRoom: () => node.hasRoom,
     nowMs: () => nowMs + performance.now(),
   });
   const node: Node = {
     ...{ exchange, folder, said: [], here: null, originBytes: 0, mayTransfer: true },
-    lanAddress: '127.0.0.1',
+    ...{ lanAddress: '127.0.0.1', hasRoom: true },
   };
   nodes.push(node);
   await exchange.start();

@@ -33,6 +33,7 @@ const healthy: Readings = {
   temperatureC: 50,
   temperatureLimitC: 70,
   limitsProblem: null,
+  apt: { port: null, isTold: false, isScriptRight: false, isListening: false },
   enrolment: enrolled,
 };
 

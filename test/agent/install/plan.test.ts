@@ -10,7 +10,10 @@ import { planInstall } from '../../../agent/install/plan.ts';
 import type { Plan, Step } from '../../../agent/install/plan.ts';
 import { planText } from '../../../agent/install/texts.ts';
 
-const wanted = { url: 'https://berries.example:8443', stateFolder: '/var/lib/punnet-agent' };
+const wanted = {
+  ...{ url: 'https://berries.example:8443', stateFolder: '/var/lib/punnet-agent' },
+  isAptWanted: false,
+};
 const answered = { kind: 'answered', aheadMs: 0, isPinned: true, issuer: 'punnet CA' } as const;
 const hourMs = 3_600_000;
 
@@ -27,6 +30,7 @@ const fresh: Findings = {
   stoppedUnits: [...units],
   enrolled: null,
   isFolderThere: true,
+  isAptTold: false,
   federation: answered,
 };
 
@@ -196,6 +200,8 @@ function after(found: Findings, step: Step): Findings {
       return { ...found, isFolderThere: true };
     case 'enrol':
       return { ...found, enrolled: 'pi of berries' };
+    case 'apt':
+      return { ...found, isAptTold: true };
     case 'start':
       return { ...found, stoppedUnits: found.stoppedUnits.filter((unit) => unit !== step.unit) };
   }
@@ -210,16 +216,26 @@ test('interrupted after any step it goes on with the rest, and done twice it cha
     missingPackages: fc.subarray(['openvpn', 'bubblewrap']),
     isFolderThere: fc.boolean(),
     hasUnits: fc.boolean(),
-    done: fc.nat(6),
+    done: fc.nat(7),
+    isAptWanted: fc.boolean(),
   });
   fc.assert(
-    fc.property(machines, ({ done, ...changes }) => {
+    fc.property(machines, ({ done, isAptWanted, ...changes }) => {
       const stoppedUnits = changes.hasUnits ? [...units] : [];
       let found: Findings = { ...fresh, ...changes, stoppedUnits };
-      const all = stepsOf(planInstall(found, wanted));
+      const words = { ...wanted, isAptWanted };
+      const all = stepsOf(planInstall(found, words));
       for (const step of all.slice(0, done)) found = after(found, step);
-      const rest = stepsOf(planInstall(found, wanted));
+      const rest = stepsOf(planInstall(found, words));
       expect(rest.map(({ kind }) => kind)).toEqual(all.slice(done).map(({ kind }) => kind));
     }),
   );
+});
+
+test('apt is left alone unless its owner says otherwise, and the plan says which', () => {
+  expect(outcome({})).not.toContain('apt');
+  expect(reasons({})).toMatch(/apt is left alone\. With --apt on/);
+  const plan = planInstall(fresh, { ...wanted, isAptWanted: true });
+  expect(stepsOf(plan).map(({ kind }) => kind)).toContain('apt');
+  expect(planText(fresh, plan)).toMatch(/let apt ask the agent.*limits --apt off undoes it/);
 });

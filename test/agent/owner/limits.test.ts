@@ -7,7 +7,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { allow, mayTransfer, type Readings } from '../../../agent/adapters/owner/allowance.ts';
 import { defaultLimits, readLimits, type Limits } from '../../../agent/adapters/owner/limits.ts';
 import { changeLimits } from '../../../agent/adapters/owner/change-limits.ts';
-import { limitsText, withPause } from '../../../agent/adapters/owner/texts.ts';
+import { limitsText, withLimit } from '../../../agent/adapters/owner/texts.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'punnet-limits-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -34,6 +34,7 @@ describe('the file', () => {
       monthlyBytes: 5e9,
       refuses: ['alice'],
       household: '0123456789abcdef0123456789abcdef',
+      aptPort: 23_456,
     };
     expect(Object.keys(set)).toEqual(Object.keys(defaultLimits));
     writeFileSync(file, JSON.stringify(set));
@@ -68,14 +69,14 @@ describe('the file', () => {
   ])('%s is refused by its field', (text, reason) => {
     writeFileSync(file, text);
     expect(() => readLimits(file)).toThrow(reason);
-    expect(() => withPause(file, true)).toThrow(reason);
+    expect(() => withLimit(file, { isPaused: true })).toThrow(reason);
   });
 
   test('is paused and resumed without losing the rest', () => {
     writeFileSync(file, '{"slots": 1}');
-    writeFileSync(file, withPause(file, true));
+    writeFileSync(file, withLimit(file, { isPaused: true }));
     expect(readLimits(file)).toEqual({ ...defaultLimits, slots: 1, isPaused: true });
-    writeFileSync(file, withPause(file, false));
+    writeFileSync(file, withLimit(file, { isPaused: false }));
     expect(readLimits(file)).toEqual({ ...defaultLimits, slots: 1 });
     expect(limitsText(file)).toMatch(/temperatureC +70 +default/);
   });

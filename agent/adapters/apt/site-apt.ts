@@ -1,0 +1,88 @@
+// apt's proxy, for as long as the owner wants it: starts and stops it as the limits say, and tells how it goes.
+
+import { AptProxy, type SiteExchange } from './apt-proxy.ts';
+import { Mirror } from './mirror.ts';
+import { SignedLists } from './signed-lists.ts';
+import { readHosts } from './target.ts';
+
+/** Where apt keeps what its sources' lists say. */
+const listsFolder = '/var/lib/apt/lists';
+/** A port that another program has taken may be free again. */
+const againMs = 60_000;
+
+export interface SiteAptOptions {
+  readonly exchange: SiteExchange;
+  /** A package has come to the disk, where it may be more than the owner leaves. */
+  readonly onTaken: () => void;
+  readonly log: (event: string, fields: Record<string, unknown>) => void;
+}
+
+export interface AptStatus {
+  readonly port: number;
+  /** Why apt asks its mirrors itself; null: it does not. */
+  readonly trouble: string | null;
+  /** Packages since the agent's start. */
+  readonly count: { readonly site: number; readonly mirrors: number };
+}
+
+export class SiteApt {
+  readonly #options: SiteAptOptions;
+  #port: number | null = null;
+  #proxy: AptProxy | null = null;
+  #trouble: string | null = null;
+  #lookMs = 0;
+  /** What one change of the port waits for. */
+  #before: Promise<void> = Promise.resolve();
+
+  constructor(options: SiteAptOptions) {
+    this.#options = options;
+  }
+
+  /** The owner's word, told again and again; null: apt is left alone. */
+  follow(port: number | null): Promise<void> {
+    this.#before = this.#before.then(() => this.#follow(port));
+    return this.#before;
+  }
+
+  /** null: the owner does not want it. */
+  get status(): AptStatus | null {
+    if (this.#port === null) return null;
+    const count = this.#proxy?.count ?? { site: 0, mirrors: 0 };
+    return { port: this.#port, trouble: this.#trouble, count };
+  }
+
+  async stop(): Promise<void> {
+    await this.follow(null);
+  }
+
+  async #follow(port: number | null): Promise<void> {
+    const nowMs = performance.now();
+    const isAsWanted = port === this.#port && (this.#trouble === null || nowMs < this.#lookMs);
+    if (isAsWanted) return;
+    await this.#proxy?.stop();
+    [this.#proxy, this.#trouble, this.#port] = [null, null, port];
+    if (port === null) return;
+    const { exchange, onTaken, log } = this.#options;
+    const get: SiteExchange['get'] = async (wanted, signal) => {
+      const file = await exchange.get(wanted, signal);
+      // What was used last goes last.
+      onTaken();
+      return file;
+    };
+    const proxy = new AptProxy({
+      ...{ exchange: { get }, log, hosts: readHosts, mirror: new Mirror() },
+      lists: new SignedLists(listsFolder),
+    });
+    try {
+      await proxy.start(port);
+      this.#proxy = proxy;
+    } catch (error) {
+      const { code, message } = error as NodeJS.ErrnoException;
+      this.#trouble =
+        code === 'EADDRINUSE' ? `another program has port ${port} of this machine` : message;
+      this.#lookMs = nowMs + againMs;
+      log('apt asks its mirrors itself', { port, why: this.#trouble });
+      await proxy.stop();
+    }
+  }
+}
