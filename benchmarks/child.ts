@@ -9,6 +9,8 @@ import { join } from 'node:path';
 const answerWithinMs = 20_000;
 /** To close its connections at the end. */
 const stopWithinMs = 10_000;
+/** Characters of what it said last that an error repeats. */
+const lastWordsLength = 4_000;
 
 const running = new Set<ChildProcess>();
 process.once('exit', () => running.forEach((child) => child.kill('SIGKILL')));
@@ -41,15 +43,19 @@ export function builtFile(name: string): string {
 export class Child<Question, Answer> {
   readonly #child: ChildProcess;
   readonly #name: string;
+  #lastWords = '';
 
   constructor(name: string) {
     this.#name = name;
     this.#child = fork(builtFile(name), [], {
       // Not this process's own, which make tsx load.
       execArgv: [],
-      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     });
     endWithUs(this.#child);
+    this.#child.stderr?.on('data', (bytes: Buffer) => {
+      this.#lastWords = (this.#lastWords + String(bytes)).slice(-lastWordsLength);
+    });
   }
 
   get pid(): number {
@@ -65,18 +71,19 @@ export class Child<Question, Answer> {
       if (hasEnded(child)) return reject(new Error(this.#ended()));
       const settle = (act: () => void): void => {
         clearTimeout(timer);
-        child.removeListener('exit', onExit);
+        child.removeListener('close', onClose);
         child.removeListener('message', onMessage);
         act();
       };
-      const onExit = (): void => settle(() => reject(new Error(this.#ended())));
+      // Not at its exit: what it said last may come after that.
+      const onClose = (): void => settle(() => reject(new Error(this.#ended())));
       // Only answerParent writes here, with what the file of that name declares.
       const onMessage = (answer: Answer): void => settle(() => resolve(answer));
       const timer = setTimeout(() => {
         const text = `${this.#name} gave no answer for ${answerWithinMs / 1000} s to ${JSON.stringify(question).slice(0, 200)}`;
         settle(() => reject(new Error(text)));
       }, answerWithinMs);
-      child.once('exit', onExit);
+      child.once('close', onClose);
       child.once('message', onMessage);
       // A channel that is closed: the exit tells of it.
       child.send(question as object, () => undefined);
@@ -85,7 +92,7 @@ export class Child<Question, Answer> {
 
   #ended(): string {
     const { exitCode, signalCode } = this.#child;
-    return `${this.#name} has ended (${signalCode ?? `exit ${exitCode}`}); its last words are above`;
+    return `${this.#name} has ended (${signalCode ?? `exit ${exitCode}`}): ${this.#lastWords}`;
   }
 
   /** Ends it; it closes its connections first, and is killed when that takes too long. */

@@ -20,9 +20,15 @@ export interface Explained {
 }
 
 export async function explain(
-  { policy, jobs }: LabPlan,
+  plan: LabPlan,
   { past, payloadPart, stretch, turnaroundSeconds }: LabRun,
 ): Promise<Explained> {
+  const { policy, jobs } = plan;
+  const speed = speedGhz(plan);
+  const withSeconds = (job: World['jobs'][number], seconds: number): World['jobs'][number] => ({
+    ...job,
+    workGhzSeconds: speed * seconds,
+  });
   // What a sleeping task is measured to compute is next to nothing: its work is what was declared.
   const secondsOf = new Map(jobs.map(({ name, seconds }) => [name, seconds]));
   const described: World = {
@@ -41,7 +47,7 @@ export async function explain(
   const longer: World = {
     ...slower,
     jobs: slower.jobs.map((job) =>
-      withSeconds(job, (stretch * job.workGhzSeconds) / speedGhz + turnaroundSeconds),
+      withSeconds(job, (stretch * job.workGhzSeconds) / speed + turnaroundSeconds),
     ),
   };
   return {
@@ -50,10 +56,6 @@ export async function explain(
     withPayload: await makespanOf(slower, policy),
     withTimes: await makespanOf(longer, policy),
   };
-}
-
-function withSeconds(job: World['jobs'][number], seconds: number): World['jobs'][number] {
-  return { ...job, workGhzSeconds: speedGhz * seconds };
 }
 
 const stepEvents = 1_000;

@@ -1,5 +1,5 @@
-// One run in a lab: real agents in homes with shaped lines, over OpenVPN, and jobs of theirs. Their tasks
-// sleep for as long as they would compute: there are more nodes than this machine has cores.
+// One run in a lab: real agents in homes with shaped lines, over OpenVPN, and jobs of theirs. There are more nodes
+// than this machine has cores: their owners leave tasks a part of a core, or tasks sleep.
 
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -21,16 +21,17 @@ export interface Home {
 export interface LabJob {
   readonly name: string;
   readonly tasks: number;
-  /** Of a task: how long it sleeps, and its bytes. */
+  /** Of a task: how long it sleeps or, at its node's part of a core, computes; and its bytes. */
   readonly seconds: number;
   readonly inputBytes: number;
   readonly outputBytes: number;
 }
 
 export interface LabPlan {
-  /** One that looks at no work: what sleeping tasks are measured to compute is next to nothing. Others would want tasks
-   * that compute, on nodes whose owners leave a part of a core (`cpuShare`), and a quiet machine. */
   readonly policy: string;
+  /** The part of a core that each owner leaves to tasks, which compute. null: they sleep, for policies that look at no
+   * work: what sleeping tasks are measured to compute is next to nothing. */
+  readonly cpuShare: number | null;
   readonly homes: readonly Home[];
   readonly jobs: readonly LabJob[];
 }
@@ -40,27 +41,33 @@ export interface LabRun {
   readonly past: Replayed;
   /** Of what lines carried down, the part that was inputs and programs. */
   readonly payloadPart: number;
-  /** How long tasks took, over how long they slept. */
+  /** How long tasks took, over how long they were to take. */
   readonly stretch: number;
   /** From the end of a task to the start of the next one on its node, where that had no bytes to wait for. */
   readonly turnaroundSeconds: number;
 }
 
-/** What the lab's nodes are said to be; a task's work is its seconds at this speed. */
-export const speedGhz = 1.2;
+/** What a whole core of the lab's nodes is said to be. */
+const coreGhz = 1.2;
 /** More nodes at once take no less time to enrol: the machine has two cores. */
 const atOnce = 4;
 
+/** Of a node as tasks have it; a task's work is its seconds at this speed. */
+export function speedGhz({ cpuShare }: Pick<LabPlan, 'cpuShare'>): number {
+  return coreGhz * (cpuShare ?? 1);
+}
+
 /** Throws when not every task has succeeded. */
-export async function runInLab({ policy, homes, jobs }: LabPlan): Promise<LabRun> {
+export async function runInLab(plan: LabPlan): Promise<LabRun> {
+  const { policy, homes, jobs } = plan;
   const rig = await OverlayRig.start(['main=CORE:1194'], homes, {
     more: ['--policy', policy],
   });
   try {
-    await enrol(rig, homes);
+    await enrol(rig, plan);
     const before = carriedDown(rig, homes);
     tellPhase('the jobs run');
-    for (const job of jobs) await submit(rig, job);
+    for (const job of jobs) await submit(rig, job, plan);
     const wanted = jobs.reduce((sum, { tasks }) => sum + tasks, 0);
     await follow({
       what: 'tasks done',
@@ -77,7 +84,7 @@ export async function runInLab({ policy, homes, jobs }: LabPlan): Promise<LabRun
   }
 }
 
-async function enrol(rig: OverlayRig, homes: readonly Home[]): Promise<void> {
+async function enrol(rig: OverlayRig, { homes, cpuShare }: LabPlan): Promise<void> {
   tellPhase('nodes enrol');
   const queue = new PQueue({ concurrency: atOnce });
   for (const { name, nodes, downBps, upBps } of homes) {
@@ -85,6 +92,7 @@ async function enrol(rig: OverlayRig, homes: readonly Home[]): Promise<void> {
     await rig.punnet('site', 'set', name, ...rates, '--share', '100%');
     const token = await rig.nodeToken(nodes, name);
     const names = Array.from({ length: nodes }, (_, at) => `${name}-${at + 1}`);
+    if (cpuShare !== null) for (const node of names) limit(rig.stateOf(node), cpuShare);
     await queue.addAll(names.map((node) => () => rig.join(node, token)));
   }
   const wanted = homes.reduce((sum, { nodes }) => sum + nodes, 0);
@@ -95,13 +103,19 @@ async function enrol(rig: OverlayRig, homes: readonly Home[]): Promise<void> {
   });
 }
 
+/** As its owner does, before its agent is there. */
+function limit(state: string, cpuShare: number): void {
+  mkdirSync(state, { recursive: true, mode: 0o711 });
+  writeFileSync(join(state, 'limits.json'), JSON.stringify({ cpuShare }));
+}
+
 /** Each with a program and inputs of its own. */
-async function submit(rig: OverlayRig, job: LabJob): Promise<void> {
+async function submit(rig: OverlayRig, job: LabJob, plan: LabPlan): Promise<void> {
   const folder = join(rig.folder, job.name);
   mkdirSync(join(folder, 'program'), { recursive: true });
   mkdirSync(join(folder, 'inputs'));
   const now = 'date +%s%3N';
-  const script = `#!/bin/sh\nstart=$(${now})\nsleep ${job.seconds}\necho "$start $(${now})" > times\nhead -c ${job.outputBytes} /dev/urandom > out\n`;
+  const script = `#!/bin/sh\nstart=$(${now})\n${passing(job, plan)}\necho "$start $(${now})" > times\nhead -c ${job.outputBytes} /dev/urandom > out\n`;
   writeFileSync(join(folder, 'program/run.sh'), script, { mode: 0o755 });
   for (let task = 0; task < job.tasks; task += 1) {
     // Each another blob, so that none is fetched once for two tasks.
@@ -115,10 +129,20 @@ async function submit(rig: OverlayRig, job: LabJob): Promise<void> {
     tasks: { inputs: ['inputs/*'] },
     outputs: ['times', 'out'],
     retries: 0,
-    profile: { work: `${speedGhz * job.seconds} GHz*s`, output: `${job.outputBytes / 1000} kB` },
+    profile: {
+      work: `${speedGhz(plan) * job.seconds} GHz*s`,
+      output: `${job.outputBytes / 1000} kB`,
+    },
   };
   writeFileSync(join(folder, 'job.yaml'), stringify(spec));
   await rig.punnet('submit', join(folder, 'job.yaml'));
+}
+
+/** What takes a task's time; computing, so much of the CPU's. */
+function passing({ seconds }: LabJob, { cpuShare }: LabPlan): string {
+  if (cpuShare === null) return `sleep ${seconds}`;
+  const cpuSeconds = seconds * cpuShare;
+  return `perl -e 'do { $n++ for 1..20000; ($u, $s) = times } while $u + $s < ${cpuSeconds}'`;
 }
 
 interface Ran {

@@ -3,10 +3,16 @@
 import last from './calibration.json' with { type: 'json' };
 
 export interface Calibration {
+  readonly plans: readonly CalibratedPlan[];
+}
+
+export interface CalibratedPlan {
   /** The day, and the commit of the programs. */
   readonly on: string;
   readonly commit: string;
   readonly policy: string;
+  /** The part of a core on which tasks computed; null: they slept. */
+  readonly cpuShare: number | null;
   readonly homes: readonly { readonly nodes: number; readonly downBps: number }[];
   readonly jobs: readonly { readonly tasks: number }[];
   readonly runs: readonly CalibrationRun[];
@@ -20,7 +26,7 @@ interface CalibrationRun {
   /** Of what lines carried, the part that was no header; and simulated with lines of that part. */
   readonly payloadPart: number;
   readonly withPayload: number;
-  /** How long tasks took over how long they slept, and from a task's end to the next one's start; and simulated with
+  /** How long tasks took over how long they were to take, and from a task's end to the next one's start; and simulated with
    * both, too. */
   readonly stretch: number;
   readonly turnaroundSeconds: number;
@@ -29,8 +35,13 @@ interface CalibrationRun {
 
 export const lastCalibration: Calibration = last;
 
-/** A sentence or two for whoever reads a report. */
-export function calibrationText({ on, commit, policy, homes, jobs, runs }: Calibration): string {
+/** A sentence or two of each plan, for whoever reads a report. */
+export function calibrationText({ plans }: Calibration): string {
+  return plans.map(planText).join(' ');
+}
+
+function planText(plan: CalibratedPlan): string {
+  const { on, commit, policy, cpuShare, homes, jobs, runs } = plan;
   const nodes = sum(homes.map((home) => home.nodes));
   const tasks = sum(jobs.map((job) => job.tasks));
   const lines = homes.map(({ downBps }) => downBps / 1e6).join(', ');
@@ -44,11 +55,13 @@ export function calibrationText({ on, commit, policy, homes, jobs, runs }: Calib
   const headers = (100 * (1 - median((run) => run.payloadPart))).toFixed(0);
   const longer = (100 * (median((run) => run.stretch) - 1)).toFixed(0);
   const turnaround = median((run) => run.turnaroundSeconds).toFixed(2);
+  const did = cpuShare === null ? 'slept' : `computed on ${cpuShare} of a core`;
+  const wanted = cpuShare === null ? 'slept' : 'were to take';
   return [
-    `${tasks} tasks, which slept, on ${nodes} real agents behind lines of ${lines} Mbit/s down, over OpenVPN, under ${policy}`,
+    `${tasks} tasks, which ${did}, on ${nodes} real agents behind lines of ${lines} Mbit/s down, over OpenVPN, under ${policy}`,
     `(lab of ${on}, ${commit}): simulated makespan ÷ real ${each}.`,
     `With the ${headers} % that headers take of the lines ${part((run) => run.withPayload)},`,
-    `and with tasks that took ${longer} % longer than they slept, and ${turnaround} s from the end of one to the`,
+    `and with tasks that took ${longer} % longer than they ${wanted}, and ${turnaround} s from the end of one to the`,
     `start of the next, ${part((run) => run.withTimes)}.`,
   ].join(' ');
 }

@@ -15,7 +15,7 @@ beforeEach((context) => {
 });
 
 const tiny: LabPlan = {
-  policy: 'fifo',
+  ...{ policy: 'fifo', cpuShare: null },
   homes: [{ name: 'one', nodes: 1, downBps: 8e6, upBps: 2e6 }],
   jobs: [{ name: 'data', tasks: 2, seconds: 1, inputBytes: 400_000, outputBytes: 1_000 }],
 };
