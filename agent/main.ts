@@ -2,6 +2,7 @@
 // `punnet-agent`: what a volunteer's node runs. The same file in mode `shim` watches one task.
 
 import { existsSync, readFileSync } from 'node:fs';
+import * as net from 'node:net';
 import { hostname } from 'node:os';
 import { setFlagsFromString } from 'node:v8';
 import type { Inventory } from '../proto/gen/punnet/v1/node.ts';
@@ -25,9 +26,16 @@ const commands: ReadonlySet<string> = new Set([
 ]);
 /** What root does itself, whoever the folder belongs to. */
 const rootsCommands: ReadonlySet<string> = new Set(['install', 'leave', 'ssh', 'doctor']);
+/** Node.js 20 gives each address of a host a quarter of a second, and never tries one again: a satellite's line takes
+ * longer, and where the other address is IPv6 that leads nowhere a node was told that nobody is there (nodejs/node#54359). */
+const addressMs = 5_000;
 const enrolFirst = 'enrol this node first (punnet-agent enrol URL TOKEN), or name its --state.';
 
 async function main(args: readonly string[]): Promise<number> {
+  // Not in Node.js before 18.18, which tries one address alone.
+  if ('setDefaultAutoSelectFamilyAttemptTimeout' in net) {
+    net.setDefaultAutoSelectFamilyAttemptTimeout(addressMs);
+  }
   if (args[0] === 'shim') {
     // Loaded alone, and before it has work: a task's start waits for it.
     const { runShim } = await import('./adapters/sandbox/shim.ts');

@@ -21,12 +21,23 @@ if (major < 20 || (major === 20 && minor < 15)) {
   },
 };
 
+/** Of the bus's client: streams that outlive a connection, and keys that node:crypto has; the agent uses neither, and a small
+ * board would keep them in memory. What asks for one of them finds nothing there. */
+const leaveOut = {
+  name: 'leave-out',
+  setup({ onLoad }) {
+    const filter = /node_modules.(nats.lib.(jetstream|nats-base-client.bench)|nkeys\.js.lib)/;
+    onLoad({ filter }, () => ({ contents: 'module.exports = {};' }));
+  },
+};
+
 /** For Raspberry Pi OS 12, whose own Node.js is 18. */
 export const forAgent = {
   minify: true,
   target: 'node18',
   // The agent asks it for the board alone; the rest of it would be two fifths of the bundle.
   alias: { systeminformation: './node_modules/systeminformation/lib/system.js' },
+  plugins: [leaveOut],
 };
 
 /** Which finds its scenarios and its workers from where it is, and names the commit that it is of. */

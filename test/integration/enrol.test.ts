@@ -183,6 +183,16 @@ test('a node whose answer was lost gets the same identity, and uses its token on
   await expect(enrolLight(request)).rejects.toThrow(/used up/);
 });
 
+test('an address that takes seconds to answer is waited for, though its host has others', () => {
+  // What Node.js gives each of them, as the agent leaves it.
+  const told = join(rig.folder, 'told.cjs');
+  const script = `process.on('exit', () => console.log(require('net').getDefaultAutoSelectFamilyAttemptTimeout()))`;
+  writeFileSync(told, script);
+  const words = ['--require', told, join(root, 'dist/punnet-agent.cjs'), '--version'];
+  const { stdout } = runToEnd(process.execPath, words);
+  expect(Number(stdout.trim().split('\n').at(-1))).toBeGreaterThanOrEqual(5_000);
+});
+
 test('a token in a file, or on stdin, is not among the words of the command', async () => {
   const other = join(rig.folder, 'by-file');
   const words = ['enrol', url, '--state', other, '--name', 'by-file', '--token-file'];

@@ -7,7 +7,7 @@ import type { Identity, StateFolder } from '../state/state-folder.ts';
 import { metadataGetter } from './fetch-metadata.ts';
 import type { ReleasesOptions } from './releases.ts';
 import { Releases, metadataFolder } from './releases.ts';
-import { TrustedReleases } from './trusted-releases.ts';
+import type { TrustedReleases } from './trusted-releases.ts';
 
 export function ownReleases(
   {
@@ -22,15 +22,22 @@ export function ownReleases(
   other: Pick<ReleasesOptions, 'blobs' | 'log' | 'onReplaced' | 'onNews'>,
 ): Releases {
   const folder = state.file('releases');
-  const trusted = new TrustedReleases({
-    folder: join(folder, metadataFolder),
-    get: metadataGetter({ url: identity.httpsUrl, ca: identity.caPem }),
-    wallMs: () => Date.now(),
-    runningMs: () => performance.now(),
-  });
+  let known: TrustedReleases | undefined;
+  const trusted = async (): Promise<TrustedReleases> => {
+    const loaded = await import('./trusted-releases.ts');
+    known ??= new loaded.TrustedReleases({
+      folder: join(folder, metadataFolder),
+      get: metadataGetter({ url: identity.httpsUrl, ca: identity.caPem }),
+      wallMs: () => Date.now(),
+      runningMs: () => performance.now(),
+    });
+    return known;
+  };
   return new Releases({
     ...other,
-    ...{ folder, trusted, architecture: owner.inventory().architecture },
+    // Loaded when there is a release to look at: on most days there is none, and a small board has little memory.
+    trusted: { refresh: async () => (await trusted()).refresh() },
+    ...{ folder, architecture: owner.inventory().architecture },
     running: runningVersion(join(folder, agentRelease)),
     hasStarter: process.env['PUNNET_AGENT_STARTER'] === '1',
     memoryBytes: () => process.memoryUsage.rss(),
