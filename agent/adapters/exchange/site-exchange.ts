@@ -187,6 +187,8 @@ export class SiteExchange {
       return file;
     }
     signal.throwIfAborted();
+    // It was removed from the disk.
+    if (this.#whole.has(sha256)) this.#exchange.leave(sha256);
     if (!this.#isSchedulerHere) throw new Error('the scheduler is not reached');
     if (this.#options.nowMs() < this.#silentUntilMs) throw new Error('the scheduler is silent');
     if (!this.#options.hasRoom(sizeBytes)) throw new Error('the owner leaves no room for it');

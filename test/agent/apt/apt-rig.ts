@@ -32,8 +32,11 @@ export interface Repository {
 export const sha256 = (bytes: Uint8Array | string): string =>
   createHash('sha256').update(bytes).digest('hex');
 
-/** Two small packages, their list, and a Release that a new key signs. */
-export function makeRepository(folder: string): Repository {
+/** Two packages, small ones if nobody says what is in them, their list, and a Release that a new key signs. */
+export function makeRepository(
+  folder: string,
+  contentOf: (name: string) => string | Buffer = (name) => name.repeat(20_000),
+): Repository {
   const pool = join(folder, 'pool');
   const lists = join(folder, 'dists/stable/main/binary-all');
   for (const path of [pool, lists]) mkdirSync(path, { recursive: true });
@@ -47,7 +50,7 @@ export function makeRepository(folder: string): Repository {
     const tree = mkdtempSync(join(tmpdir(), 'punnet-deb-'));
     mkdirSync(join(tree, 'DEBIAN'));
     writeFileSync(join(tree, 'DEBIAN/control'), control);
-    writeFileSync(join(tree, 'content'), name.repeat(20_000));
+    writeFileSync(join(tree, 'content'), contentOf(name));
     execFileSync('dpkg-deb', ['-Znone', '-b', tree, join(pool, `${name}_1.0+b1_all.deb`)]);
     rmSync(tree, { recursive: true });
     const { path, bytes, sha256: hash } = debOf(name);

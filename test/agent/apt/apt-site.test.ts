@@ -49,6 +49,15 @@ test('a peer whose bytes are wrong is asked once, and apt gets none of them', as
   expect(debsAsked()).toBe(2 * packageNames.length);
 });
 
+test('a package that was removed from the disk comes again, from a peer', async () => {
+  const [one, other] = await Promise.all([add(), add()]);
+  expect(await Promise.all([get(one), get(other)])).toEqual(['all are right', 'all are right']);
+  for (const name of packageNames) rmSync(join(one.blobs, repository.debOf(name).sha256));
+  await one.apt.run('clean');
+  expect(await get(one)).toBe('all are right');
+  expect(debsAsked()).toBe(packageNames.length);
+});
+
 test('a scheduler that says nothing costs five seconds, and apt has its packages all the same', async () => {
   const node = await add();
   site.isSilent = true;
