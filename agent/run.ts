@@ -10,7 +10,7 @@ import { UplinkPacer } from './adapters/blobs/uplink-pacer.ts';
 import { Cache } from './adapters/blobs/cache.ts';
 import { NodeBus, type NodeBusOptions } from './adapters/bus/node-bus.ts';
 import { toBlobParts } from './adapters/bus/exchange-wire.ts';
-import type { Origin } from './adapters/exchange/blob-exchange.ts';
+import { originOf } from './adapters/exchange/origin.ts';
 import { SiteExchange } from './adapters/exchange/site-exchange.ts';
 import { Renewer } from './adapters/enrol/renewer.ts';
 import { TunnelFolder } from './adapters/overlay/tunnel-folder.ts';
@@ -259,7 +259,7 @@ class Agent {
 
   #newReleases(post: (command: Command) => void): Releases {
     return ownReleases(this.#parts, {
-      ...{ blobs: this.#blobs, log },
+      ...{ blobs: this.#blobs, exchange: () => this.#exchange, log },
       onReplaced: () => this.onReplaced(),
       onNews: () => post({ kind: 'reportWanted' }),
     });
@@ -271,6 +271,7 @@ class Agent {
     await this.#blobs.start();
     await this.#bundles.start();
     await this.#exchange.start();
+    await this.#releases.offer();
     this.#look();
     const attempts = await adoptAttempts(sandbox, this.#time.nowMs());
     await this.#openSockets(attempts);
@@ -377,13 +378,6 @@ class Agent {
 /** An IPv6 address stands in brackets there. */
 function hostOf(url: string): string {
   return new URL(url).hostname.replaceAll(/[[\]]/g, '');
-}
-
-function originOf(blobs: BlobClient): Origin {
-  return {
-    index: (grant, signal) => blobs.index(grant, signal),
-    stream: (grant, span, taking) => blobs.stream(grant, span, taking),
-  };
 }
 
 function sandboxProblem(abilities: Abilities, isUnsandboxedAllowed: boolean): string | null {

@@ -280,6 +280,7 @@ export type SoftFact =
       readonly sizeBytes: number;
       readonly chunkCount: number;
       readonly isForeign: boolean;
+      readonly isUpdate: boolean;
     }
   | { readonly kind: 'exchangeClosed'; readonly siteNumber: number; readonly sha256: Sha256 }
   /** Since when nobody needs the blob; null: somebody does. */

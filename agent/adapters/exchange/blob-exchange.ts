@@ -3,7 +3,13 @@
 
 import { join } from 'node:path';
 import { emptyBitmap, fullBitmap, isFull } from '../../../proto/bitmap.ts';
-import { chunkSpans, encodeIndex, maxIndexBytes } from '../../../proto/chunks.ts';
+import {
+  chunkSpans,
+  decodeIndex,
+  encodeIndex,
+  indexedBytes,
+  maxIndexBytes,
+} from '../../../proto/chunks.ts';
 import type { BlobGrant, BlobRef, ExchangeCommand, ExchangeEffect } from '../../core/index.ts';
 import { ExchangeState, nextExchangeMs, takeExchange } from '../../core/index.ts';
 import type { UplinkPacer } from '../blobs/uplink-pacer.ts';
@@ -12,22 +18,20 @@ import { ChunkClient, PeerError, type PeerBlob } from './chunk-client.ts';
 import type { SharedBlob } from './chunk-server.ts';
 import { Cutter } from './cutter.ts';
 import { takeForeign, type ForeignBlob } from './foreign-blob.ts';
-import { keep, readChunk, type OpenBlob } from './open-blob.ts';
-import { PartFile } from './part-file.ts';
+import {
+  isDiskFull,
+  keep,
+  openPart,
+  readChunk,
+  type LeftWhy,
+  type OpenBlob,
+  type Update,
+} from './open-blob.ts';
+import type { Origin } from './origin.ts';
+import { DamagedBlobError } from './part-file.ts';
 
 type Effect<K extends ExchangeEffect['kind']> = Extract<ExchangeEffect, { readonly kind: K }>;
 type Said = Effect<'sayPart' | 'sayLeft'>;
-
-/** Where blobs come from when no peer has them; both throw when it fails. */
-export interface Origin {
-  readonly index: (grant: BlobGrant, signal: AbortSignal) => Promise<Buffer>;
-  /** Hands each part on as it comes. */
-  readonly stream: (
-    grant: BlobGrant,
-    span: { readonly offset: number; readonly lengthBytes: number },
-    options: { readonly signal: AbortSignal; readonly take: (part: Buffer) => Promise<void> },
-  ) => Promise<void>;
-}
 
 export interface BlobExchangeOptions {
   readonly folder: string;
@@ -41,7 +45,7 @@ export interface BlobExchangeOptions {
   /** It is the file `<sha256>` of the folder now. */
   readonly onWhole: (sha256: string) => void;
   /** It is not exchanged here, or no more. */
-  readonly onLeft: (sha256: string) => void;
+  readonly onLeft: (sha256: string, why: LeftWhy) => void;
   readonly onPace: (part: number) => void;
   /** Keeps the owner's limit of the LAN. */
   readonly lanPacer: Pick<UplinkPacer, 'stream'>;
@@ -55,6 +59,9 @@ export class BlobExchange {
   readonly #client: ChunkClient;
   readonly #blobs = new Map<string, OpenBlob>();
   readonly #sizes = new Map<string, number>();
+  readonly #updates = new Map<string, Update>();
+  /** What came from the origin, of each blob and its index. */
+  readonly #originBytes = new Map<string, number>();
   readonly #proofs = new Map<string, Uint8Array>();
   readonly #requests = new Map<string, AbortController>();
   /** Packages that come from their source. */
@@ -78,9 +85,34 @@ export class BlobExchange {
     for (const { part, file } of this.#blobs.values()) if (file === null) await part?.close();
   }
 
-  want({ sha256, sizeBytes, capability }: BlobGrant): void {
+  want({ sha256, sizeBytes, capability }: BlobGrant, update: Update | null = null): void {
     this.#sizes.set(sha256, sizeBytes);
-    this.post({ kind: 'blobWanted', sha256, sizeBytes, capability });
+    const isUpdate = update !== null;
+    if (isUpdate) this.#updates.set(sha256, update);
+    this.post({ kind: 'blobWanted', sha256, sizeBytes, capability, isUpdate });
+  }
+
+  /** Of a blob that is whole; null: it is not. */
+  broughtOf(sha256: string): { readonly index: Uint8Array; readonly originBytes: number } | null {
+    const blob = this.#blobs.get(sha256);
+    if (blob === undefined || blob.file === null) return null;
+    return { index: blob.indexBytes, originBytes: this.#originBytes.get(sha256) ?? 0 };
+  }
+
+  /** A file that is this blob, by an index that was believed before; its bytes are looked at when they are given away. */
+  offerFile(sha256: string, file: string, indexBytes: Buffer): boolean {
+    const index = decodeIndex(indexBytes);
+    if (typeof index === 'string') return false;
+    const open = this.#blobs.get(sha256);
+    if (open !== undefined && open.file === null) return false;
+    const chunks = index.chunks.length;
+    const [held, sizeBytes] = [fullBitmap(chunks), indexedBytes(index)];
+    this.#sizes.set(sha256, sizeBytes);
+    this.#blobs.set(sha256, {
+      ...{ index, indexBytes, held, part: null, foreign: null, file, isUnchecked: true },
+    });
+    if (open === undefined) this.post({ kind: 'blobOpened', sha256, sizeBytes, chunks, held });
+    return true;
   }
 
   /** A blob of fixed chunks that is whole on the disk already, and right, is there for others. Throws what the disk says. */
@@ -91,12 +123,7 @@ export class BlobExchange {
     const held = fullBitmap(chunks);
     this.#sizes.set(sha256, sizeBytes);
     this.#blobs.set(sha256, {
-      index,
-      indexBytes: encodeIndex(index),
-      held,
-      part: null,
-      foreign: null,
-      file,
+      ...{ index, indexBytes: encodeIndex(index), held, part: null, foreign: null, file },
     });
     this.post({ kind: 'blobOpened', sha256, sizeBytes, chunks, held });
   }
@@ -121,8 +148,8 @@ export class BlobExchange {
   }
 
   /** The blob is exchanged no more; what there is of it stays on the disk. */
-  leave(sha256: string): void {
-    this.#close(sha256);
+  leave(sha256: string, why: LeftWhy = null): void {
+    this.#close(sha256, why);
     this.post({ kind: 'blobLeft', sha256 });
   }
 
@@ -131,14 +158,14 @@ export class BlobExchange {
     if (!this.#bringing.has(sha256)) this.leave(sha256);
   }
 
-  #close(sha256: string): void {
+  #close(sha256: string, why: LeftWhy): void {
     const blob = this.#blobs.get(sha256);
     this.#blobs.delete(sha256);
-    this.#sizes.delete(sha256);
+    for (const each of [this.#sizes, this.#updates, this.#originBytes]) each.delete(sha256);
     this.#proofs.delete(sha256);
     const part = blob?.file === null ? blob.part : null;
     if (part !== null) this.#run({ sha256 }, () => part.close());
-    this.#options.onLeft(sha256);
+    this.#options.onLeft(sha256, why);
   }
 
   /** What peers of a blob show each other. */
@@ -165,7 +192,7 @@ export class BlobExchange {
     const effects = takeExchange(this.#state, command, nowMs);
     const said: Said[] = [];
     for (const effect of effects) {
-      if (effect.kind === 'sayLeft') this.#close(effect.sha256);
+      if (effect.kind === 'sayLeft') this.#close(effect.sha256, null);
       if (effect.kind === 'sayPart' || effect.kind === 'sayLeft') said.push(effect);
       else this.#carryOut(effect);
     }
@@ -203,6 +230,8 @@ export class BlobExchange {
     step().catch((error: unknown) => {
       if (this.#stopped.signal.aborted) return;
       this.#options.log('exchange failed', { sha256, error: String(error) });
+      // Whoever waits for an update tells of it; a job's blob is tried again.
+      if (isDiskFull(error) && this.#updates.has(sha256)) this.leave(sha256, 'full');
     });
   }
 
@@ -219,8 +248,10 @@ export class BlobExchange {
         peer === null
           ? await origin.index(grant, signal)
           : await this.#client.index(this.#peerBlob(sha256, peer), maxIndexBytes, signal);
-      const index = checkedIndex(bytes, indexSha256, grant.sizeBytes);
-      const part = await PartFile.open(folder, sha256, index);
+      if (peer === null) this.#countOrigin(sha256, bytes.length);
+      const update = this.#updates.get(sha256);
+      const index = checkedIndex(bytes, update?.indexSha256 ?? indexSha256, grant.sizeBytes);
+      const part = await openPart(folder, sha256, { index, update });
       // It may have been left meanwhile.
       if (!this.#sizes.has(sha256)) return await part.close();
       const { held } = part;
@@ -248,7 +279,7 @@ export class BlobExchange {
     this.#requests.set(key, request);
     try {
       const from = this.#peerBlob(sha256, peer);
-      const isRight = await this.#take(blob, { from, chunk, signal: request.signal });
+      const isRight = await this.#take(blob, { from, chunk }, request.signal);
       if (isRight) this.takenBytes += lengthBytes;
       else this.#options.log('a peer sent wrong bytes', { sha256, chunk, ...peer });
       this.post({ kind: isRight ? 'chunkCame' : 'chunkBad', sha256, chunk, peer });
@@ -266,7 +297,11 @@ export class BlobExchange {
   }
 
   /** Whether the bytes were right, and are on the disk now. */
-  async #take(blob: OpenBlob, { from, chunk, signal }: Taking): Promise<boolean> {
+  async #take(
+    blob: OpenBlob,
+    { from, chunk }: { readonly from: PeerBlob; readonly chunk: number },
+    signal: AbortSignal,
+  ): Promise<boolean> {
     const { sha256 } = from;
     const wanted = { chunk, lengthBytes: blob.index.chunks[chunk]?.lengthBytes ?? 0 };
     if (blob.foreign === null) {
@@ -298,6 +333,7 @@ export class BlobExchange {
     let chunk = first;
     const cutter = new Cutter(spans.map((span) => span.lengthBytes));
     const take = async (bytes: Buffer): Promise<void> => {
+      this.#countOrigin(sha256, bytes.length);
       for (const whole of cutter.cut(bytes)) {
         const isRight = (await part?.write(chunk, whole)) === true;
         if (!isRight) throw new Error(`the origin sent chunk ${chunk} with another hash`);
@@ -341,10 +377,14 @@ export class BlobExchange {
     try {
       blob.file = await blob.part.finish();
     } catch (error) {
-      this.leave(sha256);
+      this.leave(sha256, error instanceof DamagedBlobError ? 'damaged' : null);
       throw error;
     }
     this.#options.onWhole(sha256);
+  }
+
+  #countOrigin(sha256: string, bytes: number): void {
+    this.#originBytes.set(sha256, (this.#originBytes.get(sha256) ?? 0) + bytes);
   }
 
   #mustHave(sha256: string): OpenBlob {
@@ -352,12 +392,6 @@ export class BlobExchange {
     if (blob === undefined) throw new Error(`blob ${sha256}: it is not open`);
     return blob;
   }
-}
-
-interface Taking {
-  readonly from: PeerBlob;
-  readonly chunk: number;
-  readonly signal: AbortSignal;
 }
 
 function requestOf({ sha256, chunk, peer }: Effect<'askPeer' | 'endRequest'>): string {

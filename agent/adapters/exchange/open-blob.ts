@@ -1,11 +1,12 @@
 // A blob that this node takes part in exchanging: what there is of it, and where.
 
+import { createHash } from 'node:crypto';
 import { open } from 'node:fs/promises';
 import { setChunk, type Bitmap } from '../../../proto/bitmap.ts';
 import { chunkSpans, type ChunkIndex } from '../../../proto/chunks.ts';
 import type { ServedChunk } from './chunk-server.ts';
 import type { ForeignBlob } from './foreign-blob.ts';
-import type { PartFile } from './part-file.ts';
+import { PartFile } from './part-file.ts';
 
 export interface OpenBlob {
   readonly index: ChunkIndex;
@@ -17,6 +18,38 @@ export interface OpenBlob {
   readonly foreign: ForeignBlob | null;
   /** Once it is whole. */
   file: string | null;
+  /** Nobody has looked at the file's bytes since the agent started: each chunk is hashed before it is given away. */
+  readonly isUnchecked?: boolean;
+}
+
+/** A blob of which the disk may have much: its signed index says what, wherever that comes from. */
+export interface Update {
+  readonly indexSha256: string;
+  /** Puts into the part what the disk has of it. */
+  readonly fill: (part: PartFile, index: ChunkIndex) => Promise<void>;
+}
+
+/** With what is there of it already, and of versions before. Throws what the disk says. */
+export async function openPart(
+  folder: string,
+  sha256: string,
+  { index, update }: { readonly index: ChunkIndex; readonly update: Update | undefined },
+): Promise<PartFile> {
+  const part = await PartFile.open(folder, sha256, index);
+  try {
+    await update?.fill(part, index);
+    return part;
+  } catch (error) {
+    await part.close();
+    throw error;
+  }
+}
+
+/** Why a blob is exchanged here no more, beside that it was closed: its disk is full, or its chunks do not make it. */
+export type LeftWhy = 'full' | 'damaged' | null;
+
+export function isDiskFull(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ENOSPC';
 }
 
 /** A package is in this file now; null: it is not. */
@@ -29,7 +62,7 @@ export function keep(blob: OpenBlob, file: string | null): boolean {
 
 /** null: it is not here any more. */
 export async function readChunk(
-  { part, file, index, foreign }: OpenBlob,
+  { part, file, index, foreign, isUnchecked = false }: OpenBlob,
   chunk: number,
 ): Promise<ServedChunk | null> {
   if (file === null) return (await part?.read(chunk)) ?? null;
@@ -41,8 +74,13 @@ export async function readChunk(
   try {
     const bytes = Buffer.alloc(span.lengthBytes);
     const { bytesRead } = await handle.read(bytes, 0, span.lengthBytes, span.offset);
-    return bytesRead === span.lengthBytes ? bytes : null;
+    const isRight = !isUnchecked || hashOf(bytes) === index.chunks[chunk]?.sha256;
+    return isRight && bytesRead === span.lengthBytes ? bytes : null;
   } finally {
     await handle.close();
   }
+}
+
+function hashOf(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
 }

@@ -17,6 +17,11 @@ import { writeAll } from '../blobs/write-all.ts';
 /** Read at a time to find the hash of all. */
 const readBytes = 256 * 1024;
 
+/** All chunks are right, and the whole is not: the index is wrong. */
+export class DamagedBlobError extends Error {
+  override readonly name = 'DamagedBlobError';
+}
+
 export class PartFile {
   readonly #file: FileHandle;
   readonly #paths: Paths;
@@ -132,7 +137,7 @@ export class PartFile {
     if (found !== sha256) {
       await this.#file.close();
       await rm(part, { force: true });
-      throw new Error(
+      throw new DamagedBlobError(
         `blob ${sha256}: its chunks are right, but all of them have the hash ${found}: its index is wrong; they were dropped`,
       );
     }

@@ -1,13 +1,15 @@
 // The node's part in its site's exchange of blobs: takes what the scheduler tells, serves the LAN, and gives each blob to who waits for it.
 
-import { stat, utimes } from 'node:fs/promises';
+import { readFile, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BlobGrant, BlobRef, PeerAddress } from '../../core/index.ts';
 import type { ExchangeMessages, ExchangeNews, SaidOfBlob } from '../bus/exchange-wire.ts';
 import type { OwnLan } from '../probe/lan.ts';
-import { BlobExchange, type BlobExchangeOptions, type Origin } from './blob-exchange.ts';
+import { BlobExchange, type BlobExchangeOptions } from './blob-exchange.ts';
+import type { Origin } from './origin.ts';
 import { ChunkServer } from './chunk-server.ts';
 import type { ForeignBlob } from './foreign-blob.ts';
+import type { Update } from './open-blob.ts';
 
 export interface SiteExchangeOptions extends Pick<
   BlobExchangeOptions,
@@ -43,8 +45,27 @@ const againMs = 5_000;
 /** Addresses last for hours, and each look reads the routes. */
 const lanLookMs = 30_000;
 
+/** How a wait for a blob ended: it is whole; the site does not exchange it; or no more; this node's disk is full; its index is wrong. */
+type End = 'whole' | 'refused' | 'over' | 'full' | 'damaged';
+
+export type Brought =
+  | { readonly kind: Exclude<End, 'whole'> }
+  | {
+      readonly kind: 'whole';
+      readonly index: Uint8Array;
+      /** What this node took over the uplink for it. */
+      readonly originBytes: number;
+    };
+
+/** A blob that is kept in a file of its own, by an index that was believed before. */
+export interface OfferedFile {
+  readonly sha256: string;
+  readonly file: string;
+  readonly index: string;
+}
+
 interface Waiter {
-  readonly resolve: (isWhole: boolean) => void;
+  readonly resolve: (end: End) => void;
 }
 
 export class SiteExchange {
@@ -53,9 +74,11 @@ export class SiteExchange {
   #server: ChunkServer | null = null;
   readonly #waiters = new Map<string, Set<Waiter>>();
   readonly #whole = new Set<string>();
+  /** Where those are that are not in the folder of blobs. */
+  readonly #files = new Map<string, string>();
+  /** The scheduler has named peers of these: the site exchanges them. */
+  readonly #accepted = new Set<string>();
   readonly #pinned = new Set<string>();
-  /** Packages of which the scheduler has said something. */
-  readonly #answered = new Set<string>();
   #silentUntilMs = 0;
   #here: PeerAddress | null = null;
   /** Of the LAN, as it was looked at last. */
@@ -79,7 +102,8 @@ export class SiteExchange {
       port: () => this.#here?.port ?? 0,
       say: (said) => options.say(said, this.#here),
       onWhole: (sha256) => this.#came(sha256),
-      onLeft: (sha256) => this.#settle(sha256, false),
+      onLeft: (sha256, why) =>
+        this.#settle(sha256, why ?? (this.#accepted.has(sha256) ? 'over' : 'refused')),
       onPace: options.onPace,
     });
   }
@@ -129,7 +153,7 @@ export class SiteExchange {
 
   async stop(): Promise<void> {
     this.#server?.stop();
-    for (const sha256 of [...this.#waiters.keys()]) this.#settle(sha256, false);
+    for (const sha256 of [...this.#waiters.keys()]) this.#settle(sha256, 'over');
     await this.#exchange.stop();
   }
 
@@ -154,10 +178,36 @@ export class SiteExchange {
     this.#leavePackage(sha256);
     const waited = this.#wait(sha256, signal);
     this.#exchange.want(grant);
-    return await waited;
+    return (await waited) === 'whole';
   }
 
-  #wait(sha256: string, signal: AbortSignal): Promise<boolean> {
+  /** As `bring`, of a blob that the disk may have much of. */
+  async bringUpdate(grant: BlobGrant, update: Update, signal: AbortSignal): Promise<Brought> {
+    signal.throwIfAborted();
+    const { sha256 } = grant;
+    const waited = this.#wait(sha256, signal);
+    this.#exchange.want(grant, update);
+    const kind = await waited;
+    if (kind !== 'whole') return { kind };
+    const brought = this.#exchange.broughtOf(sha256);
+    return brought === null ? { kind: 'over' } : { kind, ...brought };
+  }
+
+  /** Nobody waits for the blob any more, and it is not worth to be brought on. */
+  giveUp(sha256: string): void {
+    this.#exchange.leave(sha256);
+  }
+
+  /** Others may have the blob of this file; false: it can't be read, or is on its way yet. */
+  async offerFile({ sha256, file, index }: OfferedFile): Promise<boolean> {
+    const bytes = await readFile(index).catch(() => null);
+    if (bytes === null || !this.#exchange.offerFile(sha256, file, bytes)) return false;
+    this.#files.set(sha256, file);
+    this.#whole.add(sha256);
+    return true;
+  }
+
+  #wait(sha256: string, signal: AbortSignal): Promise<End> {
     const waiters = this.#waiters.get(sha256) ?? new Set();
     this.#waiters.set(sha256, waiters);
     return new Promise((resolve, reject) => {
@@ -192,17 +242,17 @@ export class SiteExchange {
     if (!this.#isSchedulerHere) throw new Error('the scheduler is not reached');
     if (this.#options.nowMs() < this.#silentUntilMs) throw new Error('the scheduler is silent');
     if (!this.#options.hasRoom(sizeBytes)) throw new Error('the owner leaves no room for it');
-    if (await this.#come(wanted, signal)) return file;
+    if ((await this.#come(wanted, signal)) === 'whole') return file;
     throw new Error('its site has no way to it');
   }
 
-  async #come(wanted: ForeignBlob, signal: AbortSignal): Promise<boolean> {
+  async #come(wanted: ForeignBlob, signal: AbortSignal): Promise<End> {
     const { sha256, sizeBytes } = wanted;
     const late = new AbortController();
     const end = (why: string): void => late.abort(new Error(why));
     const leave = (): void => late.abort(signal.reason);
     const silence = setTimeout(() => {
-      if (this.#answered.has(sha256)) return;
+      if (this.#accepted.has(sha256)) return;
       this.#silentUntilMs = this.#options.nowMs() + silentForMs;
       end('the scheduler says nothing of it');
     }, silentMs);
@@ -258,7 +308,7 @@ export class SiteExchange {
     const isForeign = this.#exchange.isForeign(sha256);
     // A package that has an index is a job's blob, of which others have other chunks.
     if (isClosed || (isForeign && told.indexSha256 !== '')) return this.#exchange.leave(sha256);
-    if (isForeign) this.#answered.add(sha256);
+    this.#accepted.add(sha256);
     this.#exchange.prove(sha256, Buffer.from(proof, 'hex'));
     const peers = told.peers.filter(({ address }) => this.#isPeer(address));
     this.#exchange.post({ ...told, peers });
@@ -317,23 +367,23 @@ export class SiteExchange {
   }
 
   async #isHere(sha256: string): Promise<boolean> {
-    return (await stat(join(this.#options.folder, sha256)).catch(() => null)) !== null;
+    const file = this.#files.get(sha256) ?? join(this.#options.folder, sha256);
+    return (await stat(file).catch(() => null)) !== null;
   }
 
   #came(sha256: string): void {
     this.#whole.add(sha256);
     this.#options.onWhole(sha256);
-    this.#settle(sha256, true);
+    this.#settle(sha256, 'whole');
   }
 
-  #settle(sha256: string, isWhole: boolean): void {
-    if (!isWhole) {
-      this.#whole.delete(sha256);
-      this.#pinned.delete(sha256);
-      this.#answered.delete(sha256);
+  #settle(sha256: string, end: End): void {
+    if (end !== 'whole') {
+      for (const each of [this.#whole, this.#pinned, this.#accepted]) each.delete(sha256);
+      this.#files.delete(sha256);
     }
     const waiters = this.#waiters.get(sha256);
     this.#waiters.delete(sha256);
-    for (const { resolve } of waiters ?? []) resolve(isWhole);
+    for (const { resolve } of waiters ?? []) resolve(end);
   }
 }

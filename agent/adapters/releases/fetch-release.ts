@@ -1,19 +1,21 @@
 // Brings one version of a release to this node's disk, whole and checked, at the cost of what it has not yet.
 
-import { copyFileSync, linkSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { copyFileSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { BlobGrant as GrantMessage } from '../../../proto/gen/punnet/v1/agent.ts';
 import type { ChunkIndex } from '../../../proto/chunks.ts';
 import { decodeIndex, indexedBytes } from '../../../proto/chunks.ts';
 import type { ReleaseTarget } from '../../../proto/release-target.ts';
-import type { BlobGrant } from '../../core/index.ts';
+import type { BlobGrant, BlobRef } from '../../core/index.ts';
 import { BlobClientError } from '../blobs/blob-http.ts';
 import type { UnpackLimits } from '../sandbox/unpack.ts';
 import { unpackBundle } from '../sandbox/unpack.ts';
 import { putTogether } from './put-together.ts';
 import { ReleaseError } from './release-error.ts';
 import type { ReleaseFolder } from './release-folder.ts';
-import { syncTree } from './release-folder.ts';
+import { placeFile, syncTree } from './release-folder.ts';
+import type { ReleaseExchange } from './shared-release.ts';
+import { bringShared } from './shared-release.ts';
 
 const limits: UnpackLimits = { maxBytes: 1_000_000_000, maxEntries: 20_000 };
 
@@ -21,6 +23,9 @@ const limits: UnpackLimits = { maxBytes: 1_000_000_000, maxEntries: 20_000 };
 export interface ReleaseBlobs {
   /** Returns the file of the whole blob. */
   fetch(grant: BlobGrant, signal: AbortSignal): Promise<string>;
+  /** Whether it is whole and right in its file. */
+  isHere(blob: BlobRef): Promise<boolean>;
+  fileOf(sha256: string): string;
   range(
     grant: BlobGrant,
     part: { readonly offset: number; readonly lengthBytes: number },
@@ -32,6 +37,7 @@ export interface FetchRelease {
   readonly folder: ReleaseFolder;
   readonly target: ReleaseTarget;
   readonly blobs: ReleaseBlobs;
+  readonly exchange: ReleaseExchange;
   /** What allows to fetch the blobs. */
   readonly grants: readonly GrantMessage[];
   readonly signal: AbortSignal;
@@ -48,8 +54,10 @@ export async function fetchRelease(wanted: FetchRelease): Promise<void> {
     const fetchedBytes = await bring(wanted, part);
     renameSync(part, tar);
     await unpack(wanted, tar);
-    const serials = { ...folder.facts.serials, [version]: serial };
-    folder.note({ serials, fetchedBytes, sizeBytes });
+    const { facts } = folder;
+    const serials = { ...facts.serials, [version]: serial };
+    const tars = { ...facts.blobs, [version]: target.sha256 };
+    folder.note({ serials, blobs: tars, fetchedBytes, sizeBytes });
     folder.prune(version);
   } catch (error) {
     throw asReleaseError(error, target);
@@ -58,25 +66,39 @@ export async function fetchRelease(wanted: FetchRelease): Promise<void> {
 
 /** Returns how many bytes came over the line. */
 async function bring(wanted: FetchRelease, part: string): Promise<number> {
-  const { folder, target, blobs, signal } = wanted;
-  const { sha256, sizeBytes, indexSha256, indexBytes, version } = target;
-  const grant = grantOf(wanted, { sha256, sizeBytes });
-  if (indexSha256 === '') {
+  const { target, blobs } = wanted;
+  const grant = grantOf(wanted, target);
+  // It was whole when this agent ended before it was unpacked.
+  const isHere = await blobs.isHere(target);
+  const shared = isHere ? null : await bringShared(wanted, { grant, to: part });
+  if (shared !== null) return shared;
+  if (isHere || target.indexSha256 === '') {
     rmSync(part, { force: true });
-    place(await blobs.fetch(grant, signal), part);
-    return sizeBytes;
+    placeFile(await blobs.fetch(grant, wanted.signal), part);
   }
+  if (target.indexSha256 === '') return target.sizeBytes;
+  const fetched = await bringAlone(wanted, { grant, part });
+  // What came of it by the exchange, before that ended.
+  for (const end of ['part', 'map'])
+    rmSync(`${blobs.fileOf(target.sha256)}.${end}`, { force: true });
+  return fetched;
+}
+
+/** Each chunk that is nowhere on the disk from the origin. */
+async function bringAlone(
+  wanted: FetchRelease,
+  { grant, part }: { readonly grant: BlobGrant; readonly part: string },
+): Promise<number> {
+  const { folder, target, blobs, signal } = wanted;
+  const { sha256, indexSha256, indexBytes, version } = target;
   const own = await blobs.fetch(
     grantOf(wanted, { sha256: indexSha256, sizeBytes: indexBytes }),
     signal,
   );
   const index = readIndex(own, target);
+  const exchanged = { tar: `${blobs.fileOf(sha256)}.part`, index: '' };
   const fetched = await putTogether({
-    ...{ index, to: part, sha256 },
-    sources: folder.tars.map((each) => ({
-      tar: folder.tarOf(each),
-      index: folder.indexOf(each),
-    })),
+    ...{ index, to: part, sha256, sources: [...folder.sources, exchanged] },
     fetch: (run) => blobs.range(grant, run, signal),
   });
   copyFileSync(own, folder.indexOf(version));
@@ -109,21 +131,15 @@ function grantOf(
   blob: { readonly sha256: string; readonly sizeBytes: number },
 ): BlobGrant {
   const found = grants.find((each) => each.blob?.sha256 === blob.sha256);
-  if (found !== undefined) return { ...blob, capability: found.capability };
+  const { sha256, sizeBytes } = blob;
+  if (found !== undefined) {
+    return { sha256, sizeBytes, capability: found.capability, isShared: found.isShared };
+  }
   const { name, version } = target;
   throw new ReleaseError(
     'unknown',
     `${name} ${version}: the right to fetch it did not come with it.`,
   );
-}
-
-/** Hard links cost nothing; other file systems have none. */
-function place(file: string, to: string): void {
-  try {
-    linkSync(file, to);
-  } catch {
-    copyFileSync(file, to);
-  }
 }
 
 function asReleaseError(error: unknown, { name, version }: ReleaseTarget): ReleaseError {

@@ -3,20 +3,13 @@
 
 import { createHash } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
-import { open, readFile } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import type { ChunkIndex } from '../../../proto/chunks.ts';
-import { chunkSpans, decodeIndex } from '../../../proto/chunks.ts';
+import { chunkSpans } from '../../../proto/chunks.ts';
 import { writeAll } from '../blobs/write-all.ts';
+import type { Source } from './known-chunks.ts';
+import { KnownChunks } from './known-chunks.ts';
 import { ReleaseError } from './release-error.ts';
-
-/** Where a chunk is on this node's disk. */
-interface Place {
-  readonly file: string;
-  readonly offset: number;
-}
-
-/** A file of zeros has one chunk thousands of times: a damaged one is looked for in few other places. */
-const mostPlaces = 4;
 
 /** Chunks of the blob, one after another, which are not here. */
 export interface Run {
@@ -30,8 +23,7 @@ const mostRunBytes = 4_000_000;
 
 export interface PutTogether {
   readonly index: ChunkIndex;
-  /** Tars of other versions, and their indexes. */
-  readonly sources: readonly { readonly tar: string; readonly index: string }[];
+  readonly sources: readonly Source[];
   readonly to: string;
   readonly sha256: string;
   /** The bytes of a run. Throws ReleaseError. */
@@ -41,13 +33,12 @@ export interface PutTogether {
 /** Returns the bytes that were fetched. Throws ReleaseError; what came stays in the file for the next try. */
 export async function putTogether(wanted: PutTogether): Promise<number> {
   const { index, sources, to, sha256, fetch } = wanted;
-  const places = await placesOf([...sources, { tar: to, index: '' }], index);
   const target = await open(to, 'a+').then(async (made) => {
     await made.close();
     return open(to, 'r+');
   });
   try {
-    const missing = await copyKnown(index, places, target);
+    const missing = await copyKnown(index, [...sources, { tar: to, index: '' }], target);
     let fetchedBytes = 0;
     for (const run of runsOf(index, missing)) {
       await write(target, run, await fetch(run));
@@ -68,66 +59,25 @@ export async function putTogether(wanted: PutTogether): Promise<number> {
   );
 }
 
-/** Where each chunk may be: in other versions, and where an earlier try has put it already. */
-async function placesOf(
-  sources: PutTogether['sources'],
-  own: ChunkIndex,
-): Promise<ReadonlyMap<string, readonly Place[]>> {
-  const places = new Map<string, Place[]>();
-  for (const { tar, index } of sources) {
-    const listed = index === '' ? own : await readIndex(index);
-    const spans = chunkSpans(listed);
-    for (const [at, { sha256 }] of listed.chunks.entries()) {
-      const offset = spans[at]?.offset ?? 0;
-      const known = places.get(sha256) ?? [];
-      if (known.length < mostPlaces) places.set(sha256, [...known, { file: tar, offset }]);
-    }
-  }
-  return places;
-}
-
-async function readIndex(file: string): Promise<ChunkIndex> {
-  const found = decodeIndex(await readFile(file));
-  return typeof found === 'string' ? { sizes: nothing, chunks: [] } : found;
-}
-
-const nothing = { minBytes: 0, averageBytes: 0, maxBytes: 0 };
-
 /** Returns the chunks, by number, that are nowhere here. */
 async function copyKnown(
   index: ChunkIndex,
-  places: ReadonlyMap<string, readonly Place[]>,
+  sources: readonly Source[],
   target: FileHandle,
 ): Promise<readonly number[]> {
-  const files = new Map<string, FileHandle>();
+  const known = await KnownChunks.of(sources, index);
   const missing: number[] = [];
   const spans = chunkSpans(index);
   try {
     for (const [at, chunk] of index.chunks.entries()) {
-      const bytes = await find(chunk, places.get(chunk.sha256) ?? [], files);
+      const bytes = await known.find(chunk);
       if (bytes === null) missing.push(at);
       else await writeAll(target, bytes, spans[at]?.offset ?? 0);
     }
   } finally {
-    for (const file of files.values()) await file.close();
+    await known.close();
   }
   return missing;
-}
-
-async function find(
-  { sha256, lengthBytes }: ChunkIndex['chunks'][number],
-  places: readonly Place[],
-  files: Map<string, FileHandle>,
-): Promise<Buffer | null> {
-  for (const { file, offset } of places) {
-    const handle = files.get(file) ?? (await open(file, 'r').catch(() => null));
-    if (handle === null) continue;
-    files.set(file, handle);
-    const bytes = Buffer.alloc(lengthBytes);
-    const { bytesRead } = await handle.read(bytes, 0, lengthBytes, offset);
-    if (bytesRead === lengthBytes && hash(bytes) === sha256) return bytes;
-  }
-  return null;
 }
 
 /** Neighbours go in one request. */

@@ -4,8 +4,10 @@
 
 import {
   closeSync,
+  copyFileSync,
   existsSync,
   fsyncSync,
+  linkSync,
   mkdirSync,
   openSync,
   readFileSync,
@@ -16,6 +18,7 @@ import {
   symlinkSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import type { Source } from './known-chunks.ts';
 import { writeDurably } from '../state/durable.ts';
 
 /** What else is known of it; kept in one small file. */
@@ -24,6 +27,8 @@ export interface ReleaseFacts {
   readonly serials: Readonly<Record<string, number>>;
   /** Path of each version's hook; empty: it has none. */
   readonly hooks: Readonly<Record<string, string>>;
+  /** SHA-256 of each version's tar. */
+  readonly blobs: Readonly<Record<string, string>>;
   /** The active version has done its work: its hook has ended well, or the agent has. */
   readonly isProven: boolean;
   readonly fetchedBytes: number;
@@ -31,7 +36,7 @@ export interface ReleaseFacts {
 }
 
 const noFacts: ReleaseFacts = {
-  ...{ serials: {}, hooks: {}, isProven: false, fetchedBytes: 0, sizeBytes: 0 },
+  ...{ serials: {}, hooks: {}, blobs: {}, isProven: false, fetchedBytes: 0, sizeBytes: 0 },
 };
 const tarEnd = '.tar';
 
@@ -99,6 +104,11 @@ export class ReleaseFolder {
       .filter((name) => name.endsWith(tarEnd))
       .map((name) => name.slice(0, -tarEnd.length))
       .filter((version) => existsSync(this.indexOf(version)));
+  }
+
+  /** What the next version is put together of, beside what comes. */
+  get sources(): readonly Source[] {
+    return this.tars.map((each) => ({ tar: this.tarOf(each), index: this.indexOf(each) }));
   }
 
   /** Makes a version the active one. `starts` says that it has to prove itself. */
@@ -175,6 +185,15 @@ export class ReleaseFolder {
     } catch {
       return '';
     }
+  }
+}
+
+/** Hard links cost nothing; some file systems have none. */
+export function placeFile(file: string, to: string): void {
+  try {
+    linkSync(file, to);
+  } catch {
+    copyFileSync(file, to);
   }
 }
 

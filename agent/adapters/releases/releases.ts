@@ -1,5 +1,6 @@
 // What this node does about releases: the federation tells it to have one, to make it active or to go back;
-// what that is, the signed list says. One order at a time; the newest of a release replaces those that wait.
+// what that is, the signed list says. Of each release one order at a time; the newest replaces those that wait, and ends
+// one for another version that is under way.
 
 import { execFile } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
@@ -17,6 +18,8 @@ import type { ReleaseBlobs } from './fetch-release.ts';
 import { fetchRelease } from './fetch-release.ts';
 import { ReleaseError } from './release-error.ts';
 import { ReleaseFolder } from './release-folder.ts';
+import type { ReleaseExchange } from './shared-release.ts';
+import { offerShared } from './shared-release.ts';
 import type { TrustedReleases } from './trusted-releases.ts';
 
 const hookMs = 600_000;
@@ -32,6 +35,7 @@ export interface ReleasesOptions {
   readonly folder: string;
   readonly trusted: Pick<TrustedReleases, 'refresh'>;
   readonly blobs: ReleaseBlobs;
+  readonly exchange: () => ReleaseExchange;
   readonly architecture: string;
   /** The version of the release `agent` that runs here; empty: the package's. */
   readonly running: string;
@@ -47,13 +51,20 @@ export interface ReleasesOptions {
   readonly log: (event: string, fields: Record<string, unknown>) => void;
 }
 
+/** An order that is being followed. */
+interface UnderWay {
+  readonly order: ReleaseOrder;
+  readonly end: AbortController;
+}
+
 export class Releases {
   readonly #options: ReleasesOptions;
-  readonly #end = new AbortController();
+  #isStopped = false;
+  readonly #work = new Map<string, Promise<void>>();
+  readonly #underWay = new Map<string, UnderWay>();
   readonly #waiting = new Map<string, ReleaseOrder>();
   /** Why the last order of a release was not followed; what may pass is tried with the next one. */
   readonly #problems = new Map<string, string>();
-  #work: Promise<void> | undefined;
   #isAsked = false;
   #isProven = false;
   #told = '';
@@ -63,21 +74,37 @@ export class Releases {
   }
 
   stop(): void {
-    this.#end.abort();
+    this.#isStopped = true;
+    for (const { end } of this.#underWay.values()) end.abort();
+  }
+
+  /** After a start: what is here, others of the site may still want. */
+  async offer(): Promise<void> {
+    for (const { name } of this.states()) {
+      const folder = this.#folder(name);
+      for (const version of folder.tars) await this.#offer(folder, version);
+    }
   }
 
   /** Resolves when all that was ordered is done. */
   async settled(): Promise<void> {
-    while (this.#work !== undefined) await this.#work;
+    while (this.#work.size > 0) await Promise.all(this.#work.values());
   }
 
   take(orders: readonly ReleaseOrder[]): void {
+    if (this.#isStopped) return;
     const right = orders.filter(
       ({ name, version }) => releaseNameForm.test(name) && releaseVersionForm.test(version),
     );
-    for (const order of right) this.#waiting.set(order.name, order);
     this.#isAsked ||= right.length > 0;
-    this.#work ??= this.#drain().finally(() => (this.#work = undefined));
+    for (const order of right) {
+      const { name } = order;
+      this.#waiting.set(name, order);
+      const current = this.#underWay.get(name);
+      if (current !== undefined && isAgainst(order, current.order)) current.end.abort();
+      if (this.#work.has(name)) continue;
+      this.#work.set(name, this.#drain(name));
+    }
   }
 
   /** Whether the federation has asked since this was asked last. */
@@ -136,18 +163,38 @@ export class Releases {
     return new ReleaseFolder(join(this.#options.folder, name));
   }
 
-  async #drain(): Promise<void> {
-    for (const [name, order] of this.#waiting) {
-      this.#waiting.delete(name);
-      try {
-        await this.#follow(order);
-        this.#problems.delete(name);
-      } catch (error) {
-        const problem = error instanceof ReleaseError ? error.message : String(error);
-        this.#problems.set(name, problem);
-        this.#options.log('release not taken', { name, version: order.version, problem });
+  async #drain(name: string): Promise<void> {
+    try {
+      for (let order = this.#next(name); order !== null; order = this.#next(name)) {
+        await this.#try(order);
+        this.#tellNews();
       }
-      this.#tellNews();
+    } finally {
+      // An order that comes from now on begins anew.
+      this.#work.delete(name);
+    }
+  }
+
+  #next(name: string): ReleaseOrder | null {
+    const order = this.#waiting.get(name);
+    this.#waiting.delete(name);
+    return this.#isStopped ? null : (order ?? null);
+  }
+
+  async #try(order: ReleaseOrder): Promise<void> {
+    const { name, version } = order;
+    const end = new AbortController();
+    this.#underWay.set(name, { order, end });
+    try {
+      await this.#follow(order, end.signal);
+      this.#problems.delete(name);
+    } catch (error) {
+      if (end.signal.aborted) return;
+      const problem = error instanceof ReleaseError ? error.message : String(error);
+      this.#problems.set(name, problem);
+      this.#options.log('release not taken', { name, version, problem });
+    } finally {
+      this.#underWay.delete(name);
     }
   }
 
@@ -158,7 +205,7 @@ export class Releases {
     this.#told = told;
   }
 
-  async #follow(order: ReleaseOrder): Promise<void> {
+  async #follow(order: ReleaseOrder, signal: AbortSignal): Promise<void> {
     const { name, version, action } = order;
     const folder = this.#folder(name);
     if (action === ReleaseAction.ROLLBACK) {
@@ -167,15 +214,22 @@ export class Releases {
     }
     if (folder.active === version || folder.failed.version === version) return;
     // It is told that again after each restart of the scheduler.
-    if (action === ReleaseAction.PREFETCH && folder.has(version)) return;
-    const target = await this.#fetch(order, folder);
+    if (action === ReleaseAction.PREFETCH && folder.has(version)) {
+      return await this.#offer(folder, version);
+    }
+    const target = await this.#fetch(order, folder, signal);
+    await this.#offer(folder, version);
     if (action !== ReleaseAction.ACTIVATE) return;
     this.#options.log('release activated', { name, version });
     folder.activate(version);
     await this.#changed(folder, target);
   }
 
-  async #fetch(order: ReleaseOrder, folder: ReleaseFolder): Promise<ReleaseTarget> {
+  async #fetch(
+    order: ReleaseOrder,
+    folder: ReleaseFolder,
+    signal: AbortSignal,
+  ): Promise<ReleaseTarget> {
     const { name, version, action } = order;
     const target = this.#choose(order, await this.#options.trusted.refresh());
     const serial = folder.facts.serials[folder.active] ?? 0;
@@ -195,8 +249,19 @@ export class Releases {
       throw new ReleaseError('unreachable', "the owner's bytes of this month are used up.");
     }
     const { blobs } = this.#options;
-    await fetchRelease({ folder, target, blobs, grants: order.blobs, signal: this.#end.signal });
+    const exchange = this.#options.exchange();
+    try {
+      await fetchRelease({ folder, target, blobs, exchange, grants: order.blobs, signal });
+    } finally {
+      // Others may go on with it; a node that stops does so after its next start.
+      if (signal.aborted && !this.#isStopped) exchange.giveUp(target.sha256);
+    }
     return target;
+  }
+
+  #offer(folder: ReleaseFolder, version: string): Promise<void> {
+    const { blobs } = this.#options;
+    return offerShared({ folder, blobs, exchange: this.#options.exchange() }, version);
   }
 
   /** For this node's architecture, or for all. */
@@ -236,6 +301,11 @@ export class Releases {
     folder.confirm();
     folder.note({ isProven: true });
   }
+}
+
+/** Whether what is done for the one order is not wanted any more after the other. */
+function isAgainst(order: ReleaseOrder, underWay: ReleaseOrder): boolean {
+  return order.version !== underWay.version || order.action === ReleaseAction.ROLLBACK;
 }
 
 /** Of TUF's files, beside the releases; no release has such a name. */

@@ -12,6 +12,14 @@ import * as limits from './limits.ts';
 import type { Run } from './uplink.ts';
 import type { PeerAddress } from './words.ts';
 
+export function want(
+  exchange: Exchange,
+  { capability, isUpdate = false }: { readonly capability: string; readonly isUpdate?: boolean },
+): void {
+  exchange.capability = capability;
+  exchange.isUpdate = isUpdate;
+}
+
 /** The index is here. What peers said before it was is asked again. */
 export function open(
   exchange: Exchange,
@@ -218,7 +226,10 @@ export function meetScheduler(state: ExchangeState, isHere: boolean, nowMs: numb
   if (state.isSchedulerHere && !isHere) state.awaySinceMs = nowMs;
   state.isSchedulerHere = isHere;
   if (!isHere) return;
-  for (const exchange of state.exchanges.values()) exchange.partAtMs = nowMs;
+  for (const exchange of state.exchanges.values()) {
+    exchange.partAtMs = nowMs;
+    exchange.heardMs = nowMs;
+  }
 }
 
 /**

@@ -36,6 +36,9 @@ export interface Exchange {
   /** See `blobOpened`. */
   readonly isForeign: boolean;
   capability: string | null;
+  isUpdate: boolean;
+  /** When the scheduler said something of it last, or it began. */
+  heardMs: number;
   /** Of its index; null: not told yet. */
   indexSha256: string | null;
   /** 0: its index is not here. */
@@ -162,6 +165,7 @@ export function newExchange(
 ): Exchange {
   return {
     ...{ sha256, sizeBytes, isForeign, capability: null, indexSha256: null },
+    ...{ isUpdate: false, heardMs: nowMs },
     ...{ chunks: 0, held: emptyBitmap(0), heldCount: 0 },
     ...{ isOpening: false, openAtMs: nowMs, sinceMs: nowMs, changedMs: nowMs },
     ...{ leased: new Map(), lastBatch: limits.batchChunks, flights: new Map(), hasRun: false },

@@ -36,9 +36,13 @@ export const longestPartAgainMs = 120_000;
 export const unfoundAfterMs = 5_000;
 /** Whoever brings nothing waits so long for a peer that has the index, before the origin is asked. */
 export const indexFromPeersMs = 5_000;
+/** A peer looks first at what it has of the version before; and an update is not urgent. */
+export const indexOfUpdateFromPeersMs = 60_000;
 /** While only those that bring chunks have the index, one peer after another is asked, each again after the rest. */
 export const indexAgainMs = 500;
 export const indexRestMs = 2_000;
+/** It answers who waits within some minutes: when it has said nothing for so long, it is away though the bus is there. */
+export const schedulerSilentMs = 600_000;
 /** Without the scheduler a chunk waits between the one and both, another span on each node, so that one of
  * them brings it and the others have it of that one. */
 export const awayLeastMs = 10_000;

@@ -46,8 +46,8 @@ export function nextExchangeMs(state: ExchangeState, nowMs: number): number | nu
     wake(exchange.changedMs + limits.unfoundAfterMs);
     if (exchange.chunks === 0) {
       wake(exchange.openAtMs);
-      wake(exchange.sinceMs + limits.indexFromPeersMs);
-    } else wake(nextAwayMs(state, exchange));
+      wake(indexFromOriginMs(exchange));
+    } else wake(nextAwayMs(state, exchange, nowMs));
   }
   return Number.isFinite(next) ? next : null;
 }
@@ -70,12 +70,10 @@ function addressOf({ address, port }: PeerAddress): PeerAddress {
 
 /** Who brings chunks takes the index over the uplink, the others take it from a peer. */
 function openBlob(state: ExchangeState, exchange: Exchange, { nowMs, effects }: Turn): void {
-  const { sha256, chunks, isOpening, openAtMs, indexSha256, capability, sinceMs } = exchange;
+  const { sha256, chunks, isOpening, openAtMs, indexSha256, capability } = exchange;
   if (chunks > 0 || isOpening || openAtMs > nowMs) return;
   const isFromOrigin =
-    exchange.leased.size > 0 ||
-    !state.isSchedulerHere ||
-    nowMs >= sinceMs + limits.indexFromPeersMs;
+    exchange.leased.size > 0 || !state.isSchedulerHere || nowMs >= indexFromOriginMs(exchange);
   const near = neighbours(state, exchange).find(({ restUntilMs }) => restUntilMs <= nowMs);
   const isDue = isFromOrigin && capability !== null && exchange.originAtMs <= nowMs;
   const isFromPeer = indexSha256 !== null && near !== undefined && !isDue;
@@ -83,6 +81,11 @@ function openBlob(state: ExchangeState, exchange: Exchange, { nowMs, effects }: 
   const peer = isFromPeer && near !== undefined ? addressOf(near) : null;
   exchange.isOpening = true;
   effects.push({ kind: 'openBlob', sha256, peer, indexSha256, capability });
+}
+
+/** When the origin is asked for the index, though others are to bring the chunks. */
+function indexFromOriginMs({ sinceMs, isUpdate }: Exchange): number {
+  return sinceMs + (isUpdate ? limits.indexOfUpdateFromPeersMs : limits.indexFromPeersMs);
 }
 
 function fetchRun(state: ExchangeState, exchange: Exchange, { nowMs, effects }: Turn): void {

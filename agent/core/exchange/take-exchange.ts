@@ -45,7 +45,7 @@ function hear(state: ExchangeState, command: ExchangeCommand, turn: Turn): void 
     case 'blobOpened': {
       const exchange = state.exchanges.get(command.sha256) ?? begin(state, command, turn);
       if (exchange === null) return;
-      if (command.kind === 'blobWanted') exchange.capability = command.capability;
+      if (command.kind === 'blobWanted') applied.want(exchange, command);
       else applied.open(exchange, command, nowMs);
       return;
     }
@@ -95,12 +95,14 @@ function hearOfBlob(
       return applied.missIndex(exchange, command.peer, nowMs);
     case 'chunksLeased':
       exchange.capability = command.capability ?? exchange.capability;
+      exchange.heardMs = nowMs;
       return applied.lease(exchange, {
         chunks: command.chunks,
         untilMs: nowMs + command.spanMs,
       });
     case 'exchangeTold':
       exchange.indexSha256 = command.indexSha256;
+      exchange.heardMs = nowMs;
       return applied.know(exchange, command.peers, nowMs);
     case 'runEnded':
       return applied.endRun(exchange, command.isRight, nowMs);

@@ -7,8 +7,10 @@ import * as limits from './limits.ts';
 /** Chunks that it would bring now: a batch once half of the last one is left, and then not again until that has come. */
 export function roomOf(exchange: Exchange): number {
   if (isWhole(exchange)) return 0;
-  const { leased, lastBatch, chunks, heldCount } = exchange;
+  const { leased, lastBatch, chunks, heldCount, isUpdate } = exchange;
   if (leased.size > lastBatch / 2) return 0;
+  // Who has one to bring fetches the index; most others it may have already.
+  if (chunks === 0 && isUpdate) return 1;
   const missing = chunks === 0 ? limits.batchChunks : chunks - heldCount - leased.size;
   return Math.min(limits.batchChunks, missing);
 }

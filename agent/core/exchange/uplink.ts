@@ -22,7 +22,7 @@ export function nextRun(state: ExchangeState, exchange: Exchange, nowMs: number)
     const isLeftToOrigin = count >= limits.maxBadPeers && isMissing(exchange, chunk);
     if (isLeftToOrigin) return { first: chunk, end: chunk + 1 };
   }
-  const due = awayChunks(state, exchange).find(({ atMs }) => atMs <= nowMs);
+  const due = awayChunks(state, exchange, nowMs).find(({ atMs }) => atMs <= nowMs);
   return due === undefined ? null : { first: due.chunk, end: due.chunk + 1 };
 }
 
@@ -39,21 +39,31 @@ function firstRun(chunks: readonly number[]): Run | null {
 }
 
 /** When the next chunk that nobody has is fetched though nobody has leased it; Infinity: none is. */
-export function nextAwayMs(state: ExchangeState, exchange: Exchange): number {
+export function nextAwayMs(state: ExchangeState, exchange: Exchange, nowMs: number): number {
   if (exchange.hasRun || exchange.capability === null) return Number.POSITIVE_INFINITY;
-  return awayChunks(state, exchange).reduce(
+  const awayMs = awayFromMs(state, exchange);
+  if (awayMs > nowMs) return awayMs;
+  return awayChunks(state, exchange, nowMs).reduce(
     (next, { atMs }) => Math.min(next, atMs),
     Number.POSITIVE_INFINITY,
   );
 }
 
+/** Since when the scheduler is taken to be away, for this blob. */
+function awayFromMs(state: ExchangeState, { sinceMs, heardMs }: Exchange): number {
+  if (state.isSchedulerHere) return heardMs + limits.schedulerSilentMs;
+  return Math.max(state.awaySinceMs, sinceMs);
+}
+
 function awayChunks(
   state: ExchangeState,
   exchange: Exchange,
+  nowMs: number,
 ): readonly { readonly chunk: number; readonly atMs: number }[] {
-  if (state.isSchedulerHere) return [];
-  const { sha256, sinceMs } = exchange;
-  const fromMs = Math.max(state.awaySinceMs, sinceMs) + limits.awayLeastMs;
+  const awayMs = awayFromMs(state, exchange);
+  if (awayMs > nowMs) return [];
+  const { sha256 } = exchange;
+  const fromMs = awayMs + limits.awayLeastMs;
   return unfoundChunks(state, exchange).map((chunk) => ({
     chunk,
     atMs: fromMs + spread(`${state.salt} ${sha256} ${chunk}`) * limits.awaySpreadMs,

@@ -21,6 +21,8 @@ export type ExchangeCommand =
       readonly kind: 'blobWanted';
       readonly sizeBytes: number;
       readonly capability: string;
+      /** The disk may have much of it, as of a version before: how much is known when its index is here. */
+      readonly isUpdate?: boolean;
     })
   /** The index is here and was checked, and so was what the disk has of the blob. */
   | (OfBlob & {

@@ -5,6 +5,7 @@ import type { BlobGrant, ReleaseOrder } from '../../../proto/gen/punnet/v1/agent
 import { ReleaseAction } from '../../../proto/gen/punnet/v1/agent.ts';
 import type { ReleaseTarget } from '../../../proto/release-target.ts';
 import type { Effect } from '../../core/index.ts';
+import { sharedFromBytes } from '../../core/index.ts';
 import type { CapabilitySigner } from '../blobs/capability.ts';
 
 type ReleaseEffect = Extract<Effect, { kind: 'release' }>;
@@ -26,15 +27,15 @@ export interface ReleaseOrdersOptions {
 
 export function releaseComposer({ releases, signer, now }: ReleaseOrdersOptions) {
   return ({ nodeId, name, version, action }: ReleaseEffect): ReleaseOrder => {
-    const grant = (sha256: string, sizeBytes: number): BlobGrant => {
+    const grant = (sha256: string, sizeBytes: number, isShared: boolean): BlobGrant => {
       const expiresUnixMs = now() + readSpanMs;
       const capability = signer.sign({ kind: 'get', nodeId, sha256, expiresUnixMs });
-      return { blob: { sha256, sizeBytes }, capability, isShared: false };
+      return { blob: { sha256, sizeBytes }, capability, isShared };
     };
     const files = releases().filter((each) => each.name === name && each.version === version);
     const blobs = files.flatMap(({ sha256, sizeBytes, indexSha256, indexBytes }) => [
-      grant(sha256, sizeBytes),
-      ...(indexSha256 === '' ? [] : [grant(indexSha256, indexBytes)]),
+      grant(sha256, sizeBytes, sizeBytes >= sharedFromBytes),
+      ...(indexSha256 === '' ? [] : [grant(indexSha256, indexBytes, false)]),
     ]);
     return { name, version, action: actions[action], blobs: action === 'rollback' ? [] : blobs };
   };

@@ -127,14 +127,14 @@ function lookAtLacking({ exchanges, sitesToGrant }: State): void {
 }
 
 function open(state: State, fact: Extract<ExchangeFact, { kind: 'exchangeOpened' }>): void {
-  const { siteNumber, sha256, sizeBytes, chunkCount, isForeign } = fact;
+  const { siteNumber, sha256, sizeBytes, chunkCount, isForeign, isUpdate } = fact;
   const ofSite: Map<Exchange['sha256'], Exchange> =
     state.exchanges.bySite.get(siteNumber) ?? new Map();
   state.exchanges.bySite.set(siteNumber, ofSite);
   if (ofSite.has(sha256)) return;
   if (isForeign) state.exchanges.foreignOpen += 1;
   ofSite.set(sha256, {
-    ...{ siteNumber, sha256, sizeBytes, chunkCount, isForeign },
+    ...{ siteNumber, sha256, sizeBytes, chunkCount, isForeign, isUpdate },
     members: new Map(),
     copies: new Uint16Array(chunkCount),
     batchOf: new Uint32Array(chunkCount),
@@ -163,7 +163,7 @@ function hearPart(
   const exchange = state.exchanges.of(siteNumber, part.sha256);
   if (exchange === undefined) return;
   if (part.hasLeft) return leave(state, exchange, nodeNumber);
-  const member = exchange.members.get(nodeNumber) ?? join(state, exchange, nodeNumber);
+  const member = exchange.members.get(nodeNumber) ?? join(state, exchange, { nodeNumber, at });
   const { chunkCount } = exchange;
   const wasWhole = member.heldChunks === chunkCount;
   const held = part.isWhole ? fullBitmap(chunkCount) : bitmapOf(part.held, chunkCount);
@@ -174,13 +174,18 @@ function hearPart(
   state.sitesToGrant.add(siteNumber);
 }
 
-function join(state: State, exchange: Exchange, nodeNumber: number): Member {
+function join(
+  state: State,
+  exchange: Exchange,
+  { nodeNumber, at }: { readonly nodeNumber: number; readonly at: Instant },
+): Member {
   const { siteNumber, sha256, chunkCount } = exchange;
   const member: Member = {
     nodeNumber,
     held: emptyBitmap(chunkCount),
     heldChunks: 0,
     unfound: new Uint8Array(0),
+    ...{ joinedAt: at, isOpen: false },
     ...{ room: 0, address: '', port: 0, heardAt: instant(0), leasedAt: instant(0), lapses: 0 },
     ...{ told: null, isPinned: false, toldAt: instant(0), gainedAt: instant(0) },
   };
@@ -232,6 +237,7 @@ function listen(
   member.address = address;
   member.port = port;
   member.room = room;
+  member.isOpen ||= part.isWhole || part.held.length > 0;
   const isSome = unfound.some((byte) => byte !== 0);
   member.unfound = isSome ? bitmapOf(unfound, exchange.chunkCount) : new Uint8Array(0);
   member.heardAt = at;

@@ -16,6 +16,7 @@ import {
   batchesLeft,
   batchesOfNode,
   foreignBesideBytes,
+  opensWithinMs,
   runsPerBatch,
   unfoundAfterMs,
 } from './limits.ts';
@@ -37,7 +38,9 @@ export function siteBatches(
   const awaited: NextBatch[] = [];
   const others: NextBatch[] = [];
   const packages: NextBatch[] = [];
-  const lacking = [...(state.exchanges.bySite.get(site.number)?.values() ?? [])].filter(mayLack);
+  const lacking = [...(state.exchanges.bySite.get(site.number)?.values() ?? [])].filter(
+    (exchange) => exchange.idleSince === null && mayLack(exchange),
+  );
   if (lacking.length === 0) return { awaited, others };
   const priorityOf = ({ sha256 }: Exchange): number =>
     state.exchanges.wanted.get(sha256)?.priority ?? 0;
@@ -82,8 +85,10 @@ function nextBatches(
   const taken = new Set<number>();
   const batches: NextBatch[] = [];
   let isAnyFree = true;
+  const isSettling = isUnsettled(state, exchange, now);
   for (const member of volunteers(state, exchange, busy)) {
     if (batches.length === places) break;
+    if (isSettling && member.isOpen) continue;
     // Where one has found nothing, a thousand others need not look through all chunks.
     if (!isAnyFree && member.unfound.length === 0) continue;
     if (exchange.isForeign && isResting(state, member, now)) continue;
@@ -93,6 +98,15 @@ function nextBatches(
     if (isAnyFree) batches.push({ exchange, nodeNumber: member.nodeNumber, ...next });
   }
   return batches;
+}
+
+/** Whether some member of an update may still tell that it has what is missing. */
+function isUnsettled(state: State, { isUpdate, members }: Exchange, now: Instant): boolean {
+  if (!isUpdate) return false;
+  for (const { isOpen, joinedAt, nodeNumber } of members.values()) {
+    if (!isOpen && now - joinedAt < opensWithinMs && isHeard(state.nodes[nodeNumber])) return true;
+  }
+  return false;
 }
 
 /** Whether there may be something to bring. */

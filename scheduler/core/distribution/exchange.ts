@@ -35,6 +35,9 @@ export interface Member {
   heldChunks: number;
   unfound: Uint8Array;
   room: number;
+  readonly joinedAt: Instant;
+  /** It has the index, and has told what it holds. */
+  isOpen: boolean;
   address: string;
   port: number;
   heardAt: Instant;
@@ -68,6 +71,8 @@ export interface Exchange {
   readonly chunkCount: number;
   /** Nobody here knows where it comes from: one chunk, and the nodes know. */
   readonly isForeign: boolean;
+  /** Members may have much of it, as of a version before: what is missing is known when they have told. */
+  readonly isUpdate: boolean;
   /** In the order in which they came. */
   readonly members: Map<number, Member>;
   /** How many members hold each chunk. */

@@ -42,10 +42,10 @@ export function hearParts(
     if (place.kind === 'instead') closeFor(state, place.of, { but: null, part: heard });
     if (known === undefined) {
       if (open !== undefined) closeFor(state, open, { but: nodeNumber, part: heard });
-      const { sizeBytes, chunkCount, isForeign } = shape;
+      const { sizeBytes, chunkCount, isForeign, isUpdate } = shape;
       facts.push({
         ...{ kind: 'exchangeOpened', at: now, siteNumber, sha256: part.sha256 },
-        ...{ sizeBytes, chunkCount, isForeign },
+        ...{ sizeBytes, chunkCount, isForeign, isUpdate },
       });
     }
     facts.push({ kind: 'blobPartHeard', at: now, nodeNumber, part });

@@ -38,6 +38,8 @@ export const batchPatience = 3;
 export const batchGraceMs = 10_000;
 /** A chunk that a member holds, as it said so long ago, and that another one finds nowhere is brought for that one. */
 export const unfoundAfterMs = 5_000;
+/** A member of an update looks through what it has of the version before: 1 GB within this on a slow card. */
+export const opensWithinMs = 2 * 60_000;
 /** Members that each is told of: rarest first among about eight does without all the others. */
 export const peersTold = 8;
 /** Whole copies of a needed blob at a site that stay when disks are cleared. */

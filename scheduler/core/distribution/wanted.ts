@@ -15,6 +15,8 @@ export interface Shape {
   readonly sizeBytes: number;
   readonly chunkCount: number;
   readonly isForeign: boolean;
+  /** Its index is content-defined, and nodes may have a version before it. */
+  readonly isUpdate: boolean;
 }
 
 /** Takes the place of what was wanted before; soft, told again at each start. */
@@ -40,16 +42,18 @@ export function isExchanged({ sizeBytes }: BlobRef): boolean {
 export function shapeOf(state: State, part: BlobPart, now: Instant): Shape | null {
   const wanted = state.exchanges.wanted.get(part.sha256);
   const isWanted = wanted !== undefined && wanted.until > now;
-  if (isWanted) return isSame(part, wanted) ? { ...wanted, isForeign: false } : null;
+  if (isWanted)
+    return isSame(part, wanted) ? { ...wanted, isForeign: false, isUpdate: true } : null;
   for (const blob of jobBlobs(state)) {
     if (blob.sha256 !== part.sha256 || !isExchanged(blob)) continue;
     const chunkCount = fixedChunkCount(blob.sizeBytes);
-    return isSame(part, blob) ? { sizeBytes: blob.sizeBytes, chunkCount, isForeign: false } : null;
+    const shape = { sizeBytes: blob.sizeBytes, chunkCount, isForeign: false, isUpdate: false };
+    return isSame(part, blob) ? shape : null;
   }
   const { sizeBytes, isForeign } = part;
   // Another one was a job's, which nobody needs any more.
   if (!isForeign || sizeBytes === 0 || sizeBytes > foreignBytes) return null;
-  return { sizeBytes, chunkCount: 1, isForeign };
+  return { sizeBytes, chunkCount: 1, isForeign, isUpdate: false };
 }
 
 /** Blobs that are needed now, without packages. */

@@ -4,7 +4,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { SaidOfBlob } from '../../../agent/adapters/bus/exchange-wire.ts';
 import { SiteExchange } from '../../../agent/adapters/exchange/site-exchange.ts';
 import { UplinkPacer } from '../../../agent/adapters/blobs/uplink-pacer.ts';
@@ -24,6 +24,7 @@ interface Node {
   readonly exchange: SiteExchange;
   readonly folder: string;
   readonly said: SaidOfBlob[];
+  readonly logged: string[];
   here: PeerAddress | null;
   originBytes: number;
   mayTransfer: boolean;
@@ -54,7 +55,7 @@ function hashOf(part: Uint8Array): string {
 async function start(name: string): Promise<Node> {
   const folder = mkdtempSync(join(root, `${name}-`));
   const exchange = new SiteExchange({
-    ...{ folder, salt: name, isSmallBoard: false, log: () => undefined },
+    ...{ folder, salt: name, isSmallBoard: false, log: (event) => node.logged.push(event) },
     origin: {
       index: () => Promise.resolve(indexBytes),
       stream: async (_, { offset, lengthBytes }, { take }) => {
@@ -80,7 +81,7 @@ async function start(name: string): Promise<Node> {
     nowMs: () => nowMs + performance.now(),
   });
   const node: Node = {
-    ...{ exchange, folder, said: [], here: null, originBytes: 0, mayTransfer: true },
+    ...{ exchange, folder, said: [], logged: [], here: null, originBytes: 0, mayTransfer: true },
     ...{ lanAddress: '127.0.0.1', hasRoom: true },
   };
   nodes.push(node);
@@ -218,3 +219,83 @@ test('a blob that is gone when it is to be offered is nothing to fail for', asyn
   await node.exchange.offer(grant);
   expect(node.said).toEqual([]);
 });
+
+const update = (node: Node, chunks: readonly number[], indexSha256 = hashOf(indexBytes)) =>
+  node.exchange.bringUpdate(
+    grant,
+    {
+      indexSha256,
+      fill: async (part) => {
+        for (const chunk of chunks) {
+          const own = bytes.subarray(chunk * chunkBytes, (chunk + 1) * chunkBytes);
+          await part.write(chunk, own);
+        }
+      },
+    },
+    never,
+  );
+
+describe('an update', () => {
+  test('is asked for by one chunk, then what the disk has is told, and the rest alone comes over the line', async () => {
+    const node = await start('a');
+    const brought = update(node, [0, 1, 2, 3]);
+    expect(node.said).toMatchObject([{ kind: 'sayPart', room: 1 }]);
+    tell(node);
+    leaseAll(node);
+    expect(await brought).toEqual({
+      ...{ kind: 'whole', index: indexBytes },
+      originBytes: indexBytes.length + chunkBytes + 1_000,
+    });
+    expect(node.originBytes).toBe(chunkBytes + 1_000);
+    expect(readFileSync(join(node.folder, sha256)).equals(bytes)).toBe(true);
+  });
+
+  test('that is closed at once is refused, and over once it was taken', async () => {
+    const node = await start('a');
+    const refused = update(node, []);
+    tell(node, { isClosed: true });
+    expect(await refused).toEqual({ kind: 'refused' });
+    const over = update(node, []);
+    tell(node);
+    tell(node, { isClosed: true });
+    expect(await over).toEqual({ kind: 'over' });
+  });
+
+  test('is brought by no other index than the signed one', async () => {
+    const node = await start('a');
+    const brought = update(node, [], hashOf(bytes));
+    tell(node);
+    leaseAll(node);
+    await expect.poll(() => node.logged).toContain('exchange failed');
+    expect(node.originBytes).toBe(0);
+    node.exchange.giveUp(sha256);
+    expect(await brought).toEqual({ kind: 'over' });
+  });
+
+  test('in a file of its own is given to others, but for chunks that have changed since', async () => {
+    const holder = await start('holder');
+    const [file, index] = ['tar', 'index'].map((name) => join(holder.folder, name));
+    const damaged = Buffer.from(bytes);
+    damaged[0] = (damaged[0] ?? 0) ^ 1;
+    writeFileSync(file ?? '', damaged);
+    const offered = { sha256, file: file ?? '', index: index ?? '' };
+    expect(await holder.exchange.offerFile(offered)).toBe(false);
+    writeFileSync(index ?? '', indexBytes);
+    expect(await holder.exchange.offerFile(offered)).toBe(true);
+    tell(holder);
+    const taker = await start('taker');
+    const brought = update(taker, []);
+    tell(taker, { peers: [holder.here ?? { address: '', port: 0 }] });
+    leaseFirst(taker);
+    expect(await brought).toMatchObject({ kind: 'whole' });
+    expect(taker.originBytes).toBe(chunkBytes);
+    rmSync(file ?? '');
+    await holder.exchange.lookForRemoved();
+    expect(holder.said.at(-1)).toEqual({ kind: 'sayLeft', sha256 });
+  });
+});
+
+function leaseFirst({ exchange }: Node): void {
+  const about = { kind: 'chunksLeased', sha256, spanMs: 60_000, capability: 'may' } as const;
+  exchange.take({ leases: [{ ...about, chunks: [0] }], news: [] });
+}

@@ -5,121 +5,17 @@ import { createHash } from 'node:crypto';
 import { cpSync, existsSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
-import type { FetchRelease } from '../../../agent/adapters/releases/fetch-release.ts';
 import { ReleaseError } from '../../../agent/adapters/releases/release-error.ts';
-import type { ReleasesOptions } from '../../../agent/adapters/releases/releases.ts';
-import { Releases } from '../../../agent/adapters/releases/releases.ts';
-import { encodeIndex } from '../../../proto/chunks.ts';
-import type { ReleaseOrder } from '../../../proto/gen/punnet/v1/agent.ts';
 import { ReleaseAction } from '../../../proto/gen/punnet/v1/agent.ts';
-import type { ReleaseTarget } from '../../../proto/release-target.ts';
-import { contentCutter } from '../../../scheduler/chunking/cutter.ts';
-import { makeIndex } from '../../../scheduler/chunking/make-index.ts';
 import { packFolder } from '../../../scheduler/cli/bundle-tar.ts';
 import { noise } from '../../scheduler/chunking/noise.ts';
-import { ReleaseRig, release, temporaryFolder } from './release-rig.ts';
+import { temporaryFolder } from './release-rig.ts';
+import { blobs, listed, newWorld, node, order, publish, rig, state, told, world } from './world.ts';
 
 const { PREFETCH, ACTIVATE, ROLLBACK } = ReleaseAction;
 const megabyte = 1_000_000;
 
-let rig: ReleaseRig;
-let state: string;
-let replaced = 0;
-let fetchedBytes = 0;
-/** Of each blob, by its hash. */
-let blobs: Map<string, string>;
-let listed: ReleaseTarget[];
-let problem: (() => void) | null;
-
-beforeEach(async () => {
-  rig = new ReleaseRig();
-  await rig.init();
-  state = temporaryFolder();
-  blobs = new Map();
-  listed = [];
-  [replaced, fetchedBytes] = [0, 0];
-  problem = null;
-});
-
-const origin: FetchRelease['blobs'] = {
-  fetch: ({ sha256, sizeBytes }) => {
-    problem?.();
-    fetchedBytes += sizeBytes;
-    return Promise.resolve(blobs.get(sha256) ?? '');
-  },
-  range: ({ sha256 }, { offset, lengthBytes }) => {
-    problem?.();
-    fetchedBytes += lengthBytes;
-    const bytes = readFileSync(blobs.get(sha256) ?? '');
-    return Promise.resolve(bytes.subarray(offset, offset + lengthBytes));
-  },
-};
-
-function node(changes: Partial<ReleasesOptions> = {}): Releases {
-  return new Releases({
-    ...{ folder: state, trusted: rig.node, blobs: origin, architecture: 'armv7l', running: '' },
-    memoryBytes: () => 50e6,
-    ...{ hasStarter: true, mayTransfer: () => true, log: () => undefined },
-    onReplaced: () => (replaced += 1),
-    onNews: () => undefined,
-    ...changes,
-  });
-}
-
-/** Packs these files, and puts them on the list. */
-async function publish(
-  version: string,
-  files: Readonly<Record<string, string | Buffer>>,
-  changes: Partial<ReleaseTarget> = {},
-): Promise<void> {
-  const folder = temporaryFolder();
-  for (const [name, content] of Object.entries(files)) {
-    writeFileSync(join(folder, name), content, { mode: name === 'hook' ? 0o755 : 0o644 });
-  }
-  const tar = join(temporaryFolder(), 'tar');
-  await packFolder(folder, tar);
-  const index = encodeIndex(await makeIndex([readFileSync(tar)], contentCutter()));
-  const indexFile = `${tar}.caibx`;
-  writeFileSync(indexFile, index);
-  const [sha256, indexSha256] = [tar, indexFile].map((file) => {
-    const hash = createHash('sha256').update(readFileSync(file)).digest('hex');
-    blobs.set(hash, file);
-    return hash;
-  });
-  const sizes = { sizeBytes: statSync(tar).size, indexBytes: index.length };
-  const of = {
-    ...release(version),
-    name: 'maps',
-    kind: 'files',
-    serial: listed.length + 2,
-  } as const;
-  const target = {
-    ...of,
-    sha256: sha256 ?? '',
-    indexSha256: indexSha256 ?? '',
-    ...sizes,
-    ...changes,
-  };
-  listed.push(target);
-  rig.know(target);
-  expect(await rig.publish(...listed)).toBeNull();
-  rig.nowMs += 2 * 3_600_000;
-}
-
-function order(version: string, action: ReleaseAction, name = 'maps'): ReleaseOrder {
-  const grants = [...blobs.keys()].map((sha256) => ({
-    ...{ blob: { sha256, sizeBytes: 1 }, capability: 'yes', isShared: false },
-  }));
-  return { name, version, action, blobs: grants };
-}
-
-async function told(releases: Releases, ...orders: readonly ReleaseOrder[]) {
-  for (const each of orders) {
-    releases.take([each]);
-    await releases.settled();
-  }
-  return releases.states()[0];
-}
+beforeEach(newWorld);
 
 const active = (file: string): string => readFileSync(join(state, 'maps/active', file), 'utf8');
 
@@ -131,12 +27,12 @@ describe('a release of files', () => {
       ...{ name: 'maps', active: '', staged: '1.0', failed: '', problem: '', isProven: false },
     });
     expect(existsSync(join(state, 'maps/active'))).toBe(false);
-    const before = fetchedBytes;
+    const before = world.fetchedBytes;
     expect(await told(releases, order('1.0', ACTIVATE))).toMatchObject({
       ...{ active: '1.0', staged: '', isProven: true, problem: '' },
     });
     expect(active('map.txt')).toBe('one');
-    expect(fetchedBytes).toBe(before);
+    expect(world.fetchedBytes).toBe(before);
   });
 
   test('goes back when it is told, and not when another one is active', async () => {
@@ -162,9 +58,9 @@ describe('a release of files', () => {
     await told(releases, order('1.0', ACTIVATE));
     const after = { active: '1.0', failed: '2.0', problem: 'its hook failed: no room for maps' };
     expect(await told(releases, order('2.0', ACTIVATE))).toMatchObject(after);
-    const before = fetchedBytes;
+    const before = world.fetchedBytes;
     expect(await told(releases, order('2.0', ACTIVATE))).toMatchObject(after);
-    expect(fetchedBytes).toBe(before);
+    expect(world.fetchedBytes).toBe(before);
   });
 
   test('has its hook run in its own folder', async () => {
@@ -183,33 +79,36 @@ describe('an update', () => {
     await publish('1.1', { 'a.bin': content, 'b.txt': 'new', 'c.txt': 'more' });
     const releases = node();
     await told(releases, order('1.0', ACTIVATE));
-    fetchedBytes = 0;
+    world.fetchedBytes = 0;
     const after = await told(releases, order('1.1', ACTIVATE));
     expect(active('c.txt')).toBe('more');
-    expect(fetchedBytes).toBeLessThan(1.1 * megabyte);
-    expect(after).toMatchObject({ fetchedBytes, sizeBytes: listed[1]?.sizeBytes });
+    expect(world.fetchedBytes).toBeLessThan(1.1 * megabyte);
+    expect(after).toMatchObject({
+      fetchedBytes: world.fetchedBytes,
+      sizeBytes: listed[1]?.sizeBytes,
+    });
   });
 
   test('that is cut goes on where it was', async () => {
     await publish('1.0', { 'a.bin': Buffer.concat([content, noise('more', 5 * megabyte)]) });
     const releases = node();
     let calls = 0;
-    problem = () => {
+    world.problem = () => {
       calls += 1;
       if (calls > 2) throw new ReleaseError('unreachable', 'the line is cut.');
     };
     expect(await told(releases, order('1.0', ACTIVATE))).toMatchObject({
       problem: 'the line is cut.',
     });
-    const first = fetchedBytes;
-    problem = null;
-    fetchedBytes = 0;
+    const first = world.fetchedBytes;
+    world.problem = () => undefined;
+    world.fetchedBytes = 0;
     expect(await told(releases, order('1.0', ACTIVATE))).toMatchObject({
       active: '1.0',
       problem: '',
     });
     expect(first).toBeGreaterThan(megabyte);
-    expect(first + fetchedBytes).toBeLessThan(
+    expect(first + world.fetchedBytes).toBeLessThan(
       (listed[0]?.sizeBytes ?? 0) + 2 * (listed[0]?.indexBytes ?? 0) + 1,
     );
   });
@@ -334,7 +233,7 @@ describe('a release of the agent', () => {
     expect(await told(node(), order('1.0', ACTIVATE, 'agent'))).toMatchObject({
       ...{ active: '1.0', isProven: false },
     });
-    expect(replaced).toBe(1);
+    expect(world.replaced).toBe(1);
     const next = node({ running: '1.0' });
     expect(next.isUnproved).toBe(true);
     next.prove();
@@ -364,6 +263,6 @@ describe('a release of the agent', () => {
     expect(await told(releases, order('1.0', PREFETCH, 'agent'))).toMatchObject({ staged: '1.0' });
     const after = await told(releases, order('1.0', ACTIVATE, 'agent'));
     expect(after?.problem).toContain('this agent was not started by start-agent.sh');
-    expect(replaced).toBe(0);
+    expect(world.replaced).toBe(0);
   });
 });
