@@ -4,7 +4,13 @@
 import { leasesPerSlot } from './limits.ts';
 import type { NewLease } from './lease-numbers.ts';
 import type { LeaseId } from './model/ids.ts';
-import { downBytesOf, underWay, upBytesOf, workOf } from './placement/estimate.ts';
+import {
+  claimedDownBytes,
+  downBytesOf,
+  underWay,
+  upBytesOf,
+  workOf,
+} from './placement/estimate.ts';
 import { noRates } from './model/service.ts';
 import type { Counts } from './placement/open/node-places.ts';
 import type { Openness } from './placement/open/open-nodes.ts';
@@ -140,7 +146,8 @@ export function enterForce(state: State, job: JobRecord, lease: LeaseRecord): vo
   const downBytes = downBytesOf(state, { job: own, taskIndex: lease.taskIndex }, node);
   lease.downBytes = underWay(downBytes);
   lease.upBytes = upBytesOf(job);
-  const bits = 8 * (downBytes + lease.upBytes);
+  const claimed = claimedDownBytes(state, { job: own, taskIndex: lease.taskIndex }, node);
+  const bits = 8 * (claimed + lease.upBytes);
   const isService = job.template.service !== null;
   lease.rates = ratesOf(own.template, node);
   const claim = isService ? claimOf(lease.rates) : { workGhzSeconds: lease.workGhzSeconds, bits };

@@ -19,7 +19,7 @@ const mostColumns = 3_000;
 const mostDemands = 500;
 
 /**
- * The best of the linear program, in which tasks are divisible like water and share nothing, and of
+ * The best of the linear program, in which tasks are divisible like water, and of
  * what whole tasks allow. The largest of bounds is one.
  */
 export function boundOf(world: World, solve: Solve): Bound {
@@ -31,7 +31,7 @@ export function boundOf(world: World, solve: Solve): Bound {
   const whole = demands.length > mostDemands ? [] : wholeBounds(world, demands);
   const first = {
     seconds: firstProgramSeconds(world, bestDown),
-    from: 'all slots, each from when its node can have fetched a program',
+    from: 'all slots, each from when its site can have fetched a program',
   };
   const bounds = [overTheDay(world, fluid), ...whole, first, lastBound(world)];
   return bounds.reduce((most, bound) => (bound.seconds > most.seconds ? bound : most));
@@ -89,10 +89,10 @@ function summedBound([all]: readonly Supply[], demands: readonly Demand[]): Boun
 function lastBound(world: World): Bound {
   const lines = linesOf(world);
   const ends = world.jobs.map((job) => {
-    const { after, workGhzSeconds, inputBytes, outputBytes } = job;
+    const { after, workGhzSeconds, inputBytes, outputBytes, bundleBytes } = job;
     // When one comes that follows another is not known before.
     const submitMs = after === null ? job.submitMs : 0;
-    const bits = { downBits: 8 * inputBytes, upBits: 8 * outputBytes };
+    const bits = { downBits: 8 * (inputBytes + bundleBytes), upBits: 8 * outputBytes };
     const demand = { tasks: 1, workGhzSeconds, ...bits, fits: null, sharedBits: null };
     return submitMs / 1000 + aloneSeconds(lines, demand);
   });
@@ -102,13 +102,17 @@ function lastBound(world: World): Bound {
   };
 }
 
-/** Jobs with the same needs are one demand. */
+/**
+ * Jobs with the same needs are one demand. A site that does a part of a job's tasks fetches its program once,
+ * and so no less than that part of it: what keeps the program of the bound linear.
+ */
 function demandsOf({ jobs }: World): readonly Demand[] {
   const demands = new Map<string, Demand>();
-  for (const { tasks, workGhzSeconds, inputBytes, outputBytes } of jobs) {
-    const key = `${workGhzSeconds} ${inputBytes} ${outputBytes}`;
+  for (const { tasks, workGhzSeconds, inputBytes, outputBytes, bundleBytes } of jobs) {
+    const downBytes = inputBytes + bundleBytes / tasks;
+    const key = `${workGhzSeconds} ${downBytes} ${outputBytes}`;
     const more = demands.get(key)?.tasks ?? 0;
-    const bits = { downBits: 8 * inputBytes, upBits: 8 * outputBytes };
+    const bits = { downBits: 8 * downBytes, upBits: 8 * outputBytes };
     const all = { tasks: tasks + more, workGhzSeconds, ...bits };
     demands.set(key, { ...all, fits: null, sharedBits: null });
   }

@@ -1,5 +1,5 @@
-// What the linear program leaves out where every job has a program: no node computes before its first
-// one has come over its site's line, which the nodes of a site share.
+// What the linear program leaves out where every job has a program: no node computes before one has come
+// over its site's line, whence all nodes of the site have it.
 
 import type { World, WorldSite } from '../world/draw-world.ts';
 
@@ -9,8 +9,8 @@ interface Start {
 }
 
 /**
- * The least time in which all work can be done when each node fetches the smallest of the programs
- * first, at each site the fastest nodes first; 0 when a job has none.
+ * The least time in which all work can be done when each site fetches the smallest of the programs first;
+ * 0 when a job has none.
  *
  * @param downOf bit/s of a site's line, at best.
  */
@@ -36,12 +36,11 @@ function startsOf(
   { sites, nodes }: World,
   fetchSeconds: (site: WorldSite) => number,
 ): readonly Start[] {
-  const speeds = sites.map((): number[] => []);
-  for (const { site, model, speedGhz } of nodes) speeds[site]?.push(model.slots * speedGhz);
+  const ghz = new Float64Array(sites.length);
+  for (const { site, model, speedGhz } of nodes) {
+    ghz[site] = (ghz[site] ?? 0) + model.slots * speedGhz;
+  }
   return sites
-    .flatMap((site, index) => {
-      const fastest = (speeds[index] ?? []).sort((one, other) => other - one);
-      return fastest.map((ghz, place) => ({ ghz, atSeconds: (place + 1) * fetchSeconds(site) }));
-    })
+    .map((site, index) => ({ ghz: ghz[index] ?? 0, atSeconds: fetchSeconds(site) }))
     .sort((one, other) => one.atSeconds - other.atSeconds);
 }

@@ -5,8 +5,8 @@ import { endedRowLength, grown } from '../../scheduler/core/index.ts';
 import type { Streamed } from './streams.ts';
 
 /**
- * wanted: its bytes wait for their turn; moving: they are on the way; blocked: another attempt
- * brings the bundle; ready: waits for a slot.
+ * wanted: its bytes wait for their turn; moving: they are on the way; blocked: another attempt, or the
+ * site's exchange, brings the bundle; ready: waits for a slot.
  */
 export const phases = {
   none: 0,
@@ -19,6 +19,15 @@ export const phases = {
   sending: 7,
   over: 8,
 } as const;
+
+/** One batch of chunks over a site's line. */
+export interface Brought {
+  readonly site: number;
+  readonly job: number;
+  readonly bytes: number;
+  readonly fromMs: number;
+  readonly toMs: number;
+}
 
 export class Attempts {
   node = new Int32Array(1024);
@@ -43,6 +52,8 @@ export class Attempts {
   stoppedBytes = new Float64Array(1024);
   /** What replicas of services moved while they ran, beside that. */
   readonly streamed = new Map<number, Streamed>();
+  /** Chunks of programs that nodes brought for their sites, those of batches that were stopped too. */
+  readonly brought: Brought[] = [];
   /** Number of the last lease. */
   last = 0;
 

@@ -21,11 +21,14 @@ export interface Board {
   held: number;
   /** Whose bytes are here, oldest first. */
   ready: readonly number[];
-  /** Of jobs whose bundle it has (0) or brings: by which lease. */
+  /** Of jobs whose bundle it has (0) or brings: by which lease, or by its site's exchange (-1). */
   bundles: ReadonlyMap<number, number>;
   /** Of bundles that another lease brings. */
   blocked: readonly number[];
 }
+
+/** Instead of a lease. */
+export const bySite = -1;
 
 const none: readonly never[] = [];
 const noBundles: ReadonlyMap<number, number> = new Map();

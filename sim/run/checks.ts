@@ -189,10 +189,11 @@ export class Checks {
   }
 }
 
-/** That all attempts fetched and sent, of transfers that were stopped, and that replicas moved. */
+/** That all attempts fetched and sent, of transfers that were stopped, that replicas moved, and of programs. */
 function bytesOf(attempts: Attempts): number {
   let bytes = 0;
   for (const { downBytes, upBytes } of attempts.streamed.values()) bytes += downBytes + upBytes;
+  for (const brought of attempts.brought) bytes += brought.bytes;
   for (let lease = 1; lease <= attempts.last; lease += 1) {
     bytes += attempts.downBytes[lease] ?? 0;
     bytes += (attempts.upBytes[lease] ?? 0) + (attempts.stoppedBytes[lease] ?? 0);

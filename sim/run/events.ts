@@ -18,6 +18,7 @@ export const kinds = {
   coming: 11,
   pace: 12,
   stop: 13,
+  copy: 14,
 } as const;
 
 type Kind = (typeof kinds)[keyof typeof kinds];

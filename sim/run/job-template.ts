@@ -1,16 +1,24 @@
 // A job or a service of the world as the scheduler's core is given it.
 
-import type { JobTemplate } from '../../scheduler/core/index.ts';
+import type { JobTemplate, Sha256 } from '../../scheduler/core/index.ts';
 import { defaultLostAfterMs, noTimeoutMs, sha256 } from '../../scheduler/core/index.ts';
 import type { WorldJob } from '../world/draw-jobs.ts';
 import type { Program, WorldService } from '../world/services.ts';
 
-const hash = sha256('00'.repeat(32));
+/** Of the program of a job or service: one for all boards, as what is built for the oldest runs on all. */
+export function programHash(number: number): Sha256 {
+  return sha256(number.toString(16).padStart(64, '0'));
+}
 
-export function templateOf(job: WorldJob): JobTemplate {
+/** The number of the job or service that has this program. */
+export function programIn(hash: Sha256): number {
+  return Number.parseInt(hash.slice(-12), 16);
+}
+
+export function templateOf(job: WorldJob, number: number): JobTemplate {
   const { tasks, workGhzSeconds, inputBytes, outputBytes } = job;
   return {
-    ...commonOf(job),
+    ...commonOf(job, number),
     taskCount: tasks,
     taskInputBytes: new Array<number>(tasks).fill(inputBytes),
     profile: job.isDeclared
@@ -23,10 +31,10 @@ export function templateOf(job: WorldJob): JobTemplate {
   };
 }
 
-export function serviceTemplateOf(service: WorldService): JobTemplate {
+export function serviceTemplateOf(service: WorldService, number: number): JobTemplate {
   const { replicas, rates, lostAfterMs } = service;
   return {
-    ...commonOf(service),
+    ...commonOf(service, number),
     taskCount: replicas,
     taskInputBytes: [],
     profile: { workGhzSeconds: null, outputBytes: null },
@@ -36,8 +44,9 @@ export function serviceTemplateOf(service: WorldService): JobTemplate {
   };
 }
 
-function commonOf({ name, architectures, outputBytes, bundleBytes, memoryBytes }: Program) {
-  const bundle = { sha256: hash, sizeBytes: bundleBytes, isRootFileSystem: false };
+function commonOf(program: Program, number: number) {
+  const { name, architectures, outputBytes, bundleBytes, memoryBytes } = program;
+  const bundle = { sha256: programHash(number), sizeBytes: bundleBytes, isRootFileSystem: false };
   return {
     name,
     bundles: architectures.map((architecture) => ({ ...bundle, architecture })),

@@ -3,14 +3,16 @@
 
 import { freeTransferBytes } from '../../agent/core/index.ts';
 import type { Effect, EndCode } from '../../scheduler/core/index.ts';
-import { leaseId } from '../../scheduler/core/index.ts';
+import { isExchanged, leaseId } from '../../scheduler/core/index.ts';
 import type { World } from '../world/draw-world.ts';
 import { programOf } from '../world/services.ts';
 import type { Program } from '../world/services.ts';
 import { Attempts, phases } from './attempts.ts';
-import { boardAt, boardOf, setCarrier, unblocked, without } from './board.ts';
+import { boardAt, boardOf, bySite, setCarrier, unblocked, without } from './board.ts';
 import type { Board } from './board.ts';
 import type { Checks } from './checks.ts';
+import { Exchanges } from './exchanges.ts';
+import { programHash } from './job-template.ts';
 import { numberOf } from './messages.ts';
 import type { Paces } from './paces.ts';
 import { Running } from './running.ts';
@@ -22,6 +24,8 @@ export interface LeaseWorkOptions {
   readonly transfers: Transfers;
   readonly checks: Checks;
   readonly paces: Paces;
+  /** Asks for `exchanges.copied` with this number then. */
+  readonly copiedAt: (atMs: number, call: number) => void;
 }
 
 export class LeaseWork {
@@ -29,6 +33,7 @@ export class LeaseWork {
   readonly boards: readonly Board[];
   readonly voices: Voices;
   readonly running: Running;
+  readonly exchanges: Exchanges;
   readonly #options: LeaseWorkOptions;
 
   constructor(options: LeaseWorkOptions) {
@@ -36,6 +41,10 @@ export class LeaseWork {
     this.boards = options.world.nodes.map(boardOf);
     this.voices = new Voices(options.world);
     this.running = new Running({ ...options, attempts: this.attempts });
+    this.exchanges = new Exchanges({
+      ...{ ...options, attempts: this.attempts, messages: this.voices.messages },
+      onWhole: (node, job, now) => this.#bundleHere(boardAt(this.boards, node), job, now),
+    });
   }
 
   grant(effect: Extract<Effect, { kind: 'grant' }>, now: number): void {
@@ -57,16 +66,40 @@ export class LeaseWork {
     this.#ask(lease, board, now);
   }
 
-  /** Asks for what is missing, or waits for a bundle that another lease brings. */
+  /** Asks for what is missing, or waits for a bundle that another lease brings, or the site's exchange. */
   #ask(lease: number, board: Board, now: number): void {
     const job = this.attempts.job[lease] ?? -1;
-    const { bundleBytes, inputBytes } = this.#programOf(lease);
+    const { bundleBytes } = this.#programOf(lease);
     const needsBundle = bundleBytes > 0 && !board.bundles.has(job);
+    if (isExchanged({ sha256: programHash(job), sizeBytes: bundleBytes })) {
+      if (board.bundles.get(job) === 0) this.exchanges.offer(board, job);
+      else return this.#join(lease, board, now);
+    }
     if (needsBundle) setCarrier(board, job, lease);
-    // A node that was switched off in between has what it had fetched.
+    this.#wantOwn(lease, { more: needsBundle ? bundleBytes : 0, now });
+  }
+
+  /** Its own input is asked for when the bundle is here. */
+  #join(lease: number, board: Board, now: number): void {
+    const job = this.attempts.job[lease] ?? -1;
+    this.#block(lease, board);
+    this.attempts.fetchingAt[lease] = now;
+    if (board.bundles.has(job)) return;
+    setCarrier(board, job, bySite);
+    this.exchanges.join(board, job, now);
+  }
+
+  /** A node that was switched off in between has what it had fetched. */
+  #wantOwn(lease: number, { more, now }: { readonly more: number; readonly now: number }): void {
     const isHere = (this.attempts.downBytes[lease] ?? 0) > 0;
-    const bytes = (isHere ? 0 : inputBytes) + (needsBundle ? bundleBytes : 0);
-    this.want(lease, 'down', { bytes, now });
+    const { inputBytes } = this.#programOf(lease);
+    this.want(lease, 'down', { bytes: more + (isHere ? 0 : inputBytes), now });
+  }
+
+  /** The site does not exchange it: the node fetches it alone. */
+  notExchanged(effect: Extract<Effect, { kind: 'exchange' }>, now: number): void {
+    const job = this.exchanges.close(effect);
+    if (job !== null) this.#handOn(boardAt(this.boards, numberOf(effect.nodeId)), job, now);
   }
 
   want(
@@ -111,6 +144,7 @@ export class LeaseWork {
 
   /** A transfer has ended. */
   transferDone({ lease, direction, bytes }: Moved, now: number): void {
+    if (lease < 0) return this.exchanges.brought(-lease, now);
     const board = this.#boardOf(lease);
     if (bytes > freeTransferBytes) {
       this.voices.messages.done(board.number, { leaseId: leaseId(lease), direction });
@@ -129,17 +163,23 @@ export class LeaseWork {
     const board = this.#boardOf(lease);
     const job = this.attempts.job[lease] ?? -1;
     const carrier = board.bundles.get(job) ?? 0;
-    if (carrier !== 0 && carrier !== lease) {
-      this.attempts.phase[lease] = phases.blocked;
-      board.blocked = [...board.blocked, lease];
-      return;
-    }
-    if (carrier === lease) {
-      setCarrier(board, job, 0);
-      for (const each of unblocked(board, job, this.attempts.job)) this.#ready(board, each);
-    }
+    if (carrier !== 0 && carrier !== lease) return this.#block(lease, board);
+    if (carrier === lease) this.#bundleHere(board, job, now);
     this.#ready(board, lease);
     this.#fill(board, now);
+  }
+
+  #block(lease: number, board: Board): void {
+    this.attempts.phase[lease] = phases.blocked;
+    board.blocked = [...board.blocked, lease];
+  }
+
+  #bundleHere(board: Board, job: number, now: number): void {
+    setCarrier(board, job, 0);
+    for (const each of unblocked(board, job, this.attempts.job)) {
+      this.attempts.fetchedAt[each] = now;
+      this.#wantOwn(each, { more: 0, now });
+    }
   }
 
   #ready(board: Board, lease: number): void {
@@ -244,13 +284,16 @@ export class LeaseWork {
   /** Whoever waited for its bundle brings it. */
   #dropCarrier(board: Board, lease: number, now: number): void {
     const job = this.attempts.job[lease] ?? -1;
-    if (board.bundles.get(job) !== lease) return;
+    if (board.bundles.get(job) === lease) this.#handOn(board, job, now);
+  }
+
+  #handOn(board: Board, job: number, now: number): void {
     setCarrier(board, job, null);
     const heir = board.blocked.find((each) => this.attempts.job[each] === job);
     if (heir === undefined) return;
     board.blocked = without(board.blocked, heir);
     setCarrier(board, job, heir);
-    this.want(heir, 'down', { bytes: this.#programOf(heir).bundleBytes, now });
+    this.#wantOwn(heir, { more: this.#programOf(heir).bundleBytes, now });
   }
 
   #boardOf(lease: number): Board {

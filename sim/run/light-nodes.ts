@@ -52,6 +52,7 @@ export class LightNodes {
         board.leases = without(board.leases, lease);
       }
     }
+    this.#work.exchanges.switchOff(board, now);
     emptyMemory(board);
   }
 
@@ -97,6 +98,7 @@ export class LightNodes {
   cutOff(number: number, now: number): void {
     const board = this.#board(number);
     board.isCut = true;
+    this.#work.exchanges.cutOff(board, now);
     for (const lease of board.leases) {
       const phase = this.#work.attempts.phase[lease];
       if (phase === phases.running) this.#work.running.cutOff(lease, now);
@@ -128,6 +130,11 @@ export class LightNodes {
         return this.#work.cancel(effect.leaseId, now);
       case 'acknowledge':
         return this.#work.voices.unheard?.acknowledged(numberOf(effect.nodeId), effect.leaseId);
+      case 'leaseChunks':
+        return this.#work.exchanges.lease(effect, now);
+      case 'exchange':
+        // Who takes part knows whom of its site to ask.
+        return effect.isClosed ? this.#work.notExchanged(effect, now) : undefined;
       case 'askReport':
         return this.#asked(this.#board(numberOf(effect.nodeId)), now);
       default:
@@ -144,6 +151,7 @@ export class LightNodes {
     this.#work.voices.report(board, now);
     if (this.#work.voices.unheard === null) return;
     this.#work.voices.endedAgain(board.number);
+    this.#work.exchanges.tell(board);
     for (const lease of board.leases) {
       const phase = this.#work.attempts.phase[lease];
       const bytes = this.#work.attempts.bytes[lease] ?? 0;

@@ -3,6 +3,7 @@
 
 import type {
   AttemptEnd,
+  BlobPart,
   Command,
   EndCode,
   IdleReport,
@@ -22,6 +23,7 @@ type Draft = { -readonly [Part in keyof NodeSpoke]: NodeSpoke[Part] } & {
   ended: AttemptEnd[];
   transfersWanted: Wanted[];
   transfersDone: Done[];
+  blobParts?: BlobPart[];
 };
 
 export interface End {
@@ -113,6 +115,13 @@ export class Messages {
   done(node: number, part: Done): void {
     const draft = this.#draft(node);
     draft.transfersDone = withOne(draft.transfersDone, part);
+  }
+
+  /** What it has of a program that its site exchanges. */
+  part(node: number, part: BlobPart): void {
+    const draft = this.#draft(node);
+    if (draft.blobParts === undefined) draft.blobParts = [part];
+    else draft.blobParts.push(part);
   }
 
   /** Takes the reports of those that have nothing, if there are any. */

@@ -88,7 +88,7 @@ export class Run {
     this.#transfers = new Transfers(world);
     this.#paces = new Paces({ world, callAt: at(kinds.pace), endsAt: at(kinds.task) });
     const parts = { transfers: this.#transfers, checks: this.#checks, paces: this.#paces };
-    this.#work = new LeaseWork({ world, ...parts });
+    this.#work = new LeaseWork({ world, ...parts, copiedAt: at(kinds.copy) });
     this.#nodes = new LightNodes(this.#work);
     this.#scheduler = new RunScheduler({
       ...{ world, policy, solve },
@@ -142,6 +142,7 @@ export class Run {
   result(): RunResult {
     const nowMs = this.#now;
     const { attempts } = this.#work;
+    this.#work.exchanges.stopAll(nowMs);
     this.#work.running.stopAll(nowMs);
     this.#checks.ended(this.#transfers, { attempts, nowMs });
     this.#ownerChecks.ended(attempts, nowMs);
@@ -202,6 +203,9 @@ export class Run {
         break;
       case kinds.pace:
         this.#paces.due(of, this.#now);
+        break;
+      case kinds.copy:
+        this.#work.exchanges.copied(of, this.#now);
         break;
       case kinds.late:
         this.#scheduler.say(...this.#failing.late(of, this.#now));

@@ -70,7 +70,8 @@ export class Submissions {
     const number = this.#line[0] ?? -1;
     const program = programOf(this.#world, number);
     const { researcher } = program;
-    const template = 'replicas' in program ? serviceTemplateOf(program) : templateOf(program);
+    const template =
+      'replicas' in program ? serviceTemplateOf(program, number) : templateOf(program, number);
     return {
       kind: 'submitJob',
       jobId: idOf(number),

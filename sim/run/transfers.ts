@@ -14,6 +14,7 @@ export type Direction = 'down' | 'up';
 const portBps = 100e6;
 
 interface Transfer {
+  /** Below 0: chunks that a node brings for its site, by the number of the batch. */
   readonly lease: number;
   readonly direction: Direction;
   readonly bytes: number;
@@ -43,6 +44,7 @@ export class Transfers {
   readonly #flows: (Transfer | undefined)[] = [];
   /** By lease, one more than that number; 0: it moves nothing. */
   #flowOf = new Int32Array(1024);
+  readonly #flowOfBatch = new Map<number, number>();
   #underWay = 0;
   readonly #moved: Float64Array;
 
@@ -82,8 +84,8 @@ export class Transfers {
     this.#network.advance(now);
     const flow = this.#network.start(path, bytes);
     this.#flows[flow] = { lease, direction, bytes, link };
-    if (lease >= this.#flowOf.length) this.#flowOf = grown(this.#flowOf, 2 * lease);
-    this.#flowOf[lease] = flow + 1;
+    if (lease < 0) this.#flowOfBatch.set(lease, flow);
+    else this.#setFlow(lease, flow + 1);
     this.#underWay += 1;
   }
 
@@ -127,7 +129,7 @@ export class Transfers {
 
   /** Stops the transfer of a lease; 0: none was under way. */
   stop(lease: number, now: number): number {
-    const flow = (this.#flowOf[lease] ?? 0) - 1;
+    const flow = this.#flowOfBatch.get(lease) ?? (this.#flowOf[lease] ?? 0) - 1;
     const transfer = this.#flows[flow];
     if (transfer === undefined) return 0;
     this.#network.advance(now);
@@ -180,13 +182,18 @@ export class Transfers {
     return isNarrow ? [link, this.#ports[node] ?? -1] : [link];
   }
 
+  #setFlow(lease: number, flow: number): void {
+    if (lease >= this.#flowOf.length) this.#flowOf = grown(this.#flowOf, 2 * lease);
+    this.#flowOf[lease] = flow;
+  }
+
   #count(link: number, bytes: number): void {
     this.#moved[link] = (this.#moved[link] ?? 0) + bytes;
   }
 
   #forget(flow: number, { lease, direction, link }: Transfer, bytes: number): Moved {
     this.#flows[flow] = undefined;
-    this.#flowOf[lease] = 0;
+    if (!this.#flowOfBatch.delete(lease)) this.#setFlow(lease, 0);
     this.#underWay -= 1;
     this.#count(link, bytes);
     return { lease, direction, bytes };

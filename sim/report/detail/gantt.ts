@@ -78,6 +78,9 @@ function lanesOf(
   for (const [node, board] of world.nodes.entries()) {
     if (board.site === site) lanes.set(laneOf(world, node), []);
   }
+  for (const brought of attempts.brought) {
+    if (brought.site === site) lanes.get('uplink down')?.push(brought);
+  }
   for (const { lease, job, node, startMs, endMs } of runs) {
     const at = (column: Float64Array): number => column[lease] ?? 0;
     lanes.get(laneOf(world, node))?.push({ job, fromMs: startMs, toMs: endMs });

@@ -1,6 +1,7 @@
 // The use of CPU and uplinks over time at each site, and what it was short of. Site by site, so that a
 // million of them need no more memory than one.
 
+import type { Brought } from '../../run/attempts.ts';
 import type { RunResult } from '../../run/run.ts';
 import type { World } from '../../world/draw-world.ts';
 import { attemptRun } from '../attempt-runs.ts';
@@ -28,10 +29,11 @@ export function* siteTimes(
   uses: readonly SiteUse[],
 ): Generator<SiteTimes> {
   const binMs = result.makespanMs / binCount;
+  const brought = broughtBySite(result);
   for (const [site, leases] of leasesBySite(world, result)) {
     const use = uses[site];
     if (use === undefined) continue;
-    const amounts = binsOf(leases, { world, result, binMs });
+    const amounts = binsOf(leases, { world, result, binMs, brought: brought.get(site) ?? [] });
     const most = capacities(use, binMs);
     const counts = [...resources, null].map(() => 0);
     for (let bin = 0; bin < binCount; bin += 1) {
@@ -52,6 +54,16 @@ function leasesBySite(world: World, { attempts }: RunResult): ReadonlyMap<number
   return bySite;
 }
 
+function broughtBySite({ attempts }: RunResult): ReadonlyMap<number, readonly Brought[]> {
+  const bySite = new Map<number, Brought[]>();
+  for (const each of attempts.brought) {
+    const ofSite = bySite.get(each.site);
+    if (ofSite === undefined) bySite.set(each.site, [each]);
+    else ofSite.push(each);
+  }
+  return bySite;
+}
+
 /** GHz·s and bytes. What a transfer moved is spread evenly over the time that it took. */
 function binsOf(
   leases: readonly number[],
@@ -59,10 +71,17 @@ function binsOf(
     world,
     result,
     binMs,
-  }: { readonly world: World; readonly result: RunResult; readonly binMs: number },
+    brought,
+  }: {
+    readonly world: World;
+    readonly result: RunResult;
+    readonly binMs: number;
+    readonly brought: readonly Brought[];
+  },
 ): readonly Float64Array[] {
   const [cpu, down, up] = [new Bins(binMs), new Bins(binMs), new Bins(binMs)];
   const { attempts } = result;
+  for (const each of brought) down.add(each.bytes, each);
   for (const lease of leases) {
     const run = attemptRun(lease, world, result);
     if (run !== null) {

@@ -53,16 +53,30 @@ test('one late task takes as long as at its best site', () => {
 });
 
 test.each([
-  ['one after the other, the fast one first', [1, 3], 8, 1e6, (14 + 3 * 1 + 1 * 2) / 4],
-  ['only those that come before the end', [1, 3], 8, 1e7, (14 + 3 * 10) / 3],
-  ['nothing without programs', [1, 3], 8, 0, 0],
-] as const)('nodes start when they have a program: %s', (_, speeds, mbps, bundleBytes, seconds) => {
+  ['once for all of a site', [[1, 3]], 1e6, (14 + 4 * 1) / 4],
+  ['each site by its own line', [[1], [3]], 1e6, (14 + 1 * 1 + 3 * 1) / 4],
+  ['nothing without programs', [[1, 3]], 0, 0],
+] as const)('nodes start when they have a program: %s', (_, sites, bundleBytes, seconds) => {
   if (anyJob === undefined || anyNode === undefined) throw new Error('the tiny world is empty');
-  const [home] = worldOf([{ downBps: 2 * mbps, upBps: 1, speedGhz: 1 }]).sites;
+  const [home] = worldOf([{ downBps: 16, upBps: 1, speedGhz: 1 }]).sites;
   if (home === undefined) throw new Error('there is no site');
   const model = { ...anyNode.model, slots: 1 };
-  const nodes = speeds.map((speedGhz) => ({ ...anyNode, site: 0, model, speedGhz }));
+  const nodes = sites.flatMap((speeds, site) =>
+    speeds.map((speedGhz) => ({ ...anyNode, site, model, speedGhz })),
+  );
   const jobs = [{ ...anyJob, tasks: 7, workGhzSeconds: 2, bundleBytes }];
-  const world = { ...drawn, sites: [home], nodes, jobs };
+  const world = { ...drawn, sites: sites.map(() => home), nodes, jobs };
   expect(firstProgramSeconds(world, (site) => site.downBps)).toBeCloseTo(seconds, 9);
+});
+
+test.each([
+  ['100 tasks, whose program comes in parts', 100, 0, (80 + 64) / 16],
+  ['one late task, which waits for all of it', 1, 1000, 1 + (64 + 0.8) / 8],
+] as const)('lines carry a program once: %s', (_, tasks, submitMs, seconds) => {
+  if (anyJob === undefined) throw new Error('the tiny world has no job');
+  const line = { downBps: 16, upBps: 16, speedGhz: 1 };
+  const bytes = { inputBytes: 1e5, outputBytes: 0, bundleBytes: 8e6 };
+  const jobs = [{ ...anyJob, tasks, submitMs, workGhzSeconds: 1e-6, ...bytes }];
+  const bound = boundOf({ ...worldOf([line, line]), jobs }, solve);
+  expect(bound.seconds).toBeCloseTo(seconds, 5);
 });

@@ -236,7 +236,7 @@ describe('what breaks a rule of services is caught:', () => {
   const [relay] = world.services;
   const submitted = (rates: Partial<NonNullable<typeof relay>['rates']>): readonly Fact[] => {
     if (relay === undefined) throw new Error('the scenario has a service');
-    const template = serviceTemplateOf({ ...relay, rates: { ...relay.rates, ...rates } });
+    const template = serviceTemplateOf({ ...relay, rates: { ...relay.rates, ...rates } }, 0);
     const id = jobId(`j${world.jobs.length}`);
     const of = { jobNumber: 9, jobId: id, researcher: 'bob', requestId: 'x', template };
     return [{ kind: 'jobSubmitted', at, ...of }];
