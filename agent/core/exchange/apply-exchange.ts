@@ -42,8 +42,9 @@ export function open(
 export function hold(exchange: Exchange, chunk: number, nowMs: number): void {
   exchange.flights.delete(chunk);
   // The scheduler hears at once that a batch is done: another transfer may begin.
-  const isBatchDone = exchange.leased.delete(chunk) && exchange.leased.size === 0;
-  if (isBatchDone) exchange.partAtMs = nowMs;
+  const isLeased = exchange.leased.delete(chunk);
+  if (isLeased && exchange.leased.size === 0) exchange.partAtMs = nowMs;
+  else if (isLeased) renew(exchange, nowMs);
   if (hasChunk(exchange.held, chunk)) return;
   setChunk(exchange.held, chunk);
   exchange.heldCount += 1;
@@ -51,6 +52,11 @@ export function hold(exchange: Exchange, chunk: number, nowMs: number): void {
   if (exchange.heldCount === exchange.chunks) exchange.partAtMs = nowMs;
   for (const peer of exchange.peers.values())
     if (wantsNews(exchange, peer)) wake(peer, nowMs + limits.swapMs);
+}
+
+/** The line is slower than the scheduler thought, or the origin has too much to do: the rest comes as well. */
+function renew({ leased, leaseSpanMs }: Exchange, nowMs: number): void {
+  for (const chunk of leased.keys()) leased.set(chunk, nowMs + leaseSpanMs);
 }
 
 /** Whoever has all needs no news of who has what. */
@@ -119,7 +125,7 @@ export function hearPeer(
   const peer = exchange.peers.get(key);
   if (peer === undefined || peer.isBad) return;
   if (held === null) {
-    rest(peer, nowMs, null);
+    rest(peer, nowMs);
     if (hasAll) peer.swapAtMs = Number.POSITIVE_INFINITY;
     return;
   }
@@ -133,11 +139,22 @@ export function hearPeer(
   peer.swapAtMs = isSilent ? Number.POSITIVE_INFINITY : nowMs + spanMs;
 }
 
-/** It did not answer, or not with a chunk that it says it has: who lies in its bitmap gets rarer questions. */
-export function rest(peer: PeerState, nowMs: number, chunk: number | null): void {
+/** It did not give a chunk that it says it has: who lies in its bitmap gets rarer questions. */
+export function deny(
+  exchange: Exchange,
+  { peer, chunk }: { readonly peer: PeerState; readonly chunk: number },
+  nowMs: number,
+): void {
+  const untilMs = nowMs + limits.deniedMs;
+  peer.denied.set(chunk, untilMs);
+  exchange.forgetAtMs = Math.min(exchange.forgetAtMs, untilMs);
+  rest(peer, nowMs);
+}
+
+/** It did not answer. */
+function rest(peer: PeerState, nowMs: number): void {
   const spanMs = Math.min(limits.firstRestMs * 2 ** peer.failures, limits.longestRestMs);
   peer.failures = Math.min(peer.failures + 1, 16);
-  if (chunk !== null) peer.denied.set(chunk, nowMs + limits.deniedMs);
   peer.restUntilMs = nowMs + spanMs;
   peer.swapAtMs = Math.max(peer.swapAtMs, peer.restUntilMs);
 }
@@ -151,26 +168,35 @@ export function ban(exchange: Exchange, peer: PeerState, chunk: number): void {
 
 export function lease(
   exchange: Exchange,
-  { chunks, untilMs }: { readonly chunks: readonly number[]; readonly untilMs: number },
+  { chunks, spanMs }: { readonly chunks: readonly number[]; readonly spanMs: number },
+  nowMs: number,
 ): void {
+  const untilMs = nowMs + spanMs;
   for (const chunk of chunks) {
     const isKnown = exchange.chunks === 0 || chunk < exchange.chunks;
     if (isKnown && !hasChunk(exchange.held, chunk)) exchange.leased.set(chunk, untilMs);
   }
   exchange.lastBatch = Math.max(1, exchange.leased.size);
+  exchange.leaseSpanMs = spanMs;
+  exchange.proveAtMs = nowMs + spanMs / 2;
+  exchange.forgetAtMs = Math.min(exchange.forgetAtMs, untilMs);
   exchange.partSpanMs = 0;
   exchange.partAtMs = Number.POSITIVE_INFINITY;
 }
 
 /** What ran out; what is on its way from the origin comes to its end. */
 export function forgetOld(exchange: Exchange, nowMs: number): void {
-  for (const { denied } of exchange.peers.values()) {
-    if (denied.size === 0) continue;
-    for (const [chunk, untilMs] of denied) if (untilMs <= nowMs) denied.delete(chunk);
-  }
-  for (const [chunk, untilMs] of exchange.leased) {
-    if (untilMs <= nowMs) exchange.leased.delete(chunk);
-  }
+  if (nowMs < exchange.forgetAtMs) return;
+  let next = Number.POSITIVE_INFINITY;
+  const forget = (deadlines: Map<number, number>): void => {
+    for (const [chunk, untilMs] of deadlines) {
+      if (untilMs <= nowMs) deadlines.delete(chunk);
+      else next = Math.min(next, untilMs);
+    }
+  };
+  for (const { denied } of exchange.peers.values()) forget(denied);
+  forget(exchange.leased);
+  exchange.forgetAtMs = next;
 }
 
 export function beginRun(exchange: Exchange, { first, end }: Run): void {

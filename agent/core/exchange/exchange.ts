@@ -51,6 +51,12 @@ export interface Exchange {
   /** Chunks that this node brings over the uplink, and until when. */
   readonly leased: Map<number, number>;
   lastBatch: number;
+  /** For how long they are leased, from each of them that comes on. */
+  leaseSpanMs: number;
+  /** When the scheduler is told how far they are; Infinity: there are none. */
+  proveAtMs: number;
+  /** Before that nothing of what is leased, or was denied by peers, runs out. */
+  forgetAtMs: number;
   readonly flights: Map<number, Flight>;
   hasRun: boolean;
   /** How many peers had each chunk wrong. */
@@ -168,7 +174,13 @@ export function newExchange(
     ...{ isUpdate: false, heardMs: nowMs },
     ...{ chunks: 0, held: emptyBitmap(0), heldCount: 0 },
     ...{ isOpening: false, openAtMs: nowMs, sinceMs: nowMs, changedMs: nowMs },
-    ...{ leased: new Map(), lastBatch: limits.batchChunks, flights: new Map(), hasRun: false },
+    ...{ leased: new Map(), lastBatch: limits.batchChunks, leaseSpanMs: 0 },
+    ...{
+      proveAtMs: Number.POSITIVE_INFINITY,
+      forgetAtMs: Number.POSITIVE_INFINITY,
+      flights: new Map(),
+      hasRun: false,
+    },
     ...{ badPeers: new Map(), peers: new Map(), originAtMs: nowMs, originFailures: 0 },
     ...{ partAtMs: nowMs, partSpanMs: 0, unfound: emptyBitmap(0) },
   };

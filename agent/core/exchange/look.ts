@@ -37,11 +37,9 @@ export function nextExchangeMs(state: ExchangeState, nowMs: number): number | nu
     for (const { swapAtMs } of exchange.peers.values()) wake(swapAtMs);
     for (const { untilMs } of exchange.flights.values()) wake(untilMs);
     if (isWhole(exchange)) continue;
-    for (const untilMs of exchange.leased.values()) wake(untilMs);
-    for (const { restUntilMs, denied } of exchange.peers.values()) {
-      wake(restUntilMs);
-      for (const untilMs of denied.values()) wake(untilMs);
-    }
+    wake(exchange.proveAtMs);
+    wake(exchange.forgetAtMs);
+    for (const { restUntilMs } of exchange.peers.values()) wake(restUntilMs);
     wake(exchange.originAtMs);
     wake(exchange.changedMs + limits.unfoundAfterMs);
     if (exchange.chunks === 0) {
@@ -59,7 +57,7 @@ function endSlow(exchange: Exchange, { nowMs, effects }: Turn): void {
     flights.delete(chunk);
     const peer = peers.get(flight.peer);
     if (peer === undefined) continue;
-    applied.rest(peer, nowMs, chunk);
+    applied.deny(exchange, { peer, chunk }, nowMs);
     effects.push({ kind: 'endRequest', sha256, chunk, peer: addressOf(peer) });
   }
 }
@@ -125,7 +123,10 @@ function sayPart(state: ExchangeState, exchange: Exchange, { nowMs, effects }: T
   const isMissing = countChunks(unfound) > 0;
   const isNews = isMissing && !isSame(unfound, exchange.unfound);
   const isAsking = room > 0 && exchange.partAtMs === Number.POSITIVE_INFINITY;
-  if (exchange.partAtMs > nowMs && !isNews && !isAsking) return;
+  const isDue = exchange.partAtMs <= nowMs || exchange.proveAtMs <= nowMs;
+  if (!isDue && !isNews && !isAsking) return;
+  const isBringing = exchange.leased.size > 0;
+  exchange.proveAtMs = isBringing ? nowMs + exchange.leaseSpanMs / 2 : Number.POSITIVE_INFINITY;
   exchange.unfound = unfound;
   exchange.partSpanMs = isMissing
     ? limits.partAgainMs

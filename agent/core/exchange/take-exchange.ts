@@ -96,10 +96,7 @@ function hearOfBlob(
     case 'chunksLeased':
       exchange.capability = command.capability ?? exchange.capability;
       exchange.heardMs = nowMs;
-      return applied.lease(exchange, {
-        chunks: command.chunks,
-        untilMs: nowMs + command.spanMs,
-      });
+      return applied.lease(exchange, command, nowMs);
     case 'exchangeTold':
       exchange.indexSha256 = command.indexSha256;
       exchange.heardMs = nowMs;
@@ -139,7 +136,8 @@ function failed(exchange: Exchange, command: OfPeer, nowMs: number): void {
   exchange.flights.delete(command.chunk);
   if (peer === undefined) return;
   if (command.kind === 'chunkBad') return applied.ban(exchange, peer, command.chunk);
-  if (command.kind === 'peerFailed') return applied.rest(peer, nowMs, command.chunk);
+  if (command.kind === 'peerFailed')
+    return applied.deny(exchange, { peer, chunk: command.chunk }, nowMs);
   peer.restUntilMs = nowMs + Math.min(Math.max(command.restMs, 1), limits.longestRestMs);
 }
 

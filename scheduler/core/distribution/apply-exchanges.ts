@@ -10,7 +10,7 @@ import { mustHave } from '../state.ts';
 import { mayLack } from './batches.ts';
 import type { Batch, BlobPart, Exchange, Member } from './exchange.ts';
 import { bitmapOf, chunkBytesOf, chunksOf } from './exchange.ts';
-import { foreignRestMs } from './limits.ts';
+import { batchSpans, foreignRestMs } from './limits.ts';
 
 type ExchangeFact = Extract<
   Fact,
@@ -287,6 +287,7 @@ function gain(
   saidAt[chunk] = at;
   batchOf[chunk] = 0;
   batch.left -= 1;
+  batch.until = instant(Math.max(batch.until, Math.min(at + batch.spanMs, batch.atMost)));
   if (batch.left === 0) endBatch(state, site, batch);
 }
 
@@ -331,7 +332,10 @@ function lease(state: State, fact: Extract<ExchangeFact, { kind: 'chunksLeased' 
     if ((exchange.copies[chunk] ?? 0) > 0) state.exchanges.unfoundChunks += 1;
   }
   exchange.leasedBytes += left * chunkBytesOf(exchange);
-  site.lanes.down.batches.set(number, { number, sha256, nodeNumber, runs, left, until });
+  const spanMs = until - fact.at;
+  const atMost = instant(fact.at + batchSpans * spanMs);
+  const batch = { number, sha256, nodeNumber, runs, left, until, spanMs, atMost };
+  site.lanes.down.batches.set(number, batch);
   member.room = Math.max(0, member.room - left);
   member.leasedAt = fact.at;
   state.sitesMoving.add(siteNumber);

@@ -60,7 +60,10 @@ export interface Batch {
   readonly runs: Runs;
   /** Of its chunks that its node has not told yet. */
   left: number;
-  readonly until: Instant;
+  /** Later with each chunk that its node tells, for the same span, but never after `atMost`. */
+  until: Instant;
+  readonly spanMs: number;
+  readonly atMost: Instant;
 }
 
 /** The exchange of one blob at one site. */

@@ -36,6 +36,8 @@ export const runsPerBatch = 8;
 /** A lease for chunks lasts so many times what the line needs for it while another goes beside it, and this. */
 export const batchPatience = 3;
 export const batchGraceMs = 10_000;
+/** A lease whose chunks come, though slowly, lasts up to so many times that: the origin may have many sites to serve. */
+export const batchSpans = 8;
 /** A chunk that a member holds, as it said so long ago, and that another one finds nowhere is brought for that one. */
 export const unfoundAfterMs = 5_000;
 /** A member of an update looks through what it has of the version before: 1 GB within this on a slow card. */

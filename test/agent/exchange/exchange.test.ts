@@ -254,3 +254,25 @@ test('a node that waits for its turn says so ever more rarely, at first and agai
   wait(400_000);
   expect(told.length).toBeGreaterThan(1);
 });
+
+test('a node keeps a lease whose chunks come slowly, and says in the middle of its span how far it is', () => {
+  const node = new OneNode(64);
+  const chunks = [0, 1, 2, 3, 8];
+  node.give({ kind: 'chunksLeased', sha256, chunks, spanMs: 10_000, capability: null });
+  const toldAt = (atMs: number, command: ExchangeCommand): boolean => {
+    node.nowMs = atMs;
+    return node.give(command).some(({ kind }) => kind === 'sayPart');
+  };
+  const come = (chunk: number): ExchangeCommand => ({
+    ...{ kind: 'chunkCame', sha256, chunk, peer: null },
+  });
+  expect(toldAt(4_000, come(0))).toBe(false);
+  expect(nextExchangeMs(node.state, 4_000)).toBeLessThanOrEqual(5_000);
+  expect(toldAt(5_000, { kind: 'tick' })).toBe(true);
+  expect(toldAt(9_000, come(1))).toBe(false);
+  node.nowMs = 13_000;
+  node.give(come(2));
+  node.give(come(3));
+  const next = node.give({ kind: 'runEnded', sha256, isRight: true });
+  expect(next).toContainEqual(expect.objectContaining({ kind: 'fetchRun', first: 8, end: 9 }));
+});

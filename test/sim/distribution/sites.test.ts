@@ -38,6 +38,12 @@ test.each([
   expect(sites.map(({ uplinkBytes }) => uplinkBytes)).toEqual([524_288, 524_288, 524_288]);
 });
 
+test('sites whose fast lines wait for a slow origin take each chunk once', () => {
+  const fast = { ...shape, sizeBytes: 2 * 1024 * 1024, downBps: 20e6 };
+  const sites = bring([fast, fast], 0.8e6);
+  expect(sites.map(({ uplinkBytes }) => uplinkBytes)).toEqual([2_097_152, 2_097_152]);
+});
+
 test('the bound is that of the slowest site, or of the origin', () => {
   expect(originBound([shape, shape], 1e6)).toBeCloseTo((2 * 8 * 524_288) / 1e6, 6);
   expect(originBound([shape, { ...shape, downBps: 1e9 }], 1e9)).toBe(originBound([shape], 1e9));

@@ -3,6 +3,7 @@
 import { expect, test } from 'vitest';
 import { instant, jobId, nodeId, sha256, siteId } from '../../../../scheduler/core/index.ts';
 import {
+  batchGraceMs,
   closeAfterMs,
   membersPerExchange,
   unfoundAfterMs,
@@ -87,6 +88,25 @@ test.each([
   happens(site);
   expect(site.leases()).toEqual([{ node: 1, chunks: range(0, 8) }]);
   expect(site.harness.state.exchanges.againBytes).toBe(8 * chunkBytes(8));
+});
+
+test('a lease whose chunks come slowly lasts, and one that brings nothing more does not', () => {
+  const site = new ExchangingSite(2, 8);
+  site.tell(0);
+  site.tell(1);
+  site.leases();
+  const [batch] = site.harness.state.sites[0]?.lanes.down.batches.values() ?? [];
+  const spanMs = batch?.spanMs ?? 0;
+  expect(spanMs).toBeGreaterThanOrEqual(batchGraceMs);
+  for (let come = 1; come < 8; come += 1) {
+    site.harness.wait(0.9 * spanMs);
+    site.tell(0, { held: bits(range(0, come), 8), room: 0 });
+    site.tell(1);
+    expect(site.leases()).toEqual([]);
+  }
+  site.harness.wait(1.1 * spanMs);
+  site.tell(1);
+  expect(site.leases()).toEqual([{ node: 1, chunks: [7] }]);
 });
 
 test('who let a lease lapse comes after one who brought its chunks', () => {
