@@ -163,15 +163,19 @@ export function enterForce(state: State, job: JobRecord, lease: LeaseRecord): vo
   site.pendingUpBytes += lease.upBytes;
   if (lease.upBytes > 0) site.outgoing += 1;
   node.leases = [...node.leases, lease];
-  if (!job.holders.has(node.number)) {
-    job.holderGhz += ghzOf(node);
-    job.holders.add(node.number);
-    const others = node.programs.filter(
-      (number) => number !== job.number && isHolder(state, node, number),
-    );
-    node.programs = [...others, job.number];
-  }
+  addHolder(state, job, node);
   leasesChanged(state, node);
+}
+
+/** The node has the job's shared blobs, or fetches them. */
+export function addHolder(state: State, job: JobRecord, node: NodeRecord): void {
+  if (job.holders.has(node.number)) return;
+  job.holderGhz += ghzOf(node);
+  job.holders.add(node.number);
+  const others = node.programs.filter(
+    (number) => number !== job.number && isHolder(state, node, number),
+  );
+  node.programs = [...others, job.number];
 }
 
 /** No node counts as having its shared blobs any more. */

@@ -5,9 +5,10 @@ import { addJob, completed } from './apply-jobs.ts';
 import { addNode, applyNodeFact } from './apply-nodes.ts';
 import type { TaskColumns } from './columns.ts';
 import { columnNames, makeTaskColumns, stateCode } from './columns.ts';
+import { sharesBlobs } from './distribution/wanted.ts';
 import { factsVersion } from './facts.ts';
 import type { Column, Json, StateImage } from './image.ts';
-import { addLease, leaveForce } from './leases.ts';
+import { addHolder, addLease, leaveForce } from './leases.ts';
 import type { Instant, LeaseId } from './model/ids.ts';
 import { instant, leaseId } from './model/ids.ts';
 import type { JobTemplate } from './model/job.ts';
@@ -101,6 +102,7 @@ export function imageOf(state: State): StateImage {
   for (const job of state.jobs.values()) {
     for (const name of columnNames) columns[`${job.number}.${name}`] = job.tasks[name].slice();
     columns[inputBytesOf(job)] = Float64Array.from(job.template.taskInputBytes);
+    if (sharesBlobs(job)) columns[holdersOf(job)] = Int32Array.from(job.holders);
   }
   const voidLeases: (readonly number[])[] = [];
   const backups: (readonly number[])[] = [];
@@ -194,6 +196,11 @@ function inputBytesOf(job: { readonly number: number }): string {
   return `${job.number}.taskInputBytes`;
 }
 
+/** The column of nodes that were given tasks of an active job, which may have what it shares. */
+function holdersOf(job: { readonly number: number }): string {
+  return `${job.number}.holders`;
+}
+
 function saveResearcher({ name, settings, usage }: ResearcherRecord): SavedResearcher {
   return { name, settings, usage };
 }
@@ -248,6 +255,8 @@ export function stateOf(image: StateImage): State {
     if (lease !== null)
       state.jobs.get(lease.jobNumber)?.backups.set(lease.taskIndex, lease.leaseId);
   }
+  // After the leases, whose inputs are counted as if their nodes had nothing yet.
+  for (const job of state.jobs.values()) restoreHolders(state, image, job);
   // After the leases: what they use all the time is in it.
   for (const { name, settings, usage } of document.researchers ?? []) {
     const { rates = noRates } = usage;
@@ -256,6 +265,13 @@ export function stateOf(image: StateImage): State {
   for (const job of state.jobs.values())
     if (job.state === 'active') state.jobsToCheck.add(job.number);
   return state;
+}
+
+/** Not in the first snapshots. */
+function restoreHolders(state: State, image: StateImage, job: JobRecord): void {
+  for (const number of image.columns[holdersOf(job)] ?? []) {
+    addHolder(state, job, mustHave(state.nodes[number], 'node', number));
+  }
 }
 
 function wakeNode(state: State, saved: SavedNode): NodeRecord {

@@ -3,10 +3,10 @@
 import process from 'node:process';
 import { policyMakers } from '../../scheduler/core/index.ts';
 import { ratioVariants } from '../ablation/ratio-variants.ts';
-import { readScenario, scenarioNames } from '../scenario/read.ts';
+import { aboutScenario, scenarioNames } from '../scenario/read.ts';
 
 export function list(): void {
-  const scenarios = scenarioNames().map((name) => [name, readScenario(name).about] as const);
+  const scenarios = scenarioNames().map((name) => [name, aboutScenario(name)] as const);
   const policies = [...policyMakers].map(([name, { about, parameter }]) => {
     const value = parameter === null ? '' : ` (${parameter.name}: ${name}=${parameter.value})`;
     return [name, `${about}${value}`] as const;

@@ -4,19 +4,18 @@ import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { extname, join } from 'node:path';
 import { CheckFailed } from '../run/checks.ts';
-import type { Progress } from '../run/run.ts';
-import type { Wanted } from '../run/simulate.ts';
+import type { ReleaseRun, WantedRelease } from '../distribution/simulate-release.ts';
 import type { Failure } from './failure.ts';
 import { errorOf } from './failure.ts';
 import type { Ran, WantedRun } from './run-here.ts';
 
 /** What a worker answers. */
-export type Answer =
-  | { readonly kind: 'done'; readonly ran: Ran }
+export type Answer<Done> =
+  | { readonly kind: 'done'; readonly ran: Done }
   | { readonly kind: 'failed'; readonly failure: Failure };
 
-/** What it says: how far it is, and then its answer. */
-export type Said = Answer | { readonly kind: 'progress'; readonly progress: Progress };
+/** What it says: which part is done, and then its answer. */
+export type Said<Done> = Answer<Done> | { readonly kind: 'progress'; readonly part: number };
 
 export interface PoolProgress {
   /** Runs that are over, of so many. */
@@ -26,13 +25,17 @@ export interface PoolProgress {
   readonly part: number;
 }
 
-export interface Watch {
+export interface Watch<Want> {
   readonly onProgress: (progress: PoolProgress) => void;
   /** A policy has left tasks undone; what this throws ends all. */
-  readonly onStuck: (wanted: Wanted, error: CheckFailed) => void;
+  readonly onStuck: (wanted: Want, error: CheckFailed) => void;
 }
 
-export class RunPool {
+/** Runs of policies, or releases. */
+export class RunPool<
+  Want extends WantedRun | WantedRelease = WantedRun,
+  Done extends Ran | ReleaseRun = Ran,
+> {
   readonly #workers: number;
 
   constructor(workers: number) {
@@ -40,8 +43,8 @@ export class RunPool {
   }
 
   /** In the order in which they are wanted, but those that got stuck. Any other failure ends all. */
-  async run(wanted: readonly WantedRun[], watch: Watch): Promise<readonly Ran[]> {
-    const runs = new Array<Ran | undefined>(wanted.length).fill(undefined);
+  async run(wanted: readonly Want[], watch: Watch<Want>): Promise<readonly Done[]> {
+    const runs = new Array<Done | undefined>(wanted.length).fill(undefined);
     const parts = wanted.map(() => 0);
     let next = 0;
     let done = 0;
@@ -60,7 +63,7 @@ export class RunPool {
           parts[place] = part;
           tell();
         };
-        runs[place] = await ask(child, want, onPart).catch((error: unknown) => {
+        runs[place] = await ask<Done>(child, want, onPart).catch((error: unknown) => {
           if (!(error instanceof CheckFailed) || !error.isStuck) throw error;
           watch.onStuck(want, error);
           return undefined;
@@ -85,15 +88,18 @@ function startWorker(): ChildProcess {
 }
 
 /** `onPart` is told which part of it is done. */
-function ask(child: ChildProcess, wanted: WantedRun, onPart: (part: number) => void): Promise<Ran> {
+function ask<Done>(
+  child: ChildProcess,
+  wanted: WantedRun | WantedRelease,
+  onPart: (part: number) => void,
+): Promise<Done> {
   return new Promise((resolve, reject) => {
     const onExit = (code: number | null): void => {
       reject(new Error(`a worker ended (${code}); its last words are above`));
     };
     // Only run-worker writes here.
-    const onMessage = (said: Said): void => {
-      if (said.kind === 'progress')
-        return onPart(1 - said.progress.tasksLeft / said.progress.tasks);
+    const onMessage = (said: Said<Done>): void => {
+      if (said.kind === 'progress') return onPart(said.part);
       child.removeListener('exit', onExit);
       child.removeListener('message', onMessage);
       if (said.kind === 'done') resolve(said.ran);

@@ -1,32 +1,42 @@
 // A process of the pool: runs what it is told, one run at a time, until its parent goes.
 
 import process from 'node:process';
+import type { ReleaseRun, WantedRelease } from '../distribution/simulate-release.ts';
+import { simulateRelease } from '../distribution/simulate-release.ts';
 import { failureOf } from './failure.ts';
-import type { OnProgress, WantedRun } from './run-here.ts';
+import type { Ran, WantedRun } from './run-here.ts';
 import type { Answer, Said } from './run-pool.ts';
 import { runWatched } from './run-watched.ts';
 
 const tellEveryMs = 500;
 
-process.on('message', (wanted: WantedRun) => {
+type Wanted = WantedRun | WantedRelease;
+type Done = Ran | ReleaseRun;
+
+process.on('message', (wanted: Wanted) => {
   void answer(wanted).then((answered) => process.send?.(answered));
 });
 process.once('disconnect', () => process.exit(0));
 
-async function answer(wanted: WantedRun): Promise<Answer> {
+async function answer(wanted: Wanted): Promise<Answer<Done>> {
   try {
-    return { kind: 'done', ran: await runWatched(wanted, tellNowAndThen()) };
+    return { kind: 'done', ran: await run(wanted, tellNowAndThen()) };
   } catch (error) {
     return { kind: 'failed', failure: failureOf(error) };
   }
 }
 
-function tellNowAndThen(): OnProgress {
+async function run(wanted: Wanted, onPart: (part: number) => void): Promise<Done> {
+  if ('kind' in wanted) return simulateRelease(wanted, onPart);
+  return runWatched(wanted, ({ tasksLeft, tasks }) => onPart(1 - tasksLeft / tasks));
+}
+
+function tellNowAndThen(): (part: number) => void {
   let toldAt = performance.now();
-  return (progress) => {
+  return (part) => {
     const now = performance.now();
     if (now - toldAt < tellEveryMs) return;
     toldAt = now;
-    process.send?.({ kind: 'progress', progress } satisfies Said);
+    process.send?.({ kind: 'progress', part } satisfies Said<Done>);
   };
 }

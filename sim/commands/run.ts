@@ -5,7 +5,9 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { runReport } from '../report/page/report.ts';
 import { summaryRows } from '../report/summary-rows.ts';
+import { InputError, bringsRelease } from '../scenario/read.ts';
 import { ProgressLine } from './progress-line.ts';
+import { runRelease } from './run-release.ts';
 import { runWatched } from './run-watched.ts';
 import { makeFolder, originOf, write } from './write.ts';
 
@@ -14,11 +16,18 @@ export interface RunOptions {
   readonly seed: number;
   /** Seconds. */
   readonly patience: number;
+  /** Of a release: how many seeds, from that one on, and in how many processes. */
+  readonly seeds: number;
+  readonly workers: number;
   readonly out?: string;
 }
 
 export async function run(scenario: string, options: RunOptions): Promise<void> {
+  if (bringsRelease(scenario)) return runRelease(scenario, options);
   const { policy, seed, patience, out } = options;
+  if (options.seeds > 1) {
+    throw new InputError(`--seeds ${options.seeds}: of the scenario ${scenario}, use \`compare\`.`);
+  }
   makeFolder(out);
   const line = new ProgressLine();
   const startedAt = performance.now();

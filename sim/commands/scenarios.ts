@@ -22,10 +22,14 @@ export function addScenarioCommands(program: Command): void {
     .action(() => list());
   program
     .command('run')
-    .description('one run of a scenario: makespan ÷ bound, waits, use of CPU and uplinks')
+    .description(
+      'one run of a scenario: makespan ÷ bound, waits, use of CPU and uplinks; or a release',
+    )
     .argument('<scenario>', scenarioWords)
     .option('--policy <policy>', 'a name, count-limit=4, or ./mine.ts', defaultPolicy.name)
     .option('--seed <number>', 'of the world that is drawn', wholeNumber, 1)
+    .option('--seeds <count>', 'of a release: worlds, from that seed on', wholeNumber, 1)
+    .option('--workers <count>', 'of a release: processes at a time', wholeNumber, 1)
     .addOption(patience())
     .option('--out <folder>', 'for a report with figures, and tables of tasks, jobs and sites')
     .action(told(run));

@@ -20,13 +20,13 @@ export interface Arrangement {
   readonly originBps: number;
   /** Evenly from 0 up to 1, for the times at which nodes die. */
   readonly draw: () => number;
-  /** Told now and then, of how many sites are done. */
-  readonly onProgress?: (sitesDone: number) => void;
+  /** Told each second of the run, which part of the bytes has come. */
+  readonly onPart?: (part: number) => void;
 }
 
 /** Starts it: `traffic` brings it to its end. */
 export function arrange(arrangement: Arrangement): void {
-  const { traffic, sites, seed, originBps, draw, onProgress } = arrangement;
+  const { traffic, sites, seed, originBps, draw, onPart } = arrangement;
   const boundMs =
     1000 *
     originBound(
@@ -43,7 +43,7 @@ export function arrange(arrangement: Arrangement): void {
   for (const each of arranged) each.begin();
   const sweep = (): void => {
     const done = sites.filter(({ isDone }) => isDone).length;
-    onProgress?.(done);
+    onPart?.(sites.reduce((sum, { heldPart }) => sum + heldPart, 0) / sites.length);
     if (done === sites.length) return;
     if (traffic.nowMs > patience * boundMs + patienceMs) {
       const left = sites.length - done;

@@ -104,6 +104,12 @@ export class Site {
     return this.#lacking === 0;
   }
 
+  /** Which part of all that its nodes are to have they have. */
+  get heldPart(): number {
+    const held = this.#heldCount.reduce((sum, each) => sum + each, 0);
+    return held / (this.chunkCount * this.#heldCount.length);
+  }
+
   /** Seconds after which each node had all that was to have it. */
   get wholeAt(): readonly number[] {
     return [...this.#wholeAt].filter((_, node) => isToBeWhole(this.#kindOf(node)));

@@ -5,6 +5,8 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { LineCounter, isMap, isNode, isScalar, parseDocument } from 'yaml';
 import type { Document } from 'yaml';
 import type { z } from 'zod';
+import { releaseSchema } from './release-schema.ts';
+import type { ReleaseScenario } from './release-schema.ts';
 import { scenarioSchema } from './schema.ts';
 import type { Scenario } from './schema.ts';
 import { wantedText } from './wanted.ts';
@@ -27,12 +29,32 @@ export function scenarioNames(): readonly string[] {
 /** By its name, or a file of one's own; "lcg=FILE" names the log of its jobs, too. */
 export function readScenario(text: string): Scenario {
   const { scenario, log: logFile } = partsOf(text);
+  if (bringsRelease(scenario)) {
+    const what = 'brings a release, and has no jobs for policies to place';
+    throw new InputError(`The scenario ${scenario} ${what}: use \`run ${scenario}\`.`);
+  }
   const file = fileOf(scenario);
   const parsed = parseScenario(file, read(file));
   if (logFile === undefined) return parsed;
   const { log } = parsed;
   if (log !== undefined) return { ...parsed, log: { ...log, swf: resolve(logFile) } };
   throw new InputError(`The scenario ${scenario} has jobs of its own, and no log: "${text}".`);
+}
+
+/** Whether it has a release instead of jobs. */
+export function bringsRelease(text: string): boolean {
+  return /^release:/m.test(scenarioText(text));
+}
+
+/** One that brings a release, by its name or a file of one's own. */
+export function readRelease(text: string): ReleaseScenario {
+  const file = fileOf(text);
+  return { name: nameOf(file), ...parse(releaseSchema, file, read(file)) };
+}
+
+/** What it says of itself. */
+export function aboutScenario(name: string): string {
+  return (bringsRelease(name) ? readRelease(name) : readScenario(name)).about;
 }
 
 /** As it is in its file. */
@@ -65,6 +87,17 @@ function read(file: string): string {
 }
 
 export function parseScenario(file: string, text: string): Scenario {
+  const { log, ...others } = parse(scenarioSchema, file, text);
+  const name = nameOf(file);
+  if (log === undefined) return { name, ...others };
+  return { name, ...others, log: { ...log, swf: resolve(dirname(file), log.swf) } };
+}
+
+function nameOf(file: string): string {
+  return basename(file).replace(/\.ya?ml$/, '');
+}
+
+function parse<Parsed>(schema: z.ZodType<Parsed>, file: string, text: string): Parsed {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
   const [flaw] = [...document.errors, ...document.warnings];
@@ -72,13 +105,8 @@ export function parseScenario(file: string, text: string): Scenario {
     const { line } = lines.linePos(flaw.pos[0]);
     throw new InputError(`${file}:${line}: ${flawTexts[flaw.code] ?? flaw.message}`);
   }
-  const parsed = scenarioSchema.safeParse(valuesOf(file, document), { reportInput: true });
-  if (parsed.success) {
-    const { log, ...others } = parsed.data;
-    const name = basename(file).replace(/\.ya?ml$/, '');
-    if (log === undefined) return { name, ...others };
-    return { name, ...others, log: { ...log, swf: resolve(dirname(file), log.swf) } };
-  }
+  const parsed = schema.safeParse(valuesOf(file, document), { reportInput: true });
+  if (parsed.success) return parsed.data;
   const told = parsed.error.issues.map((issue) => {
     const path = pathOf(issue);
     const { line } = lines.linePos(offsetOf(document, path));

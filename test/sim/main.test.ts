@@ -97,6 +97,35 @@ describe('scenarios', () => {
   });
 });
 
+describe('scenarios that bring a release', () => {
+  const tiny = 'test/fixtures/scenarios/tiny.yaml';
+  const text = (file: string): string => readFileSync(join(folder, file), 'utf8');
+
+  it('brings a release to each case of its scenario, the same in one process or two', () => {
+    const release = 'test/fixtures/scenarios/tiny-release.yaml';
+    const bring = (workers: string): string => {
+      const words = ['run', release, '--seed', '4', '--seeds', '2', '--workers', workers];
+      const { status, stdout } = sim(...words, '--out', folder);
+      expect(status).toBe(0);
+      expect(stdout).toMatch(/^case +nodes +bound \(s\) +last ÷ bound/);
+      return text('release.csv') + text('release.json') + text('report.html');
+    };
+    const alone = bring('1');
+    expect(text('release.csv').trim().split('\n')).toHaveLength(5);
+    expect(text('figures/release-time.csv').trim().split('\n')).toHaveLength(5);
+    expect(bring('2')).toBe(alone);
+    expect(sim('compare', release, '--policies', 'fifo')).toMatchObject({ status: 2, stdout: '' });
+    const refused = [
+      [sim('run', tiny, '--seeds', '2'), /^--seeds 2: of the scenario .*, use `compare`\.\n$/],
+      [sim('run', release, '--policy', 'fifo'), /^--policy fifo: .* has no jobs to place/],
+    ] as const;
+    for (const [{ status, stderr }, told] of refused) {
+      expect(stderr).toMatch(told);
+      expect(status).toBe(2);
+    }
+  });
+});
+
 describe("a policy of a researcher's own", () => {
   const tiny = 'test/fixtures/scenarios/tiny.yaml';
   // Loading them takes no time that is worth waiting for.

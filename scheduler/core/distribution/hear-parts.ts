@@ -10,7 +10,7 @@ import type { Part } from './news.ts';
 import { Places } from './places.ts';
 import type { Place } from './places.ts';
 import type { Shape } from './wanted.ts';
-import { shapeOf } from './wanted.ts';
+import { mayHave, shapeOf } from './wanted.ts';
 
 const noPlace: Place = { kind: 'none' };
 
@@ -33,7 +33,8 @@ export function hearParts(
       continue;
     }
     const { known, shape } = judge(state, open, { part, now });
-    const isTold = shape !== null && isOf(part, shape);
+    const isTold =
+      shape !== null && isOf(part, shape) && mayJoin(state, known, { node, shape, part, now });
     const place = isTold ? places.take(known, shape.isForeign) : noPlace;
     if (!isTold || place.kind === 'none') {
       effects.push(closed(node, part.sha256));
@@ -55,6 +56,13 @@ export function hearParts(
     }
   }
   return heard;
+}
+
+interface Joining {
+  readonly node: NodeRecord;
+  readonly shape: Shape;
+  readonly part: BlobPart;
+  readonly now: Instant;
 }
 
 interface Judged {
@@ -86,6 +94,16 @@ function closeFor(
     if (number === but) continue;
     part.effects.push(closed(mustHave(state.nodes[number], 'node', number), sha256));
   }
+}
+
+/** Who is a member stays one; a package is nobody's secret. */
+function mayJoin(
+  state: State,
+  known: Exchange | undefined,
+  { node, shape, part, now }: Joining,
+): boolean {
+  if (shape.isForeign || known?.members.has(node.number) === true) return true;
+  return mayHave(state, { node, sha256: part.sha256, now });
 }
 
 function isOf(part: BlobPart, { sizeBytes, chunkCount, isForeign }: Shape): boolean {

@@ -4,7 +4,7 @@
 import { fixedChunkCount } from '../../../proto/chunks.ts';
 import type { Instant, Sha256 } from '../model/ids.ts';
 import type { BlobRef } from '../model/job.ts';
-import type { State } from '../state.ts';
+import type { JobRecord, NodeRecord, State } from '../state.ts';
 import type { Decision } from '../decision.ts';
 import { nothing, refuse } from '../decision.ts';
 import type { BlobPart, WantedBlob } from './exchange.ts';
@@ -56,6 +56,34 @@ export function shapeOf(state: State, part: BlobPart, now: Instant): Shape | nul
   return { sizeBytes, chunkCount: 1, isForeign, isUpdate: false };
 }
 
+/**
+ * Whether the node may have the blob: it was given a task of a job that shares it, or the blob is for all nodes. Its hash alone,
+ * which many know, is no right to read it.
+ */
+export function mayHave(
+  state: State,
+  {
+    node,
+    sha256,
+    now,
+  }: { readonly node: NodeRecord; readonly sha256: Sha256; readonly now: Instant },
+): boolean {
+  const { number, leases } = node;
+  if ((state.exchanges.wanted.get(sha256)?.until ?? 0) > now) return true;
+  for (const job of state.jobs.values()) {
+    const isGiven =
+      job.holders.has(number) || leases.some(({ jobNumber }) => jobNumber === job.number);
+    if (!isGiven) continue;
+    for (const blob of blobsOf(job)) if (blob.sha256 === sha256) return true;
+  }
+  return false;
+}
+
+/** Whether nodes of a site exchange what its tasks share. */
+export function sharesBlobs(job: JobRecord): boolean {
+  return job.state === 'active' && [...blobsOf(job)].some(isExchanged);
+}
+
 /** Blobs that are needed now, without packages. */
 export function neededBlobs(state: State, now: Instant): ReadonlySet<Sha256> {
   const needed = new Set<Sha256>();
@@ -64,16 +92,18 @@ export function neededBlobs(state: State, now: Instant): ReadonlySet<Sha256> {
   return needed;
 }
 
-/** What tasks of active jobs share; of a service that is being changed, what it shared before, too. */
+/** What tasks of active jobs share. */
 function* jobBlobs(state: State): Generator<BlobRef> {
-  for (const { state: phase, template, revisions } of state.jobs.values()) {
-    if (phase !== 'active') continue;
-    yield* template.bundles;
-    yield* template.sharedInputs;
-    for (const { template: older } of revisions?.older ?? []) {
-      yield* older.bundles;
-      yield* older.sharedInputs;
-    }
+  for (const job of state.jobs.values()) if (job.state === 'active') yield* blobsOf(job);
+}
+
+/** What its tasks share; of a service that is being changed, what it shared before, too. */
+function* blobsOf({ template, revisions }: JobRecord): Generator<BlobRef> {
+  yield* template.bundles;
+  yield* template.sharedInputs;
+  for (const { template: older } of revisions?.older ?? []) {
+    yield* older.bundles;
+    yield* older.sharedInputs;
   }
 }
 

@@ -1,8 +1,18 @@
 // Every mistake in a scenario file is told with its line and field; those that come with the project
 // can be read, and draw what they say.
 
-import { expect, test } from 'vitest';
-import { parseScenario, readScenario, scenarioNames } from '../../../sim/scenario/read.ts';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import {
+  bringsRelease,
+  parseScenario,
+  readRelease,
+  readScenario,
+  scenarioNames,
+  scenarioText,
+} from '../../../sim/scenario/read.ts';
 import { drawWorld } from '../../../sim/world/draw-world.ts';
 
 const good = `about: A test.
@@ -168,21 +178,24 @@ test('a scenario that is not there is told with those that are', () => {
   expect(() => readScenario('nowhere.yaml')).toThrow(/nowhere\.yaml: cannot read this scenario/);
 });
 
-test.each(scenarioNames())('%s draws as many nodes as it says', (name) => {
-  const scenario = readScenario(name);
-  const { nodes, sites, lives, jobs } = drawWorld(scenario, 1);
-  const { federation } = scenario;
-  const first = nodes.filter((_, node) => (lives?.[node]?.fromMs ?? 0) === 0);
-  expect(first).toHaveLength(federation.nodes);
-  const last = first.reduce((most, { site }) => Math.max(most, site), 0);
-  const early = sites.slice(0, last + 1);
-  expect(early.reduce((sum, site) => sum + site.nodes, 0)).toBe(federation.nodes);
-  const largest = sites.reduce((most, site) => Math.max(most, site.nodes), 0);
-  expect(largest).toBeLessThanOrEqual(federation.siteSizes.to);
-  // The scheduler takes no more of each (scheduler/core/limits.ts).
-  expect(Math.max(...jobs.map((job) => job.tasks))).toBeLessThanOrEqual(1_000_000);
-  expect(jobs.reduce((sum, job) => sum + job.tasks, 0)).toBeLessThanOrEqual(3_000_000);
-});
+test.each(scenarioNames().filter((name) => !bringsRelease(name)))(
+  '%s draws as many nodes as it says',
+  (name) => {
+    const scenario = readScenario(name);
+    const { nodes, sites, lives, jobs } = drawWorld(scenario, 1);
+    const { federation } = scenario;
+    const first = nodes.filter((_, node) => (lives?.[node]?.fromMs ?? 0) === 0);
+    expect(first).toHaveLength(federation.nodes);
+    const last = first.reduce((most, { site }) => Math.max(most, site), 0);
+    const early = sites.slice(0, last + 1);
+    expect(early.reduce((sum, site) => sum + site.nodes, 0)).toBe(federation.nodes);
+    const largest = sites.reduce((most, site) => Math.max(most, site.nodes), 0);
+    expect(largest).toBeLessThanOrEqual(federation.siteSizes.to);
+    // The scheduler takes no more of each (scheduler/core/limits.ts).
+    expect(Math.max(...jobs.map((job) => job.tasks))).toBeLessThanOrEqual(1_000_000);
+    expect(jobs.reduce((sum, job) => sum + job.tasks, 0)).toBeLessThanOrEqual(3_000_000);
+  },
+);
 
 test('a seed draws the same world again, and jobs do not change its sites', () => {
   const two = parseScenario('x.yaml', good);
@@ -209,4 +222,31 @@ test('drawn lines and boards are like their sources', () => {
   const speeds = threes.map((node) => node.speedGhz);
   expect(Math.min(...speeds)).toBeGreaterThan(0.7 * 1.2 - 1e-9);
   expect(Math.max(...speeds)).toBeLessThan(1.3 * 1.2);
+});
+
+describe('a release', () => {
+  const file = 'test/fixtures/scenarios/tiny-release.yaml';
+  const folder = mkdtempSync(join(tmpdir(), 'punnet-release-'));
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  test('is read with its units, and has no jobs for policies', () => {
+    const { name, release } = readRelease(file);
+    expect({ name, size: release.size, down: release.down }).toEqual({
+      ...{ name: 'tiny-release', size: 500_000 },
+      down: { from: 2e6, to: 4e6 },
+    });
+    expect(() => readScenario(file)).toThrow(/has no jobs for policies to place: use `run /);
+  });
+
+  test.each([
+    ['nodes: 6', 'nodes: 0', '4: release.nodes: '],
+    ['size: 500 kB', 'size: 500', '3: release.size: wanted'],
+    ['sites: 2', 'sites: 2.5', '11: release.cases[0].sites: '],
+    ['slow: 10%', 'slow: 90%', 'wanted less than 100 % of nodes with faults together'],
+    ['slow: 10%', 'late: 10%', '13: release.cases[1].faults.late: '],
+  ])('%j as %j is told', (from, to, told) => {
+    const path = join(folder, 'x.yaml');
+    writeFileSync(path, scenarioText(file).replace(from, to));
+    expect(() => readRelease(path)).toThrow(told);
+  });
 });

@@ -44,6 +44,8 @@ test('a node that holds a lease has its blob counted once, before it exchanges a
 
 test('what the site has or brings costs its line nothing more for another node', () => {
   const site = new ExchangingSite(3, chunks);
+  const leased = site.harness.state.nodes.findIndex(({ leases }) => leases.length > 0);
+  for (const node of [0, 1, 2]) if (node !== leased) site.take(node);
   const before = downBits(site);
   const leasing = before.findIndex((each) => each === 0);
   const others = (all: readonly number[]): readonly number[] =>

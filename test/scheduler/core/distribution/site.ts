@@ -35,6 +35,20 @@ export class ExchangingSite {
     const shared = { path: 'data', sha256: blob, sizeBytes: this.#sizeBytes };
     this.harness.submit('job', { ...template(), sharedInputs: [shared], taskCount });
     this.harness.effects = [];
+    // Each had a task of it before.
+    for (let at = 0; at < nodes; at += 1) this.give(at);
+  }
+
+  /** As a node that was given a task of the job, without the task. */
+  give(node: number): void {
+    const [job] = this.harness.state.jobs.values();
+    job?.holders.add(node);
+  }
+
+  /** The node may not have the blob. */
+  take(node: number): void {
+    const [job] = this.harness.state.jobs.values();
+    job?.holders.delete(node);
   }
 
   get exchange(): Exchange | undefined {
