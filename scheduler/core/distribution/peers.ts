@@ -31,7 +31,8 @@ export function ringsOf(state: State, { members }: Exchange): Rings {
 
 /**
  * Numbers of the members that this one is told of. Those next to it among all of the site, so that no part of
- * it is cut off, and those of its LAN that are 1, 2, 4 and so on places away, so that a few steps reach each.
+ * it is cut off, and those of its LAN that are 1, 2, 4, 8 places away, or 1, 3, 9, 27 on a larger one: of steps that grow so, as
+ * few as can be reach each.
  */
 export function peersOf(state: State, rings: Rings, { nodeNumber }: Member): readonly number[] {
   const { lan } = nodeAt(state, nodeNumber);
@@ -47,7 +48,8 @@ export function peersOf(state: State, rings: Rings, { nodeNumber }: Member): rea
   add(own, place.inLan + 1);
   add(rings.all, place.inAll - 1);
   add(rings.all, place.inAll + 1);
-  for (let step = 2; step < own.length && peers.size < peersTold; step *= 2) {
+  const growth = Math.max(2, Math.round(own.length ** (2 / peersTold)));
+  for (let step = growth; step < own.length && peers.size < peersTold; step *= growth) {
     add(own, place.inLan - step);
     add(own, place.inLan + step);
   }
