@@ -182,14 +182,16 @@ export class Arranged {
     const other = this.#peer(peer);
     const isOff = this.#site.isOff(other.number);
     this.#site.after(isOff ? silentMs : lanMs, () => {
-      if (!isOff) this.#act(other, { kind: 'peerHas', sha256: blob, peer: node.address, held });
+      const asking = { kind: 'peerHas', sha256: blob, peer: node.address, isAsking: true } as const;
+      if (!isOff) this.#act(other, { ...asking, held });
       const answer = isOff ? null : this.#toldBy(other);
       this.#answerSwap(node, peer, answer);
     });
   }
 
   #answerSwap(node: Node, peer: PeerAddress, held: Bitmap | null): void {
-    this.#site.after(lanMs, () => this.#act(node, { kind: 'peerHas', sha256: blob, peer, held }));
+    const told = { kind: 'peerHas', sha256: blob, peer, held, isAsking: false } as const;
+    this.#site.after(lanMs, () => this.#act(node, told));
   }
 
   /** null: it does not know the blob's index yet. */

@@ -319,7 +319,7 @@ export class BlobExchange {
     const held = await this.#client
       .swap(this.#peerBlob(sha256, peer), told, this.#stopped.signal)
       .catch(() => null);
-    this.post({ kind: 'peerHas', sha256, peer, held });
+    this.post({ kind: 'peerHas', sha256, peer, held, isAsking: false });
   }
 
   /** Chunks count as they come; a wrong one ends the run. */

@@ -203,8 +203,8 @@ function refusal(blob: PeerBlob, answer: IncomingMessage): PeerError {
   // Whatever it says of itself is not read.
   if (headers['content-length'] === '0') answer.resume();
   else answer.destroy();
-  const seconds = Number(headers['retry-after']);
-  const isBusy = statusCode === 503 && seconds >= 0;
-  const restMs = isBusy ? Math.min(1_000 * seconds, longestRestMs) : null;
+  const told = Number(headers['punnet-retry-after-ms'] ?? 1_000 * Number(headers['retry-after']));
+  const isBusy = statusCode === 503 && told >= 0;
+  const restMs = isBusy ? Math.min(told, longestRestMs) : null;
   return new PeerError(`${hostOf(blob)}: HTTP status ${statusCode}`, restMs);
 }

@@ -22,8 +22,9 @@ const headBytesMost = 4_096;
 /** Of one address in a window; eight neighbours swap twice a second and take a few chunks. */
 const requestsMost = 400;
 const windowMs = 10_000;
-/** A busy node is asked again after so long. */
-const busySeconds = 1;
+/** A busy node is asked again when it may have given one of its chunks: after as long as the last took, within these. */
+const soonestAgainMs = 20;
+const latestAgainMs = 1_000;
 
 /** Those of a package, which may be large, are read as they go. */
 export type ServedChunk = Buffer | { readonly lengthBytes: number; readonly bytes: Readable };
@@ -56,6 +57,7 @@ export class ChunkServer {
   readonly #hosts = new Map<string, number>();
   readonly #windows = new Map<string, { readonly fromMs: number; requests: number }>();
   #out = 0;
+  #againMs = latestAgainMs / 10;
 
   constructor(options: ChunkServerOptions) {
     this.#options = options;
@@ -131,10 +133,12 @@ export class ChunkServer {
     const chunk = /^\d{1,5}$/.test(text) ? Number(text) : Number.POSITIVE_INFINITY;
     if (chunk >= blob.chunks) return end(response, 404);
     if (this.#out >= this.#options.mostOut) {
-      response.setHeader('retry-after', busySeconds);
+      response.setHeader('retry-after', 1);
+      response.setHeader('punnet-retry-after-ms', this.#againMs);
       return end(response, 503);
     }
     this.#out += 1;
+    const fromMs = this.#options.nowMs();
     let cut = setTimeout(() => response.destroy(), answerWithinMs);
     try {
       const found = await blob.read(chunk);
@@ -147,6 +151,8 @@ export class ChunkServer {
       response.writeHead(200, { 'content-length': lengthBytes });
       const bytes = isHere ? Readable.from(slices(found)) : found.bytes;
       await pipeline(bytes, this.#options.pacer.stream('up'), response);
+      const tookMs = Math.round(this.#options.nowMs() - fromMs);
+      this.#againMs = Math.max(soonestAgainMs, Math.min(tookMs, latestAgainMs));
     } finally {
       clearTimeout(cut);
       this.#out -= 1;

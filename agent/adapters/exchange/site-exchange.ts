@@ -144,7 +144,7 @@ export class SiteExchange {
       blobOf: (sha256) => this.#exchange.served(sha256),
       isPeer: (address) => this.#isPeer(address),
       onPeerHas: (sha256, peer, held) =>
-        this.#exchange.post({ kind: 'peerHas', sha256, peer, held }),
+        this.#exchange.post({ kind: 'peerHas', sha256, peer, held, isAsking: true }),
       mostOut: this.#options.isSmallBoard ? 1 : 2,
       pacer: this.#options.lanPacer,
       nowMs: this.#options.nowMs,

@@ -50,8 +50,10 @@ export function hold(exchange: Exchange, chunk: number, nowMs: number): void {
   exchange.heldCount += 1;
   exchange.changedMs = nowMs;
   if (exchange.heldCount === exchange.chunks) exchange.partAtMs = nowMs;
-  for (const peer of exchange.peers.values())
-    if (wantsNews(exchange, peer)) wake(peer, nowMs + limits.swapMs);
+  for (const peer of exchange.peers.values()) {
+    if (hasChunk(peer.held, chunk)) peer.toldCount += 1;
+    else if (wantsNews(exchange, peer)) wake(peer, nowMs + newsSpanMs(exchange, peer));
+  }
 }
 
 /** The line is slower than the scheduler thought, or the origin has too much to do: the rest comes as well. */
@@ -60,13 +62,19 @@ function renew({ leased, leaseSpanMs }: Exchange, nowMs: number): void {
 }
 
 /** Whoever has all needs no news of who has what. */
-function wantsNews({ chunks }: Exchange, { isBad, held }: PeerState): boolean {
-  return !isBad && countChunks(held) < chunks;
+function wantsNews({ chunks }: Exchange, { isBad, heldCount }: PeerState): boolean {
+  return !isBad && heldCount < chunks;
+}
+
+function newsSpanMs({ chunks, heldCount }: Exchange, peer: PeerState): number {
+  const missing = chunks - Math.max(heldCount, peer.heldCount);
+  const spanMs = limits.newsForEachMs * missing;
+  return Math.max(limits.soonestNewsMs, Math.min(spanMs, limits.latestNewsMs));
 }
 
 /** Bitmaps are swapped at that time, or before. */
 function wake(peer: PeerState, atMs: number): void {
-  peer.swapSpanMs = limits.swapMs;
+  peer.swapSpanMs = limits.firstSwapMs;
   peer.swapAtMs = Math.min(peer.swapAtMs, atMs);
 }
 
@@ -101,22 +109,22 @@ function meet(exchange: Exchange, { address, port }: PeerAddress, nowMs: number)
   const key = keyOf({ address, port });
   if (exchange.peers.has(key) || exchange.peers.size >= limits.maxPeers) return;
   exchange.peers.set(key, {
-    ...{
-      isTold: false,
-      address,
-      port,
-      held: emptyBitmap(exchange.chunks),
-      isBad: false,
-      restUntilMs: nowMs,
-    },
-    ...{ failures: 0, denied: new Map(), swapAtMs: nowMs, swapSpanMs: limits.swapMs },
+    ...{ address, port, isTold: false, isBad: false, restUntilMs: nowMs, failures: 0 },
+    ...{ held: emptyBitmap(exchange.chunks), heldCount: 0, toldCount: 0, denied: new Map() },
+    ...{ swapAtMs: nowMs, swapSpanMs: limits.firstSwapMs },
   });
 }
 
-/** What it has said, or that it did not answer (null); the next swap comes later when that was nothing new. */
+interface Heard {
+  readonly peer: PeerAddress;
+  readonly held: Bitmap | null;
+  readonly isAsking: boolean;
+}
+
+/** What it has said, or that it did not answer (null); it is asked later when that was nothing new. */
 export function hearPeer(
   exchange: Exchange,
-  { peer: address, held }: { readonly peer: PeerAddress; readonly held: Bitmap | null },
+  { peer: address, held, isAsking }: Heard,
   nowMs: number,
 ): void {
   const hasAll = exchange.heldCount === exchange.chunks;
@@ -129,14 +137,25 @@ export function hearPeer(
     if (hasAll) peer.swapAtMs = Number.POSITIVE_INFINITY;
     return;
   }
-  const isNews = countChunks(held) !== countChunks(peer.held);
+  const heldCount = countChunks(held);
+  const isNews = heldCount !== peer.heldCount;
   peer.held = held;
+  peer.heldCount = heldCount;
   if (isNews) exchange.changedMs = nowMs;
-  const spanMs = isNews ? limits.swapMs : Math.min(2 * peer.swapSpanMs, limits.longestSwapMs);
+  const spanMs = isNews ? limits.firstSwapMs : Math.min(2 * peer.swapSpanMs, limits.longestSwapMs);
   peer.swapSpanMs = spanMs;
   // Who has all has no more news; who wants some asks.
-  const isSilent = hasAll || !wantsNews(exchange, peer);
-  peer.swapAtMs = isSilent ? Number.POSITIVE_INFINITY : nowMs + spanMs;
+  if (isAsking) peer.toldCount = exchange.heldCount;
+  const isSilent = !wantsNews(exchange, peer);
+  const isUntold = peer.toldCount < exchange.heldCount;
+  if (isSilent || (hasAll && !isUntold)) peer.swapAtMs = Number.POSITIVE_INFINITY;
+  else peer.swapAtMs = nowMs + (isUntold ? newsSpanMs(exchange, peer) : spanMs);
+}
+
+/** Until it answers, or for as long as an answer may take. */
+export function beginSwap(exchange: Exchange, peer: PeerState, nowMs: number): void {
+  peer.toldCount = exchange.heldCount;
+  peer.swapAtMs = nowMs + limits.longestSwapMs;
 }
 
 /** It did not give a chunk that it says it has: who lies in its bitmap gets rarer questions. */

@@ -10,6 +10,9 @@ export interface PeerState extends PeerAddress {
   isTold: boolean;
   /** What it says that it has; empty until it has said so. */
   held: Bitmap;
+  heldCount: number;
+  /** How many chunks were here when it was told of them last. */
+  toldCount: number;
   /** It sent wrong bytes: it is asked for nothing of this blob any more. */
   isBad: boolean;
   /** It is asked for nothing until then. */

@@ -5,8 +5,13 @@ export const maxNeighbours = 8;
 /** Chunks on their way from peers; a board with one small core hashes no faster than one comes. */
 export const maxIn = 2;
 export const maxInOnSmallBoard = 1;
-/** Bitmaps go to a neighbour so often while something changes, then twice as seldom each time. */
-export const swapMs = 500;
+/** A new chunk is told to neighbours that lack it after so long for each chunk that here or there is missing yet, within these: a
+ * board with a small core has little to hear while much is to come, and the last ones are told at once. */
+export const newsForEachMs = 20;
+export const soonestNewsMs = 100;
+export const latestNewsMs = 1_000;
+/** A neighbour that tells nothing is asked after so long, then twice as seldom each time: its news may be lost. */
+export const firstSwapMs = 2_000;
 export const longestSwapMs = 30_000;
 /** A chunk of 1 MiB at 0.5 Mbit/s: who is slower holds up others. */
 const chunkWithinMs = 16_000;

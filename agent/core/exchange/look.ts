@@ -109,8 +109,7 @@ function swapParts(state: ExchangeState, exchange: Exchange, { nowMs, effects }:
   if (exchange.chunks === 0 || !isDue) return;
   for (const peer of neighbours(state, exchange)) {
     if (peer.swapAtMs > nowMs) continue;
-    // Until it answers, or for as long as an answer may take.
-    peer.swapAtMs = nowMs + limits.longestSwapMs;
+    applied.beginSwap(exchange, peer, nowMs);
     const held = exchange.held.slice();
     effects.push({ kind: 'swapParts', sha256: exchange.sha256, peer: addressOf(peer), held });
   }

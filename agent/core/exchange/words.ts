@@ -59,6 +59,8 @@ export type ExchangeCommand =
       readonly kind: 'peerHas';
       readonly peer: PeerAddress;
       readonly held: Bitmap | null;
+      /** It asked, and was told what is here. */
+      readonly isAsking: boolean;
     })
   | (OfBlob & { readonly kind: 'runEnded'; readonly isRight: boolean })
   | { readonly kind: 'schedulerHere'; readonly isHere: boolean }

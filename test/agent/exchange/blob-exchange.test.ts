@@ -100,7 +100,8 @@ function parts(folder: string, spoil?: (chunk: Buffer) => Buffer) {
   };
   const server = new ChunkServer({
     ...{ blobOf, isPeer: () => true, mostOut: 2, pacer, nowMs: () => performance.now() },
-    onPeerHas: (_, from, held) => exchange.post({ kind: 'peerHas', sha256, peer: from, held }),
+    onPeerHas: (_, from, held) =>
+      exchange.post({ kind: 'peerHas', sha256, peer: from, held, isAsking: true }),
   });
   return { exchange, server, peer };
 }

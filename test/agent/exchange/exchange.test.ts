@@ -84,7 +84,13 @@ class OneNode {
   has(at: number): readonly ExchangeEffect[] {
     const peer = peers[at];
     if (peer === undefined) throw new Error('no such peer');
-    return this.give({ kind: 'peerHas', sha256, peer, held: fullBitmap(this.chunks) });
+    return this.give({
+      kind: 'peerHas',
+      sha256,
+      peer,
+      held: fullBitmap(this.chunks),
+      isAsking: false,
+    });
   }
 }
 
@@ -101,7 +107,9 @@ describe('a node', () => {
     const rest = fullBitmap(8);
     rest[0] = 0xff & ~(1 << 5);
     const asked = peers.flatMap((peer, at) =>
-      asksOf(node.give({ kind: 'peerHas', sha256, peer, held: at === 0 ? held : rest })),
+      asksOf(
+        node.give({ kind: 'peerHas', sha256, peer, held: at === 0 ? held : rest, isAsking: false }),
+      ),
     );
     expect(asked).toMatchObject([{ chunk: 5, peer: peers[0] }, { peer: peers[1] }]);
   });

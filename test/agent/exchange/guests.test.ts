@@ -21,7 +21,8 @@ class OneNode {
   }
 
   comes(peer: PeerAddress): void {
-    takeExchange(this.state, { kind: 'peerHas', sha256, peer, held: fullBitmap(8) }, 0);
+    const heard = { kind: 'peerHas', sha256, peer, held: fullBitmap(8), isAsking: true } as const;
+    takeExchange(this.state, heard, 0);
   }
 
   get known(): readonly PeerAddress[] {

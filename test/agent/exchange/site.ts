@@ -188,15 +188,19 @@ export class Site {
     this.messages += 1;
     this.#after(5, () => {
       if (other.kind === 'silent') {
-        return this.give(node, { kind: 'peerHas', sha256, peer, held: null });
+        return this.give(node, { kind: 'peerHas', sha256, peer, held: null, isAsking: false });
       }
       this.give(other, {
         kind: 'peerHas',
         sha256,
         peer: node.address,
         held: this.#claims(node, held),
+        isAsking: true,
       });
-      this.give(node, { kind: 'peerHas', sha256, peer, held: this.#claims(other, other.held) });
+      this.give(node, {
+        ...{ kind: 'peerHas', sha256, peer, isAsking: false },
+        held: this.#claims(other, other.held),
+      });
     });
   }
 
