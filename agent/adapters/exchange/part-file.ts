@@ -1,5 +1,6 @@
 // A blob that is not whole yet: a sparse file `<sha256>.part` into which chunks are written where they belong, once their hashes are
 // right. What is in it is read and hashed at a start, unless the last stop left `<sha256>.map`, which says so after the data is on disk.
+// The hash of all goes along with the chunks, as far as they are there without a gap: in the end little is left of it.
 
 import { createHash } from 'node:crypto';
 import { open, readFile, rename, rm, type FileHandle } from 'node:fs/promises';
@@ -14,8 +15,6 @@ import {
 } from '../../../proto/chunks.ts';
 import { writeAll } from '../blobs/write-all.ts';
 
-/** Read at a time to find the hash of all. */
-const readBytes = 256 * 1024;
 
 /** All chunks are right, and the whole is not: the index is wrong. */
 export class DamagedBlobError extends Error {
@@ -28,6 +27,10 @@ export class PartFile {
   readonly #index: ChunkIndex;
   readonly #spans: readonly ChunkSpan[];
   readonly #held: Bitmap;
+  readonly #hash = createHash('sha256');
+  /** Chunks from the first on that the hash has taken. */
+  #hashed = 0;
+  #hashing: Promise<void> | null = null;
 
   private constructor(file: FileHandle, paths: Paths, index: ChunkIndex) {
     this.#file = file;
@@ -86,7 +89,7 @@ export class PartFile {
   }
 
   async #bytesOf({ offset, lengthBytes }: ChunkSpan): Promise<Buffer> {
-    const bytes = Buffer.alloc(lengthBytes);
+    const bytes = Buffer.allocUnsafeSlow(lengthBytes);
     const { bytesRead } = await this.#file.read(bytes, 0, lengthBytes, offset);
     return bytes.subarray(0, bytesRead);
   }
@@ -99,7 +102,23 @@ export class PartFile {
     if (!isRight) return false;
     await writeAll(this.#file, bytes, offset);
     setChunk(this.#held, chunk);
+    if (this.#hashing === null && chunk === this.#hashed) this.#takeHash(bytes);
+    // What can't be read now is read at the end, where it is an error.
+    this.#hashing ??= this.#hashOn()
+      .catch(() => undefined)
+      .finally(() => (this.#hashing = null));
     return true;
+  }
+
+  #takeHash(bytes: Uint8Array): void {
+    this.#hash.update(bytes);
+    this.#hashed += 1;
+  }
+
+  async #hashOn(): Promise<void> {
+    while (hasChunk(this.#held, this.#hashed)) {
+      this.#takeHash(await this.#bytesOf(this.#spanOf(this.#hashed)));
+    }
   }
 
   /** null: it is not here. */
@@ -133,7 +152,9 @@ export class PartFile {
     const { chunks } = this.#index;
     if (!isFull(this.#held, chunks.length)) throw new Error(`${part}: chunks are missing`);
     await this.#file.truncate(indexedBytes(this.#index));
-    const found = await this.#hash();
+    await this.#hashing;
+    await this.#hashOn();
+    const found = this.#hash.digest('hex');
     if (found !== sha256) {
       await this.#file.close();
       await rm(part, { force: true });
@@ -146,16 +167,6 @@ export class PartFile {
     await rename(part, blob);
     await this.#file.close();
     return blob;
-  }
-
-  async #hash(): Promise<string> {
-    const hash = createHash('sha256');
-    const sizeBytes = indexedBytes(this.#index);
-    for (let offset = 0; offset < sizeBytes; offset += readBytes) {
-      const lengthBytes = Math.min(readBytes, sizeBytes - offset);
-      hash.update(await this.#bytesOf({ offset, lengthBytes }));
-    }
-    return hash.digest('hex');
   }
 }
 
