@@ -134,7 +134,9 @@ export function hearPeer(
   if (peer === undefined || peer.isBad) return;
   if (held === null) {
     rest(peer, nowMs);
-    if (hasAll) peer.swapAtMs = Number.POSITIVE_INFINITY;
+    // Nobody knows what of it was heard.
+    peer.toldCount = 0;
+    peer.swapAtMs = hasAll ? Number.POSITIVE_INFINITY : peer.restUntilMs;
     return;
   }
   const heldCount = countChunks(held);

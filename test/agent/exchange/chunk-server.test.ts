@@ -99,7 +99,7 @@ describe('a chunk server', () => {
     const gate = new Promise<void>((resolve) => (go = resolve));
     read = () => gate.then(() => chunk);
     const first = ask();
-    await expect.poll(() => ask().catch((error: PeerError) => error.restMs)).toBe(1_000);
+    await expect.poll(() => ask().catch((error: PeerError) => error.restMs)).toBe(100);
     go();
     expect((await first).equals(chunk)).toBe(true);
   });

@@ -26,7 +26,7 @@ class Pair {
     return takeExchange(this.state, command, this.nowMs);
   }
 
-  hears(held: Uint8Array, isAsking = false): void {
+  hears(held: Uint8Array | null, isAsking = false): void {
     this.#take({ kind: 'peerHas', sha256, peer, held, isAsking });
   }
 
@@ -89,6 +89,14 @@ describe('a new chunk is told', () => {
     node.hears(firstOf(8, 0));
     expect(node.tellsAfter(1_500)).toBe(120);
   });
+});
+
+test('a neighbour that did not answer is told again, after a rest', () => {
+  const node = new Pair({ chunks: 8, here: 0 });
+  node.gains(1);
+  expect(node.tellsAfter(1_500)).toBe(140);
+  node.hears(null);
+  expect(node.tellsAfter(1_500)).toBe(1_000);
 });
 
 test('a neighbour that tells nothing new is asked more and more seldom', () => {
