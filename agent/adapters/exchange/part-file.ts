@@ -15,7 +15,6 @@ import {
 } from '../../../proto/chunks.ts';
 import { writeAll } from '../blobs/write-all.ts';
 
-
 /** All chunks are right, and the whole is not: the index is wrong. */
 export class DamagedBlobError extends Error {
   override readonly name = 'DamagedBlobError';

@@ -41,7 +41,7 @@ test('a package that three peers have wrong is said to be nowhere: no origin has
   node.want(sha256, 1_000);
   node.give({ kind: 'exchangeTold', sha256, indexSha256: '', peers });
   let effects = peers.flatMap((peer) => [
-    ...node.give({ kind: 'peerHas', sha256, peer, held: fullBitmap(1) }),
+    ...node.give({ kind: 'peerHas', sha256, peer, held: fullBitmap(1), isAsking: false }),
   ]);
   for (let bad = 0; bad < 3; bad += 1) {
     const asked = effects.find((effect) => effect.kind === 'askPeer');
@@ -61,7 +61,7 @@ test('a large package may take a peer as long as the slowest LAN that an owner a
   node.give({ kind: 'exchangeTold', sha256, indexSha256: '', peers });
   const [peer] = peers;
   if (peer === undefined) throw new Error('no peer');
-  node.give({ kind: 'peerHas', sha256, peer, held: fullBitmap(1) });
+  node.give({ kind: 'peerHas', sha256, peer, held: fullBitmap(1), isAsking: false });
   const ends = (): boolean => node.give({ kind: 'tick' }).some(({ kind }) => kind === 'endRequest');
   node.nowMs = 799_999;
   expect(ends()).toBe(false);
