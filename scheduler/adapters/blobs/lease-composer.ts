@@ -4,7 +4,7 @@
 import type { BlobGrant, LeaseGrant } from '../../../proto/gen/punnet/v1/agent.ts';
 import type { BlobRef as ProtoBlobRef } from '../../../proto/gen/punnet/v1/common.ts';
 import type { TaskEntry } from '../../../proto/gen/punnet/v1/job.ts';
-import type { BlobRef, Effect, JobTemplate, LeaseContext, View } from '../../core/index.ts';
+import type { BlobRef, Effect, JobTemplate, LeaseContext, NodeId, View } from '../../core/index.ts';
 import { bestBundle, isExchanged, renderTemplate, rowOf } from '../../core/index.ts';
 import type { CapabilitySigner, Scope } from './capability.ts';
 import type { Manifest, Manifests } from './manifests.ts';
@@ -18,8 +18,21 @@ const readSpanMs = dayMs;
 const writeSpanMs = 32 * dayMs;
 /** The result's own blob, beside the outputs. */
 const resultBytes = 1_000_000;
-/** About 10 MB; beyond it all are signed anew. */
+/** About 10 MB; beyond it those that were wanted first are signed anew. */
 const rightsKept = 20_000;
+
+interface Right {
+  readonly text: string;
+  readonly expiresUnixMs: number;
+}
+
+/** What a right is for, and how long it lasts at least and beyond. */
+interface WantedRight {
+  readonly what: string;
+  readonly scope: Scope;
+  readonly atLeastMs: number;
+  readonly spareMs: number;
+}
 
 export interface LeaseComposerOptions {
   readonly manifests: Manifests;
@@ -39,8 +52,9 @@ function bytesToSend({ outputs, diskBytes }: JobTemplate): number {
 
 export class LeaseComposer {
   readonly #options: LeaseComposerOptions;
-  /** Rights that all tasks of a job share on a node: to sign one takes longer than all else here. */
-  readonly #rights = new Map<string, { readonly text: string; readonly expiresUnixMs: number }>();
+  /** Rights that all tasks of a job share on a node, by what they are for: to sign one takes longer than all else here. */
+  readonly #rights = new Map<string, Map<NodeId, Right>>();
+  #rightsKept = 0;
 
   constructor(options: LeaseComposerOptions) {
     this.#options = options;
@@ -103,36 +117,52 @@ export class LeaseComposer {
   }
 
   #mayWrite({ nodeId, leaseId }: GrantEffect, template: JobTemplate): string {
-    const scope = { kind: 'put', nodeId, maxBytes: bytesToSend(template) } as const;
+    const maxBytes = bytesToSend(template);
     const atLeastMs = runSpanMs(template) + writeSpanMs;
     if (template.service === null) {
-      return this.#right({ ...scope, leaseId: null }, { atLeastMs, spareMs: dayMs });
+      const scope = { kind: 'put', nodeId, maxBytes, leaseId: null } as const;
+      return this.#right(nodeId, {
+        what: `${maxBytes} ${atLeastMs}`,
+        scope,
+        atLeastMs,
+        spareMs: dayMs,
+      });
     }
     const expiresUnixMs = this.#options.now() + atLeastMs;
-    return this.#options.signer.sign({ ...scope, leaseId, expiresUnixMs });
+    return this.#options.signer.sign({ kind: 'put', nodeId, maxBytes, leaseId, expiresUnixMs });
   }
 
   #shared({ nodeId }: GrantEffect, { sha256, sizeBytes }: BlobRef): BlobGrant {
     const half = readSpanMs / 2;
-    const spans = { atLeastMs: half, spareMs: half };
-    const capability = this.#right({ kind: 'get', nodeId, sha256 }, spans);
+    const scope = { kind: 'get', nodeId, sha256 } as const;
+    const wanted = { what: sha256, scope, atLeastMs: half, spareMs: half };
+    const capability = this.#right(nodeId, wanted);
     const isShared = isExchanged({ sha256, sizeBytes });
     return { blob: { sha256, sizeBytes }, capability, isShared };
   }
 
   /** A right that lasts for so long at least; the one signed before, as long as its spare time. */
-  #right(scope: Scope, spans: { readonly atLeastMs: number; readonly spareMs: number }): string {
-    const { nodeId } = scope;
-    const what = scope.kind === 'get' ? scope.sha256 : `${scope.maxBytes} ${spans.atLeastMs}`;
-    const key = `${nodeId} ${what}`;
+  #right(nodeId: NodeId, { what, scope, atLeastMs, spareMs }: WantedRight): string {
     const now = this.#options.now();
-    const kept = this.#rights.get(key);
-    if (kept !== undefined && kept.expiresUnixMs - now >= spans.atLeastMs) return kept.text;
-    const expiresUnixMs = now + spans.atLeastMs + spans.spareMs;
+    const ofNodes = this.#rights.get(what);
+    const kept = ofNodes?.get(nodeId);
+    if (kept !== undefined && kept.expiresUnixMs - now >= atLeastMs) return kept.text;
+    const expiresUnixMs = now + atLeastMs + spareMs;
     const text = this.#options.signer.sign({ ...scope, expiresUnixMs });
-    if (this.#rights.size >= rightsKept) this.#rights.clear();
-    this.#rights.set(key, { text, expiresUnixMs });
+    this.#keep(nodeId, { what, right: { text, expiresUnixMs } });
     return text;
+  }
+
+  #keep(nodeId: NodeId, { what, right }: { readonly what: string; readonly right: Right }): void {
+    for (const [oldest, { size }] of this.#rights) {
+      if (this.#rightsKept < rightsKept) break;
+      this.#rights.delete(oldest);
+      this.#rightsKept -= size;
+    }
+    const ofNodes = this.#rights.get(what) ?? new Map<NodeId, Right>();
+    this.#rights.set(what, ofNodes);
+    if (!ofNodes.has(nodeId)) this.#rightsKept += 1;
+    ofNodes.set(nodeId, right);
   }
 
   #readable({ nodeId }: GrantEffect, { sha256, sizeBytes }: ProtoBlobRef): BlobGrant {

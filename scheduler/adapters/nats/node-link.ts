@@ -143,11 +143,14 @@ export class NodeLink implements EffectSink {
       return;
     }
     const speaking = parseFromNodeSubject(subject);
+    if (speaking !== undefined) {
+      if (this.#isHeard(nodeId(speaking))) this.#hear(nodeId(speaking), bytes);
+      return;
+    }
     const proving = parseLanSubject(subject);
-    const by = speaking ?? proving ?? parseTaskSubject(subject);
+    const by = proving ?? parseTaskSubject(subject);
     if (by === undefined || !this.#isHeard(nodeId(by))) return;
-    if (speaking !== undefined) this.#hear(nodeId(by), bytes);
-    else if (proving !== undefined) this.#lanProofs.hear(nodeId(by), bytes);
+    if (proving !== undefined) this.#lanProofs.hear(nodeId(by), bytes);
     else this.#handOn(nodeId(by), bytes);
   }
 

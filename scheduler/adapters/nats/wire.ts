@@ -3,15 +3,7 @@
 
 import { BinaryWriter } from '@bufbuild/protobuf/wire';
 import { FromNode, ToNode } from '../../../proto/gen/punnet/v1/agent.ts';
-import type {
-  ChunkLease,
-  ExchangeNews,
-  LanTask,
-  LeaseGrant,
-  ProbeTask,
-  TaskMessage,
-  ReleaseOrder,
-} from '../../../proto/gen/punnet/v1/agent.ts';
+import type { LanTask, ProbeTask, TaskMessage } from '../../../proto/gen/punnet/v1/agent.ts';
 import type * as proto from '../../../proto/gen/punnet/v1/node.ts';
 import type { UplinkRate as ProtoRate } from '../../../proto/gen/punnet/v1/common.ts';
 import { maxMessageBytes } from '../../../proto/subjects.ts';
@@ -215,7 +207,11 @@ function slots(count: number): number {
   return whole(count, 'slots');
 }
 
+const none: readonly never[] = [];
+
+/** Most lists of most messages are empty. */
 function leases(ids: readonly number[], field: string): readonly LeaseId[] {
+  if (ids.length === 0) return none;
   return few(ids, field).map((id) => lease(id, field));
 }
 
@@ -224,22 +220,28 @@ function lease(id: number, field: string): LeaseId {
 }
 
 /** What one node is told, before it is cut into messages. */
-export interface Outgoing {
-  grants: LeaseGrant[];
-  cancels: number[];
-  acknowledged: number[];
-  transfers: ToNode['transfers'];
-  releases: ReleaseOrder[];
-  chunkLeases: ChunkLease[];
-  exchanges: ExchangeNews[];
-  wantsReport: boolean;
-  isQuarantined: boolean;
-  blobsMissing: number[];
-  allotmentBytes?: number | undefined;
-}
+export type Outgoing = ToNode;
 
+/** As `ToNode.create()` makes it, in a fifth of the time: there is one for each message. */
 export function emptyOutgoing(): Outgoing {
-  return ToNode.create();
+  return {
+    instanceId: '',
+    grants: [],
+    cancels: [],
+    acknowledged: [],
+    transfers: [],
+    wantsReport: false,
+    isQuarantined: false,
+    blobsMissing: [],
+    reportIntervalMs: 0,
+    allotmentBytes: undefined,
+    lan: undefined,
+    probe: undefined,
+    chunkLeases: [],
+    exchanges: [],
+    releases: [],
+    taskMessage: undefined,
+  };
 }
 
 export interface Encoded {
@@ -261,7 +263,7 @@ export function encodeToNode(instance: string, outgoing: Outgoing): Encoded {
     const longest = longestList(part);
     if (longest === 0 && !part.isQuarantined && part.allotmentBytes === undefined) return;
     const isShort = longest <= maxGrantsPerMessage;
-    const bytes = isShort ? encode(ToNode.fromPartial({ ...part, instanceId })) : undefined;
+    const bytes = isShort ? encode(part) : undefined;
     if (bytes !== undefined && bytes.length <= maxMessageBytes) {
       messages.push(bytes);
       return;
@@ -275,7 +277,7 @@ export function encodeToNode(instance: string, outgoing: Outgoing): Encoded {
     tooLarge.push(...part.grants.map((grant) => grant.leaseId));
     send({ ...part, grants: [] });
   };
-  send({ ...outgoing, wantsReport: false });
+  send({ ...outgoing, instanceId, wantsReport: false });
   return { messages, tooLarge };
 }
 
@@ -299,9 +301,10 @@ export function encodeProbeTask(task: ProbeTask): Uint8Array {
 function longestList(outgoing: Outgoing): number {
   const { grants, cancels, acknowledged, transfers, blobsMissing, releases } = outgoing;
   const { chunkLeases, exchanges } = outgoing;
-  const ofLeases = [grants, cancels, acknowledged, transfers, blobsMissing];
-  const lists = [...ofLeases, releases, chunkLeases, exchanges];
-  return Math.max(...lists.map(({ length }) => length));
+  // Asked of each message: no list is made of them.
+  const ofLeases = Math.max(grants.length, cancels.length, acknowledged.length, transfers.length);
+  const ofBlobs = Math.max(blobsMissing.length, chunkLeases.length, exchanges.length);
+  return Math.max(ofLeases, ofBlobs, releases.length);
 }
 
 /** This part of every list; the parts of a whole hold each item once. */
