@@ -60,33 +60,38 @@ export function hear(state: State, command: NodeSpoke, now: Instant): Decision {
     sequence: command.sequence,
     status: isFresh ? command.status : null,
   });
-  const effects = isFresh ? [...allotments(state, node, { command, facts })] : [];
+  const effects: Effect[] = [];
+  if (isFresh) allotAgain(state, node, { command, facts, effects });
   if (isFresh && command.blobParts !== undefined) {
     const heard = hearParts(state, command.blobParts, { node, now });
     facts.push(...heard.facts);
     effects.push(...heard.effects);
   }
   if (isOnlyHere(node, command)) return { facts, effects, answer: nothing.answer };
-  const talk = new Conversation(state, { node, now, facts });
+  const talk = new Conversation(state, { node, now, facts, effects });
   talk.ended(command.ended);
   for (const leaseId of command.started) talk.advance(leaseId, 'running');
   for (const leaseId of command.exited) talk.advance(leaseId, 'sending');
   if (command.held !== null && isFresh) talk.reconcile(command.held);
   talk.transfers(command);
-  return { facts, effects: [...effects, ...talk.effects], answer: nothing.answer };
+  return { facts, effects, answer: nothing.answer };
 }
 
 /** Told again with each report that does not know of it. */
-function allotments(
+function allotAgain(
   state: State,
   node: NodeRecord,
-  { command, facts }: { readonly command: NodeSpoke; readonly facts: Fact[] },
-): readonly Effect[] {
+  {
+    command,
+    facts,
+    effects,
+  }: { readonly command: NodeSpoke; readonly facts: Fact[]; readonly effects: Effect[] },
+): void {
   const month = command.status?.month ?? null;
   const bytes = month === null ? null : allot(month, othersAtSite(state, node));
-  if (bytes === null) return [];
+  if (bytes === null) return;
   facts.push({ kind: 'nodeAllotted', nodeNumber: node.number, bytes });
-  return [{ kind: 'allot', nodeId: node.nodeId, bytes }];
+  effects.push({ kind: 'allot', nodeId: node.nodeId, bytes });
 }
 
 /** Most messages of a large federation: a node is there, and neither has nor had anything to do. */
@@ -151,13 +156,13 @@ function taskKey({ jobNumber, taskIndex }: LeaseRecord): number {
   return jobNumber * tasksPerJob + taskIndex;
 }
 
-/** The parts of one message that speak of leases; collects what follows from them. */
+/** The parts of one message that speak of leases. */
 class Conversation {
-  readonly effects: Effect[] = [];
   readonly #state: State;
   readonly #node: NodeRecord;
   readonly #now: Instant;
   readonly #facts: Fact[];
+  readonly #effects: Effect[];
   readonly #instanceSince: Instant;
   // Most messages are short, and a federation has many: what few of them need is made for those.
   /** Leases and tasks that this message has ended. */
@@ -166,15 +171,17 @@ class Conversation {
   /** Phases that this message has told: facts are applied when all of it was judged. */
   #phases: Map<LeaseId, LeasePhase> | undefined;
 
-  /** Adds to the facts that the message has brought so far. */
+  /** Adds to the facts and effects that the message has brought so far. */
   constructor(
     state: State,
-    { node, now, facts }: { node: NodeRecord; now: Instant; facts: Fact[] },
+    of: { node: NodeRecord; now: Instant; facts: Fact[]; effects: Effect[] },
   ) {
+    const { node, now, facts, effects } = of;
     this.#state = state;
     this.#node = node;
     this.#now = now;
     this.#facts = facts;
+    this.#effects = effects;
     // The change of instance, if this message brings it, is not applied yet.
     const isNew = facts.some((fact) => fact.kind === 'nodeInstanceChanged');
     this.#instanceSince = isNew ? now : node.instanceSince;
@@ -184,7 +191,8 @@ class Conversation {
     if (ends.length === 0) return;
     const rows: number[] = [];
     const results: (Sha256 | null)[] = [];
-    const jobs = new Set<JobRecord>();
+    // Of few jobs, mostly one: a set takes more than to look.
+    const jobs: JobRecord[] = [];
     for (const end of ends) {
       const lease = this.#state.leases.get(end.leaseId);
       if (lease === undefined || this.#hasEnded(end.leaseId)) {
@@ -200,7 +208,7 @@ class Conversation {
         continue;
       }
       if (!end.isResultPresent) {
-        this.effects.push({
+        this.#effects.push({
           kind: 'blobMissing',
           nodeId: this.#node.nodeId,
           leaseId: end.leaseId,
@@ -215,14 +223,14 @@ class Conversation {
         stateCode(next),
       );
       results.push(end.result?.sha256 ?? null);
-      jobs.add(job);
+      if (!jobs.includes(job)) jobs.push(job);
       (this.#endedLeases ??= new Set()).add(end.leaseId);
       (this.#endedTasks ??= new Set()).add(taskKey(lease));
       if (next !== 'leased') this.#cancelRivals(job, lease);
       this.#acknowledge(end.leaseId);
     }
     if (rows.length > 0) this.#facts.push({ kind: 'tasksEnded', at: this.#now, rows, results });
-    for (const job of jobs) this.effects.push({ kind: 'jobChanged', jobId: job.jobId });
+    for (const job of jobs) this.#effects.push({ kind: 'jobChanged', jobId: job.jobId });
   }
 
   /** What becomes of the task; `superseded`: this end changes nothing. */
@@ -248,7 +256,7 @@ class Conversation {
     for (const rival of attemptsOf(this.#state, job, lease.taskIndex)) {
       if (rival === lease || rival.isVoid) continue;
       const node = mustHave(this.#state.nodes[rival.nodeNumber], 'node', rival.nodeNumber);
-      this.effects.push({ kind: 'cancel', nodeId: node.nodeId, leaseId: rival.leaseId });
+      this.#effects.push({ kind: 'cancel', nodeId: node.nodeId, leaseId: rival.leaseId });
     }
   }
 
@@ -257,7 +265,7 @@ class Conversation {
   }
 
   #acknowledge(leaseId: LeaseId): void {
-    this.effects.push({ kind: 'acknowledge', nodeId: this.#node.nodeId, leaseId });
+    this.#effects.push({ kind: 'acknowledge', nodeId: this.#node.nodeId, leaseId });
   }
 
   /** Phases only go forward: neither a late message nor a later part of this one takes one back. */
@@ -270,7 +278,7 @@ class Conversation {
     (this.#phases ??= new Map()).set(leaseId, phase);
     this.#facts.push({ kind: 'leasePhase', at: this.#now, leaseId, phase });
     const job = this.#state.jobs.get(lease.jobNumber);
-    if (job !== undefined) this.effects.push({ kind: 'jobChanged', jobId: job.jobId });
+    if (job !== undefined) this.#effects.push({ kind: 'jobChanged', jobId: job.jobId });
   }
 
   /** Holds what the node has against what it should have. */
@@ -282,7 +290,7 @@ class Conversation {
       const lease = this.#state.leases.get(leaseId);
       if (lease === undefined) {
         // Nobody needs it any more: it ends, and its result is acknowledged when it comes.
-        this.effects.push({ kind: 'cancel', nodeId, leaseId });
+        this.#effects.push({ kind: 'cancel', nodeId, leaseId });
         continue;
       }
       if (lease.nodeNumber !== this.#node.number) continue;
@@ -296,7 +304,7 @@ class Conversation {
       const isOld = this.#now - lease.sentAt >= grantResendMs;
       if (!isOld && lease.sentAt >= this.#instanceSince) continue;
       this.#facts.push({ kind: 'leaseResent', at: this.#now, leaseId: lease.leaseId });
-      this.effects.push(grantOf(this.#state, this.#node, lease));
+      this.#effects.push(grantOf(this.#state, this.#node, lease));
     }
   }
 
@@ -309,7 +317,7 @@ class Conversation {
       (this.#endedTasks ??= new Set()).add(taskKey(lease));
       return;
     }
-    this.effects.push({
+    this.#effects.push({
       kind: 'cancel',
       nodeId: this.#node.nodeId,
       leaseId: lease.leaseId,
@@ -331,12 +339,12 @@ class Conversation {
       if (site.lanes[direction].active.has(leaseId)) {
         const deadline = transferDeadline(site, { direction, sizeBytes, now: this.#now });
         this.#facts.push({ kind: 'transferGranted', leaseId, direction, deadline });
-        this.effects.push({ kind: 'transfer', nodeId, leaseId, direction });
+        this.#effects.push({ kind: 'transfer', nodeId, leaseId, direction });
       } else this.#facts.push({ kind: 'transferQueued', leaseId, direction, sizeBytes });
       return;
     }
     if (this.#state.leases.has(leaseId)) return;
-    this.effects.push({ kind: 'cancel', nodeId, leaseId });
+    this.#effects.push({ kind: 'cancel', nodeId, leaseId });
     if (direction === 'up') this.#acknowledge(leaseId);
   }
 

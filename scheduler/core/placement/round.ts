@@ -201,9 +201,15 @@ export class Round implements RoundView {
 
   /** Where all of a node's kind fit, it need not be looked at itself. */
   #isSuited(job: JobRecord, node: NodeRecord): boolean {
-    const fit = this.#fits.get(job) ?? fitOf(job.template);
+    return this.state.openNodes.suitsKind(this.#fitOf(job), node.number) || isSuited(job, node);
+  }
+
+  #fitOf(job: JobRecord): Fit {
+    const known = this.#fits.get(job);
+    if (known !== undefined) return known;
+    const fit = fitOf(job.template);
     this.#fits.set(job, fit);
-    return this.state.openNodes.suitsKind(fit, node.number) || isSuited(job, node);
+    return fit;
   }
 
   /** Most are willing, and are not asked one by one. */
@@ -300,8 +306,9 @@ export class Round implements RoundView {
       this.#newHolders.set(job.number, (this.#newHolders.get(job.number) ?? 0) + ghzOf(node));
     }
     gifts.jobs.add(job.number);
-    const sites = this.#givenAt.get(job.number) ?? new Set();
-    this.#givenAt.set(job.number, sites.add(site.number));
+    const sites = this.#givenAt.get(job.number);
+    if (sites === undefined) this.#givenAt.set(job.number, new Set([site.number]));
+    else sites.add(site.number);
     gifts.leases += 1;
     if (isService) gifts.serving += 1;
     gifts.work += workGhzSeconds;

@@ -53,11 +53,16 @@ export class SiteHolds {
     }
     const here = this.#hereOf(jobs, node);
     const isStaged = this.#round.isStaged(node);
-    const lacks = (isBeside: boolean): Jobs =>
-      this.#mayFetch(jobs, site, { isStaged, isBeside }).filter(
-        (job) => !this.#round.hasShared(node, job),
-      );
-    if (here.length > 0) yield [...here, ...lacks(true)];
+    // Asked of each free slot: where there is nothing to add no list is made.
+    const lacks = (isBeside: boolean): Jobs => {
+      const fetched = this.#mayFetch(jobs, site, { isStaged, isBeside });
+      if (fetched.length === 0) return fetched;
+      return fetched.filter((job) => !this.#round.hasShared(node, job));
+    };
+    if (here.length > 0) {
+      const beside = lacks(true);
+      yield beside.length === 0 ? here : [...here, ...beside];
+    }
     yield lacks(false);
   }
 
