@@ -5,7 +5,7 @@
 import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { ForeignBlob } from '../exchange/foreign-blob.ts';
@@ -38,13 +38,19 @@ const mostConnections = 64;
 const mostHeaderBytes = 8_192;
 const mostRedirects = 3;
 /** What a mirror is told of apt's request: nothing of this connection, nothing that apt does not send. */
-const told = ['accept', 'user-agent', 'range', 'if-range', 'if-modified-since', 'cache-control'];
+const told = [
+  ...['accept', 'user-agent', 'range', 'if-range', 'if-modified-since', 'cache-control'],
+  // As without us, it goes to the host alone for which apt knows it.
+  'authorization',
+];
 /** Of the connection to the mirror alone (RFC 9110, 7.6.1). */
 const ofConnection = /^(connection|keep-alive|proxy-.*|te|trailer|transfer-encoding|upgrade)$/;
 
 export class AptProxy {
   readonly #parts: AptProxyParts;
   readonly #server: Server;
+  /** Of each line: when what was asked last is answered. apt asks ten at a time. */
+  readonly #turns = new WeakMap<Socket, Promise<void>>();
   /** Packages that came through the site, and that came from mirrors though the lists name them. */
   readonly count = { site: 0, mirrors: 0 };
 
@@ -57,6 +63,8 @@ export class AptProxy {
     };
     this.#server = createServer(options, (request, response) => void this.#take(request, response));
     this.#server.maxConnections = mostConnections;
+    // Each request that waits listens for its end.
+    this.#server.on('connection', (socket) => socket.setMaxListeners(0));
     this.#server.on('connect', (_request, socket) => {
       // Nobody else listens to a socket that is given away like this.
       socket.on('error', () => undefined);
@@ -89,14 +97,21 @@ export class AptProxy {
     const target = hasBody ? bodyRefused : judgeTarget({ method, url }, this.#parts.hosts());
     if (method === 'GET' && url.startsWith('/way?')) return this.#tellWay(url.slice(5), response);
     if (target.kind === 'refused') return say(response, target.status, target.reason);
+    const { socket } = request;
+    const turn = this.#turns.get(socket) ?? Promise.resolve();
+    this.#turns.set(socket, new Promise((resolve) => response.once('close', resolve)));
     const gone = new AbortController();
-    response.once('close', () => gone.abort(new Error('apt has gone')));
+    // An answer that waits for its turn hears nothing of it.
+    const leave = (): void => gone.abort(new Error('apt has gone'));
+    socket.once('close', leave);
     try {
-      await this.#answer({ request, response, address: target.address }, gone.signal);
+      await this.#answer({ request, response, turn, address: target.address }, gone.signal);
     } catch (error) {
       const isLate = response.headersSent || response.destroyed;
       if (gone.signal.aborted || isLate) return void response.destroy();
       say(response, 502, error instanceof MirrorError ? error.message : 'the mirror broke off.');
+    } finally {
+      socket.off('close', leave);
     }
   }
 
@@ -114,12 +129,16 @@ export class AptProxy {
   async #answer(asked: Asked, signal: AbortSignal): Promise<void> {
     const { request, response, address } = asked;
     const isPart = 'range' in request.headers;
-    const isDeb = request.method === 'GET' && address.pathname.endsWith('.deb') && !isPart;
+    // What a mirror gives to some alone is nothing to give on.
+    const isPrivate = 'authorization' in request.headers;
+    const isNamed = request.method === 'GET' && address.pathname.endsWith('.deb');
+    const isDeb = isNamed && !isPart && !isPrivate;
     const deb = isDeb ? await this.#lookUp(address) : null;
     if (deb === null) return await this.#throughMirror(asked, signal);
     const slow = new SlowAnswer(response, this.#parts.lineEveryMs);
     try {
       const path = await this.#throughSite(deb, asked, signal);
+      await untilTurn(asked, signal);
       if (path !== null && (await slow.sendFile(path, deb.sizeBytes))) {
         this.count.site += 1;
         return;
@@ -168,7 +187,10 @@ export class AptProxy {
     }
   }
 
-  async #throughMirror({ request, response, address }: Asked, signal: AbortSignal): Promise<void> {
+  async #throughMirror(asked: Asked, signal: AbortSignal): Promise<void> {
+    // A mirror would not wait for as long as apt does.
+    await untilTurn(asked, signal);
+    const { request, response, address } = asked;
     const headers: Record<string, string> = {};
     for (const name of told) {
       const value = request.headers[name];
@@ -186,6 +208,18 @@ interface Asked {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   readonly address: URL;
+  /** When all that was asked before on its line is answered. */
+  readonly turn: Promise<void>;
+}
+
+/** Rejects with the signal's reason. */
+function untilTurn({ turn }: Asked, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const leave = (): void => reject(signal.reason as Error);
+    if (signal.aborted) return leave();
+    signal.addEventListener('abort', leave, { once: true });
+    void turn.then(resolve);
+  });
 }
 
 const bodyRefused = {

@@ -9,10 +9,12 @@ import { readHosts } from './target.ts';
 const listsFolder = '/var/lib/apt/lists';
 /** A port that another program has taken may be free again. */
 const againMs = 60_000;
+/** An upgrade brings hundreds, and each look at the disk costs a Pi 1 a while. */
+const tidyAfterMs = 10_000;
 
 export interface SiteAptOptions {
   readonly exchange: SiteExchange;
-  /** A package has come to the disk, where it may be more than the owner leaves. */
+  /** Packages have come to the disk, where they may be more than the owner leaves. */
   readonly onTaken: () => void;
   readonly log: (event: string, fields: Record<string, unknown>) => void;
 }
@@ -31,6 +33,7 @@ export class SiteApt {
   #proxy: AptProxy | null = null;
   #trouble: string | null = null;
   #lookMs = 0;
+  #tidy: NodeJS.Timeout | null = null;
   /** What one change of the port waits for. */
   #before: Promise<void> = Promise.resolve();
 
@@ -52,6 +55,7 @@ export class SiteApt {
   }
 
   async stop(): Promise<void> {
+    if (this.#tidy !== null) clearTimeout(this.#tidy);
     await this.follow(null);
   }
 
@@ -65,8 +69,10 @@ export class SiteApt {
     const { exchange, onTaken, log } = this.#options;
     const get: SiteExchange['get'] = async (wanted, signal) => {
       const file = await exchange.get(wanted, signal);
-      // What was used last goes last.
-      onTaken();
+      this.#tidy ??= setTimeout(() => {
+        this.#tidy = null;
+        onTaken();
+      }, tidyAfterMs).unref();
       return file;
     };
     const proxy = new AptProxy({

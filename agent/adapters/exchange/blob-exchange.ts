@@ -131,7 +131,8 @@ export class BlobExchange {
   /** A package that is wanted or, with its file, that is here for others: its hash was found right. */
   openForeign(foreign: ForeignBlob, file: string | null): void {
     const { sha256, sizeBytes } = foreign;
-    if (this.#blobs.has(sha256)) return;
+    // A job may have begun to want it.
+    if (this.#blobs.has(sha256) || this.#sizes.has(sha256)) return;
     const held = file === null ? emptyBitmap(1) : fullBitmap(1);
     const sizes = { minBytes: sizeBytes, averageBytes: sizeBytes, maxBytes: sizeBytes };
     const index = { sizes, chunks: [{ sha256, lengthBytes: sizeBytes }] };

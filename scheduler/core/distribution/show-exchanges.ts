@@ -25,10 +25,12 @@ export interface ExchangeSummary {
   readonly unfoundChunks: number;
 }
 
-/** All exchanges of a site that have members, in the order in which they opened. */
+/** All exchanges of a site that have members, in the order in which they opened; of packages those that are wanted now. */
 export function showExchanges(state: State, site: SiteRecord): readonly ExchangeSummary[] {
   const open = [...(state.exchanges.bySite.get(site.number)?.values() ?? [])];
-  return open.filter(({ members }) => members.size > 0).map((each) => show(site, each));
+  const isShown = ({ members, isForeign, idleSince }: Exchange): boolean =>
+    members.size > 0 && (!isForeign || idleSince === null);
+  return open.filter(isShown).map((each) => show(site, each));
 }
 
 function show(site: SiteRecord, exchange: Exchange): ExchangeSummary {

@@ -16,7 +16,7 @@ import { CapabilitySigner } from '../../../scheduler/adapters/blobs/capability.t
 import { ExchangeComposer } from '../../../scheduler/adapters/blobs/exchange-composer.ts';
 import { blobParts } from '../../../scheduler/adapters/nats/blob-parts.ts';
 import { CoreHarness } from '../../scheduler/core/harness.ts';
-import { AptRoot, host, packageNames, type Repository, type Served } from './apt-rig.ts';
+import { AptRoot, host, type Repository, type Served } from './apt-rig.ts';
 
 const tickMs = 100;
 
@@ -130,12 +130,16 @@ function never(): Promise<never> {
   return Promise.reject(new Error('a package has no origin'));
 }
 
-/** apt-get ends well, and has the packages of the repository. */
-export async function download({ apt }: AptNode, repository: Repository): Promise<string> {
-  const { code, said } = await apt.run('install', '--download-only', ...packageNames);
-  const right = packageNames.filter((name) => {
+/** apt-get gets these packages of the repository. "all are right", or what it said. */
+export async function download(
+  { apt }: AptNode,
+  repository: Repository,
+  names: readonly string[],
+): Promise<string> {
+  const { code, said } = await apt.run('install', '--download-only', ...names);
+  const isRight = names.every((name) => {
     const file = apt.deb(name);
     return existsSync(file) && readFileSync(file).equals(repository.debOf(name).bytes);
   });
-  return code === 0 && right.length === packageNames.length ? 'all are right' : said;
+  return code === 0 && isRight ? 'all are right' : said;
 }

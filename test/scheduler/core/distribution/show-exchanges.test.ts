@@ -1,7 +1,7 @@
 // What operators are told of a site's exchanges, and researchers of where their shared inputs are.
 
 import { expect, test } from 'vitest';
-import { jobId, siteId } from '../../../../scheduler/core/index.ts';
+import { jobId, sha256, siteId } from '../../../../scheduler/core/index.ts';
 import { unfoundAfterMs } from '../../../../scheduler/core/distribution/limits.ts';
 import { ExchangingSite, bits, blob, chunkBytes } from './site.ts';
 
@@ -74,4 +74,15 @@ test('a task that awaits its inputs is told how much of them is at its site', ()
   site.tell(1, { isWhole: true });
   const all = '; those that nodes of a site exchange are at this one already. Why there';
   expect(told()).toContain(`its inputs are on the way${all}`);
+});
+
+test('of packages those are told that somebody wants now', () => {
+  const site = new ExchangingSite(2, 40);
+  const of = { sha256: sha256('ef'.repeat(32)), sizeBytes: 1_000, isForeign: true };
+  site.tell(0, { ...of, isWhole: true, room: 0 });
+  site.tell(1, { ...of, room: 1 });
+  expect(shown(site)).toHaveLength(1);
+  site.tell(1, { ...of, isWhole: true, room: 0 });
+  site.harness.wait(3_000);
+  expect(shown(site)).toEqual([]);
 });
