@@ -1,7 +1,7 @@
-// A release of the agent, on real processes: published, rolled out, taken over by the next agent; one that
-// does not start is taken back by the node, and the rollout with it.
+// Releases on real processes. One of the agent: published, rolled out, taken over by the next agent; one that
+// does not start is taken back by the node, and the rollout with it. And one of files, ring after ring.
 
-import { copyFileSync, mkdirSync, readlinkSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import type { Rollout } from '../../proto/gen/punnet/v1/release_service.ts';
@@ -87,6 +87,44 @@ test(
     expect(active()).toBe('0.2.0');
     const status = await rig.punnet('rollout', 'status', 'agent');
     expect(status.out).toMatch(/state +failed\nwhy +1 of 1 nodes went back/);
+  },
+  longTestMs,
+);
+
+test(
+  'files go to the nodes of two sites ring by ring, as whoever watches sees',
+  async () => {
+    await rig.addNodes(['two', 'three'], { site: 'there' });
+    const folder = join(rig.folder, 'maps');
+    mkdirSync(folder);
+    writeFileSync(join(folder, 'map.txt'), 'here and there');
+    const publish = ['release', 'publish', 'maps', '1.0', '--from', folder];
+    expect(await rig.punnet(...publish)).toMatchObject({ code: 0 });
+    const start = await rig.punnet('rollout', 'start', 'maps', '1.0', '--bake', '3 s');
+    expect(start).toMatchObject({ code: 0 });
+    const { code, out } = await rig.punnet('rollout', 'status', 'maps', '--watch');
+    expect(code).toBe(0);
+    // Nodes, heard, staged, active and proven of each ring, at each look.
+    const looks = out.split(/^release +/m).slice(1);
+    const counts = looks.map((look) =>
+      [...look.matchAll(/^\d .*?(?:activates|fetches)((?: +\d+){5}) +0$/gm)].map(([, each = '']) =>
+        each.trim().split(/ +/).map(Number),
+      ),
+    );
+    const active = counts.map((rings) => rings.map((ring) => ring[3] ?? 0));
+    expect(counts.at(-1)?.map(([nodes]) => nodes)).toEqual([1, 1, 0, 0, 1]);
+    expect(active.at(-1)).toEqual([1, 1, 0, 0, 1]);
+    for (const [first = 0, second = 0, , , last = 0] of active) {
+      expect(first).toBeGreaterThanOrEqual(second);
+      expect(second).toBeGreaterThanOrEqual(last);
+    }
+    expect(active, 'the second site waits').toContainEqual([1, 0, 0, 0, 0]);
+    expect(out).toMatch(/^done in +\d.*, if all goes well$/m);
+    expect(out).toMatch(/^fetched +\d.*; 0 B were there already$/m);
+    for (const name of ['one', 'two', 'three']) {
+      const file = join(rig.node(name).state, 'releases/maps/active/map.txt');
+      expect(readFileSync(file, 'utf8')).toBe('here and there');
+    }
   },
   longTestMs,
 );
