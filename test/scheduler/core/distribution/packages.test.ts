@@ -1,5 +1,6 @@
 // Packages, which no job shares and only nodes know: each is brought once, and who names some that are none gets little by it.
 
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { BlobPart } from '../../../../scheduler/core/distribution/exchange.ts';
 import {
@@ -189,4 +190,42 @@ test('a package that a job begins to share is exchanged in its chunks', () => {
     { nodeId: 'pi1', isOneChunk: false },
   ]);
   expect(site.leases()).toMatchObject([{ node: 1 }]);
+});
+
+test('whatever nodes say of packages, none takes more than its part of places and line', () => {
+  const step = fc.record({
+    node: fc.nat(3),
+    numbers: fc.array(fc.nat(400), { minLength: 1, maxLength: 60 }),
+    sizeBytes: fc.constantFrom(foreignBesideBytes, large),
+    isWhole: fc.boolean(),
+    hasLeft: fc.integer({ min: 0, max: 9 }).map((chance) => chance === 0),
+    waitMs: fc.constantFrom(0, 0, 3_000, 60_000, closeAfterMs),
+  });
+  const holds = (site: ExchangingSite): void => {
+    const { exchanges, sites } = site.harness.state;
+    const all = [...(exchanges.bySite.get(0)?.values() ?? [])];
+    expect(exchanges.foreignOpen).toBe(all.length);
+    expect(all.length).toBeLessThanOrEqual(foreignPerSite);
+    for (const node of [0, 1, 2, 3]) {
+      const own = all.filter(({ members }) => members.has(node)).length;
+      expect(own).toBeLessThanOrEqual(foreignPerNode);
+    }
+    const brings = [...(sites[0]?.lanes.down.batches.values() ?? [])];
+    const sizes = brings.map(({ sha256: hash }) => exchanges.of(0, hash)?.sizeBytes ?? 0);
+    expect(sizes.filter((bytes) => bytes > foreignBesideBytes).length).toBeLessThanOrEqual(1);
+  };
+  fc.assert(
+    fc.property(fc.array(step, { minLength: 10, maxLength: 40 }), (steps) => {
+      const site = new ExchangingSite(4, 8);
+      for (const { node, numbers, waitMs, isWhole, ...about } of steps) {
+        const parts = numbers.map((number) =>
+          site.part(of(number, { ...about, isWhole, room: isWhole ? 0 : 1 })),
+        );
+        site.harness.speak(`pi${node}`, { blobParts: parts });
+        holds(site);
+        if (waitMs > 0) site.harness.wait(waitMs);
+      }
+    }),
+    { numRuns: 15 },
+  );
 });
