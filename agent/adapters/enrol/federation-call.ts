@@ -57,24 +57,38 @@ export function notThisFederation(url: URL, cause?: Error): AgentError {
 function post(target: URL, ca: string, body: Buffer): Promise<Buffer> {
   const headers = { 'content-type': 'application/x-protobuf', 'content-length': body.length };
   return new Promise((resolve, reject) => {
+    const fail = (error: Error): void => reject(unreachable(target, error));
     const asked = request(target, { method: 'POST', ca, headers, timeout: timeoutMs }, (answer) => {
       const parts: Buffer[] = [];
       let size = 0;
       answer.on('data', (part: Buffer) => {
         size += part.length;
-        if (size > maxAnswerBytes) asked.destroy(new Error('the answer is too long'));
-        else parts.push(part);
+        parts.push(part);
+        if (size <= maxAnswerBytes) return;
+        fail(new Error('its answer is too long'));
+        asked.destroy();
       });
+      // The request itself says nothing of an answer that has begun and does not end.
+      answer.on('error', ({ message }) => reject(cutOff(target, message)));
       answer.on('end', () => {
         const bytes = Buffer.concat(parts);
         if (answer.statusCode === 200) resolve(bytes);
         else reject(new AgentError(reasonOf(bytes, answer.statusCode ?? 0)));
       });
     });
-    asked.once('timeout', () => asked.destroy(new Error('no answer')));
-    asked.once('error', (error) => reject(unreachable(target, error)));
+    asked.once('timeout', () => {
+      fail(new Error('no answer'));
+      asked.destroy();
+    });
+    asked.on('error', fail);
     asked.end(body);
   });
+}
+
+function cutOff(url: URL, why: string): AgentError {
+  return new AgentError(
+    `${url.host} went away in the middle of its answer (${why}): run the same command again. What was given already is given again.`,
+  );
 }
 
 function reasonOf(bytes: Buffer, status: number): string {
