@@ -16,6 +16,7 @@ import {
   batchesLeft,
   batchesOfNode,
   foreignBesideBytes,
+  foreignBps,
   opensWithinMs,
   runsPerBatch,
   unfoundAfterMs,
@@ -119,7 +120,9 @@ export function mayLack(exchange: Exchange): boolean {
 /** After that the chunks are not the node's any more. */
 export function batchUntil(site: SiteRecord, next: NextBatch, now: Instant): Instant {
   const bits = 8 * next.chunks * chunkBytesOf(next.exchange);
-  const fairMs = (1000 * 2 * bits) / (site.share * site.downBps);
+  const lineBps = site.share * site.downBps;
+  const bps = next.exchange.isForeign ? Math.min(lineBps, foreignBps) : lineBps;
+  const fairMs = (1000 * 2 * bits) / bps;
   return instant(now + Math.ceil(batchPatience * fairMs + batchGraceMs));
 }
 

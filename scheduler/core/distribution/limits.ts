@@ -18,6 +18,8 @@ export const foreignMost = 65_536;
 export const foreignBytes = 256 * 1024 * 1024;
 /** A package goes over the line beside another one only when it is so small that who lies about it holds the place for seconds. */
 export const foreignBesideBytes = 1024 * 1024;
+/** Its mirror may be slower than the line, and of one chunk nobody hears how far it is: a lease lasts as long as at this rate at least. */
+export const foreignBps = 4_000_000;
 /** A node that let the lease of a package lapse is given no other for so long. */
 export const foreignRestMs = 30 * 60_000;
 /** Members that stay with a package that nobody wants any more, for those that want it later. */

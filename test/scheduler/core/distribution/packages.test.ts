@@ -104,6 +104,16 @@ describe('a package', () => {
   });
 });
 
+test.each([
+  ['a mirror that is slower than the line', 10e6, 30_000_000, 370_000],
+  ['a line that is slower than most mirrors', 1e6, 3_000_000, 154_000],
+])('a package is leased for as long as it may take from %s', (_what, bps, sizeBytes, spanMs) => {
+  const site = new ExchangingSite(1, 8);
+  site.harness.setSite('school', bps);
+  site.tell(0, of(1, { sizeBytes }));
+  expect(site.harness.take('leaseChunks')).toMatchObject([{ spanMs }]);
+});
+
 describe('who names packages that are none', () => {
   test('holds one place of the line, and after that none for a while', () => {
     const site = new ExchangingSite(1, 8);
