@@ -109,6 +109,7 @@ function meet(exchange: Exchange, { address, port }: PeerAddress, nowMs: number)
   const key = keyOf({ address, port });
   if (exchange.peers.has(key) || exchange.peers.size >= limits.maxPeers) return;
   exchange.peers.set(key, {
+    key,
     ...{ address, port, isTold: false, isBad: false, restUntilMs: nowMs, failures: 0 },
     ...{ held: emptyBitmap(exchange.chunks), heldCount: 0, toldCount: 0, denied: new Map() },
     ...{ swapAtMs: nowMs, swapSpanMs: limits.firstSwapMs },
@@ -233,7 +234,7 @@ export function ask(
   nowMs: number,
 ): void {
   const untilMs = nowMs + limits.withinMs(exchange.sizeBytes / exchange.chunks);
-  exchange.flights.set(chunk, { peer: keyOf(peer), untilMs });
+  exchange.flights.set(chunk, { peer: peer.key, untilMs });
 }
 
 export function endRun(exchange: Exchange, isRight: boolean, nowMs: number): void {

@@ -4,7 +4,6 @@ import {
   mayGive,
   isAsked,
   isWhole,
-  keyOf,
   neighbours,
   spread,
   type Exchange,
@@ -22,13 +21,16 @@ export interface Choice {
 export function choose(state: ExchangeState, exchange: Exchange, nowMs: number): Choice | null {
   if (exchange.chunks === 0 || isWhole(exchange)) return null;
   const near = neighbours(state, exchange);
-  const free = near.filter((peer) => peer.restUntilMs <= nowMs && !isAsked(exchange, keyOf(peer)));
-  if (free.length === 0) return null;
+  const free: PeerState[] = [];
+  for (const peer of near) {
+    if (peer.restUntilMs <= nowMs && !isAsked(exchange, peer.key)) free.push(peer);
+  }
+  if (!hasAny(exchange, free)) return null;
   const chunk = rarest(exchange, near, { free, salt: state.salt });
   if (chunk === null) return null;
   const able = free.filter((peer) => mayGive(peer, chunk));
   const rank = (peer: PeerState): number =>
-    peer.failures + spread(`${state.salt} ${chunk} ${keyOf(peer)}`);
+    peer.failures + spread(`${state.salt} ${chunk} ${peer.key}`);
   const peer = able.reduce((best, each) => (rank(each) < rank(best) ? each : best));
   return { chunk, peer };
 }
@@ -64,6 +66,14 @@ function rarest(
     }
   }
   return best;
+}
+
+/** Whether one of these peers says that it has something which is not here: after most messages none has. */
+function hasAny(exchange: Exchange, peers: readonly PeerState[]): boolean {
+  for (let place = 0; place < exchange.held.length; place += 1) {
+    if (lacking(exchange, peers, place) !== 0) return true;
+  }
+  return false;
 }
 
 /** Of eight chunks those that are not here and that some of these peers say they have. */

@@ -6,6 +6,8 @@ import * as limits from './limits.ts';
 import type { PeerAddress } from './words.ts';
 
 export interface PeerState extends PeerAddress {
+  /** By `keyOf`. */
+  readonly key: string;
   /** The scheduler named it; another one came by itself. */
   isTold: boolean;
   /** What it says that it has; empty until it has said so. */
@@ -118,10 +120,11 @@ export function comingIn(state: ExchangeState): number {
 
 /** Whom this node speaks with about the blob. Who came by itself takes no place of those that the scheduler named, unless they fail. */
 export function neighbours(state: ExchangeState, { peers }: Exchange): readonly PeerState[] {
-  const usable = [...peers.values()].filter(({ isBad }) => !isBad);
+  const usable: PeerState[] = [];
+  for (const peer of peers.values()) if (!peer.isBad) usable.push(peer);
   if (usable.length <= limits.maxNeighbours) return usable;
   const rank = (peer: PeerState): number =>
-    spread(`${state.salt} ${keyOf(peer)}`) + peer.failures + Number(!peer.isTold);
+    spread(`${state.salt} ${peer.key}`) + peer.failures + Number(!peer.isTold);
   const ranked = usable.map((peer) => ({ peer, at: rank(peer) }));
   ranked.sort((one, other) => one.at - other.at);
   return ranked.slice(0, limits.maxNeighbours).map(({ peer }) => peer);
