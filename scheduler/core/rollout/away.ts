@@ -27,19 +27,20 @@ export function awayNodes(nodes: readonly Presence[]): ReadonlySet<number> {
     bySite.set(node.siteNumber, ofSite);
   }
   for (const ofSite of bySite.values()) {
-    const isDark = wentTogether(ofSite);
+    const isDark = !ofSite.some(({ isHeard }) => isHeard);
     for (const node of ofSite) {
-      if (!node.isHeard && (isDark || isUsual(node))) away.add(node.number);
+      if (node.isHeard) continue;
+      if (isUsual(node) || (isDark && wentTogether(node, ofSite))) away.add(node.number);
     }
   }
   return away;
 }
 
-/** One node alone at its site could be silent for any reason. */
-function wentTogether(ofSite: readonly Presence[]): boolean {
-  if (ofSite.length < 2 || ofSite.some(({ isHeard }) => isHeard)) return false;
-  const times = ofSite.map(({ silentSince }) => silentSince);
-  return Math.max(...times) - Math.min(...times) <= togetherMs;
+/** One node alone could be silent for any reason; those that died long ago are no company. */
+function wentTogether({ number, silentSince }: Presence, ofSite: readonly Presence[]): boolean {
+  return ofSite.some(
+    (other) => other.number !== number && Math.abs(other.silentSince - silentSince) <= togetherMs,
+  );
 }
 
 function isUsual({ activeSince, awayBefore, silentSince }: Presence): boolean {

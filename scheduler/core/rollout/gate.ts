@@ -74,20 +74,19 @@ function failureOf(
     return `${back.length} of ${ring.length} nodes went back from it: ${problem}`;
   }
   const active = ring.filter(({ seen }) => seen?.active === version);
-  const judged = active.filter(({ isAway }) => !isAway);
-  const silent = countSilent(judged);
-  const known = others.filter(({ isAway }) => !isAway);
-  const usual = shareOf(countSilent(known), known.length);
+  const silent = countSilent(active);
+  const usual = shareOf(countSilent(others), others.length);
   // Homes come and go: one node that is silent says nothing, unless it is the only one.
-  const isMany = silent > 1 || judged.length === 1;
-  if (isMany && silent > 0 && shareOf(silent, judged.length) > usual + worseThanOthers) {
-    return `${silent} of ${judged.length} nodes fell silent with it, ${percent(usual)} of the others are`;
+  const isMany = silent > 1 || active.length === 1;
+  if (isMany && silent > 0 && shareOf(silent, active.length) > usual + worseThanOthers) {
+    return `${silent} of ${active.length} nodes fell silent with it, ${percent(usual)} of the others are`;
   }
   return tasksFailure(active, others);
 }
 
+/** Those that are away are none of them. */
 function countSilent(nodes: readonly GateNode[]): number {
-  return nodes.filter(({ isHeard }) => !isHeard).length;
+  return nodes.filter(({ isHeard, isAway }) => !isHeard && !isAway).length;
 }
 
 function tasksFailure(active: readonly GateNode[], others: readonly GateNode[]): string | null {

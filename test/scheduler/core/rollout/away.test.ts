@@ -27,6 +27,7 @@ test.each<readonly [string, readonly Omit<Presence, 'number'>[], readonly number
   ['all are heard', [heard(1), heard(1)], []],
   ['a site goes dark at once', [silent(1), silent(1, now - 15 * minuteMs), heard(2)], [0, 1]],
   ['a minute too late for that', [silent(1), silent(1, now - 16 * minuteMs)], []],
+  ['one of its nodes died long ago', [silent(1), silent(1), silent(1, now - 9 * dayMs)], [0, 1]],
   ['one of its nodes is heard', [silent(1), silent(1), heard(1)], []],
   ['the only node of a site', [silent(1)], []],
   ['one that was off the day before it had the version', [backAt(silent(1), now - 2 * dayMs)], [0]],
