@@ -51,13 +51,16 @@ function pointsFigure(
   { field, title, of, lines }: Points,
 ): Pick<Figure, 'columns' | 'rows' | 'spec'> {
   const rows = runs.map((run): FigureRow => [names[run.at] ?? '', run.seed, rounded(of(run))]);
-  const x = { field, type: 'quantitative', title, scale: { zero: false } } as const;
-  const y = { field: 'case', type: 'nominal', title: null, sort: [...names] } as const;
+  // Where all are alike, an axis of nothing but that value would say nothing.
+  const domain = [0.95, Math.max(1.1, ...runs.map(of))];
+  const x = { field, type: 'quantitative', title, scale: { domain, zero: false } } as const;
+  const axis = { labelLimit: 400 };
+  const y = { field: 'case', type: 'nominal', title: null, sort: [...names], axis } as const;
   return {
     columns: ['case', 'seed', field],
     rows,
     spec: (data) => ({
-      width: plotWidth - 60,
+      width: plotWidth - 130,
       height: { step: 34 },
       layer: [
         {

@@ -3,9 +3,9 @@
 import { bytes, formatQuantity, rate } from '../../../scheduler/api/quantities.ts';
 import type { ReleaseRun } from '../../distribution/simulate-release.ts';
 import type { ReleaseScenario } from '../../scenario/release-schema.ts';
+import { rounded } from '../figures/figure.ts';
 import { bytesOverSizeFigure, timeOverBoundFigure, wholeFigure } from '../figures/releases.ts';
 import { meanInterval } from '../statistics.ts';
-import { percent } from '../summary-rows.ts';
 import type { Origin, Report, Table } from './report.ts';
 
 export const assumedOfReleases: readonly string[] = [
@@ -18,9 +18,11 @@ export const assumedOfReleases: readonly string[] = [
 /** Each case in a few words, all of them different. */
 export function caseTexts({ release }: ReleaseScenario): readonly string[] {
   return release.cases.map(({ sites, faults = {} }) => {
-    const parts = Object.entries(faults).map(([what, part]) => `${what} ${percent(part ?? 0)}`);
+    const parts = Object.entries(faults).map(
+      ([what, part = 0]) => `${rounded(100 * part)} % ${what}`,
+    );
     const count = sites === 1 ? '1 site' : `${sites} sites`;
-    return parts.length === 0 ? count : `${count}, ${parts.join(', ')}`;
+    return parts.length === 0 ? count : `${count}: ${parts.join(', ')}`;
   });
 }
 
