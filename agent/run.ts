@@ -271,6 +271,7 @@ class Agent {
     await this.#blobs.start();
     await this.#bundles.start();
     await this.#exchange.start();
+    await this.#exchange.findKept();
     await this.#releases.offer();
     this.#look();
     const attempts = await adoptAttempts(sandbox, this.#time.nowMs());

@@ -9,6 +9,7 @@ import { BlobExchange, type BlobExchangeOptions } from './blob-exchange.ts';
 import type { Origin } from './origin.ts';
 import { ChunkServer } from './chunk-server.ts';
 import type { ForeignBlob } from './foreign-blob.ts';
+import { KeptBlobs } from './kept-blobs.ts';
 import type { Update } from './open-blob.ts';
 
 export interface SiteExchangeOptions extends Pick<
@@ -79,6 +80,7 @@ export class SiteExchange {
   /** The scheduler has named peers of these: the site exchanges them. */
   readonly #accepted = new Set<string>();
   readonly #pinned = new Set<string>();
+  readonly #kept: KeptBlobs;
   #silentUntilMs = 0;
   #here: PeerAddress | null = null;
   /** Of the LAN, as it was looked at last. */
@@ -89,16 +91,13 @@ export class SiteExchange {
   constructor(options: SiteExchangeOptions) {
     const { folder, salt, isSmallBoard, log, nowMs, lanPacer } = options;
     this.#options = options;
+    this.#kept = new KeptBlobs({
+      ...{ folder, log, isHere: options.isHere, offer: (blob) => this.offer(blob) },
+      say: (said) => options.say(said, this.#here),
+    });
     this.#exchange = new BlobExchange({
-      ...{
-        folder,
-        salt,
-        isSmallBoard,
-        log,
-        nowMs,
-        lanPacer,
-        origin: this.#withinMonth(options.origin),
-      },
+      ...{ folder, salt, isSmallBoard, log, nowMs, lanPacer },
+      origin: this.#withinMonth(options.origin),
       port: () => this.#here?.port ?? 0,
       say: (said) => options.say(said, this.#here),
       onWhole: (sha256) => this.#came(sha256),
@@ -139,6 +138,11 @@ export class SiteExchange {
     if (this.#here !== before && this.#isSchedulerHere) this.tellAgain();
   }
 
+  /** What is on the disk may be of use to others: the scheduler is asked, once it is here. */
+  findKept(): Promise<void> {
+    return this.#kept.find();
+  }
+
   #newServer(): ChunkServer {
     return new ChunkServer({
       blobOf: (sha256) => this.#exchange.served(sha256),
@@ -155,6 +159,7 @@ export class SiteExchange {
     this.#server?.stop();
     for (const sha256 of [...this.#waiters.keys()]) this.#settle(sha256, 'over');
     await this.#exchange.stop();
+    await this.#kept.stop();
   }
 
   /** Blobs that are on their way. */
@@ -201,6 +206,7 @@ export class SiteExchange {
   /** Others may have the blob of this file; false: it can't be read, or is on its way yet. */
   async offerFile({ sha256, file, index }: OfferedFile): Promise<boolean> {
     const bytes = await readFile(index).catch(() => null);
+    this.#kept.take(sha256);
     if (bytes === null || !this.#exchange.offerFile(sha256, file, bytes)) return false;
     this.#files.set(sha256, file);
     this.#whole.add(sha256);
@@ -208,6 +214,7 @@ export class SiteExchange {
   }
 
   #wait(sha256: string, signal: AbortSignal): Promise<End> {
+    this.#kept.take(sha256);
     const waiters = this.#waiters.get(sha256) ?? new Set();
     this.#waiters.set(sha256, waiters);
     return new Promise((resolve, reject) => {
@@ -284,6 +291,7 @@ export class SiteExchange {
   async offer(blob: BlobRef): Promise<void> {
     const { sha256 } = blob;
     this.#leavePackage(sha256);
+    this.#kept.take(sha256);
     if (this.#whole.has(sha256)) return;
     this.#whole.add(sha256);
     try {
@@ -303,6 +311,7 @@ export class SiteExchange {
 
   #tell({ told, proof, isPinned, isClosed }: ExchangeNews): void {
     const { sha256 } = told;
+    this.#kept.hear(sha256, isClosed);
     if (isPinned && !isClosed) this.#pinned.add(sha256);
     else this.#pinned.delete(sha256);
     const isForeign = this.#exchange.isForeign(sha256);
@@ -320,7 +329,7 @@ export class SiteExchange {
     this.#isSchedulerHere = isHere;
     if (isHere) await this.start();
     this.#exchange.post({ kind: 'schedulerHere', isHere });
-    if (isHere) return;
+    if (isHere) return this.#kept.ask();
     // apt asks their sources.
     for (const sha256 of [...this.#waiters.keys()]) {
       if (this.#exchange.isForeign(sha256)) this.#exchange.giveUp(sha256);
@@ -330,6 +339,7 @@ export class SiteExchange {
   /** The scheduler knows nothing of this node any more: all that it has is told. */
   tellAgain(): void {
     this.#exchange.post({ kind: 'schedulerHere', isHere: true });
+    this.#kept.ask();
   }
 
   /** From here to the origin and back, while blobs go over the line; see `ExchangeCommand`. */
