@@ -153,7 +153,8 @@ export class SiteHolds {
       this.#unheld.delete(site.number);
       this.#holdsAll.delete(site.number);
     }
-    this.#fetchable.clear();
+    // V8 makes a new table for each that is cleared.
+    if (this.#fetchable.size > 0) this.#fetchable.clear();
   }
 
   #askersOf(jobs: Jobs): Askers {

@@ -5,13 +5,15 @@ import { candidateJobs } from '../limits.ts';
 import type { Instant } from '../model/ids.ts';
 import type { JobRecord, ResearcherRecord, State } from '../state.ts';
 import { mustHave } from '../state.ts';
-import type { Claim } from './share.ts';
+import type { Claim, Usage } from './share.ts';
 import { shareOf, usageAt } from './share.ts';
 
 interface Turn {
   readonly researcher: ResearcherRecord;
   /** Those of one priority, in the order of their turn. */
   readonly groups: readonly (readonly JobRecord[])[];
+  /** As it is now: what is given in the round claims, and uses nothing yet. */
+  readonly usage: Usage;
   share: number;
   leases: number;
   claim: Claim;
@@ -21,7 +23,6 @@ const noClaim: Claim = { workGhzSeconds: 0, bits: 0 };
 
 export class Turns {
   readonly #state: State;
-  readonly #now: Instant;
   /** Least share first. */
   readonly #turns: Turn[] = [];
   readonly #byName = new Map<string, Turn>();
@@ -30,14 +31,15 @@ export class Turns {
 
   constructor(state: State, now: Instant) {
     this.#state = state;
-    this.#now = now;
     for (const researcher of state.researchers.values()) {
       if (researcher.waitingJobs.length === 0) continue;
       const jobs = researcher.waitingJobs
         .slice(0, candidateJobs)
         .map((number) => mustHave(state.jobs.get(number), 'job', number));
       const groups = groupsOf(jobs);
-      const turn = { researcher, groups, share: 0, leases: researcher.leases, claim: noClaim };
+      const usage = usageAt(researcher.usage, now, noClaim);
+      const { leases } = researcher;
+      const turn = { researcher, groups, usage, share: 0, leases, claim: noClaim };
       turn.share = this.#shareOf(turn);
       this.#byName.set(researcher.name, turn);
       this.#insert(turn);
@@ -62,25 +64,31 @@ export class Turns {
   /** A task of the job was given away; its researcher's next turn comes later. */
   give(job: JobRecord, cost: Claim): void {
     const turn = mustHave(this.#byName.get(job.researcher), 'turn of', job.researcher);
-    const place = this.#turns.indexOf(turn);
-    this.#turns.splice(place, 1);
     turn.leases += 1;
     turn.claim = {
       workGhzSeconds: turn.claim.workGhzSeconds + cost.workGhzSeconds,
       bits: turn.claim.bits + cost.bits,
     };
     turn.share = this.#shareOf(turn);
-    this.#insert(turn);
-    if (this.#turns[place] !== turn || !hasRoom(turn)) this.#groups = null;
+    if (this.#giveWay(turn) || !hasRoom(turn)) this.#groups = null;
   }
 
-  #shareOf({ researcher, claim }: Turn): number {
+  /** Its share has grown: others may come first now. Mostly none does, and nothing is moved. */
+  #giveWay(turn: Turn): boolean {
+    const place = this.#turns.indexOf(turn);
+    const next = this.#turns[place + 1];
+    if (next === undefined || isBefore(turn, next)) return false;
+    this.#turns.splice(place, 1);
+    this.#insert(turn);
+    return true;
+  }
+
+  #shareOf({ researcher, usage, claim }: Turn): number {
     const { leased, settings } = researcher;
     const sum = {
       workGhzSeconds: leased.workGhzSeconds + claim.workGhzSeconds,
       bits: leased.bits + claim.bits,
     };
-    const usage = usageAt(researcher.usage, this.#now, noClaim);
     const { capacity } = this.#state;
     return shareOf(usage, { claim: sum, capacity, weight: settings.weight }).dominant;
   }
