@@ -51,8 +51,19 @@ export class HangReporter implements Reporter {
     for (const { pid, parent, state, words } of started) {
       say(`process ${pid}, state ${state}, started by ${parent}: ${words}`);
     }
-    for (const { pid } of started.toReversed()) process.kill(pid, 'SIGKILL');
+    endAll(started.map(({ pid }) => pid).toReversed());
     process.exit(1);
+  }
+}
+
+/** Kills each of them; one that the end of another has ended already keeps no other from being killed. */
+export function endAll(pids: readonly number[]): void {
+  for (const pid of pids) {
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+    }
   }
 }
 
