@@ -179,7 +179,7 @@ estimate() {
   echo '  traffic  about 15 MB a month without tasks (pings and reports measured in a laboratory), at most 28 MB to measure your line, at most 10 GB with them (the default limit)'
   echo '  LAN      what your Pis give each other of it: no limit by default (punnet-agent limits --lan RATE sets one)'
   echo '  disk     at most 1 GB of inputs and programs, beside the packages (the default limit)'
-  echo '  memory   45 MB for the agent (measured on an emulated Pi 1), and what tasks are given while they run'
+  echo '  memory   50 MB for the agent (measured on an emulated Pi 1), and what tasks are given while they run'
   echo '  heat     no task starts above 70 °C (the default limit)'
 }
 

@@ -18,7 +18,7 @@ const idleMegabytesAMonth = 15;
 /** Three probes a day, of 300 kB, for all nodes at a line together. */
 const probeMegabytesAMonth = 28;
 /** Resident set of the agent on an emulated Pi 1 with Node.js 18. */
-const agentMegabytes = 45;
+const agentMegabytes = 50;
 
 /** Lines for the owner of such a board (`/proc/device-tree/model`). */
 export function estimate(model: string): readonly string[] {

@@ -198,12 +198,23 @@ async function napsOn(pi: Pi1, memoryMax: Kernel['memoryMax']): Promise<void> {
 
 /** Of memory there are what agent.md promises; virtual time is not a Pi's, and only told. */
 function figures(pi: Pi1): void {
-  const rss = Math.max(...pi.numbers(/measured: agent (\d+) kB/));
-  const available = Math.max(...pi.numbers(/available (\d+) kB, leases 0/));
+  const measured = pi.program.lines.flatMap((line) => {
+    const found = /measured: agent (\d+) kB, available (\d+) kB, leases (\d+)/.exec(line);
+    if (found === null) return [];
+    // The kernel's kB are 1,024 bytes.
+    const [, rss, available, leases] = found.map((text) => (Number(text) * 1_024) / 1e6);
+    return [{ rss: rss ?? 0, available: available ?? 0, hasTask: leases !== 0 }];
+  });
+  const rss = Math.max(...measured.map((each) => each.rss));
+  // While it starts it has less.
+  const idle = measured.filter((each) => !each.hasTask && each.rss > 40);
+  const available = Math.min(...idle.map((each) => each.available));
   const [report] = pi.numbers(/a report takes ([\d.]+) ms/);
   console.log(
-    `agent at most ${rss} kB, ${available} kB stay available, a report takes ${report} ms`,
+    `agent at most ${rss.toFixed(1)} MB, ${available.toFixed(1)} MB stay available, a report takes ${report} ms`,
   );
-  expect(rss).toBeLessThan(50_000);
-  expect(available).toBeGreaterThan(130_000);
+  expect(idle.length).toBeGreaterThan(0);
+  // 50,000 of the kernel's kB; 50 MB are wanted (ARCHITECTURE.md, known gaps).
+  expect(rss).toBeLessThan(51.2);
+  expect(available).toBeGreaterThan(130);
 }
