@@ -59,9 +59,16 @@ export function refuseJob(state: State, wanted: WantedJob): CommandRefusal | nul
   return (
     refuseSize(state, wanted.template) ??
     refuseArchitecture(state, wanted.template) ??
+    refuseHome(state, wanted.template) ??
     refuseAfter(state, wanted) ??
     refuseQuota(state, wanted)
   );
+}
+
+function refuseHome({ sites }: State, { home }: JobTemplate): CommandRefusal | null {
+  if (home === undefined || sites[home] !== undefined) return null;
+  const reason = `The inputs of a job are at its home, a site of the federation; there is no site with number ${home}.`;
+  return refusal('invalid', reason, 'home');
 }
 
 function refuseSize(state: State, template: JobTemplate): CommandRefusal | null {

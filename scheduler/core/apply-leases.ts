@@ -35,7 +35,7 @@ import { reasonCodes } from './placement/reasons.ts';
 import { countUse, joinQueue, researcherOf, stopWaiting } from './queue/researchers.ts';
 import { afterEnd } from './services.ts';
 import { endedRowLength, leasedRowLength, rowsOf, voidedRowLength } from './rows.ts';
-import type { JobRecord, LeaseRecord, NodeRecord, State } from './state.ts';
+import type { JobRecord, LeaseRecord, NodeRecord, SiteRecord, State } from './state.ts';
 import { mustHave } from './state.ts';
 
 type LeaseFact = Extract<
@@ -359,11 +359,13 @@ function applyTransferFact(
     case 'transferQueued':
       if (fact.direction === 'up') countResult(state, lease, fact.sizeBytes);
       lane.queue.set(fact.leaseId, { leaseId: fact.leaseId, sizeBytes: fact.sizeBytes });
+      if (fact.direction === 'down') homeOf(state, lease)?.relaysTo.add(site.number);
       return;
     case 'transferGranted':
       lane.queue.delete(fact.leaseId);
       lane.active.set(fact.leaseId, fact.deadline);
       state.sitesMoving.add(site.number);
+      if (fact.direction === 'down') occupyHome(state, lease, fact.deadline);
       return;
     case 'transferEnded':
       lane.active.delete(fact.leaseId);
@@ -371,6 +373,20 @@ function applyTransferFact(
       if (fact.direction === 'down') bytesArrived(state, lease);
       return;
   }
+}
+
+/** The site whose line its input crosses as well, if it does. */
+function homeOf(state: State, lease: LeaseRecord): SiteRecord | undefined {
+  if (lease.relayedBytes === 0) return undefined;
+  return state.sites[state.jobs.get(lease.jobNumber)?.template.home ?? -1];
+}
+
+/** Bytes go up one line and down the other as they come. */
+function occupyHome(state: State, lease: LeaseRecord, deadline: Instant): void {
+  const home = homeOf(state, lease);
+  if (home === undefined) return;
+  home.lanes.up.active.set(lease.leaseId, deadline);
+  state.sitesMoving.add(home.number);
 }
 
 /** One that asks again counts again, and leaves the mean as it is. */

@@ -161,6 +161,7 @@ function setSite(state: State, fact: Extract<NodeFact, { kind: 'siteSet' }>): vo
       down: { queue: new Map(), active: new Map(), batches: new Map() },
       up: { queue: new Map(), active: new Map(), batches: new Map() },
     },
+    relaysTo: new Set(),
   };
   state.sites[site.number] = site;
   state.siteById.set(site.siteId, site);

@@ -69,6 +69,7 @@ class Lease implements LeaseRecord {
   phase: LeasePhase = 'granted';
   resends = 0;
   rates = noRates;
+  relayedBytes = 0;
 
   constructor(numbers: LeaseNumbers, row: number, lease: NewLease) {
     this.leaseId = lease.leaseId;

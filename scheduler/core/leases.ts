@@ -7,6 +7,7 @@ import type { LeaseId } from './model/ids.ts';
 import {
   claimedDownBytes,
   downBytesOf,
+  relayOf,
   underWay,
   upBytesOf,
   workOf,
@@ -146,6 +147,7 @@ export function enterForce(state: State, job: JobRecord, lease: LeaseRecord): vo
   const downBytes = downBytesOf(state, { job: own, taskIndex: lease.taskIndex }, node);
   lease.downBytes = underWay(downBytes);
   lease.upBytes = upBytesOf(job);
+  beginRelay(state, job, lease);
   const claimed = claimedDownBytes(state, { job: own, taskIndex: lease.taskIndex }, node);
   const bits = 8 * (claimed + lease.upBytes);
   const isService = job.template.service !== null;
@@ -223,12 +225,33 @@ export function isOfService(state: State, lease: LeaseRecord): boolean {
 
 /** What the lease had to fetch is there, or is not fetched any more. */
 export function bytesArrived(state: State, lease: LeaseRecord): void {
+  endRelay(state, lease);
   if (lease.downBytes === 0) return;
   const site = siteOf(state, nodeOf(state, lease));
   lookAtSite(state, site);
   site.pendingDownBytes = remaining(site.pendingDownBytes, lease.downBytes);
   site.incoming -= 1;
   lease.downBytes = 0;
+}
+
+/** Its input has to come over the line of another site, where it was born. */
+function beginRelay(state: State, job: JobRecord, lease: LeaseRecord): void {
+  const { taskIndex } = lease;
+  const relay = relayOf(state, { job, taskIndex }, nodeOf(state, lease).siteNumber);
+  lease.relayedBytes = relay?.bytes ?? 0;
+  if (relay !== null) relay.home.pendingUpBytes += relay.bytes;
+}
+
+function endRelay(state: State, lease: LeaseRecord): void {
+  const job = lease.relayedBytes > 0 ? state.jobs.get(lease.jobNumber) : undefined;
+  const home = job === undefined ? undefined : state.sites[job.template.home ?? -1];
+  if (job === undefined || home === undefined) return;
+  home.pendingUpBytes = remaining(home.pendingUpBytes, lease.relayedBytes);
+  lease.relayedBytes = 0;
+  if (home.lanes.up.active.delete(lease.leaseId)) placeFreed(state, home);
+  // Slots anywhere were kept from its tasks while the line was busy.
+  lookAtSite(state, home);
+  if (job.waiting > 0) lookForJob(state, job);
 }
 
 /** Removes the lease altogether: a result of it is superseded from now on. */
@@ -251,6 +274,7 @@ function freeLanes(state: State, site: SiteRecord, leaseId: LeaseId): void {
 /** Of a lane: another transfer may begin. */
 export function placeFreed(state: State, site: SiteRecord): void {
   state.sitesToGrant.add(site.number);
+  for (const number of site.relaysTo) state.sitesToGrant.add(number);
   const { down, up } = site.lanes;
   if (transfersUnderWay(down) + transfersUnderWay(up) === 0) state.sitesMoving.delete(site.number);
 }

@@ -127,6 +127,8 @@ export interface SiteRecord {
   tunnelDownBytes: number;
   tunnelUpBytes: number;
   readonly lanes: Readonly<Record<Direction, Lane>>;
+  /** Numbers of sites that waited for what was born here: they look again when its line up is free; soft. */
+  readonly relaysTo: Set<number>;
 }
 
 export interface ProbeUnderWay {
@@ -217,6 +219,8 @@ export interface LeaseRecord {
   workGhzSeconds: number;
   downBytes: number;
   upBytes: number;
+  /** What it still adds to the line up of its input's home, another site. */
+  relayedBytes: number;
 }
 
 /** Of an idle node: one list for all, since a federation hears of many such nodes one after another. */

@@ -22,6 +22,7 @@ const purposes = [
   'throttling',
   'slow spells',
   'releases',
+  'reserves',
 ] as const;
 export type Purpose = (typeof purposes)[number];
 

@@ -52,6 +52,7 @@ function jobsOf(jobs: readonly PastJob[]): readonly WorldJob[] {
       inputBytes: Math.round(inputs / Math.max(1, taskInputBytes.length)),
       outputBytes: Math.round(profile.outputBytes ?? 0),
       bundleBytes: sharedInputs.reduce((sum, { sizeBytes }) => sum + sizeBytes, bundle),
+      home: null,
       architectures: bundles.map(({ architecture }) => architecture),
       after: lastOf(template.after, places),
     };

@@ -26,7 +26,7 @@ export function boundOf(world: World, solve: Solve): Bound {
   const demands = demandsOf(world);
   const fluid = (downOf: DownOf) =>
     demands.length > mostDemands
-      ? summedBound(suppliesOf(world, mostColumns, downOf), demands)
+      ? summedBound(suppliesOf(world, mostColumns, downOf).supplies, demands)
       : fluidBound(suppliesOf(world, demands.length, downOf), demands, solve);
   const whole = demands.length > mostDemands ? [] : wholeBounds(world, demands);
   const first = {
@@ -66,7 +66,8 @@ function bestDown({ downBps, peakBps }: WorldSite): number {
   return Math.max(downBps, peakBps);
 }
 
-function fluidBound(supplies: readonly Supply[], demands: readonly Demand[], solve: Solve): Bound {
+function fluidBound({ supplies, placeOf }: Supplies, born: readonly Demand[], solve: Solve): Bound {
+  const demands = born.map((each) => ({ ...each, home: placeOf.get(each.home ?? -1) }));
   const size = { supplies: supplies.length, demands: demands.length };
   const { seconds } = sharesOf(solve(programOf(supplies, demands)), size);
   return { seconds, from: 'the best division of work over slots and uplinks' };
@@ -89,10 +90,12 @@ function summedBound([all]: readonly Supply[], demands: readonly Demand[]): Boun
 function lastBound(world: World): Bound {
   const lines = linesOf(world);
   const ends = world.jobs.map((job) => {
-    const { after, workGhzSeconds, inputBytes, outputBytes, bundleBytes } = job;
+    const { after, workGhzSeconds, inputBytes, outputBytes, bundleBytes, home } = job;
     // When one comes that follows another is not known before.
     const submitMs = after === null ? job.submitMs : 0;
-    const bits = { downBits: 8 * (inputBytes + bundleBytes), upBits: 8 * outputBytes };
+    // Where it was born an input is there.
+    const downBytes = (home === null ? inputBytes : 0) + bundleBytes;
+    const bits = { downBits: 8 * downBytes, upBits: 8 * outputBytes };
     const demand = { tasks: 1, workGhzSeconds, ...bits, fits: null, sharedBits: null };
     return submitMs / 1000 + aloneSeconds(lines, demand);
   });
@@ -108,22 +111,23 @@ function lastBound(world: World): Bound {
  */
 function demandsOf({ jobs }: World): readonly Demand[] {
   const demands = new Map<string, Demand>();
-  for (const { tasks, workGhzSeconds, inputBytes, outputBytes, bundleBytes } of jobs) {
-    const downBytes = inputBytes + bundleBytes / tasks;
-    const key = `${workGhzSeconds} ${downBytes} ${outputBytes}`;
+  for (const { tasks, workGhzSeconds, inputBytes, outputBytes, bundleBytes, home } of jobs) {
+    const downBytes = inputBytes + (home === null ? bundleBytes / tasks : 0);
+    const key = `${workGhzSeconds} ${downBytes} ${outputBytes} ${home}`;
     const more = demands.get(key)?.tasks ?? 0;
     const bits = { downBits: 8 * downBytes, upBits: 8 * outputBytes };
     const all = { tasks: tasks + more, workGhzSeconds, ...bits };
-    demands.set(key, { ...all, fits: null, sharedBits: null });
+    demands.set(key, { ...all, fits: null, sharedBits: null, home: home ?? undefined });
   }
   return [...demands.values()];
 }
 
 /**
  * A site each; or, where these would be too many, sites next to each other by their ratio in one.
- * What sites can do together is no less than what they can do apart, so that it stays a bound.
+ * What sites can do together is no less than what they can do apart, so that it stays a bound. Where data is born is a
+ * site of its own.
  */
-function suppliesOf({ sites, nodes }: World, demands: number, downOf: DownOf): readonly Supply[] {
+function suppliesOf({ sites, nodes, jobs }: World, demands: number, downOf: DownOf): Supplies {
   const cpuGhz = new Float64Array(sites.length);
   for (const { site, model, speedGhz } of nodes) {
     cpuGhz[site] = (cpuGhz[site] ?? 0) + model.slots * speedGhz;
@@ -134,13 +138,21 @@ function suppliesOf({ sites, nodes }: World, demands: number, downOf: DownOf): r
     const rates = { downBps: share * downOf(site), upBps: share * upBps };
     return { cpuGhz: cpuGhz[index] ?? 0, ...rates, ...idle };
   });
-  all.sort((a, b) => a.downBps / a.cpuGhz - b.downBps / b.cpuGhz);
-  const perGroup = Math.ceil((all.length * demands) / mostColumns);
-  const groups: Supply[] = [];
-  for (let first = 0; first < all.length; first += perGroup) {
-    groups.push(all.slice(first, first + perGroup).reduce(together));
+  const homes = [...new Set(jobs.flatMap(({ home }) => home ?? []))];
+  const groups = homes.flatMap((home) => all[home] ?? []);
+  const others = all.filter((_, site) => !homes.includes(site));
+  others.sort((a, b) => a.downBps / a.cpuGhz - b.downBps / b.cpuGhz);
+  const perGroup = Math.ceil((others.length * demands) / mostColumns);
+  for (let first = 0; first < others.length; first += perGroup) {
+    groups.push(others.slice(first, first + perGroup).reduce(together));
   }
-  return groups;
+  return { supplies: groups, placeOf: new Map(homes.map((home, place) => [home, place])) };
+}
+
+interface Supplies {
+  readonly supplies: readonly Supply[];
+  /** Of each site where data is born, the supply that it is. */
+  readonly placeOf: ReadonlyMap<number, number>;
 }
 
 function together(one: Supply, other: Supply): Supply {
@@ -157,8 +169,13 @@ function wholeBounds(world: World, demands: readonly Demand[]): readonly Bound[]
   const lines = linesOf(world);
   return demands.flatMap((demand) => [
     { seconds: wholeTaskSeconds(kinds, demand), from: 'whole tasks on whole slots' },
-    { seconds: aloneSeconds(lines, demand), from: 'one task, alone at its best site' },
+    { seconds: aloneSeconds(lines, atHome(demand)), from: 'one task, alone at its best site' },
   ]);
+}
+
+/** Its input is there. */
+function atHome(demand: Demand): Demand {
+  return demand.home === undefined ? demand : { ...demand, downBits: 0 };
 }
 
 interface Line {

@@ -128,7 +128,7 @@ export class Checks {
       }
       moved += bytes;
     }
-    const got = bytesOf(attempts);
+    const got = bytesOf(attempts) + transfers.relayedBytes;
     if (Math.abs(moved - got) > crumbs * moved) {
       fail(`bytes: the uplinks moved ${moved} bytes, and the attempts had ${got}`);
     }

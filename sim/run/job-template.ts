@@ -19,6 +19,7 @@ export function templateOf(job: WorldJob, number: number): JobTemplate {
   const { tasks, workGhzSeconds, inputBytes, outputBytes } = job;
   return {
     ...commonOf(job, number),
+    ...(job.home !== null && { home: job.home }),
     taskCount: tasks,
     taskInputBytes: new Array<number>(tasks).fill(inputBytes),
     profile: job.isDeclared

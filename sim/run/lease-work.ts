@@ -92,8 +92,9 @@ export class LeaseWork {
   /** A node that was switched off in between has what it had fetched. */
   #wantOwn(lease: number, { more, now }: { readonly more: number; readonly now: number }): void {
     const isHere = (this.attempts.downBytes[lease] ?? 0) > 0;
-    const { inputBytes } = this.#programOf(lease);
-    this.want(lease, 'down', { bytes: more + (isHere ? 0 : inputBytes), now });
+    const isBorn = this.#programOf(lease).home === this.#boardOf(lease).node.site;
+    const own = isHere || isBorn ? 0 : this.#programOf(lease).inputBytes;
+    this.want(lease, 'down', { bytes: more + own, now });
   }
 
   /** The site does not exchange it: the node fetches it alone. */
@@ -132,7 +133,9 @@ export class LeaseWork {
     const bytes = this.attempts.bytes[lease] ?? 0;
     const { transfers, checks } = this.#options;
     if (bytes > freeTransferBytes) checks.transferStarted(node.site, direction, lease);
-    transfers.start(number, { lease, direction, bytes }, now);
+    const home = direction === 'down' ? this.#homeOf(lease) : undefined;
+    if (home !== undefined && bytes > freeTransferBytes) checks.transferStarted(home, 'up', lease);
+    transfers.start(number, { lease, direction, bytes, home }, now);
   }
 
   /** It moves already, or has nothing to move any more: then others may. */
@@ -149,6 +152,8 @@ export class LeaseWork {
     if (bytes > freeTransferBytes) {
       this.voices.messages.done(board.number, { leaseId: leaseId(lease), direction });
       this.#options.checks.transferOver(board.node.site, direction, lease);
+      const home = direction === 'down' ? this.#homeOf(lease) : undefined;
+      if (home !== undefined) this.#options.checks.transferOver(home, 'up', lease);
     }
     if (direction === 'up') {
       this.attempts.upBytes[lease] = bytes;
@@ -279,6 +284,8 @@ export class LeaseWork {
     for (const direction of ['down', 'up'] as const) {
       checks.transferOver(board.node.site, direction, lease);
     }
+    const home = this.#homeOf(lease);
+    if (home !== undefined) checks.transferOver(home, 'up', lease);
   }
 
   /** Whoever waited for its bundle brings it. */
@@ -294,6 +301,12 @@ export class LeaseWork {
     board.blocked = without(board.blocked, heir);
     setCarrier(board, job, heir);
     this.#wantOwn(heir, { more: this.#programOf(heir).bundleBytes, now });
+  }
+
+  /** Another site where its input was born. */
+  #homeOf(lease: number): number | undefined {
+    const { home } = this.#programOf(lease);
+    return home === null || home === this.#boardOf(lease).node.site ? undefined : home;
   }
 
   #boardOf(lease: number): Board {

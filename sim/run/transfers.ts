@@ -19,6 +19,8 @@ interface Transfer {
   readonly direction: Direction;
   readonly bytes: number;
   readonly link: number;
+  /** The site whose line up it crosses first, where its bytes were born; absent: none. */
+  readonly home?: number | undefined;
 }
 
 /** What a transfer moved until it ended, of its own or because it was stopped. */
@@ -47,6 +49,8 @@ export class Transfers {
   readonly #flowOfBatch = new Map<number, number>();
   #underWay = 0;
   readonly #moved: Float64Array;
+  /** Of inputs that crossed two lines, the one where they were born and the node's. */
+  relayedBytes = 0;
 
   constructor({ sites, nodes }: World) {
     // Bytes and milliseconds.
@@ -78,12 +82,13 @@ export class Transfers {
   }
 
   start(node: number, transfer: Omit<Transfer, 'link'>, now: number): void {
-    const { lease, direction, bytes } = transfer;
-    const path = this.#pathOf(node, direction);
+    const { lease, direction, bytes, home } = transfer;
+    const own = this.#pathOf(node, direction);
+    const path = home === undefined ? own : [...own, linkOf(home, 'up')];
     const [link = -1] = path;
     this.#network.advance(now);
     const flow = this.#network.start(path, bytes);
-    this.#flows[flow] = { lease, direction, bytes, link };
+    this.#flows[flow] = { lease, direction, bytes, link, home };
     if (lease < 0) this.#flowOfBatch.set(lease, flow);
     else this.#setFlow(lease, flow + 1);
     this.#underWay += 1;
@@ -191,11 +196,15 @@ export class Transfers {
     this.#moved[link] = (this.#moved[link] ?? 0) + bytes;
   }
 
-  #forget(flow: number, { lease, direction, link }: Transfer, bytes: number): Moved {
+  #forget(flow: number, { lease, direction, link, home }: Transfer, bytes: number): Moved {
     this.#flows[flow] = undefined;
     if (!this.#flowOfBatch.delete(lease)) this.#setFlow(lease, 0);
     this.#underWay -= 1;
     this.#count(link, bytes);
+    if (home !== undefined) {
+      this.#count(linkOf(home, 'up'), bytes);
+      this.relayedBytes += bytes;
+    }
     return { lease, direction, bytes };
   }
 }

@@ -126,6 +126,15 @@ const faults = z.strictObject({
   until: quantityOf(span),
 });
 
+/** Sites beside the others, where data is born: of jobs that say so each has its inputs at one of them, in turn. */
+const reserves = z.strictObject({
+  sites: count,
+  /** At each. */
+  nodes: count,
+  down: rangeOfMore(rate),
+  upPart: z.number().positive(),
+});
+
 const weight = z.number().nonnegative().default(0);
 const models = z
   .strictObject({ pi1b: weight, zerow: weight, pi2b: weight, pi3b: weight } satisfies Record<
@@ -153,7 +162,9 @@ const jobs = z.strictObject({
   isDeclared: z.boolean().default(true),
   input: rangeOf(bytes).optional(),
   output: rangeOf(bytes).optional(),
-  /** Once for each node that runs the job. */
+  /** Whether its inputs are born at a reserve. */
+  isBorn: z.boolean().default(false),
+  /** Once for each site that runs the job. */
   bundle: rangeOf(bytes).optional(),
   memory: quantityOf(bytes).optional(),
   /** The first at 0, the others so far apart; without: all at once. */
@@ -216,6 +227,7 @@ export const scenarioSchema = z
       siteSizes,
       models,
       uplinks,
+      reserves: reserves.optional(),
       /** How long nodes stay switched on, and off; without: they are always on. */
       churn: z.strictObject({ up: spans, down: spans }).optional(),
       /** What owners allow; without: everything, always. */
@@ -230,7 +242,23 @@ export const scenarioSchema = z
   })
   .refine(({ jobs: some, log: one }) => (some === undefined) !== (one === undefined), {
     error: 'wanted either jobs, or a log of jobs',
-  });
+  })
+  .refine(
+    ({ jobs: some = [], federation }) => {
+      return federation.reserves !== undefined || !some.some(({ isBorn }) => isBorn);
+    },
+    { error: 'wanted federation.reserves, where the inputs of jobs with isBorn are born' },
+  )
+  .refine(
+    ({ federation: { reserves: some, faults: one, turnover: other, uplinks: lines } }) => {
+      const changes = [one, other, lines.startsAt];
+      return some === undefined || changes.every((each) => each === undefined);
+    },
+    {
+      error:
+        'wanted reserves without faults, turnover and startsAt: what becomes of their lines then is not simulated',
+    },
+  );
 
 export type ScenarioFile = z.infer<typeof scenarioSchema>;
 export type JobClass = NonNullable<ScenarioFile['jobs']>[number];

@@ -23,6 +23,8 @@ export interface WorldJob {
   readonly outputBytes: number;
   readonly bundleBytes: number;
   readonly memoryBytes: number;
+  /** Number of the site where its inputs are born; null: they are where the scheduler is. */
+  readonly home: number | null;
   /** What it was built for. */
   readonly architectures: readonly Architecture[];
   /** It is submitted so long after the end of an earlier one, by its place; null: at `submitMs`. */
@@ -37,19 +39,22 @@ export const defaultMemoryBytes = 64e6;
 
 /** In the order of submission. */
 export function drawJobs(
-  { jobs = [], log }: Scenario,
+  { jobs = [], log, federation }: Scenario,
   seed: number,
-  logged: readonly SwfJob[],
+  { logged, firstReserve }: { readonly logged: readonly SwfJob[]; readonly firstReserve: number },
 ): readonly WorldJob[] {
   const draw = drawsFor('jobs', seed);
   if (log !== undefined) return loggedJobs(log, logged, draw);
   const drawn = jobs.flatMap((kind) =>
-    Array.from({ length: kind.jobs }, (_, place) => drawJob(kind, place, draw)),
+    Array.from({ length: kind.jobs }, (_, place) => {
+      const home = kind.isBorn ? firstReserve + (place % (federation.reserves?.sites ?? 1)) : null;
+      return { ...drawJob(kind, place, draw), home };
+    }),
   );
   return drawn.sort((a, b) => a.submitMs - b.submitMs);
 }
 
-function drawJob(kind: JobClass, place: number, draw: Draw): WorldJob {
+function drawJob(kind: JobClass, place: number, draw: Draw): Omit<WorldJob, 'home'> {
   const { name, researcher, jobs, tasks, work, memory, every, input, output, bundle } = kind;
   const whole = (range = nothing): number => Math.round(between(draw, range));
   return {
@@ -91,6 +96,7 @@ function loggedJobs(log: LogOfJobs, logged: readonly SwfJob[], draw: Draw): read
       outputBytes,
       bundleBytes: 0,
       memoryBytes: defaultMemoryBytes,
+      home: null,
       architectures: allPis,
       after:
         job.after === null || before === undefined

@@ -70,7 +70,8 @@ export interface WorldNode {
 export function drawWorld(scenario: Scenario, seed: number, log: readonly SwfJob[] = []): World {
   const drawSite = siteDraws(scenario, seed);
   const drawBoard = boardDraws(scenario, seed);
-  const first = drawFirst(scenario.federation.nodes, { drawSite, drawBoard });
+  const homes = drawFirst(scenario.federation.nodes, { drawSite, drawBoard });
+  const first = withReserves(homes, scenario, { drawBoard, seed });
   const wanted = scenario.federation.turnover ?? null;
   const turnover =
     wanted === null ? null : drawTurnover(wanted, { ...first, drawSite, drawBoard, seed });
@@ -80,7 +81,7 @@ export function drawWorld(scenario: Scenario, seed: number, log: readonly SwfJob
   const faults = scenario.federation.faults ?? null;
   const evenings = startsAt === undefined ? null : new Evenings(startsAt);
   const owners = ownersOf(scenario, seed, sites.length);
-  const jobs = drawJobs(scenario, seed, log);
+  const jobs = drawJobs(scenario, seed, { logged: log, firstReserve: homes.sites.length });
   const services = servicesOf(scenario);
   const lives = turnover?.lives ?? null;
   const throttling = throttlingOf(scenario, seed, nodes.length);
@@ -110,6 +111,24 @@ function drawFirst(count: number, { drawSite, drawBoard }: Draws) {
     const site = drawSite(count - nodes.length);
     for (let place = 0; place < site.nodes; place += 1) nodes.push(drawBoard(sites.length));
     sites.push(site);
+  }
+  return { sites, nodes };
+}
+
+/** Reserves come after all other sites. */
+function withReserves(
+  homes: ReturnType<typeof drawFirst>,
+  { federation: { reserves, uplinks } }: Scenario,
+  { drawBoard, seed }: { readonly drawBoard: Draws['drawBoard']; readonly seed: number },
+): ReturnType<typeof drawFirst> {
+  if (reserves === undefined) return homes;
+  const [sites, nodes] = [[...homes.sites], [...homes.nodes]];
+  const draw = drawsFor('reserves', seed);
+  for (let count = 0; count < reserves.sites; count += 1) {
+    for (let place = 0; place < reserves.nodes; place += 1) nodes.push(drawBoard(sites.length));
+    const downBps = between(draw, reserves.down);
+    const rates = { downBps, peakBps: downBps, upBps: reserves.upPart * downBps };
+    sites.push({ ...rates, nodes: reserves.nodes, share: uplinks.share ?? defaultShare });
   }
   return { sites, nodes };
 }

@@ -17,6 +17,7 @@ export type Program = Pick<
   | 'outputBytes'
   | 'bundleBytes'
   | 'memoryBytes'
+  | 'home'
   | 'architectures'
 >;
 
@@ -33,7 +34,8 @@ export interface WorldService extends Program {
 
 export function servicesOf({ services = [] }: Scenario): readonly WorldService[] {
   return services.map(({ name, researcher, replicas, rates, bundle, memory, ...times }) => ({
-    ...{ name, researcher, replicas, inputBytes: 0, outputBytes: 0, architectures: allPis },
+    ...{ name, researcher, replicas, inputBytes: 0, outputBytes: 0, home: null },
+    architectures: allPis,
     rates: { cpuGhz: rates.cpu ?? null, downBps: rates.down ?? 0, upBps: rates.up ?? 0 },
     bundleBytes: bundle ?? 0,
     memoryBytes: memory ?? defaultMemoryBytes,

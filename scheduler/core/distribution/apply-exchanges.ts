@@ -5,6 +5,7 @@ import type { Fact } from '../facts.ts';
 import { bytesArrived, lookAtSite, placeFreed, remaining } from '../leases.ts';
 import type { Instant } from '../model/ids.ts';
 import { instant } from '../model/ids.ts';
+import { ownBytesAt } from '../placement/estimate.ts';
 import type { NodeRecord, SiteRecord, State } from '../state.ts';
 import { mustHave } from '../state.ts';
 import { mayLack } from './batches.ts';
@@ -204,7 +205,8 @@ function shareBytes(state: State, { sha256, sizeBytes }: Exchange, nodeNumber: n
     const template = state.jobs.get(lease.jobNumber)?.template;
     const blobs = [...(template?.bundles ?? []), ...(template?.sharedInputs ?? [])];
     if (lease.downBytes === 0 || !blobs.some((blob) => blob.sha256 === sha256)) continue;
-    const own = template?.taskInputBytes[lease.taskIndex] ?? 0;
+    const own =
+      template === undefined ? 0 : ownBytesAt({ template }, lease.taskIndex, node.siteNumber);
     const bytes = Math.min(sizeBytes, Math.max(0, lease.downBytes - own));
     if (bytes === lease.downBytes) {
       bytesArrived(state, lease);

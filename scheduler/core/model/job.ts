@@ -40,6 +40,9 @@ export interface JobTemplate {
   readonly columns?: readonly string[];
   /** Bytes of each task's own input, in the order of the tasks; empty when tasks have none. */
   readonly taskInputBytes: readonly number[];
+  /** Number of the site where its tasks' own inputs were born and lie: its nodes have them without the uplink, all others over that
+   * site's uplink up and their own down. Absent: they are at the origin. */
+  readonly home?: number;
   readonly profile: Profile;
   readonly timeoutMs: number;
   readonly memoryBytes: number;

@@ -40,14 +40,34 @@ interface Task {
 
 /** Bytes that must cross the uplink before the task can start on this node. */
 export function downBytesOf(state: State, { job, taskIndex }: Task, node: NodeRecord): number {
-  const own = job.template.taskInputBytes[taskIndex] ?? 0;
-  return own + sharedDownBytes(state, job, node);
+  return ownBytesAt(job, taskIndex, node.siteNumber) + sharedDownBytes(state, job, node);
+}
+
+/** Of a task's own input, what must cross a line to get to a site: nothing where it was born. */
+export function ownBytesAt(
+  { template }: Pick<JobRecord, 'template'>,
+  taskIndex: number,
+  siteNumber: number,
+): number {
+  return template.home === siteNumber ? 0 : (template.taskInputBytes[taskIndex] ?? 0);
+}
+
+/** What a task elsewhere fetches over the line of its input's home; null: it is born nowhere, or there. */
+export function relayOf(
+  { sites }: State,
+  { job, taskIndex }: Task,
+  siteNumber: number,
+): { readonly home: SiteRecord; readonly bytes: number } | null {
+  const { home } = job.template;
+  const site = home === undefined || home === siteNumber ? undefined : sites[home];
+  if (site === undefined) return null;
+  return { home: site, bytes: underWay(job.template.taskInputBytes[taskIndex] ?? 0) };
 }
 
 /** What its researcher is charged with: by leases alone, since what nodes tell of blobs is forgotten with a restart. */
 export function claimedDownBytes(state: State, task: Task, node: NodeRecord): number {
   const { job, taskIndex } = task;
-  const own = job.template.taskInputBytes[taskIndex] ?? 0;
+  const own = ownBytesAt(job, taskIndex, node.siteNumber);
   return own + (isHeldAt(state, job, node) ? 0 : sharedBytes(job));
 }
 

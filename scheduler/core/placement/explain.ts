@@ -28,13 +28,20 @@ export function explainJob(round: Round, job: JobRecord): Explanation {
   if (job.waitsFor.length > 0) return { summary: heldJobText(state, job), refusals: [], sites: [] };
   if (job.replicas !== null) return explainService(round, job);
   if (job.waiting > 0) {
-    return explainWaiting(round, { job, taskIndex: job.cursor }, waitsText(job));
+    const what = `${waitsText(job)}${bornText(state, job)}`;
+    return explainWaiting(round, { job, taskIndex: job.cursor }, what);
   }
   const ended = template.taskCount - job.leased;
   const { size } = job.backups;
   const backups = size === 0 ? '' : ` ${countOf(size, 'backup attempt')} on idle slots.`;
   const summary = `Nothing waits: of ${template.taskCount} tasks, ${job.leased} are on nodes and ${ended} have ended.${backups}`;
   return { summary, refusals: [], sites: [] };
+}
+
+/** Where its tasks' inputs are, when that is a site. */
+function bornText({ sites }: State, { template }: JobRecord): string {
+  const site = template.home === undefined ? undefined : sites[template.home];
+  return site === undefined ? '' : `; its inputs are at site ${site.siteId}`;
 }
 
 /** What holds the first replica that may start, or how the service is. */

@@ -21,6 +21,8 @@ import {
   hasShared,
   loadOf,
   nothingMore,
+  ownBytesAt,
+  relayOf,
   underWay,
   upBytesOf,
   workOf,
@@ -271,7 +273,7 @@ export class Round implements RoundView {
 
   /** The job's shared blobs count once for each node, in this round too. */
   #downBytes(job: JobRecord, taskIndex: number, node: NodeRecord): number {
-    if (this.hasShared(node, job)) return job.template.taskInputBytes[taskIndex] ?? 0;
+    if (this.hasShared(node, job)) return ownBytesAt(job, taskIndex, node.siteNumber);
     return downBytesOf(this.state, { job, taskIndex }, node);
   }
 
@@ -296,6 +298,7 @@ export class Round implements RoundView {
       rates: addRates(more.rates, rates, 1),
     });
     this.#loads.delete(site.number);
+    this.#giveRelay(option);
     if (isPiloted(job)) this.#countPilot(job, node);
     const isService = job.template.service !== null;
     const claim = isService ? claimOf(rates) : { workGhzSeconds, bits: downBits + upBits };
@@ -319,6 +322,16 @@ export class Round implements RoundView {
     else this.#beyond.add(`${job.number} ${taskIndex}`);
     this.#taken.set(job.number, (this.#taken.get(job.number) ?? 0) + 1);
     this.#siteHolds.given(option);
+  }
+
+  /** Its input crosses another site's line as well. */
+  #giveRelay({ job, taskIndex, site }: Option): void {
+    const relay = relayOf(this.state, { job, taskIndex }, site.number);
+    if (relay === null) return;
+    const { number } = relay.home;
+    const more = this.#sites.get(number) ?? nothingMore;
+    this.#sites.set(number, { ...more, up: more.up + relay.bytes });
+    this.#loads.delete(number);
   }
 
   #countPilot(job: JobRecord, node: NodeRecord): void {

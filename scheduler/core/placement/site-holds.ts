@@ -201,6 +201,8 @@ function costAnywhere(job: JobRecord, taskIndex: number | null): TaskCost | null
   if (taskIndex === null) return null;
   // Another task of the job may suit a node better; and services are not the policy's.
   if (job.template.keepsCheckpoint === true || job.replicas !== null) return null;
+  // At its home it costs less.
+  if (job.template.home !== undefined) return null;
   const downBits = 8 * (job.template.taskInputBytes[taskIndex] ?? 0);
   return { workGhzSeconds: workOf(job), downBits, upBits: 8 * upBytesOf(job) };
 }

@@ -10,7 +10,7 @@ import { transferGraceMs, transferPatience, transfersAtATime } from '../limits.t
 import type { Instant } from '../model/ids.ts';
 import { instant } from '../model/ids.ts';
 import type { Policy } from '../placement/policy.ts';
-import type { Lane, QueuedTransfer, SiteRecord, State } from '../state.ts';
+import type { Lane, LeaseRecord, QueuedTransfer, SiteRecord, State } from '../state.ts';
 import { mustHave, transfersUnderWay } from '../state.ts';
 import { slotAwaits } from './order.ts';
 
@@ -19,6 +19,8 @@ interface Granting {
   readonly policy: Policy;
   readonly facts: Fact[];
   readonly effects: Effect[];
+  /** Places of lanes up that this round has given away, by number of the site. */
+  readonly up: Map<number, number>;
 }
 
 /** Fills the free places in the lanes of sites where something changed. */
@@ -26,22 +28,26 @@ export function grantTransfers(
   state: State,
   { now, policy }: { readonly now: Instant; readonly policy: Policy },
 ): { readonly facts: readonly Fact[]; readonly effects: readonly Effect[] } {
-  const granting: Granting = { now, policy, facts: [], effects: [] };
+  const granting: Granting = { now, policy, facts: [], effects: [], up: new Map() };
   for (const siteNumber of state.sitesToGrant) {
     // Its line is being measured, or about to be.
     if (siteNumber === state.heldSite || siteNumber === state.probe?.siteNumber) continue;
     const site = mustHave(state.sites[siteNumber], 'site', siteNumber);
-    const { down, up } = site.lanes;
+    const { down } = site.lanes;
     // Most sites exchange nothing.
     if (state.exchanges.bySite.has(siteNumber)) fillDown(state, site, granting);
     else fill(state, { site, direction: 'down', places: placesIn(down) }, granting);
-    fill(state, { site, direction: 'up', places: placesIn(up) }, granting);
+    fill(state, { site, direction: 'up', places: placesUp(site, granting) }, granting);
   }
   return granting;
 }
 
 function placesIn(lane: Lane): number {
   return transfersAtATime - transfersUnderWay(lane);
+}
+
+function placesUp({ number, lanes }: SiteRecord, { up }: Granting): number {
+  return placesIn(lanes.up) - (up.get(number) ?? 0);
 }
 
 /** Chunks that slots wait for at many nodes come first, those that nobody waits for last. */
@@ -63,23 +69,52 @@ function fillDown(state: State, site: SiteRecord, granting: Granting): void {
 function fill(
   state: State,
   lane: { readonly site: SiteRecord; readonly direction: Direction; readonly places: number },
-  { now, policy, facts, effects }: Granting,
+  granting: Granting,
 ): number {
+  const { now, policy, facts, effects } = granting;
   const { site, direction, places } = lane;
   const { queue } = site.lanes[direction];
   if (places <= 0 || queue.size === 0) return 0;
   // A task that sends has left its slot.
   const isAwaited = (transfer: QueuedTransfer): boolean =>
     direction === 'down' && slotAwaits(state, transfer);
-  const chosen = policy.nextTransfers(queue.values(), places, isAwaited);
-  for (const { leaseId, sizeBytes } of chosen) {
+  const waiting = direction === 'up' ? queue.values() : movable(state, queue, granting);
+  let count = 0;
+  for (const { leaseId, sizeBytes } of policy.nextTransfers(waiting, places, isAwaited)) {
     const lease = mustHave(state.leases.get(leaseId), 'lease', leaseId);
+    const home = direction === 'up' ? site : homeOf(state, lease);
+    if (home !== null && !takePlaceUp(home, granting)) continue;
+    count += 1;
     const node = mustHave(state.nodes[lease.nodeNumber], 'node', lease.nodeNumber);
-    const deadline = transferDeadline(site, { direction, sizeBytes, now });
+    const deadline = transferDeadline(site, { direction, sizeBytes, now, home });
     facts.push({ kind: 'transferGranted', leaseId, direction, deadline });
     effects.push({ kind: 'transfer', nodeId: node.nodeId, leaseId, direction });
   }
-  return chosen.length;
+  return count;
+}
+
+/** Without those that come over the line of another site, when that has no place. */
+function* movable(
+  state: State,
+  queue: Lane['queue'],
+  granting: Granting,
+): Generator<QueuedTransfer> {
+  for (const transfer of queue.values()) {
+    const home = homeOf(state, mustHave(state.leases.get(transfer.leaseId), 'lease'));
+    if (home === null || placesUp(home, granting) > 0) yield transfer;
+  }
+}
+
+function takePlaceUp(site: SiteRecord, granting: Granting): boolean {
+  if (placesUp(site, granting) <= 0) return false;
+  granting.up.set(site.number, (granting.up.get(site.number) ?? 0) + 1);
+  return true;
+}
+
+/** The site where the lease's input was born, if its line has to carry it. */
+function homeOf({ jobs, sites }: State, lease: LeaseRecord): SiteRecord | null {
+  if (lease.relayedBytes === 0) return null;
+  return sites[jobs.get(lease.jobNumber)?.template.home ?? -1] ?? null;
 }
 
 function leaseChunks(
@@ -103,10 +138,17 @@ function leaseChunks(
 /** Whoever has not moved its bytes by then, if it begins now, has lost its place. */
 export function transferDeadline(
   site: SiteRecord,
-  transfer: { readonly direction: Direction; readonly sizeBytes: number; readonly now: Instant },
+  transfer: {
+    readonly direction: Direction;
+    readonly sizeBytes: number;
+    readonly now: Instant;
+    /** Whose line up it crosses as well. */
+    readonly home?: SiteRecord | null;
+  },
 ): Instant {
-  const { direction, sizeBytes, now } = transfer;
-  const bps = site.share * (direction === 'down' ? site.downBps : site.upBps);
+  const { direction, sizeBytes, now, home = null } = transfer;
+  const own = site.share * (direction === 'down' ? site.downBps : site.upBps);
+  const bps = Math.min(own, home === null ? own : home.share * home.upBps);
   const fairMs = (1000 * 8 * sizeBytes * transfersAtATime) / bps;
   return instant(now + Math.ceil(transferPatience * fairMs + transferGraceMs));
 }

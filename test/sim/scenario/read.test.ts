@@ -185,10 +185,12 @@ test.each(scenarioNames().filter((name) => !bringsRelease(name)))(
     const { nodes, sites, lives, jobs } = drawWorld(scenario, 1);
     const { federation } = scenario;
     const first = nodes.filter((_, node) => (lives?.[node]?.fromMs ?? 0) === 0);
-    expect(first).toHaveLength(federation.nodes);
+    const { reserves = { sites: 0, nodes: 0 } } = federation;
+    const count = federation.nodes + reserves.sites * reserves.nodes;
+    expect(first).toHaveLength(count);
     const last = first.reduce((most, { site }) => Math.max(most, site), 0);
     const early = sites.slice(0, last + 1);
-    expect(early.reduce((sum, site) => sum + site.nodes, 0)).toBe(federation.nodes);
+    expect(early.reduce((sum, site) => sum + site.nodes, 0)).toBe(count);
     const largest = sites.reduce((most, site) => Math.max(most, site.nodes), 0);
     expect(largest).toBeLessThanOrEqual(federation.siteSizes.to);
     // The scheduler takes no more of each (scheduler/core/limits.ts).

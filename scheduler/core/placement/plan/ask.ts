@@ -122,8 +122,9 @@ function requestOf(
   { outlook, whole }: { readonly outlook: Outlook; readonly whole: WholeTasks | null },
   now: Instant,
 ): PlanRequest {
-  const { groups, groupOf } = groupSites(state, doneOf(state, now));
-  const { demands, classOf } = classJobs(state, groups);
+  const grouping = groupSites(state, doneOf(state, now));
+  const { groups, groupOf } = grouping;
+  const { demands, classOf } = classJobs(state, grouping);
   const supplies = groups.map(({ supply }) => supply);
   const planSeconds = planSecondsOf(state, now);
   const wholeWork = wholeWorkOf(whole, { groupOf, groups: groups.length, planSeconds });

@@ -5,8 +5,8 @@ import { planClasses } from '../../limits.ts';
 import type { JobRecord, NodeRecord, State } from '../../state.ts';
 import { sharedDownBytes, workOf } from '../estimate.ts';
 import { isWelcome } from '../filter.ts';
-import type { Group } from './groups.ts';
-import { fitsNowhere } from './plan.ts';
+import type { Group, Grouping } from './groups.ts';
+import { fitsNowhere, noGroup } from './plan.ts';
 import type { Demand } from './program.ts';
 import { plannedJobs, plannedTasks } from './tail.ts';
 
@@ -20,7 +20,7 @@ const step = 1.1;
 const nothing = 0.05;
 
 /** Of what waits; jobs beyond the number of classes, the newest, are not in the plan. */
-export function classJobs(state: State, groups: readonly Group[]): Classes {
+export function classJobs(state: State, { groups, groupOf }: Grouping): Classes {
   const classes = new Map<string, { readonly index: number; readonly jobs: JobRecord[] }>();
   const classOf = new Map<number, number>();
   const thinnest = thinnestOf(groups);
@@ -28,7 +28,8 @@ export function classJobs(state: State, groups: readonly Group[]): Classes {
   let count = 0;
   for (const job of plannedJobs(state)) {
     const own = refused.has(job.researcher) ? ` of ${job.researcher}` : '';
-    const key = keyOf(job, thinnest) + own;
+    const born = job.template.home === undefined ? '' : ` at ${job.template.home}`;
+    const key = keyOf(job, thinnest) + born + own;
     let found = classes.get(key);
     if (found === undefined) {
       // The program has no solution with a task that nobody can do.
@@ -45,9 +46,15 @@ export function classJobs(state: State, groups: readonly Group[]): Classes {
   const workOfAll = planned.reduce((sum, { jobs }) => sum + waitingWork(state, jobs), 0);
   const demands = planned.map(({ jobs }) => {
     const workPart = workOfAll === 0 ? 1 : waitingWork(state, jobs) / workOfAll;
-    return demandOf(state, jobs, { groups, workPart });
+    return { ...demandOf(state, jobs, { groups, workPart }), home: homeOf(jobs, groupOf) };
   });
   return { demands, classOf };
+}
+
+/** All jobs of a class have one home; undefined: none, or nobody there may be given tasks now. */
+function homeOf([job]: readonly JobRecord[], groupOf: Int32Array): number | undefined {
+  const group = groupOf[job?.template.home ?? -1] ?? noGroup;
+  return group === noGroup ? undefined : group;
 }
 
 /** Researchers whom some owner refuses: not all nodes that fit their jobs may do them. */

@@ -8,7 +8,7 @@ import { mustHave } from '../../state.ts';
 import { loadOf } from '../estimate.ts';
 import { noGroup } from './plan.ts';
 import type { Supply } from './program.ts';
-import { isAvailable } from './tail.ts';
+import { isAvailable, plannedJobs } from './tail.ts';
 
 export interface Group {
   readonly supply: Supply;
@@ -31,7 +31,7 @@ export function groupSites(state: State, done: ReadonlyMap<number, number>): Gro
     const { cpuGhz, downBps, upBps } = available;
     if (Math.min(cpuGhz, downBps, upBps) > 0) sites.push(available);
   }
-  const { keys, count } = keysOf(sites);
+  const { keys, count } = keysOf(sites, homesOf(state));
   const sums = Array.from({ length: count }, () => new Sum());
   const groupOf = new Int32Array(state.sites.length).fill(noGroup);
   for (const [index, available] of sites.entries()) {
@@ -65,13 +65,26 @@ function availableAt(state: State, site: SiteRecord): Available {
   return { site, nodes, cpuGhz, downBps, upBps };
 }
 
+/** Sites where inputs of what waits were born: a group each, as far as there is room beside all others. */
+function homesOf(state: State): ReadonlySet<number> {
+  const homes = new Set<number>();
+  for (const { template } of plannedJobs(state)) {
+    if (template.home !== undefined && homes.size < planGroups / 2) homes.add(template.home);
+  }
+  return homes;
+}
+
 /** The group of each site: the finest split into few enough groups. */
-function keysOf(sites: readonly Available[]): { readonly keys: number[]; readonly count: number } {
+function keysOf(
+  sites: readonly Available[],
+  homes: ReadonlySet<number>,
+): { readonly keys: number[]; readonly count: number } {
   if (sites.length <= planGroups) return { keys: [...sites.keys()], count: sites.length };
   for (let step = 1.1; ; step *= step) {
     const groups = new Map<string, number>();
-    const keys = sites.map(({ cpuGhz, downBps, upBps }) => {
-      const key = `${bucket(downBps / cpuGhz, step)} ${bucket(upBps / cpuGhz, step)}`;
+    const keys = sites.map(({ site, cpuGhz, downBps, upBps }) => {
+      const ratios = `${bucket(downBps / cpuGhz, step)} ${bucket(upBps / cpuGhz, step)}`;
+      const key = homes.has(site.number) ? `home ${site.number}` : ratios;
       const group = groups.get(key) ?? groups.size;
       groups.set(key, group);
       return group;

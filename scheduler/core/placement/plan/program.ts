@@ -29,6 +29,8 @@ export interface Demand {
   readonly fits: readonly number[] | null;
   /** Bits down that a task costs more at each supply, its part of what tasks share; null: none. */
   readonly sharedBits: readonly number[] | null;
+  /** The supply where its bits down were born: there they cost nothing, elsewhere that supply's line up as well; absent: none. */
+  readonly home?: number | undefined;
 }
 
 /** Minimise the columns by their costs; every column is at least 0. Sparse rows, as solvers take them. */
@@ -59,6 +61,8 @@ interface Resource {
   readonly rateOf: (supply: Supply) => number;
   readonly inHandOf: (supply: Supply) => number;
   readonly needOf: (demand: Demand, supply: number) => number;
+  /** What was born at a supply crosses this line when it is wanted elsewhere. */
+  readonly isOfRelays?: true;
 }
 
 /** In the order of the program's rows. */
@@ -77,6 +81,7 @@ const resources: readonly [Resource, Resource, Resource] = [
     rateOf: ({ upBps }) => upBps,
     inHandOf: ({ upBits }) => upBits,
     needOf: ({ upBits }) => upBits,
+    isOfRelays: true,
   },
 ];
 
@@ -122,12 +127,19 @@ class Program {
 
   /** Begins the row in which the seconds that the supply's tasks need of a resource stand. Divided by its
    * rate, so that all are in seconds: solvers like numbers of one size. */
-  addUse(supply: number, { rateOf, needOf }: Resource): void {
+  addUse(supply: number, { rateOf, needOf, isOfRelays }: Resource): void {
     const rate = rateOf(mustHave(this.supplies[supply], 'supply', supply));
     for (const [k, demand] of this.demands.entries()) {
       if (partOf(demand.fits, supply) > 0) {
         this.add(this.column(k, supply), needOf(demand, supply) / rate);
       }
+      if (isOfRelays === true && demand.home === supply) this.#addRelays(k, demand, rate);
+    }
+  }
+
+  #addRelays(k: number, { fits, downBits, home }: Demand, rate: number): void {
+    for (const s of this.supplies.keys()) {
+      if (s !== home && partOf(fits, s) > 0) this.add(this.column(k, s), downBits / rate);
     }
   }
 
@@ -208,8 +220,8 @@ function partOf(fits: readonly number[] | null, supply: number): number {
   return fits === null ? 1 : (fits[supply] ?? 0);
 }
 
-export function downBitsOf({ downBits, sharedBits }: Demand, supply: number): number {
-  return downBits + (sharedBits?.[supply] ?? 0);
+export function downBitsOf({ downBits, sharedBits, home }: Demand, supply: number): number {
+  return (home === supply ? 0 : downBits) + (sharedBits?.[supply] ?? 0);
 }
 
 export function sharesOf(

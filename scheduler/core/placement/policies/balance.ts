@@ -4,7 +4,8 @@
 
 import { linkWindowSeconds } from '../../limits.ts';
 import { idleSlotsFirst } from '../../transfers/order.ts';
-import { balanceWith, fullWayOf, isDownFull } from '../balance.ts';
+import { balanceWith, fullWayOf, isDownFull, linkSecondsOf } from '../balance.ts';
+import { relayOf } from '../estimate.ts';
 import type { Refusal } from '../filter.ts';
 import type { Option, Pick, Policy, RoundView, SiteOption } from '../policy.ts';
 import { reasonCodes } from '../reasons.ts';
@@ -34,10 +35,26 @@ function mostAlike(options: Iterable<Option>): Pick | null {
 
 /** While the uplink's backlog is over a window, no task that adds more link than CPU time. */
 export function overWindow(option: Option, round: RoundView): Refusal | null {
+  if (isHomeBusy(option, round)) return homeBusy;
   const way = fullWayOf(option, { atOnce: 1, resultWaits: () => round.resultWaits(option) });
   if (way === null) return null;
   return way === 'down' ? uplinkDown : uplinkUp;
 }
+
+/** While the line of its input's home has a window's worth in hand, beside this one. */
+export function isHomeBusy({ job, taskIndex, site }: Option, round: RoundView): boolean {
+  const relay = relayOf(round.state, { job, taskIndex }, site.number);
+  if (relay === null) return false;
+  const load = round.load(relay.home);
+  return linkSecondsOf(load).up > linkWindowSeconds + (8 * relay.bytes) / load.upBps;
+}
+
+export const homeBusy: Refusal = {
+  code: 'home',
+  reason:
+    "the task's input is at another site, where it was born, and that site's uplink up has enough in hand",
+  remedy: 'wait: nodes of that site take it without the uplink, others as its line is free',
+};
 
 export function isDownOverWindow(option: SiteOption): boolean {
   return isDownFull(option, { atOnce: 1 });

@@ -28,7 +28,7 @@ import { endsIn } from '../plan/tail.ts';
 import type { FetchOption, JobAt, Option, Pick, Policy, RoundView, SiteOption } from '../policy.ts';
 import type { ReasonCode } from '../reasons.ts';
 import { reasonCodes } from '../reasons.ts';
-import { balance, isDownOverWindow, overWindow } from './balance.ts';
+import { balance, homeBusy, isDownOverWindow, isHomeBusy, overWindow } from './balance.ts';
 
 /** An end is looked at every few seconds, and a slot that ends a little later is no worse. */
 const tailSlack = 1.05;
@@ -281,6 +281,7 @@ const inTime: Refusal = {
 };
 
 function busyLine(option: Option, round: RoundView): Refusal | null {
+  if (isHomeBusy(option, round)) return homeBusy;
   const resultWaits = (): number => round.resultWaits(option);
   // Most have less than a window's worth in hand: then nobody needs to know when a slot is free.
   const windowSeconds = isDownFull(option, { atOnce }) ? windowOf(option, round) : undefined;
