@@ -22,6 +22,9 @@ const longestMs = 480_000;
 /** TLS, TCP, IP, tunnels and their packets, over the bare size. */
 const copyMost = 1.1 * 1.06;
 
+/** A batch of 32 chunks, as a part of the small release. */
+const batchMost = (32 * 64 * 1024) / small.sizeBytes;
+
 let rig: OverlayRig | undefined;
 
 beforeEach((context) => {
@@ -188,7 +191,8 @@ test(
     await releases.untilActive('1.0', content);
     const copies = (releases.lineBytes - before) / sizeBytes;
     process.stdout.write(`killed: ${copies}\n`);
-    expect(copies).toBeLessThan(copyMost);
+    // What was on its way to whoever was killed, and leases that the next scheduler knows nothing of.
+    expect(copies).toBeLessThan(copyMost + 2 * batchMost);
   },
   longestMs,
 );
