@@ -194,8 +194,16 @@ export class OverlayRig {
 
   agent(name: string, machine = name): Program {
     const flags = hasNamespaces ? [] : ['--allow-unsandboxed'];
-    const agent = ['node', join(dist, 'punnet-agent.cjs'), 'run', '--state', this.stateOf(name)];
-    return this.run(`agent of ${name}`, this.network.node(machine), [...agent, ...flags]);
+    const { environment, options } = asTheUnitStartsIt();
+    const agent = [
+      ...options,
+      join(dist, 'punnet-agent.cjs'),
+      'run',
+      '--state',
+      this.stateOf(name),
+    ];
+    const words = ['env', ...environment, 'node', ...agent, ...flags];
+    return this.run(`agent of ${name}`, this.network.node(machine), words);
   }
 
   /** The address in a node's profile. */
@@ -213,6 +221,19 @@ export class OverlayRig {
   logs(): string {
     return this.#programs.map((each) => `--- ${each.name}\n${each.tail()}`).join('\n');
   }
+}
+
+/** What the agent's package gives it beside its program; what memory it takes depends on that. */
+function asTheUnitStartsIt() {
+  const packaged = join(root, 'deploy/debian/punnet-agent');
+  const unit = readFileSync(join(packaged, 'punnet-agent.service'), 'utf8');
+  const script = readFileSync(join(packaged, 'start-agent.sh'), 'utf8');
+  const environment = /^Environment=(.+)$/m.exec(unit)?.[1]?.split(' ');
+  const options = /^set -- (--.+) "\$program" run/m.exec(script)?.[1]?.split(' ');
+  if (environment === undefined || options === undefined) {
+    throw new Error(`${packaged}: wanted Environment= and node's options, found them no more`);
+  }
+  return { environment, options };
 }
 
 /** Measuring this machine takes seconds, and is no part of what is tested. */
