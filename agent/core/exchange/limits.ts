@@ -15,12 +15,16 @@ export const firstSwapMs = 2_000;
 export const longestSwapMs = 30_000;
 /** A chunk of 1 MiB at 0.5 Mbit/s: who is slower holds up others. */
 const chunkWithinMs = 16_000;
+/** Smaller ones at that rate, but within no less than this. */
+const leastBytesPerMs = 64;
+const soonestGivenUpMs = 4_000;
 /** A package is one chunk of any size. Of the 2 Mbit/s that an owner leaves of the LAN at least, two at a time have half each. */
 const bytesPerMs = 125;
 
 /** How long a chunk of so many bytes may take from a peer. */
 export function withinMs(lengthBytes: number): number {
-  return Math.max(chunkWithinMs, lengthBytes / bytesPerMs);
+  const atLeastMs = Math.min(lengthBytes / leastBytesPerMs, chunkWithinMs);
+  return Math.max(soonestGivenUpMs, atLeastMs, lengthBytes / bytesPerMs);
 }
 /** A peer that did not answer rests, twice as long each time. */
 export const firstRestMs = 1_000;
@@ -28,7 +32,7 @@ export const longestRestMs = 60_000;
 /** A chunk that a peer did not give is asked of it again after so long; others may have it meanwhile. */
 export const deniedMs = 60_000;
 /** Failures one after another, after which what a peer says that it has is not counted on. */
-export const maxFailures = 4;
+export const maxFailures = 2;
 /** After so many peers had a chunk wrong, the origin's is taken. */
 export const maxBadPeers = 3;
 /** Chunks that are asked for at a time: a few seconds of a thin line. */

@@ -1,6 +1,6 @@
 // What the scheduler is told of a blob, and when: as little as lets it lease what is missing before the line idles.
 
-import { emptyBitmap, setChunk, type Bitmap } from '../../../proto/bitmap.ts';
+import { emptyBitmap, hasChunk, setChunk, type Bitmap } from '../../../proto/bitmap.ts';
 import { isWhole, unfoundChunks, type Exchange, type ExchangeState } from './exchange.ts';
 import * as limits from './limits.ts';
 
@@ -15,11 +15,15 @@ export function roomOf(exchange: Exchange): number {
   return Math.min(limits.batchChunks, missing);
 }
 
-/** Chunks that no peer has, once nothing came for a while. */
+/** Chunks that no peer has: those that were there with wrong bytes alone at once, all of them once nothing came for a while. */
 export function toldUnfound(state: ExchangeState, exchange: Exchange, nowMs: number): Bitmap {
   const bitmap = emptyBitmap(exchange.chunks);
-  if (nowMs < exchange.changedMs + limits.unfoundAfterMs) return bitmap;
-  for (const chunk of unfoundChunks(state, exchange)) setChunk(bitmap, chunk);
+  const isStuck = nowMs >= exchange.changedMs + limits.unfoundAfterMs;
+  const bad = [...exchange.peers.values()].filter(({ isBad }) => isBad);
+  if (!isStuck && bad.length === 0) return bitmap;
+  for (const chunk of unfoundChunks(state, exchange)) {
+    if (isStuck || bad.some(({ held }) => hasChunk(held, chunk))) setChunk(bitmap, chunk);
+  }
   return bitmap;
 }
 

@@ -140,6 +140,7 @@ function open(state: State, fact: Extract<ExchangeFact, { kind: 'exchangeOpened'
     copies: new Uint16Array(chunkCount),
     batchOf: new Uint32Array(chunkCount),
     saidAt: new Float64Array(chunkCount),
+    broughtBy: new Uint32Array(chunkCount),
     missing: chunkCount,
     idleSince: null,
     isNews: false,
@@ -287,6 +288,7 @@ function gain(
   const batch = site.lanes.down.batches.get(batchOf[chunk] ?? 0);
   if (batch?.nodeNumber !== member.nodeNumber) return;
   saidAt[chunk] = at;
+  exchange.broughtBy[chunk] = member.nodeNumber + 1;
   batchOf[chunk] = 0;
   batch.left -= 1;
   batch.until = instant(Math.max(batch.until, Math.min(at + batch.spanMs, batch.atMost)));
@@ -331,7 +333,7 @@ function lease(state: State, fact: Extract<ExchangeFact, { kind: 'chunksLeased' 
     if (exchange.wasLeased[chunk] === 1) state.exchanges.againBytes += chunkBytesOf(exchange);
     else state.exchanges.firstBytes += chunkBytesOf(exchange);
     exchange.wasLeased[chunk] = 1;
-    if ((exchange.copies[chunk] ?? 0) > 0) state.exchanges.unfoundChunks += 1;
+    if ((exchange.copies[chunk] ?? 0) > 0) missUnfound(state, exchange, chunk);
   }
   exchange.leasedBytes += left * chunkBytesOf(exchange);
   const spanMs = until - fact.at;
@@ -341,6 +343,13 @@ function lease(state: State, fact: Extract<ExchangeFact, { kind: 'chunksLeased' 
   member.room = Math.max(0, member.room - left);
   member.leasedAt = fact.at;
   state.sitesMoving.add(siteNumber);
+}
+
+/** Others go before who brought it: its bytes may be wrong, or nobody reaches it. It is not held against it in anything else. */
+function missUnfound({ exchanges }: State, { members, broughtBy }: Exchange, chunk: number): void {
+  exchanges.unfoundChunks += 1;
+  const carrier = members.get((broughtBy[chunk] ?? 0) - 1);
+  if (carrier !== undefined) carrier.lapses += 1;
 }
 
 function endBatch(state: State, site: SiteRecord, batch: Batch): void {

@@ -10,6 +10,7 @@ import type { Batch, Exchange, Member, Runs } from './exchange.ts';
 import { chunkBytesOf } from './exchange.ts';
 import {
   batchGraceMs,
+  batchMs,
   batchLeast,
   batchMost,
   batchPatience,
@@ -93,7 +94,7 @@ function nextBatches(
     // Where one has found nothing, a thousand others need not look through all chunks.
     if (!isAnyFree && member.unfound.length === 0) continue;
     if (exchange.isForeign && isResting(state, member, now)) continue;
-    const most = Math.min(member.room, batchSize(exchange));
+    const most = Math.min(member.room, batchSize(site, exchange));
     const next = pick(exchange, { member, most, taken, now });
     isAnyFree = next.chunks > 0;
     if (isAnyFree) batches.push({ exchange, nodeNumber: member.nodeNumber, ...next });
@@ -183,9 +184,12 @@ function isResting({ exchanges }: State, { nodeNumber }: Member, now: Instant): 
   return (exchanges.restUntil.get(nodeNumber) ?? 0) > now;
 }
 
-/** Small enough that several nodes bring the last ones together. */
-function batchSize({ missing }: Exchange): number {
-  return Math.max(batchLeast, Math.min(batchMost, Math.ceil(missing / batchesLeft)));
+/** Small enough that little is lost with a node, and that several bring the last ones together. */
+function batchSize({ share, downBps }: SiteRecord, exchange: Exchange): number {
+  const bytes = ((share * downBps) / 8) * (batchMs / 1000);
+  const ofLine = Math.ceil(bytes / chunkBytesOf(exchange));
+  const part = Math.ceil(exchange.missing / batchesLeft);
+  return Math.max(batchLeast, Math.min(batchMost, ofLine, part));
 }
 
 interface Picking {

@@ -41,7 +41,7 @@ export interface Member {
   address: string;
   port: number;
   heardAt: Instant;
-  /** When it was last given chunks to bring, and how often it let them lie. */
+  /** When it was last given chunks to bring; how often it let them lie, or others found nowhere what it had brought. */
   leasedAt: Instant;
   lapses: number;
   /** Numbers of the peers that it was told of, and whether its copy is pinned; null: nothing yet. */
@@ -84,6 +84,8 @@ export interface Exchange {
   readonly batchOf: Uint32Array;
   /** When the first member, or the one that brought it last, told of each chunk. */
   readonly saidAt: Float64Array;
+  /** Number of the node that brought each chunk last, and one more; 0: none did. */
+  readonly broughtBy: Uint32Array;
   /** Chunks that nobody holds. */
   missing: number;
   /** Since when nobody needs the blob; null: it is needed. */

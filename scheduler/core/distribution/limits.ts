@@ -26,7 +26,9 @@ export const foreignRestMs = 30 * 60_000;
 export const foreignHolders = 4;
 /** Blobs without a job: those of a few releases for each model of node. */
 export const wantedBlobs = 1_000;
-/** A lease for chunks: as few as fill the time that it takes to ask, as many as can be lost with a node. */
+/** A lease for chunks: what the line brings in so long, which is more than it takes to ask for the next. All of it may be lost with a
+ * node, or be wrong when others have it from there. */
+export const batchMs = 1_000;
 export const batchLeast = 8;
 export const batchMost = 32;
 /** Batches of a node that is alone: it asks for the next when half of the last is left, so that its line does not idle. */
