@@ -16,7 +16,7 @@ import {
 import { LeaseComposer } from '../../../scheduler/adapters/blobs/lease-composer.ts';
 import { Manifests } from '../../../scheduler/adapters/blobs/manifests.ts';
 import { jobId, leaseId, nodeId, sha256 } from '../../../scheduler/core/index.ts';
-import type { JobTemplate } from '../../../scheduler/core/index.ts';
+import type { JobTemplate, LeaseSummary } from '../../../scheduler/core/index.ts';
 import { CoreHarness, pi3 } from '../core/harness.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'punnet-composer-'));
@@ -133,4 +133,37 @@ it('gives a node the same right to a shared blob, and a new one before half of a
   const rights = [0, 11, 13].map(rightAt);
   expect(rights[1]).toBe(rights[0]);
   expect(rights[2]).not.toBe(rights[1]);
+});
+
+it('keeps 20,000 rights; beyond, those for what was wanted first are signed anew', () => {
+  let nowMs = 0;
+  const core = new CoreHarness();
+  core.setSite('home', 1e9);
+  core.node('pi', 'home', { ...pi3, architecture: 'armv6l' });
+  core.submit('job', {});
+  // As if all nodes were like that one: to enrol ten thousand takes longer.
+  const leaseContext = (of: LeaseSummary) =>
+    core.view.leaseContext({ ...of, nodeId: nodeId('pi') });
+  const composer = new LeaseComposer({
+    manifests: new Manifests(blobs),
+    signer: new CapabilitySigner(loadCapabilityKey(folder)),
+    view: () => Object.assign(Object.create(core.view), { leaseContext }),
+    now: () => nowMs,
+  });
+  const rightsOf = (node: number): readonly (string | undefined)[] => {
+    const lease = composer.compose({
+      ...{ kind: 'grant', nodeId: nodeId(`n${node}`), leaseId: leaseId(7) },
+      ...{ jobId: jobId('job'), taskIndex: 0 },
+    });
+    if (lease === undefined || lease instanceof Promise) throw new Error('not at once');
+    return [lease.bundle?.capability, lease.uploadCapability];
+  };
+  const before = rightsOf(0);
+  for (let node = 1; node < 10_000; node += 1) rightsOf(node);
+  nowMs = 1;
+  expect(rightsOf(0)).toEqual(before);
+  rightsOf(10_000);
+  const after = rightsOf(0);
+  expect(after[0]).not.toBe(before[0]);
+  expect(after[1]).toBe(before[1]);
 });
