@@ -1,5 +1,6 @@
 // The near end of the processes of light agents: starts them, tells them what to do, and stops them.
 
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { BlobRef } from '../agent/core/index.ts';
 import { Child } from './child.ts';
@@ -68,6 +69,8 @@ export class LightFederation {
     }
     tellPhase(`${count} agents enrol and connect`);
     const shared = { url, tokens, folder: join(folder, 'agents') };
+    // Before the processes: of two that make it in one moment, one found it there, and ended.
+    mkdirSync(shared.folder, { recursive: true });
     const light = new LightFederation(
       Array.from({ length: Math.ceil(count / agentsPerProcess) }, () => new Child('light-agents')),
     );
