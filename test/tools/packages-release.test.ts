@@ -113,7 +113,8 @@ function runAsRoot(): { readonly code: number | null; readonly said: string } {
 
 function runHook(): number | null {
   const cwd = release.folderOf(release.active);
-  return spawnSync('./hook', ['activate'], { cwd, env: { ...env, PUNNET_TRIES: '0' } }).status;
+  const own = { ...env, PUNNET_TRIES: '0' };
+  return spawnSync(join(cwd, 'hook'), ['activate'], { cwd, env: own }).status;
 }
 
 const installed = (name: string): string => {
