@@ -9,6 +9,7 @@ import {
   dropLease,
   enterForce,
   enterPhaseCounts,
+  homeOf,
   isOfService,
   leaveForce,
   nodeOf,
@@ -35,7 +36,7 @@ import { reasonCodes } from './placement/reasons.ts';
 import { countUse, joinQueue, researcherOf, stopWaiting } from './queue/researchers.ts';
 import { afterEnd } from './services.ts';
 import { endedRowLength, leasedRowLength, rowsOf, voidedRowLength } from './rows.ts';
-import type { JobRecord, LeaseRecord, NodeRecord, SiteRecord, State } from './state.ts';
+import type { JobRecord, LeaseRecord, NodeRecord, State } from './state.ts';
 import { mustHave } from './state.ts';
 
 type LeaseFact = Extract<
@@ -375,16 +376,10 @@ function applyTransferFact(
   }
 }
 
-/** The site whose line its input crosses as well, if it does. */
-function homeOf(state: State, lease: LeaseRecord): SiteRecord | undefined {
-  if (lease.relayedBytes === 0) return undefined;
-  return state.sites[state.jobs.get(lease.jobNumber)?.template.home ?? -1];
-}
-
 /** Bytes go up one line and down the other as they come. */
 function occupyHome(state: State, lease: LeaseRecord, deadline: Instant): void {
   const home = homeOf(state, lease);
-  if (home === undefined) return;
+  if (home === null) return;
   home.lanes.up.active.set(lease.leaseId, deadline);
   state.sitesMoving.add(home.number);
 }

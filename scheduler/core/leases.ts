@@ -242,10 +242,16 @@ function beginRelay(state: State, job: JobRecord, lease: LeaseRecord): void {
   if (relay !== null) relay.home.pendingUpBytes += relay.bytes;
 }
 
+/** The site where the lease's input was born, if its line has to carry it. */
+export function homeOf({ jobs, sites }: State, lease: LeaseRecord): SiteRecord | null {
+  if (lease.relayedBytes === 0) return null;
+  return sites[jobs.get(lease.jobNumber)?.template.home ?? -1] ?? null;
+}
+
 function endRelay(state: State, lease: LeaseRecord): void {
-  const job = lease.relayedBytes > 0 ? state.jobs.get(lease.jobNumber) : undefined;
-  const home = job === undefined ? undefined : state.sites[job.template.home ?? -1];
-  if (job === undefined || home === undefined) return;
+  const job = state.jobs.get(lease.jobNumber);
+  const home = homeOf(state, lease);
+  if (job === undefined || home === null) return;
   home.pendingUpBytes = remaining(home.pendingUpBytes, lease.relayedBytes);
   lease.relayedBytes = 0;
   if (home.lanes.up.active.delete(lease.leaseId)) placeFreed(state, home);

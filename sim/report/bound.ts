@@ -80,7 +80,8 @@ function summedBound([all]: readonly Supply[], demands: readonly Demand[]): Boun
   const { cpuGhz, downBps, upBps } = all ?? { cpuGhz: 0, downBps: 0, upBps: 0 };
   const seconds = Math.max(
     of((demand) => demand.workGhzSeconds) / cpuGhz,
-    of((demand) => demand.downBits) / downBps,
+    // Where it was born an input crosses no line.
+    of((demand) => (demand.home === undefined ? demand.downBits : 0)) / downBps,
     of((demand) => demand.upBits) / upBps,
   );
   return { seconds, from: 'all work, or all bytes, by all slots and uplinks together' };

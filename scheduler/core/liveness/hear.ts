@@ -10,6 +10,7 @@ import { hearParts } from '../distribution/hear-parts.ts';
 import type { Effect } from '../effects.ts';
 import type { Fact } from '../facts.ts';
 import { isLoss } from '../apply-leases.ts';
+import { homeOf } from '../leases.ts';
 import {
   grantResendMs,
   lateMessagesMs,
@@ -333,17 +334,19 @@ class Conversation {
 
   #queue({ leaseId, direction, sizeBytes }: NodeSpoke['transfersWanted'][number]): void {
     const { nodeId, siteNumber } = this.#node;
-    if (this.#isOwn(leaseId)) {
+    const lease = this.#state.leases.get(leaseId);
+    if (lease !== undefined && this.#isOwn(leaseId)) {
       const site = mustHave(this.#state.sites[siteNumber], 'site', siteNumber);
       // One that is granted already: the grant was lost, or its agent begins anew.
       if (site.lanes[direction].active.has(leaseId)) {
-        const deadline = transferDeadline(site, { direction, sizeBytes, now: this.#now });
+        const home = direction === 'down' ? homeOf(this.#state, lease) : null;
+        const deadline = transferDeadline(site, { direction, sizeBytes, now: this.#now, home });
         this.#facts.push({ kind: 'transferGranted', leaseId, direction, deadline });
         this.#effects.push({ kind: 'transfer', nodeId, leaseId, direction });
       } else this.#facts.push({ kind: 'transferQueued', leaseId, direction, sizeBytes });
       return;
     }
-    if (this.#state.leases.has(leaseId)) return;
+    if (lease !== undefined) return;
     this.#effects.push({ kind: 'cancel', nodeId, leaseId });
     if (direction === 'up') this.#acknowledge(leaseId);
   }

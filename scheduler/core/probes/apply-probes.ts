@@ -1,6 +1,7 @@
 // How facts about probes change the state.
 
 import type { Fact } from '../facts.ts';
+import { placeFreed } from '../leases.ts';
 import { probePatienceMs, probesADay, probesRemembered } from '../limits.ts';
 import { instant } from '../model/ids.ts';
 import type { State } from '../state.ts';
@@ -16,7 +17,7 @@ export function applyProbeFact(state: State, fact: ProbeFact): void {
   if (fact.kind === 'probesLookedAt') {
     state.probesLookedAt = fact.at;
     if (state.heldSite !== null && state.heldSite !== fact.heldSite) {
-      state.sitesToGrant.add(state.heldSite);
+      goOn(state, state.heldSite);
     }
     state.heldSite = fact.heldSite;
     return;
@@ -36,8 +37,12 @@ export function applyProbeFact(state: State, fact: ProbeFact): void {
   }
   site.probing = withMeasurement(site.probing, fact);
   state.probe = null;
-  // Its transfers have waited for it.
-  state.sitesToGrant.add(siteNumber);
+  goOn(state, siteNumber);
+}
+
+/** What waited for the line while it was measured: its own transfers, and those of other sites that cross it. */
+function goOn(state: State, siteNumber: number): void {
+  placeFreed(state, mustHave(state.sites[siteNumber], 'site', siteNumber));
 }
 
 /** With what one probe found. */

@@ -6,11 +6,12 @@ import type { NextBatch } from '../distribution/batches.ts';
 import { batchUntil, siteBatches } from '../distribution/batches.ts';
 import type { Effect } from '../effects.ts';
 import type { Fact } from '../facts.ts';
+import { homeOf } from '../leases.ts';
 import { transferGraceMs, transferPatience, transfersAtATime } from '../limits.ts';
 import type { Instant } from '../model/ids.ts';
 import { instant } from '../model/ids.ts';
 import type { Policy } from '../placement/policy.ts';
-import type { Lane, LeaseRecord, QueuedTransfer, SiteRecord, State } from '../state.ts';
+import type { Lane, QueuedTransfer, SiteRecord, State } from '../state.ts';
 import { mustHave, transfersUnderWay } from '../state.ts';
 import { slotAwaits } from './order.ts';
 
@@ -30,14 +31,13 @@ export function grantTransfers(
 ): { readonly facts: readonly Fact[]; readonly effects: readonly Effect[] } {
   const granting: Granting = { now, policy, facts: [], effects: [], up: new Map() };
   for (const siteNumber of state.sitesToGrant) {
-    // Its line is being measured, or about to be.
-    if (siteNumber === state.heldSite || siteNumber === state.probe?.siteNumber) continue;
+    if (isMeasured(state, siteNumber)) continue;
     const site = mustHave(state.sites[siteNumber], 'site', siteNumber);
     const { down } = site.lanes;
     // Most sites exchange nothing.
     if (state.exchanges.bySite.has(siteNumber)) fillDown(state, site, granting);
     else fill(state, { site, direction: 'down', places: placesIn(down) }, granting);
-    fill(state, { site, direction: 'up', places: placesUp(site, granting) }, granting);
+    fill(state, { site, direction: 'up', places: placesUp(state, site, granting) }, granting);
   }
   return granting;
 }
@@ -46,7 +46,13 @@ function placesIn(lane: Lane): number {
   return transfersAtATime - transfersUnderWay(lane);
 }
 
-function placesUp({ number, lanes }: SiteRecord, { up }: Granting): number {
+/** Its line is being measured, or about to be: nothing of ours may begin on it. */
+function isMeasured({ heldSite, probe }: State, siteNumber: number): boolean {
+  return siteNumber === heldSite || siteNumber === probe?.siteNumber;
+}
+
+function placesUp(state: State, { number, lanes }: SiteRecord, { up }: Granting): number {
+  if (isMeasured(state, number)) return 0;
   return placesIn(lanes.up) - (up.get(number) ?? 0);
 }
 
@@ -83,7 +89,7 @@ function fill(
   for (const { leaseId, sizeBytes } of policy.nextTransfers(waiting, places, isAwaited)) {
     const lease = mustHave(state.leases.get(leaseId), 'lease', leaseId);
     const home = direction === 'up' ? site : homeOf(state, lease);
-    if (home !== null && !takePlaceUp(home, granting)) continue;
+    if (home !== null && !takePlaceUp(state, home, granting)) continue;
     count += 1;
     const node = mustHave(state.nodes[lease.nodeNumber], 'node', lease.nodeNumber);
     const deadline = transferDeadline(site, { direction, sizeBytes, now, home });
@@ -101,20 +107,14 @@ function* movable(
 ): Generator<QueuedTransfer> {
   for (const transfer of queue.values()) {
     const home = homeOf(state, mustHave(state.leases.get(transfer.leaseId), 'lease'));
-    if (home === null || placesUp(home, granting) > 0) yield transfer;
+    if (home === null || placesUp(state, home, granting) > 0) yield transfer;
   }
 }
 
-function takePlaceUp(site: SiteRecord, granting: Granting): boolean {
-  if (placesUp(site, granting) <= 0) return false;
+function takePlaceUp(state: State, site: SiteRecord, granting: Granting): boolean {
+  if (placesUp(state, site, granting) <= 0) return false;
   granting.up.set(site.number, (granting.up.get(site.number) ?? 0) + 1);
   return true;
-}
-
-/** The site where the lease's input was born, if its line has to carry it. */
-function homeOf({ jobs, sites }: State, lease: LeaseRecord): SiteRecord | null {
-  if (lease.relayedBytes === 0) return null;
-  return sites[jobs.get(lease.jobNumber)?.template.home ?? -1] ?? null;
 }
 
 function leaseChunks(

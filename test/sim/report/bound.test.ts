@@ -80,3 +80,26 @@ test.each([
   const bound = boundOf({ ...worldOf([line, line]), jobs }, solve);
   expect(bound.seconds).toBeCloseTo(seconds, 5);
 });
+
+test.each([3, 600])(
+  'inputs that were born at a site cross no line there: %i jobs of different work',
+  (count) => {
+    if (anyJob === undefined) throw new Error('the tiny world has no job');
+    const one = {
+      ...anyJob,
+      submitMs: 0,
+      inputBytes: 1e6,
+      outputBytes: 0,
+      bundleBytes: 0,
+      home: 0,
+    };
+    const jobs = Array.from({ length: count }, (_, at) => ({
+      ...one,
+      tasks: 1,
+      workGhzSeconds: 0.001 * (1 + at / count),
+    }));
+    const bound = boundOf({ ...worldOf([{ downBps: 1, upBps: 1, speedGhz: 1 }]), jobs }, solve);
+    // One alone would need 16 s to come.
+    expect(bound.seconds).toBeLessThan(1);
+  },
+);
