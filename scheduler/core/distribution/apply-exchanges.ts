@@ -11,7 +11,7 @@ import { mustHave } from '../state.ts';
 import { mayLack } from './batches.ts';
 import type { Batch, BlobPart, Exchange, Member } from './exchange.ts';
 import { bitmapOf, chunkBytesOf, chunksOf } from './exchange.ts';
-import { batchSpans, foreignRestMs } from './limits.ts';
+import { batchSpans, foreignRestMs, opensWithinMs } from './limits.ts';
 
 type ExchangeFact = Extract<
   Fact,
@@ -136,6 +136,7 @@ function open(state: State, fact: Extract<ExchangeFact, { kind: 'exchangeOpened'
   if (isForeign) state.exchanges.foreignOpen += 1;
   ofSite.set(sha256, {
     ...{ siteNumber, sha256, sizeBytes, chunkCount, isForeign, isUpdate },
+    settlesAt: instant(fact.at + opensWithinMs),
     members: new Map(),
     copies: new Uint16Array(chunkCount),
     batchOf: new Uint32Array(chunkCount),
@@ -165,7 +166,7 @@ function hearPart(
   const exchange = state.exchanges.of(siteNumber, part.sha256);
   if (exchange === undefined) return;
   if (part.hasLeft) return leave(state, exchange, nodeNumber);
-  const member = exchange.members.get(nodeNumber) ?? join(state, exchange, { nodeNumber, at });
+  const member = exchange.members.get(nodeNumber) ?? join(state, exchange, nodeNumber);
   const { chunkCount } = exchange;
   const wasWhole = member.heldChunks === chunkCount;
   const held = part.isWhole ? fullBitmap(chunkCount) : bitmapOf(part.held, chunkCount);
@@ -176,19 +177,22 @@ function hearPart(
   state.sitesToGrant.add(siteNumber);
 }
 
-function join(
-  state: State,
-  exchange: Exchange,
-  { nodeNumber, at }: { readonly nodeNumber: number; readonly at: Instant },
-): Member {
+function join(state: State, exchange: Exchange, nodeNumber: number): Member {
   const { siteNumber, sha256, chunkCount } = exchange;
   const member: Member = {
     nodeNumber,
     held: emptyBitmap(chunkCount),
     heldChunks: 0,
     unfound: new Uint8Array(0),
-    ...{ joinedAt: at, isOpen: false },
-    ...{ room: 0, address: '', port: 0, heardAt: instant(0), leasedAt: instant(0), lapses: 0 },
+    ...{
+      isOpen: false,
+      room: 0,
+      address: '',
+      port: 0,
+      heardAt: instant(0),
+      leasedAt: instant(0),
+      lapses: 0,
+    },
     ...{ told: null, isPinned: false, toldAt: instant(0), gainedAt: instant(0) },
   };
   exchange.members.set(nodeNumber, member);

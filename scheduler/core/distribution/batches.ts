@@ -18,7 +18,6 @@ import {
   batchesOfNode,
   foreignBesideBytes,
   foreignBps,
-  opensWithinMs,
   runsPerBatch,
   unfoundAfterMs,
 } from './limits.ts';
@@ -103,10 +102,10 @@ function nextBatches(
 }
 
 /** Whether some member of an update may still tell that it has what is missing. */
-function isUnsettled(state: State, { isUpdate, members }: Exchange, now: Instant): boolean {
-  if (!isUpdate) return false;
-  for (const { isOpen, joinedAt, nodeNumber } of members.values()) {
-    if (!isOpen && now - joinedAt < opensWithinMs && isHeard(state.nodes[nodeNumber])) return true;
+function isUnsettled(state: State, exchange: Exchange, now: Instant): boolean {
+  if (!exchange.isUpdate || now >= exchange.settlesAt) return false;
+  for (const { isOpen, nodeNumber } of exchange.members.values()) {
+    if (!isOpen && isHeard(state.nodes[nodeNumber])) return true;
   }
   return false;
 }

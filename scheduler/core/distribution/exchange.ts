@@ -35,7 +35,6 @@ export interface Member {
   heldChunks: number;
   unfound: Uint8Array;
   room: number;
-  readonly joinedAt: Instant;
   /** It has the index, and has told what it holds. */
   isOpen: boolean;
   address: string;
@@ -76,6 +75,8 @@ export interface Exchange {
   readonly isForeign: boolean;
   /** Members may have much of it, as of a version before: what is missing is known when they have told. */
   readonly isUpdate: boolean;
+  /** From then on no member is waited for to tell; one that joins again and again would stop all others. */
+  readonly settlesAt: Instant;
   /** In the order in which they came. */
   readonly members: Map<number, Member>;
   /** How many members hold each chunk. */

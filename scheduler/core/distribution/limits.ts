@@ -44,7 +44,7 @@ export const batchGraceMs = 10_000;
 export const batchSpans = 8;
 /** A chunk that a member holds, as it said so long ago, and that another one finds nowhere is brought for that one. */
 export const unfoundAfterMs = 5_000;
-/** A member of an update looks through what it has of the version before: 1 GB within this on a slow card. */
+/** After the exchange of an update has opened its members look through what they have of the version before: 1 GB within this on a slow card. */
 export const opensWithinMs = 2 * 60_000;
 /** Members that each is told of: rarest first among about eight does without all the others. */
 export const peersTold = 8;

@@ -79,6 +79,25 @@ test('who tells nothing for two minutes is not waited for', () => {
   expect(leases()).toEqual([['worn', [3, 4]]]);
 });
 
+test('nor are those that leave and join again in turn, and never tell', () => {
+  joins('worn');
+  joins('old');
+  leases();
+  for (const [joining, leaving] of [
+    ['new', 'worn'],
+    ['worn', 'new'],
+    ['new', 'worn'],
+  ] as const) {
+    tell('old', { held: but(3, 4) });
+    pass(minuteMs - 10_000);
+    joins(joining);
+    tell(leaving, { hasLeft: true });
+  }
+  tell('old', { held: but(3, 4) });
+  const ofOld = leases().filter(([name]) => name === 'old');
+  expect(ofOld.flatMap(([, chunks]) => chunks)).toEqual([3, 4]);
+});
+
 test('whoever has it from before, and came later, spares the line all that was not asked for yet', () => {
   joins('new');
   leases();
