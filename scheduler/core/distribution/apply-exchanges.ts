@@ -184,15 +184,8 @@ function join(state: State, exchange: Exchange, nodeNumber: number): Member {
     held: emptyBitmap(chunkCount),
     heldChunks: 0,
     unfound: new Uint8Array(0),
-    ...{
-      isOpen: false,
-      room: 0,
-      address: '',
-      port: 0,
-      heardAt: instant(0),
-      leasedAt: instant(0),
-      lapses: 0,
-    },
+    isOpen: false,
+    ...{ room: 0, address: '', port: 0, heardAt: instant(0), leasedAt: instant(0), lapses: 0 },
     ...{ told: null, isPinned: false, toldAt: instant(0), gainedAt: instant(0) },
   };
   exchange.members.set(nodeNumber, member);

@@ -2,7 +2,7 @@
 // for hours every day, whatever they run.
 
 import type { Instant } from '../model/ids.ts';
-import { habitMs, togetherMs } from './limits.ts';
+import { habitMs, longestHoldMs, togetherMs } from './limits.ts';
 
 /** A node as it comes and goes. */
 export interface Presence {
@@ -17,8 +17,8 @@ export interface Presence {
   readonly awayBefore: Instant;
 }
 
-/** Numbers of the nodes that are silent as they often are, or together with all others of their site. */
-export function awayNodes(nodes: readonly Presence[]): ReadonlySet<number> {
+/** Numbers of the nodes that are silent together with all others of their site, or as they often are, for days at most. */
+export function awayNodes(nodes: readonly Presence[], now: Instant): ReadonlySet<number> {
   const away = new Set<number>();
   const bySite = new Map<number, Presence[]>();
   for (const node of nodes) {
@@ -30,7 +30,9 @@ export function awayNodes(nodes: readonly Presence[]): ReadonlySet<number> {
     const isDark = !ofSite.some(({ isHeard }) => isHeard);
     for (const node of ofSite) {
       if (node.isHeard) continue;
-      if (isUsual(node) || (isDark && wentTogether(node, ofSite))) away.add(node.number);
+      // One that is off by habit comes back within days: what kills it would pass for a habit else.
+      const isBackSoon = isUsual(node) && now - node.silentSince <= longestHoldMs;
+      if (isBackSoon || (isDark && wentTogether(node, ofSite))) away.add(node.number);
     }
   }
   return away;

@@ -1,7 +1,13 @@
 // The gate behind a ring: how its nodes fare with the new version, beside the nodes that have the old one.
 // Healthy means work done, not that nobody complains.
 
-import { failedShare, presentShare, worseThanOthers, endsToJudge } from './limits.ts';
+import {
+  failedShare,
+  presentShare,
+  worseThanOthers,
+  endsToJudge,
+  longestHoldMs,
+} from './limits.ts';
 import type { ReleaseSeen } from './rollout.ts';
 
 /** A node as the gate sees it. */
@@ -9,8 +15,8 @@ export interface GateNode {
   readonly isHeard: boolean;
   /** It is silent, and that says nothing of the release. */
   readonly isAway: boolean;
-  /** It is away and soon expected back: until then nothing is decided. */
-  readonly isAwaited: boolean;
+  /** It is away for longer than it was expected to be: a person has to decide. */
+  readonly isOverdue: boolean;
   /** undefined: it has told nothing of this release since the scheduler started. */
   readonly seen: ReleaseSeen | undefined;
   readonly succeeded: number;
@@ -53,10 +59,13 @@ export function judgeRing(
 
 /** Too many are away to say that all is well; null: most are there. */
 function holds(active: readonly GateNode[]): Verdict | null {
-  const away = active.filter(({ isAwaited }) => isAwaited).length;
+  const away = active.filter(({ isAway }) => isAway).length;
   if (shareOf(away, active.length) <= worseThanOthers) return null;
   const why = `${away} of ${active.length} nodes are off with all of their site, or as they often are`;
-  return { kind: 'holds', why };
+  const overdue = active.filter(({ isOverdue }) => isOverdue).length;
+  if (overdue === 0) return { kind: 'holds', why };
+  const since = `${overdue} of them for over ${longestHoldMs / (24 * 3_600_000)} days`;
+  return { kind: 'holds', why: `${why}, ${since}: abort it, or revoke those that are gone` };
 }
 
 function waits(why: string): Verdict {

@@ -12,7 +12,8 @@ export const togetherMs = 15 * 60_000;
 /** A silence of this length is no dropped line but a node that is off, and for a week it is expected to be off again. */
 export const longSilenceMs = 3_600_000;
 export const habitMs = 7 * 24 * 3_600_000;
-/** Nodes that are off over a weekend are waited for; those of a school in summer are not. */
+/** Nodes that are off over a weekend are waited for. After that those with a habit count as silent, and whole
+ * sites, as of schools in summer, are for a person to decide. */
 export const longestHoldMs = 4 * 24 * 3_600_000;
 /** So many attempts must have ended before failures among them count. */
 export const endsToJudge = 10;

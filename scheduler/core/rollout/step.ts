@@ -80,12 +80,15 @@ export function judge(state: State, rollout: RolloutRecord, now: Instant): Verdi
   const rings: GateNode[][] = Array.from({ length: rollout.ring + 1 }, () => []);
   const others: GateNode[] = [];
   const concerned = state.nodes.filter((node) => isConcerned(rollout, node));
-  const away = awayNodes(concerned.map((node) => presenceOf(state, rollout, node)));
+  const away = awayNodes(
+    concerned.map((node) => presenceOf(state, rollout, node)),
+    now,
+  );
   for (const node of concerned) {
     const group = rings[ringOf(rollout, node.number)] ?? others;
     const isAway = away.has(node.number);
-    const isAwaited = isAway && now - node.silentSince <= longestHoldMs;
-    group.push({ ...gateNode(state, rollout, node), isAway, isAwaited });
+    const isOverdue = isAway && now - node.silentSince > longestHoldMs;
+    group.push({ ...gateNode(state, rollout, node), isAway, isOverdue });
   }
   let last: Verdict = { kind: 'well' };
   for (const ring of rings) {
@@ -114,7 +117,7 @@ function gateNode(
   state: State,
   { name }: RolloutRecord,
   node: NodeRecord,
-): Omit<GateNode, 'isAway' | 'isAwaited'> {
+): Omit<GateNode, 'isAway' | 'isOverdue'> {
   return {
     isHeard: isHeard(node),
     seen: state.rollouts.seen.get(node.number)?.get(name),

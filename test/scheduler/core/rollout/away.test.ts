@@ -38,7 +38,15 @@ test.each<readonly [string, readonly Omit<Presence, 'number'>[], readonly number
     [{ ...backAt(silent(1), now - 8 * dayMs), activeSince: null }],
     [],
   ],
+  ['and silent for four days', [backAt(silent(1, now - 4 * dayMs), now - 7 * dayMs)], [0]],
+  ['for longer', [backAt(silent(1, now - 4 * dayMs - 1), now - 7 * dayMs)], []],
+  ['a whole site for longer', [silent(1, now - 5 * dayMs), silent(1, now - 5 * dayMs)], [0, 1]],
   ['off by habit, and heard', [backAt(heard(1), now - 2 * dayMs)], []],
 ])('%s', (_, nodes, wanted) => {
-  expect([...awayNodes(nodes.map((node, number) => ({ ...node, number })))]).toEqual(wanted);
+  expect([
+    ...awayNodes(
+      nodes.map((node, number) => ({ ...node, number })),
+      instant(now),
+    ),
+  ]).toEqual(wanted);
 });

@@ -17,7 +17,7 @@ function gateNode(seen: Partial<ReleaseSeen>, changes: Partial<GateNode> = {}): 
     failedBefore: 0,
   };
   return {
-    ...{ isHeard: true, isAway: false, isAwaited: false, succeeded: 0, failed: 0 },
+    ...{ isHeard: true, isAway: false, isOverdue: false, succeeded: 0, failed: 0 },
     seen: { ...of, ...before, fetchedBytes: 0, sizeBytes: 0, ...seen },
     ...changes,
   };
@@ -30,8 +30,8 @@ const worked = gateNode({ active: '2' }, { succeeded: 1 });
 const old = gateNode({ active: '1', staged: '2' });
 const back = gateNode({ active: '1', failed: '2', problem: 'two starts failed' });
 const silent = gateNode({ active: '2', isProven: true }, { isHeard: false });
-const away = { ...silent, isAway: true, isAwaited: true };
-const longAway = { ...silent, isAway: true };
+const away = { ...silent, isAway: true };
+const longAway = { ...away, isOverdue: true };
 const off = gateNode({ active: '1' }, { isHeard: false });
 const unheard: GateNode = { ...old, seen: undefined };
 
@@ -84,7 +84,13 @@ test.each<readonly [string, readonly GateNode[], readonly GateNode[], string]>([
     'holds: 3 of 10 nodes are off with all of their site, or as they often are',
   ],
   ['a few that are away', [...many(8, proven), ...many(2, away)], [], 'well'],
-  ['those that are away for good hold nothing', [proven, ...many(9, longAway)], [], 'well'],
+  [
+    'those that are away for too long are for a person to decide',
+    [proven, ...many(4, longAway), ...many(5, away)],
+    [],
+    'holds: 9 of 10 nodes are off with all of their site, or as they often are, 4 of them for over 4 days: abort it, or revoke those that are gone',
+  ],
+  ['unless they are few', [...many(8, proven), ...many(2, longAway)], [], 'well'],
   [
     'beside many that are away one that is silent says as little as ever',
     [silent, ...many(9, away)],

@@ -159,24 +159,33 @@ describe('a release that not all is well with', () => {
   });
 });
 
-describe('a school that is off at night', () => {
-  const longBakeMs = 30 * 60_000;
-  /** Those that are on report each minute. */
-  function minutes(count: number, on: readonly string[]): void {
-    const all = names;
-    names = on;
-    for (let minute = 0; minute < count; minute += 1) {
-      pass(60_000);
-      obey();
-    }
-    names = all;
-  }
+const longBakeMs = 30 * 60_000;
+const dayMs = 24 * 60 * 60_000;
+/** Those that are on report then. */
+function later(ms: number, on: readonly string[]): void {
+  core.nowMs += ms;
+  const all = names;
+  names = on;
+  obey();
+  names = all;
+  core.give({ kind: 'tick' });
+}
 
+function minutes(count: number, on: readonly string[]): void {
+  for (let minute = 0; minute < count; minute += 1) later(60_000, on);
+}
+
+/** All have version 2, and the last ring bakes. */
+function lastRingBakes(): void {
+  core.give({ ...rollout, bakeMs: longBakeMs });
+  obey();
+  for (let looks = 0; looks < 200 && summary()?.ring !== 4; looks += 1) minutes(1, names);
+  minutes(1, names);
+}
+
+describe('a school that is off at night', () => {
   test('stops the bake time of the last ring, in which no others are left, and does not undo it', () => {
-    core.give({ ...rollout, bakeMs: longBakeMs });
-    obey();
-    for (let looks = 0; looks < 200 && summary()?.ring !== 4; looks += 1) minutes(1, names);
-    minutes(1, names);
+    lastRingBakes();
     expect(active()).toBe(12);
     const atHome = names.filter((_, index) => index % 3 > 0);
     minutes(45, atHome);
@@ -190,6 +199,30 @@ describe('a school that is off at night', () => {
     expect(summary()?.leftMs).toBeLessThan(longBakeMs - 9 * 60_000);
     minutes(25, names);
     expect(summary()).toMatchObject({ phase: 'done' });
+  });
+
+  test('and stays off waits for its operator, however long', () => {
+    lastRingBakes();
+    const atHome = names.filter((_, index) => index % 3 > 0);
+    minutes(20, atHome);
+    later(5 * dayMs, atHome);
+    minutes(45, atHome);
+    expect(summary()?.phase).toBe('running');
+    expect(summary()?.waitsFor).toMatch(
+      /often are, 3 of them for over 4 days: abort it, or revoke/,
+    );
+  });
+
+  test('nodes that are often off, one by one, have died when they are not back in days', () => {
+    const often = names.filter((_, index) => index % 3 > 0);
+    const others = names.filter((_, index) => index % 3 === 0);
+    minutes(90, others);
+    lastRingBakes();
+    const alive = [...others, ...often.slice(0, 2)];
+    minutes(45, alive);
+    expect(summary()).toMatchObject({ phase: 'running', ring: 4 });
+    later(5 * dayMs, alive);
+    expect(summary()?.reason).toMatch(/fell silent with it, 0 % of the others are$/);
   });
 
   test('was off for long before: its nodes are expected to be off again, one by one', () => {
@@ -255,18 +288,7 @@ describe('an operator', () => {
       'not_found',
     ],
     ['to resume what runs', () => change('resume'), null],
-    [
-      'too long a bake',
-      () =>
-        core.give({
-          kind: 'startRollout',
-          name: 'x',
-          version: '1',
-          bakeMs: 1e12,
-          architectures: [],
-        }),
-      'invalid',
-    ],
+    ['too long a bake', () => core.give({ ...rollout, name: 'x', bakeMs: 1e12 }), 'invalid'],
   ])('asks for %s', (_, ask, code) => {
     start();
     const { answer } = ask();
