@@ -56,13 +56,13 @@ export class ChunkClient {
     timeout: 30_000,
   });
   readonly #pacer: Pick<UplinkPacer, 'stream'>;
-  readonly #withinMs: number;
+  readonly #withinMs: typeof chunkWithinMs;
 
   /**
    * @param pacer keeps the owner's limit of the LAN.
-   * @param withinMs what a chunk or an index may take.
+   * @param withinMs how long a chunk or an index of so many bytes may take.
    */
-  constructor(pacer: Pick<UplinkPacer, 'stream'>, withinMs = chunkWithinMs(0)) {
+  constructor(pacer: Pick<UplinkPacer, 'stream'>, withinMs = chunkWithinMs) {
     this.#pacer = pacer;
     this.#withinMs = withinMs;
   }
@@ -82,7 +82,7 @@ export class ChunkClient {
       path,
       method: 'GET',
       mostBytes: lengthBytes,
-      withinMs: this.#withinMs,
+      withinMs: this.#withinMs(lengthBytes),
     } as const;
     const bytes = await this.#ask(blob, asked, signal);
     if (bytes.length === lengthBytes) return bytes;
@@ -96,7 +96,7 @@ export class ChunkClient {
     signal: AbortSignal,
   ): Promise<void> {
     const path = `/v1/chunk/${from.sha256}/${chunk}`;
-    const withinMs = Math.max(this.#withinMs, chunkWithinMs(lengthBytes));
+    const withinMs = this.#withinMs(lengthBytes);
     const handle = await open(file, 'wx', 0o600);
     let size = 0;
     const take = async (part: Buffer): Promise<void> => {
@@ -115,7 +115,8 @@ export class ChunkClient {
   /** Throws PeerError. */
   index(blob: PeerBlob, mostBytes: number, signal: AbortSignal): Promise<Buffer> {
     const path = `/v1/index/${blob.sha256}`;
-    return this.#ask(blob, { path, method: 'GET', mostBytes, withinMs: this.#withinMs }, signal);
+    const withinMs = this.#withinMs(mostBytes);
+    return this.#ask(blob, { path, method: 'GET', mostBytes, withinMs }, signal);
   }
 
   /** Tells what is here and where it is served, and returns what the peer has. Throws PeerError. */

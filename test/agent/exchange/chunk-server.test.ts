@@ -5,7 +5,7 @@ import { randomBytes } from 'node:crypto';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { connect, type AddressInfo } from 'node:net';
 import { once } from 'node:events';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import {
   ChunkClient,
   PeerError,
@@ -13,6 +13,7 @@ import {
 } from '../../../agent/adapters/exchange/chunk-client.ts';
 import { ChunkServer, type SharedBlob } from '../../../agent/adapters/exchange/chunk-server.ts';
 import { UplinkPacer } from '../../../agent/adapters/blobs/uplink-pacer.ts';
+import { leastLanBps } from '../../../agent/adapters/owner/limits.ts';
 import { emptyBitmap, setChunk, type Bitmap } from '../../../proto/bitmap.ts';
 
 const host = '127.0.0.1';
@@ -172,10 +173,53 @@ test.each(['gives', 'takes'])(
   },
 );
 
+describe('at the least rate that an owner may set, and half of it for each of two', () => {
+  const lengthBytes = 2 ** 20;
+  const neededMs = (8_000 * lengthBytes) / (leastLanBps / 2);
+  let open: (() => void) | undefined;
+  let gated: Server;
+
+  /** Holds each answer until the test opens it, so that no test lasts as long as a thin LAN. */
+  beforeEach(async () => {
+    open = undefined;
+    gated = createServer((_, response) => {
+      open = () => response.end(Buffer.alloc(lengthBytes));
+    }).listen(0, host);
+    await once(gated, 'listening');
+    blob = { ...blob, peer: { address: host, port: (gated.address() as AddressInfo).port } };
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+    gated.closeAllConnections();
+    gated.close();
+  });
+
+  async function untilAsked(): Promise<void> {
+    while (open === undefined) await new Promise(setImmediate);
+  }
+
+  test.each<[string, (bytes: number) => Promise<Buffer>]>([
+    ['a chunk', (bytes) => client.chunk(blob, { chunk: 4, lengthBytes: bytes }, never)],
+    ['an index', (bytes) => client.index(blob, bytes, never)],
+  ])('%s of 1 MiB is waited for, and no longer than a short one may take', async (_, get) => {
+    const answer = get(lengthBytes);
+    await untilAsked();
+    vi.advanceTimersByTime(neededMs);
+    open?.();
+    expect((await answer).length).toBe(lengthBytes);
+    open = undefined;
+    const late = expect(get(1_000)).rejects.toThrow('no answer in 4000 ms');
+    await untilAsked();
+    vi.advanceTimersByTime(neededMs);
+    await late;
+  });
+});
+
 describe('a peer', () => {
   let liar: Server;
   beforeEach(() => {
-    client = new ChunkClient(unlimited(), 1_000);
+    client = new ChunkClient(unlimited(), () => 1_000);
   });
   afterEach(() => {
     liar.closeAllConnections();
