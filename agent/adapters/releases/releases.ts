@@ -212,7 +212,14 @@ export class Releases {
       if (folder.active === version) await this.#goBack(folder, name, null);
       return;
     }
-    if (folder.active === version || folder.failed.version === version) return;
+    if (folder.failed.version === version) return;
+    if (folder.active === version) {
+      // This agent had ended before the hook did.
+      const isHalf = action === ReleaseAction.ACTIVATE && !folder.facts.isProven;
+      if (!isHalf || name === agentRelease) return;
+      const target = this.#choose(order, await this.#options.trusted.refresh());
+      return await this.#changed(folder, target, signal);
+    }
     // It is told that again after each restart of the scheduler.
     if (action === ReleaseAction.PREFETCH && folder.has(version)) {
       return await this.#offer(folder, version);
@@ -222,7 +229,7 @@ export class Releases {
     if (action !== ReleaseAction.ACTIVATE) return;
     this.#options.log('release activated', { name, version });
     folder.activate(version);
-    await this.#changed(folder, target);
+    await this.#changed(folder, target, signal);
   }
 
   async #fetch(
@@ -289,12 +296,16 @@ export class Releases {
   }
 
   /** It proves itself: an agent by what it does next, files by their hook. */
-  async #changed(folder: ReleaseFolder, { name, version, hook }: ReleaseTarget): Promise<void> {
+  async #changed(folder: ReleaseFolder, target: ReleaseTarget, signal: AbortSignal): Promise<void> {
+    const { name, version, hook } = target;
     folder.note({ hooks: { ...folder.facts.hooks, [version]: hook } });
     if (name === agentRelease) return this.#options.onReplaced();
     try {
-      await runHook(folder, hook);
+      await runHook(folder, hook, signal);
     } catch (error) {
+      // After the next start it runs again.
+      if (this.#isStopped) return;
+      if (signal.aborted) return await this.#goBack(folder, name, null);
       await this.#goBack(folder, name, `its hook failed: ${lastLine(error)}`);
       return;
     }
@@ -311,12 +322,13 @@ function isAgainst(order: ReleaseOrder, underWay: ReleaseOrder): boolean {
 /** Of TUF's files, beside the releases; no release has such a name. */
 export const metadataFolder = '.metadata';
 
-/** As the agent's user, in the folder of the version: who signed the release may do that. */
-async function runHook(folder: ReleaseFolder, hook: string): Promise<void> {
+/** As the agent's user, in the folder of the version: who signed the release may do that. The signal ends it at once. */
+async function runHook(folder: ReleaseFolder, hook: string, signal?: AbortSignal): Promise<void> {
   if (hook === '') return;
   const cwd = folder.folderOf(folder.active);
   const env = { PATH: '/usr/bin:/bin', PUNNET_RELEASE: folder.active };
-  await promisify(execFile)(join(cwd, hook), ['activate'], { cwd, env, timeout: hookMs });
+  const end = { timeout: hookMs, killSignal: 'SIGKILL', ...(signal && { signal }) } as const;
+  await promisify(execFile)(join(cwd, hook), ['activate'], { cwd, env, ...end });
 }
 
 function lastLine(error: unknown): string {
