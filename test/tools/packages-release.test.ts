@@ -9,6 +9,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readFileSync,
+  readdirSync,
   rmSync,
   symlinkSync,
   writeFileSync,
@@ -34,6 +35,7 @@ beforeEach((context) => {
   context.skip(missing !== undefined, `${missing} is not here`);
   context.skip(process.getuid?.() !== 0, 'only root installs packages');
   top = mkdtempSync(join(tmpdir(), 'punnet-packages-'));
+  chmodSync(top, 0o755);
   root = join(top, 'root');
   const folders = [
     'etc/apt/apt.conf.d',
@@ -58,7 +60,7 @@ beforeEach((context) => {
   env = {
     ...{ PATH: process.env['PATH'], LC_ALL: 'C', GNUPGHOME: join(top, 'gpg') },
     ...{ APT_CONFIG: join(top, 'apt.conf'), PUNNET_ROOT: root, PUNNET_TRIES: '1' },
-    DPKG_ADMINDIR: join(root, 'var/lib/dpkg'),
+    ...{ DPKG_ADMINDIR: join(root, 'var/lib/dpkg'), PUNNET_USER: 'nobody' },
   };
   mkdirSync(join(top, 'gpg'), { mode: 0o700 });
   newKey('owner@example.org');
@@ -78,13 +80,13 @@ function newKey(name: string): void {
   execFileSync('gpg', [...words, name, 'ed25519', 'sign', 'never'], { env, stdio: 'ignore' });
 }
 
-function makeDeb(name: string, version: string): string {
+function makeDeb(name: string, version: string, text = `${name} ${version}`): string {
   const tree = mkdtempSync(join(top, 'deb-'));
   chmodSync(tree, 0o755);
   mkdirSync(join(tree, 'DEBIAN'));
   const control = `Package: ${name}\nVersion: ${version}\nArchitecture: all\nMaintainer: Nobody <nobody@example.org>\nDescription: nothing\n`;
   writeFileSync(join(tree, 'DEBIAN/control'), control);
-  writeFileSync(join(tree, `${name}.txt`), `${name} ${version}`);
+  writeFileSync(join(tree, `${name}.txt`), text);
   const file = join(top, `${name}_${version}_all.deb`);
   execFileSync('dpkg-deb', ['--root-owner-group', '-b', tree, file], { stdio: 'ignore' });
   return file;
@@ -137,6 +139,10 @@ test('what is signed is installed, and the next version of it; the hook waits fo
 
 test.each<readonly [string, (folder: string) => void]>([
   ['a package that has changed', (folder) => spoil(join(folder, 'one_1.0_all.deb'))],
+  [
+    'another package of the same name and version',
+    (folder) => cpSync(makeDeb('one', '1.0', 'another'), join(folder, 'one_1.0_all.deb')),
+  ],
   ['a list that has changed', (folder) => spoil(join(folder, 'Packages'))],
   ['a signature that is not there', (folder) => rmSync(join(folder, 'InRelease'))],
   [
@@ -154,6 +160,38 @@ test.each<readonly [string, (folder: string) => void]>([
   expect([installed('one'), runHook()]).toEqual(['', 1]);
 });
 
+test('root reads nothing that the agent could not, and no pipe, and leaves apt as it was', () => {
+  const folder = activate('1.0', [makeDeb('one', '1.0')]);
+  writeFileSync(join(folder, 'private.deb'), 'secret', { mode: 0o600 });
+  writeFileSync(join(folder, 'other'), 'no package');
+  execFileSync('mkfifo', [join(folder, 'pipe.deb')]);
+  install();
+  expect(installed('one')).toBe('one 1.0');
+  const copy = join(root, 'var/lib/punnet-packages/tools/copy');
+  expect(readFileSync(join(copy, 'private.deb'), 'utf8')).toBe('');
+  expect(readdirSync(copy).toSorted()).toEqual([
+    ...['InRelease', 'Packages', 'one_1.0_all.deb', 'private.deb'],
+  ]);
+  expect(readdirSync(join(root, 'etc/apt/sources.list.d'))).toEqual([]);
+
+  const home = join(top, 'home');
+  mkdirSync(home, { mode: 0o700 });
+  writeFileSync(join(home, 'InRelease'), 'secret');
+  rmSync(join(release.path, 'active'));
+  symlinkSync(home, join(release.path, 'active'));
+  expect(runAsRoot().code).not.toBe(0);
+  expect(readdirSync(copy)).toEqual([]);
+});
+
+test('what is installed stands in the list that is signed, though the agent brings another', () => {
+  const folder = activate('1.0', [makeDeb('one', '1.0')]);
+  install();
+  const more = activate('1.1', [makeDeb('two', '1.0')]);
+  cpSync(join(folder, 'InRelease'), join(more, 'InRelease'));
+  expect(runAsRoot().code).not.toBe(0);
+  expect(installed('two')).toBe('');
+});
+
 test('nothing is installed that another key has signed, that is older, or where the owner has no key', () => {
   newKey('other@example.org');
   activate('1.0', [makeDeb('one', '1.0')], 'other@example.org');
@@ -163,7 +201,7 @@ test('nothing is installed that another key has signed, that is older, or where 
   activate('1.2', [makeDeb('one', '1.2')]);
   install();
   release.activate('1.1');
-  expect(runAsRoot().said).toContain('the list of tools is older than the one before');
+  expect(runAsRoot().said).toContain('or older than the one before: nothing is installed');
   expect([installed('one'), installed('two')]).toEqual(['one 1.2', '']);
   rmSync(join(root, 'etc/punnet-agent/packages-tools.asc'));
   expect(runAsRoot().said).toContain('packages-tools.asc is not there: nothing is installed');
