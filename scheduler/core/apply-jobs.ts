@@ -79,6 +79,7 @@ export function newJob(state: State, fact: Omit<Submitted, 'kind'>): JobRecord {
     leasesKept: 0,
     holders: new Set(),
     holderGhz: 0,
+    chargedSites: new Set(),
     replicas: newReplicas(template),
     revisions: firstRevisions(template),
     backups: new Map(),

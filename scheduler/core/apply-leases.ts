@@ -4,11 +4,11 @@ import { attemptsOf, backupOf, heirOf } from './attempts.ts';
 import { stateCode, taskState, writeResult } from './columns.ts';
 import type { Fact } from './facts.ts';
 import {
-  addLease,
   bytesArrived,
   dropLease,
   enterForce,
   enterPhaseCounts,
+  grantLease,
   homeOf,
   isOfService,
   leaveForce,
@@ -96,7 +96,7 @@ function grant(state: State, fact: Extract<LeaseFact, { kind: 'tasksLeased' }>):
     const jobNumber = rows[at] ?? -1;
     const job = mustHave(state.jobs.get(jobNumber), 'job', jobNumber);
     if (job.replicas !== null) forgetLost(state, job, taskIndex);
-    const lease = addLease(state, job, {
+    const lease = grantLease(state, job, {
       leaseId: leaseId(id),
       taskIndex,
       nodeNumber,

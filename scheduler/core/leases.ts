@@ -5,8 +5,8 @@ import { leasesPerSlot } from './limits.ts';
 import type { NewLease } from './lease-numbers.ts';
 import type { LeaseId } from './model/ids.ts';
 import {
-  claimedDownBytes,
   downBytesOf,
+  ownBytesAt,
   relayOf,
   underWay,
   upBytesOf,
@@ -16,7 +16,7 @@ import { noRates } from './model/service.ts';
 import type { Counts } from './placement/open/node-places.ts';
 import type { Openness } from './placement/open/open-nodes.ts';
 import { behind, closed, idle } from './placement/open/open-nodes.ts';
-import { countLease } from './queue/researchers.ts';
+import { chargeShared, countLease } from './queue/researchers.ts';
 import { addRates, asOf, claimOf, ratesOf } from './services.ts';
 import type { JobRecord, LeaseRecord, NodeRecord, SiteRecord, State } from './state.ts';
 import { mustHave, noLeases, transfersUnderWay } from './state.ts';
@@ -118,6 +118,18 @@ export function lookForAll(state: State): void {
   for (const jobNumber of state.waitingJobs) state.jobsToPlace.add(jobNumber);
 }
 
+/** Makes a lease that there was not before. */
+export function grantLease(
+  state: State,
+  job: JobRecord,
+  granted: Omit<NewLease, 'jobNumber'>,
+): LeaseRecord {
+  const lease = addLease(state, job, granted);
+  const { siteNumber } = nodeOf(state, lease);
+  chargeShared(state, job, { at: granted.at, siteNumber });
+  return lease;
+}
+
 /** Makes a lease in force: node, site and job count it. */
 export function addLease(
   state: State,
@@ -148,8 +160,8 @@ export function enterForce(state: State, job: JobRecord, lease: LeaseRecord): vo
   lease.downBytes = underWay(downBytes);
   lease.upBytes = upBytesOf(job);
   beginRelay(state, job, lease);
-  const claimed = claimedDownBytes(state, { job: own, taskIndex: lease.taskIndex }, node);
-  const bits = 8 * (claimed + lease.upBytes);
+  // What its tasks share was charged with the first grant at the site.
+  const bits = 8 * (ownBytesAt(own, lease.taskIndex, site.number) + lease.upBytes);
   const isService = job.template.service !== null;
   lease.rates = ratesOf(own.template, node);
   const claim = isService ? claimOf(lease.rates) : { workGhzSeconds: lease.workGhzSeconds, bits };
@@ -180,10 +192,11 @@ export function addHolder(state: State, job: JobRecord, node: NodeRecord): void 
   node.programs = [...others, job.number];
 }
 
-/** No node counts as having its shared blobs any more. */
+/** No node counts as having its shared blobs any more, and no site: they would come again. */
 export function forgetHolders(job: JobRecord): void {
   job.holders.clear();
   job.holderGhz = 0;
+  job.chargedSites.clear();
 }
 
 /** Of a job that goes on. */

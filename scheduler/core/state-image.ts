@@ -14,7 +14,7 @@ import { instant, leaseId } from './model/ids.ts';
 import type { JobTemplate } from './model/job.ts';
 import { noRates } from './model/service.ts';
 import type { Token } from './model/token.ts';
-import { researcherOf } from './queue/researchers.ts';
+import { isChargedPerSite, researcherOf } from './queue/researchers.ts';
 import type { Usage } from './queue/share.ts';
 import type { SavedRollouts } from './rollout/apply-rollouts.ts';
 import { saveRollouts, wakeRollouts } from './rollout/apply-rollouts.ts';
@@ -33,6 +33,7 @@ type SavedJob = Omit<
   | 'leasesKept'
   | 'holders'
   | 'holderGhz'
+  | 'chargedSites'
   | 'backups'
   | Later
 > &
@@ -102,7 +103,8 @@ export function imageOf(state: State): StateImage {
   for (const job of state.jobs.values()) {
     for (const name of columnNames) columns[`${job.number}.${name}`] = job.tasks[name].slice();
     columns[inputBytesOf(job)] = Float64Array.from(job.template.taskInputBytes);
-    if (sharesBlobs(job)) columns[holdersOf(job)] = Int32Array.from(job.holders);
+    if (sharesBlobs(job)) columns[holdersOf(job)] = sorted(job.holders);
+    if (isCharging(job)) columns[chargedSitesOf(job)] = sorted(job.chargedSites);
   }
   const voidLeases: (readonly number[])[] = [];
   const backups: (readonly number[])[] = [];
@@ -179,6 +181,7 @@ function saveJob({
   leasesKept: _leasesKept,
   holders: _holders,
   holderGhz: _holderGhz,
+  chargedSites: _chargedSites,
   backups: _backups,
   template,
   replicas,
@@ -199,6 +202,20 @@ function inputBytesOf(job: { readonly number: number }): string {
 /** The column of nodes that were given tasks of an active job, which may have what it shares. */
 function holdersOf(job: { readonly number: number }): string {
   return `${job.number}.holders`;
+}
+
+/** The column of sites whose copy of what an active job shares was charged. */
+function chargedSitesOf(job: { readonly number: number }): string {
+  return `${job.number}.chargedSites`;
+}
+
+function isCharging(job: JobRecord): boolean {
+  return job.state === 'active' && isChargedPerSite(job);
+}
+
+/** The same set is the same column, in whatever order it was made. */
+function sorted(numbers: ReadonlySet<number>): Int32Array {
+  return Int32Array.from(numbers).sort();
 }
 
 function saveResearcher({ name, settings, usage }: ResearcherRecord): SavedResearcher {
@@ -235,7 +252,7 @@ export function stateOf(image: StateImage): State {
       revisions: saved.revisions ?? null,
       template: completed(templateOf(image, saved)),
       ...{ tasks, running: 0, sending: 0, resultBytes: 0, resultCount: 0, leasesKept: 0 },
-      ...{ holders: new Set<number>(), holderGhz: 0 },
+      ...{ holders: new Set<number>(), holderGhz: 0, chargedSites: new Set<number>() },
       backups: new Map<number, LeaseId>(),
     });
   }
@@ -256,7 +273,10 @@ export function stateOf(image: StateImage): State {
       state.jobs.get(lease.jobNumber)?.backups.set(lease.taskIndex, lease.leaseId);
   }
   // After the leases, whose inputs are counted as if their nodes had nothing yet.
-  for (const job of state.jobs.values()) restoreHolders(state, image, job);
+  for (const job of state.jobs.values()) {
+    restoreHolders(state, image, job);
+    restoreChargedSites(state, image, job);
+  }
   // After the leases: what they use all the time is in it.
   for (const { name, settings, usage } of document.researchers ?? []) {
     const { rates = noRates } = usage;
@@ -272,6 +292,14 @@ function restoreHolders(state: State, image: StateImage, job: JobRecord): void {
   for (const number of image.columns[holdersOf(job)] ?? []) {
     addHolder(state, job, mustHave(state.nodes[number], 'node', number));
   }
+}
+
+/** Snapshots without them charged a site with the first lease of a node there. */
+function restoreChargedSites({ nodes }: State, { columns }: StateImage, job: JobRecord): void {
+  if (!isCharging(job)) return;
+  const sitesOfHolders = (): readonly number[] =>
+    [...job.holders].map((number) => mustHave(nodes[number], 'node', number).siteNumber);
+  for (const site of columns[chargedSitesOf(job)] ?? sitesOfHolders()) job.chargedSites.add(site);
 }
 
 function wakeNode(state: State, saved: SavedNode): NodeRecord {

@@ -174,6 +174,8 @@ export interface JobRecord {
   /** Numbers of the nodes that have its shared blobs, or fetch them, and their CPU; soft. */
   readonly holders: Set<number>;
   holderGhz: number;
+  /** Numbers of the sites whose copy of its shared blobs its researcher was charged with. */
+  readonly chargedSites: Set<number>;
   /** How each replica of a service fares; null: it is none. */
   replicas: Replica[] | null;
   revisions: Revisions | null;

@@ -64,20 +64,6 @@ export function relayOf(
   return { home: site, bytes: underWay(job.template.taskInputBytes[taskIndex] ?? 0) };
 }
 
-/** What its researcher is charged with: by leases alone, since what nodes tell of blobs is forgotten with a restart. */
-export function claimedDownBytes(state: State, task: Task, node: NodeRecord): number {
-  const { job, taskIndex } = task;
-  const own = ownBytesAt(job, taskIndex, node.siteNumber);
-  return own + (isHeldAt(state, job, node) ? 0 : sharedBytes(job));
-}
-
-/** Whether a node of the same site was given tasks of the job before. */
-function isHeldAt({ nodes }: State, { holders }: JobRecord, node: NodeRecord): boolean {
-  if (holders.has(node.number)) return true;
-  for (const number of holders) if (nodes[number]?.siteNumber === node.siteNumber) return true;
-  return false;
-}
-
 /** Of what the job's tasks share: what the node has need not come again, nor what others of its site have or bring. */
 export function sharedDownBytes(
   { exchanges }: State,

@@ -1,6 +1,7 @@
 // The bookkeeping of researchers that `apply` shares between its parts: what they have waiting, what
 // is leased for them, what they have used. Called by apply only.
 
+import { sharedBytes } from '../placement/estimate.ts';
 import { isPlanned } from '../placement/pilots.ts';
 import { candidateJobs } from '../limits.ts';
 import type { Instant } from '../model/ids.ts';
@@ -95,6 +96,25 @@ export function countUse(
   const researcher = researcherOf(state, job.researcher);
   const more = { workGhzSeconds, bits: lease.claimedBits };
   researcher.usage = usageAt(researcher.usage, at, more);
+}
+
+/** The first grant of the job at a site brings what its tasks share over the line. It counts at once, and not with a lease: what a lease
+ * claims is made anew with a restart. */
+export function chargeShared(
+  state: State,
+  job: JobRecord,
+  { at, siteNumber }: { readonly at: Instant; readonly siteNumber: number },
+): void {
+  if (!isChargedPerSite(job) || job.chargedSites.has(siteNumber)) return;
+  job.chargedSites.add(siteNumber);
+  const researcher = researcherOf(state, job.researcher);
+  const more = { workGhzSeconds: 0, bits: 8 * sharedBytes(job) };
+  researcher.usage = usageAt(researcher.usage, at, more);
+}
+
+/** Tasks of the job share bytes, and are no replicas of a service, which is charged by its rates. */
+export function isChargedPerSite(job: JobRecord): boolean {
+  return job.template.service === null && sharedBytes(job) > 0;
 }
 
 function jobOf(state: State, number: number | undefined): JobRecord {
