@@ -133,7 +133,7 @@ test('operators see what nodes of a site exchange, and nobody else does', async 
   const node = await LightNode.connect(await enrolLight({ url, caPem, token, name: 'light' }));
   node.report();
   await rig.untilNode('light', ({ health }) => health === NodeHealth.HEALTHY);
-  const part = { sha256: Buffer.alloc(32, 0xab), sizeBytes: 4_000_000, room: 1 };
+  const part = { sha256: Buffer.alloc(32, 0xab), sizeBytes: 4_000_000, room: 1, isForeign: true };
   node.say({ blobParts: [BlobPart.fromPartial(part)] });
   await node.hears(({ chunkLeases }) => chunkLeases.length > 0);
   const shown = await rig.punnet('site', 'school');

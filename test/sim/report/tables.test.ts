@@ -61,13 +61,21 @@ function columnSum(rows: readonly Row[], column: string): number {
 const tiny = await tablesOf('tiny');
 const churny = await tablesOf('tiny-churny');
 
-test.each(['tiny', 'tiny-churny'])('%s: the bytes of results and the wasted are all', (of) => {
-  const { summary, tasks } = of === 'tiny' ? tiny : churny;
-  const useful = columnSum(tasks, 'down_bytes') + columnSum(tasks, 'up_bytes');
-  expect(useful + summary.wastedBytes).toBeCloseTo(summary.downBytes + summary.upBytes, -1);
-  // Bundles are fetched by one attempt for all, and may have been lost with it.
-  if (of === 'tiny-churny') expect(summary.wastedBytes).toBeGreaterThan(0);
-});
+test.each(['tiny', 'tiny-churny'])(
+  '%s: the bytes of results, of programs and the wasted are all',
+  (of) => {
+    const { summary, tasks, result } = of === 'tiny' ? tiny : churny;
+    const useful = columnSum(tasks, 'down_bytes') + columnSum(tasks, 'up_bytes');
+    // A site brings them for all its attempts.
+    const programs = sumOf(result.attempts.brought.map(({ bytes }) => bytes));
+    expect(programs).toBeGreaterThan(0);
+    expect(useful + programs + summary.wastedBytes).toBeCloseTo(
+      summary.downBytes + summary.upBytes,
+      -1,
+    );
+    if (of === 'tiny-churny') expect(summary.wastedBytes).toBeGreaterThan(0);
+  },
+);
 
 test('what an attempt does comes in its order', () => {
   const { tasks } = tiny;
