@@ -1,20 +1,29 @@
 // Files that a reader sees whole or not at all, whenever the process is killed or the power fails.
 
-import { closeSync, fsyncSync, openSync, renameSync, writeFileSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 
-/** Writes by temporary name, fsync and rename. */
+/** Writes by temporary name, fsync and rename; where that fails, on a full disk say, nothing is left of it. */
 export function writeDurably(file: string, text: string): void {
   const temporary = temporaryOf(file);
-  const handle = openSync(temporary, 'w', 0o600);
+  try {
+    writeSynced(temporary, text);
+    renameSync(temporary, file);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw error;
+  }
+  syncFolder(dirname(file));
+}
+
+function writeSynced(file: string, text: string): void {
+  const handle = openSync(file, 'w', 0o600);
   try {
     writeFileSync(handle, text);
     fsyncSync(handle);
   } finally {
     closeSync(handle);
   }
-  renameSync(temporary, file);
-  syncFolder(dirname(file));
 }
 
 /**
