@@ -37,6 +37,8 @@ import { Edge } from './adapters/edge.ts';
 import { AgentLoop } from './loop.ts';
 
 const lookEveryMs = 2_000;
+/** Another release can't take over before this one has ended. */
+const stopWithinMs = 20_000;
 /** A new version of the agent that does not reach the federation for so long is taken for broken: it was told to
  * become active a minute ago. */
 const mostProofMs = 15 * 60_000;
@@ -88,7 +90,9 @@ export async function run(
   });
   await agent.start();
   const code = await end;
+  const deadline = setTimeout(() => process.exit(code), stopWithinMs);
   await agent.stop();
+  clearTimeout(deadline);
   log('stopped', { code });
   return code;
 }

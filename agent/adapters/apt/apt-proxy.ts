@@ -68,7 +68,9 @@ export class AptProxy {
     this.#server.on('connect', (_request, socket) => {
       // Nobody else listens to a socket that is given away like this.
       socket.on('error', () => undefined);
-      socket.end('HTTP/1.1 405 Method Not Allowed\r\nConnection: close\r\n\r\n');
+      const refused = 'HTTP/1.1 405 Method Not Allowed\r\nConnection: close\r\n\r\n';
+      // Who keeps its end open would keep ours: the server no longer knows of it.
+      socket.end(refused, () => socket.destroy());
     });
   }
 
