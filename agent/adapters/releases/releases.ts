@@ -327,8 +327,17 @@ async function runHook(folder: ReleaseFolder, hook: string, signal?: AbortSignal
   if (hook === '') return;
   const cwd = folder.folderOf(folder.active);
   const env = { PATH: '/usr/bin:/bin', PUNNET_RELEASE: folder.active };
-  const end = { timeout: hookMs, killSignal: 'SIGKILL', ...(signal && { signal }) } as const;
-  await promisify(execFile)(join(cwd, hook), ['activate'], { cwd, env, ...end });
+  signal?.throwIfAborted();
+  const end = { timeout: hookMs, killSignal: 'SIGKILL' } as const;
+  const running = promisify(execFile)(join(cwd, hook), ['activate'], { cwd, env, ...end });
+  // Given to execFile, the signal would send SIGTERM, which a hook may not heed.
+  const kill = (): void => void running.child.kill('SIGKILL');
+  signal?.addEventListener('abort', kill);
+  try {
+    await running;
+  } finally {
+    signal?.removeEventListener('abort', kill);
+  }
 }
 
 function lastLine(error: unknown): string {
