@@ -23,7 +23,7 @@ export function judgeTarget({ method, url }: Asked, hosts: ReadonlySet<string>):
   }
   const path = /^http:\/\/[\w.-]+(?::80)?(\/[!-~]*)$/i.exec(url)?.[1];
   if (path === undefined) {
-    return refused(400, 'wanted an address such as http://deb.debian.org/debian/…, on port 80.');
+    return refused(400, 'wanted an address such as http://mirror.example/debian/…, on port 80.');
   }
   if (/(^|[/\\])(\.|%2e){1,2}([/\\?#]|$)|\\|%2f|%5c|%00|#/i.test(path)) {
     return refused(400, 'the path steps out of its folder: ask for it by its plain name.');

@@ -79,13 +79,13 @@ const script = '/etc/punnet-agent/apt-way';
 test.each([
   ['Acquire::http::Proxy http://user:secret@cache:3142/', 'its Acquire::http::Proxy'],
   [
-    'Acquire::http::Proxy::deb.debian.org http://cache/',
-    'its Acquire::http::Proxy::deb.debian.org',
+    'Acquire::http::Proxy::mirror.example http://cache/',
+    'its Acquire::http::Proxy::mirror.example',
   ],
   ['Acquire::http::Proxy-Auto-Detect /usr/bin/squid-find', 'its Acquire::http::Proxy-Auto-Detect'],
   ['Acquire::http::ProxyAutoDetect /usr/bin/squid-find', 'its Acquire::http::ProxyAutoDetect'],
   [`Acquire::http::Proxy-Auto-Detect ${script}`, null],
-  ['Acquire::http::Proxy::deb.debian.org DIRECT', null],
+  ['Acquire::http::Proxy::mirror.example DIRECT', null],
   ['Acquire::http::Timeout 30', null],
   ['Acquire::http ', null],
 ])('of apt\'s word "%s" the proxy that is another\'s is %s', (dump, found) => {
