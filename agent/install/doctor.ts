@@ -1,6 +1,7 @@
 // What is wrong with a node, and what to do about it: a judgement of each thing that was looked at. Pure;
 // `examine.ts` looks.
 
+import { amiss } from '../adapters/owner/texts.ts';
 import type { Board, FederationReading, NodeReading } from './findings.ts';
 import { days, judgeNode, leastMemoryBytes, megabytes, mostClockErrorMs } from './plan.ts';
 
@@ -296,8 +297,12 @@ function natsOf({ natsError, tunnel, agent }: EnrolmentReadings): Check {
 
 function agentOf({ agent, nodeId }: EnrolmentReadings): Check {
   switch (agent.kind) {
-    case 'running':
-      return good('agent', agent.says);
+    case 'running': {
+      const wrong = agent.says.split('\n').filter((line) => line.startsWith(amiss));
+      if (wrong.length === 0) return good('agent', agent.says);
+      const found = wrong.map((line) => line.slice(amiss.length)).join(' ');
+      return bad('agent', ['nothing amiss', found, 'sudo punnet-agent status says the rest.']);
+    }
     case 'stopped': {
       const todo =
         'sudo systemctl start punnet-agent; journalctl -u punnet-agent says why it ended.';

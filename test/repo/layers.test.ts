@@ -32,12 +32,12 @@ const rows: readonly (readonly [file: RegExp, may: readonly RegExp[]])[] = [
   // A client knows the contract only.
   [/^scheduler\/cli\//, [/^scheduler\/(cli|bundle|chunking|releases)\//, /^proto\//, npm]],
   [/^agent\/(adapters|install)\//, [edgeOf('agent/(adapters|install)'), /^proto\//, npm]],
-  // main.ts puts its program together; config.ts and run.ts are parts of it.
+  // main.ts puts its program together; config.ts, run.ts and agent.ts are parts of it.
   [
     /^scheduler\/(main|config|maintenance|enrolment|uplinks|blob-care|mistakes)\.ts$/,
     [/^scheduler\/(?!core\/(?!index\.ts))/, /^proto\//, npm],
   ],
-  [/^agent\/(main|config|run)\.ts$/, [/^agent\/(?!core\/(?!index\.ts))/, /^proto\//, npm]],
+  [/^agent\/(main|config|run|agent)\.ts$/, [/^agent\/(?!core\/(?!index\.ts))/, /^proto\//, npm]],
   [
     /^sim\//,
     [

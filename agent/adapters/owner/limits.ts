@@ -1,4 +1,5 @@
-// The owner's limits: a JSON file that is law. A mistake in it is told, and no task starts.
+// The owner's limits: a JSON file that is law. A mistake in it is told, and no task starts; of a name that it does not
+// know, which a newer command line may have written, an agent that runs tells too, and keeps to the rest.
 
 import { readFileSync } from 'node:fs';
 
@@ -86,13 +87,28 @@ export function readLimits(file: string): Limits {
   return parseLimits(readLimitsFile(file), file);
 }
 
+/** As `readLimits`, but names that are no limits are returned, not refused. Throws LimitsError naming the field. */
+export function readKnownLimits(file: string): {
+  readonly limits: Limits;
+  readonly unknown: readonly string[];
+} {
+  const fields = readLimitsFile(file);
+  return { limits: parseKnown(fields, file), unknown: unknownIn(fields) };
+}
+
 /** Checks the fields against the schema. Throws LimitsError naming the field. */
 export function parseLimits(fields: Readonly<Record<string, unknown>>, file: string): Limits {
-  for (const name of Object.keys(fields)) {
-    if (name in defaultLimits) continue;
-    const known = Object.keys(defaultLimits).join(', ');
-    throw new LimitsError(`${file}: there is no limit "${name}"; there are ${known}`);
-  }
+  const [name] = unknownIn(fields);
+  if (name === undefined) return parseKnown(fields, file);
+  const known = Object.keys(defaultLimits).join(', ');
+  throw new LimitsError(`${file}: there is no limit "${name}"; there are ${known}`);
+}
+
+function unknownIn(fields: Readonly<Record<string, unknown>>): readonly string[] {
+  return Object.keys(fields).filter((name) => !Object.hasOwn(defaultLimits, name));
+}
+
+function parseKnown(fields: Readonly<Record<string, unknown>>, file: string): Limits {
   const reader = new FieldReader(fields, file);
   return {
     isPaused: reader.boolean('isPaused'),

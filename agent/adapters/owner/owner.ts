@@ -13,7 +13,7 @@ import { Allotment } from './allotment.ts';
 import { allow, mayTransfer } from './allowance.ts';
 import { hoursLeftMs } from './hours.ts';
 import { householdHash } from './household.ts';
-import { defaultLimits, readLimits, type Limits } from './limits.ts';
+import { defaultLimits, readKnownLimits, type Limits } from './limits.ts';
 import { atFirst, look, powerOf } from './power-watch.ts';
 import { Traffic } from './traffic.ts';
 
@@ -35,6 +35,7 @@ export class Owner {
   readonly #sandboxProblem: string | null;
   #limits: Limits = defaultLimits;
   #limitsProblem: string | null = null;
+  #unknownLimits: readonly string[] = [];
   #allowance: Allowance = noAllowance;
   #power = atFirst;
   readonly traffic: Traffic;
@@ -65,6 +66,11 @@ export class Owner {
     return this.#limitsProblem;
   }
 
+  /** Names in the file that are no limits to this agent. */
+  get unknownLimits(): readonly string[] {
+    return this.#unknownLimits;
+  }
+
   get allowance(): Allowance {
     return this.#allowance;
   }
@@ -72,7 +78,8 @@ export class Owner {
   /** Reads limits and machine again. A limits file with a mistake stops new tasks. */
   look(): Allowance {
     try {
-      this.#limits = readLimits(this.#state.file('limits.json'));
+      const found = readKnownLimits(this.#state.file('limits.json'));
+      [this.#limits, this.#unknownLimits] = [found.limits, found.unknown];
       this.#limitsProblem = null;
     } catch (error) {
       this.#limitsProblem = shorten(error instanceof Error ? error.message : String(error));

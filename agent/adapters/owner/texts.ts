@@ -13,6 +13,8 @@ export interface Running {
   readonly trouble: string | null;
   readonly sandbox: string;
   readonly allowance: Allowance;
+  /** Names in the limits file that this agent does not know. */
+  readonly unknownLimits: readonly string[];
   readonly attempts: readonly { readonly lease: Lease; readonly phase: AttemptPhase }[];
   /** The latest first. */
   readonly ran: readonly Ran[];
@@ -29,6 +31,9 @@ export interface Running {
 
 /** Jobs that `status` names of those that ran. */
 const jobsNamed = 10;
+
+/** What a line of the status begins with that somebody should do something about; `doctor` looks for it. */
+export const amiss = 'Amiss: ';
 
 /** Whose node it is. */
 export function nameOf({ nodeId, federation, siteId }: Identity): string {
@@ -57,9 +62,18 @@ export function statusText(running: Running): string {
     month,
     ratesLine(running),
     ...aptLines(running),
+    ...amissLines(running),
   ];
   said.push(...ranLines(running));
   return [...said, ...lines].join('\n');
+}
+
+function amissLines({ unknownLimits }: Running): readonly string[] {
+  if (unknownLimits.length === 0) return [];
+  const names = unknownLimits.map((name) => JSON.stringify(name)).join(', ');
+  return [
+    `${amiss}limits.json names ${names}, which this agent does not know: it keeps to the others. Mend a slip; a newer agent may know it.`,
+  ];
 }
 
 function ratesLine({ uplink, lan, linePart }: Running): string {

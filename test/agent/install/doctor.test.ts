@@ -116,6 +116,16 @@ describe('of its way to the federation', () => {
       /Is the scheduler up/,
     ],
     [['agent'], { agent: { kind: 'stopped' } }, /systemctl start punnet-agent/],
+    [
+      ['agent'],
+      {
+        agent: {
+          kind: 'running',
+          says: 'Node pi of berries, site attic: connected.\nAmiss: the cat sits on it.\n',
+        },
+      },
+      /the cat sits on it\.\n +wanted: nothing amiss\n.*status says the rest/,
+    ],
     [['agent'], { agent: { kind: 'cloned' } }, /This card was copied: .*--only-here/],
   ])('%j', (names, changes, words) => {
     const readings = { ...healthy, enrolment: { ...enrolled, ...changes } };

@@ -5,7 +5,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { allow, mayTransfer, type Readings } from '../../../agent/adapters/owner/allowance.ts';
-import { defaultLimits, readLimits, type Limits } from '../../../agent/adapters/owner/limits.ts';
+import {
+  defaultLimits,
+  readKnownLimits,
+  readLimits,
+  type Limits,
+} from '../../../agent/adapters/owner/limits.ts';
 import { changeLimits } from '../../../agent/adapters/owner/change-limits.ts';
 import { limitsText, withLimit } from '../../../agent/adapters/owner/texts.ts';
 
@@ -79,6 +84,29 @@ describe('the file', () => {
     writeFileSync(file, withLimit(file, { isPaused: false }));
     expect(readLimits(file)).toEqual({ ...defaultLimits, slots: 1 });
     expect(limitsText(file)).toMatch(/temperatureC +70 +default/);
+  });
+});
+
+describe('to an agent that runs', () => {
+  test.each([
+    ['{}', [], {}],
+    ['{"slots": 1, "lanBbs": 5}', ['lanBbs'], { slots: 1 }],
+    ['{"wind": [1], "isPaused": true, "sun": null}', ['wind', 'sun'], { isPaused: true }],
+    // An object has that by itself.
+    ['{"toString": 1, "constructor": 2}', ['toString', 'constructor'], {}],
+  ])('of %s the names %j are told, and the rest holds', (text, unknown, limits) => {
+    writeFileSync(file, text);
+    expect(readKnownLimits(file)).toEqual({ unknown, limits: { ...defaultLimits, ...limits } });
+    if (unknown.length > 0) expect(() => readLimits(file)).toThrow(`no limit "${unknown[0]}"`);
+  });
+
+  test.each([
+    ['{"wind": 1, "slots": -1}', /slots: wanted a number, 0 or more, found -1/],
+    ['{"wind": 1', /not JSON/],
+    ['[]', /wanted an object/],
+  ])('%s is refused all the same', (text, reason) => {
+    writeFileSync(file, text);
+    expect(() => readKnownLimits(file)).toThrow(reason);
   });
 });
 

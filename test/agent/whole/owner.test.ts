@@ -77,18 +77,32 @@ test('a pause lets the running task stand still, and starts none', async () => {
 test('a mistake in the file is told everywhere; what runs goes on', async () => {
   const jobId = await endlessJob();
   await untilStatus(/, running/);
-  setLimits('{"slot": 1}');
-  expect(await untilRefusal('limits')).toMatch(/no limit "slot"; there are isPaused/);
-  expect(await untilStatus(/takes no task: .*no limit "slot"/)).toMatch(/, running/);
+  setLimits('{"slots": -1}');
+  expect(await untilRefusal('limits')).toMatch(/slots: wanted a number, 0 or more, found -1/);
+  expect(await untilStatus(/takes no task: .*slots: wanted a number/)).toMatch(/, running/);
   for (const command of ['limits', 'pause', 'resume']) {
     const { code, err } = await agent(command);
     expect(code).toBe(2);
-    expect(err).toMatch(/^punnet-agent: .*no limit "slot"[^\n]*\n$/);
+    expect(err).toMatch(/^punnet-agent: .*slots: wanted a number[^\n]*\n$/);
   }
   setLimits('{}');
   await untilRefusal(undefined);
   expect((await agent('status')).out).toMatch(/, running/);
   await rig.punnet('cancel', jobId);
+});
+
+test('a name that it does not know is told, and the rest of the file holds', async () => {
+  setLimits('{"fanSpeed": 3, "monthlyBytes": 3e9}');
+  const said = await untilStatus(
+    /\nAmiss: limits.json names "fanSpeed", which this agent does not/,
+  );
+  expect(said).toMatch(/It takes tasks on [^]*of 3\.00 GB of your line/);
+  expect(rig.node('home').agent.tail()).toContain('"event":"limits not known"');
+  const { code, err } = await agent('limits');
+  expect(code).toBe(2);
+  expect(err).toMatch(/^punnet-agent: .*no limit "fanSpeed"; there are isPaused[^\n]*\n$/);
+  setLimits('{}');
+  await untilStatus(/connected(?![^]*Amiss)/);
 });
 
 test('no task starts that would outlast the hours, and the researcher hears why', async () => {

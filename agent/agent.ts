@@ -1,0 +1,340 @@
+// An agent that runs: puts core, adapters and world together, and stops them in the reverse order.
+
+import { randomBytes } from 'node:crypto';
+import { SiteApt } from './adapters/apt/site-apt.ts';
+import { adoptAttempts } from './adapters/attempts/adopt.ts';
+import { Results } from './adapters/attempts/results.ts';
+import { BlobClient } from './adapters/blobs/blob-client.ts';
+import { UplinkPacer } from './adapters/blobs/uplink-pacer.ts';
+import { Cache } from './adapters/blobs/cache.ts';
+import { NodeBus, type NodeBusOptions } from './adapters/bus/node-bus.ts';
+import { toBlobParts } from './adapters/bus/exchange-wire.ts';
+import { originOf } from './adapters/exchange/origin.ts';
+import { SiteExchange } from './adapters/exchange/site-exchange.ts';
+import { Renewer } from './adapters/enrol/renewer.ts';
+import { TunnelFolder } from './adapters/overlay/tunnel-folder.ts';
+import { Reporter } from './adapters/bus/reporter.ts';
+import { log } from './adapters/log.ts';
+import { History } from './adapters/owner/history.ts';
+import { Owner } from './adapters/owner/owner.ts';
+import { statusText } from './adapters/owner/texts.ts';
+import { isNeighbour } from './adapters/lan/neighbour.ts';
+import { LanTasks } from './adapters/lan/lan-tasks.ts';
+import { TaskSockets } from './adapters/messages/task-sockets.ts';
+import { LineWatch } from './adapters/uplink/line-watch.ts';
+import { ProbeTasks } from './adapters/uplink/probe-tasks.ts';
+import { readOwnLan } from './adapters/probe/lan.ts';
+import { Bundles } from './adapters/sandbox/bundles.ts';
+import { Sandbox } from './adapters/sandbox/sandbox.ts';
+import { ownReleases } from './adapters/releases/own-releases.ts';
+import type { Releases } from './adapters/releases/releases.ts';
+import { RunningTime } from './adapters/state/running-time.ts';
+import type { Identity, NodeKeys, StateFolder } from './adapters/state/state-folder.ts';
+import type { AdoptedAttempt, Command } from './core/index.ts';
+import { Edge } from './adapters/edge.ts';
+import { AgentLoop } from './loop.ts';
+
+const lookEveryMs = 2_000;
+/** A new version of the agent that does not reach the federation for so long is taken for broken: it was told to
+ * become active a minute ago. */
+const mostProofMs = 15 * 60_000;
+/** Two of five of it are spread, so that the nodes of a federation do not report at once. */
+const idleReportMs = 180_000;
+
+interface AgentParts {
+  readonly state: StateFolder;
+  readonly identity: Identity;
+  readonly keys: NodeKeys;
+  readonly sandbox: Sandbox;
+  readonly owner: Owner;
+}
+
+export class Agent {
+  readonly #parts: AgentParts;
+  readonly #time: RunningTime;
+  readonly #blobs: BlobClient;
+  readonly #bundles: Bundles;
+  readonly #cache: Cache;
+  readonly #bus: NodeBus;
+  readonly #renewer: Renewer;
+  readonly #lanTasks: LanTasks;
+  readonly #probeTasks: ProbeTasks;
+  readonly #sockets: TaskSockets;
+  readonly #releases: Releases;
+  readonly #exchange: SiteExchange;
+  readonly #lineWatch: LineWatch;
+  readonly #apt = new SiteApt({
+    exchange: { get: (...call) => this.#exchange.get(...call) },
+    ...{ onTaken: () => void this.#trim(), log },
+  });
+  readonly #loop: AgentLoop;
+  readonly #history: History;
+  #lookTimer: NodeJS.Timeout | undefined;
+  #proofTimer: NodeJS.Timeout | undefined;
+  /** Two agents have this identity. */
+  onQuarantined: () => void = () => undefined;
+  /** Another version of it takes over. */
+  onReplaced: () => void = () => undefined;
+  /** It is a new version, and does not come to speak with the federation. */
+  onUnproved: () => void = () => undefined;
+
+  constructor(parts: AgentParts) {
+    this.#parts = parts;
+    const { state, identity, keys, sandbox, owner } = parts;
+    const folders = { blobs: state.file('blobs'), bundles: state.file('bundles') };
+    const { httpsUrl: url, caPem: ca } = identity;
+    const tunnels = new TunnelFolder(state.file('overlay'));
+    this.#time = new RunningTime(state.file('running-ms'));
+    this.#blobs = new BlobClient({
+      ...{ folder: folders.blobs, url, ca, rateOf: () => owner.rate() },
+      // What goes through the tunnel is counted there.
+      onBytes: (count) => {
+        // Where nobody has said what the line can do, a long round trip tells nothing.
+        if (owner.filledPart() !== null) this.#lineWatch.carried();
+        if (!tunnels.isInOverlay(hostOf(url))) owner.traffic.carried(count);
+      },
+    });
+    this.#lineWatch = new LineWatch({
+      ping: () => this.#bus.ping(),
+      take: (spanMs) => this.#exchange.measured(spanMs, owner.filledPart()),
+      nowMs: () => performance.now(),
+    });
+    this.#history = new History(state.file('history.json'));
+    this.#bundles = new Bundles(folders.bundles);
+    this.#cache = new Cache([folders.blobs, folders.bundles, state.file('checkpoints')]);
+    const instanceId = randomBytes(8).toString('base64url');
+    const post = (command: Command): void => this.#loop.post(command);
+    const onRefused = (): void => this.#renewer.refused();
+    const { natsSeed } = keys;
+    this.#lanTasks = this.#newLanTasks();
+    this.#releases = this.#newReleases(post);
+    this.#probeTasks = new ProbeTasks({
+      mayProbe: () => owner.allowance.isAccepting && owner.mayTransfer(),
+      // What goes through the tunnel is counted there.
+      carried: (host, bytes) =>
+        tunnels.isInOverlay(host) ? undefined : owner.traffic.carried(bytes),
+      nowMs: () => performance.now(),
+    });
+    this.#sockets = this.#newSockets();
+    this.#bus = this.#newBus({ natsSeed, instanceId, post, onRefused });
+    this.#renewer = new Renewer({
+      ...{ state, tunnels, natsSeed, log, identity: () => state.readIdentity() ?? identity },
+      isAway: () => this.#bus.trouble !== null,
+      onRenewed: (renewed) => this.#bus.renewed(renewed),
+    });
+    const instance = { instanceNumber: state.countStart(), instanceId };
+    const releases = this.#releases;
+    const reporter = new Reporter({ instance, owner, bus: this.#bus, releases });
+    this.#exchange = this.#newExchange(folders.blobs, reporter);
+    const edge = new Edge({
+      ...{ sandbox, post, log },
+      blobs: this.#blobs,
+      exchange: this.#exchange,
+      bundles: this.#bundles,
+      results: new Results(sandbox, this.#blobs),
+      nowMs: () => this.#time.nowMs(),
+      trim: () => this.#trim(),
+      say: (said) => reporter.say(said),
+      onQuarantined: () => this.onQuarantined(),
+      mayTransfer: () => owner.mayTransfer(),
+      onAllotted: (bytes) => owner.allotted(bytes),
+      history: this.#history,
+      sockets: this.#sockets,
+    });
+    const spread = 0.8 + 0.4 * Math.random();
+    this.#loop = new AgentLoop({
+      clock: systemClock,
+      sink: edge,
+      idleReportMs: Math.round(idleReportMs * spread),
+    });
+  }
+
+  #newBus(
+    options: Pick<NodeBusOptions, 'natsSeed' | 'instanceId' | 'post' | 'onRefused'>,
+  ): NodeBus {
+    return new NodeBus({
+      ...{ ...options, identity: this.#parts.identity, log },
+      asides: {
+        onLanTask: (task) => this.#lanTasks.take(task),
+        onProbeTask: (task) => this.#probeTasks.take(task),
+        onTaskMessage: (message) => this.#sockets.take(message),
+        onReleases: (orders) => this.#releases.take(orders),
+        onExchange: (messages) => this.#exchange.take(messages),
+        onReportWanted: () => this.#exchange.tellAgain(),
+      },
+    });
+  }
+
+  #newLanTasks(): LanTasks {
+    return new LanTasks({
+      ownLan: readOwnLan,
+      isNeighbour,
+      say: (answer) => this.#bus.sayLan(answer),
+      nowMs: () => performance.now(),
+    });
+  }
+
+  #newSockets(): TaskSockets {
+    return new TaskSockets({
+      say: (message) => this.#bus.sayTask(message),
+      mayTransfer: () => this.#parts.owner.mayTransfer(),
+      nowMs: () => performance.now(),
+    });
+  }
+
+  #newExchange(folder: string, reporter: Reporter): SiteExchange {
+    const { owner, identity } = this.#parts;
+    return new SiteExchange({
+      ...{ folder, log, isNeighbour, ownLan: readOwnLan, origin: originOf(this.#blobs) },
+      salt: identity.nodeId,
+      isSmallBoard: owner.inventory().architecture === 'armv6l',
+      mayTransfer: () => owner.mayTransfer(),
+      onPace: (part) => owner.keepToPart(part),
+      lanPacer: new UplinkPacer(
+        () => owner.lanRate(),
+        () => undefined,
+      ),
+      say: (said, here) => reporter.say([], toBlobParts(said, here)),
+      onWhole: (sha256) => this.#blobs.came(sha256),
+      isHere: (blob) => this.#blobs.isHere(blob),
+      hasRoom: (sizeBytes) => owner.hasRoomFor(sizeBytes),
+      nowMs: () => performance.now(),
+    });
+  }
+
+  #newReleases(post: (command: Command) => void): Releases {
+    return ownReleases(this.#parts, {
+      ...{ blobs: this.#blobs, exchange: () => this.#exchange, log },
+      onReplaced: () => this.onReplaced(),
+      onNews: () => post({ kind: 'reportWanted' }),
+    });
+  }
+
+  async start(): Promise<void> {
+    const { sandbox, identity } = this.#parts;
+    this.#time.start();
+    await this.#blobs.start();
+    await this.#bundles.start();
+    await this.#exchange.start();
+    await this.#exchange.findKept();
+    await this.#releases.offer();
+    this.#look();
+    const attempts = await adoptAttempts(sandbox, this.#time.nowMs());
+    await this.#openSockets(attempts);
+    this.#loop.post({ kind: 'adopted', attempts });
+    this.#lookTimer = setInterval(() => this.#look(), lookEveryMs);
+    log('started', { node: identity.nodeId, adopted: attempts.length });
+    await this.#trim();
+    void this.#bus.start();
+    if (this.#releases.isUnproved) {
+      this.#proofTimer = setTimeout(() => this.#lookForProof(), mostProofMs);
+    }
+    this.#renewer.start();
+  }
+
+  /** Tasks that went on without an agent find this one's sockets. */
+  async #openSockets(attempts: readonly AdoptedAttempt[]): Promise<void> {
+    for (const { lease, phase } of attempts) {
+      if (phase !== 'running' || !lease.hasSocket) continue;
+      const folder = this.#parts.sandbox.folderOf(lease.leaseId);
+      await this.#sockets.open(lease.leaseId, folder).catch((error: unknown) => {
+        log('a task goes on without its socket', { lease: lease.leaseId, error: String(error) });
+      });
+    }
+  }
+
+  #lookForProof(): void {
+    if (!this.#releases.isUnproved) return;
+    log('this version has not spoken with the federation: the one before comes back', {});
+    this.onUnproved();
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#lookTimer);
+    clearTimeout(this.#proofTimer);
+    this.#releases.stop();
+    this.#renewer.stop();
+    this.#lanTasks.close();
+    this.#probeTasks.close();
+    this.#lineWatch.stop();
+    this.#sockets.stop();
+    this.#loop.stop();
+    this.#parts.sandbox.close();
+    await this.#apt.stop();
+    await this.#exchange.stop();
+    await this.#bus.stop();
+    this.#blobs.stop();
+    this.#time.stop();
+    this.#history.save(performance.now());
+    this.#parts.owner.traffic.stop();
+  }
+
+  status(sandbox: string): string {
+    const { identity, owner } = this.#parts;
+    const { trouble } = this.#bus;
+    const { allowance } = owner;
+    return statusText({
+      identity,
+      trouble,
+      sandbox,
+      allowance,
+      unknownLimits: owner.unknownLimits,
+      attempts: this.#loop.attempts(),
+      ran: this.#history.latest,
+      month: owner.month,
+      ...{ uplink: owner.rate(), lan: owner.lanRate(), linePart: owner.linePart },
+      apt: this.#apt.status,
+      nowUnixMs: Date.now(),
+    });
+  }
+
+  /** What the owner's limits and the machine allow may have changed. */
+  #look(): void {
+    // Its sandbox was tested before it started.
+    if (this.#bus.trouble === null) this.#releases.prove();
+    void this.#exchange.hearScheduler(this.#bus.trouble === null);
+    void this.#exchange.lookAtLan();
+    const { owner, sandbox } = this.#parts;
+    const read = (): string =>
+      JSON.stringify([owner.limits, owner.unknownLimits, owner.limitsProblem, owner.allowance]);
+    const before = read();
+    const told = JSON.stringify(owner.inventory());
+    const allowance = owner.look();
+    void this.#apt.follow(owner.limits.aptPort);
+    this.#history.saveSometimes(performance.now());
+    if (read() === before) return;
+    const { limitsProblem, unknownLimits } = owner;
+    if (limitsProblem !== null) log('limits not taken', { why: limitsProblem });
+    else if (unknownLimits.length > 0) log('limits not known', { names: unknownLimits });
+    sandbox.holdCpu(allowance.isFreezing ? 0 : 100 * owner.limits.cpuShare);
+    this.#loop.post({ kind: 'allowanceChanged', allowance });
+    if (JSON.stringify(owner.inventory()) !== told) this.#loop.post({ kind: 'reportWanted' });
+  }
+
+  async #trim(): Promise<void> {
+    const comes = [...this.#blobs.underWay, ...this.#exchange.underWay];
+    const keep = new Set([...this.#loop.blobsInUse(), ...comes]);
+    const { cacheBytes } = this.#parts.owner.limits;
+    try {
+      // What others of the site count on goes last.
+      await this.#cache.trim(cacheBytes, new Set([...keep, ...this.#exchange.pinned]));
+      await this.#cache.trim(cacheBytes, keep);
+      await this.#exchange.lookForRemoved();
+    } catch (error) {
+      log('blobs not trimmed', { error: String(error) });
+    }
+  }
+}
+
+/** An IPv6 address stands in brackets there. */
+function hostOf(url: string): string {
+  return new URL(url).hostname.replaceAll(/[[\]]/g, '');
+}
+
+const systemClock = {
+  nowMs: () => performance.now(),
+  callAfter: (spanMs: number, callback: () => void) => {
+    const timer = setTimeout(callback, spanMs);
+    return () => clearTimeout(timer);
+  },
+};
