@@ -31,6 +31,8 @@ export interface SiteExchangeOptions extends Pick<
   readonly isHere: (blob: BlobRef) => Promise<boolean>;
   /** Whether the owner leaves so much of the disk for a package. */
   readonly hasRoom: (sizeBytes: number) => boolean;
+  /** How long a scheduler that says nothing of a package is waited for; 5 s if not given. */
+  readonly silentMs?: number;
 }
 
 /** A scheduler that says nothing of a package for so long is not waited for. */
@@ -262,7 +264,7 @@ export class SiteExchange {
       if (this.#accepted.has(sha256)) return;
       this.#silentUntilMs = this.#options.nowMs() + silentForMs;
       end('the scheduler says nothing of it');
-    }, silentMs);
+    }, this.#options.silentMs ?? silentMs);
     const mostMs = patienceMs + sizeBytes / bytesPerMs;
     const lateness = setTimeout(() => end(`it is not here after ${mostMs} ms`), mostMs);
     signal.addEventListener('abort', leave, { once: true });

@@ -22,15 +22,24 @@ interface Ground {
   readonly asked: () => number;
 }
 
+interface Given {
+  readonly hasPackages?: boolean;
+  /** As in `SiteExchangeOptions`; a busy machine may be silent for longer than five seconds. */
+  readonly silentMs?: number;
+}
+
 /** A site and a mirror of its own, which has packages or not. */
-async function at(use: (ground: Ground) => Promise<void>, hasPackages = true): Promise<void> {
+async function at(
+  use: (ground: Ground) => Promise<void>,
+  { hasPackages = true, silentMs = 60_000 }: Given = {},
+): Promise<void> {
   const isDeb = (path = ''): boolean => path.endsWith('.deb');
   const served = await serve(repository.folder, ({ url }, response) => {
     if (hasPackages || !isDeb(url)) return false;
     response.writeHead(404).end();
     return true;
   });
-  const site = new AptSite(served);
+  const site = new AptSite(served, silentMs);
   try {
     const asked = (): number => served.asked.filter(isDeb).length;
     await use({ site, asked, add: () => site.add(top, repository) });
@@ -52,7 +61,6 @@ describe.concurrent('at a site', () => {
       expect(await Promise.all(nodes.map((node) => get(node)))).toEqual([right, right, right]);
       expect(await get(await add())).toBe(right);
       expect(asked()).toBe(packageNames.length);
-      for (const { proxy } of nodes) expect(proxy.count.site).toBe(packageNames.length);
     }));
 
   test('a peer whose bytes are wrong is asked once, and apt gets none of them', () =>
@@ -76,15 +84,18 @@ describe.concurrent('at a site', () => {
       expect(asked()).toBe(packageNames.length);
     }));
 
-  test('a scheduler that says nothing costs five seconds, and apt has its packages all the same', () =>
-    at(async ({ site, add }) => {
-      const node = await add();
-      site.isSilent = true;
-      const beganMs = performance.now();
-      expect(await get(node)).toBe(right);
-      expect(performance.now() - beganMs).toBeGreaterThan(4_900);
-      expect(node.proxy.count).toEqual({ site: 0, mirrors: packageNames.length });
-    }));
+  test('a scheduler that says nothing is waited for once, and apt has its packages all the same', () =>
+    at(
+      async ({ site, add }) => {
+        const node = await add();
+        site.isSilent = true;
+        const beganMs = performance.now();
+        expect(await get(node)).toBe(right);
+        expect(performance.now() - beganMs).toBeGreaterThan(1_900);
+        expect(node.proxy.count).toEqual({ site: 0, mirrors: packageNames.length });
+      },
+      { silentMs: 2_000 },
+    ));
 
   test('without a way to the scheduler, and without room, apt asks the mirror at once', () =>
     at(async ({ add, asked }) => {
@@ -96,5 +107,7 @@ describe.concurrent('at a site', () => {
     }));
 
   test('that a mirror has a package no more apt hears from the mirror itself', () =>
-    at(async ({ add }) => expect(await get(await add())).toMatch(/404/), false));
+    at(async ({ add }) => expect(await get(await add())).toMatch(/404/), {
+      hasPackages: false,
+    }));
 });

@@ -40,11 +40,14 @@ export class AptSite {
   readonly #timer: NodeJS.Timeout;
   readonly #served: Served;
   #added = 0;
+  readonly #silentMs: number;
   /** What is said to it is lost, and it says nothing. */
   isSilent = false;
 
-  constructor(served: Served) {
+  /** Its nodes wait so long for a scheduler that says nothing. */
+  constructor(served: Served, silentMs: number) {
     this.#served = served;
+    this.#silentMs = silentMs;
     this.#harness.setSite('school', 10e6);
     this.#timer = setInterval(() => {
       this.#harness.wait(tickMs);
@@ -67,6 +70,7 @@ export class AptSite {
       isHere: ({ sha256 }) => Promise.resolve(existsSync(join(blobs, sha256))),
       hasRoom: () => node.hasRoom,
       nowMs: () => performance.now(),
+      silentMs: this.#silentMs,
       onPace: () => undefined,
       lanPacer: new UplinkPacer(
         () => null,
