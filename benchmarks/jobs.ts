@@ -32,7 +32,7 @@ export async function specOf(
     name: 'bench',
     bundles: { x86_64: bundle, aarch64: bundle },
     command: ['/bin/true'],
-    tasks: { count, inputs: [], manifest: undefined, rows: '', columns: [] },
+    tasks: { count, inputs: [], manifest: undefined, rows: '', columns: [], outputsOf: '' },
     profile: { work: '1 GHz*s', output: '' },
     ...changes,
   };

@@ -115,7 +115,10 @@ async function inputsSpec(
     connection,
     TaskManifest.encode(TaskManifest.fromPartial({ tasks })).finish(),
   );
-  return { ...plain, tasks: { count: 0, inputs: [], manifest, rows: '', columns: [] } };
+  return {
+    ...plain,
+    tasks: { count: 0, inputs: [], manifest, rows: '', columns: [], outputsOf: '' },
+  };
 }
 
 /** Puts inputs where uploads would have put them: to sync each of 100,000 takes minutes. */

@@ -31,7 +31,8 @@ export function findAfter(
   return { after: [...after], violations };
 }
 
-function findOwn(deps: ApiDeps, name: string, caller: Principal): JobId | undefined {
+/** The caller's job of this id, or the newest of this name. */
+export function findOwn(deps: ApiDeps, name: string, caller: Principal): JobId | undefined {
   const byId = deps.view().job(jobId(name));
   if (byId?.researcher === caller.name) return byId.jobId;
   const wanted = { researcher: caller.name, name, state: null, before: null, limit: 1 };

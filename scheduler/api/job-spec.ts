@@ -222,7 +222,7 @@ class SpecCheck {
     }
     const [wanting] = /\{input(\.name|\.stem)?\}/.exec(text.replaceAll('{{', '')) ?? [];
     if (wanting === undefined || this.#hasInputs) return;
-    this.#no(field, `${wanting} wants tasks.inputs; ${there}`);
+    this.#no(field, `${wanting} wants tasks.inputs or tasks.outputsOf; ${there}`);
   }
 
   #placeholdersThere(): string {
@@ -286,17 +286,18 @@ class SpecCheck {
   }
 
   #taskCount(spec: JobSpec): number {
-    const { count = 0, inputs = [], manifest, rows = '' } = spec.tasks ?? {};
+    const { count = 0, inputs = [], manifest, rows = '', outputsOf = '' } = spec.tasks ?? {};
     const given = [
       ...(count > 0 ? ['count'] : []),
       ...(inputs.length > 0 ? ['inputs'] : []),
       ...(rows === '' ? [] : ['rows']),
       ...(manifest === undefined ? [] : ['manifest']),
+      ...(outputsOf === '' ? [] : ['outputsOf']),
     ];
     const [source = 'none of them'] = given;
     if (given.length !== 1) {
       // A count of 0 cannot be told from none.
-      const wanted = 'wanted a count of 1 or more, inputs or rows';
+      const wanted = 'wanted a count of 1 or more, inputs, rows or outputsOf';
       this.#no('tasks', `${wanted}, found ${given.join(' and ') || source}`);
     } else if ((source === 'inputs' || source === 'rows') && !this.#isDraft) {
       this.#no(`tasks.${source}`, 'wanted a manifest: upload it first, as punnet submit does');

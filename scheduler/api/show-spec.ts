@@ -30,6 +30,7 @@ export function toSpec(template: JobTemplate): JobSpec {
     priority: template.priority,
     checkpoint: template.keepsCheckpoint ?? false,
     network: template.network ?? 'none',
+    site: template.site?.siteId ?? '',
     after: [...template.after],
     deadline: template.deadlineAt === null ? '' : new Date(template.deadlineAt).toISOString(),
     ...(service === null ? ofTasks(template) : ofService(service, template.taskCount)),
@@ -39,7 +40,7 @@ export function toSpec(template: JobTemplate): JobSpec {
 /** What tells tasks that end from replicas, which do not. */
 type OfKind = Pick<JobSpec, 'tasks' | 'profile' | 'timeout' | 'retries' | 'service'>;
 
-function ofTasks({ profile, manifest, ...template }: JobTemplate): OfKind {
+function ofTasks({ profile, manifest, outputsOf, ...template }: JobTemplate): OfKind {
   const { workGhzSeconds, outputBytes } = profile;
   return {
     tasks: {
@@ -48,6 +49,7 @@ function ofTasks({ profile, manifest, ...template }: JobTemplate): OfKind {
       manifest: manifest === null ? undefined : { ...manifest },
       rows: '',
       columns: [...(template.columns ?? [])],
+      outputsOf: outputsOf?.jobId ?? '',
     },
     profile: {
       work: workGhzSeconds === null ? '' : formatQuantity(workGhzSeconds, work),

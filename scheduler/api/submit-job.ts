@@ -4,8 +4,8 @@ import { randomBytes } from 'node:crypto';
 import type { BlobRef } from '../../proto/gen/punnet/v1/common.ts';
 import { Job } from '../../proto/gen/punnet/v1/job.ts';
 import type { SubmitJobRequest } from '../../proto/gen/punnet/v1/job_service.ts';
-import type { JobId, JobTemplate } from '../core/index.ts';
-import { jobId } from '../core/index.ts';
+import type { JobId, JobSummary, JobTemplate } from '../core/index.ts';
+import { jobId, sha256, siteId } from '../core/index.ts';
 import { findAfter } from './after.ts';
 import type { Principal } from './auth.ts';
 import { readDeadline } from './deadline.ts';
@@ -16,7 +16,8 @@ import type { CheckedSpec } from './job-spec.ts';
 import { checkSpec } from './job-spec.ts';
 import { toJob } from './messages.ts';
 import { ownJob } from './own.ts';
-import { checkTaskList } from './task-list.ts';
+import { checkTaskList, listOf } from './task-list.ts';
+import { findSource, sourceTasks, storeTasks } from './outputs-of.ts';
 import { requestIdViolations } from './request-id.ts';
 
 /** Missing blobs told of in one answer. */
@@ -29,7 +30,7 @@ export async function submitJob(
 ): Promise<Job> {
   const { requestId, validateOnly } = request;
   const checked = check(deps, request, caller);
-  const { template } = checked;
+  const { template, source } = checked;
   if (validateOnly) {
     const refusal = deps.view().refuseJob({ researcher: caller.name, template });
     if (refusal !== null) throw fromRefusal(refusal, 'spec');
@@ -45,15 +46,23 @@ export async function submitJob(
     jobId: newJobId(),
     researcher: caller.name,
     requestId,
-    template: template.manifest === null ? template : await withManifest(deps, template, caller),
+    template:
+      source === null
+        ? await withManifest(deps, template, caller)
+        : await withOutputs(deps, { template, source }, caller),
   });
   if (answer.kind === 'refused') throw fromRefusal(answer, 'spec');
   if (answer.kind !== 'job') throw new Error(`a submit was answered with ${answer.kind}`);
   return toJob(ownJob(deps, answer.jobId, caller));
 }
 
+/** What was checked, and the job whose outputs are its tasks' inputs, if there is one. */
+export interface CheckedJob extends CheckedSpec {
+  readonly source: JobSummary | null;
+}
+
 /** Throws all mistakes of a request at once. */
-export function check(deps: ApiDeps, request: SubmitJobRequest, caller: Principal): CheckedSpec {
+export function check(deps: ApiDeps, request: SubmitJobRequest, caller: Principal): CheckedJob {
   const { spec, requestId, validateOnly } = request;
   if (spec === undefined) {
     throw invalid([{ field: 'spec', description: 'wanted a job, found none' }]);
@@ -65,10 +74,28 @@ export function check(deps: ApiDeps, request: SubmitJobRequest, caller: Principa
   }));
   const { after, violations: unknown } = findAfter(deps, spec.after, caller);
   const { deadlineAt, violations: notThen } = readDeadline(spec.deadline, deps.now());
-  all.push(...unknown, ...notThen);
+  const { source, violations: notThere } = findSource(deps, spec, caller);
+  const { site, violations: noSite } = findSite(deps, spec.site);
+  all.push(...unknown, ...notThen, ...notThere, ...noSite);
   if (!validateOnly) all.push(...requestIdViolations(requestId));
   if (all.length > 0) throw invalid(all);
-  return { ...checked, template: { ...checked.template, after, deadlineAt } };
+  const template = { ...checked.template, ...site, after, deadlineAt };
+  return { ...checked, template, source };
+}
+
+function findSite(
+  deps: ApiDeps,
+  name: string,
+): {
+  readonly site: Pick<JobTemplate, 'site'>;
+  readonly violations: readonly Violation[];
+} {
+  if (name === '') return { site: {}, violations: [] };
+  const number = deps.view().siteNumber(siteId(name));
+  if (number !== undefined)
+    return { site: { site: { number, siteId: siteId(name) } }, violations: [] };
+  const description = `wanted a site of the federation, found "${name}": ask an operator for its name (punnet sites)`;
+  return { site: {}, violations: [{ field: 'spec.site', description }] };
 }
 
 /** Ten characters without look-alikes. */
@@ -119,7 +146,8 @@ async function withManifest(
   template: JobTemplate,
   caller: Principal,
 ): Promise<JobTemplate> {
-  const tasks = await deps.taskList(template.manifest?.sha256 ?? '');
+  if (template.manifest === null) return template;
+  const tasks = await deps.taskList(template.manifest.sha256);
   const inputs = await checkTaskList(tasks, template);
   const seen = new Set<string>();
   const distinct = inputs.filter(({ sha256 }) => seen.size < seen.add(sha256).size);
@@ -129,5 +157,23 @@ async function withManifest(
     ...template,
     taskCount: tasks.length,
     taskInputBytes: inputs.map((blob) => blob.sizeBytes),
+  };
+}
+
+/** Its tasks' inputs are the outputs of a job of the caller's: nobody uploads them. */
+async function withOutputs(
+  deps: ApiDeps,
+  { template, source }: { readonly template: JobTemplate; readonly source: JobSummary },
+  caller: Principal,
+): Promise<JobTemplate> {
+  const { entries, outputsOf } = await sourceTasks(deps, source);
+  const inputs = await checkTaskList(listOf(entries), template, 'spec.tasks.outputsOf');
+  const manifest = await storeTasks(deps, entries, caller);
+  return {
+    ...template,
+    taskCount: entries.length,
+    manifest: { sha256: sha256(manifest.sha256), sizeBytes: manifest.sizeBytes },
+    taskInputBytes: inputs.map((blob) => blob.sizeBytes),
+    outputsOf,
   };
 }

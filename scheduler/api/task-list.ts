@@ -15,12 +15,12 @@ const maxTasks = 1_000_000;
 const violationsTold = 10;
 /** A few milliseconds: other callers wait meanwhile. */
 const tasksInASlice = 2_000;
-const field = 'spec.tasks.manifest';
 
-/** The tasks' own inputs, in order; none when they are rows. Throws what is wrong with them. */
+/** The tasks' own inputs, in order; none when they are rows. Throws what is wrong with them, at that field. */
 export async function checkTaskList(
   tasks: TaskList,
   template: JobTemplate,
+  field = 'spec.tasks.manifest',
 ): Promise<readonly BlobRef[]> {
   if (tasks.length === 0 || tasks.length > maxTasks) {
     const description = `wanted 1 to ${maxTasks} tasks, found ${tasks.length}`;
@@ -39,6 +39,16 @@ export async function checkTaskList(
   }
   if (violations.length > 0) throw invalid(violations);
   return inputs;
+}
+
+/** A list that is in memory. */
+export function listOf(entries: readonly TaskEntry[]): TaskList {
+  const entry = (index: number): TaskEntry => {
+    const found = entries[index];
+    if (found === undefined) throw new Error(`there is no task ${index}`);
+    return found;
+  };
+  return { length: entries.length, entry };
 }
 
 function readEntry(tasks: TaskList, at: number): TaskEntry | undefined {

@@ -2,19 +2,26 @@
 
 import { Job } from '../../proto/gen/punnet/v1/job.ts';
 import type { TryJobRequest, TryJobResponse } from '../../proto/gen/punnet/v1/job_service.ts';
-import type { DryRun, JobTemplate } from '../core/index.ts';
+import type { DryRun, JobSummary, JobTemplate } from '../core/index.ts';
 import type { Principal } from './auth.ts';
 import type { ApiDeps } from './deps.ts';
 import { fromRefusal, invalid } from './errors.ts';
 import { toEstimate } from './messages.ts';
+import { sourceTasks } from './outputs-of.ts';
 import { check } from './submit-job.ts';
 
 const maxTasks = 1_000_000;
 
-export function tryJob(deps: ApiDeps, request: TryJobRequest, caller: Principal): TryJobResponse {
+export async function tryJob(
+  deps: ApiDeps,
+  request: TryJobRequest,
+  caller: Principal,
+): Promise<TryJobResponse> {
   const { spec } = request;
-  const { template } = check(deps, { spec, requestId: '', validateOnly: true }, caller);
-  const wanted = { researcher: caller.name, template: withTasks(template, request) };
+  const checked = check(deps, { spec, requestId: '', validateOnly: true }, caller);
+  const { template, source } = checked;
+  const tasks = source === null ? request : await countOutputs(deps, source);
+  const wanted = { researcher: caller.name, template: withTasks(template, tasks) };
   const refusal = deps.view().refuseJob(wanted);
   if (refusal !== null) throw fromRefusal(refusal, 'spec');
   const result = deps.view().dryRun(wanted);
@@ -29,8 +36,16 @@ export function tryJob(deps: ApiDeps, request: TryJobRequest, caller: Principal)
   return { job, fit: toFit(result) };
 }
 
+type TaskSum = Pick<TryJobRequest, 'tasks' | 'inputBytes'>;
+
+async function countOutputs(deps: ApiDeps, source: JobSummary): Promise<TaskSum> {
+  const { entries } = await sourceTasks(deps, source);
+  const inputBytes = entries.reduce((sum, { blob }) => sum + (blob?.sizeBytes ?? 0), 0);
+  return { tasks: entries.length, inputBytes };
+}
+
 /** One mean input stands for all: an estimate needs no more. */
-function withTasks(template: JobTemplate, { tasks, inputBytes }: TryJobRequest): JobTemplate {
+function withTasks(template: JobTemplate, { tasks, inputBytes }: TaskSum): JobTemplate {
   if (template.taskCount > 0) return template;
   if (!(tasks > 0 && tasks <= maxTasks)) {
     const description = `wanted 1 to ${maxTasks}, found ${tasks}`;

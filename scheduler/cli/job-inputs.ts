@@ -129,7 +129,7 @@ export async function replaceFiles(
   const manifest = hashBytes(bytes);
   blobs.push({ blob: manifest, source: bytes });
   const columns = [...(where.table?.columns ?? [])];
-  const tasks = { count: 0, inputs: [], rows: '', manifest, columns };
+  const tasks = { count: 0, inputs: [], rows: '', manifest, columns, outputsOf: '' };
   return { spec: { ...spec, bundles, sharedInputs, tasks }, blobs };
 }
 

@@ -60,6 +60,7 @@ export function refuseJob(state: State, wanted: WantedJob): CommandRefusal | nul
     refuseSize(state, wanted.template) ??
     refuseArchitecture(state, wanted.template) ??
     refuseHome(state, wanted.template) ??
+    refuseOutputsOf(state, wanted) ??
     refuseAfter(state, wanted) ??
     refuseQuota(state, wanted)
   );
@@ -69,6 +70,17 @@ function refuseHome({ sites }: State, { home }: JobTemplate): CommandRefusal | n
   if (home === undefined || sites[home] !== undefined) return null;
   const reason = `The inputs of a job are at its home, a site of the federation; there is no site with number ${home}.`;
   return refusal('invalid', reason, 'home');
+}
+
+/** It was there a moment ago: somebody has deleted it. */
+function refuseOutputsOf(
+  { jobById }: State,
+  { researcher, template: { outputsOf } }: WantedJob,
+): CommandRefusal | null {
+  if (outputsOf === undefined) return null;
+  if (jobById.get(outputsOf.jobId)?.researcher === researcher) return null;
+  const reason = `wanted a job of yours that has outputs, found none with the id "${outputsOf.jobId}"`;
+  return refusal('invalid', reason, 'tasks.outputsOf');
 }
 
 function refuseSize(state: State, template: JobTemplate): CommandRefusal | null {

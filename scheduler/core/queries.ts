@@ -157,6 +157,10 @@ export class StateView implements View {
     return site === undefined ? undefined : this.#summarizeSite(site);
   }
 
+  siteNumber(siteId: SiteId): number | undefined {
+    return this.#state.siteById.get(siteId)?.number;
+  }
+
   sites(): readonly SiteSummary[] {
     const sites = this.#state.sites.filter((site) => !isLeftOver(site));
     return sites.map((site) => this.#summarizeSite(site));

@@ -272,6 +272,7 @@ export interface View {
   whySited(nodeId: NodeId): string;
   nodes(): readonly NodeSummary[];
   site(siteId: SiteId): SiteSummary | undefined;
+  siteNumber(siteId: SiteId): number | undefined;
   /** Blobs that its nodes exchange; none for a site that is unknown. */
   exchanges(siteId: SiteId): readonly ExchangeSummary[];
   sites(): readonly SiteSummary[];

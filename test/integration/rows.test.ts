@@ -51,7 +51,9 @@ it('tells the mistakes of the job file and of its table, each at its place', asy
   expect(err).toContain(
     'command[1]: there is no placeholder {b}; with tasks.rows there are {index}, {a}, and',
   );
-  expect(err).toContain('command[2]: {input} wants tasks.inputs; with tasks.rows there are');
+  expect(err).toContain(
+    'command[2]: {input} wants tasks.inputs or tasks.outputsOf; with tasks.rows there are',
+  );
   expect(err).toMatch(/params\.csv:1: field 1: the column "index" has the name of a placeholder/);
 });
 

@@ -89,9 +89,9 @@ export class Forecasts {
   }
 
   #fitsFor(template: JobTemplate): readonly Fit[] {
-    const { bundles, memoryBytes, diskBytes } = template;
+    const { bundles, memoryBytes, diskBytes, site } = template;
     const names = bundles.map((bundle) => bundle.architecture).join(' ');
-    const key = `${names} ${memoryBytes} ${diskBytes}`;
+    const key = `${names} ${memoryBytes} ${diskBytes} ${site?.number ?? 'anywhere'}`;
     const known = this.#fits.get(key);
     if (known !== undefined) return known;
     const fits = this.#state.sites.flatMap((site) => this.#fitOf(site, template) ?? []);

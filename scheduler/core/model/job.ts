@@ -1,7 +1,7 @@
 // What a researcher submitted, validated: the template that all tasks of a job share.
 
 import type { Architecture } from './architecture.ts';
-import type { Instant, JobId, Sha256 } from './ids.ts';
+import type { Instant, JobId, Sha256, SiteId } from './ids.ts';
 import type { Service } from './service.ts';
 
 export interface BlobRef {
@@ -43,6 +43,10 @@ export interface JobTemplate {
   /** Number of the site where its tasks' own inputs were born and lie: its nodes have them without the uplink, all others over that
    * site's uplink up and their own down. Absent: they are at the origin. */
   readonly home?: number;
+  /** Where its tasks run; absent: anywhere. */
+  readonly site?: JobSite;
+  /** Whose outputs its tasks' own inputs are; absent: nobody's. */
+  readonly outputsOf?: OutputsOf;
   readonly profile: Profile;
   readonly timeoutMs: number;
   readonly memoryBytes: number;
@@ -61,6 +65,18 @@ export interface JobTemplate {
   readonly deadlineAt: Instant | null;
   /** Its tasks run until it is cancelled; null: each ends. */
   readonly service: Service | null;
+}
+
+export interface JobSite {
+  readonly number: number;
+  readonly siteId: SiteId;
+}
+
+/** Outputs of a job that had ended when another one was submitted that takes them: so there are no circles. */
+export interface OutputsOf {
+  readonly jobId: JobId;
+  /** For each task of the job that takes them, the index of the task that made its input. */
+  readonly tasks: readonly number[];
 }
 
 export const jobStates = ['active', 'succeeded', 'failed', 'cancelled'] as const;

@@ -3,6 +3,7 @@
 
 import { bestBundle } from '../model/architecture.ts';
 import type { Instant } from '../model/ids.ts';
+import type { JobTemplate } from '../model/job.ts';
 import { nodeHealths } from '../model/node.ts';
 import { partKept } from '../limits.ts';
 import type { Rates } from '../model/service.ts';
@@ -88,9 +89,15 @@ const healthRemedies: Readonly<Record<string, string>> = {
  * a place do not read. */
 export function isSuited({ template }: Pick<JobRecord, 'template'>, node: NodeRecord): boolean {
   const { architecture, memoryBytes, speedGhz } = node.inventory;
+  if (!isAtSite(template, node)) return false;
   if (template.memoryBytes > memoryBytes || template.diskBytes > diskOf(node)) return false;
   const cpuGhz = template.service?.rates.cpuGhz ?? 0;
   return cpuGhz <= speedGhz && bestBundle(architecture, template.bundles) !== undefined;
+}
+
+/** Whether it is where the job's tasks run. */
+export function isAtSite({ site }: JobTemplate, { siteNumber }: NodeRecord): boolean {
+  return site === undefined || site.number === siteNumber;
 }
 
 /** `isSuited`, and its owner wants work of the job's researcher: what the plan counts on. */
@@ -98,11 +105,18 @@ export function isWelcome(job: JobRecord, node: NodeRecord): boolean {
   return isSuited(job, node) && refuseResearcher(job, node) === null;
 }
 
-/** What no waiting changes: architecture, memory, disk. */
+/** What no waiting changes: site, architecture, memory, disk. */
 export function refuseFit(job: Pick<JobRecord, 'template'>, node: NodeRecord): Refusal | null {
   if (isSuited(job, node)) return null;
   const { template } = job;
   const { inventory } = node;
+  if (template.site !== undefined && !isAtSite(template, node)) {
+    return {
+      code: 'site',
+      reason: `the job's tasks run at site ${template.site.siteId} only, and the node is at another one`,
+      remedy: `wait for nodes of ${template.site.siteId}, or submit it without a site`,
+    };
+  }
   if (bestBundle(inventory.architecture, template.bundles) === undefined) {
     const wanted = template.bundles.map((bundle) => bundle.architecture).join(', ');
     return {
@@ -194,6 +208,7 @@ const otherCodes: ReadonlySet<string> = new Set([
   ...[
     'node_unheard',
     'draining',
+    'site',
     'architecture',
     'memory',
     'disk',

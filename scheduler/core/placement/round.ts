@@ -28,7 +28,7 @@ import {
   workOf,
 } from './estimate.ts';
 import type { More } from './estimate.ts';
-import { isSuited, refuseNode, refuseRates, refuseSuited } from './filter.ts';
+import { isAtSite, isSuited, refuseNode, refuseRates, refuseSuited } from './filter.ts';
 import type { Refusal } from './filter.ts';
 import { refuseHours } from './hours-left.ts';
 import type { Fit } from './open/kind.ts';
@@ -203,7 +203,8 @@ export class Round implements RoundView {
 
   /** Where all of a node's kind fit, it need not be looked at itself. */
   #isSuited(job: JobRecord, node: NodeRecord): boolean {
-    return this.state.openNodes.suitsKind(this.#fitOf(job), node.number) || isSuited(job, node);
+    const suitsKind = this.state.openNodes.suitsKind(this.#fitOf(job), node.number);
+    return suitsKind ? isAtSite(job.template, node) : isSuited(job, node);
   }
 
   #fitOf(job: JobRecord): Fit {

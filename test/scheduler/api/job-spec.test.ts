@@ -83,11 +83,11 @@ const mistakes: readonly (readonly [Changes, string])[] = [
   ],
   [
     { command: ['a', '{input}'], tasks: rows },
-    'command[1]: {input} wants tasks.inputs; with tasks.rows there are {index}, {a b}',
+    'command[1]: {input} wants tasks.inputs or tasks.outputsOf; with tasks.rows there are {index}, {a b}',
   ],
   [
     { command: ['a', '{input}'] },
-    'command[1]: {input} wants tasks.inputs; with tasks.count there is only {index}',
+    'command[1]: {input} wants tasks.inputs or tasks.outputsOf; with tasks.count there is only {index}',
   ],
   [
     { tasks: { rows: 'p.csv', columns: ['a'] } },
@@ -101,10 +101,13 @@ const mistakes: readonly (readonly [Changes, string])[] = [
     { environment: { A: '{b}' } },
     'environment["A"]: there is no placeholder {b}; with tasks.count there is only {index}, and {{ for a brace',
   ],
-  [{ tasks: {} }, 'tasks: wanted a count of 1 or more, inputs or rows, found none of them'],
+  [
+    { tasks: {} },
+    'tasks: wanted a count of 1 or more, inputs, rows or outputsOf, found none of them',
+  ],
   [
     { tasks: { count: 1, inputs: ['a'] } },
-    'tasks: wanted a count of 1 or more, inputs or rows, found count and inputs',
+    'tasks: wanted a count of 1 or more, inputs, rows or outputsOf, found count and inputs',
   ],
   [{ outputs: ['../x'] }, `outputs[0]: ${inside} "../x"`],
   [{ outputs: ['/x'] }, `outputs[0]: ${inside} "/x"`],
@@ -167,7 +170,7 @@ const serviceMistakes: readonly (readonly [Changes, string])[] = [
   [{ tasks: { count: 1 } }, 'tasks: a service has service.replicas instead of tasks: leave it out'],
   [
     { command: ['a', '{input}'] },
-    'command[1]: {input} wants tasks.inputs; with service there is only {index}',
+    'command[1]: {input} wants tasks.inputs or tasks.outputsOf; with service there is only {index}',
   ],
   [{ service: { replicas: 0 } }, 'service.replicas: wanted 1 to 1000, found 0'],
   [{ service: { replicas: 1001 } }, 'service.replicas: wanted 1 to 1000, found 1001'],

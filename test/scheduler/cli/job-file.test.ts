@@ -31,18 +31,18 @@ test.each([
   ['tasks: {count: 1_000}\n', '1:16: tasks.count: wanted a whole number, found "1_000"'],
   [
     'tasks: 100\n',
-    '1:8: tasks: wanted a mapping with the fields count, inputs, manifest, rows, columns, found 100',
+    '1:8: tasks: wanted a mapping with the fields count, inputs, manifest, rows, columns, outputsOf, found 100',
   ],
   ['tasks: {inputs: "*.txt"}\n', '1:17: tasks.inputs: wanted a list ([a, b]), found "*.txt"'],
   ['comand: [x]\n', '1:1: comand: unknown field, did you mean command?'],
   ['shared-inputs: []\n', '1:1: shared-inputs: unknown field, did you mean sharedInputs?'],
   [
     'tasks: {number: 5}\n',
-    '1:9: tasks.number: unknown field, wanted one of count, inputs, manifest, rows, columns',
+    '1:9: tasks.number: unknown field, wanted one of count, inputs, manifest, rows, columns, outputsOf',
   ],
   [
     '<<: {name: a}\n',
-    '1:1: <<: unknown field, wanted one of name, bundles, command, tasks, sharedInputs, outputs, profile, timeout, memory, disk, retries, environment, lostAfter, priority, after, deadline, service, checkpoint, network',
+    '1:1: <<: unknown field, wanted one of name, bundles, command, tasks, sharedInputs, outputs, profile, timeout, memory, disk, retries, environment, lostAfter, priority, after, deadline, service, checkpoint, network, site',
   ],
   ['command: ls\n', '1:10: command: wanted a list ([a, b]), found "ls"'],
   ['command: [ls, ~]\n', '1:15: command[1]: wanted text, found nothing'],
@@ -78,11 +78,11 @@ test.each([
   ],
   [
     '',
-    '1:1: wanted a mapping with the fields name, bundles, command, tasks, sharedInputs, outputs, profile, timeout, memory, disk, retries, environment, lostAfter, priority, after, deadline, service, checkpoint, network, found nothing',
+    '1:1: wanted a mapping with the fields name, bundles, command, tasks, sharedInputs, outputs, profile, timeout, memory, disk, retries, environment, lostAfter, priority, after, deadline, service, checkpoint, network, site, found nothing',
   ],
   [
     'just words\n',
-    '1:1: wanted a mapping with the fields name, bundles, command, tasks, sharedInputs, outputs, profile, timeout, memory, disk, retries, environment, lostAfter, priority, after, deadline, service, checkpoint, network, found "just words"',
+    '1:1: wanted a mapping with the fields name, bundles, command, tasks, sharedInputs, outputs, profile, timeout, memory, disk, retries, environment, lostAfter, priority, after, deadline, service, checkpoint, network, site, found "just words"',
   ],
 ])('%j is refused at its place', (text, told) => {
   check(text, `job.yaml:${told}`);

@@ -173,6 +173,8 @@ export interface JobSpec {
    * unix socket of the agent ($PUNNET_SOCKET).
    */
   network: string;
+  /** Its tasks run on nodes of this site only. Default: anywhere. */
+  site: string;
 }
 
 export interface JobSpec_BundlesEntry {
@@ -248,6 +250,11 @@ export interface TaskSet {
   rows: string;
   /** The header of `rows`. */
   columns: string[];
+  /**
+   * One task for each output of a job of yours that has ended, by id or by name (the newest of that name):
+   * an output is the task's own input, at the path that it had.
+   */
+  outputsOf: string;
 }
 
 /** A blob of its own: the input or the row of each task, in the order of the tasks. */
@@ -411,6 +418,7 @@ function createBaseJobSpec(): JobSpec {
     service: undefined,
     checkpoint: false,
     network: "",
+    site: "",
   };
 }
 
@@ -472,6 +480,9 @@ export const JobSpec: MessageFns<JobSpec> = {
     }
     if (message.network !== "") {
       writer.uint32(186).string(message.network);
+    }
+    if (message.site !== "") {
+      writer.uint32(194).string(message.site);
     }
     return writer;
   },
@@ -647,6 +658,14 @@ export const JobSpec: MessageFns<JobSpec> = {
             message.network = reader.string();
             continue;
           }
+          case 24: {
+            if (tag !== 194) {
+              break;
+            }
+
+            message.site = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -705,6 +724,7 @@ export const JobSpec: MessageFns<JobSpec> = {
       : undefined;
     message.checkpoint = object.checkpoint ?? false;
     message.network = object.network ?? "";
+    message.site = object.site ?? "";
     return message;
   },
 };
@@ -1178,7 +1198,7 @@ export const InputFile: MessageFns<InputFile> = {
 };
 
 function createBaseTaskSet(): TaskSet {
-  return { count: 0, inputs: [], manifest: undefined, rows: "", columns: [] };
+  return { count: 0, inputs: [], manifest: undefined, rows: "", columns: [], outputsOf: "" };
 }
 
 export const TaskSet: MessageFns<TaskSet> = {
@@ -1197,6 +1217,9 @@ export const TaskSet: MessageFns<TaskSet> = {
     }
     for (const v of message.columns) {
       writer.uint32(42).string(v!);
+    }
+    if (message.outputsOf !== "") {
+      writer.uint32(50).string(message.outputsOf);
     }
     return writer;
   },
@@ -1254,6 +1277,14 @@ export const TaskSet: MessageFns<TaskSet> = {
             message.columns.push(reader.string());
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.outputsOf = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1278,6 +1309,7 @@ export const TaskSet: MessageFns<TaskSet> = {
       : undefined;
     message.rows = object.rows ?? "";
     message.columns = object.columns?.map((e) => e) || [];
+    message.outputsOf = object.outputsOf ?? "";
     return message;
   },
 };

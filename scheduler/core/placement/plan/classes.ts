@@ -29,7 +29,8 @@ export function classJobs(state: State, { groups, groupOf }: Grouping): Classes 
   for (const job of plannedJobs(state)) {
     const own = refused.has(job.researcher) ? ` of ${job.researcher}` : '';
     const born = job.template.home === undefined ? '' : ` at ${job.template.home}`;
-    const key = keyOf(job, thinnest) + born + own;
+    const only = job.template.site === undefined ? '' : ` only at ${job.template.site.number}`;
+    const key = keyOf(job, thinnest) + born + only + own;
     let found = classes.get(key);
     if (found === undefined) {
       // The program has no solution with a task that nobody can do.

@@ -65,11 +65,13 @@ function availableAt(state: State, site: SiteRecord): Available {
   return { site, nodes, cpuGhz, downBps, upBps };
 }
 
-/** Sites where inputs of what waits were born: a group each, as far as there is room beside all others. */
+/** Sites where inputs of what waits were born, or where it has to run: a group each, as far as there is room beside all others. */
 function homesOf(state: State): ReadonlySet<number> {
   const homes = new Set<number>();
   for (const { template } of plannedJobs(state)) {
-    if (template.home !== undefined && homes.size < planGroups / 2) homes.add(template.home);
+    for (const number of [template.home, template.site?.number]) {
+      if (number !== undefined && homes.size < planGroups / 2) homes.add(number);
+    }
   }
   return homes;
 }
