@@ -6,7 +6,8 @@ import { adoptAttempts } from './adapters/attempts/adopt.ts';
 import { Results } from './adapters/attempts/results.ts';
 import { BlobClient } from './adapters/blobs/blob-client.ts';
 import { UplinkPacer } from './adapters/blobs/uplink-pacer.ts';
-import { Cache } from './adapters/blobs/cache.ts';
+import { DiskRoom } from './adapters/blobs/disk-room.ts';
+import { cacheOf } from './adapters/blobs/room-to-start.ts';
 import { NodeBus, type NodeBusOptions } from './adapters/bus/node-bus.ts';
 import { toBlobParts } from './adapters/bus/exchange-wire.ts';
 import { originOf } from './adapters/exchange/origin.ts';
@@ -25,6 +26,7 @@ import { LineWatch } from './adapters/uplink/line-watch.ts';
 import { ProbeTasks } from './adapters/uplink/probe-tasks.ts';
 import { readOwnLan } from './adapters/probe/lan.ts';
 import { Bundles } from './adapters/sandbox/bundles.ts';
+import { diskFree } from './adapters/sandbox/disk-use.ts';
 import { Sandbox } from './adapters/sandbox/sandbox.ts';
 import { ownReleases } from './adapters/releases/own-releases.ts';
 import type { Releases } from './adapters/releases/releases.ts';
@@ -54,7 +56,7 @@ export class Agent {
   readonly #time: RunningTime;
   readonly #blobs: BlobClient;
   readonly #bundles: Bundles;
-  readonly #cache: Cache;
+  readonly #room: DiskRoom;
   readonly #bus: NodeBus;
   readonly #renewer: Renewer;
   readonly #lanTasks: LanTasks;
@@ -65,10 +67,12 @@ export class Agent {
   readonly #lineWatch: LineWatch;
   readonly #apt = new SiteApt({
     exchange: { get: (...call) => this.#exchange.get(...call) },
-    ...{ onTaken: () => void this.#trim(), log },
+    ...{ onTaken: () => void this.#room.trim(), log },
   });
   readonly #loop: AgentLoop;
   readonly #history: History;
+  /** What the disk does not take. */
+  #unwritten: readonly string[] = [];
   #lookTimer: NodeJS.Timeout | undefined;
   #proofTimer: NodeJS.Timeout | undefined;
   /** Two agents have this identity. */
@@ -81,12 +85,11 @@ export class Agent {
   constructor(parts: AgentParts) {
     this.#parts = parts;
     const { state, identity, keys, sandbox, owner } = parts;
-    const folders = { blobs: state.file('blobs'), bundles: state.file('bundles') };
     const { httpsUrl: url, caPem: ca } = identity;
     const tunnels = new TunnelFolder(state.file('overlay'));
-    this.#time = new RunningTime(state.file('running-ms'));
+    this.#time = new RunningTime(state.kept('running-ms'));
     this.#blobs = new BlobClient({
-      ...{ folder: folders.blobs, url, ca, rateOf: () => owner.rate() },
+      ...{ folder: state.file('blobs'), url, ca, rateOf: () => owner.rate() },
       // What goes through the tunnel is counted there.
       onBytes: (count) => {
         // Where nobody has said what the line can do, a long round trip tells nothing.
@@ -99,9 +102,9 @@ export class Agent {
       take: (spanMs) => this.#exchange.measured(spanMs, owner.filledPart()),
       nowMs: () => performance.now(),
     });
-    this.#history = new History(state.file('history.json'));
-    this.#bundles = new Bundles(folders.bundles);
-    this.#cache = new Cache([folders.blobs, folders.bundles, state.file('checkpoints')]);
+    this.#history = new History(state.kept('history.json'));
+    this.#bundles = new Bundles(state.file('bundles'));
+    this.#room = this.#newRoom();
     const instanceId = randomBytes(8).toString('base64url');
     const post = (command: Command): void => this.#loop.post(command);
     const onRefused = (): void => this.#renewer.refused();
@@ -125,7 +128,7 @@ export class Agent {
     const instance = { instanceNumber: state.countStart(), instanceId };
     const releases = this.#releases;
     const reporter = new Reporter({ instance, owner, bus: this.#bus, releases });
-    this.#exchange = this.#newExchange(folders.blobs, reporter);
+    this.#exchange = this.#newExchange(reporter);
     const edge = new Edge({
       ...{ sandbox, post, log },
       blobs: this.#blobs,
@@ -133,7 +136,7 @@ export class Agent {
       bundles: this.#bundles,
       results: new Results(sandbox, this.#blobs),
       nowMs: () => this.#time.nowMs(),
-      trim: () => this.#trim(),
+      room: this.#room,
       say: (said) => reporter.say(said),
       onQuarantined: () => this.onQuarantined(),
       mayTransfer: () => owner.mayTransfer(),
@@ -182,8 +185,21 @@ export class Agent {
     });
   }
 
-  #newExchange(folder: string, reporter: Reporter): SiteExchange {
-    const { owner, identity } = this.#parts;
+  #newRoom(): DiskRoom {
+    const { state, owner } = this.#parts;
+    const underWay = (): readonly string[] => [...this.#blobs.underWay, ...this.#exchange.underWay];
+    return new DiskRoom({
+      ...{ cache: cacheOf(state), limits: () => owner.limits, log },
+      freeBytes: () => diskFree(state.path),
+      inUse: () => new Set([...this.#loop.blobsInUse(), ...underWay()]),
+      pinned: () => this.#exchange.pinned,
+      onTrimmed: () => this.#exchange.lookForRemoved(),
+    });
+  }
+
+  #newExchange(reporter: Reporter): SiteExchange {
+    const { owner, identity, state } = this.#parts;
+    const folder = state.file('blobs');
     return new SiteExchange({
       ...{ folder, log, isNeighbour, ownLan: readOwnLan, origin: originOf(this.#blobs) },
       salt: identity.nodeId,
@@ -197,14 +213,20 @@ export class Agent {
       say: (said, here) => reporter.say([], toBlobParts(said, here)),
       onWhole: (sha256) => this.#blobs.came(sha256),
       isHere: (blob) => this.#blobs.isHere(blob),
-      hasRoom: (sizeBytes) => owner.hasRoomFor(sizeBytes),
+      takeRoom: async (blob) => {
+        // Tasks' inputs need room, too.
+        if (blob.sizeBytes <= owner.limits.cacheBytes / 2) {
+          return await this.#room.take(`package ${blob.sha256}`, [this.#blobs.comingOf(blob)]);
+        }
+        throw new Error('the owner leaves no room for it');
+      },
       nowMs: () => performance.now(),
     });
   }
 
   #newReleases(post: (command: Command) => void): Releases {
     return ownReleases(this.#parts, {
-      ...{ blobs: this.#blobs, exchange: () => this.#exchange, log },
+      ...{ blobs: this.#blobs, exchange: () => this.#exchange, room: this.#room, log },
       onReplaced: () => this.onReplaced(),
       onNews: () => post({ kind: 'reportWanted' }),
     });
@@ -222,9 +244,12 @@ export class Agent {
     const attempts = await adoptAttempts(sandbox, this.#time.nowMs());
     await this.#openSockets(attempts);
     this.#loop.post({ kind: 'adopted', attempts });
-    this.#lookTimer = setInterval(() => this.#look(), lookEveryMs);
+    this.#lookTimer = setInterval(() => {
+      this.#look();
+      void this.#room.look(performance.now());
+    }, lookEveryMs);
     log('started', { node: identity.nodeId, adopted: attempts.length });
-    await this.#trim();
+    await this.#room.trim();
     void this.#bus.start();
     if (this.#releases.isUnproved) {
       this.#proofTimer = setTimeout(() => this.#lookForProof(), mostProofMs);
@@ -278,7 +303,7 @@ export class Agent {
       trouble,
       sandbox,
       allowance,
-      unknownLimits: owner.unknownLimits,
+      ...{ unknownLimits: owner.unknownLimits, unwritten: this.#unwritten },
       attempts: this.#loop.attempts(),
       ran: this.#history.latest,
       month: owner.month,
@@ -294,12 +319,16 @@ export class Agent {
     if (this.#bus.trouble === null) this.#releases.prove();
     void this.#exchange.hearScheduler(this.#bus.trouble === null);
     void this.#exchange.lookAtLan();
-    const { owner, sandbox } = this.#parts;
+    const { owner, sandbox, state } = this.#parts;
     const read = (): string =>
       JSON.stringify([owner.limits, owner.unknownLimits, owner.limitsProblem, owner.allowance]);
     const before = read();
     const told = JSON.stringify(owner.inventory());
     const allowance = owner.look();
+    const unwritten = state.keepAgain(performance.now());
+    if (unwritten.join() !== this.#unwritten.join())
+      log('disk takes no more', { files: unwritten });
+    this.#unwritten = unwritten;
     void this.#apt.follow(owner.limits.aptPort);
     this.#history.saveSometimes(performance.now());
     if (read() === before) return;
@@ -309,20 +338,6 @@ export class Agent {
     sandbox.holdCpu(allowance.isFreezing ? 0 : 100 * owner.limits.cpuShare);
     this.#loop.post({ kind: 'allowanceChanged', allowance });
     if (JSON.stringify(owner.inventory()) !== told) this.#loop.post({ kind: 'reportWanted' });
-  }
-
-  async #trim(): Promise<void> {
-    const comes = [...this.#blobs.underWay, ...this.#exchange.underWay];
-    const keep = new Set([...this.#loop.blobsInUse(), ...comes]);
-    const { cacheBytes } = this.#parts.owner.limits;
-    try {
-      // What others of the site count on goes last.
-      await this.#cache.trim(cacheBytes, new Set([...keep, ...this.#exchange.pinned]));
-      await this.#cache.trim(cacheBytes, keep);
-      await this.#exchange.lookForRemoved();
-    } catch (error) {
-      log('blobs not trimmed', { error: String(error) });
-    }
   }
 }
 

@@ -1,8 +1,10 @@
 // `punnet-agent run`: looks at what this machine can hold tasks to, and has an agent run until it is told to stop.
 
 import type { Inventory } from '../proto/gen/punnet/v1/node.ts';
+import { leastFreeBytes, roomToStart } from './adapters/blobs/room-to-start.ts';
 import { log } from './adapters/log.ts';
 import { Owner } from './adapters/owner/owner.ts';
+import { nameOf } from './adapters/owner/texts.ts';
 import { readLan } from './adapters/probe/lan.ts';
 import { Sandbox } from './adapters/sandbox/sandbox.ts';
 import type { Abilities } from './adapters/sandbox/self-test.ts';
@@ -28,6 +30,14 @@ export async function run(
   }
   let status = (): string => 'It starts.';
   await state.lock(() => status());
+  await roomToStart(state, {
+    log,
+    onFull: (freeBytes) => {
+      const why = `its disk is full: ${freeBytes} bytes are free, and a start needs ${leastFreeBytes}. Make room on it; it goes on by itself`;
+      log('waits for room', { why });
+      status = () => `${nameOf(identity)} waits: ${why}.`;
+    },
+  });
   const tasks = new Sandbox({ stateFolder: state.path, allowUnsandboxed: isUnsandboxedAllowed });
   const abilities = await tasks.selfTest();
   const sandbox = abilities.backend === 'bare' ? 'none' : abilities.backend;

@@ -7,8 +7,10 @@ import { writeLease } from './attempts/attempt-record.ts';
 import type { Results } from './attempts/results.ts';
 import type { BlobClient } from './blobs/blob-client.ts';
 import { BlobClientError } from './blobs/blob-client.ts';
+import type { Coming, DiskRoom } from './blobs/disk-room.ts';
 import type { TaskSockets } from './messages/task-sockets.ts';
 import { SandboxError } from './sandbox/attempt-spec.ts';
+import { isDiskFull } from './state/disk-full.ts';
 import type { History } from './owner/history.ts';
 import type { Bundles } from './sandbox/bundles.ts';
 import type { Sandbox } from './sandbox/sandbox.ts';
@@ -27,8 +29,7 @@ export interface EdgeOptions {
   readonly results: Results;
   /** The node's running time. */
   readonly nowMs: () => number;
-  /** Called when blobs were stored: others may have to go. */
-  readonly trim: () => Promise<void>;
+  readonly room: Pick<DiskRoom, 'take' | 'trim'>;
   readonly post: (command: Command) => void;
   readonly say: (parts: readonly SayPart[]) => void;
   readonly onQuarantined: () => void;
@@ -106,17 +107,24 @@ export class Edge implements EffectSink {
       await Promise.all(all.map((blob) => this.#bringShared(blob, signal)));
       post({ kind: 'inputsMeasured', leaseId, missingBytes: await blobs.missingBytes(all) });
     } catch (error) {
-      if (!signal.aborted) this.#failed(leaseId, error);
+      if (signal.aborted) return;
+      this.#failed(leaseId, error);
+      if (isDiskFull(error)) await this.#options.room.trim();
     }
   }
 
   /** What is not exchanged after all is fetched as any other. */
   async #bringShared(blob: BlobGrant, signal: AbortSignal): Promise<void> {
-    const { blobs, exchange } = this.#options;
+    const { blobs, exchange, room } = this.#options;
     if (blob.isShared !== true) return;
     if (await blobs.isHere(blob)) return await exchange.offer(blob);
     this.#checkMonth();
-    await exchange.bring(blob, signal);
+    const letGo = await room.take(`blob ${blob.sha256}`, [blobs.comingOf(blob)]);
+    try {
+      await exchange.bring(blob, signal);
+    } finally {
+      letGo();
+    }
   }
 
   #failed(leaseId: number, error: unknown): void {
@@ -127,20 +135,41 @@ export class Edge implements EffectSink {
   }
 
   async #fetch(lease: Lease): Promise<void> {
-    const { blobs, bundles, post } = this.#options;
+    const { blobs, bundles, post, room } = this.#options;
     const { leaseId } = lease;
     const signal = this.#signalOf(leaseId);
+    let letGo = (): void => undefined;
     try {
       this.#checkMonth();
+      letGo = await room.take(`task ${lease.taskIndex} of ${lease.jobName}`, this.#comingOf(lease));
       await bundles.unpack(await blobs.fetch(lease.bundle, signal), lease.bundle.sha256);
       for (const input of lease.inputs) await blobs.fetch(input, signal);
       await this.#stage(lease, signal);
       post({ kind: 'fetched', leaseId });
     } catch (error) {
-      if (signal.aborted) return this.#remove(leaseId);
+      // What is half there would keep a full disk full.
+      if (signal.aborted || isDiskFull(error)) await this.#remove(leaseId);
+      if (signal.aborted) return;
       this.#failed(leaseId, error);
+    } finally {
+      letGo();
     }
-    await this.#options.trim();
+    await room.trim();
+  }
+
+  /** Its blobs and its unpacked bundle, once for all leases that wait for them, and its own copies of inputs. */
+  #comingOf({ leaseId, bundle, inputs }: Lease): readonly Coming[] {
+    const { blobs, bundles } = this.#options;
+    const [key, sizeBytes] = [`unpacked ${bundle.sha256}`, bundle.sizeBytes];
+    // Nobody knows what it is unpacked; most are not packed small.
+    const unpacked = {
+      key,
+      sizeBytes,
+      hereBytes: () => (bundles.has(bundle.sha256) ? sizeBytes : 0),
+    };
+    const copied = inputs.reduce((sum, each) => sum + each.sizeBytes, 0);
+    const copies = { key: `inputs of ${leaseId}`, sizeBytes: copied, hereBytes: () => 0 };
+    return [...[bundle, ...inputs].map((blob) => blobs.comingOf(blob)), unpacked, copies];
   }
 
   /** Fills the work folder: copies, since a task may write to what it finds there. */

@@ -1,7 +1,8 @@
 // A disk of a few megabytes that a test can fill: a tmpfs in a mount namespace of its own, which
-// goes with the process that holds it, and that with the test.
+// goes with the process that holds it, and that with the test; or, for what looks where a path really
+// leads and for other users, one that root mounts.
 
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, rmdirSync, statfsSync, writeFileSync } from 'node:fs';
@@ -12,17 +13,27 @@ import type { TestContext } from 'vitest';
 export class SmallDisk {
   readonly path: string;
   readonly #point: string;
-  readonly #holder: ChildProcess;
+  /** null: it is mounted for all. */
+  readonly #holder: ChildProcess | null;
 
-  private constructor(point: string, holder: ChildProcess) {
+  private constructor(point: string, holder: ChildProcess | null) {
     this.#point = point;
     this.#holder = holder;
-    this.path = `/proc/${holder.pid}/root${point}`;
+    this.path = holder === null ? point : `/proc/${holder.pid}/root${point}`;
+  }
+
+  /** A string says why there can be none here. */
+  static mountForAll(megabytes: number, point = newPoint()): SmallDisk | string {
+    const words = ['-t', 'tmpfs', '-o', `size=${megabytes}m,mode=711`, 'tmpfs', point];
+    const { status, stderr } = spawnSync('mount', words, { encoding: 'utf8' });
+    if (status === 0) return new SmallDisk(point, null);
+    rmdirSync(point);
+    return `no small disk can be mounted for all here: ${stderr.trim()}`;
   }
 
   /** A string says why there can be none here. */
   static async mount(megabytes: number): Promise<SmallDisk | string> {
-    const point = mkdtempSync(join(tmpdir(), 'punnet-disk-'));
+    const point = newPoint();
     const script = 'mount -t tmpfs -o "size=$1m" tmpfs "$2" && echo mounted && exec cat';
     const words = ['-rm', 'sh', '-c', script, 'sh', String(megabytes), point];
     const holder = spawn('unshare', words, { stdio: ['pipe', 'pipe', 'pipe'] });
@@ -47,11 +58,18 @@ export class SmallDisk {
   }
 
   async unmount(): Promise<void> {
-    const closed = once(this.#holder, 'close');
-    this.#holder.stdin?.end();
-    await closed;
+    if (this.#holder === null) spawnSync('umount', ['-l', this.#point]);
+    else {
+      const closed = once(this.#holder, 'close');
+      this.#holder.stdin?.end();
+      await closed;
+    }
     rmdirSync(this.#point);
   }
+}
+
+function newPoint(): string {
+  return mkdtempSync(join(tmpdir(), 'punnet-disk-'));
 }
 
 /** The disk, in a test that is skipped without one. */

@@ -2,7 +2,7 @@
 // resume) and believed only by hash, and results sent to it.
 
 import { createHash } from 'node:crypto';
-import { createReadStream, createWriteStream } from 'node:fs';
+import { createReadStream, createWriteStream, statSync } from 'node:fs';
 import { mkdir, open, rename, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
@@ -11,6 +11,7 @@ import PQueue from 'p-queue';
 import { maxIndexBytes } from '../../../proto/chunks.ts';
 import type { BlobGrant, BlobRef } from '../../core/index.ts';
 import { BlobClientError, BlobHttp, worldError } from './blob-http.ts';
+import type { Coming } from './disk-room.ts';
 import { SharedWork } from './shared-work.ts';
 import { UplinkPacer, type Rate } from './uplink-pacer.ts';
 
@@ -92,6 +93,13 @@ export class BlobClient {
   async #has(ref: BlobRef): Promise<boolean> {
     const found = await stat(this.fileOf(ref.sha256)).catch(() => null);
     return found?.size === ref.sizeBytes;
+  }
+
+  /** A blob, as what comes to the disk. */
+  comingOf({ sha256, sizeBytes }: BlobRef): Coming {
+    const file = this.fileOf(sha256);
+    const hereBytes = (): number => blocksOf(file) + blocksOf(`${file}.part`);
+    return { key: sha256, sizeBytes, hereBytes };
   }
 
   /** Blobs that are on their way. */
@@ -237,6 +245,11 @@ export class BlobClient {
       this.#http.put({ sha256, capability, signal }, file, sizeBytes);
     await this.#queues.up.add(put, { signal });
   }
+}
+
+/** Bytes that a file has of the disk; 0: there is none. */
+export function blocksOf(file: string): number {
+  return 512 * (statSync(file, { throwIfNoEntry: false })?.blocks ?? 0);
 }
 
 /** SHA-256 of a file, hexadecimal. */

@@ -5,6 +5,7 @@ import { createReadStream } from 'node:fs';
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import { Agent, request } from 'node:https';
 import { pipeline } from 'node:stream/promises';
+import { isDiskFull } from '../state/disk-full.ts';
 import type { UplinkPacer } from './uplink-pacer.ts';
 
 export class BlobClientError extends Error {
@@ -131,8 +132,7 @@ export class BlobHttp {
 /** A failure of network or disk, as one that may pass. */
 export function worldError(sha256: string, error: unknown): BlobClientError {
   if (error instanceof BlobClientError) return error;
-  const { code, message } = error as NodeJS.ErrnoException;
-  const what = code === 'ENOSPC' ? 'the disk of this node is full' : message;
+  const what = isDiskFull(error) ? 'the disk of this node is full' : (error as Error).message;
   return new BlobClientError(`blob ${sha256}: ${what}`, { isFinal: false, cause: error });
 }
 

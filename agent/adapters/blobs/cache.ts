@@ -20,10 +20,17 @@ export class Cache {
     this.#folders = folders;
   }
 
-  /** Removes until all is within `maxBytes`; `keep` are hashes in use. */
-  async trim(maxBytes: number, keep: ReadonlySet<string>): Promise<void> {
-    const items = (await Promise.all(this.#folders.map((folder) => this.#itemsOf(folder)))).flat();
-    let total = items.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  /** What could go; `keep` are hashes in use. */
+  async removableBytes(keep: ReadonlySet<string>): Promise<number> {
+    const items = await this.#items();
+    return sizeOf(items.filter(({ path }) => !keep.has(hashIn(path))));
+  }
+
+  /** Removes until all is within so many bytes, told how many they are; `keep` are hashes in use. */
+  async trim(mostBytes: (usedBytes: number) => number, keep: ReadonlySet<string>): Promise<void> {
+    const items = await this.#items();
+    let total = sizeOf(items);
+    const maxBytes = mostBytes(total);
     for (const { path, sizeBytes } of [...items].sort((a, b) => a.usedMs - b.usedMs)) {
       if (total <= maxBytes) return;
       if (keep.has(hashIn(path))) continue;
@@ -33,9 +40,14 @@ export class Cache {
     }
   }
 
+  async #items(): Promise<readonly Item[]> {
+    return (await Promise.all(this.#folders.map((folder) => this.#itemsOf(folder)))).flat();
+  }
+
   async #itemsOf(folder: string): Promise<readonly Item[]> {
     const items: Item[] = [];
-    for (const name of await readdir(folder)) {
+    // Before the first start there is none.
+    for (const name of await readdir(folder).catch(() => [])) {
       const path = join(folder, name);
       const found = await stat(path).catch(() => null);
       if (found === null) continue;
@@ -52,6 +64,10 @@ export class Cache {
     this.#sizes.set(path, { mtimeMs, sizeBytes });
     return sizeBytes;
   }
+}
+
+function sizeOf(items: readonly Item[]): number {
+  return items.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
 }
 
 /** Files and folders are named by a hash, with or without an ending. */

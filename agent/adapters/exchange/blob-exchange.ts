@@ -13,22 +13,22 @@ import {
 import type { BlobGrant, BlobRef, ExchangeCommand, ExchangeEffect } from '../../core/index.ts';
 import { ExchangeState, nextExchangeMs, takeExchange } from '../../core/index.ts';
 import type { UplinkPacer } from '../blobs/uplink-pacer.ts';
+import { isDiskFull } from '../state/disk-full.ts';
 import { checkedIndex, indexOf } from './blob-index.ts';
 import { ChunkClient, PeerError, type PeerBlob } from './chunk-client.ts';
 import type { SharedBlob } from './chunk-server.ts';
 import { Cutter } from './cutter.ts';
 import { takeForeign, type ForeignBlob } from './foreign-blob.ts';
 import {
-  isDiskFull,
   keep,
   openPart,
   readChunk,
+  whyLeft,
   type LeftWhy,
   type OpenBlob,
   type Update,
 } from './open-blob.ts';
 import type { Origin } from './origin.ts';
-import { DamagedBlobError } from './part-file.ts';
 
 type Effect<K extends ExchangeEffect['kind']> = Extract<ExchangeEffect, { readonly kind: K }>;
 type Said = Effect<'sayPart' | 'sayLeft'>;
@@ -227,12 +227,12 @@ export class BlobExchange {
     }
   }
 
+  /** Where this node's disk is full no peer or origin has failed: others bring what it was to. */
   #run({ sha256 }: { readonly sha256: string }, step: () => Promise<void>): void {
     step().catch((error: unknown) => {
       if (this.#stopped.signal.aborted) return;
       this.#options.log('exchange failed', { sha256, error: String(error) });
-      // Whoever waits for an update tells of it; a job's blob is tried again.
-      if (isDiskFull(error) && this.#updates.has(sha256)) this.leave(sha256, 'full');
+      if (isDiskFull(error) && this.#sizes.has(sha256)) this.leave(sha256, 'full');
     });
   }
 
@@ -261,7 +261,7 @@ export class BlobExchange {
       this.post({ kind: 'blobOpened', sha256, sizeBytes: grant.sizeBytes, chunks, held });
       if (isFull(held, chunks)) await this.#finish(sha256);
     } catch (error) {
-      this.post({ kind: 'indexFailed', sha256, peer });
+      if (!isDiskFull(error)) this.post({ kind: 'indexFailed', sha256, peer });
       // A peer that has not got it yet is nothing to tell of.
       if (!(error instanceof PeerError)) throw error;
     }
@@ -285,12 +285,12 @@ export class BlobExchange {
       else this.#options.log('a peer sent wrong bytes', { sha256, chunk, ...peer });
       this.post({ kind: isRight ? 'chunkCame' : 'chunkBad', sha256, chunk, peer });
     } catch (error) {
+      if (isDiskFull(error)) throw error;
       const restMs = error instanceof PeerError ? error.restMs : null;
       const told = { sha256, chunk, peer };
       this.post(
         restMs === null ? { kind: 'peerFailed', ...told } : { kind: 'peerBusy', ...told, restMs },
       );
-      // A peer that is away or busy is nothing to tell of; a full disk is.
       if (!(error instanceof PeerError)) throw error;
     } finally {
       if (this.#requests.get(key) === request) this.#requests.delete(key);
@@ -348,7 +348,7 @@ export class BlobExchange {
       await this.#options.origin.stream(grant, { offset, lengthBytes }, { signal, take });
       this.post({ kind: 'runEnded', sha256, isRight: chunk === end });
     } catch (error) {
-      this.post({ kind: 'runEnded', sha256, isRight: false });
+      if (!isDiskFull(error)) this.post({ kind: 'runEnded', sha256, isRight: false });
       throw error;
     }
   }
@@ -364,7 +364,7 @@ export class BlobExchange {
       this.post({ kind: 'chunkCame', sha256, chunk: 0, peer: null });
       this.post({ kind: 'runEnded', sha256, isRight });
     } catch (error) {
-      this.leave(sha256);
+      this.leave(sha256, whyLeft(error));
       throw error;
     } finally {
       this.#bringing.delete(sha256);
@@ -378,7 +378,7 @@ export class BlobExchange {
     try {
       blob.file = await blob.part.finish();
     } catch (error) {
-      this.leave(sha256, error instanceof DamagedBlobError ? 'damaged' : null);
+      this.leave(sha256, whyLeft(error));
       throw error;
     }
     this.#options.onWhole(sha256);

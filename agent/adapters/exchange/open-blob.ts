@@ -6,7 +6,8 @@ import { setChunk, type Bitmap } from '../../../proto/bitmap.ts';
 import { chunkSpans, type ChunkIndex } from '../../../proto/chunks.ts';
 import type { ServedChunk } from './chunk-server.ts';
 import type { ForeignBlob } from './foreign-blob.ts';
-import { PartFile } from './part-file.ts';
+import { isDiskFull } from '../state/disk-full.ts';
+import { DamagedBlobError, PartFile } from './part-file.ts';
 
 export interface OpenBlob {
   readonly index: ChunkIndex;
@@ -48,8 +49,9 @@ export async function openPart(
 /** Why a blob is exchanged here no more, beside that it was closed: its disk is full, or its chunks do not make it. */
 export type LeftWhy = 'full' | 'damaged' | null;
 
-export function isDiskFull(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ENOSPC';
+export function whyLeft(error: unknown): LeftWhy {
+  if (isDiskFull(error)) return 'full';
+  return error instanceof DamagedBlobError ? 'damaged' : null;
 }
 
 /** A package is in this file now; null: it is not. */

@@ -20,3 +20,21 @@ export function originOf(blobs: BlobClient): Origin {
     stream: (grant, span, taking) => blobs.stream(grant, span, taking),
   };
 }
+
+/** As it, but it throws when the owner's month has no bytes left. */
+export function withinMonth({ index, stream }: Origin, mayTransfer: () => boolean): Origin {
+  const check = (): void => {
+    if (mayTransfer()) return;
+    throw new Error("its owner's bytes of this month are used up");
+  };
+  return {
+    index: async (...call) => {
+      check();
+      return await index(...call);
+    },
+    stream: async (...call) => {
+      check();
+      await stream(...call);
+    },
+  };
+}

@@ -125,11 +125,14 @@ export class PartFile {
     return hasChunk(this.#held, chunk) ? this.#bytesOf(this.#spanOf(chunk)) : null;
   }
 
-  /** Keeps it for the next start, which then need not hash all of it; on a disk that has no room for its map it must. */
+  /** Keeps it for the next start, which then need not hash all of it; after a disk that had no room it must. */
   async close(): Promise<void> {
-    await this.#file.datasync();
+    const isSynced = await this.#file.datasync().then(
+      () => true,
+      () => false,
+    );
     await this.#file.close();
-    await this.#writeMap().catch(() => rm(this.#paths.map, { force: true }));
+    if (isSynced) await this.#writeMap().catch(() => rm(this.#paths.map, { force: true }));
   }
 
   async #writeMap(): Promise<void> {

@@ -5,8 +5,9 @@ import { join } from 'node:path';
 import type { BlobGrant, BlobRef, PeerAddress } from '../../core/index.ts';
 import type { ExchangeMessages, ExchangeNews, SaidOfBlob } from '../bus/exchange-wire.ts';
 import type { OwnLan } from '../probe/lan.ts';
+import { DiskFullError } from '../state/disk-full.ts';
 import { BlobExchange, type BlobExchangeOptions } from './blob-exchange.ts';
-import type { Origin } from './origin.ts';
+import { withinMonth, type Origin } from './origin.ts';
 import { ChunkServer } from './chunk-server.ts';
 import type { ForeignBlob } from './foreign-blob.ts';
 import { KeptBlobs } from './kept-blobs.ts';
@@ -29,10 +30,10 @@ export interface SiteExchangeOptions extends Pick<
   readonly onWhole: (sha256: string) => void;
   /** Whether it is on the disk, with the hash of its name. */
   readonly isHere: (blob: BlobRef) => Promise<boolean>;
-  /** Whether the owner leaves so much of the disk for a package. */
-  readonly hasRoom: (sizeBytes: number) => boolean;
   /** How long a scheduler that says nothing of a package is waited for; 5 s if not given. */
   readonly silentMs?: number;
+  /** Keeps room for a package until it is let go. Rejects when the owner leaves none. */
+  readonly takeRoom: (blob: BlobRef) => Promise<() => void>;
 }
 
 /** A scheduler that says nothing of a package for so long is not waited for. */
@@ -99,7 +100,7 @@ export class SiteExchange {
     });
     this.#exchange = new BlobExchange({
       ...{ folder, salt, isSmallBoard, log, nowMs, lanPacer },
-      origin: this.#withinMonth(options.origin),
+      origin: withinMonth(options.origin, options.mayTransfer),
       port: () => this.#here?.port ?? 0,
       say: (said) => options.say(said, this.#here),
       onWhole: (sha256) => this.#came(sha256),
@@ -176,7 +177,7 @@ export class SiteExchange {
 
   /**
    * Resolves when the blob is here; false: it is not exchanged, and the origin has to be asked for all of it. Rejects
-   * with the signal's reason.
+   * with DiskFullError, and with the signal's reason.
    */
   async bring(grant: BlobGrant, signal: AbortSignal): Promise<boolean> {
     signal.throwIfAborted();
@@ -185,7 +186,9 @@ export class SiteExchange {
     this.#leavePackage(sha256);
     const waited = this.#wait(sha256, signal);
     this.#exchange.want(grant);
-    return (await waited) === 'whole';
+    const end = await waited;
+    if (end === 'full') throw new DiskFullError(`blob ${sha256}: this node's disk is full`);
+    return end === 'whole';
   }
 
   /** As `bring`, of a blob that the disk may have much of. */
@@ -236,7 +239,7 @@ export class SiteExchange {
    * and with the signal's reason.
    */
   async get(wanted: ForeignBlob, signal: AbortSignal): Promise<string> {
-    const { sha256, sizeBytes } = wanted;
+    const { sha256 } = wanted;
     const file = join(this.#options.folder, sha256);
     if (await this.#options.isHere(wanted)) {
       // Its last use, for the order in which old ones are removed.
@@ -250,13 +253,18 @@ export class SiteExchange {
     if (this.#whole.has(sha256)) this.#exchange.leave(sha256);
     if (!this.#isSchedulerHere) throw new Error('the scheduler is not reached');
     if (this.#options.nowMs() < this.#silentUntilMs) throw new Error('the scheduler is silent');
-    if (!this.#options.hasRoom(sizeBytes)) throw new Error('the owner leaves no room for it');
-    if ((await this.#come(wanted, signal)) === 'whole') return file;
+    const letGo = await this.#options.takeRoom(wanted);
+    try {
+      if ((await this.#come(wanted, signal)) === 'whole') return file;
+    } finally {
+      letGo();
+    }
     throw new Error('its site has no way to it');
   }
 
   async #come(wanted: ForeignBlob, signal: AbortSignal): Promise<End> {
     const { sha256, sizeBytes } = wanted;
+    signal.throwIfAborted();
     const late = new AbortController();
     const end = (why: string): void => late.abort(new Error(why));
     const leave = (): void => late.abort(signal.reason);
@@ -354,23 +362,6 @@ export class SiteExchange {
     for (const sha256 of this.#whole) {
       if (!(await this.#isHere(sha256))) this.#exchange.leave(sha256);
     }
-  }
-
-  #withinMonth({ index, stream }: Origin): Origin {
-    const check = (): void => {
-      if (this.#options.mayTransfer()) return;
-      throw new Error("its owner's bytes of this month are used up");
-    };
-    return {
-      index: async (...call) => {
-        check();
-        return await index(...call);
-      },
-      stream: async (...call) => {
-        check();
-        await stream(...call);
-      },
-    };
   }
 
   #isPeer(address: string): boolean {

@@ -1,25 +1,24 @@
 // This node's part of its household's bytes in a month, as the scheduler gave it, kept on disk: it holds while the
 // scheduler is silent, and after a start.
 
-import { readFileSync } from 'node:fs';
-import { writeDurably } from '../state/durable.ts';
+import type { KeptFile } from '../state/kept-file.ts';
 
 /** Of the household's, before the scheduler has said a word: up to twenty new nodes keep to it together. */
 export const partAtFirst = 0.05;
 
 export class Allotment {
-  readonly #file: string;
+  readonly #kept: KeptFile;
   #bytes: number | null;
 
-  constructor(file: string) {
-    this.#file = file;
-    this.#bytes = read(file);
+  constructor(kept: KeptFile) {
+    this.#kept = kept;
+    this.#bytes = bytesIn(kept.read());
   }
 
   take(bytes: number): void {
     if (bytes === this.#bytes || bytes < 0) return;
-    writeDurably(this.#file, JSON.stringify(bytes));
     this.#bytes = bytes;
+    this.#kept.write(JSON.stringify(bytes));
   }
 
   /** Never more than the owner allows, whatever the scheduler gave. */
@@ -28,9 +27,9 @@ export class Allotment {
   }
 }
 
-function read(file: string): number | null {
+function bytesIn(text: string | null): number | null {
   try {
-    const value: unknown = JSON.parse(readFileSync(file, 'utf8'));
+    const value: unknown = JSON.parse(text ?? '');
     return typeof value === 'number' && value >= 0 ? value : null;
   } catch {
     return null;

@@ -1,9 +1,8 @@
 // Whose research ran on this node, for its owner: a short list on disk, the latest first. Written each ten
 // minutes at most.
 
-import { readFileSync } from 'node:fs';
 import type { Exit, Lease } from '../../core/index.ts';
-import { writeDurably } from '../state/durable.ts';
+import type { KeptFile } from '../state/kept-file.ts';
 
 /** Jobs; older ones leave the list. */
 export const mostKept = 50;
@@ -19,16 +18,16 @@ export interface Ran {
 }
 
 export class History {
-  readonly #file: string;
+  readonly #kept: KeptFile;
   #ran: readonly Ran[];
   /** Whose end is counted already: a result may be collected twice. */
   readonly #counted = new Set<number>();
   #savedMs = Number.NEGATIVE_INFINITY;
   #isSaved = true;
 
-  constructor(file: string) {
-    this.#file = file;
-    this.#ran = read(file);
+  constructor(kept: KeptFile) {
+    this.#kept = kept;
+    this.#ran = ranIn(kept.read());
   }
 
   /** The latest first. */
@@ -55,7 +54,7 @@ export class History {
 
   save(nowMs: number): void {
     if (this.#isSaved) return;
-    writeDurably(this.#file, JSON.stringify(this.#ran));
+    this.#kept.write(JSON.stringify(this.#ran));
     this.#isSaved = true;
     this.#savedMs = nowMs;
   }
@@ -76,10 +75,10 @@ function withTask(
   return [now, ...ran.filter((each) => !isSame(each))].slice(0, mostKept);
 }
 
-function read(file: string): readonly Ran[] {
+function ranIn(text: string | null): readonly Ran[] {
   try {
     // Written by this program only, whole or not at all.
-    return JSON.parse(readFileSync(file, 'utf8')) as readonly Ran[];
+    return JSON.parse(text ?? '') as readonly Ran[];
   } catch {
     return [];
   }

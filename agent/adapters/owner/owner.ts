@@ -50,8 +50,8 @@ export class Owner {
     readonly sandboxProblem: string | null;
   }) {
     this.#state = options.state;
-    this.#allotment = new Allotment(options.state.file('allotment.json'));
-    this.traffic = new Traffic({ file: options.state.file('traffic.json') });
+    this.#allotment = new Allotment(options.state.kept('allotment.json'));
+    this.traffic = new Traffic({ kept: options.state.kept('traffic.json') });
     this.#inventory = options.inventory;
     this.#sandboxProblem = options.sandboxProblem;
   }
@@ -118,13 +118,6 @@ export class Owner {
   /** Whether blobs may move this month. */
   mayTransfer(): boolean {
     return mayTransfer(this.month);
-  }
-
-  /** Whether a package of so many bytes may lie here for others: tasks' inputs need room, too. */
-  hasRoomFor(sizeBytes: number): boolean {
-    const { cacheBytes, diskReserveBytes } = this.#limits;
-    const { diskAvailableBytes } = readStatus(this.#state.path);
-    return sizeBytes <= cacheBytes / 2 && diskAvailableBytes - sizeBytes >= diskReserveBytes;
   }
 
   /** What blobs may use of the uplink now; null: the owner has not said what it can do. */

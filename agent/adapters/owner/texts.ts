@@ -15,6 +15,8 @@ export interface Running {
   readonly allowance: Allowance;
   /** Names in the limits file that this agent does not know. */
   readonly unknownLimits: readonly string[];
+  /** Files that its disk does not take, such as "traffic.json (ENOSPC)". */
+  readonly unwritten: readonly string[];
   readonly attempts: readonly { readonly lease: Lease; readonly phase: AttemptPhase }[];
   /** The latest first. */
   readonly ran: readonly Ran[];
@@ -68,12 +70,19 @@ export function statusText(running: Running): string {
   return [...said, ...lines].join('\n');
 }
 
-function amissLines({ unknownLimits }: Running): readonly string[] {
-  if (unknownLimits.length === 0) return [];
+function amissLines({ unknownLimits, unwritten }: Running): readonly string[] {
+  const lines: string[] = [];
+  if (unwritten.length > 0) {
+    lines.push(
+      `${amiss}its disk does not take ${unwritten.join(', ')}: it counts on in memory, and writes them when there is room. Make some.`,
+    );
+  }
+  if (unknownLimits.length === 0) return lines;
   const names = unknownLimits.map((name) => JSON.stringify(name)).join(', ');
-  return [
+  lines.push(
     `${amiss}limits.json names ${names}, which this agent does not know: it keeps to the others. Mend a slip; a newer agent may know it.`,
-  ];
+  );
+  return lines;
 }
 
 function ratesLine({ uplink, lan, linePart }: Running): string {

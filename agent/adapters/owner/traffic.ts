@@ -4,7 +4,7 @@
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { writeDurably } from '../state/durable.ts';
+import type { KeptFile } from '../state/kept-file.ts';
 
 /** As the profile names it. */
 const device = 'punnet';
@@ -26,14 +26,13 @@ interface Kept {
 }
 
 export interface TrafficOptions {
-  /** Where it is kept. */
-  readonly file: string;
+  readonly kept: KeptFile;
   /** Where sysfs is mounted. */
   readonly sys?: string;
 }
 
 export class Traffic {
-  readonly #file: string;
+  readonly #kept: KeptFile;
   readonly #folder: string;
   #month: string;
   #bytes: number;
@@ -43,10 +42,10 @@ export class Traffic {
   #last: number | null = null;
   #lookedMs: number | null = null;
 
-  constructor({ file, sys = '/sys' }: TrafficOptions) {
-    this.#file = file;
+  constructor({ kept: file, sys = '/sys' }: TrafficOptions) {
+    this.#kept = file;
     this.#folder = join(sys, 'class/net', device, 'statistics');
-    const kept = read(file);
+    const kept = keptIn(file.read());
     this.#month = kept?.month ?? '';
     this.#bytes = (kept?.bytes ?? 0) + (kept?.isWhole === false ? saveEveryBytes : 0);
     this.#savedBytes = this.#bytes;
@@ -105,16 +104,16 @@ export class Traffic {
 
   #save(isWhole: boolean, nowMs: number): void {
     const kept: Kept = { month: this.#month, bytes: Math.round(this.#bytes), isWhole };
-    writeDurably(this.#file, JSON.stringify(kept));
+    this.#kept.write(JSON.stringify(kept));
     this.#savedBytes = this.#bytes;
     this.#savedMs = nowMs;
   }
 }
 
-function read(file: string): Kept | null {
+function keptIn(text: string | null): Kept | null {
   try {
     // Written by this program only, whole or not at all.
-    return JSON.parse(readFileSync(file, 'utf8')) as Kept;
+    return JSON.parse(text ?? '') as Kept;
   } catch {
     return null;
   }

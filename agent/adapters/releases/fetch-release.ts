@@ -7,9 +7,12 @@ import type { ChunkIndex } from '../../../proto/chunks.ts';
 import { decodeIndex, indexedBytes } from '../../../proto/chunks.ts';
 import type { ReleaseTarget } from '../../../proto/release-target.ts';
 import type { BlobGrant, BlobRef } from '../../core/index.ts';
+import { blocksOf } from '../blobs/blob-client.ts';
 import { BlobClientError } from '../blobs/blob-http.ts';
+import type { DiskRoom } from '../blobs/disk-room.ts';
 import type { UnpackLimits } from '../sandbox/unpack.ts';
 import { unpackBundle } from '../sandbox/unpack.ts';
+import { DiskFullError, isDiskFull } from '../state/disk-full.ts';
 import { putTogether } from './put-together.ts';
 import { ReleaseError } from './release-error.ts';
 import type { ReleaseFolder } from './release-folder.ts';
@@ -33,35 +36,71 @@ export interface ReleaseBlobs {
   ): Promise<Buffer>;
 }
 
+export type ReleaseRoom = Pick<DiskRoom, 'take' | 'trim' | 'isShort'>;
+
 export interface FetchRelease {
   readonly folder: ReleaseFolder;
   readonly target: ReleaseTarget;
   readonly blobs: ReleaseBlobs;
   readonly exchange: ReleaseExchange;
+  readonly room: ReleaseRoom;
   /** What allows to fetch the blobs. */
   readonly grants: readonly GrantMessage[];
   readonly signal: AbortSignal;
 }
 
-/** Unless it is here. Throws ReleaseError; what came of it is kept for the next try. */
+/** Unless it is here. Throws ReleaseError; what came of it is kept for the next try, unless the disk is short. */
 export async function fetchRelease(wanted: FetchRelease): Promise<void> {
   const { folder, target } = wanted;
-  const { version, serial, sizeBytes } = target;
-  if (folder.has(version)) return;
-  const tar = folder.tarOf(version);
-  const part = `${tar}.part`;
+  if (folder.has(target.version)) return;
+  const part = `${folder.tarOf(target.version)}.part`;
   try {
-    const fetchedBytes = await bring(wanted, part);
-    renameSync(part, tar);
-    await unpack(wanted, tar);
-    const { facts } = folder;
-    const serials = { ...facts.serials, [version]: serial };
-    const tars = { ...facts.blobs, [version]: target.sha256 };
-    folder.note({ serials, blobs: tars, fetchedBytes, sizeBytes });
-    folder.prune(version);
+    const letGo = await takeRoom(wanted, part);
+    try {
+      await bringAndUnpack(wanted, part);
+    } finally {
+      letGo();
+    }
   } catch (error) {
+    if (isDiskFull(error)) await tidy(wanted, part);
     throw asReleaseError(error, target);
   }
+}
+
+/** For what is missing of its tar, and for what is in it. Older versions go first. Throws DiskFullError. */
+async function takeRoom(wanted: FetchRelease, part: string): Promise<() => void> {
+  const { folder, target, blobs, room } = wanted;
+  const { name, version, sha256, sizeBytes } = target;
+  const tars = [blobs.fileOf(sha256), `${blobs.fileOf(sha256)}.part`, part, folder.tarOf(version)];
+  const hereBytes = (): number => Math.max(...tars.map(blocksOf));
+  const coming = [{ key: sha256, sizeBytes: 2 * sizeBytes, hereBytes }];
+  const what = `${name} ${version}`;
+  return await room.take(what, coming).catch((error: unknown) => {
+    if (!isDiskFull(error)) throw error;
+    folder.prune(version);
+    return room.take(what, coming);
+  });
+}
+
+/** What came of it may not keep the disk full; where there is room again the next try goes on with it. */
+async function tidy({ room, folder, target }: FetchRelease, part: string): Promise<void> {
+  await room.trim();
+  if (!room.isShort) return;
+  for (const file of [part, folder.indexOf(target.version)]) rmSync(file, { force: true });
+}
+
+async function bringAndUnpack(wanted: FetchRelease, part: string): Promise<void> {
+  const { folder, target } = wanted;
+  const { version, serial, sizeBytes } = target;
+  const tar = folder.tarOf(version);
+  const fetchedBytes = await bring(wanted, part);
+  renameSync(part, tar);
+  await unpack(wanted, tar);
+  const { facts } = folder;
+  const serials = { ...facts.serials, [version]: serial };
+  const tars = { ...facts.blobs, [version]: target.sha256 };
+  folder.note({ serials, blobs: tars, fetchedBytes, sizeBytes });
+  folder.prune(version);
 }
 
 /** Returns how many bytes came over the line. */
@@ -117,11 +156,13 @@ async function unpack({ folder, target }: FetchRelease, tar: string): Promise<vo
   rmSync(fresh, { recursive: true, force: true });
   try {
     await unpackBundle(tar, fresh, limits);
+    syncTree(fresh);
   } catch (error) {
-    rmSync(tar);
+    rmSync(fresh, { recursive: true, force: true });
+    if (isDiskFull(error)) renameSync(tar, `${tar}.part`);
+    else rmSync(tar);
     throw error;
   }
-  syncTree(fresh);
   renameSync(fresh, folder.folderOf(target.version));
   syncTree(folder.folderOf(target.version));
 }
@@ -145,7 +186,12 @@ function grantOf(
 function asReleaseError(error: unknown, { name, version }: ReleaseTarget): ReleaseError {
   if (error instanceof ReleaseError) return error;
   const why = error instanceof Error ? error.message : String(error);
-  const isDisk = error instanceof Error && 'code' in error && error.code === 'ENOSPC';
-  const code = isDisk ? 'disk' : error instanceof BlobClientError ? 'unreachable' : 'damaged';
+  // It says itself whose room is wanted.
+  if (error instanceof DiskFullError) return new ReleaseError('disk', `${error.message}.`, error);
+  const code = isDiskFull(error)
+    ? 'disk'
+    : error instanceof BlobClientError
+      ? 'unreachable'
+      : 'damaged';
   return new ReleaseError(code, `${name} ${version}: ${why}`, error);
 }

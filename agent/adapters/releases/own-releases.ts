@@ -19,7 +19,7 @@ export function ownReleases(
     readonly identity: Identity;
     readonly owner: Pick<Owner, 'inventory' | 'mayTransfer'>;
   },
-  other: Pick<ReleasesOptions, 'blobs' | 'exchange' | 'log' | 'onReplaced' | 'onNews'>,
+  other: Pick<ReleasesOptions, 'blobs' | 'exchange' | 'room' | 'log' | 'onReplaced' | 'onNews'>,
 ): Releases {
   const folder = state.file('releases');
   let known: TrustedReleases | undefined;

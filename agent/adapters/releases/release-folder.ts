@@ -19,6 +19,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import type { Source } from './known-chunks.ts';
+import { isDiskFull } from '../state/disk-full.ts';
 import { writeDurably } from '../state/durable.ts';
 
 /** What else is known of it; kept in one small file. */
@@ -126,13 +127,22 @@ export class ReleaseFolder {
   goBack(why: string | null): void {
     const { active, previous } = this;
     if (active === '') return;
-    if (why !== null) writeDurably(join(this.path, 'failed'), `${active}\n${why}\n`);
+    if (why !== null) this.#noteFailed(active, why);
     if (previous === '' || previous === active || !this.has(previous)) {
       rmSync(join(this.path, 'active'), { force: true });
     } else this.#point('active', previous);
     this.#sync();
     rmSync(join(this.path, 'previous'), { force: true });
     this.confirm();
+  }
+
+  #noteFailed(version: string, why: string): void {
+    try {
+      writeDurably(join(this.path, 'failed'), `${version}\n${why}\n`);
+    } catch (error) {
+      // It goes back on a full disk, too: the worst is that it is told to take the version once more.
+      if (!isDiskFull(error)) throw error;
+    }
   }
 
   /** The active version has to prove itself: its starts are counted. */

@@ -14,7 +14,8 @@ import {
   releaseNameForm,
   releaseVersionForm,
 } from '../../../proto/release-target.ts';
-import type { ReleaseBlobs } from './fetch-release.ts';
+import { isDiskFull } from '../state/disk-full.ts';
+import type { ReleaseBlobs, ReleaseRoom } from './fetch-release.ts';
 import { fetchRelease } from './fetch-release.ts';
 import { ReleaseError } from './release-error.ts';
 import { ReleaseFolder } from './release-folder.ts';
@@ -36,6 +37,7 @@ export interface ReleasesOptions {
   readonly trusted: Pick<TrustedReleases, 'refresh'>;
   readonly blobs: ReleaseBlobs;
   readonly exchange: () => ReleaseExchange;
+  readonly room: ReleaseRoom;
   readonly architecture: string;
   /** The version of the release `agent` that runs here; empty: the package's. */
   readonly running: string;
@@ -131,7 +133,13 @@ export class Releases {
     if (folder === null || folder.active !== this.#options.running) return;
     if (folder.isUnproved) folder.confirm();
     if (this.#options.memoryBytes() > mostMemoryBytes) return;
-    if (!folder.facts.isProven) folder.note({ isProven: true });
+    try {
+      if (!folder.facts.isProven) folder.note({ isProven: true });
+    } catch (error) {
+      // The next look tries it again.
+      if (isDiskFull(error)) return;
+      throw error;
+    }
     this.#isProven = true;
     this.#tellNews();
   }
@@ -255,10 +263,10 @@ export class Releases {
     if (!folder.has(version) && !this.#options.mayTransfer()) {
       throw new ReleaseError('unreachable', "the owner's bytes of this month are used up.");
     }
-    const { blobs } = this.#options;
+    const { blobs, room } = this.#options;
     const exchange = this.#options.exchange();
     try {
-      await fetchRelease({ folder, target, blobs, exchange, grants: order.blobs, signal });
+      await fetchRelease({ folder, target, blobs, exchange, room, grants: order.blobs, signal });
     } finally {
       // Others may go on with it; a node that stops does so after its next start.
       if (signal.aborted && !this.#isStopped) exchange.giveUp(target.sha256);

@@ -5,6 +5,7 @@ import { rmSync, writeFileSync } from 'node:fs';
 import type { BlobGrant } from '../../core/index.ts';
 import type { Update } from '../exchange/open-blob.ts';
 import type { SiteExchange } from '../exchange/site-exchange.ts';
+import { DiskFullError } from '../state/disk-full.ts';
 import type { FetchRelease } from './fetch-release.ts';
 import { fillPart } from './known-chunks.ts';
 import { ReleaseError } from './release-error.ts';
@@ -17,11 +18,11 @@ const problems = {
     'unreachable',
     'the site exchanges it no more: it is taken up again when the federation says so again',
   ],
-  full: ['disk', 'the disk of this node is full'],
   damaged: ['damaged', 'its index does not lead to it: nothing is installed'],
 } as const;
 
-/** Returns the bytes that this node took over the uplink; null: the site does not exchange it. Throws ReleaseError. */
+/** Returns the bytes that this node took over the uplink; null: the site does not exchange it. Throws ReleaseError and
+ * DiskFullError. */
 export async function bringShared(
   { folder, target, blobs, exchange, signal }: FetchRelease,
   { grant, to }: { readonly grant: BlobGrant; readonly to: string },
@@ -32,6 +33,8 @@ export async function bringShared(
   const fill: Update['fill'] = (part, index) => fillPart(part, index, sources);
   const brought = await exchange.bringUpdate(grant, { indexSha256, fill }, signal);
   if (brought.kind === 'refused') return null;
+  if (brought.kind === 'full')
+    throw new DiskFullError(`${name} ${version}: the disk of this node is full`);
   if (brought.kind !== 'whole') {
     const [code, why] = problems[brought.kind];
     throw new ReleaseError(code, `${name} ${version}: ${why}.`);

@@ -14,6 +14,7 @@ import {
 import { TrustedMetadataStore } from 'tuf-js/dist/store.js';
 import type { ReleaseTarget } from '../../../proto/release-target.ts';
 import { readTarget } from '../../../proto/release-target.ts';
+import { isDiskFull } from '../state/disk-full.ts';
 import { writeDurably } from '../state/durable.ts';
 import { ReleaseError } from './release-error.ts';
 import { TimeFloor } from './time-floor.ts';
@@ -169,6 +170,10 @@ function asReleaseError(error: unknown, now: Date): ReleaseError {
   if (error instanceof ReleaseError) return error;
   const code = codeOf(error);
   const why = error instanceof Error ? error.message : String(error);
+  if (isDiskFull(error)) {
+    const text = `The federation's list of releases found no room on this node's disk: ${why}. ${installNothing}`;
+    return new ReleaseError('disk', text, error);
+  }
   const time = code === 'expired' ? ` (here it is ${now.toISOString()} at least)` : '';
   const text = `The federation's list of releases ${meanings[code]}: ${why}${time}. ${installNothing}`;
   return new ReleaseError(code, text, error);

@@ -1,6 +1,7 @@
 // The unpacked bundles of this node: folders named by the hash of their tar, shared read-only by
 // attempts. Each is unpacked once, however many attempts ask for it at a time.
 
+import { existsSync } from 'node:fs';
 import { mkdir, readFile, readdir, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readBootId } from './attempt-spec.ts';
@@ -36,6 +37,10 @@ export class Bundles {
 
   folderOf(sha256: string): string {
     return join(this.#folder, sha256);
+  }
+
+  has(sha256: string): boolean {
+    return existsSync(this.folderOf(sha256));
   }
 
   /** Unpacks the tar unless it has been. Throws SandboxError `bad_bundle`; nothing is left then. */

@@ -1,7 +1,7 @@
 // The owner's share of a core for each task: a file that shims look at, and a brake for where no
 // cgroup holds a task: its processes stop for a part of each period.
 
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { closeSync, constants, openSync, readFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { signalAll } from './task-processes.ts';
 
@@ -9,11 +9,17 @@ const fileName = 'cpu-percent';
 /** Long against the cost of finding the processes, short against a fan. */
 const periodMs = 1000;
 
-/** Tells all shims of a folder of attempts. */
+/** As long for each number. */
+const textBytes = 8;
+
+/** Tells all shims of a folder of attempts, in place: a full disk takes that, too, and heat does not wait for room. */
 export function writeCpuPercent(attemptsFolder: string, percent: number): void {
-  const file = join(attemptsFolder, fileName);
-  writeFileSync(`${file}.new`, String(percent));
-  renameSync(`${file}.new`, file);
+  const file = openSync(join(attemptsFolder, fileName), constants.O_WRONLY | constants.O_CREAT);
+  try {
+    writeSync(file, String(percent).slice(0, textBytes).padEnd(textBytes), 0);
+  } finally {
+    closeSync(file);
+  }
 }
 
 /** From 1 to 100, or 0: nothing runs; 100 where nothing was told. */

@@ -9,6 +9,7 @@ import type { Exit } from '../../core/index.ts';
 import { attemptFiles, findShim, readExit, SandboxError, type StopReason } from './attempt-spec.ts';
 import { checkpointOf, keepCheckpoint } from './checkpoint.ts';
 import { writeCpuPercent } from './cpu-brake.ts';
+import { isDiskFull } from '../state/disk-full.ts';
 import { testAbilities, type Abilities } from './self-test.ts';
 import { discard, settle } from './settle.ts';
 import { ShimProcess } from './shim-process.ts';
@@ -135,8 +136,13 @@ export class Sandbox {
   stop(leaseId: number, { code, detail }: StopReason): void {
     const folder = this.folderOf(leaseId);
     if (!existsSync(folder)) return;
-    // A shim that is not up yet finds the file.
-    writeFileSync(join(folder, attemptFiles.stop), JSON.stringify({ code, detail }));
+    try {
+      // A shim that is not up yet finds the file.
+      writeFileSync(join(folder, attemptFiles.stop), JSON.stringify({ code, detail }));
+    } catch (error) {
+      // It ends without its reason.
+      if (!isDiskFull(error)) throw error;
+    }
     const shim = findShim(folder);
     if (shim !== null) signalAll([shim.pid], 'SIGTERM');
   }

@@ -5,6 +5,7 @@ import { rename, rm } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Exit } from '../../core/index.ts';
+import { isDiskFull } from '../state/disk-full.ts';
 import { writeDurably } from '../state/durable.ts';
 import { attemptFiles, attemptMark, readExit, readSpec } from './attempt-spec.ts';
 import { keepCheckpoint } from './checkpoint.ts';
@@ -34,7 +35,12 @@ async function endRemains(folder: string): Promise<Exit> {
   }
   const detail = 'the process that watched the task vanished (killed, or the node lost power)';
   const lost: Exit = { code: 'lost', exitCode: -1, cpuMs: 0, wallMs: 0, detail };
-  writeDurably(join(folder, attemptFiles.exit), JSON.stringify(lost));
+  try {
+    writeDurably(join(folder, attemptFiles.exit), JSON.stringify(lost));
+  } catch (error) {
+    // It is told all the same; the next start would find it lost again.
+    if (!isDiskFull(error)) throw error;
+  }
   return lost;
 }
 

@@ -7,6 +7,7 @@ import { setPriority } from 'node:os';
 import { dirname, join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import type { Exit } from '../../core/index.ts';
+import { isDiskFull } from '../state/disk-full.ts';
 import { writeAtOnce } from '../state/durable.ts';
 import type { AttemptSpec } from './attempt-spec.ts';
 import {
@@ -42,6 +43,7 @@ const firstWatchMs = 100;
 /** Looking must not cost more than a twentieth of a core: a work folder may hold 100,000 files. */
 const watchCostFactor = 20;
 const graceMs = 2000;
+const roomIntervalMs = 5_000;
 /** A task is ended when the disk has less left: the node needs room to report at all. */
 const diskReserveBytes = 64 << 20;
 /** Below what people run on the node, above the task: for a shim that a chatty task keeps busy. */
@@ -63,7 +65,7 @@ export async function runShim(): Promise<void> {
   if (readExit(attemptFolder) !== null) return;
   if (readStop(attemptFolder) !== null) shim.endAsAsked();
   const exit = await shim.run();
-  const sync = writeAtOnce(join(attemptFolder, attemptFiles.exit), JSON.stringify(exit));
+  const sync = await writeExit(join(attemptFolder, attemptFiles.exit), exit);
   say(shimWords.ended);
   try {
     sync();
@@ -71,6 +73,18 @@ export async function runShim(): Promise<void> {
     // The agent has taken the end, and removed the folder.
   }
   await shim.removeGroups();
+}
+
+/** On a full disk it waits for room: a result must not be lost for that. */
+async function writeExit(file: string, exit: Exit): Promise<() => void> {
+  for (;;) {
+    try {
+      return writeAtOnce(file, JSON.stringify(exit));
+    } catch (error) {
+      if (!isDiskFull(error)) throw error;
+      await pause(roomIntervalMs);
+    }
+  }
 }
 
 class Shim {

@@ -7,6 +7,7 @@ import { basename, dirname, join, normalize, posix, relative, sep } from 'node:p
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { extract, type ExtractEvents } from 'tar-stream';
+import { isDiskFull } from '../state/disk-full.ts';
 import { SandboxError } from './attempt-spec.ts';
 
 type Entry = ExtractEvents['entry'][1];
@@ -21,7 +22,8 @@ export interface UnpackLimits {
 
 /**
  * Unpacks `archivePath` to `targetPath` unless it exists (same hash, same content). One call at a
- * time for each target. Throws SandboxError `bad_bundle` with what was wrong; nothing is left then.
+ * time for each target. Throws SandboxError `bad_bundle` with what was wrong, and what a full disk says; nothing is
+ * left then.
  */
 export async function unpackBundle(
   archivePath: string,
@@ -38,7 +40,8 @@ export async function unpackBundle(
     await rename(temporary, targetPath);
   } catch (error) {
     await rm(temporary, { recursive: true, force: true });
-    if (error instanceof SandboxError) throw error;
+    // The bundle may be right: it is tried again, here or elsewhere.
+    if (error instanceof SandboxError || isDiskFull(error)) throw error;
     throw new SandboxError('bad_bundle', `bundle: could not be unpacked: ${String(error)}`, {
       cause: error,
     });

@@ -28,13 +28,19 @@ function writeSynced(file: string, text: string): void {
 
 /**
  * Writes so that readers see it at once; on disk it is when the function that this returns was
- * called. Without that call only a loss of power can undo it.
+ * called. Without that call only a loss of power can undo it. Where it fails nothing is left of it.
  */
 export function writeAtOnce(file: string, text: string): () => void {
   const temporary = temporaryOf(file);
   const handle = openSync(temporary, 'w', 0o600);
-  writeFileSync(handle, text);
-  renameSync(temporary, file);
+  try {
+    writeFileSync(handle, text);
+    renameSync(temporary, file);
+  } catch (error) {
+    closeSync(handle);
+    rmSync(temporary, { force: true });
+    throw error;
+  }
   return () => {
     fsyncSync(handle);
     closeSync(handle);

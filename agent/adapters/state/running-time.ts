@@ -1,20 +1,20 @@
 // How long this node's agents have run, all starts together: a clock that nobody can set. It stands
 // still while the node is off, so that what is kept for a month is never dropped too early.
 
-import { readFileSync } from 'node:fs';
-import { writeDurably } from './durable.ts';
+import type { KeptFile } from './kept-file.ts';
 
 /** SD cards wear; a kill loses at most so much. */
 const saveEveryMs = 3_600_000;
 
 export class RunningTime {
-  readonly #file: string;
+  readonly #kept: KeptFile;
   readonly #beforeMs: number;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(file: string) {
-    this.#file = file;
-    this.#beforeMs = read(file);
+  constructor(kept: KeptFile) {
+    this.#kept = kept;
+    const value = Number(kept.read());
+    this.#beforeMs = Number.isFinite(value) && value > 0 ? value : 0;
   }
 
   nowMs(): number {
@@ -31,15 +31,6 @@ export class RunningTime {
   }
 
   #save(): void {
-    writeDurably(this.#file, String(this.nowMs()));
-  }
-}
-
-function read(file: string): number {
-  try {
-    const value = Number(readFileSync(file, 'utf8'));
-    return Number.isFinite(value) && value > 0 ? value : 0;
-  } catch {
-    return 0;
+    this.#kept.write(String(this.nowMs()));
   }
 }

@@ -5,6 +5,7 @@ import { accessSync, constants, existsSync, mkdirSync, readFileSync, statSync } 
 import { dirname, join, resolve } from 'node:path';
 import { writeDurably } from './durable.ts';
 import { askFolder, takeFolder } from './folder-lock.ts';
+import { KeptFile } from './kept-file.ts';
 
 /** A mistake that its user can mend; told without a stack trace. */
 export class AgentError extends Error {
@@ -29,9 +30,27 @@ export interface NodeKeys {
 
 export class StateFolder {
   readonly path: string;
+  readonly #kept = new Map<string, KeptFile>();
 
   constructor(path: string) {
     this.path = resolve(path);
+  }
+
+  /** The one writer of a file that waits for room where there is none. */
+  kept(name: string): KeptFile {
+    const kept = this.#kept.get(name) ?? new KeptFile(this.file(name));
+    this.#kept.set(name, kept);
+    return kept;
+  }
+
+  /** What waits for room is tried again, and named as long as it waits. */
+  keepAgain(nowMs: number): readonly string[] {
+    const problems: string[] = [];
+    for (const kept of this.#kept.values()) {
+      kept.tryAgain(nowMs);
+      if (kept.problem !== null) problems.push(kept.problem);
+    }
+    return problems;
   }
 
   get isThere(): boolean {

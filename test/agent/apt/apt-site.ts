@@ -68,7 +68,8 @@ export class AptSite {
       ownLan: () => ({ address: '127.0.0.1', network: '127.0.0.0/8' }),
       say: (said, here) => this.#hear(name, said, here),
       isHere: ({ sha256 }) => Promise.resolve(existsSync(join(blobs, sha256))),
-      hasRoom: () => node.hasRoom,
+      takeRoom: () =>
+        node.hasRoom ? Promise.resolve(() => undefined) : Promise.reject(new Error('no room')),
       nowMs: () => performance.now(),
       silentMs: this.#silentMs,
       onPace: () => undefined,

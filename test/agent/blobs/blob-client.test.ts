@@ -211,11 +211,11 @@ test('the cache loses what was used longest ago, never what is in use', async ()
     utimesSync(path, index, index);
   }
   const cache = new Cache([folder]);
-  await cache.trim(4_000, new Set());
+  await cache.trim(() => 4_000, new Set());
   expect(readdirSync(folder)).toHaveLength(4);
-  await cache.trim(2_500, new Set(names.slice(1, 2)));
+  await cache.trim(() => 2_500, new Set(names.slice(1, 2)));
   expect(readdirSync(folder).map((name) => name[0])).toEqual(['b', 'd']);
-  await cache.trim(0, new Set());
+  await cache.trim(() => 0, new Set());
   expect(existsSync(join(folder, names[3] ?? ''))).toBe(false);
 });
 

@@ -51,7 +51,7 @@ function newExchange(): SiteExchange {
       reads += 1;
       return Promise.resolve(isRight);
     },
-    hasRoom: () => true,
+    takeRoom: () => Promise.resolve(() => undefined),
     nowMs: () => performance.now(),
   });
 }

@@ -77,7 +77,8 @@ async function start(name: string): Promise<Node> {
     },
     onWhole: () => undefined,
     isHere: ({ sha256: of }) => Promise.resolve(existsSync(join(folder, of))),
-    hasRoom: () => node.hasRoom,
+    takeRoom: () =>
+      node.hasRoom ? Promise.resolve(() => undefined) : Promise.reject(new Error('no room')),
     nowMs: () => nowMs + performance.now(),
   });
   const node: Node = {

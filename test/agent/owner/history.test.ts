@@ -5,6 +5,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
+import { KeptFile } from '../../../agent/adapters/state/kept-file.ts';
 import { History, mostKept } from '../../../agent/adapters/owner/history.ts';
 import { atFirst, look, powerOf } from '../../../agent/adapters/owner/power-watch.ts';
 import type { Exit, Lease } from '../../../agent/core/index.ts';
@@ -23,7 +24,7 @@ function lease(leaseId: number, jobName: string, researcher = 'alice'): Lease {
 }
 
 test('tasks are counted by researcher and job, each once, the latest first', () => {
-  const history = new History(join(folder, 'counted.json'));
+  const history = new History(new KeptFile(join(folder, 'counted.json')));
   history.ended(lease(1, 'words'), exit, 100);
   history.ended(lease(1, 'words'), exit, 100);
   history.ended(lease(2, 'primes', 'bob'), exit, 200);
@@ -38,7 +39,7 @@ test('tasks are counted by researcher and job, each once, the latest first', () 
 
 test('the list is bounded, kept, and written each ten minutes at most', () => {
   const file = join(folder, 'kept.json');
-  const history = new History(file);
+  const history = new History(new KeptFile(file));
   for (let each = 0; each <= mostKept; each += 1) history.ended(lease(each, `job${each}`), exit, 1);
   expect(history.latest).toHaveLength(mostKept);
   history.saveSometimes(0);
@@ -47,7 +48,7 @@ test('the list is bounded, kept, and written each ten minutes at most', () => {
   history.saveSometimes(599_999);
   expect(readFileSync(file, 'utf8')).toBe(written);
   history.saveSometimes(600_000);
-  expect(new History(file).latest).toEqual(history.latest);
+  expect(new History(new KeptFile(file)).latest).toEqual(history.latest);
 });
 
 test('a blink of the voltage is nothing; one that lasts ends tasks, and ten minutes of rest follow', () => {

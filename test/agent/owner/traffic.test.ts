@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
 import { afterAll, beforeEach, expect, test } from 'vitest';
+import { KeptFile } from '../../../agent/adapters/state/kept-file.ts';
 import { Traffic, saveEveryBytes } from '../../../agent/adapters/owner/traffic.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'punnet-traffic-'));
@@ -28,7 +29,7 @@ function setDevice(bytes: number): void {
   }
 }
 
-const open = (): Traffic => new Traffic({ file, sys });
+const open = (): Traffic => new Traffic({ kept: new KeptFile(file), sys });
 
 test('a tunnel that goes, and comes again from 0, loses nothing', () => {
   const traffic = open();

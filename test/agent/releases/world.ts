@@ -77,6 +77,11 @@ export function node(changes: Partial<ReleasesOptions> = {}): Releases {
   return new Releases({
     ...{ folder: state, trusted: rig.node, blobs: origin, architecture: 'armv7l', running: '' },
     exchange: () => exchange,
+    room: {
+      take: () => Promise.resolve(() => undefined),
+      trim: () => Promise.resolve(),
+      isShort: false,
+    },
     memoryBytes: () => 50e6,
     ...{ hasStarter: true, mayTransfer: () => true, log: () => undefined },
     onReplaced: () => (world.replaced += 1),

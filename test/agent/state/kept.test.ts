@@ -6,6 +6,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { KeptFile } from '../../../agent/adapters/state/kept-file.ts';
 import { writeAtOnce, writeDurably } from '../../../agent/adapters/state/durable.ts';
 import { RunningTime } from '../../../agent/adapters/state/running-time.ts';
 import { StateFolder, type Identity } from '../../../agent/adapters/state/state-folder.ts';
@@ -79,13 +80,13 @@ test('starts are counted on, over kills', () => {
 
 test('running time goes on where the last start left it; a torn file counts from nothing', () => {
   const file = join(folder, 'running-ms');
-  const time = new RunningTime(file);
+  const time = new RunningTime(new KeptFile(file));
   time.start();
   time.stop();
   writeFileSync(file, '5000000');
-  expect(new RunningTime(file).nowMs()).toBeGreaterThanOrEqual(5_000_000);
+  expect(new RunningTime(new KeptFile(file)).nowMs()).toBeGreaterThanOrEqual(5_000_000);
   writeFileSync(file, '');
-  expect(new RunningTime(file).nowMs()).toBeLessThan(5_000_000);
+  expect(new RunningTime(new KeptFile(file)).nowMs()).toBeLessThan(5_000_000);
 });
 
 test('nothing but the file is left by a write', () => {
