@@ -3,7 +3,7 @@
 import { endBatchesOf, leaveExchanges } from './distribution/apply-exchanges.ts';
 import type { Fact } from './facts.ts';
 import { lookAtNode, lookAtSite, nodeChanged, siteOf, slotsOf } from './leases.ts';
-import { longSilenceMs } from './rollout/limits.ts';
+import { longSilenceMs, otherDayMs } from './rollout/limits.ts';
 import { joinGroup } from './sites/apply-sites.ts';
 import { notProbed } from './probes/probing.ts';
 import { addCapacity, sumCpu } from './sites/capacity.ts';
@@ -167,7 +167,7 @@ function setSite(state: State, fact: Extract<NodeFact, { kind: 'siteSet' }>): vo
   state.siteById.set(site.siteId, site);
 }
 
-/** Minutes are a dropped line; a node that was off for longer is likely to be off again. */
+/** Minutes are a dropped line; a node that was off for longer on two days is likely to be off again. */
 function noteSilence(
   node: NodeRecord,
   { at, health }: Extract<NodeFact, { kind: 'nodeHealthChanged' }>,
@@ -176,8 +176,12 @@ function noteSilence(
     if (node.silentSince === 0) node.silentSince = at;
     return;
   }
-  if (node.silentSince > 0 && at - node.silentSince >= longSilenceMs) node.awayAt = at;
+  const wasAway = node.silentSince > 0 && at - node.silentSince >= longSilenceMs;
   node.silentSince = instant(0);
+  // Of one day the first counts: a power cut may come and go.
+  if (!wasAway || (node.awayAt > 0 && at - node.awayAt < otherDayMs)) return;
+  node.awayBeforeAt = node.awayAt;
+  node.awayAt = at;
 }
 
 function enrol(state: State, fact: Extract<NodeFact, { kind: 'nodeEnrolled' }>): void {
@@ -200,7 +204,7 @@ function enrol(state: State, fact: Extract<NodeFact, { kind: 'nodeEnrolled' }>):
     instanceSince: instant(0),
     tasksSucceeded: 0,
     tasksFailed: 0,
-    ...{ silentSince: instant(0), awayAt: instant(0) },
+    ...{ silentSince: instant(0), awayAt: instant(0), awayBeforeAt: instant(0) },
     ...{ sight: null, lanAskedAt: instant(0), lanTries: 0 },
     sequence: 0,
     newsUntil: instant(0),

@@ -45,7 +45,8 @@ type LaterOfNode =
   | 'natGroupSince'
   | 'lan'
   | 'silentSince'
-  | 'awayAt';
+  | 'awayAt'
+  | 'awayBeforeAt';
 type SavedNode = Omit<
   NodeRecord,
   | 'sight'
@@ -168,6 +169,7 @@ function saveNode(node: NodeRecord): SavedNode {
     tasksFailed: node.tasksFailed,
     silentSince: node.silentSince,
     awayAt: node.awayAt,
+    awayBeforeAt: node.awayBeforeAt,
   };
 }
 
@@ -313,6 +315,7 @@ function wakeNode(state: State, saved: SavedNode): NodeRecord {
     slice: saved.slice ?? null,
     silentSince: saved.silentSince ?? instant(0),
     awayAt: saved.awayAt ?? instant(0),
+    awayBeforeAt: saved.awayBeforeAt ?? instant(0),
     ...{ sight: null, lanAskedAt: instant(0), lanTries: 0 },
     sequence: 0,
     newsUntil: instant(0),

@@ -52,8 +52,10 @@ export interface NodeRecord {
   tasksFailed: number;
   /** Since when it is not heard; 0: it is. */
   silentSince: Instant;
-  /** When it was last heard again after a silence of an hour or more; 0: never. */
+  /** When it was last heard again after a silence of an hour or more, the first of its day; 0: never. */
   awayAt: Instant;
+  /** The same of the day before it that had such a silence; 0: none had. */
+  awayBeforeAt: Instant;
   // What follows is soft: the node tells it again.
   /** Its tunnel as it was seen last; null: not since the start. */
   sight: Sight | null;

@@ -70,7 +70,7 @@ function hear(
         ? known
         : {
             activeSince: at,
-            awayBefore: node.awayAt,
+            awayBefore: node.awayBeforeAt,
             succeededBefore: node.tasksSucceeded,
             failedBefore: node.tasksFailed,
           };

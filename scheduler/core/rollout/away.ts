@@ -13,7 +13,8 @@ export interface Presence {
   readonly silentSince: Instant;
   /** When the version that it has became active there; null: it has not told. */
   readonly activeSince: Instant | null;
-  /** When it was heard again, before that, after it was silent for long; 0: never. */
+  /** When it was heard again, before that, after it was silent for long, on the day before the last on which it was: once is
+   * no habit; 0: not on two days. */
   readonly awayBefore: Instant;
 }
 

@@ -64,7 +64,7 @@ export interface NodeRelease {
 /** The same, and how the node was doing when the active version was first told. */
 export interface ReleaseSeen extends NodeRelease {
   readonly activeSince: Instant;
-  /** When it was heard again after it was off; 0: never. */
+  /** When it was heard again after it was off, on the day before the last on which it was; 0: not on two days. */
   readonly awayBefore: Instant;
   readonly succeededBefore: number;
   readonly failedBefore: number;

@@ -99,13 +99,13 @@ export function judge(state: State, rollout: RolloutRecord, now: Instant): Verdi
 }
 
 function presenceOf(state: State, { name, version }: RolloutRecord, node: NodeRecord): Presence {
-  const { number, siteNumber, silentSince, awayAt } = node;
+  const { number, siteNumber, silentSince, awayBeforeAt } = node;
   const seen = state.rollouts.seen.get(number)?.get(name);
   const isActive = seen?.active === version;
   return {
     ...{ number, siteNumber, silentSince, isHeard: isHeard(node) },
     activeSince: isActive ? seen.activeSince : null,
-    awayBefore: isActive ? seen.awayBefore : awayAt,
+    awayBefore: isActive ? seen.awayBefore : awayBeforeAt,
   };
 }
 

@@ -30,7 +30,12 @@ test.each<readonly [string, readonly Omit<Presence, 'number'>[], readonly number
   ['one of its nodes died long ago', [silent(1), silent(1), silent(1, now - 9 * dayMs)], [0, 1]],
   ['one of its nodes is heard', [silent(1), silent(1), heard(1)], []],
   ['the only node of a site', [silent(1)], []],
-  ['one that was off the day before it had the version', [backAt(silent(1), now - 2 * dayMs)], [0]],
+  ['one that was off on one day, or never', [silent(1)], []],
+  [
+    'one that was off on two days before it had the version, the first two days ago',
+    [backAt(silent(1), now - 2 * dayMs)],
+    [0],
+  ],
   ['a week before', [backAt(silent(1), now - 8 * dayMs)], [0]],
   ['longer ago', [backAt(silent(1), now - 8 * dayMs - 1)], []],
   [
