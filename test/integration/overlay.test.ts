@@ -240,6 +240,30 @@ test('where a node connects from is seen, for the operator', async () => {
   expect(sites.match(/1 alone/g)).toHaveLength(2);
 });
 
+test('that address is in the address book alone: in no other file, metric or line of the log, and shown to no researcher', async () => {
+  const address = '198.18.0.2';
+  const files = readdirSync(rig.data, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name));
+  expect(files.some((file) => file.includes('/journal/'))).toBe(true);
+  const found = files.filter((file) => readFileSync(file).includes(address));
+  expect(found.filter((file) => !file.endsWith('/node-addresses.json'))).toEqual([]);
+
+  const ready = rig.scheduler.lines.find((line) => line.includes('"msg":"ready"')) ?? '';
+  const url = /"metrics":"([^"]+)"/.exec(ready)?.[1] ?? '';
+  const ask = `fetch('${url}').then((answer) => answer.text()).then(console.log)`;
+  const { out: metrics } = await rig.call(rig.network.core, ['node', '-e', ask]);
+  expect(metrics).toContain('punnet_nodes');
+  expect(metrics).not.toContain(address);
+  expect(rig.scheduler.lines.filter((line) => line.includes(address))).toEqual([]);
+
+  const ada = join(rig.folder, 'ada.context');
+  await rig.punnet('token', 'create', '--researcher', 'ada', '--to', ada);
+  const shown = await rig.punnet('--context', ada, 'node', 'one-1');
+  expect(shown).toContain('one-1');
+  expect(shown).not.toContain(address);
+});
+
 test('a revoked node is out within ten seconds, for good, and nobody else is', async () => {
   const [address, two] = [rig.addressOf('one-1'), tunnels.get('two-1')];
   const agent = rig.agent('one-1');
