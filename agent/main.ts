@@ -71,6 +71,8 @@ async function main(args: readonly string[]): Promise<number> {
     case 'run': {
       // An idle agent has nothing that is worth compiling well: this saves an owner 6 MB.
       setFlagsFromString('--no-opt');
+      // Code that ran once, at the start or for one task, goes with the next collection: another MB.
+      setFlagsFromString('--stress-flush-code');
       const { run } = await import('./run.ts');
       return run(state, readStock(state), flags.isUnsandboxedAllowed);
     }

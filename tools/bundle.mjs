@@ -38,6 +38,9 @@ export const forAgent = {
   // The agent asks it for the board alone; the rest of it would be two fifths of the bundle.
   alias: { systeminformation: './node_modules/systeminformation/lib/system.js' },
   plugins: [leaveOut],
+  inject: ['tools/agent-clock.mjs'],
+  // The bus's client asks for it, and has no use for it: Node.js would load all of its web streams.
+  define: { 'globalThis.ReadableStream': 'true' },
 };
 
 /** Which finds its scenarios and its workers from where it is, and names the commit that it is of. */

@@ -2,7 +2,6 @@
 // The figure is provisional: its reference rates are estimates, not yet taken on a real board.
 
 import { createCipheriv, createHash } from 'node:crypto';
-import { performance } from 'node:perf_hooks';
 import { deflateRawSync } from 'node:zlib';
 
 export interface Kernel {

@@ -3,7 +3,6 @@
 import { execFile } from 'node:child_process';
 import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { performance } from 'node:perf_hooks';
 import type { AttemptSpec, Backend } from './attempt-spec.ts';
 import { attemptMark, isMemoryGrouped, SandboxError } from './attempt-spec.ts';
 import { CgroupV1 } from './cgroup-v1.ts';

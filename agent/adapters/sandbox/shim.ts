@@ -5,7 +5,6 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { readFileSync, writeSync } from 'node:fs';
 import { setPriority } from 'node:os';
 import { dirname, join } from 'node:path';
-import { performance } from 'node:perf_hooks';
 import type { Exit } from '../../core/index.ts';
 import { isDiskFull } from '../state/disk-full.ts';
 import { writeAtOnce } from '../state/durable.ts';

@@ -1,7 +1,5 @@
 // How long a task has run, and when its time is over. It stands still while the task is frozen.
 
-import { performance } from 'node:perf_hooks';
-
 /** The longest that a timer takes: whoever gives a task so much means that it runs until it is stopped. */
 const noTimeoutMs = 2 ** 31 - 1;
 

@@ -2,8 +2,8 @@
 // an abstract one, which goes with its process: to Node 18, as Raspberry Pi OS has it, all of those have one name.
 
 import { chmodSync, closeSync, linkSync, openSync, renameSync, rmSync } from 'node:fs';
+import type { Socket } from 'node:net';
 import { connect, createServer } from 'node:net';
-import { text } from 'node:stream/consumers';
 
 const name = 'agent.sock';
 /** Each time another agent that had ended was cleared away. */
@@ -46,12 +46,19 @@ export async function askFolder(folder: string): Promise<string | null> {
   let at: ReturnType<typeof below> | undefined;
   try {
     at = below(folder);
-    return await text(connect(`${at.path}/${name}`));
+    return await textOf(connect(`${at.path}/${name}`));
   } catch {
     return null;
   } finally {
     at?.close();
   }
+}
+
+/** Not by node:stream/consumers: it would stay in the agent's memory. */
+async function textOf(socket: Socket): Promise<string> {
+  const parts: string[] = [];
+  for await (const part of socket.setEncoding('utf8')) parts.push(String(part));
+  return parts.join('');
 }
 
 /** Takes away the socket of an agent that has ended; false: somebody lives there. */

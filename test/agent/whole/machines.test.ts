@@ -2,7 +2,7 @@
 // runs a real job, or says why not.
 
 import { execFileSync } from 'node:child_process';
-import { chownSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { chownSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { Rig, root, type Launch } from '../../integration/rig.ts';
@@ -68,9 +68,19 @@ test('root: each task has a user of its own', async () => {
 
 test('Node 18, which Raspberry Pi OS has', async ({ skip }) => {
   skip(!hasNode18, 'there is no Node 18 (node tools/setup.mjs --for test)');
-  for (const log of await runJob('old', { by: [node18] })) expect(log).toMatch(/\nrefused\n$/);
+  const tell = join(rig.folder, 'tell-modules.cjs');
+  const words = `'modules: ' + process.moduleLoadList.join()`;
+  writeFileSync(tell, `process.once('SIGUSR2', () => console.log(${words}));`);
+  const by = [node18, '--require', tell];
+  for (const log of await runJob('old', { by })) expect(log).toMatch(/\nrefused\n$/);
   const { inventory } = await rig.untilNode('old', () => true);
   expect(inventory?.nodeVersion).toMatch(/^18\./);
+  const { agent } = rig.node('old');
+  agent.signal('SIGUSR2');
+  const modules = await agent.said('modules: ');
+  expect(modules).toContain('NativeModule https');
+  // What a small board would keep in memory for nothing.
+  expect(modules).not.toMatch(/NativeModule (perf_hooks|internal\/webstreams|stream\/consumers)/);
 });
 
 test('a user without rights', async ({ skip }) => {
