@@ -20,6 +20,7 @@ import { History } from './adapters/owner/history.ts';
 import { Owner } from './adapters/owner/owner.ts';
 import { statusText } from './adapters/owner/texts.ts';
 import { isNeighbour } from './adapters/lan/neighbour.ts';
+import { Internet } from './adapters/internet/internet.ts';
 import { LanTasks } from './adapters/lan/lan-tasks.ts';
 import { TaskSockets } from './adapters/messages/task-sockets.ts';
 import { LineWatch } from './adapters/uplink/line-watch.ts';
@@ -62,6 +63,7 @@ export class Agent {
   readonly #lanTasks: LanTasks;
   readonly #probeTasks: ProbeTasks;
   readonly #sockets: TaskSockets;
+  readonly #internet: Internet;
   readonly #releases: Releases;
   readonly #exchange: SiteExchange;
   readonly #lineWatch: LineWatch;
@@ -91,11 +93,7 @@ export class Agent {
     this.#blobs = new BlobClient({
       ...{ folder: state.file('blobs'), url, ca, rateOf: () => owner.rate() },
       // What goes through the tunnel is counted there.
-      onBytes: (count) => {
-        // Where nobody has said what the line can do, a long round trip tells nothing.
-        if (owner.filledPart() !== null) this.#lineWatch.carried();
-        if (!tunnels.isInOverlay(hostOf(url))) owner.traffic.carried(count);
-      },
+      onBytes: (count) => this.#carried(count, tunnels.isInOverlay(hostOf(url))),
     });
     this.#lineWatch = new LineWatch({
       ping: () => this.#bus.ping(),
@@ -119,6 +117,12 @@ export class Agent {
       nowMs: () => performance.now(),
     });
     this.#sockets = this.#newSockets();
+    this.#internet = new Internet({
+      ...{ owner, sandbox, tunnels, blobs: this.#blobs },
+      identity: () => state.readIdentity() ?? identity,
+      carried: (count) => this.#carried(count, false),
+      onTested: () => post({ kind: 'reportWanted' }),
+    });
     this.#bus = this.#newBus({ natsSeed, instanceId, post, onRefused });
     this.#renewer = new Renewer({
       ...{ state, tunnels, natsSeed, log, identity: () => state.readIdentity() ?? identity },
@@ -142,7 +146,7 @@ export class Agent {
       mayTransfer: () => owner.mayTransfer(),
       onAllotted: (bytes) => owner.allotted(bytes),
       history: this.#history,
-      sockets: this.#sockets,
+      ...{ sockets: this.#sockets, internet: this.#internet },
     });
     const spread = 0.8 + 0.4 * Math.random();
     this.#loop = new AgentLoop({
@@ -150,6 +154,14 @@ export class Agent {
       sink: edge,
       idleReportMs: Math.round(idleReportMs * spread),
     });
+  }
+
+  /** Bytes have gone over the line; what goes through the tunnel is counted there. */
+  #carried(bytes: number, isInTunnel: boolean): void {
+    const { owner } = this.#parts;
+    // Where nobody has said what the line can do, a long round trip tells nothing.
+    if (owner.filledPart() !== null) this.#lineWatch.carried();
+    if (!isInTunnel) owner.traffic.carried(bytes);
   }
 
   #newBus(
@@ -260,11 +272,15 @@ export class Agent {
   /** Tasks that went on without an agent find this one's sockets. */
   async #openSockets(attempts: readonly AdoptedAttempt[]): Promise<void> {
     for (const { lease, phase } of attempts) {
-      if (phase !== 'running' || !lease.hasSocket) continue;
-      const folder = this.#parts.sandbox.folderOf(lease.leaseId);
-      await this.#sockets.open(lease.leaseId, folder).catch((error: unknown) => {
-        log('a task goes on without its socket', { lease: lease.leaseId, error: String(error) });
-      });
+      if (phase !== 'running') continue;
+      const { leaseId } = lease;
+      const folder = this.#parts.sandbox.folderOf(leaseId);
+      try {
+        if (lease.hasSocket) await this.#sockets.open(leaseId, folder);
+        await this.#internet.open(lease, folder);
+      } catch (error) {
+        log('a task goes on without its socket', { lease: leaseId, error: String(error) });
+      }
     }
   }
 
@@ -283,6 +299,7 @@ export class Agent {
     this.#probeTasks.close();
     this.#lineWatch.stop();
     this.#sockets.stop();
+    this.#internet.stop();
     this.#loop.stop();
     this.#parts.sandbox.close();
     await this.#apt.stop();
@@ -309,6 +326,7 @@ export class Agent {
       month: owner.month,
       ...{ uplink: owner.rate(), lan: owner.lanRate(), linePart: owner.linePart },
       apt: this.#apt.status,
+      internet: { isAllowed: owner.limits.allowsInternet, problem: owner.internetProblem },
       nowUnixMs: Date.now(),
     });
   }
@@ -330,6 +348,7 @@ export class Agent {
       log('disk takes no more', { files: unwritten });
     this.#unwritten = unwritten;
     void this.#apt.follow(owner.limits.aptPort);
+    this.#internet.look();
     this.#history.saveSometimes(performance.now());
     if (read() === before) return;
     const { limitsProblem, unknownLimits } = owner;

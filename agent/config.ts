@@ -22,6 +22,8 @@ export const usage = `punnet-agent: runs tasks of a Punnet federation on this no
   punnet-agent limits [--lan RATE] [--uplink-share PART]     the limits in force, and their file; sets what it
                                                              may use of your LAN ("20 Mbit/s" or none), and
                                                              of your line (10%)
+  punnet-agent limits --internet on | off                    may tasks reach the internet from here, and
+                                                             nothing of your home? (off)
   punnet-agent limits --apt on | off                         as root: do apt's packages come through
                                                              the site, each over the line once? (off)
   punnet-agent household [CODE | none]                       that all Pis with this code are at one place
@@ -42,6 +44,8 @@ export interface Flags {
   readonly tokenFile: string | undefined;
   readonly lan: string | undefined;
   readonly uplinkShare: string | undefined;
+  /** on or off. */
+  readonly internet: string | undefined;
   /** on or off, for root; a port or none, for the folder's own user. */
   readonly apt: string | undefined;
   readonly isDryRun: boolean;
@@ -63,6 +67,7 @@ export function readFlags(args: readonly string[]): Flags {
         'token-file': { type: 'string' },
         lan: { type: 'string' },
         'uplink-share': { type: 'string' },
+        internet: { type: 'string' },
         'only-here': { type: 'boolean', default: false },
         apt: { type: 'string' },
         'dry-run': { type: 'boolean', default: false },
@@ -78,6 +83,7 @@ export function readFlags(args: readonly string[]): Flags {
       tokenFile: values['token-file'],
       lan: values.lan,
       uplinkShare: values['uplink-share'],
+      internet: values.internet,
       apt: values.apt,
       isDryRun: values['dry-run'],
       isOnlyHere: values['only-here'],

@@ -102,7 +102,7 @@ async function asRoot(command: string, words: readonly string[], flags: Flags): 
   if (command === 'doctor') return tasks.doctor(state, print);
   if (command === 'leave') return tasks.leaveFederation(state, flags.isOnlyHere, print);
   if (command === 'limits') {
-    if (flags.lan === undefined && flags.uplinkShare === undefined) {
+    if ([flags.lan, flags.uplinkShare, flags.internet].every((each) => each === undefined)) {
       return tasks.setApt(state, flags.apt ?? '', print);
     }
     throw new AgentError('--apt wants to stand alone: give the other limits in a second command.');

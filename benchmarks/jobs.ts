@@ -33,7 +33,7 @@ export async function specOf(
     bundles: { x86_64: bundle, aarch64: bundle },
     command: ['/bin/true'],
     tasks: { count, inputs: [], manifest: undefined, rows: '', columns: [], outputsOf: '' },
-    profile: { work: '1 GHz*s', output: '' },
+    profile: { work: '1 GHz*s', output: '', internet: '' },
     ...changes,
   };
 }

@@ -26,6 +26,8 @@ export interface Config {
   readonly overlayFolder: string | undefined;
   /** How tasks are placed. */
   readonly policy: Policy;
+  /** Whether jobs may ask for the internet. */
+  readonly isInternetAllowed: boolean;
 }
 
 /** Reads the flags. A mistake is told and ends the process with 2. */
@@ -66,6 +68,7 @@ export function readConfig(words: readonly string[]): Config {
       `how tasks are placed: ${names} (default: "${defaultPolicy.name}")`,
       policy,
     )
+    .option('--internet', 'jobs may ask for the internet, on nodes whose owners allow it', false)
     .addHelpText(
       'after',
       '\nExamples:\n  punnet-scheduler --data ./state\n  punnet-scheduler backup --help\n  punnet-scheduler restore --help\n  punnet-scheduler nats-config --help\n  punnet-scheduler overlay init --help\n',
@@ -84,6 +87,7 @@ export function readConfig(words: readonly string[]): Config {
     overlay: string;
     federation: string;
     policy?: Policy;
+    internet: boolean;
   }>();
   return {
     dataFolder: flags.data,
@@ -97,6 +101,7 @@ export function readConfig(words: readonly string[]): Config {
     overlayFolder: flags.overlay === 'none' ? undefined : flags.overlay,
     federation: flags.federation,
     policy: flags.policy ?? defaultPolicy,
+    isInternetAllowed: flags.internet,
   };
 }
 

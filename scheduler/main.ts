@@ -147,7 +147,7 @@ async function start(config: Config, log: pino.Logger, stops: Stops): Promise<vo
     ...{ enrolUrl: urls.https, hasInstaller: files.has('/install.sh') },
     bundleProblem: (sha256, claim) => bundles.problem(sha256, claim),
     taskList: (sha256) => manifests.get(sha256),
-    endpoint: urls.endpoint,
+    ...{ endpoint: urls.endpoint, isInternetAllowed: config.isInternetAllowed },
     onFault: (error) => log.error(error, 'a call failed'),
     ...{ bytesOf, addressesOf: (id) => folder.addresses.of(id, now()) },
     overlayAddressOf: (node) => folder.overlay?.addressOf(node) ?? '',

@@ -8,6 +8,7 @@ import type { Results } from './attempts/results.ts';
 import type { BlobClient } from './blobs/blob-client.ts';
 import { BlobClientError } from './blobs/blob-client.ts';
 import type { Coming, DiskRoom } from './blobs/disk-room.ts';
+import type { Internet } from './internet/internet.ts';
 import type { TaskSockets } from './messages/task-sockets.ts';
 import { SandboxError } from './sandbox/attempt-spec.ts';
 import { isDiskFull } from './state/disk-full.ts';
@@ -38,6 +39,7 @@ export interface EdgeOptions {
   readonly onAllotted: (bytes: number) => void;
   readonly history: History;
   readonly sockets: Pick<TaskSockets, 'open' | 'close'>;
+  readonly internet: Pick<Internet, 'open' | 'close'>;
   readonly log: (event: string, fields: Record<string, unknown>) => void;
 }
 
@@ -174,7 +176,7 @@ export class Edge implements EffectSink {
 
   /** Fills the work folder: copies, since a task may write to what it finds there. */
   async #stage(lease: Lease, signal: AbortSignal): Promise<void> {
-    const { sandbox, blobs, bundles, sockets } = this.#options;
+    const { sandbox, blobs, bundles, sockets, internet } = this.#options;
     const { leaseId, command, environment, isRootFileSystem, hasSocket } = lease;
     const folder = sandbox.folderOf(leaseId);
     const workPath = join(folder, 'work');
@@ -185,6 +187,7 @@ export class Edge implements EffectSink {
       await copyFile(blobs.fileOf(input.sha256), target);
     }
     if (hasSocket) await sockets.open(leaseId, folder);
+    await internet.open(lease, folder);
     writeLease(folder, { lease, takenAtMs: this.#options.nowMs() });
     await sandbox.stage({
       ...{ leaseId, command, environment, isRootFileSystem, maxProcesses, workPath, hasSocket },
@@ -193,6 +196,7 @@ export class Edge implements EffectSink {
       timeoutMs: lease.timeoutMs,
       memoryBytes: lease.memoryBytes,
       diskBytes: lease.diskBytes,
+      ...(lease.internet !== undefined && { internetBytes: lease.internet.maxBytes }),
     });
     signal.throwIfAborted();
   }
@@ -209,10 +213,11 @@ export class Edge implements EffectSink {
   }
 
   async #collect(lease: Lease, exit: Exit): Promise<void> {
-    const { results, post, log, history, sockets } = this.#options;
+    const { results, post, log, history, sockets, internet } = this.#options;
     const { leaseId } = lease;
     history.ended(lease, exit, Date.now());
     sockets.close(leaseId);
+    internet.close(leaseId);
     try {
       post({ kind: 'collected', leaseId, ...(await results.collect(lease, exit)) });
     } catch (error) {
@@ -254,6 +259,7 @@ export class Edge implements EffectSink {
 
   async #remove(leaseId: number): Promise<void> {
     this.#options.sockets.close(leaseId);
+    this.#options.internet.close(leaseId);
     await this.#options.sandbox.remove(leaseId);
   }
 }

@@ -120,19 +120,23 @@ function grant(turn: Turn, lease: Lease): void {
     if (attempt !== undefined) turn.endUnstarted(attempt, 'given_back', why);
     return;
   }
-  if (isRefused(turn, lease)) return refuse(turn, lease);
+  const refused = whyRefused(turn, lease);
+  if (refused !== null) return refuse(turn, lease, refused);
   turn.effects.push({ kind: 'measureInputs', lease });
 }
 
-function isRefused({ state }: Turn, { researcher }: Lease): boolean {
-  return state.allowance.refuses.includes(researcher);
+/** Why its owner does not want the lease; null: nothing is said against it. */
+function whyRefused({ state }: Turn, { researcher, internet }: Lease): string | null {
+  const { refuses, allowsInternet } = state.allowance;
+  if (refuses.includes(researcher)) return `its owner refuses work of ${researcher}`;
+  if (internet === undefined || allowsInternet) return null;
+  return 'its owner allows no tasks with internet';
 }
 
 /** What its owner does not want goes back, or ends. */
-function refuse(turn: Turn, lease: Lease): void {
+function refuse(turn: Turn, lease: Lease, why: string): void {
   const attempt = turn.state.attempts.get(lease.leaseId);
   if (attempt === undefined) return;
-  const why = `its owner refuses work of ${lease.researcher}`;
   const { phase } = attempt;
   if (phase === 'fetching' || phase === 'ready') turn.endUnstarted(attempt, 'given_back', why);
   else if (phase === 'starting' || phase === 'running') turn.stop(attempt, 'owner', why);
@@ -249,7 +253,8 @@ function allow(turn: Turn, allowance: Allowance): void {
     }
   }
   for (const { lease } of [...turn.state.attempts.values()]) {
-    if (isRefused(turn, lease)) refuse(turn, lease);
+    const why = whyRefused(turn, lease);
+    if (why !== null) refuse(turn, lease, why);
   }
   freeze(turn);
   endTasks(turn);
@@ -258,10 +263,10 @@ function allow(turn: Turn, allowance: Allowance): void {
 
 /** What the scheduler must know at once; why in detail it hears with the next report. */
 function gist(allowance: Allowance): string {
-  const { slots, memoryBytes, notAccepting, hoursEndMinute, monthCapBytes, refuses } = allowance;
-  return [slots, memoryBytes, notAccepting?.code, hoursEndMinute, monthCapBytes, ...refuses].join(
-    ' ',
-  );
+  const { slots, memoryBytes, notAccepting, hoursEndMinute, monthCapBytes } = allowance;
+  const { refuses, allowsInternet } = allowance;
+  const once = [slots, memoryBytes, notAccepting?.code, hoursEndMinute, monthCapBytes];
+  return [...once, allowsInternet, ...refuses].join(' ');
 }
 
 /** Its edge holds the tasks; here is how long. */

@@ -32,6 +32,17 @@ export interface Lease {
   readonly keepsCheckpoint: boolean;
   /** Whether it may say something to other tasks of its job. */
   readonly hasSocket: boolean;
+  /** What it may move over the internet; absent: nothing. */
+  readonly internet?: InternetUse;
+}
+
+/** Of one attempt. */
+export interface InternetUse {
+  /** Both ways together; 0: nobody knows. */
+  readonly maxBytes: number;
+  /** Bit/s; 0: what its owner leaves. */
+  readonly downBps: number;
+  readonly upBps: number;
 }
 
 export type EndCode =
@@ -46,7 +57,8 @@ export type EndCode =
   | 'lost'
   | 'owner'
   | 'cancelled'
-  | 'given_back';
+  | 'given_back'
+  | 'out_of_bytes';
 
 /** How a task's process ended; `succeeded` still needs its outputs collected. */
 export interface Exit {
@@ -91,6 +103,8 @@ export interface Allowance {
   readonly isFreezing: boolean;
   /** Researchers whose tasks its owner does not want here. */
   readonly refuses: readonly string[];
+  /** Whether its owner lets tasks reach the internet. */
+  readonly allowsInternet: boolean;
   /** Of the household's line in a month, all its nodes together. */
   readonly monthCapBytes: number;
 }

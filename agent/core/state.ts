@@ -33,6 +33,7 @@ export const noAllowance: Allowance = {
   isEndingTasks: false,
   isFreezing: false,
   refuses: [],
+  allowsInternet: false,
   monthCapBytes: 0,
 };
 

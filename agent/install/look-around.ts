@@ -15,6 +15,7 @@ const packages: Readonly<Record<string, string>> = {
   openvpn: 'openvpn',
   bubblewrap: 'bwrap',
   nftables: 'nft',
+  iproute2: 'ip',
   'util-linux': 'setpriv',
 };
 const folders = ['/usr/sbin', '/usr/bin', '/sbin', '/bin', '/usr/local/bin'];

@@ -79,6 +79,8 @@ export interface ApiDeps {
   readonly enrolUrl: string;
   /** Whether agents' packages are served there. */
   readonly hasInstaller: boolean;
+  /** Whether jobs may ask for the internet. */
+  readonly isInternetAllowed: boolean;
   /** host:port of this API, as clients reach it. */
   readonly endpoint: string;
   /** Hears of errors that are our own fault. */

@@ -44,6 +44,8 @@ const ranges = {
   memory: { unit: bytes, otherwise: 64e6, least: 1e6, most: 1e12 },
   disk: { unit: bytes, otherwise: 100e6, least: 1e5, most: 1e12 },
   lostAfter: { unit: span, otherwise: 9e5, least: 6e4, most: 8.64e7 },
+  // Without a word of it there is none: it must be declared.
+  internet: { unit: bytes, otherwise: 0, least: 1e4, most: 1e11 },
 } as const;
 
 /** What others call an architecture. */
@@ -119,7 +121,7 @@ class SpecCheck {
       lostAfterMs: this.#between('lostAfter', spec.lostAfter, ranges.lostAfter),
       priority: this.#priority(spec.priority),
       ...(spec.checkpoint && { keepsCheckpoint: true }),
-      ...(this.#reachesFederation(spec.network) && { network: 'federation' as const }),
+      ...this.#network(spec, service),
       after: [],
       deadlineAt: null,
       service,
@@ -128,14 +130,29 @@ class SpecCheck {
     return { template, blobs: this.#blobs };
   }
 
-  #reachesFederation(text: string): boolean {
-    if (!['', 'none', 'federation'].includes(text)) {
-      this.#no(
-        'network',
-        `wanted "none" or "federation", ${found(text)}: tasks reach nothing else`,
-      );
+  #network(
+    { network, profile }: JobSpec,
+    service: JobTemplate['service'],
+  ): Pick<JobTemplate, 'network' | 'internetBytes'> {
+    if (!['', 'none', 'federation', 'internet'].includes(network)) {
+      this.#no('network', `wanted "none", "federation" or "internet", ${found(network)}`);
     }
-    return text === 'federation';
+    const declared = profile?.internet ?? '';
+    if (network !== 'internet' && declared !== '') {
+      this.#no('profile.internet', 'is for network: internet: leave it out, or ask for that');
+    }
+    if (network === 'federation') return { network };
+    if (network !== 'internet') return {};
+    if (service === null) {
+      const most = this.#between('profile.internet', declared, ranges.internet);
+      return { network, internetBytes: most };
+    }
+    for (const way of ['down', 'up'] as const) {
+      if (service.rates[`${way}Bps`] > 0) continue;
+      const description = 'with network: internet wanted what a replica moves, found nothing';
+      this.#no(`service.rates.${way}`, description);
+    }
+    return { network };
   }
 
   #timeout(text: string): number {

@@ -50,7 +50,7 @@ function wrong(text: string, unit: Unit): string {
 
 /** Fields of jobs that end. */
 function misfits(spec: JobSpec): readonly Violation[] {
-  const hasProfile = spec.profile !== undefined && spec.profile.work + spec.profile.output !== '';
+  const hasProfile = spec.profile !== undefined && Object.values(spec.profile).join('') !== '';
   const given: readonly (readonly [string, boolean, string])[] = [
     ['tasks', spec.tasks !== undefined, 'a service has service.replicas instead of tasks'],
     ['outputs', spec.outputs.length > 0, 'a replica never ends by itself, and brings no outputs'],

@@ -41,6 +41,7 @@ export function toSpec(template: JobTemplate): JobSpec {
 type OfKind = Pick<JobSpec, 'tasks' | 'profile' | 'timeout' | 'retries' | 'service'>;
 
 function ofTasks({ profile, manifest, outputsOf, ...template }: JobTemplate): OfKind {
+  const { internetBytes } = template;
   const { workGhzSeconds, outputBytes } = profile;
   return {
     tasks: {
@@ -54,6 +55,7 @@ function ofTasks({ profile, manifest, outputsOf, ...template }: JobTemplate): Of
     profile: {
       work: workGhzSeconds === null ? '' : formatQuantity(workGhzSeconds, work),
       output: outputBytes === null ? '' : formatQuantity(outputBytes, bytes),
+      internet: internetBytes === undefined ? '' : formatQuantity(internetBytes, bytes),
     },
     timeout: formatQuantity(template.timeoutMs, span),
     retries: template.retries,

@@ -2,6 +2,7 @@
 
 import { randomBytes } from 'node:crypto';
 import type { BlobRef } from '../../proto/gen/punnet/v1/common.ts';
+import type { JobSpec } from '../../proto/gen/punnet/v1/job.ts';
 import { Job } from '../../proto/gen/punnet/v1/job.ts';
 import type { SubmitJobRequest } from '../../proto/gen/punnet/v1/job_service.ts';
 import type { JobId, JobSummary, JobTemplate } from '../core/index.ts';
@@ -76,11 +77,18 @@ export function check(deps: ApiDeps, request: SubmitJobRequest, caller: Principa
   const { deadlineAt, violations: notThen } = readDeadline(spec.deadline, deps.now());
   const { source, violations: notThere } = findSource(deps, spec, caller);
   const { site, violations: noSite } = findSite(deps, spec.site);
-  all.push(...unknown, ...notThen, ...notThere, ...noSite);
+  all.push(...unknown, ...notThen, ...notThere, ...noSite, ...mayHaveInternet(deps, spec));
   if (!validateOnly) all.push(...requestIdViolations(requestId));
   if (all.length > 0) throw invalid(all);
   const template = { ...checked.template, ...site, after, deadlineAt };
   return { ...checked, template, source };
+}
+
+function mayHaveInternet(deps: ApiDeps, { network }: JobSpec): readonly Violation[] {
+  if (network !== 'internet' || deps.isInternetAllowed) return [];
+  const description =
+    'the operator of this federation lets no job reach the internet (punnet-scheduler --internet does): ask for that, or leave it out';
+  return [{ field: 'spec.network', description }];
 }
 
 function findSite(

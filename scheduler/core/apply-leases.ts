@@ -5,6 +5,7 @@ import { stateCode, taskState, writeResult } from './columns.ts';
 import type { Fact } from './facts.ts';
 import {
   bytesArrived,
+  noneToCome,
   dropLease,
   enterForce,
   enterPhaseCounts,
@@ -336,9 +337,8 @@ function enterPhase(
   lease.phaseSince = at;
   state.nodeTasks.changed(node.number);
   enterPhaseCounts(state, lease, 1);
-  if (phase === 'running' || phase === 'sending') {
-    bytesArrived(state, lease);
-  }
+  if (phase === 'running') bytesArrived(state, lease);
+  if (phase === 'sending') noneToCome(state, lease);
   if (phase === 'sending') {
     site.pendingWorkGhzSeconds = remaining(site.pendingWorkGhzSeconds, lease.workGhzSeconds);
     node.pendingWorkGhzSeconds = remaining(node.pendingWorkGhzSeconds, lease.workGhzSeconds);

@@ -217,7 +217,7 @@ export function leaveForce(state: State, lease: LeaseRecord): void {
   site.pendingWorkGhzSeconds = remaining(site.pendingWorkGhzSeconds, lease.workGhzSeconds);
   node.pendingWorkGhzSeconds = remaining(node.pendingWorkGhzSeconds, lease.workGhzSeconds);
   if (lease.upBytes > 0 || lease.rates !== noRates) lookAtSite(state, site);
-  bytesArrived(state, lease);
+  noneToCome(state, lease);
   site.pendingUpBytes = remaining(site.pendingUpBytes, lease.upBytes);
   if (lease.upBytes > 0) site.outgoing -= 1;
   lease.workGhzSeconds = 0;
@@ -236,15 +236,27 @@ export function isOfService(state: State, lease: LeaseRecord): boolean {
   return job.template.service !== null;
 }
 
-/** What the lease had to fetch is there, or is not fetched any more. */
+/** What the lease had to fetch is there. */
 export function bytesArrived(state: State, lease: LeaseRecord): void {
+  const { internetBytes = 0 } = state.jobs.get(lease.jobNumber)?.template ?? {};
+  leaveToCome(state, lease, internetBytes);
+}
+
+/** Nothing comes for the lease any more. */
+export function noneToCome(state: State, lease: LeaseRecord): void {
+  leaveToCome(state, lease, 0);
+}
+
+/** So many bytes of the lease at most are still to come: what it moves over the internet it moves while it runs. */
+function leaveToCome(state: State, lease: LeaseRecord, mostBytes: number): void {
   endRelay(state, lease);
-  if (lease.downBytes === 0) return;
+  const gone = lease.downBytes - mostBytes;
+  if (gone <= 0) return;
   const site = siteOf(state, nodeOf(state, lease));
   lookAtSite(state, site);
-  site.pendingDownBytes = remaining(site.pendingDownBytes, lease.downBytes);
-  site.incoming -= 1;
-  lease.downBytes = 0;
+  site.pendingDownBytes = remaining(site.pendingDownBytes, gone);
+  if (mostBytes === 0) site.incoming -= 1;
+  lease.downBytes = mostBytes;
 }
 
 /** Its input has to come over the line of another site, where it was born. */

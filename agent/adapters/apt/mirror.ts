@@ -6,7 +6,7 @@ import { once } from 'node:events';
 import { Agent, request, type IncomingMessage } from 'node:http';
 import { connect as openSocket } from 'node:net';
 import type { LookupFunction, NetConnectOpts, Socket } from 'node:net';
-import { isPublic } from './target.ts';
+import { isPublic } from '../internet/public-address.ts';
 
 export class MirrorError extends Error {
   override readonly name = 'MirrorError';

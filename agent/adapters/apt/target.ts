@@ -3,8 +3,9 @@
 // but for reading apt's sources.
 
 import { readFileSync, readdirSync } from 'node:fs';
-import { BlockList, isIP } from 'node:net';
+import { isIP } from 'node:net';
 import { join } from 'node:path';
+import { isPublic } from '../internet/public-address.ts';
 
 export type Target =
   | { readonly kind: 'allowed'; readonly address: URL }
@@ -52,50 +53,6 @@ export function parseAddress(text: string, base?: URL): URL | null {
 
 function refused(status: 400 | 403 | 405, reason: string): Target {
   return { kind: 'refused', status, reason };
-}
-
-/** Of IANA's registries of special addresses: what is not of the whole internet. */
-const special = new BlockList();
-for (const [network, bits] of [
-  ...([
-    ['0.0.0.0', 8],
-    ['10.0.0.0', 8],
-    ['100.64.0.0', 10],
-    ['127.0.0.0', 8],
-  ] as const),
-  ...([
-    ['169.254.0.0', 16],
-    ['172.16.0.0', 12],
-    ['192.0.0.0', 24],
-    ['192.0.2.0', 24],
-  ] as const),
-  ...([
-    ['192.88.99.0', 24],
-    ['192.168.0.0', 16],
-    ['198.18.0.0', 15],
-  ] as const),
-  ...([
-    ['198.51.100.0', 24],
-    ['203.0.113.0', 24],
-    ['224.0.0.0', 3],
-  ] as const),
-]) {
-  special.addSubnet(network, bits, 'ipv4');
-}
-/** Of IPv6 only this is given out; the overlay's and a LAN's own addresses are outside. */
-const given = new BlockList();
-given.addSubnet('2000::', 3, 'ipv6');
-/** 6to4 and Teredo lead to IPv4 again. */
-const led = new BlockList();
-led.addSubnet('2002::', 16, 'ipv6');
-led.addSubnet('2001::', 23, 'ipv6');
-led.addSubnet('2001:db8::', 32, 'ipv6');
-
-/** Whether it is an address that the whole internet reaches. */
-export function isPublic(address: string): boolean {
-  if (isIP(address) === 4) return !special.check(address, 'ipv4');
-  if (isIP(address) !== 6 || address.includes('%')) return false;
-  return given.check(address, 'ipv6') && !led.check(address, 'ipv6');
 }
 
 /** The hosts of plain HTTP in the texts of sources, in both of the ways of sources.list(5). */

@@ -59,6 +59,11 @@ export class BlobClient {
     this.#http = new BlobHttp({ url, ca, pacer: this.#pacer, maxSockets: 2 * concurrency });
   }
 
+  /** What others send and fetch over the line shares its pace. */
+  get pacer(): UplinkPacer {
+    return this.#pacer;
+  }
+
   fileOf(sha256: string): string {
     return join(this.#folder, sha256);
   }

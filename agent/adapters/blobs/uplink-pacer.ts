@@ -27,10 +27,15 @@ export class UplinkPacer {
     this.#onBytes = onBytes;
   }
 
-  /** Lets bytes through at what is left of the rate. */
-  stream(direction: 'down' | 'up'): Transform {
+  /**
+   * Lets bytes through at what is left of the rate.
+   *
+   * @param onBytes who is told of them instead.
+   */
+  stream(direction: 'down' | 'up', onBytes = this.#onBytes): Transform {
     return new Transform({
       transform: (part: Buffer, _encoding, done: TransformCallback) => {
+        onBytes(part.length);
         const waitMs = this.#take(direction, part.length);
         if (waitMs <= 0) done(null, part);
         else setTimeout(() => done(null, part), waitMs);
@@ -39,7 +44,6 @@ export class UplinkPacer {
   }
 
   #take(direction: 'down' | 'up', sizeBytes: number): number {
-    this.#onBytes(sizeBytes);
     const rate = this.#rateOf();
     if (rate === null) return 0;
     const bps = direction === 'down' ? rate.downBps : rate.upBps;

@@ -33,6 +33,7 @@ const endCodes: Readonly<Record<EndCode, ProtoEndCode>> = {
   owner: ProtoEndCode.OWNER,
   cancelled: ProtoEndCode.CANCELLED,
   given_back: ProtoEndCode.GIVEN_BACK,
+  out_of_bytes: ProtoEndCode.OUT_OF_BYTES,
 };
 
 const toProto = (direction: Direction): ProtoDirection =>
@@ -173,6 +174,7 @@ function toLease(grant: LeaseGrant): Lease | null {
     uploadCapability: grant.uploadCapability,
     keepsCheckpoint: grant.checkpoint,
     hasSocket: grant.hasSocket,
+    ...(grant.internet !== undefined && { internet: grant.internet }),
   };
 }
 

@@ -45,6 +45,12 @@ export class TunnelFolder {
     return overlay.check(host, 'ipv6');
   }
 
+  /** Where its servers are, as the profile names them; without a tunnel nowhere. */
+  hosts(): readonly string[] {
+    const lines = (this.#read('client.conf') ?? '').matchAll(/^remote (\S+)/gm);
+    return [...lines].map(([, host = '']) => host);
+  }
+
   /** Writes what the federation gave. The profile is the last: with it the tunnel may be started. */
   write(tunnel: Tunnel, caPem: string): void {
     const profile = profileOf(tunnel, this.#path);

@@ -57,6 +57,7 @@ export function allow(limits: Limits, readings: Readings): Allowance {
     isEndingTasks: isEnding(limits, readings),
     isFreezing: !isEnding(limits, readings) && (limits.isPaused || isHot(limits, readings)),
     refuses: limits.refuses,
+    allowsInternet: limits.allowsInternet,
     monthCapBytes: limits.monthlyBytes,
   };
 }

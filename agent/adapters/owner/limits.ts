@@ -28,6 +28,8 @@ export interface Limits {
   readonly monthlyBytes: number;
   /** Researchers whose tasks do not run here, by name. */
   readonly refuses: readonly string[];
+  /** Whether tasks may reach the internet from here, through a proxy; never what is near. */
+  readonly allowsInternet: boolean;
   /** A code that all nodes at one place have; null: nothing is said. */
   readonly household: string | null;
   /** Where apt asks for packages, which then come through the site's exchange; null: apt is left alone. */
@@ -55,6 +57,7 @@ export const defaultLimits: Limits = {
   lanBps: null,
   monthlyBytes: 10_000_000_000,
   refuses: [],
+  allowsInternet: false,
   household: null,
   aptPort: null,
 };
@@ -124,6 +127,7 @@ function parseKnown(fields: Readonly<Record<string, unknown>>, file: string): Li
     lanBps: reader.isSet('lanBps') ? reader.number('lanBps', leastLanBps) : null,
     monthlyBytes: reader.number('monthlyBytes', 0),
     refuses: reader.names('refuses'),
+    allowsInternet: reader.boolean('allowsInternet'),
     household: reader.household(),
     aptPort: reader.isSet('aptPort') ? Math.floor(reader.number('aptPort', 1_024, 65_535)) : null,
   };

@@ -41,6 +41,8 @@ export class Owner {
   readonly traffic: Traffic;
   #monthBytes = 0;
   #linePart = 1;
+  /** Why no task can have internet here, whatever the limits say; undefined: nobody has looked. */
+  #internetProblem: string | null | undefined;
   readonly #allotment: Allotment;
 
   constructor(options: {
@@ -120,6 +122,16 @@ export class Owner {
     return mayTransfer(this.month);
   }
 
+  /** What this machine can do of tasks with internet. */
+  foundInternet(problem: string | null): void {
+    this.#internetProblem = problem;
+  }
+
+  /** Why it was allowed in vain; null: it is not allowed, or it goes. */
+  get internetProblem(): string | null {
+    return this.#limits.allowsInternet ? (this.#internetProblem ?? null) : null;
+  }
+
   /** What blobs may use of the uplink now; null: the owner has not said what it can do. */
   rate(): Rate | null {
     const { uplink, uplinkShare } = this.#limits;
@@ -176,6 +188,7 @@ export class Owner {
       slots,
       hoursLeftMs: hoursLeftMs(this.#limits.hours, msOfDay(new Date())) ?? undefined,
       refuses: [...this.#limits.refuses],
+      allowsInternet: this.#limits.allowsInternet && this.#internetProblem === null,
       month: {
         capBytes: Math.round(this.#limits.monthlyBytes),
         usedBytes: this.#monthBytes,

@@ -28,6 +28,7 @@ export interface Running {
   readonly linePart: number;
   /** null: its owner leaves apt alone. */
   readonly apt: AptStatus | null;
+  readonly internet: { readonly isAllowed: boolean; readonly problem: string | null };
   readonly nowUnixMs: number;
 }
 
@@ -54,7 +55,7 @@ export function statusText(running: Running): string {
       : `It takes no task: ${notAccepting.reason}.`;
   const lines = attempts.map(
     ({ lease, phase }) =>
-      `  lease ${lease.leaseId}: task ${lease.taskIndex} of ${lease.jobName} (${lease.researcher}), ${phase}${phase === 'running' && allowance.isFreezing ? ', stands still' : ''}`,
+      `  lease ${lease.leaseId}: task ${lease.taskIndex} of ${lease.jobName} (${lease.researcher}), ${phase}${phase === 'running' && allowance.isFreezing ? ', stands still' : ''}${lease.internet === undefined ? '' : ', with internet'}`,
   );
   const { monthBytes, monthlyBytes } = running.month;
   const month = `This month it has used ${gigabytes(monthBytes)} of ${gigabytes(monthlyBytes)} of your line.`;
@@ -64,6 +65,7 @@ export function statusText(running: Running): string {
     month,
     ratesLine(running),
     ...aptLines(running),
+    ...internetLines(running),
     ...amissLines(running),
   ];
   said.push(...ranLines(running));
@@ -107,6 +109,12 @@ function aptLines({ apt }: Running): readonly string[] {
   return [
     `apt asks for packages through the site: ${site} came so since the start, ${mirrors} from their mirrors.`,
   ];
+}
+
+function internetLines({ internet: { isAllowed, problem } }: Running): readonly string[] {
+  if (!isAllowed) return [];
+  if (problem !== null) return [`No task has internet, though you allow it: ${problem}.`];
+  return ['Tasks that ask for it reach the internet from here, and nothing of your home.'];
 }
 
 function ranLines({ ran, nowUnixMs }: Running): readonly string[] {

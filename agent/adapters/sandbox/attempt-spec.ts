@@ -35,6 +35,8 @@ export interface AttemptSpec {
   readonly checkpointPath: string | null;
   /** Whether it has the agent's socket: what is in the folder `socket` beside its work folder. */
   readonly hasSocket: boolean;
+  /** Bytes that it may move over the internet, both ways; 0: any number. Absent: it reaches nothing. */
+  readonly internetBytes?: number;
   readonly timeoutMs: number;
   readonly memoryBytes: number;
   readonly diskBytes: number;
@@ -56,6 +58,7 @@ export const attemptFiles = {
   stop: 'stop',
   log: 'log',
   socketFolder: 'socket',
+  proxySocket: 'internet',
   passwd: 'passwd',
   group: 'group',
 } as const;
@@ -63,6 +66,11 @@ export const attemptFiles = {
 /** The agent's socket, in its folder. */
 export function socketIn(folder: string): string {
   return join(folder, 'agent');
+}
+
+/** The agent's proxy for the attempt: its shim connects to it, the sandbox does not have it. */
+export function proxySocketIn(attemptFolder: string): string {
+  return join(attemptFolder, attemptFiles.proxySocket);
 }
 
 /** What a shim says to the agent that started it, a line each. */

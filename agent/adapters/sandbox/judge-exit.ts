@@ -98,6 +98,12 @@ export function overTime(mostMs: number): Ending {
   return { code: 'timeout', detail };
 }
 
+export function overBytes(mostBytes: number): Ending {
+  const most = `${mostBytes} bytes over the internet, twice what its job declares`;
+  const detail = `moved ${most}: declare more (profile.internet in the job file)`;
+  return { code: 'out_of_bytes', detail };
+}
+
 /** Of the outermost process itself, or what bwrap tells as 128 + signal. */
 function signalOf({ status, signal }: Ended): number | null {
   if (signal !== null)

@@ -6,6 +6,7 @@ import { join, normalize } from 'node:path';
 import type { AttemptSpec } from './attempt-spec.ts';
 import { attemptFiles, attemptMark, isMemoryGrouped, socketIn } from './attempt-spec.ts';
 import { checkpointIn } from './checkpoint.ts';
+import { proxyAt } from './own-network.ts';
 import { countOf } from './task-processes.ts';
 import { canChangeUser, taskUid } from './task-user.ts';
 
@@ -17,6 +18,12 @@ export interface RunChain {
 /** In the sandbox. */
 const socketMount = '/punnet';
 const tmpfsBytes = 16 << 20;
+/** Some programs read the one way of writing, some the other. */
+const proxyVariables = Object.fromEntries(
+  ['http_proxy', 'https_proxy', 'all_proxy']
+    .flatMap((name) => [name, name.toUpperCase()])
+    .map((name) => [name, `http://${proxyAt.host}:${proxyAt.port}`]),
+);
 const variableName = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
 /**
@@ -82,6 +89,8 @@ function bwrapWords(spec: AttemptSpec, attemptFolder: string): string[] {
   return [
     'bwrap',
     '--unshare-all',
+    // That of its shim, which is its own as well.
+    ...(spec.internetBytes === undefined ? [] : ['--share-net']),
     '--unshare-user',
     '--disable-userns',
     '--new-session',
@@ -91,7 +100,9 @@ function bwrapWords(spec: AttemptSpec, attemptFolder: string): string[] {
     'ALL',
     '--hostname',
     'task',
-    ...(spec.isRootFileSystem ? ['--ro-bind', spec.bundlePath, '/'] : systemWords(attemptFolder)),
+    ...(spec.isRootFileSystem
+      ? ['--ro-bind', spec.bundlePath, '/']
+      : systemWords(spec, attemptFolder)),
     '--proc',
     '/proc',
     '--dev',
@@ -130,14 +141,17 @@ function bwrapWords(spec: AttemptSpec, attemptFolder: string): string[] {
 }
 
 /** /usr and the few files of /etc that programs need; never the host's root. */
-function systemWords(attemptFolder: string): string[] {
+function systemWords(spec: AttemptSpec, attemptFolder: string): string[] {
   const words = ['--ro-bind', '/usr', '/usr'];
   for (const name of ['/bin', '/sbin', '/lib', '/lib32', '/lib64']) {
     if (!existsSync(name)) continue;
     if (lstatSync(name).isSymbolicLink()) words.push('--symlink', readlinkSync(name), name);
     else words.push('--ro-bind', name, name);
   }
-  for (const name of ['/etc/ld.so.cache', '/etc/alternatives', '/etc/localtime']) {
+  const files = ['/etc/ld.so.cache', '/etc/alternatives', '/etc/localtime'];
+  // Whom to believe on the internet; the keys in the folder beside it are the node's.
+  if (spec.internetBytes !== undefined) files.push('/etc/ssl/certs');
+  for (const name of files) {
     words.push('--ro-bind-try', name, name);
   }
   for (const name of [attemptFiles.passwd, attemptFiles.group]) {
@@ -171,6 +185,7 @@ function environmentOf(
     HOME: work,
     TMPDIR: '/tmp',
     LANG: 'C.UTF-8',
+    ...(spec.internetBytes !== undefined && proxyVariables),
     ...Object.fromEntries(given),
     PUNNET_LEASE_ID: String(spec.leaseId),
     PUNNET_ATTEMPT: attemptMark(attemptFolder),

@@ -6,10 +6,12 @@ import { readdirSync, statSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Exit } from '../../core/index.ts';
-import { attemptFiles, findShim, readExit, SandboxError, type StopReason } from './attempt-spec.ts';
+import type { StopReason } from './attempt-spec.ts';
+import { attemptFiles, findShim, readExit, readSpec, SandboxError } from './attempt-spec.ts';
 import { checkpointOf, keepCheckpoint } from './checkpoint.ts';
 import { writeCpuPercent } from './cpu-brake.ts';
 import { isDiskFull } from '../state/disk-full.ts';
+import { inOwnNetwork, testOwnNetwork } from './own-network.ts';
 import { testAbilities, type Abilities } from './self-test.ts';
 import { discard, settle } from './settle.ts';
 import { ShimProcess } from './shim-process.ts';
@@ -69,6 +71,12 @@ export class Sandbox {
     return this.#abilities;
   }
 
+  /** Why no task can be held to a proxy here; null: it can. */
+  async testInternet(): Promise<string | null> {
+    const { backend } = await this.selfTest();
+    return backend === 'bare' ? 'no sandbox with namespaces' : testOwnNetwork();
+  }
+
   /** Called once for each attempt that ends after start() or was adopted as running. */
   onExit(callback: (leaseId: number, exit: Exit) => void): void {
     this.#tell = callback;
@@ -104,6 +112,12 @@ export class Sandbox {
           `this machine has none (${problems.join('; ')})`,
       );
     }
+    if (backend === 'bare' && request.internetBytes !== undefined) {
+      throw new SandboxError(
+        'unsandboxed',
+        `lease ${request.leaseId}: without namespaces its task would reach the home's network, not the internet alone`,
+      );
+    }
     const folder = this.folderOf(request.leaseId);
     this.#assertUnstarted(request.leaseId);
     stageAttempt(folder, request, backend);
@@ -118,7 +132,7 @@ export class Sandbox {
   async start(leaseId: number): Promise<boolean> {
     this.#assertUnstarted(leaseId);
     const folder = this.folderOf(leaseId);
-    const shim = this.#takeShim();
+    const shim = this.#takeShim(readSpec(folder).internetBytes !== undefined);
     this.#staged.delete(leaseId);
     const finish = once(() => {
       settle(folder).then(
@@ -211,8 +225,9 @@ export class Sandbox {
     throw new SandboxError('started_before', `lease ${leaseId}: was started before`);
   }
 
-  /** The one in waiting, or a new one. */
-  #takeShim(): ShimProcess {
+  /** The one in waiting, or a new one; one with a network of its own has to be started so. */
+  #takeShim(hasOwnNetwork: boolean): ShimProcess {
+    if (hasOwnNetwork) return new ShimProcess(inOwnNetwork(this.#shimCommand), this.#errorsFile);
     const waiting = this.#waiting;
     this.#waiting = null;
     if (waiting !== null && !waiting.hasEnded) return waiting;

@@ -9,11 +9,13 @@ import type { Exit } from '../../core/index.ts';
 import { isDiskFull } from '../state/disk-full.ts';
 import { writeAtOnce } from '../state/durable.ts';
 import type { AttemptSpec } from './attempt-spec.ts';
+import { isInOwnNetwork } from './own-network.ts';
 import {
   attemptFiles,
   attemptMark,
   isMemoryGrouped,
   markProcess,
+  proxySocketIn,
   readExit,
   readSpec,
   readStop,
@@ -23,7 +25,7 @@ import { cgroupOf, type Cgroup } from './cgroup.ts';
 import { CpuBrake, readCpuPercent } from './cpu-brake.ts';
 import { diskFree, diskUse } from './disk-use.ts';
 import type { Ended, Ending } from './judge-exit.ts';
-import { judgeExit, overDisk, overMemory, overTime } from './judge-exit.ts';
+import { judgeExit, overBytes, overDisk, overMemory, overTime } from './judge-exit.ts';
 import { runChain } from './run-chain.ts';
 import { readLogTail, TaskLog } from './task-log.ts';
 import {
@@ -115,6 +117,15 @@ class Shim {
       this.#cgroup?.remove();
       return this.#notRun({ code: 'not_started', detail: `cgroup refused: ${String(error)}` });
     }
+    try {
+      await this.#openDoor();
+    } catch (error) {
+      this.#cgroup?.remove();
+      return this.#notRun({
+        code: 'not_started',
+        detail: `no way to the internet: ${String(error)}`,
+      });
+    }
     const ended = await this.#runTask();
     this.#log.finish();
     const exit = judgeExit({
@@ -144,6 +155,20 @@ class Shim {
     // Without a reason the machine goes down, or its owner ended the shim.
     const unasked = { code: 'owner', detail: 'ended by the owner of the node' } as const;
     this.#end(readStop(this.#folder) ?? unasked);
+  }
+
+  /** To the agent's proxy, for a task with internet. */
+  async #openDoor(): Promise<void> {
+    const { internetBytes } = this.#spec;
+    if (internetBytes === undefined) return;
+    // In the node's own network the task would have all of it.
+    if (!isInOwnNetwork()) throw new Error('its shim is not in a network of its own');
+    const { ProxyDoor } = await import('./proxy-door.ts');
+    await ProxyDoor.open({
+      path: proxySocketIn(this.#folder),
+      mostBytes: internetBytes,
+      onOver: () => this.#end(overBytes(internetBytes)),
+    });
   }
 
   async #runTask(): Promise<Ended> {

@@ -1,11 +1,11 @@
 // Makes the message of a lease: the task's command with its placeholders filled in, the blobs that
 // it needs with the right to fetch them, and the right to send its results.
 
-import type { BlobGrant, LeaseGrant } from '../../../proto/gen/punnet/v1/agent.ts';
+import type { BlobGrant, InternetUse, LeaseGrant } from '../../../proto/gen/punnet/v1/agent.ts';
 import type { BlobRef as ProtoBlobRef } from '../../../proto/gen/punnet/v1/common.ts';
 import type { TaskEntry } from '../../../proto/gen/punnet/v1/job.ts';
 import type { BlobRef, Effect, JobTemplate, LeaseContext, NodeId, View } from '../../core/index.ts';
-import { bestBundle, isExchanged, renderTemplate, rowOf } from '../../core/index.ts';
+import { bestBundle, isExchanged, noRates, renderTemplate, rowOf } from '../../core/index.ts';
 import type { CapabilitySigner, Scope } from './capability.ts';
 import type { Manifest, Manifests } from './manifests.ts';
 
@@ -48,6 +48,19 @@ function runSpanMs({ service, timeoutMs }: JobTemplate): number {
 
 function bytesToSend({ outputs, diskBytes }: JobTemplate): number {
   return (outputs.length > 0 ? diskBytes : 0) + resultBytes;
+}
+
+/** So often what its job declares ends an attempt. */
+const internetFactor = 2;
+
+function internetUseOf({
+  network,
+  internetBytes = 0,
+  service,
+}: JobTemplate): InternetUse | undefined {
+  if (network !== 'internet') return undefined;
+  const { downBps, upBps } = service?.rates ?? noRates;
+  return { maxBytes: internetFactor * internetBytes, downBps, upBps };
 }
 
 export class LeaseComposer {
@@ -109,6 +122,7 @@ export class LeaseComposer {
       outputs: template.outputs.map(render),
       checkpoint: template.keepsCheckpoint ?? false,
       hasSocket: template.network === 'federation',
+      internet: internetUseOf(template),
       timeoutMs: template.timeoutMs,
       memoryBytes: template.memoryBytes,
       diskBytes: template.diskBytes,

@@ -166,6 +166,7 @@ function toStatus(status: proto.NodeStatus): NodeStatus {
     hoursLeftMs:
       status.hoursLeftMs === undefined ? null : whole(status.hoursLeftMs, 'hours_left_ms'),
     refuses: refused(status.refuses),
+    ...(status.allowsInternet === true && { allowsInternet: true }),
     month: status.month === undefined ? null : toMonth(status.month),
   };
 }

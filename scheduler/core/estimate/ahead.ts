@@ -33,12 +33,12 @@ export function bitsOf(job: JobRecord): Bits {
 }
 
 function addUp(job: JobRecord): Bits {
-  const { taskInputBytes, sharedInputs, bundles } = job.template;
+  const { taskInputBytes, sharedInputs, bundles, internetBytes = 0 } = job.template;
   const inputs = taskInputBytes.reduce((sum, each) => sum + each, 0);
   const bundle = Math.max(0, ...bundles.map((each) => each.sizeBytes));
   const shared = sharedInputs.reduce((sum, each) => sum + each.sizeBytes, bundle);
   return {
-    downBits: (8 * inputs) / Math.max(1, taskInputBytes.length),
+    downBits: 8 * (inputs / Math.max(1, taskInputBytes.length) + internetBytes),
     upBits: 8 * upBytesOf(job),
     sharedBits: 8 * shared,
   };

@@ -57,8 +57,10 @@ export interface JobTemplate {
   readonly priority: number;
   /** Whether a node keeps what an attempt left in its checkpoint folder; absent: it does not. */
   readonly keepsCheckpoint?: boolean;
-  /** What its tasks reach: each other, by messages; absent: nothing. */
-  readonly network?: 'federation';
+  /** What its tasks reach: each other, by messages, or the internet, by a proxy; absent: nothing. */
+  readonly network?: 'federation' | 'internet';
+  /** Bytes that one task moves over the internet, both ways together; absent: none, or a service's rates tell. */
+  readonly internetBytes?: number;
   /** Jobs that must have succeeded before its tasks start. */
   readonly after: readonly JobId[];
   /** When it should have ended; null: whenever. */
@@ -113,5 +115,6 @@ export const endCodes = [
   'owner',
   'cancelled',
   'given_back',
+  'out_of_bytes',
 ] as const;
 export type EndCode = (typeof endCodes)[number];

@@ -59,6 +59,8 @@ export interface NodeStatus {
   readonly hoursLeftMs: number | null;
   /** Researchers whose tasks its owner does not want. */
   readonly refuses: readonly string[];
+  /** Whether tasks may reach the internet from there; absent: no. */
+  readonly allowsInternet?: boolean;
   /** null: an agent that counts nothing. */
   readonly month: MonthBytes | null;
 }

@@ -62,7 +62,8 @@ function stragglersOf(state: State, now: Instant): readonly Straggler[] {
   for (const jobNumber of state.tails) {
     const job = mustHave(state.jobs.get(jobNumber), 'job', jobNumber);
     const work = knownWorkOf(job);
-    if (work === null) continue;
+    // Two attempts at once may do on the internet what one should.
+    if (work === null || job.template.network === 'internet') continue;
     for (const lease of leasesOf(state, job)) {
       if (lease.phase === 'sending' || job.backups.has(lease.taskIndex)) continue;
       // It has failed as often as it may, and goes on only since a backup ran then: it gets no more.

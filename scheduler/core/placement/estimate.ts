@@ -43,13 +43,15 @@ export function downBytesOf(state: State, { job, taskIndex }: Task, node: NodeRe
   return ownBytesAt(job, taskIndex, node.siteNumber) + sharedDownBytes(state, job, node);
 }
 
-/** Of a task's own input, what must cross a line to get to a site: nothing where it was born. */
+/** What a task alone takes of a site's line down: its own input, but where that was born, and what it moves over
+ * the internet, of which most comes down. */
 export function ownBytesAt(
   { template }: Pick<JobRecord, 'template'>,
   taskIndex: number,
   siteNumber: number,
 ): number {
-  return template.home === siteNumber ? 0 : (template.taskInputBytes[taskIndex] ?? 0);
+  const input = template.home === siteNumber ? 0 : (template.taskInputBytes[taskIndex] ?? 0);
+  return input + (template.internetBytes ?? 0);
 }
 
 /** What a task elsewhere fetches over the line of its input's home; null: it is born nowhere, or there. */

@@ -10,7 +10,7 @@ import type { Rates } from '../model/service.ts';
 import type { JobRecord, NodeRecord, SiteRecord } from '../state.ts';
 import { ratesOf } from '../services.ts';
 import { refuseHours } from './hours-left.ts';
-import { diskOf } from './open/kind.ts';
+import { diskOf, hasInternet } from './open/kind.ts';
 
 export interface Refusal {
   readonly code: string;
@@ -89,7 +89,7 @@ const healthRemedies: Readonly<Record<string, string>> = {
  * a place do not read. */
 export function isSuited({ template }: Pick<JobRecord, 'template'>, node: NodeRecord): boolean {
   const { architecture, memoryBytes, speedGhz } = node.inventory;
-  if (!isAtSite(template, node)) return false;
+  if (!isAtSite(template, node) || isOffline(template, node)) return false;
   if (template.memoryBytes > memoryBytes || template.diskBytes > diskOf(node)) return false;
   const cpuGhz = template.service?.rates.cpuGhz ?? 0;
   return cpuGhz <= speedGhz && bestBundle(architecture, template.bundles) !== undefined;
@@ -98,6 +98,11 @@ export function isSuited({ template }: Pick<JobRecord, 'template'>, node: NodeRe
 /** Whether it is where the job's tasks run. */
 export function isAtSite({ site }: JobTemplate, { siteNumber }: NodeRecord): boolean {
   return site === undefined || site.number === siteNumber;
+}
+
+/** Whether the job's tasks want the internet, and may not reach it from there. */
+function isOffline({ network }: JobTemplate, node: NodeRecord): boolean {
+  return network === 'internet' && !hasInternet(node);
 }
 
 /** `isSuited`, and its owner wants work of the job's researcher: what the plan counts on. */
@@ -117,6 +122,7 @@ export function refuseFit(job: Pick<JobRecord, 'template'>, node: NodeRecord): R
       remedy: `wait for nodes of ${template.site.siteId}, or submit it without a site`,
     };
   }
+  if (isOffline(template, node)) return noInternet;
   if (bestBundle(inventory.architecture, template.bundles) === undefined) {
     const wanted = template.bundles.map((bundle) => bundle.architecture).join(', ');
     return {
@@ -146,6 +152,13 @@ export function refuseFit(job: Pick<JobRecord, 'template'>, node: NodeRecord): R
     remedy: 'ask for less disk, or wait until space is free',
   };
 }
+
+const noInternet: Refusal = {
+  code: 'internet',
+  reason: 'the owner allows no tasks with internet',
+  remedy:
+    'wait for nodes whose owners do: what they say is law (punnet-agent limits --internet on)',
+};
 
 /** What services use at a site is bounded by the shared part of its uplink. */
 export function refuseRates(
@@ -209,6 +222,7 @@ const otherCodes: ReadonlySet<string> = new Set([
     'node_unheard',
     'draining',
     'site',
+    'internet',
     'architecture',
     'memory',
     'disk',

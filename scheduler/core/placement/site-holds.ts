@@ -5,7 +5,7 @@ import { siteOf } from '../leases.ts';
 import type { JobRecord, NodeRecord, SiteRecord } from '../state.ts';
 import { mustHave } from '../state.ts';
 import type { TaskCost } from './balance.ts';
-import { sharedBytes, upBytesOf, workOf } from './estimate.ts';
+import { ownBytesAt, sharedBytes, upBytesOf, workOf } from './estimate.ts';
 import type { FetchOption, Option, Policy } from './policy.ts';
 import type { Round } from './round.ts';
 
@@ -18,6 +18,9 @@ interface Askers {
   readonly withProgram: Jobs;
   readonly withoutProgram: Jobs;
 }
+
+/** No number of a site. */
+const anySite = -1;
 
 /** Of nodes that would have to fetch a program: see `FetchOption`. */
 type Fetcher = Pick<FetchOption, 'isStaged' | 'isBeside'>;
@@ -203,6 +206,6 @@ function costAnywhere(job: JobRecord, taskIndex: number | null): TaskCost | null
   if (job.template.keepsCheckpoint === true || job.replicas !== null) return null;
   // At its home it costs less.
   if (job.template.home !== undefined) return null;
-  const downBits = 8 * (job.template.taskInputBytes[taskIndex] ?? 0);
+  const downBits = 8 * ownBytesAt(job, taskIndex, anySite);
   return { workGhzSeconds: workOf(job), downBits, upBits: 8 * upBytesOf(job) };
 }

@@ -8,7 +8,8 @@ import { gzipSync } from 'node:zlib';
 import { afterAll, expect, test } from 'vitest';
 import { Mirror } from '../../../agent/adapters/apt/mirror.ts';
 import { SignedLists } from '../../../agent/adapters/apt/signed-lists.ts';
-import { isPublic, readHosts } from '../../../agent/adapters/apt/target.ts';
+import { readHosts } from '../../../agent/adapters/apt/target.ts';
+import { isPublic } from '../../../agent/adapters/internet/public-address.ts';
 import { host } from './apt-rig.ts';
 
 const top = mkdtempSync(join(tmpdir(), 'punnet-apt-lists-'));

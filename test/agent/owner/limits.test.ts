@@ -38,6 +38,7 @@ describe('the file', () => {
       lanBps: 2e6,
       monthlyBytes: 5e9,
       refuses: ['alice'],
+      allowsInternet: true,
       household: '0123456789abcdef0123456789abcdef',
       aptPort: 23_456,
     };

@@ -308,11 +308,22 @@ export interface LeaseGrant {
   checkpoint: boolean;
   /** Its sandbox has a socket of the agent, for messages between tasks of the job. */
   hasSocket: boolean;
+  /** What it may move over the internet, through a proxy of the agent. Not set: it reaches nothing. */
+  internet?: InternetUse | undefined;
 }
 
 export interface LeaseGrant_EnvironmentEntry {
   key: string;
   value: string;
+}
+
+/** Of one attempt. */
+export interface InternetUse {
+  /** Both ways together; over it the attempt ends. 0: nobody knows, as of a replica, which has rates. */
+  maxBytes: number;
+  /** Of a replica, bit/s; 0: what its owner leaves. */
+  downBps: number;
+  upBps: number;
 }
 
 export interface GrantedInput {
@@ -2459,6 +2470,7 @@ function createBaseLeaseGrant(): LeaseGrant {
     jobName: "",
     checkpoint: false,
     hasSocket: false,
+    internet: undefined,
   };
 }
 
@@ -2514,6 +2526,9 @@ export const LeaseGrant: MessageFns<LeaseGrant> = {
     }
     if (message.hasSocket !== false) {
       writer.uint32(160).bool(message.hasSocket);
+    }
+    if (message.internet !== undefined) {
+      InternetUse.encode(message.internet, writer.uint32(242).fork()).join();
     }
     return writer;
   },
@@ -2670,6 +2685,14 @@ export const LeaseGrant: MessageFns<LeaseGrant> = {
             message.hasSocket = reader.bool();
             continue;
           }
+          case 30: {
+            if (tag !== 242) {
+              break;
+            }
+
+            message.internet = InternetUse.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2714,6 +2737,9 @@ export const LeaseGrant: MessageFns<LeaseGrant> = {
     message.jobName = object.jobName ?? "";
     message.checkpoint = object.checkpoint ?? false;
     message.hasSocket = object.hasSocket ?? false;
+    message.internet = (object.internet !== undefined && object.internet !== null)
+      ? InternetUse.fromPartial(object.internet)
+      : undefined;
     return message;
   },
 };
@@ -2781,6 +2807,85 @@ export const LeaseGrant_EnvironmentEntry: MessageFns<LeaseGrant_EnvironmentEntry
     const message = createBaseLeaseGrant_EnvironmentEntry();
     message.key = object.key ?? "";
     message.value = object.value ?? "";
+    return message;
+  },
+};
+
+function createBaseInternetUse(): InternetUse {
+  return { maxBytes: 0, downBps: 0, upBps: 0 };
+}
+
+export const InternetUse: MessageFns<InternetUse> = {
+  encode(message: InternetUse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.maxBytes !== 0) {
+      writer.uint32(8).int64(message.maxBytes);
+    }
+    if (message.downBps !== 0) {
+      writer.uint32(17).double(message.downBps);
+    }
+    if (message.upBps !== 0) {
+      writer.uint32(25).double(message.upBps);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): InternetUse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseInternetUse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.maxBytes = longToNumber(reader.int64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 17) {
+              break;
+            }
+
+            message.downBps = reader.double();
+            continue;
+          }
+          case 3: {
+            if (tag !== 25) {
+              break;
+            }
+
+            message.upBps = reader.double();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<InternetUse>): InternetUse {
+    return InternetUse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<InternetUse>): InternetUse {
+    const message = createBaseInternetUse();
+    message.maxBytes = object.maxBytes ?? 0;
+    message.downBps = object.downBps ?? 0;
+    message.upBps = object.upBps ?? 0;
     return message;
   },
 };

@@ -74,6 +74,8 @@ export const EndCode = {
   CANCELLED: 11,
   /** GIVEN_BACK - The node cannot run it now (paused, disk full): it was given back before it started. */
   GIVEN_BACK: 12,
+  /** OUT_OF_BYTES - It moved twice the bytes over the internet that its job declares. */
+  OUT_OF_BYTES: 13,
 } as const;
 
 export type EndCode = typeof EndCode[keyof typeof EndCode];
@@ -92,6 +94,7 @@ export namespace EndCode {
   export type OWNER = typeof EndCode.OWNER;
   export type CANCELLED = typeof EndCode.CANCELLED;
   export type GIVEN_BACK = typeof EndCode.GIVEN_BACK;
+  export type OUT_OF_BYTES = typeof EndCode.OUT_OF_BYTES;
 }
 
 /**
@@ -170,7 +173,9 @@ export interface JobSpec {
   checkpoint: boolean;
   /**
    * "none", the default; or "federation": tasks of the job may send each other short messages, through a
-   * unix socket of the agent ($PUNNET_SOCKET).
+   * unix socket of the agent ($PUNNET_SOCKET); or "internet": they reach public addresses by HTTP and HTTPS,
+   * through a proxy of the agent, on nodes whose owners allow that. Then profile.internet is wanted, or of a
+   * service rates.down and rates.up.
    */
   network: string;
   /** Its tasks run on nodes of this site only. Default: anywhere. */
@@ -277,6 +282,11 @@ export interface Profile {
   work: string;
   /** Bytes of its results: "1 MB". The bytes of its inputs are known. */
   output: string;
+  /**
+   * With network "internet": bytes that it moves over the internet, both ways together. An attempt that moves
+   * twice as many ends.
+   */
+  internet: string;
 }
 
 export interface Job {
@@ -1449,7 +1459,7 @@ export const TaskEntry: MessageFns<TaskEntry> = {
 };
 
 function createBaseProfile(): Profile {
-  return { work: "", output: "" };
+  return { work: "", output: "", internet: "" };
 }
 
 export const Profile: MessageFns<Profile> = {
@@ -1459,6 +1469,9 @@ export const Profile: MessageFns<Profile> = {
     }
     if (message.output !== "") {
       writer.uint32(18).string(message.output);
+    }
+    if (message.internet !== "") {
+      writer.uint32(26).string(message.internet);
     }
     return writer;
   },
@@ -1492,6 +1505,14 @@ export const Profile: MessageFns<Profile> = {
             message.output = reader.string();
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.internet = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1511,6 +1532,7 @@ export const Profile: MessageFns<Profile> = {
     const message = createBaseProfile();
     message.work = object.work ?? "";
     message.output = object.output ?? "";
+    message.internet = object.internet ?? "";
     return message;
   },
 };

@@ -69,7 +69,11 @@ export interface NodeStatus {
     | undefined;
   /** Researchers whose tasks its owner does not want, at most 32. */
   refuses: string[];
-  month: MonthBytes | undefined;
+  month:
+    | MonthBytes
+    | undefined;
+  /** Its owner lets tasks reach the internet, and its sandbox can hold them to that. Not set: no. */
+  allowsInternet?: boolean | undefined;
 }
 
 /** Of the line of a household in a calendar month, both ways. */
@@ -308,6 +312,7 @@ function createBaseNodeStatus(): NodeStatus {
     hoursLeftMs: undefined,
     refuses: [],
     month: undefined,
+    allowsInternet: undefined,
   };
 }
 
@@ -345,6 +350,9 @@ export const NodeStatus: MessageFns<NodeStatus> = {
     }
     if (message.month !== undefined) {
       MonthBytes.encode(message.month, writer.uint32(90).fork()).join();
+    }
+    if (message.allowsInternet !== undefined) {
+      writer.uint32(160).bool(message.allowsInternet);
     }
     return writer;
   },
@@ -450,6 +458,14 @@ export const NodeStatus: MessageFns<NodeStatus> = {
             message.month = MonthBytes.decode(reader, reader.uint32());
             continue;
           }
+          case 20: {
+            if (tag !== 160) {
+              break;
+            }
+
+            message.allowsInternet = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -484,6 +500,7 @@ export const NodeStatus: MessageFns<NodeStatus> = {
     message.month = (object.month !== undefined && object.month !== null)
       ? MonthBytes.fromPartial(object.month)
       : undefined;
+    message.allowsInternet = object.allowsInternet ?? undefined;
     return message;
   },
 };

@@ -28,12 +28,18 @@ export function kindOf(node: NodeRecord): number {
   const slowness = speeds.classes - 1 - classOf(speedGhz, speeds);
   const size = slowness * memories.classes + classOf(memoryBytes, memories);
   const room = size * disks.classes + classOf(diskOf(node), disks);
-  return room * architectures.length + architectures.indexOf(architecture);
+  const built = room * architectures.length + architectures.indexOf(architecture);
+  return 2 * built + (hasInternet(node) ? 1 : 0);
 }
 
 function classOf(value: number, { least, perDoubling, classes }: Scale): number {
   const found = Math.floor(perDoubling * Math.log2(value / least));
   return Math.max(0, Math.min(classes - 1, found));
+}
+
+/** Few owners let tasks reach the internet: nobody looks for those nodes among the others. */
+export function hasInternet({ status }: NodeRecord): boolean {
+  return status?.allowsInternet === true;
 }
 
 /** Bytes that are free, as far as the node has told. */
@@ -48,12 +54,15 @@ export interface Fit {
   readonly speedGhz: number;
   /** That run one of its bundles. */
   readonly architectures: ReadonlySet<Architecture>;
+  readonly wantsInternet: boolean;
 }
 
-export function fitOf({ bundles, memoryBytes, diskBytes, service }: JobTemplate): Fit {
+export function fitOf(template: JobTemplate): Fit {
+  const { bundles, memoryBytes, diskBytes, service } = template;
   const fitting = architectures.filter((each) => bestBundle(each, bundles) !== undefined);
   const speedGhz = service?.rates.cpuGhz ?? 0;
-  return { memoryBytes, diskBytes, speedGhz, architectures: new Set(fitting) };
+  const wantsInternet = template.network === 'internet';
+  return { memoryBytes, diskBytes, speedGhz, architectures: new Set(fitting), wantsInternet };
 }
 
 /** Nodes of one kind that have a free place. */
@@ -63,6 +72,7 @@ export class Kind {
   readonly idle = new NodeList();
   readonly behind = new NodeList();
   readonly #architecture: Architecture;
+  readonly #hasInternet: boolean;
   // The most that any of its nodes has had: within a class of what they have.
   #speedGhz = 0;
   #memoryBytes = 0;
@@ -72,9 +82,11 @@ export class Kind {
   #leastMemoryBytes = Number.POSITIVE_INFINITY;
   #leastDiskBytes = Number.POSITIVE_INFINITY;
 
-  constructor(number: number, architecture: Architecture) {
+  /** @param node its first one. */
+  constructor(number: number, node: NodeRecord) {
     this.number = number;
-    this.#architecture = architecture;
+    this.#architecture = node.inventory.architecture;
+    this.#hasInternet = hasInternet(node);
   }
 
   get isOpen(): boolean {
@@ -108,8 +120,15 @@ export class Kind {
   }
 
   /** False: no node of the kind fits. True: some may. */
-  mayFit({ memoryBytes, diskBytes, speedGhz, architectures: fitting }: Fit): boolean {
+  mayFit({
+    memoryBytes,
+    diskBytes,
+    speedGhz,
+    architectures: fitting,
+    wantsInternet,
+  }: Fit): boolean {
     if (memoryBytes > this.#memoryBytes || diskBytes > this.#diskBytes) return false;
+    if (wantsInternet && !this.#hasInternet) return false;
     return speedGhz <= this.#speedGhz && fitting.has(this.#architecture);
   }
 }

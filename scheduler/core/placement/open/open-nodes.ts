@@ -128,7 +128,7 @@ export class OpenNodes {
     const number = kindOf(node);
     const known = this.#byNumber.get(number);
     if (known !== undefined) return known;
-    const kind = new Kind(number, node.inventory.architecture);
+    const kind = new Kind(number, node);
     this.#byNumber.set(number, this.#all.length);
     this.#all.push(kind);
     return this.#all.length - 1;

@@ -30,7 +30,8 @@ export function classJobs(state: State, { groups, groupOf }: Grouping): Classes 
     const own = refused.has(job.researcher) ? ` of ${job.researcher}` : '';
     const born = job.template.home === undefined ? '' : ` at ${job.template.home}`;
     const only = job.template.site === undefined ? '' : ` only at ${job.template.site.number}`;
-    const key = keyOf(job, thinnest) + born + only + own;
+    const reach = job.template.network === 'internet' ? ' internet' : '';
+    const key = keyOf(job, thinnest) + born + only + own + reach;
     let found = classes.get(key);
     if (found === undefined) {
       // The program has no solution with a task that nobody can do.

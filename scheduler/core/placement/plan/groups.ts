@@ -6,6 +6,7 @@ import { slotsOf } from '../../leases.ts';
 import type { NodeRecord, SiteRecord, State } from '../../state.ts';
 import { mustHave } from '../../state.ts';
 import { loadOf } from '../estimate.ts';
+import { hasInternet } from '../open/kind.ts';
 import { noGroup } from './plan.ts';
 import type { Supply } from './program.ts';
 import { isAvailable, plannedJobs } from './tail.ts';
@@ -120,7 +121,7 @@ class Sum implements Group {
       this.nodes.push(node);
       const { architecture, memoryBytes, speedGhz } = node.inventory;
       const refuses = node.status?.refuses ?? [];
-      const key = [architecture, memoryBytes, ...refuses].join(' ');
+      const key = [architecture, memoryBytes, hasInternet(node), ...refuses].join(' ');
       const kind = this.kinds.get(key) ?? { node, cpuGhz: 0 };
       kind.cpuGhz += (slotsOf(node) - node.serving) * speedGhz;
       this.kinds.set(key, kind);

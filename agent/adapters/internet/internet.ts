@@ -1,0 +1,88 @@
+// What this node lets tasks have of the internet: nothing unless its owner allows it and the machine can hold a task
+// to the proxy. What does the work is loaded when the first such task comes.
+
+import type { Lease } from '../../core/index.ts';
+import type { BlobClient } from '../blobs/blob-client.ts';
+import type { TunnelFolder } from '../overlay/tunnel-folder.ts';
+import type { Owner } from '../owner/owner.ts';
+import type { Sandbox } from '../sandbox/sandbox.ts';
+import type { Identity } from '../state/state-folder.ts';
+import type { TaskProxies } from './task-proxies.ts';
+
+export interface InternetOptions {
+  readonly owner: Owner;
+  readonly sandbox: Pick<Sandbox, 'testInternet'>;
+  readonly blobs: Pick<BlobClient, 'pacer'>;
+  readonly tunnels: TunnelFolder;
+  readonly identity: () => Identity;
+  /** Bytes of tasks have gone over the line, beside the tunnel. */
+  readonly carried: (bytes: number) => void;
+  /** The scheduler must hear what was found. */
+  readonly onTested: () => void;
+}
+
+export class Internet {
+  readonly #options: InternetOptions;
+  #isTested = false;
+  #proxies: Promise<TaskProxies> | null = null;
+  #now: TaskProxies | null = null;
+
+  constructor(options: InternetOptions) {
+    this.#options = options;
+  }
+
+  /** Before the attempt starts, and again in a new agent. Throws a SandboxError where there can be none. */
+  async open({ leaseId, internet }: Lease, attemptFolder: string): Promise<void> {
+    if (internet === undefined) return;
+    this.#proxies ??= this.#load();
+    this.#now = await this.#proxies;
+    await this.#now.open(leaseId, internet, attemptFolder);
+  }
+
+  close(leaseId: number): void {
+    this.#now?.close(leaseId);
+  }
+
+  /** What its owner allows may have changed. */
+  look(): void {
+    this.#now?.look();
+    const { owner, sandbox, onTested } = this.#options;
+    if (this.#isTested || !owner.limits.allowsInternet) return;
+    this.#isTested = true;
+    void sandbox.testInternet().then((problem) => {
+      owner.foundInternet(problem);
+      onTested();
+    });
+  }
+
+  stop(): void {
+    this.#now?.stop();
+  }
+
+  async #load(): Promise<TaskProxies> {
+    const { TaskProxies } = await import('./task-proxies.ts');
+    const { blobs, tunnels, carried } = this.#options;
+    return new TaskProxies({
+      closed: () => this.#whyClosed(),
+      pacer: blobs.pacer,
+      carried,
+      federationHosts: () => this.#federationHosts(),
+      isInOverlay: (address) => tunnels.isInOverlay(address),
+      nowMs: () => performance.now(),
+    });
+  }
+
+  #whyClosed(): string | null {
+    const { owner } = this.#options;
+    if (!owner.limits.allowsInternet) return "the node's owner allows no tasks with internet now.";
+    return owner.mayTransfer() ? null : "the bytes of the node's month are used up.";
+  }
+
+  #federationHosts(): readonly string[] {
+    const { httpsUrl, natsUrls } = this.#options.identity();
+    const urls = [httpsUrl, ...natsUrls].map((url) => new URL(url).hostname);
+    const hosts = [...urls, ...this.#options.tunnels.hosts()];
+    // An IPv6 address stands in brackets in a URL.
+    return [...new Set(hosts.map((host) => host.replaceAll(/[[\]]/g, '')))];
+  }
+}

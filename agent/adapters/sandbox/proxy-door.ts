@@ -1,0 +1,76 @@
+// What a task with internet sees of the agent's proxy: a port of its loopback. Its shim listens there, hands
+// bytes on to the agent's socket and counts them; the next agent finds the task's door open.
+
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import { sayLast } from '../internet/last-words.ts';
+import { proxyAt } from './own-network.ts';
+
+/** As many as the agent's proxy has. */
+const connectionsMost = 16;
+
+export interface ProxyDoorOptions {
+  /** The agent's socket. */
+  readonly path: string;
+  /** Bytes both ways that are too many; 0: none are. */
+  readonly mostBytes: number;
+  readonly onOver: () => void;
+}
+
+export class ProxyDoor {
+  readonly #options: ProxyDoorOptions;
+  readonly #server: Server;
+  #open = 0;
+  #bytes = 0;
+
+  private constructor(options: ProxyDoorOptions) {
+    this.#options = options;
+    this.#server = createServer({ allowHalfOpen: true }, (task) => this.#serve(task));
+  }
+
+  /** Open until its shim ends. Rejects where the port can't be had. */
+  static async open(options: ProxyDoorOptions): Promise<void> {
+    const door = new ProxyDoor(options);
+    await new Promise<void>((resolve, reject) => {
+      door.#server.once('error', reject);
+      door.#server.listen(proxyAt, resolve);
+    });
+  }
+
+  #serve(task: Socket): void {
+    task.on('error', () => task.destroy());
+    if (this.#open >= connectionsMost) {
+      return unavailable(task, `a task has ${connectionsMost} connections at a time: wait`);
+    }
+    this.#open += 1;
+    const agent = connect({ path: this.#options.path, allowHalfOpen: true });
+    let isConnected = false;
+    agent.once('connect', () => (isConnected = true));
+    task.once('close', () => {
+      this.#open -= 1;
+      agent.destroy();
+    });
+    agent.once('close', () => task.destroySoon());
+    agent.on('error', () => {
+      if (!isConnected) unavailable(task, 'the agent is away: try again');
+    });
+    for (const [from, to] of [
+      [task, agent],
+      [agent, task],
+    ] as const) {
+      from.on('data', (part: Buffer) => this.#count(part.length));
+      from.pipe(to);
+    }
+  }
+
+  #count(bytes: number): void {
+    const { mostBytes, onOver } = this.#options;
+    const before = this.#bytes;
+    this.#bytes += bytes;
+    if (mostBytes > 0 && before <= mostBytes && this.#bytes > mostBytes) onOver();
+  }
+}
+
+function unavailable(task: Socket, words: string): void {
+  const head = 'HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain\r\nConnection: close';
+  sayLast(task, `${head}\r\n\r\n${words}\n`);
+}
