@@ -117,12 +117,7 @@ export class Agent {
       nowMs: () => performance.now(),
     });
     this.#sockets = this.#newSockets();
-    this.#internet = new Internet({
-      ...{ owner, sandbox, tunnels, blobs: this.#blobs },
-      identity: () => state.readIdentity() ?? identity,
-      carried: (count) => this.#carried(count, false),
-      onTested: () => post({ kind: 'reportWanted' }),
-    });
+    this.#internet = this.#newInternet(tunnels, post);
     this.#bus = this.#newBus({ natsSeed, instanceId, post, onRefused });
     this.#renewer = new Renewer({
       ...{ state, tunnels, natsSeed, log, identity: () => state.readIdentity() ?? identity },
@@ -233,6 +228,16 @@ export class Agent {
         throw new Error('the owner leaves no room for it');
       },
       nowMs: () => performance.now(),
+    });
+  }
+
+  #newInternet(tunnels: TunnelFolder, post: (command: Command) => void): Internet {
+    const { owner, sandbox, state, identity } = this.#parts;
+    return new Internet({
+      ...{ owner, sandbox, tunnels, blobs: this.#blobs },
+      identity: () => state.readIdentity() ?? identity,
+      carried: (count) => this.#carried(count, false),
+      onTested: () => post({ kind: 'reportWanted' }),
     });
   }
 

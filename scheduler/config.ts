@@ -30,6 +30,22 @@ export interface Config {
   readonly isInternetAllowed: boolean;
 }
 
+/** As they are typed. */
+interface Flags {
+  readonly data: string;
+  readonly listen: string;
+  readonly name: string;
+  readonly grpcPort: number;
+  readonly httpsPort: number;
+  readonly metricsPort: number;
+  readonly probePort: number;
+  readonly natsUrl?: readonly string[];
+  readonly overlay: string;
+  readonly federation: string;
+  readonly policy?: Policy;
+  readonly internet: boolean;
+}
+
 /** Reads the flags. A mistake is told and ends the process with 2. */
 export function readConfig(words: readonly string[]): Config {
   const program = new Command('punnet-scheduler')
@@ -75,20 +91,7 @@ export function readConfig(words: readonly string[]): Config {
     )
     .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))
     .parse(words, { from: 'user' });
-  const flags = program.opts<{
-    data: string;
-    listen: string;
-    name: string;
-    grpcPort: number;
-    httpsPort: number;
-    metricsPort: number;
-    probePort: number;
-    natsUrl?: readonly string[];
-    overlay: string;
-    federation: string;
-    policy?: Policy;
-    internet: boolean;
-  }>();
+  const flags = program.opts<Flags>();
   return {
     dataFolder: flags.data,
     host: flags.listen,

@@ -47,6 +47,7 @@ const told = fc.record({
   slots: fc.integer({ min: 0, max: 2 }),
   hoursLeftMs: fc.option(fc.constantFrom(60_000, 3_600_000)),
   refuses: mostly<readonly string[]>([], fc.constant(['ada'])),
+  allowsInternet: fc.boolean(),
 });
 const wanted = fc.record({
   memoryBytes: mostly(64e6, memory),
@@ -55,6 +56,7 @@ const wanted = fc.record({
   architecture: mostly('armv6l' as const, architecture),
   priority: fc.nat({ max: 1 }),
   inputBytes: fc.constantFrom(0, 20e6, 20e6),
+  internetBytes: mostly(0, fc.constantFrom(1e4, 10e6)),
   service: fc.constantFrom(
     ...[null, null, null, null],
     ...[0.3, 0.405].map((cpuGhz) => ({ cpuGhz, downBps: 0, upBps: 0.5e6 })),
@@ -187,6 +189,7 @@ function templateOf(each: Wanted): Partial<JobTemplate> {
     bundles: [{ ...bundle, architecture: each.architecture }],
     taskInputBytes: new Array<number>(taskCount).fill(each.inputBytes),
     service: service === null ? null : { rates: service },
+    ...(each.internetBytes > 0 && { network: 'internet', internetBytes: each.internetBytes }),
   };
 }
 

@@ -326,6 +326,16 @@ describe('the owner', () => {
     expect(tell({ grants: [lease(5, { researcher: 'bob' })] })).toEqual(['measureInputs 5']);
   });
 
+  test('who allows no internet gets back what has not started of that, and what runs ends', () => {
+    const internet = { maxBytes: 1e6, downBps: 0, upBps: 0 };
+    expect(tell({ grants: [lease(1, { internet })] })).toEqual(['say ended 1 given_back']);
+    give({ kind: 'allowanceChanged', allowance: { ...open, allowsInternet: true } });
+    stage(lease(2, { internet }));
+    stage(lease(3));
+    const effects = words(give({ kind: 'allowanceChanged', allowance: open }));
+    expect(effects).toEqual(['stop 2', 'say report']);
+  });
+
   test('who changes what the scheduler must know is heard at once', () => {
     const changes = [{ slots: 1 }, { memoryBytes: 5 }, { ...closed }];
     for (const change of changes) {

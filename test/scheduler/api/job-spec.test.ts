@@ -61,9 +61,15 @@ const mistakes: readonly (readonly [Changes, string])[] = [
     { checkpoint: true, sharedInputs: [{ ...blob, path: 'checkpoint/start' }] },
     'sharedInputs[0].path: "checkpoint/start" is in the folder of the checkpoint: wanted another path',
   ],
+  [{ network: 'lan' }, 'network: wanted "none", "federation" or "internet", found "lan"'],
+  [{ network: 'internet' }, 'profile.internet: wanted 10 kB to 100 GB, found ""'],
   [
-    { network: 'internet' },
-    'network: wanted "none" or "federation", found "internet": tasks reach nothing else',
+    { network: 'internet', profile: { work: '', output: '', internet: '9 kB' } },
+    'profile.internet: wanted 10 kB to 100 GB, found "9 kB"',
+  ],
+  [
+    { profile: { work: '', output: '', internet: '1 MB' } },
+    'profile.internet: is for network: internet: leave it out, or ask for that',
   ],
   [{ command: [] }, 'command: wanted a program, found none'],
   [{ command: [''] }, 'command: wanted a program, found none'],
@@ -163,6 +169,10 @@ const serviceMistakes: readonly (readonly [Changes, string])[] = [
     { profile: { work: '1 GHz*s' } },
     'profile: a service has service.rates instead of a profile: leave it out',
   ],
+  [
+    { network: 'internet' },
+    'service.rates.up: with network: internet wanted what a replica moves, found nothing',
+  ],
   [{ timeout: '1 h' }, 'timeout: a replica runs for as long as the service does: leave it out'],
   [{ retries: 0 }, 'retries: a replica is placed again as often as it ends: leave it out'],
   [{ after: ['a'] }, 'after: a service waits for no other job: leave it out'],
@@ -224,6 +234,14 @@ test('what was submitted is shown again, with what was left out', () => {
     ...{ name: 'job', command: ['run', '{index}'], tasks: { count: 3 } },
     ...{ timeout: '90 s', memory: '64 MB', disk: '100 MB', retries: 3, lostAfter: '15 min' },
   });
+});
+
+test('what its tasks move over the internet is shown as it was submitted', () => {
+  const profile = { work: '', output: '', internet: '20 MB' };
+  const spec = JobSpec.fromPartial({ ...good, network: 'internet', profile });
+  const { checked } = checkSpec(spec, false);
+  expect(checked.template).toMatchObject({ network: 'internet', internetBytes: 20e6 });
+  expect(toSpec(checked.template)).toMatchObject({ network: 'internet', profile });
 });
 
 test('a service is shown as it was submitted', () => {

@@ -56,6 +56,24 @@ it('is there at once without inputs, with its command and the right to send its 
   expect(signer.verify(lease.uploadCapability, 0)).toMatchObject({ kind: 'put', nodeId: 'pi' });
 });
 
+it.each<[string, Partial<JobTemplate>, object | undefined]>([
+  ['nothing', {}, undefined],
+  [
+    'twice the bytes that its job declares',
+    { network: 'internet', internetBytes: 5e6 },
+    { maxBytes: 10e6, downBps: 0, upBps: 0 },
+  ],
+  [
+    'as a replica its rates',
+    { network: 'internet', service: { rates: { cpuGhz: null, downBps: 2e5, upBps: 1e4 } } },
+    { maxBytes: 0, downBps: 2e5, upBps: 1e4 },
+  ],
+])('may move %s over the internet', (_, changes, wanted) => {
+  const lease = rig(changes).compose(0);
+  if (lease === undefined || lease instanceof Promise) throw new Error('not at once');
+  expect(lease.internet).toEqual(wanted);
+});
+
 it('gives a node the same right to send, and a new one before a month is left of it', () => {
   let nowMs = 0;
   const { compose, signer } = rig({ timeoutMs: 3_600_000 }, () => nowMs);
