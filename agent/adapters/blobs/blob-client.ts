@@ -1,8 +1,7 @@
 // Blobs of this node: a folder of files named by their SHA-256, fetched from the scheduler (with
 // resume) and believed only by hash, and results sent to it.
 
-import { createHash } from 'node:crypto';
-import { createReadStream, createWriteStream, statSync } from 'node:fs';
+import { createWriteStream, statSync } from 'node:fs';
 import { mkdir, open, rename, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
@@ -12,6 +11,7 @@ import { maxIndexBytes } from '../../../proto/chunks.ts';
 import type { BlobGrant, BlobRef } from '../../core/index.ts';
 import { BlobClientError, BlobHttp, worldError } from './blob-http.ts';
 import type { Coming } from './disk-room.ts';
+import { hashOfFile } from './hash-file.ts';
 import { SharedWork } from './shared-work.ts';
 import { UplinkPacer, type Rate } from './uplink-pacer.ts';
 
@@ -190,7 +190,7 @@ export class BlobClient {
     const part = `${file}.part`;
     const start = (await stat(part).catch(() => null))?.size ?? 0;
     await this.#download(grant, part, { start: start < grant.sizeBytes ? start : 0, signal });
-    if ((await hashFile(part)) !== grant.sha256) {
+    if ((await hashOfFile(part)) !== grant.sha256) {
       await rm(part, { force: true });
       throw new BlobClientError(
         `blob ${grant.sha256}: the bytes that came have another hash; they were dropped`,
@@ -208,7 +208,7 @@ export class BlobClient {
   /** Whether a file of before this agent's start is what its name says; it goes if it is not. */
   async #isRight(sha256: string): Promise<boolean> {
     if (this.#checked.has(sha256)) return true;
-    if ((await hashFile(this.fileOf(sha256))) !== sha256) {
+    if ((await hashOfFile(this.fileOf(sha256))) !== sha256) {
       await rm(this.fileOf(sha256));
       return false;
     }
@@ -255,13 +255,6 @@ export class BlobClient {
 /** Bytes that a file has of the disk; 0: there is none. */
 export function blocksOf(file: string): number {
   return 512 * (statSync(file, { throwIfNoEntry: false })?.blocks ?? 0);
-}
-
-/** SHA-256 of a file, hexadecimal. */
-async function hashFile(file: string): Promise<string> {
-  const hash = createHash('sha256');
-  for await (const part of createReadStream(file)) hash.update(part as Buffer);
-  return hash.digest('hex');
 }
 
 /** Passes no more than the known length. */

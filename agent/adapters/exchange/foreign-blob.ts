@@ -1,11 +1,11 @@
 // A package: bytes that nobody in the federation declared. The node knows their hash and where they are published, and they
 // are one chunk of any size, which goes from disk to disk and is never whole in memory.
 
-import { createHash, randomBytes } from 'node:crypto';
-import { createReadStream } from 'node:fs';
+import { randomBytes } from 'node:crypto';
 import { open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BlobRef } from '../../core/index.ts';
+import { hashOfFile } from '../blobs/hash-file.ts';
 
 export interface ForeignBlob extends BlobRef {
   /** Writes them to this file from where they are published. Rejects when they can't be had, or are not so many. */
@@ -26,7 +26,7 @@ export async function takeForeign(
   const part = `${file}.part${randomBytes(4).toString('hex')}`;
   try {
     await bring(part);
-    if ((await hashOf(part)) !== sha256) return null;
+    if ((await hashOfFile(part)) !== sha256) return null;
     const handle = await open(part, 'r');
     await handle.datasync();
     await handle.close();
@@ -35,10 +35,4 @@ export async function takeForeign(
   } finally {
     await rm(part, { force: true });
   }
-}
-
-async function hashOf(file: string): Promise<string> {
-  const hash = createHash('sha256');
-  for await (const part of createReadStream(file)) hash.update(part as Buffer);
-  return hash.digest('hex');
 }

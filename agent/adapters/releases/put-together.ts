@@ -6,6 +6,7 @@ import type { FileHandle } from 'node:fs/promises';
 import { open } from 'node:fs/promises';
 import type { ChunkIndex } from '../../../proto/chunks.ts';
 import { chunkSpans } from '../../../proto/chunks.ts';
+import { hashOf } from '../blobs/hash-file.ts';
 import { writeAll } from '../blobs/write-all.ts';
 import type { Source } from './known-chunks.ts';
 import { KnownChunks } from './known-chunks.ts';
@@ -108,14 +109,6 @@ async function write(target: FileHandle, run: Run, bytes: Buffer): Promise<void>
     await writeAll(target, chunk, run.offset + at);
     at += lengthBytes;
   }
-}
-
-async function hashOf(target: FileHandle): Promise<string> {
-  const sum = createHash('sha256');
-  for await (const part of target.createReadStream({ start: 0, autoClose: false })) {
-    sum.update(part as Buffer);
-  }
-  return sum.digest('hex');
 }
 
 function hash(bytes: Uint8Array): string {

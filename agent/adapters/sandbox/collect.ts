@@ -5,6 +5,7 @@ import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
 import { lstat, open, realpath } from 'node:fs/promises';
 import { isAbsolute, join, sep } from 'node:path';
+import { partsOf } from '../blobs/hash-file.ts';
 
 export interface Output {
   readonly path: string;
@@ -66,9 +67,9 @@ async function hashFile(path: string, name: string, maxBytes: number): Promise<O
     if (stat.size > maxBytes) return `is ${stat.size} bytes, ${maxBytes} are left of the limit`;
     const hash = createHash('sha256');
     let sizeBytes = 0;
-    for await (const bytes of file.createReadStream({ autoClose: false })) {
-      hash.update(bytes as Buffer); // No encoding is set: always a Buffer.
-      sizeBytes += (bytes as Buffer).length;
+    for await (const bytes of partsOf(file)) {
+      hash.update(bytes);
+      sizeBytes += bytes.length;
       if (sizeBytes > maxBytes) return 'grew while it was read';
     }
     return {
