@@ -27,7 +27,7 @@ export function cacheOf(state: StateFolder): Cache {
 
 /** Where the disk is short old blobs go, but none that a task of before still needs; then it waits for room. */
 export async function roomToStart(state: StateFolder, options: RoomToStart): Promise<void> {
-  const { onFull, log, againMs = 10_000 } = options;
+  const { onFull, log, againMs = 5_000 } = options;
   const none: ReadonlySet<string> = new Set();
   const freeBytes = (): number => diskFree(state.path);
   const room = new DiskRoom({
