@@ -135,7 +135,7 @@ test('without losses each chunk crosses the uplink once', () => {
   fc.assert(
     fc.property(fc.array(fc.nat(3), { minLength: 1, maxLength: 30 }), (order) => {
       const world = new World();
-      for (const node of [...order, ...Array.from({ length: 32 }, (_, at) => at % 4)]) {
+      for (const node of [...order, ...Array.from({ length: 64 }, (_, at) => at % 4)]) {
         world.speak(node, 'arrives');
         world.fetch(node, chunks);
         world.speak(node, 'arrives');

@@ -43,8 +43,10 @@ export function hold(exchange: Exchange, chunk: number, nowMs: number): void {
   exchange.flights.delete(chunk);
   // The scheduler hears at once that a batch is done: another transfer may begin.
   const isLeased = exchange.leased.delete(chunk);
-  if (isLeased && exchange.leased.size === 0) exchange.partAtMs = nowMs;
-  else if (isLeased) renew(exchange, nowMs);
+  if (isLeased && exchange.leased.size === 0) {
+    exchange.partAtMs = nowMs;
+    exchange.partSpanMs = 0;
+  } else if (isLeased) renew(exchange, nowMs);
   if (hasChunk(exchange.held, chunk)) return;
   setChunk(exchange.held, chunk);
   exchange.heldCount += 1;
@@ -200,7 +202,7 @@ export function lease(
   }
   exchange.lastBatch = Math.max(1, exchange.leased.size);
   exchange.leaseSpanMs = spanMs;
-  exchange.proveAtMs = nowMs + spanMs / 2;
+  exchange.proveAtMs = nowMs + spanMs * limits.provedPart;
   exchange.forgetAtMs = Math.min(exchange.forgetAtMs, untilMs);
   exchange.partSpanMs = 0;
   exchange.partAtMs = Number.POSITIVE_INFINITY;

@@ -135,9 +135,9 @@ export function mayGive({ held, denied }: PeerState, chunk: number): boolean {
   return hasChunk(held, chunk) && !denied.has(chunk);
 }
 
-/** Whether it is counted on: who has failed again and again is asked now and then, and not waited for. */
-function isFoundAt(peer: PeerState, chunk: number): boolean {
-  return peer.failures < limits.maxFailures && mayGive(peer, chunk);
+/** Who has failed again and again is asked now and then, and not waited for. */
+export function isCountedOn({ isBad, failures }: PeerState): boolean {
+  return !isBad && failures < limits.maxFailures;
 }
 
 /** Missing chunks that nobody has who can be asked, and that do not come. */
@@ -150,7 +150,7 @@ export function unfoundChunks(state: ExchangeState, exchange: Exchange): readonl
     // The origin gives what peers have wrong, but of a package it has none: the scheduler is asked for a lease.
     const isLeftToOrigin = (exchange.badPeers.get(chunk) ?? 0) >= limits.maxBadPeers;
     if (isLeftToOrigin && exchange.isForeign) found.push(chunk);
-    else if (!near.some((peer) => isFoundAt(peer, chunk))) found.push(chunk);
+    else if (!near.some((peer) => isCountedOn(peer) && mayGive(peer, chunk))) found.push(chunk);
   }
   return found;
 }

@@ -39,12 +39,18 @@ export const maxBadPeers = 3;
 export const batchChunks = 16;
 /** An answer of the scheduler is waited for so long; parts may be lost. */
 export const partAgainMs = 15_000;
+/** Who brings chunks says how far it is each time that so much of its lease's span has passed: the scheduler gives a node's up that is silent for
+ * more than twice that. */
+export const provedPart = 1 / 8;
+/** Who has no index of an update yet says that it is there, first after so long, then twice as seldom each time: the scheduler waits for it. */
+export const openingSaidMs = 3_000;
 /** Whoever only waits for its turn says so twice as seldom each time: at a thin line all others do, for as long as it takes. */
 export const longestPartAgainMs = 120_000;
 /** Nothing came for so long: chunks that no peer has are told to be unfound. */
 export const unfoundAfterMs = 5_000;
-/** Whoever brings nothing waits so long for a peer that has the index, before the origin is asked. */
-export const indexFromPeersMs = 5_000;
+/** Whoever brings nothing waits so long for a peer that has the index, before the origin is asked, and up to so much more. */
+export const indexFromPeersMs = 2_500;
+export const indexSpreadMs = 10_000;
 /** A peer looks first at what it has of the version before; and an update is not urgent. */
 export const indexOfUpdateFromPeersMs = 60_000;
 /** While only those that bring chunks have the index, one peer after another is asked, each again after the rest. */

@@ -3,9 +3,16 @@
 import { countChunks } from '../../../proto/bitmap.ts';
 import * as applied from './apply-exchange.ts';
 import { choose } from './choose.ts';
-import { comingIn, isWhole, neighbours, type Exchange, type ExchangeState } from './exchange.ts';
+import {
+  comingIn,
+  isWhole,
+  neighbours,
+  spread,
+  type Exchange,
+  type ExchangeState,
+} from './exchange.ts';
 import * as limits from './limits.ts';
-import { isSame, roomOf, toldUnfound } from './tell.ts';
+import { hasMore, roomOf, toldUnfound, urgentUnfound } from './tell.ts';
 import { nextAwayMs, nextRun } from './uplink.ts';
 import type { ExchangeEffect, PeerAddress } from './words.ts';
 
@@ -44,7 +51,7 @@ export function nextExchangeMs(state: ExchangeState, nowMs: number): number | nu
     wake(exchange.changedMs + limits.unfoundAfterMs);
     if (exchange.chunks === 0) {
       wake(exchange.openAtMs);
-      wake(indexFromOriginMs(exchange));
+      wake(indexFromOriginMs(state, exchange));
     } else wake(nextAwayMs(state, exchange, nowMs));
   }
   return Number.isFinite(next) ? next : null;
@@ -71,7 +78,9 @@ function openBlob(state: ExchangeState, exchange: Exchange, { nowMs, effects }: 
   const { sha256, chunks, isOpening, openAtMs, indexSha256, capability } = exchange;
   if (chunks > 0 || isOpening || openAtMs > nowMs) return;
   const isFromOrigin =
-    exchange.leased.size > 0 || !state.isSchedulerHere || nowMs >= indexFromOriginMs(exchange);
+    exchange.leased.size > 0 ||
+    !state.isSchedulerHere ||
+    nowMs >= indexFromOriginMs(state, exchange);
   const near = neighbours(state, exchange).find(({ restUntilMs }) => restUntilMs <= nowMs);
   const isDue = isFromOrigin && capability !== null && exchange.originAtMs <= nowMs;
   const isFromPeer = indexSha256 !== null && near !== undefined && !isDue;
@@ -81,9 +90,14 @@ function openBlob(state: ExchangeState, exchange: Exchange, { nowMs, effects }: 
   effects.push({ kind: 'openBlob', sha256, peer, indexSha256, capability });
 }
 
-/** When the origin is asked for the index, though others are to bring the chunks. */
-function indexFromOriginMs({ sinceMs, isUpdate }: Exchange): number {
-  return sinceMs + (isUpdate ? limits.indexOfUpdateFromPeersMs : limits.indexFromPeersMs);
+/** When the origin is asked for the index, though others are to bring the chunks: at another time on each node, so that the others have it of the first. */
+function indexFromOriginMs(
+  { salt }: ExchangeState,
+  { sha256, sinceMs, isUpdate }: Exchange,
+): number {
+  const { indexFromPeersMs, indexOfUpdateFromPeersMs, indexSpreadMs } = limits;
+  const leastMs = isUpdate ? indexOfUpdateFromPeersMs : indexFromPeersMs;
+  return sinceMs + leastMs + spread(`${salt} ${sha256} index`) * indexSpreadMs;
 }
 
 function fetchRun(state: ExchangeState, exchange: Exchange, { nowMs, effects }: Turn): void {
@@ -118,18 +132,19 @@ function swapParts(state: ExchangeState, exchange: Exchange, { nowMs, effects }:
 function sayPart(state: ExchangeState, exchange: Exchange, { nowMs, effects }: Turn): void {
   if (!state.isSchedulerHere) return;
   const room = roomOf(exchange);
-  const unfound = toldUnfound(state, exchange, nowMs);
-  const isMissing = countChunks(unfound) > 0;
-  const isNews = isMissing && !isSame(unfound, exchange.unfound);
+  const urgent = urgentUnfound(state, exchange, nowMs);
+  const isMissing = countChunks(urgent) > 0;
+  const isNews = hasMore(urgent, exchange.unfound);
   const isAsking = room > 0 && exchange.partAtMs === Number.POSITIVE_INFINITY;
   const isDue = exchange.partAtMs <= nowMs || exchange.proveAtMs <= nowMs;
   if (!isDue && !isNews && !isAsking) return;
   const isBringing = exchange.leased.size > 0;
-  exchange.proveAtMs = isBringing ? nowMs + exchange.leaseSpanMs / 2 : Number.POSITIVE_INFINITY;
-  exchange.unfound = unfound;
-  exchange.partSpanMs = isMissing
-    ? limits.partAgainMs
-    : Math.max(limits.partAgainMs, Math.min(2 * exchange.partSpanMs, limits.longestPartAgainMs));
+  exchange.proveAtMs = isBringing
+    ? nowMs + exchange.leaseSpanMs * limits.provedPart
+    : Number.POSITIVE_INFINITY;
+  exchange.unfound = urgent;
+  const unfound = toldUnfound(state, exchange, urgent);
+  exchange.partSpanMs = isMissing ? limits.partAgainMs : nextSpanMs(exchange);
   const isWaiting = room > 0 || isMissing;
   exchange.partAtMs = isWaiting ? nowMs + exchange.partSpanMs : Number.POSITIVE_INFINITY;
   const { sha256, sizeBytes, isForeign, held } = exchange;
@@ -137,4 +152,10 @@ function sayPart(state: ExchangeState, exchange: Exchange, { nowMs, effects }: T
     ...{ kind: 'sayPart', sha256, sizeBytes, isForeign, held: held.slice(), unfound, room },
     isWhole: isWhole(exchange),
   });
+}
+
+/** Others wait for who looks through what it has of the version before: the scheduler must know that it does. */
+function nextSpanMs({ isUpdate, chunks, partSpanMs }: Exchange): number {
+  const leastMs = isUpdate && chunks === 0 ? limits.openingSaidMs : limits.partAgainMs;
+  return Math.max(leastMs, Math.min(2 * partSpanMs, limits.longestPartAgainMs));
 }

@@ -1,7 +1,13 @@
 // What the scheduler is told of a blob, and when: as little as lets it lease what is missing before the line idles.
 
 import { emptyBitmap, hasChunk, setChunk, type Bitmap } from '../../../proto/bitmap.ts';
-import { isWhole, unfoundChunks, type Exchange, type ExchangeState } from './exchange.ts';
+import {
+  isCountedOn,
+  isWhole,
+  unfoundChunks,
+  type Exchange,
+  type ExchangeState,
+} from './exchange.ts';
 import * as limits from './limits.ts';
 
 /** Chunks that it would bring now: a batch once half of the last one is left, and then not again until that has come. */
@@ -15,11 +21,14 @@ export function roomOf(exchange: Exchange): number {
   return Math.min(limits.batchChunks, missing);
 }
 
-/** Chunks that no peer has: those that were there with wrong bytes alone at once, all of them once nothing came for a while. */
-export function toldUnfound(state: ExchangeState, exchange: Exchange, nowMs: number): Bitmap {
+/**
+ * Chunks that no peer has and that are worth a message: those that only peers say they have which give wrong bytes or none at once, all
+ * of them once nothing came for a while.
+ */
+export function urgentUnfound(state: ExchangeState, exchange: Exchange, nowMs: number): Bitmap {
   const bitmap = emptyBitmap(exchange.chunks);
   const isStuck = nowMs >= exchange.changedMs + limits.unfoundAfterMs;
-  const bad = [...exchange.peers.values()].filter(({ isBad }) => isBad);
+  const bad = [...exchange.peers.values()].filter((peer) => !isCountedOn(peer));
   if (!isStuck && bad.length === 0) return bitmap;
   for (const chunk of unfoundChunks(state, exchange)) {
     if (isStuck || bad.some(({ held }) => hasChunk(held, chunk))) setChunk(bitmap, chunk);
@@ -27,6 +36,18 @@ export function toldUnfound(state: ExchangeState, exchange: Exchange, nowMs: num
   return bitmap;
 }
 
-export function isSame(one: Bitmap, other: Bitmap): boolean {
-  return one.length === other.length && one.every((byte, at) => byte === other[at]);
+/**
+ * Chunks that no peer has, as the scheduler is told with a message that is due anyway. Who brings chunks tells all: it is asked for more as
+ * long as others come, and the scheduler knows for how long each has been at the site.
+ */
+export function toldUnfound(state: ExchangeState, exchange: Exchange, urgent: Bitmap): Bitmap {
+  if (exchange.partSpanMs > 0) return urgent;
+  const bitmap = emptyBitmap(exchange.chunks);
+  for (const chunk of unfoundChunks(state, exchange)) setChunk(bitmap, chunk);
+  return bitmap;
+}
+
+/** Whether one has a chunk that the other has not. */
+export function hasMore(one: Bitmap, other: Bitmap): boolean {
+  return one.some((byte, at) => (byte & ~(other[at] ?? 0)) !== 0);
 }

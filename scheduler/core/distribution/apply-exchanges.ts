@@ -94,7 +94,11 @@ function lapse(
   if (batch === undefined) return;
   const exchange = exchanges.of(siteNumber, batch.sha256);
   const lazy = exchange?.members.get(batch.nodeNumber);
-  if (lazy !== undefined) lazy.lapses += 1;
+  if (lazy !== undefined) {
+    lazy.lapses += 1;
+    // One that lives asks for more.
+    lazy.room = 0;
+  }
   if (exchange?.isForeign === true) {
     exchanges.restUntil.set(batch.nodeNumber, instant(at + foreignRestMs));
   }
@@ -143,6 +147,7 @@ function open(state: State, fact: Extract<ExchangeFact, { kind: 'exchangeOpened'
     saidAt: new Float64Array(chunkCount),
     broughtBy: new Uint32Array(chunkCount),
     missing: chunkCount,
+    heardAt: fact.at,
     idleSince: null,
     isNews: false,
     wasLeased: new Uint8Array(chunkCount),
@@ -166,7 +171,7 @@ function hearPart(
   const exchange = state.exchanges.of(siteNumber, part.sha256);
   if (exchange === undefined) return;
   if (part.hasLeft) return leave(state, exchange, nodeNumber);
-  const member = exchange.members.get(nodeNumber) ?? join(state, exchange, nodeNumber);
+  const member = exchange.members.get(nodeNumber) ?? join(state, exchange, { nodeNumber, at });
   const { chunkCount } = exchange;
   const wasWhole = member.heldChunks === chunkCount;
   const held = part.isWhole ? fullBitmap(chunkCount) : bitmapOf(part.held, chunkCount);
@@ -177,7 +182,11 @@ function hearPart(
   state.sitesToGrant.add(siteNumber);
 }
 
-function join(state: State, exchange: Exchange, nodeNumber: number): Member {
+function join(
+  state: State,
+  exchange: Exchange,
+  { nodeNumber, at }: { readonly nodeNumber: number; readonly at: Instant },
+): Member {
   const { siteNumber, sha256, chunkCount } = exchange;
   const member: Member = {
     nodeNumber,
@@ -185,7 +194,9 @@ function join(state: State, exchange: Exchange, nodeNumber: number): Member {
     heldChunks: 0,
     unfound: new Uint8Array(0),
     isOpen: false,
-    ...{ room: 0, address: '', port: 0, heardAt: instant(0), leasedAt: instant(0), lapses: 0 },
+    joinedAt: at,
+    ...{ room: 0, address: '', port: 0, heardAt: instant(0), leasedAt: instant(0) },
+    ...{ lapses: 0, passedOn: 0 },
     ...{ told: null, isPinned: false, toldAt: instant(0), gainedAt: instant(0) },
   };
   exchange.members.set(nodeNumber, member);
@@ -241,6 +252,7 @@ function listen(
   const isSome = unfound.some((byte) => byte !== 0);
   member.unfound = isSome ? bitmapOf(unfound, exchange.chunkCount) : new Uint8Array(0);
   member.heardAt = at;
+  exchange.heardAt = at;
 }
 
 /** Looks at bytes of the bitmap that have changed only: a node tells of hundreds of chunks again and again. */
@@ -272,7 +284,7 @@ function gain(
   exchange: Exchange,
   { member, chunk, at }: { readonly member: Member; readonly chunk: number; readonly at: Instant },
 ): void {
-  const { copies, batchOf, saidAt } = exchange;
+  const { copies, batchOf, saidAt, broughtBy } = exchange;
   const before = copies[chunk] ?? 0;
   copies[chunk] = before + 1;
   member.heldChunks += 1;
@@ -283,9 +295,13 @@ function gain(
   }
   const site = mustHave(state.sites[exchange.siteNumber], 'site', exchange.siteNumber);
   const batch = site.lanes.down.batches.get(batchOf[chunk] ?? 0);
-  if (batch?.nodeNumber !== member.nodeNumber) return;
+  if (batch?.nodeNumber !== member.nodeNumber) {
+    const carrier = exchange.members.get(batch?.nodeNumber ?? (broughtBy[chunk] ?? 0) - 1);
+    if (carrier !== undefined && carrier !== member) carrier.passedOn += 1;
+    return;
+  }
   saidAt[chunk] = at;
-  exchange.broughtBy[chunk] = member.nodeNumber + 1;
+  broughtBy[chunk] = member.nodeNumber + 1;
   batchOf[chunk] = 0;
   batch.left -= 1;
   batch.until = instant(Math.max(batch.until, Math.min(at + batch.spanMs, batch.atMost)));
@@ -335,7 +351,8 @@ function lease(state: State, fact: Extract<ExchangeFact, { kind: 'chunksLeased' 
   exchange.leasedBytes += left * chunkBytesOf(exchange);
   const spanMs = until - fact.at;
   const atMost = instant(fact.at + batchSpans * spanMs);
-  const batch = { number, sha256, nodeNumber, runs, left, until, spanMs, atMost };
+  const leasedAt = fact.at;
+  const batch = { number, sha256, nodeNumber, runs, left, leasedAt, until, spanMs, atMost };
   site.lanes.down.batches.set(number, batch);
   member.room = Math.max(0, member.room - left);
   member.leasedAt = fact.at;

@@ -14,10 +14,13 @@ import {
   batchLeast,
   batchMost,
   batchPatience,
+  batchSilentPart,
+  batchUntried,
   batchesLeft,
   batchesOfNode,
   foreignBesideBytes,
   foreignBps,
+  opensSilentMs,
   runsPerBatch,
   unfoundAfterMs,
 } from './limits.ts';
@@ -93,7 +96,8 @@ function nextBatches(
     // Where one has found nothing, a thousand others need not look through all chunks.
     if (!isAnyFree && member.unfound.length === 0) continue;
     if (exchange.isForeign && isResting(state, member, now)) continue;
-    const most = Math.min(member.room, batchSize(site, exchange));
+    const size = isUntried(exchange, member) ? batchUntried : batchSize(site, exchange);
+    const most = Math.min(member.room, size);
     const next = pick(exchange, { member, most, taken, now });
     isAnyFree = next.chunks > 0;
     if (isAnyFree) batches.push({ exchange, nodeNumber: member.nodeNumber, ...next });
@@ -104,10 +108,16 @@ function nextBatches(
 /** Whether some member of an update may still tell that it has what is missing. */
 function isUnsettled(state: State, exchange: Exchange, now: Instant): boolean {
   if (!exchange.isUpdate || now >= exchange.settlesAt) return false;
-  for (const { isOpen, nodeNumber } of exchange.members.values()) {
-    if (!isOpen && isHeard(state.nodes[nodeNumber])) return true;
+  for (const member of exchange.members.values()) {
+    if (!member.isOpen && isHeard(state.nodes[member.nodeNumber]) && isOpening(member, now))
+      return true;
   }
   return false;
+}
+
+/** It speaks after twice the time each time; who has missed that has no power. */
+function isOpening({ joinedAt, heardAt }: Member, now: Instant): boolean {
+  return now - heardAt < heardAt - joinedAt + opensSilentMs;
 }
 
 /** Whether there may be something to bring. */
@@ -151,27 +161,34 @@ function carriersOf(site: SiteRecord, exchange: Exchange): ReadonlyMap<number, n
   return busy;
 }
 
-/** Those that have room: who let no lease lapse first, then who brings nothing yet, and in turn. */
+/** Those that have room: who let no lease lapse first, then who brings nothing yet, then those whose chunks others have, and in turn. */
 function volunteers(
   state: State,
-  { members, chunkCount }: Exchange,
+  exchange: Exchange,
   busy: ReadonlyMap<number, number>,
 ): readonly Member[] {
   const found: Member[] = [];
-  for (const member of members.values()) {
-    if (member.room <= 0 || member.heldChunks === chunkCount) continue;
+  for (const member of exchange.members.values()) {
+    if (member.room <= 0 || member.heldChunks === exchange.chunkCount) continue;
     const batches = busy.get(member.nodeNumber) ?? 0;
-    if (batches >= batchesOfNode || !isHeard(state.nodes[member.nodeNumber])) continue;
+    const most = isUntried(exchange, member) ? 1 : batchesOfNode;
+    if (batches >= most || !isHeard(state.nodes[member.nodeNumber])) continue;
     found.push(member);
   }
   return found.toSorted(
     (one, other) =>
       one.lapses - other.lapses ||
       (busy.get(one.nodeNumber) ?? 0) - (busy.get(other.nodeNumber) ?? 0) ||
+      Number(one.passedOn === 0) - Number(other.passedOn === 0) ||
       Number(one.port === 0) - Number(other.port === 0) ||
       one.leasedAt - other.leasedAt ||
       one.nodeNumber - other.nodeNumber,
   );
+}
+
+/** Nobody has told of a chunk that it brought: it may give wrong bytes, or go. Who is alone is not found out. */
+function isUntried({ members }: Exchange, { passedOn }: Member): boolean {
+  return passedOn === 0 && members.size > 1;
 }
 
 function isHeard(node: NodeRecord | undefined): boolean {
@@ -225,10 +242,24 @@ function isFor(
   if ((exchange.batchOf[at] ?? 0) !== 0) return false;
   if ((exchange.copies[at] ?? 0) === 0) return true;
   if (!hasChunk(member.unfound, at) || hasChunk(member.held, at)) return false;
-  return now - (exchange.saidAt[at] ?? 0) >= unfoundAfterMs;
+  const saidAt = exchange.saidAt[at] ?? 0;
+  // What it found nowhere before the chunk came here is no news.
+  return member.heardAt >= saidAt && now - saidAt >= unfoundAfterMs;
 }
 
-/** Batches of a site that have not come by now. */
-export function lapsed(site: SiteRecord, now: Instant): readonly Batch[] {
-  return [...site.lanes.down.batches.values()].filter(({ until }) => until <= now);
+/** Batches of a site that have not come by now, or whose nodes have gone. */
+export function lapsed(state: State, site: SiteRecord, now: Instant): readonly Batch[] {
+  return [...site.lanes.down.batches.values()].filter(
+    (batch) =>
+      batch.until <= now || isSilent(state.exchanges.of(site.number, batch.sha256), batch, now),
+  );
+}
+
+/** Whether others were heard since it should have told how far it is, and it was not. */
+function isSilent(exchange: Exchange | undefined, batch: Batch, now: Instant): boolean {
+  const member = exchange?.members.get(batch.nodeNumber);
+  if (exchange === undefined || member === undefined) return false;
+  const saidAt = Math.max(member.heardAt, batch.leasedAt);
+  const mostMs = batch.spanMs * batchSilentPart;
+  return now - saidAt >= mostMs && exchange.heardAt - saidAt >= mostMs / 2;
 }

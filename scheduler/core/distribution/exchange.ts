@@ -37,12 +37,15 @@ export interface Member {
   room: number;
   /** It has the index, and has told what it holds. */
   isOpen: boolean;
+  readonly joinedAt: Instant;
   address: string;
   port: number;
   heardAt: Instant;
   /** When it was last given chunks to bring; how often it let them lie, or others found nowhere what it had brought. */
   leasedAt: Instant;
   lapses: number;
+  /** Chunks that it brought and that others told of: whoever gives wrong bytes, or none, has none. */
+  passedOn: number;
   /** Numbers of the peers that it was told of, and whether its copy is pinned; null: nothing yet. */
   told: readonly number[] | null;
   isPinned: boolean;
@@ -59,6 +62,7 @@ export interface Batch {
   readonly runs: Runs;
   /** Of its chunks that its node has not told yet. */
   left: number;
+  readonly leasedAt: Instant;
   /** Later with each chunk that its node tells, for the same span, but never after `atMost`. */
   until: Instant;
   readonly spanMs: number;
@@ -89,6 +93,8 @@ export interface Exchange {
   readonly broughtBy: Uint32Array;
   /** Chunks that nobody holds. */
   missing: number;
+  /** When a member told of it last. */
+  heardAt: Instant;
   /** Since when nobody needs the blob; null: it is needed. */
   idleSince: Instant | null;
   /** Members may have to be told of others. */

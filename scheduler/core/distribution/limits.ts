@@ -31,6 +31,8 @@ export const wantedBlobs = 1_000;
 export const batchMs = 1_000;
 export const batchLeast = 8;
 export const batchMost = 32;
+/** Of a node that has brought nothing yet that others have from there: so much is lost with each that lies. */
+export const batchUntried = 4;
 /** Batches of a node that is alone: it asks for the next when half of the last is left, so that its line does not idle. */
 export const batchesOfNode = 2;
 /** What is missing is cut into at least so many, so that no node is left with much of it in the end. */
@@ -40,12 +42,17 @@ export const runsPerBatch = 8;
 /** A lease for chunks lasts so many times what the line needs for it while another goes beside it, and this. */
 export const batchPatience = 3;
 export const batchGraceMs = 10_000;
+/** A carrier speaks each eighth of its lease's span. One that has been silent for so much of it has no power, if others of its site were heard after
+ * half of that: else the line is cut, and it goes on when that is back. */
+export const batchSilentPart = 1 / 3;
 /** A lease whose chunks come, though slowly, lasts up to so many times that: the origin may have many sites to serve. */
 export const batchSpans = 8;
 /** A chunk that a member holds, as it said so long ago, and that another one finds nowhere is brought for that one. */
 export const unfoundAfterMs = 5_000;
 /** After the exchange of an update has opened its members look through what they have of the version before: 1 GB within this on a slow card. */
 export const opensWithinMs = 2 * 60_000;
+/** Who opens it says so after 3 s, 9 s, 21 s …: each time after as long again, and 3 s. One that has not, and not for 3 s more, is not waited for. */
+export const opensSilentMs = 6_000;
 /** Members that each is told of: rarest first among about eight does without all the others. */
 export const peersTold = 8;
 /** Whole copies of a needed blob at a site that stay when disks are cleared. */

@@ -21,7 +21,7 @@ export function lookAtExchanges(state: State, now: Instant): Part {
   const part: Part = { facts: [], effects: [] };
   for (const siteNumber of state.sitesMoving) {
     const site = mustHave(state.sites[siteNumber], 'site', siteNumber);
-    for (const { number } of lapsed(site, now)) {
+    for (const { number } of lapsed(state, site, now)) {
       part.facts.push({ kind: 'batchLapsed', at: now, siteNumber, number });
     }
   }

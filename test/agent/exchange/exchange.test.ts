@@ -2,7 +2,8 @@
 
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { emptyBitmap, fullBitmap, setChunk } from '../../../proto/bitmap.ts';
+import { countChunks, emptyBitmap, fullBitmap, setChunk } from '../../../proto/bitmap.ts';
+import type { Bitmap } from '../../../proto/bitmap.ts';
 import {
   ExchangeState,
   nextExchangeMs,
@@ -155,8 +156,9 @@ describe('a node', () => {
 });
 
 describe('a node without the index', () => {
-  test('asks peers that have no index yet again, one each half second, and after five the origin', () => {
-    const state = new ExchangeState({ salt: 'n', isSmallBoard: false });
+  /** When it asked which peer, or the origin (null), none of which has it. */
+  const asksWithin = (salt: string, mostMs: number): (readonly [number, number | null])[] => {
+    const state = new ExchangeState({ salt, isSmallBoard: false });
     const asked: (readonly [number, number | null])[] = [];
     const give = (command: ExchangeCommand, nowMs: number): void => {
       for (const effect of takeExchange(state, command, nowMs)) {
@@ -171,22 +173,29 @@ describe('a node without the index', () => {
     };
     give({ kind: 'blobWanted', sha256, sizeBytes: 1_000_000, capability: 'may' }, 0);
     give({ kind: 'exchangeTold', sha256, indexSha256: 'i', peers }, 0);
-    for (let nowMs = nextExchangeMs(state, 0) ?? 0; nowMs <= 6_500;) {
+    for (let nowMs = nextExchangeMs(state, 0) ?? 0; nowMs <= mostMs;) {
       give({ kind: 'tick' }, nowMs);
       nowMs = nextExchangeMs(state, nowMs) ?? Infinity;
     }
-    expect(
-      asked
-        .slice(0, 5)
-        .map(([, peer]) => peer)
-        .toSorted(),
-    ).toEqual([0, 0, 1, 2, 3]);
-    expect(asked.slice(0, 11).map(([atMs]) => atMs)).toEqual(
-      Array.from({ length: 11 }, (_, at) => 500 * at),
-    );
-    expect(asked.filter(([, peer]) => peer === null)[0]).toEqual([5_000, null]);
-    // It failed, too: peers are asked while it rests.
-    expect(asked.at(-1)?.[1]).not.toBeNull();
+    return asked;
+  };
+  const firstFromOrigin = (salt: string): number =>
+    asksWithin(salt, 13_000).find(([, peer]) => peer === null)?.[0] ?? Infinity;
+
+  test('asks peers that have no index yet again, one each half second', () => {
+    const asked = asksWithin('n', 2_400);
+    expect(asked.map(([, peer]) => peer).toSorted()).toEqual([0, 0, 1, 2, 3]);
+    expect(asked.map(([atMs]) => atMs)).toEqual([0, 500, 1_000, 1_500, 2_000]);
+  });
+
+  test('asks the origin at another time than others, so that they have it of the first', () => {
+    const times = Array.from({ length: 20 }, (_, at) => firstFromOrigin(`node ${at}`));
+    expect(Math.min(...times)).toBeGreaterThanOrEqual(2_500);
+    expect(Math.min(...times)).toBeLessThan(4_500);
+    expect(Math.max(...times)).toBeLessThanOrEqual(13_000);
+    expect(new Set(times.map((each) => Math.round(each / 1_000))).size).toBeGreaterThan(5);
+    // The origin failed, too: peers are asked while it rests.
+    expect(asksWithin('n', 13_500).at(-1)?.[1]).not.toBeNull();
   });
 });
 
@@ -263,7 +272,64 @@ test('a node that waits for its turn says so ever more rarely, at first and agai
   expect(told.length).toBeGreaterThan(1);
 });
 
-test('a node keeps a lease whose chunks come slowly, and says in the middle of its span how far it is', () => {
+test('a node that looks through what it has of the version before says so, ever more rarely', () => {
+  const state = new ExchangeState({ salt: 'one', isSmallBoard: false });
+  const told: number[] = [];
+  const give = (command: ExchangeCommand, nowMs: number): void => {
+    for (const { kind } of takeExchange(state, command, nowMs)) {
+      if (kind === 'sayPart') told.push(nowMs);
+    }
+  };
+  const wanted = { sha256, sizeBytes: 1_000_000, capability: 'may', isUpdate: true };
+  give({ kind: 'blobWanted', ...wanted }, 0);
+  for (let nowMs = 1_000; nowMs < 60_000; nowMs += 1_000) give({ kind: 'tick' }, nowMs);
+  expect(told).toEqual([0, 3_000, 9_000, 21_000, 45_000]);
+});
+
+test('a node tells at once, and once, what only peers say that they have which give none', () => {
+  const node = new OneNode(9);
+  const [liar] = peers;
+  if (liar === undefined) throw new Error('no peer');
+  const said = (command: ExchangeCommand): readonly Bitmap[] =>
+    node.give(command).flatMap((effect) => (effect.kind === 'sayPart' ? [effect.unfound] : []));
+  const claimed = emptyBitmap(9);
+  for (const chunk of [2, 5, 7]) setChunk(claimed, chunk);
+  let asked = asksOf(
+    node.give({ kind: 'peerHas', sha256, peer: liar, held: claimed, isAsking: false }),
+  );
+  const told: Bitmap[] = [];
+  for (let failures = 0; failures < 2; failures += 1) {
+    const [ask] = asked;
+    if (ask?.kind !== 'askPeer') throw new Error('it is not asked');
+    told.push(...said({ kind: 'peerFailed', sha256, chunk: ask.chunk, peer: liar }));
+    node.nowMs += 1_000;
+    asked = asksOf(node.give({ kind: 'tick' }));
+  }
+  expect(told).toEqual([claimed]);
+  node.give({ kind: 'chunkCame', sha256, chunk: 5, peer: null });
+  expect(said({ kind: 'tick' }), 'fewer are no news').toEqual([]);
+});
+
+test('a node that brings chunks tells all that no peer has with what it says anyway, one that waits does not', () => {
+  const node = new OneNode(64);
+  const unfound = (command: ExchangeCommand): readonly number[] =>
+    node
+      .give(command)
+      .flatMap((effect) => (effect.kind === 'sayPart' ? [countChunks(effect.unfound)] : []));
+  node.give({ kind: 'chunksLeased', sha256, chunks: [0, 1], spanMs: 60_000, capability: null });
+  expect(unfound({ kind: 'chunkCame', sha256, chunk: 0, peer: null })).toEqual([62]);
+  expect(unfound({ kind: 'chunkCame', sha256, chunk: 1, peer: null })).toEqual([62]);
+  node.nowMs = 4_900;
+  node.give({ kind: 'chunkCame', sha256, chunk: 2, peer: peers[0] ?? null });
+  node.nowMs = 9_800;
+  node.give({ kind: 'chunkCame', sha256, chunk: 3, peer: peers[0] ?? null });
+  node.nowMs = 14_700;
+  node.give({ kind: 'chunkCame', sha256, chunk: 4, peer: peers[0] ?? null });
+  node.nowMs = 15_000;
+  expect(unfound({ kind: 'tick' }), 'it waits').toEqual([0]);
+});
+
+test('a node keeps a lease whose chunks come slowly, and says each eighth of its span how far it is', () => {
   const node = new OneNode(64);
   const chunks = [0, 1, 2, 3, 8];
   node.give({ kind: 'chunksLeased', sha256, chunks, spanMs: 10_000, capability: null });
@@ -274,11 +340,14 @@ test('a node keeps a lease whose chunks come slowly, and says in the middle of i
   const come = (chunk: number): ExchangeCommand => ({
     ...{ kind: 'chunkCame', sha256, chunk, peer: null },
   });
-  expect(toldAt(4_000, come(0))).toBe(false);
-  expect(nextExchangeMs(node.state, 4_000)).toBeLessThanOrEqual(5_000);
-  expect(toldAt(5_000, { kind: 'tick' })).toBe(true);
-  expect(toldAt(9_000, come(1))).toBe(false);
-  node.nowMs = 13_000;
+  expect(toldAt(1_000, come(0))).toBe(false);
+  expect(nextExchangeMs(node.state, 1_000)).toBe(1_250);
+  expect(toldAt(1_250, { kind: 'tick' })).toBe(true);
+  expect(toldAt(2_000, come(1))).toBe(false);
+  expect(nextExchangeMs(node.state, 2_000)).toBe(2_500);
+  expect(toldAt(2_500, { kind: 'tick' })).toBe(true);
+  expect(toldAt(11_900, { kind: 'tick' })).toBe(true);
+  node.nowMs = 11_950;
   node.give(come(2));
   node.give(come(3));
   const next = node.give({ kind: 'runEnded', sha256, isRight: true });

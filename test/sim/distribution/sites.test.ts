@@ -61,6 +61,20 @@ test('wrong bytes are taken elsewhere, and the dead are waited for no longer tha
   expect(site?.wholeAt).toHaveLength(4);
 });
 
+test.each([
+  ['wrong bytes', ['flips', 'flips', 'slow', 'slow', 'dies', 'dies'], 1.15, 1.1],
+  ['nothing, of all that they claim', ['claims', 'claims', 'slow', 'slow', 'dies'], 1.35, 1.02],
+] as const)('two of twenty give %s, others are slow or die: the line is not idle', (...row) => {
+  const [, bad, time, bytes] = row;
+  // The first that ask are the first to be given chunks.
+  const kinds = [...bad, ...kindsOf(20 - bad.length, 0)];
+  const school = { ...shape, kinds, sizeBytes: 50e6, downBps: 10e6, slowLanBps: 30e6 };
+  const [site] = bring([school], 1e9);
+  if (site === undefined) throw new Error('no site');
+  expect(lastOf(site)).toBeLessThan(time * originBound([school], 1e9));
+  expect(site.uplinkBytes).toBeLessThan(bytes * school.sizeBytes);
+});
+
 test('whatever some nodes are, all others end whole, and no byte is lost', () => {
   const bad = fc.constantFrom<NodeKind>('slow', 'dies', 'flips', 'claims');
   const sites = fc.record({

@@ -4,6 +4,7 @@ import { expect, test } from 'vitest';
 import { instant, jobId, nodeId, sha256, siteId } from '../../../../scheduler/core/index.ts';
 import {
   batchGraceMs,
+  batchUntried,
   closeAfterMs,
   membersPerExchange,
   unfoundAfterMs,
@@ -20,9 +21,89 @@ test('two nodes at a time bring batches that have no chunk in common', () => {
   for (const node of [0, 1, 2, 3]) site.tell(node);
   const leases = site.leases();
   expect(leases.map(({ node }) => node)).toEqual([0, 1]);
-  expect(leases.map(({ chunks }) => chunks)).toEqual([range(0, 8), range(8, 16)]);
+  expect(leases.map(({ chunks }) => chunks)).toEqual([range(0, 8), range(8, 12)]);
   site.tell(0, { held: bits(range(0, 8), 40) });
-  expect(site.leases()).toEqual([{ node: 2, chunks: range(16, 24) }]);
+  expect(site.leases()).toEqual([{ node: 2, chunks: range(12, 16) }]);
+});
+
+test('who has brought what others told of comes before who has not, with whole batches', () => {
+  const site = new ExchangingSite(4, 64);
+  for (const node of [0, 1, 2, 3]) site.tell(node);
+  site.leases();
+  const ofFirst = range(0, 8);
+  // Nobody has told of a chunk of its: it may be that nobody gets one from there.
+  site.tell(0, { held: bits(ofFirst, 64) });
+  expect(site.leases()).toEqual([{ node: 2, chunks: range(12, 16) }]);
+  site.harness.wait(1_000);
+  site.tell(1, { held: bits([0, ...range(8, 12)], 64) });
+  expect(site.leases()).toEqual([{ node: 0, chunks: range(16, 24) }]);
+  site.tell(0, { held: bits([...ofFirst, 8, ...range(16, 24)], 64) });
+  expect(site.leases()).toEqual([{ node: 1, chunks: range(24, 32) }]);
+});
+
+test('those that lie bring a little once, and what they brought comes again beside the rest', () => {
+  const site = new ExchangingSite(6, 200);
+  const held = new Set<number>();
+  const wrong = [new Set<number>(), new Set<number>()] as const;
+  const unfound = (): readonly number[] =>
+    wrong.flatMap((each) => [...each]).filter((at) => !held.has(at));
+  for (const node of range(0, 6)) site.tell(node);
+  for (let round = 0; round < 40; round += 1) {
+    for (const { node, chunks } of site.leases()) {
+      const own = wrong[node];
+      for (const at of chunks) (own ?? held).add(at);
+      site.harness.wait(1_000);
+      const lacks = own === undefined ? unfound() : [];
+      site.tell(node, { held: bits([...held, ...(own ?? [])], 200), unfound: bits(lacks, 200) });
+    }
+  }
+  // The first was alone when it asked.
+  expect(wrong.map(({ size }) => size)).toEqual([8, batchUntried]);
+  expect(held.size).toBe(200);
+});
+
+test.each([
+  ['a third of its span later', 1.01 / 3, true, true],
+  ['sooner', 0.99 / 3, true, false],
+  ['when nobody else was heard: the line is cut', 1.01 / 3, false, false],
+])('the lease of a carrier that is silent ends %s', (_, part, isOtherHeard, hasEnded) => {
+  const site = new ExchangingSite(3, 8);
+  site.tell(0);
+  site.leases();
+  const [batch] = site.harness.state.sites[0]?.lanes.down.batches.values() ?? [];
+  const spanMs = batch?.spanMs ?? 0;
+  site.tell(1, { room: 0 });
+  site.harness.wait(spanMs / 5);
+  if (isOtherHeard) site.tell(1, { room: 0 });
+  site.harness.wait(spanMs * (part - 1 / 5));
+  expect(site.bringing(0)).toEqual(hasEnded ? [] : [0]);
+  site.tell(0, { room: 0 });
+  site.harness.wait(spanMs / 4);
+  site.tell(1, { room: 0 });
+  expect(site.bringing(0), 'who speaks brings').toEqual(hasEnded ? [] : [0]);
+});
+
+test('who went without a word has no other lease, until it asks for one', () => {
+  const site = new ExchangingSite(2, 40);
+  site.tell(0);
+  site.leases();
+  site.tell(1, { room: 0 });
+  site.harness.wait(60_000);
+  site.tell(1, { room: 0 });
+  expect(site.leases()).toEqual([]);
+  site.tell(0);
+  expect(site.leases().map(({ node }) => node)).toEqual([0]);
+});
+
+test('what a node found nowhere before another one brought it is not brought again', () => {
+  const site = new ExchangingSite(2, 8);
+  site.tell(1, { unfound: bits(range(0, 8), 8), room: 0 });
+  site.harness.wait(1_000);
+  site.tell(0, { isWhole: true, room: 0 });
+  site.harness.wait(2 * unfoundAfterMs);
+  site.tell(1, { room: 0 });
+  site.tell(1);
+  expect(site.leases()).toEqual([]);
 });
 
 test('a node that is alone has its next batch before the last has come', () => {
@@ -86,8 +167,10 @@ test.each([
   site.tell(1);
   expect(site.leases()).toEqual([]);
   happens(site);
-  expect(site.leases()).toEqual([{ node: 1, chunks: range(0, 8) }]);
-  expect(site.harness.state.exchanges.againBytes).toBe(8 * chunkBytes(8));
+  const [again = never()] = site.leases();
+  expect(again).toEqual({ node: 1, chunks: range(0, again.chunks.length) });
+  expect(again.chunks.length).toBeGreaterThanOrEqual(batchUntried);
+  expect(site.harness.state.exchanges.againBytes).toBe(again.chunks.length * chunkBytes(8));
 });
 
 test('a lease whose chunks come slowly lasts, and one that brings nothing more does not', () => {
@@ -110,17 +193,17 @@ test('a lease whose chunks come slowly lasts, and one that brings nothing more d
 });
 
 test('who let a lease lapse comes after one who brought its chunks', () => {
-  const site = new ExchangingSite(3, 16);
+  const site = new ExchangingSite(3, 8);
   site.tell(0, { room: 8 });
   site.harness.wait(60_000);
   site.tell(1, { room: 8 });
-  site.tell(1, { held: bits(range(0, 8), 16), room: 0 });
+  site.tell(1, { held: bits(range(0, 4), 8), room: 0 });
   site.tell(2, { room: 8 });
   site.tell(0);
-  site.tell(1, { held: bits(range(0, 8), 16) });
+  site.tell(1, { held: bits(range(0, 4), 8) });
   expect(site.leases().map(({ node }) => node)).toEqual([0, 1, 2]);
   site.harness.give({ kind: 'nodeDisconnected', nodeId: nodeId('pi2') });
-  expect(site.leases()).toEqual([{ node: 1, chunks: range(8, 16) }]);
+  expect(site.leases()).toEqual([{ node: 1, chunks: range(4, 8) }]);
 });
 
 test('the only holder was lost: its chunks are missing again', () => {

@@ -19,14 +19,14 @@ test('a blob is told with what is at the site, who has all of it and who brings 
   site.tell(1);
   site.tell(2, { room: 0 });
   const blobIs = { sha256: blob, sizeBytes: chunks * bytes, chunks, members: 3, unfoundChunks: 0 };
-  const begun = { heldChunks: 0, wholeMembers: 0, carriers: 2, leasedBytes: 16 * bytes };
+  const begun = { heldChunks: 0, wholeMembers: 0, carriers: 2, leasedBytes: 12 * bytes };
   expect(shown(site)).toEqual([{ ...blobIs, ...begun }]);
-  site.tell(0, { held: bits([0, 1, 2, 3, 4, 5, 6, 7], chunks) });
+  site.tell(0, { held: bits([0, 1, 2, 3, 4, 5, 6, 7], chunks), room: 0 });
   site.tell(2, { held: bits([0, 1], chunks), room: 0 });
-  const half = { heldChunks: 8, wholeMembers: 0, carriers: 1, leasedBytes: 16 * bytes };
+  const half = { heldChunks: 8, wholeMembers: 0, carriers: 1, leasedBytes: 12 * bytes };
   expect(shown(site)).toEqual([{ ...blobIs, ...half }]);
   site.tell(1, { isWhole: true });
-  const whole = { heldChunks: 16, wholeMembers: 1, carriers: 0, leasedBytes: 16 * bytes };
+  const whole = { heldChunks: 16, wholeMembers: 1, carriers: 0, leasedBytes: 12 * bytes };
   expect(shown(site)).toEqual([{ ...blobIs, ...whole }]);
 });
 

@@ -68,34 +68,67 @@ test('what some member has is brought by nobody, though another one told first t
   expect(leases().flatMap(([, chunks]) => chunks)).toEqual([20, 21]);
 });
 
-test('who tells nothing for two minutes is not waited for', () => {
+/** It speaks as agents do that look through what they have of the version before: after twice the time each time. */
+function opens(name: string, seconds: number): void {
+  let nextMs = 3_000;
+  for (let at = 0; at < seconds; at += 1) {
+    pass(1_000);
+    if (1_000 * (at + 1) < nextMs) continue;
+    joins(name);
+    nextMs = 2 * nextMs + 3_000;
+  }
+}
+
+test('who says again and again that it looks through what it has is waited for, for two minutes', () => {
   joins('old');
   joins('worn');
   leases();
-  tell('worn', { held: but(3, 4) });
-  pass(2 * minuteMs - 2_000);
-  expect(leases()).toEqual([]);
+  tell('worn', { held: but(3, 4), room: 16 });
+  opens('old', 118);
+  expect(leases().filter(([name]) => name === 'worn')).toEqual([]);
   pass(4_000);
-  expect(leases()).toEqual([['worn', [3, 4]]]);
+  tell('worn', { held: but(3, 4), room: 16 });
+  expect(leases().filter(([name]) => name === 'worn')).toEqual([['worn', [3, 4]]]);
 });
 
-test('nor are those that leave and join again in turn, and never tell', () => {
+test.each([
+  ['at once', 0, 6],
+  ['after nine seconds', 9, 15],
+])(
+  'who falls silent %s is not waited for as long again and six seconds later',
+  (_, spoken, more) => {
+    joins('old');
+    joins('worn');
+    leases();
+    tell('worn', { held: but(3, 4) });
+    opens('old', spoken);
+    pass(1_000 * more - 1_000);
+    tell('worn', { held: but(3, 4) });
+    expect(leases().filter(([name]) => name === 'worn')).toEqual([]);
+    pass(3_000);
+    tell('worn', { held: but(3, 4) });
+    expect(leases().filter(([name]) => name === 'worn')).toEqual([['worn', [3, 4]]]);
+  },
+);
+
+test('nobody is waited for when some leave and join again in turn, and never tell', () => {
   joins('worn');
   joins('old');
   leases();
-  for (const [joining, leaving] of [
-    ['new', 'worn'],
-    ['worn', 'new'],
-    ['new', 'worn'],
-  ] as const) {
+  const ofOld = (): readonly number[] =>
+    leases().flatMap(([name, chunks]) => (name === 'old' ? chunks : []));
+  for (let at = 0; at < 25; at += 1) {
     tell('old', { held: but(3, 4) });
-    pass(minuteMs - 10_000);
-    joins(joining);
-    tell(leaving, { hasLeft: true });
+    joins(at % 2 === 0 ? 'new' : 'worn');
+    tell(at % 2 === 0 ? 'worn' : 'new', { hasLeft: true });
+    expect(ofOld()).toEqual([]);
+    pass(4_500);
   }
+  joins('new');
+  pass(8_000);
+  joins('worn');
   tell('old', { held: but(3, 4) });
-  const ofOld = leases().filter(([name]) => name === 'old');
-  expect(ofOld.flatMap(([, chunks]) => chunks)).toEqual([3, 4]);
+  expect(ofOld(), 'two minutes are over').not.toEqual([]);
 });
 
 test('whoever has it from before, and came later, spares the line all that was not asked for yet', () => {
