@@ -12,6 +12,8 @@ import { NodeBus, type NodeBusOptions } from './adapters/bus/node-bus.ts';
 import { toBlobParts } from './adapters/bus/exchange-wire.ts';
 import { originOf } from './adapters/exchange/origin.ts';
 import { SiteExchange } from './adapters/exchange/site-exchange.ts';
+import type { KeptOutputs } from './adapters/kept/kept-outputs.ts';
+import { ownKept } from './adapters/kept/own-kept.ts';
 import { Renewer } from './adapters/enrol/renewer.ts';
 import { TunnelFolder } from './adapters/overlay/tunnel-folder.ts';
 import { Reporter } from './adapters/bus/reporter.ts';
@@ -66,11 +68,16 @@ export class Agent {
   readonly #internet: Internet;
   readonly #releases: Releases;
   readonly #exchange: SiteExchange;
+  readonly #kept: KeptOutputs;
   readonly #lineWatch: LineWatch;
   readonly #apt = new SiteApt({
     exchange: { get: (...call) => this.#exchange.get(...call) },
     ...{ onTaken: () => void this.#room.trim(), log },
   });
+  readonly #lanPacer = new UplinkPacer(
+    () => this.#parts.owner.lanRate(),
+    () => undefined,
+  );
   readonly #loop: AgentLoop;
   readonly #history: History;
   /** What the disk does not take. */
@@ -126,14 +133,18 @@ export class Agent {
     });
     const instance = { instanceNumber: state.countStart(), instanceId };
     const releases = this.#releases;
-    const reporter = new Reporter({ instance, owner, bus: this.#bus, releases });
+    const kept = () => this.#kept.report;
+    const reporter = new Reporter({ instance, owner, bus: this.#bus, releases, kept });
     this.#exchange = this.#newExchange(reporter);
+    this.#kept = ownKept(parts, {
+      ...{ blobs: this.#blobs, room: this.#room, lanPacer: this.#lanPacer, reporter },
+      here: () => this.#exchange.here,
+    });
     const edge = new Edge({
       ...{ sandbox, post, log },
-      blobs: this.#blobs,
-      exchange: this.#exchange,
-      bundles: this.#bundles,
-      results: new Results(sandbox, this.#blobs),
+      ...{ blobs: this.#blobs, bundles: this.#bundles },
+      ...{ exchange: this.#exchange, kept: this.#kept },
+      results: new Results(sandbox, { blobs: this.#blobs, kept: this.#kept }),
       nowMs: () => this.#time.nowMs(),
       room: this.#room,
       say: (said) => reporter.say(said),
@@ -170,6 +181,8 @@ export class Agent {
         onTaskMessage: (message) => this.#sockets.take(message),
         onReleases: (orders) => this.#releases.take(orders),
         onExchange: (messages) => this.#exchange.take(messages),
+        onKeptWanted: (wanted) => this.#kept.send(wanted),
+        onKeptReleased: (jobIds) => this.#kept.release(jobIds),
         onReportWanted: () => this.#exchange.tellAgain(),
       },
     });
@@ -198,7 +211,7 @@ export class Agent {
     return new DiskRoom({
       ...{ cache: cacheOf(state), limits: () => owner.limits, log },
       freeBytes: () => diskFree(state.path),
-      inUse: () => new Set([...this.#loop.blobsInUse(), ...underWay()]),
+      inUse: () => new Set([...this.#loop.blobsInUse(), ...underWay(), ...this.#kept.pinned]),
       pinned: () => this.#exchange.pinned,
       onTrimmed: () => this.#exchange.lookForRemoved(),
     });
@@ -213,11 +226,9 @@ export class Agent {
       isSmallBoard: owner.inventory().architecture === 'armv6l',
       mayTransfer: () => owner.mayTransfer(),
       onPace: (part) => owner.keepToPart(part),
-      lanPacer: new UplinkPacer(
-        () => owner.lanRate(),
-        () => undefined,
-      ),
-      say: (said, here) => reporter.say([], toBlobParts(said, here)),
+      lanPacer: this.#lanPacer,
+      keptOf: (sha256) => this.#kept.served(sha256),
+      say: (said, here) => reporter.say([], { blobParts: toBlobParts(said, here) }),
       onWhole: (sha256) => this.#blobs.came(sha256),
       isHere: (blob) => this.#blobs.isHere(blob),
       takeRoom: async (blob) => {
@@ -254,10 +265,12 @@ export class Agent {
     this.#time.start();
     await this.#blobs.start();
     await this.#bundles.start();
+    this.#kept.start();
     await this.#exchange.start();
     await this.#exchange.findKept();
     await this.#releases.offer();
     this.#look();
+    this.#kept.shrink();
     const attempts = await adoptAttempts(sandbox, this.#time.nowMs());
     await this.#openSockets(attempts);
     this.#loop.post({ kind: 'adopted', attempts });
@@ -309,6 +322,7 @@ export class Agent {
     this.#parts.sandbox.close();
     await this.#apt.stop();
     await this.#exchange.stop();
+    this.#kept.stop();
     await this.#bus.stop();
     this.#blobs.stop();
     this.#time.stop();
@@ -359,6 +373,7 @@ export class Agent {
     const { limitsProblem, unknownLimits } = owner;
     if (limitsProblem !== null) log('limits not taken', { why: limitsProblem });
     else if (unknownLimits.length > 0) log('limits not known', { names: unknownLimits });
+    this.#kept.shrink();
     sandbox.holdCpu(allowance.isFreezing ? 0 : 100 * owner.limits.cpuShare);
     this.#loop.post({ kind: 'allowanceChanged', allowance });
     if (JSON.stringify(owner.inventory()) !== told) this.#loop.post({ kind: 'reportWanted' });

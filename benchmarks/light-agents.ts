@@ -77,6 +77,8 @@ class LightAgent {
         onTaskMessage: () => undefined,
         onReleases: () => undefined,
         onExchange: () => undefined,
+        onKeptWanted: () => undefined,
+        onKeptReleased: () => undefined,
         onReportWanted: () => undefined,
       },
       log: (event, fields) => process.stderr.write(`${name}: ${event} ${JSON.stringify(fields)}\n`),

@@ -8,10 +8,7 @@ import { BlobIndexes } from './adapters/blobs/blob-indexes.ts';
 import { BlobStore } from './adapters/blobs/blob-store.ts';
 import { BundleChecks } from './adapters/blobs/bundle-checks.ts';
 import { CapabilitySigner, loadCapabilityKey } from './adapters/blobs/capability.ts';
-import { ExchangeComposer } from './adapters/blobs/exchange-composer.ts';
-import { LeaseComposer } from './adapters/blobs/lease-composer.ts';
 import { Manifests } from './adapters/blobs/manifests.ts';
-import { hasResult } from './adapters/blobs/results.ts';
 import { makeFolder } from './adapters/durable-file.ts';
 import { EventLog } from './adapters/event-log.ts';
 import { HttpsServer } from './adapters/https/https-server.ts';
@@ -25,8 +22,6 @@ import { Metrics } from './adapters/metrics/metrics.ts';
 import { ExternalNats } from './adapters/nats/external-nats.ts';
 import { NatsIdentity } from './adapters/nats/nats-identity.ts';
 import { EmbeddedNats } from './adapters/nats/nats-server.ts';
-import type { NodeLinkOptions } from './adapters/nats/node-link.ts';
-import { NodeLink } from './adapters/nats/node-link.ts';
 import { Overlay } from './adapters/overlay/overlay.ts';
 import { hashToken, makeToken } from './adapters/pki/node-token.ts';
 import { PlanSolver } from './adapters/plan/plan-solver.ts';
@@ -35,7 +30,6 @@ import type { Pki } from './adapters/pki/pki.ts';
 import { openPki } from './adapters/pki/pki.ts';
 import { AddressBook, addressBookFile, keepTidy } from './adapters/tunnels/address-book.ts';
 import { SystemClock } from './adapters/system-clock.ts';
-import { releaseComposer } from './adapters/releases/release-orders.ts';
 import type { ReleaseWantsOptions } from './adapters/releases/release-wants.ts';
 import { ReleaseWants } from './adapters/releases/release-wants.ts';
 import { ReleaseRepository } from './adapters/releases/release-repository.ts';
@@ -50,10 +44,10 @@ import {
   letOperatorIn,
   nodeRules,
   repeatRevocations,
-  revoking,
   startOverlay,
 } from './enrolment.ts';
 import { startProbes } from './uplinks.ts';
+import { startLink } from './link.ts';
 import { Loop } from './loop.ts';
 import { isMaintenance, maintain } from './maintenance.ts';
 import { wordsFor } from './mistakes.ts';
@@ -121,18 +115,18 @@ async function start(config: Config, log: pino.Logger, stops: Stops): Promise<vo
   const nats = await startNats(config, folder, { log, stops });
   const manifests = new Manifests(blobs);
   const bundles = new BundleChecks(blobs);
-  const link = await startLink(folder, nats, {
-    ...{ manifests, view, now, log, stops, restMs: () => loop.restMs() },
-    submit: (command) => loop.post(command),
+  const post: Loop['post'] = (command) => loop.post(command);
+  const { link, kept } = await startLink(folder, nats, {
+    ...{ manifests, view, now, stops, restMs: () => loop.restMs(), submit: post },
+    log: (event, fields) => log.warn(fields, event),
   });
   const probes = await startProbes(config, folder, {
-    submit: (command) => loop.post(command),
-    send: (id, task) => link.sendProbe(id, task),
+    ...{ submit: post, send: (id, task) => link.sendProbe(id, task) },
   });
   stops.push(() => probes.stop());
   const files = publicFiles(pki.caPem);
   const https = new HttpsServer({
-    ...{ host: config.host, port: ports.https, blobs, signer, indexes: folder.indexes },
+    ...{ host: config.host, port: ports.https, blobs, signer, kept, indexes: folder.indexes },
     ...{ keyPem: pki.keyPem, certificatePem: pki.certificatePem, caPem: pki.caPem },
     ...{ files, now, releaseFile: (name) => folder.releases.publicFile(name) },
     ...enrolment(folder, { federation: config.federation, submit, view, urls }),
@@ -146,7 +140,7 @@ async function start(config: Config, log: pino.Logger, stops: Stops): Promise<vo
     makeToken: () => makeToken(pki.caFingerprint),
     ...{ enrolUrl: urls.https, hasInstaller: files.has('/install.sh') },
     bundleProblem: (sha256, claim) => bundles.problem(sha256, claim),
-    taskList: (sha256) => manifests.get(sha256),
+    ...{ bringKept: (...call) => kept.bring(...call), taskList: (id) => manifests.get(id) },
     ...{ endpoint: urls.endpoint, isInternetAllowed: config.isInternetAllowed },
     onFault: (error) => log.error(error, 'a call failed'),
     ...{ bytesOf, addressesOf: (id) => folder.addresses.of(id, now()) },
@@ -310,38 +304,6 @@ async function startNats(
   stops.push(() => nats.stop());
   await nats.start();
   return nats;
-}
-
-async function startLink(
-  { pki, identity, blobs, indexes, signer, releases, overlay }: Folder,
-  nats: Nats,
-  other: {
-    readonly manifests: Manifests;
-    readonly view: () => Loop['view'];
-    readonly now: () => Instant;
-    readonly restMs: () => number;
-    readonly submit: NodeLinkOptions['submit'];
-    readonly log: pino.Logger;
-    readonly stops: Stops;
-  },
-): Promise<NodeLink> {
-  const { manifests, view, now, restMs, submit, log, stops } = other;
-  const composer = new LeaseComposer({ manifests, signer, view, now });
-  const link = await NodeLink.connect({
-    ...{ urls: nats.urls, caPem: pki.caPem, restMs, submit },
-    credentials: await identity.schedulerCredentials(),
-    closedSubject: identity.closedSubject,
-    instanceOf: (id) => view().instanceOf(id),
-    recipientsOf: (said) => view().recipientsOf(said),
-    hasBlob: (ref) => hasResult(blobs, ref),
-    composeLease: (effect) => composer.compose(effect),
-    composeExchange: new ExchangeComposer({ indexes, signer, now }),
-    composeRelease: releaseComposer({ releases: () => releases.releases, signer, now }),
-    revoke: revoking(overlay, nats),
-    log: (event, fields) => log.warn(fields, event),
-  });
-  stops.push(() => link.stop());
-  return link;
 }
 
 async function startMetrics(port: number, metrics: Metrics, stops: Stops): Promise<MetricsServer> {

@@ -16,6 +16,7 @@ import type { History } from './owner/history.ts';
 import type { Bundles } from './sandbox/bundles.ts';
 import type { Sandbox } from './sandbox/sandbox.ts';
 import type { SiteExchange } from './exchange/site-exchange.ts';
+import type { KeptOutputs } from './kept/kept-outputs.ts';
 import type { BlobGrant, Command, Effect, Exit, Lease, SayPart } from '../core/index.ts';
 import type { EffectSink } from '../ports.ts';
 
@@ -26,6 +27,8 @@ export interface EdgeOptions {
   readonly sandbox: Sandbox;
   readonly blobs: BlobClient;
   readonly exchange: Pick<SiteExchange, 'bring' | 'offer'>;
+  /** Outputs of other tasks, which nodes of the site keep. */
+  readonly kept: Pick<KeptOutputs, 'bring'>;
   readonly bundles: Bundles;
   readonly results: Results;
   /** The node's running time. */
@@ -101,12 +104,15 @@ export class Edge implements EffectSink {
 
   /** What the site exchanges comes first: while it waits, the line's places are for who brings it. */
   async #measure(lease: Lease): Promise<void> {
-    const { blobs, post } = this.#options;
+    const { blobs, kept, post } = this.#options;
     const { leaseId } = lease;
     const signal = this.#signalOf(leaseId);
     const all = [lease.bundle, ...lease.inputs];
     try {
       await Promise.all(all.map((blob) => this.#bringShared(blob, signal)));
+      for (const input of lease.inputs) {
+        if (input.keeper !== undefined) await kept.bring(input, input.keeper, signal);
+      }
       post({ kind: 'inputsMeasured', leaseId, missingBytes: await blobs.missingBytes(all) });
     } catch (error) {
       if (signal.aborted) return;

@@ -12,6 +12,20 @@ export interface BlobGrant extends BlobRef {
   readonly isShared?: boolean;
 }
 
+/** A node of the same site that keeps a blob. */
+export interface Keeper {
+  readonly address: string;
+  readonly port: number;
+  /** What it is shown, hexadecimal. */
+  readonly proof: string;
+}
+
+export interface GrantedInput extends BlobGrant {
+  readonly path: string;
+  /** Absent: nobody at the site keeps it. */
+  readonly keeper?: Keeper;
+}
+
 export interface Lease {
   readonly leaseId: number;
   readonly jobId: string;
@@ -22,7 +36,7 @@ export interface Lease {
   readonly environment: Readonly<Record<string, string>>;
   readonly bundle: BlobGrant;
   readonly isRootFileSystem: boolean;
-  readonly inputs: readonly (BlobGrant & { readonly path: string })[];
+  readonly inputs: readonly GrantedInput[];
   readonly outputs: readonly string[];
   readonly timeoutMs: number;
   readonly memoryBytes: number;
@@ -32,6 +46,8 @@ export interface Lease {
   readonly keepsCheckpoint: boolean;
   /** Whether it may say something to other tasks of its job. */
   readonly hasSocket: boolean;
+  /** Its outputs stay on the node, for peers that show this (hexadecimal); absent: they are sent. */
+  readonly keepProof?: string;
   /** What it may move over the internet; absent: nothing. */
   readonly internet?: InternetUse;
 }

@@ -9,11 +9,13 @@ import type {
   WriteRequest,
   WriteResponse,
 } from '../../proto/gen/google/bytestream/bytestream.ts';
+import type { TaskSummary } from '../core/index.ts';
 import type { Principal } from './auth.ts';
 import { authenticate } from './auth.ts';
 import { streaming, told, unary } from './calls.ts';
 import type { ApiDeps } from './deps.ts';
 import { ApiError, invalid, notFound } from './errors.ts';
+import { bringOutput } from './kept-outputs.ts';
 import { ownTask, readResult } from './own.ts';
 
 const maxBlobBytes = 1e12;
@@ -109,10 +111,16 @@ async function read(
   caller: Principal,
 ): Promise<void> {
   const { readOffset, readLimit, resourceName } = call.request;
-  const { sha256, size } = await outputOf(deps, resourceName, caller);
+  const { task, sha256, size } = await outputOf(deps, resourceName, caller);
   if (readOffset < 0 || readOffset > size || readLimit < 0) {
     const description = `wanted an offset of 0 to ${size}, found ${readOffset}`;
     throw new ApiError(status.OUT_OF_RANGE, description, { reason: 'OUT_OF_RANGE' });
+  }
+  if (deps.view().keeper(task.jobId, task.index) !== null) {
+    const gone = new AbortController();
+    call.once('cancelled', () => gone.abort());
+    const wanted = { jobId: task.jobId, taskIndex: task.index, sha256, sizeBytes: size };
+    await bringOutput(deps, wanted, gone.signal);
   }
   const length = readLimit === 0 ? size - readOffset : Math.min(readLimit, size - readOffset);
   // What a read stream yields without an encoding.
@@ -144,7 +152,7 @@ async function outputOf(
   deps: ApiDeps,
   name: string,
   caller: Principal,
-): Promise<{ readonly sha256: string; readonly size: number }> {
+): Promise<{ readonly task: TaskSummary; readonly sha256: string; readonly size: number }> {
   const match = /^jobs\/([^/]+)\/tasks\/(\d{1,7})\/outputs\/(.+)$/.exec(name);
   if (match === null) {
     const description = `wanted jobs/{job}/tasks/{index}/outputs/{path}, found "${name}"`;
@@ -155,5 +163,5 @@ async function outputOf(
   const result = await readResult(deps, task);
   const blob = result?.outputs.find((output) => output.path === path)?.blob;
   if (blob === undefined) throw notFound('output', path, ` of task ${index} in job ${job}`);
-  return { sha256: blob.sha256, size: blob.sizeBytes };
+  return { task, sha256: blob.sha256, size: blob.sizeBytes };
 }

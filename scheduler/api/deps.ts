@@ -22,7 +22,15 @@ export interface Blobs {
   readBytes(sha256: string, maxBytes: number): Promise<Buffer>;
   markOwned(principal: string, sha256: string): Promise<void>;
   /** Those of the blobs that the principal has not uploaded: others' are missing, too. */
+  /** undefined: it is not here. */
+  size(sha256: string): Promise<number | undefined>;
   missing<B extends BlobRef>(principal: string, blobs: readonly B[]): Promise<readonly B[]>;
+}
+
+/** An output of a task that stays on its node, perhaps. */
+export interface WantedOutput extends BlobRef {
+  readonly jobId: string;
+  readonly taskIndex: number;
 }
 
 /** The list of a job's tasks. */
@@ -70,6 +78,11 @@ export interface ApiDeps {
     claim: Pick<Bundle, 'architecture' | 'isRootFileSystem'>,
   ) => Promise<string | null>;
   readonly audit: Audit;
+  /** Has an output sent by the node that keeps it: null when it is here, else why it won't come. */
+  readonly bringKept: (
+    wanted: WantedOutput,
+    signal: AbortSignal,
+  ) => Promise<{ readonly code: string; readonly text: string } | null>;
   /** A TaskManifest by its hash. */
   readonly taskList: (sha256: string) => TaskList | Promise<TaskList>;
   readonly hashToken: (token: string) => string;

@@ -22,6 +22,7 @@ import { ApiError, invalid } from './errors.ts';
 import { explain } from './explain-job.ts';
 import { listFailures } from './list-failures.ts';
 import { jobStateOf, taskPhaseOf, toJob } from './messages.ts';
+import { keptPaths } from './kept-outputs.ts';
 import { ownJob, ownTask, readResult } from './own.ts';
 import { fitting, pageSize, pageToken, readPageToken } from './pages.ts';
 import { submitJob } from './submit-job.ts';
@@ -49,7 +50,8 @@ export function jobService(deps: ApiDeps, watchers: Watchers): JobServiceServer 
       const found = ownTask(deps, request, caller);
       const { template } = ownJob(deps, request.jobId, caller);
       const [task] = await toTasks(deps, template, [found]);
-      return { task, result: await readResult(deps, found) };
+      const result = await readResult(deps, found);
+      return { task, result, kept: [...(await keptPaths(deps, found, result))] };
     }),
     explainJob: unary(deps, (request, caller) => explain(deps, request, caller)),
   };

@@ -122,6 +122,7 @@ class SpecCheck {
       priority: this.#priority(spec.priority),
       ...(spec.checkpoint && { keepsCheckpoint: true }),
       ...this.#network(spec, service),
+      ...(this.#keepsOutputs(spec) && { keepsOutputs: true }),
       after: [],
       deadlineAt: null,
       service,
@@ -153,6 +154,17 @@ class SpecCheck {
       this.#no(`service.rates.${way}`, description);
     }
     return { network };
+  }
+
+  /** They stay where a later job can go to them: at one site, which is so the home of that job. */
+  #keepsOutputs({ keepOutputs, site, outputs }: JobSpec): boolean {
+    if (!['', 'origin', 'site'].includes(keepOutputs)) {
+      this.#no('keepOutputs', `wanted "origin" or "site", ${found(keepOutputs)}`);
+    }
+    if (keepOutputs !== 'site') return false;
+    if (site === '') this.#no('keepOutputs', 'wanted a site beside it: name it in site');
+    if (outputs.length === 0) this.#no('keepOutputs', 'wanted outputs beside it, found none');
+    return true;
   }
 
   #timeout(text: string): number {

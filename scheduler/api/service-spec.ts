@@ -53,6 +53,7 @@ function misfits(spec: JobSpec): readonly Violation[] {
   const hasProfile = spec.profile !== undefined && Object.values(spec.profile).join('') !== '';
   const given: readonly (readonly [string, boolean, string])[] = [
     ['tasks', spec.tasks !== undefined, 'a service has service.replicas instead of tasks'],
+    ['keepOutputs', spec.keepOutputs === 'site', 'a replica brings no outputs that could be kept'],
     ['outputs', spec.outputs.length > 0, 'a replica never ends by itself, and brings no outputs'],
     ['profile', hasProfile, 'a service has service.rates instead of a profile'],
     ['timeout', spec.timeout !== '', 'a replica runs for as long as the service does'],

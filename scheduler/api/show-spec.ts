@@ -31,6 +31,7 @@ export function toSpec(template: JobTemplate): JobSpec {
     checkpoint: template.keepsCheckpoint ?? false,
     network: template.network ?? 'none',
     site: template.site?.siteId ?? '',
+    keepOutputs: template.keepsOutputs === true ? 'site' : 'origin',
     after: [...template.after],
     deadline: template.deadlineAt === null ? '' : new Date(template.deadlineAt).toISOString(),
     ...(service === null ? ofTasks(template) : ofService(service, template.taskCount)),

@@ -177,8 +177,10 @@ async function withOutputs(
   const { entries, outputsOf } = await sourceTasks(deps, source);
   const inputs = await checkTaskList(listOf(entries), template, 'spec.tasks.outputsOf');
   const manifest = await storeTasks(deps, entries, caller);
+  const { keepsOutputs = false, site } = source.template;
   return {
     ...template,
+    ...(keepsOutputs && site !== undefined && { home: site.number }),
     taskCount: entries.length,
     manifest: { sha256: sha256(manifest.sha256), sizeBytes: manifest.sizeBytes },
     taskInputBytes: inputs.map((blob) => blob.sizeBytes),

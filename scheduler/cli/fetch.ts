@@ -3,10 +3,11 @@
 import { lstat, mkdir, realpath, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import PQueue from 'p-queue';
-import { TaskState, type OutputFile } from '../../proto/gen/punnet/v1/job.ts';
+import { status } from '@grpc/grpc-js';
+import { TaskState, type OutputFile, type Task } from '../../proto/gen/punnet/v1/job.ts';
 import { allPages, type Connection } from './connection.ts';
 import { download } from './download.ts';
-import { badInput, CliError, codeOf, exitCodes } from './errors.ts';
+import { badInput, CliError, codeOf, exitCodes, isServiceError } from './errors.ts';
 import { hashFile } from './job-inputs.ts';
 import { makeFolder } from './make-folder.ts';
 
@@ -29,9 +30,12 @@ export interface FetchOptions {
   readonly isForced?: boolean;
   /** Hears of each piece of a file that came, and the index of each task whose files are there. */
   readonly progress?: (came: { readonly bytes?: number; readonly task?: number }) => void;
+  /** A word to the user. */
+  readonly note?: (text: string) => void;
 }
 
-/** Fetches the outputs of the succeeded tasks that are wanted. Throws the first failure. */
+/** Fetches the outputs of the succeeded tasks that are wanted. Throws the first failure; but what stays on a node that is away
+ * is told when all others are here. */
 export async function fetchOutputs(
   connection: Connection,
   jobId: string,
@@ -46,15 +50,18 @@ export async function fetchOutputs(
   const queue = new PQueue({ concurrency: parallelReads });
   const abort = new AbortController();
   const { signal } = abort;
+  const kept = new KeptOutputs(options);
   const work = indexes.map((index) => async () => {
     const method = connection.jobs.getTaskResult.bind(connection.jobs);
-    const { result } = await connection.call(method, { jobId, index });
+    const { task, result, kept: paths } = await connection.call(method, { jobId, index });
     for (const [at, output] of (result?.outputs ?? []).entries()) {
       if (signal.aborted) return;
       const part = path.join(parts, `${index}-${at}-${checkedHash(output)}`);
+      if (paths.includes(output.path)) kept.note(task);
       const isNew = await fetchOne(connection, {
         ...{ ...options, root, part, jobId, index, output, signal },
-      });
+      }).catch((error: unknown) => kept.hear(error));
+      if (isNew === undefined) return;
       if (isNew) sum.files += 1;
       else sum.skippedFiles += 1;
       if (isNew) sum.bytes += output.blob?.sizeBytes ?? 0;
@@ -69,8 +76,45 @@ export async function fetchOutputs(
     await queue.onIdle();
     throw connection.explain(error);
   }
+  kept.tell();
   await rm(parts, { recursive: true, force: true });
   return sum;
+}
+
+/** Outputs that stay on their nodes until somebody asks for them. */
+class KeptOutputs {
+  readonly #options: Pick<FetchOptions, 'note'>;
+  readonly #noted = new Set<string>();
+  readonly #away: string[] = [];
+
+  constructor(options: Pick<FetchOptions, 'note'>) {
+    this.#options = options;
+  }
+
+  /** Once for each node: it may have thousands of them. */
+  note(task: Task | undefined): void {
+    const { nodeId = '', nodeName = '', siteId = '' } = task ?? {};
+    if (this.#noted.has(nodeId)) return;
+    this.#noted.add(nodeId);
+    const place = `node ${nodeName} (site ${siteId})`;
+    this.#options.note?.(
+      `outputs that stay on ${place} are sent now, as fast as that site's uplink lets them`,
+    );
+  }
+
+  /** Others may still come. Throws what is no node that is away. */
+  hear(error: unknown): undefined {
+    if (!isServiceError(error) || error.code !== status.FAILED_PRECONDITION) throw error;
+    this.#away.push(error.details);
+  }
+
+  tell(): void {
+    const [first] = this.#away;
+    if (first === undefined) return;
+    const count = this.#away.length;
+    const more = count === 1 ? '' : ` So it is with ${count - 1} more.`;
+    throw new CliError(`${first}${more} What came is kept.`, exitCodes.failed);
+  }
 }
 
 async function succeededTasks(connection: Connection, jobId: string): Promise<readonly number[]> {

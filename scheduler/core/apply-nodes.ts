@@ -1,5 +1,6 @@
 // How facts about sites and nodes change the state.
 
+import { lookForKept } from './kept.ts';
 import { endBatchesOf, leaveExchanges } from './distribution/apply-exchanges.ts';
 import type { Fact } from './facts.ts';
 import { lookAtNode, lookAtSite, nodeChanged, siteOf, slotsOf } from './leases.ts';
@@ -57,13 +58,16 @@ export function applyNodeFact(state: State, fact: NodeFact): void {
     case 'nodeHealthChanged':
       node.health = fact.health;
       noteSilence(node, fact);
+      if (fact.health === 'healthy') lookForKept(state);
       if (fact.health === 'suspect') endBatchesOf(state, node);
       else if (fact.health !== 'healthy') leaveExchanges(state, node);
       sumCpu(state, siteOf(state, node));
       break;
     case 'nodeHeard': {
-      const isNews = node.lastHeardAt === 0 || fact.status !== null;
+      const isFirst = node.lastHeardAt === 0;
+      const isNews = isFirst || fact.status !== null;
       speaks(state, node, fact);
+      node.keeper = fact.keeper ?? node.keeper;
       if (fact.status !== null) {
         const slots = slotsOf(node);
         node.status = fact.status;
@@ -73,6 +77,7 @@ export function applyNodeFact(state: State, fact: NodeFact): void {
       }
       // That it speaks changes nothing of what it may be given.
       if (!isNews) return;
+      if (isFirst) lookForKept(state);
       break;
     }
     case 'sliceGiven':
@@ -219,6 +224,7 @@ function enrol(state: State, fact: Extract<NodeFact, { kind: 'nodeEnrolled' }>):
     serving: 0,
     consecutiveFailures: 0,
     restsUntil: instant(0),
+    keeper: null,
     allottedBytes: 0,
   };
   addNode(state, node);

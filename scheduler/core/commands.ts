@@ -2,6 +2,7 @@
 // and checked at the edge; time is given to `decide` beside the command.
 
 import type { BlobPart, WantedBlob } from './distribution/exchange.ts';
+import type { KeptOutputs } from './kept.ts';
 import type { Instant, JobId, LeaseId, NodeId, SiteId, TokenId } from './model/ids.ts';
 import type { BlobRef, EndCode, JobTemplate } from './model/job.ts';
 import type { Inventory, NodeStatus } from './model/node.ts';
@@ -169,6 +170,8 @@ export interface NodeSpoke extends Speaker {
   readonly ended: readonly AttemptEnd[];
   readonly transfersWanted: readonly TransferWanted[];
   readonly transfersDone: readonly TransferDone[];
+  /** Outputs that it keeps, in a report; absent: none, or the message has no report. */
+  readonly kept?: KeptOutputs;
   /** Of blobs that its site exchanges; absent: it tells of none. */
   readonly blobParts?: readonly BlobPart[];
 }

@@ -62,6 +62,8 @@ export type Effect =
       readonly version: string;
       readonly action: 'prefetch' | 'activate' | 'rollback';
     }
+  /** The node need not keep the outputs of these jobs any more. */
+  | { readonly kind: 'releaseKept'; readonly nodeId: NodeId; readonly jobIds: readonly JobId[] }
   /** Two agents speak with one identity: all of them stop. */
   | { readonly kind: 'quarantine'; readonly nodeId: NodeId }
   /** Its credentials must not work any more. */

@@ -227,6 +227,8 @@ export type SoftFact =
       readonly nodeNumber: number;
       readonly sequence: number;
       readonly status: NodeStatus | null;
+      /** Where nodes of its LAN get the outputs that it keeps; absent: it told of none. */
+      readonly keeper?: { readonly address: string; readonly port: number };
     }
   /** The same of many that said nothing else. */
   | {

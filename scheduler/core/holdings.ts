@@ -13,6 +13,8 @@ import type { State } from './state.ts';
 export interface NamedBlob {
   readonly kind: 'file' | 'manifest' | 'result';
   readonly sha256: Sha256;
+  /** What it lists may be on nodes alone. */
+  readonly isKept?: true;
 }
 
 export interface Holdings {
@@ -26,15 +28,22 @@ export interface Holdings {
   /** Blobs that list other blobs: tasks' own inputs, and outputs. */
   readonly manifests: ReadonlySet<Sha256>;
   readonly results: ReadonlySet<Sha256>;
+  /** Those of them whose blobs may be on nodes alone. */
+  readonly kept: ReadonlySet<Sha256>;
 }
 
 export function holdingsOf(state: State): Holdings {
   const sets = { file: new Set<Sha256>(), manifest: new Set<Sha256>(), result: new Set<Sha256>() };
-  for (const named of namedBlobs(state)) if (named !== null) sets[named.kind].add(named.sha256);
+  const kept = new Set<Sha256>();
+  for (const named of namedBlobs(state)) {
+    if (named === null) continue;
+    sets[named.kind].add(named.sha256);
+    if (named.isKept === true) kept.add(named.sha256);
+  }
   const { jobs, nodes, sites, tokens, taskCount } = state;
   const counts = { jobs: jobs.size, tasks: taskCount, nodes: nodes.length, sites: sites.length };
   const { file: files, manifest: manifests, result: results } = sets;
-  return { ...counts, tokens: tokens.size, files, manifests, results };
+  return { ...counts, tokens: tokens.size, files, manifests, results, kept };
 }
 
 /**
@@ -45,11 +54,13 @@ export function* namedBlobs(state: State): Generator<NamedBlob | null, void> {
   for (const { template, revisions, tasks } of state.jobs.values()) {
     for (const { bundles, sharedInputs } of [template, ...olderOf(revisions)])
       for (const { sha256 } of [...bundles, ...sharedInputs]) yield { kind: 'file', sha256 };
-    const { manifest, taskCount } = template;
-    if (manifest !== null) yield { kind: 'manifest', sha256: manifest.sha256 };
+    const { manifest, taskCount, home, keepsOutputs } = template;
+    const isBorn = home !== undefined && { isKept: true as const };
+    if (manifest !== null) yield { kind: 'manifest', sha256: manifest.sha256, ...isBorn };
+    const isKept = keepsOutputs === true && { isKept: true as const };
     for (let index = 0; index < taskCount; index += 1) {
       const sha256 = readResult(tasks, index);
-      yield sha256 === null ? null : { kind: 'result', sha256 };
+      yield sha256 === null ? null : { kind: 'result', sha256, ...isKept };
     }
   }
 }

@@ -78,8 +78,8 @@ export const jobsCounted = 16;
 export const leasesSkipped = 1_000_000_000;
 /** Work of a task whose profile nobody knows yet. */
 export const unknownWorkGhzSeconds = 60;
-/** Waiting tasks of a job among which one is looked for whose checkpoint lies on the node. */
-export const checkpointsLookedAt = 64;
+/** Waiting tasks of a job among which one is looked for whose checkpoint or input lies on the node. */
+export const tasksLookedAt = 64;
 /** Finished tasks before their mean replaces that figure; until then so many run on nodes of a kind. */
 export const pilotTasks = 3;
 /** Nor do more run at once then, of a job of more tasks. */

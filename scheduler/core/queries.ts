@@ -19,6 +19,8 @@ import type { Happening } from './happenings.ts';
 import { happeningsIn } from './happenings.ts';
 import type { NamedBlob } from './holdings.ts';
 import { namedBlobs } from './holdings.ts';
+import { showKeeper } from './kept.ts';
+import { leaseContextOf } from './lease-context.ts';
 import { explainJob, explainTask } from './placement/explain.ts';
 import type { Refusal } from './placement/filter.ts';
 import type { PlanSummary } from './placement/plan/show-plan.ts';
@@ -37,7 +39,6 @@ import { shares } from './queue/shares.ts';
 import { rolloutText } from './roll-services.ts';
 import type { RolloutSummary } from './rollout/show-rollout.ts';
 import { showRollout } from './rollout/show-rollout.ts';
-import { templateOf } from './services.ts';
 import { refuseUpdate } from './update.ts';
 import { siteOf, slotsOf } from './leases.ts';
 import { estimateOf } from './probes/estimate.ts';
@@ -50,6 +51,7 @@ import type {
   Explanation,
   FailureGroup,
   JobSummary,
+  Keeper,
   LeaseContext,
   LeaseSummary,
   NodeSummary,
@@ -183,17 +185,18 @@ export class StateView implements View {
     return recipientsOf(this.#state, said);
   }
 
-  leaseContext({
-    jobId,
-    nodeId,
-    taskIndex,
-  }: Omit<LeaseSummary, 'leaseId'>): LeaseContext | undefined {
+  leaseContext(lease: Omit<LeaseSummary, 'leaseId'>): LeaseContext | undefined {
+    return leaseContextOf(this.#state, lease);
+  }
+
+  keeper(jobId: JobId, taskIndex: number): Keeper | null {
     const job = this.#state.jobById.get(jobId);
-    const node = this.#state.nodeById.get(nodeId);
-    if (job === undefined || node === undefined) return undefined;
-    const { researcher } = job;
-    const template = templateOf(job, taskIndex);
-    return { researcher, template, architecture: node.inventory.architecture };
+    return job === undefined ? null : showKeeper(this.#state, { job, taskIndex });
+  }
+
+  isKept(leaseId: LeaseId): boolean {
+    const lease = this.#state.leases.get(leaseId);
+    return this.#state.jobs.get(lease?.jobNumber ?? -1)?.template.keepsOutputs === true;
   }
 
   shares(): readonly ShareSummary[] {

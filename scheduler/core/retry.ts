@@ -7,6 +7,7 @@ import type { Decision } from './decision.ts';
 import { nothing, refuse } from './decision.ts';
 import { endedText, hopelessWait } from './dependencies.ts';
 import type { Instant } from './model/ids.ts';
+import { takerOf } from './kept.ts';
 import type { JobRecord, State } from './state.ts';
 
 /** Failed ones, and those of a job that was cancelled: its researcher may think again. */
@@ -95,6 +96,11 @@ export function deleteJob(state: State, command: DeleteJob, now: Instant): Decis
   if (job === undefined) return refuse('not_found', `There is no job ${command.jobId}.`, 'job_id');
   if (job.state === 'active') {
     const reason = `Job ${job.jobId} is active: cancel it first (punnet cancel ${job.jobId}).`;
+    return refuse('failed_precondition', reason, 'job_id');
+  }
+  const taker = takerOf(state, job);
+  if (taker !== undefined) {
+    const reason = `Job ${taker.jobId} takes outputs that stay where job ${job.jobId} made them: let it end, or cancel it first (punnet cancel ${taker.jobId}).`;
     return refuse('failed_precondition', reason, 'job_id');
   }
   return {

@@ -66,6 +66,7 @@ type SavedNode = Omit<
   | 'consecutiveFailures'
   | 'restsUntil'
   | 'allottedBytes'
+  | 'keeper'
   | LaterOfNode
 > &
   Partial<Pick<NodeRecord, LaterOfNode>>;
@@ -330,6 +331,7 @@ function wakeNode(state: State, saved: SavedNode): NodeRecord {
     serving: 0,
     consecutiveFailures: 0,
     restsUntil: instant(0),
+    keeper: null,
     allottedBytes: 0,
   };
 }

@@ -84,6 +84,8 @@ export interface NodeRecord {
   serving: number;
   consecutiveFailures: number;
   restsUntil: Instant;
+  /** Where nodes of its LAN get the outputs that it keeps; null: it has told of none. */
+  keeper: { readonly address: string; readonly port: number } | null;
   /** Of its household's bytes in a month, as it was last told; 0: not since the start. */
   allottedBytes: number;
 }

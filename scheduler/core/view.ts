@@ -236,11 +236,31 @@ export interface Recipient {
   readonly fromIndex: number;
 }
 
+/** The node that keeps outputs of a task. */
+export interface Keeper {
+  readonly jobId: JobId;
+  readonly taskIndex: number;
+  readonly nodeId: NodeId;
+  readonly name: string;
+  readonly siteId: SiteId;
+  readonly siteNumber: number;
+  readonly isHere: boolean;
+  readonly isRevoked: boolean;
+  /** When it was last heard; 0: not since the start. */
+  readonly heardAt: Instant;
+  /** Where nodes of its LAN reach it; empty: nowhere. */
+  readonly address: string;
+  readonly port: number;
+}
+
 /** What the message of a lease is made of. */
 export interface LeaseContext {
   readonly researcher: string;
   readonly template: JobTemplate;
   readonly architecture: Architecture;
+  readonly siteNumber: number;
+  /** Of the task's own input; null: it is at the origin, or it has none. */
+  readonly keeper: Keeper | null;
 }
 
 export interface View {
@@ -277,6 +297,10 @@ export interface View {
   exchanges(siteId: SiteId): readonly ExchangeSummary[];
   sites(): readonly SiteSummary[];
   lease(leaseId: LeaseId): LeaseSummary | undefined;
+  /** Who keeps the outputs of a task; null: they are at the origin, or there are none. */
+  keeper(jobId: JobId, taskIndex: number): Keeper | null;
+  /** Whether the outputs of an attempt stay on its node. */
+  isKept(leaseId: LeaseId): boolean;
   /** Attempts that get what a task says to another task of its job. */
   recipientsOf(said: TaskSays): readonly Recipient[];
   /** Why a service cannot become this, or null. */

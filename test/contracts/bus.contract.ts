@@ -266,7 +266,8 @@ async function listen(bus: Bus) {
     },
     recipientsOf: () => [],
     instanceOf: () => 'first',
-    hasBlob: () => Promise.resolve(true),
+    onKeptMissing: () => undefined,
+    hasResult: () => Promise.resolve(true),
     composeLease: () => undefined,
     composeExchange: {
       lease: ({ runs, spanMs }) => ChunkLease.fromPartial({ runs: [...runs], spanMs }),

@@ -174,7 +174,14 @@ test('an older report that comes late takes nothing back', async () => {
     month: undefined,
   });
   const report = (load: number) => ({
-    ...{ status: status(load), inventory: undefined, held: [], releases: [], tellsReleases: false },
+    ...{
+      status: status(load),
+      inventory: undefined,
+      held: [],
+      releases: [],
+      tellsReleases: false,
+      kept: undefined,
+    },
   });
   node.say({ sequence: 20, report: report(1) });
   node.say({ sequence: 19, report: report(2) });

@@ -124,7 +124,14 @@ export class LightNode {
       month: undefined,
     };
     this.say({
-      report: { status, inventory: undefined, held: [...held], releases: [], tellsReleases: false },
+      report: {
+        status,
+        inventory: undefined,
+        held: [...held],
+        releases: [],
+        tellsReleases: false,
+        kept: undefined,
+      },
       ...changes,
     });
   }

@@ -34,7 +34,7 @@ const rows: readonly (readonly [file: RegExp, may: readonly RegExp[]])[] = [
   [/^agent\/(adapters|install)\//, [edgeOf('agent/(adapters|install)'), /^proto\//, npm]],
   // main.ts puts its program together; config.ts, run.ts and agent.ts are parts of it.
   [
-    /^scheduler\/(main|config|maintenance|enrolment|uplinks|blob-care|mistakes)\.ts$/,
+    /^scheduler\/(main|config|maintenance|enrolment|link|uplinks|blob-care|mistakes)\.ts$/,
     [/^scheduler\/(?!core\/(?!index\.ts))/, /^proto\//, npm],
   ],
   [/^agent\/(main|config|run|agent)\.ts$/, [/^agent\/(?!core\/(?!index\.ts))/, /^proto\//, npm]],

@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path';
 import { AttemptResult } from '../../../proto/gen/punnet/v1/job.ts';
 import type { BlobRef, Exit, Lease } from '../../core/index.ts';
 import type { BlobClient } from '../blobs/blob-client.ts';
+import type { KeptOutputs } from '../kept/kept-outputs.ts';
 import { collectOutputs, type Output } from '../sandbox/collect.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
 import { writeSent } from './attempt-record.ts';
@@ -25,20 +26,31 @@ interface Parcel extends Result {
 }
 
 export class Results {
-  readonly #sandbox: Sandbox;
-  readonly #blobs: BlobClient;
+  readonly #sandbox: Pick<Sandbox, 'folderOf' | 'logTail'>;
+  readonly #blobs: Pick<BlobClient, 'upload'>;
+  readonly #kept: Pick<KeptOutputs, 'keep'>;
   readonly #parcels = new Map<number, Parcel>();
 
-  constructor(sandbox: Sandbox, blobs: BlobClient) {
+  constructor(
+    sandbox: Pick<Sandbox, 'folderOf' | 'logTail'>,
+    {
+      blobs,
+      kept,
+    }: {
+      readonly blobs: Pick<BlobClient, 'upload'>;
+      readonly kept: Pick<KeptOutputs, 'keep'>;
+    },
+  ) {
     this.#sandbox = sandbox;
     this.#blobs = blobs;
+    this.#kept = kept;
   }
 
   /** Finds the outputs of an ended attempt and keeps them for `send`. */
   async collect(lease: Lease, exit: Exit): Promise<Result> {
     const { leaseId } = lease;
     const folder = this.#sandbox.folderOf(leaseId);
-    const collected = await outputsOf(lease, exit, join(folder, 'work'));
+    const collected = await this.#outputsOf(lease, exit);
     const log = this.#sandbox.logTail(leaseId);
     const { outputs } = collected;
     if (outputs.length === 0 && log === '' && collected.exit.code === 'succeeded') {
@@ -57,14 +69,24 @@ export class Results {
     await writeFile(file, bytes, { mode: 0o600 });
     const sha256 = createHash('sha256').update(bytes).digest('hex');
     const result = { sha256, sizeBytes: bytes.length };
+    const sent = isKept(lease) ? [] : outputs;
     const files = [
-      ...outputs.map((each) => ({ ...each, file: each.absolutePath })),
+      ...sent.map((each) => ({ ...each, file: each.absolutePath })),
       { ...result, file },
     ];
     const sizeBytes = files.reduce((sum, each) => sum + each.sizeBytes, 0);
     const found = { exit: collected.exit, result, sizeBytes };
     this.#parcels.set(leaseId, { ...found, files });
     return found;
+  }
+
+  /** The outputs; where they stay on this node they are kept when this resolves. */
+  async #outputsOf(lease: Lease, exit: Exit): Promise<Ended> {
+    const found = await outputsOf(lease, exit, join(this.#sandbox.folderOf(lease.leaseId), 'work'));
+    if (!isKept(lease) || found.outputs.length === 0) return found;
+    const problem = await this.#kept.keep(lease, found.outputs);
+    if (problem === null) return found;
+    return { exit: { ...exit, code: 'out_of_disk', detail: problem }, outputs: [] };
   }
 
   /** Sends what was collected, and notes on disk that it was. Throws BlobClientError. */
@@ -87,11 +109,16 @@ export class Results {
   }
 }
 
-async function outputsOf(
-  lease: Lease,
-  exit: Exit,
-  workPath: string,
-): Promise<{ readonly exit: Exit; readonly outputs: readonly Output[] }> {
+interface Ended {
+  readonly exit: Exit;
+  readonly outputs: readonly Output[];
+}
+
+function isKept({ keepProof = '' }: Lease): boolean {
+  return keepProof !== '';
+}
+
+async function outputsOf(lease: Lease, exit: Exit, workPath: string): Promise<Ended> {
   if (exit.code !== 'succeeded') return { exit, outputs: [] };
   const found = await collectOutputs(workPath, lease.outputs, lease.diskBytes);
   if (found.kind === 'collected') return { exit, outputs: found.outputs };

@@ -2,7 +2,7 @@
 // resume) and believed only by hash, and results sent to it.
 
 import { createWriteStream, statSync } from 'node:fs';
-import { mkdir, open, rename, rm, stat, utimes } from 'node:fs/promises';
+import { copyFile, link, mkdir, open, rename, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -190,19 +190,34 @@ export class BlobClient {
     const part = `${file}.part`;
     const start = (await stat(part).catch(() => null))?.size ?? 0;
     await this.#download(grant, part, { start: start < grant.sizeBytes ? start : 0, signal });
-    if ((await hashOfFile(part)) !== grant.sha256) {
-      await rm(part, { force: true });
-      throw new BlobClientError(
-        `blob ${grant.sha256}: the bytes that came have another hash; they were dropped`,
-        { isFinal: false },
-      );
+    if (await this.adopt(grant, part)) return file;
+    throw new BlobClientError(
+      `blob ${grant.sha256}: the bytes that came have another hash; they were dropped`,
+      { isFinal: false },
+    );
+  }
+
+  /** The file becomes the blob; false: it is another one's bytes, and was removed. */
+  async adopt({ sha256 }: BlobRef, file: string): Promise<boolean> {
+    if ((await hashOfFile(file)) !== sha256) {
+      await rm(file, { force: true });
+      return false;
     }
-    const handle = await open(part, 'r');
+    const handle = await open(file, 'r');
     await handle.sync();
     await handle.close();
-    await rename(part, file);
-    this.#remember(grant.sha256);
-    return file;
+    await rename(file, this.fileOf(sha256));
+    this.#remember(sha256);
+    return true;
+  }
+
+  /** Another file's bytes become a blob, without a second copy where the disk can. Throws what the disk says, or where they are others. */
+  async put(blob: BlobRef, file: string): Promise<void> {
+    if (await this.isHere(blob)) return;
+    const part = `${this.fileOf(blob.sha256)}.put`;
+    await rm(part, { force: true });
+    await link(file, part).catch(() => copyFile(file, part));
+    if (!(await this.adopt(blob, part))) throw new Error(`${file} has changed since it was read`);
   }
 
   /** Whether a file of before this agent's start is what its name says; it goes if it is not. */

@@ -1,11 +1,12 @@
 // Puts what the core says into messages: adds who speaks, the node's status, and its inventory.
 
-import type { BlobPart, ReleaseState } from '../../../proto/gen/punnet/v1/agent.ts';
+import type { KeptOutputs, ReleaseState } from '../../../proto/gen/punnet/v1/agent.ts';
 import type { Inventory } from '../../../proto/gen/punnet/v1/node.ts';
 import type { Releases } from '../releases/releases.ts';
 import type { SayPart } from '../../core/index.ts';
 import type { Owner } from '../owner/owner.ts';
 import type { NodeBus } from './node-bus.ts';
+import type { Speaker } from './wire.ts';
 
 /** The inventory is journalled there: it goes with the first reports, those after a change, and
  * now and then in case all of them were lost. */
@@ -17,6 +18,8 @@ export interface ReporterOptions {
   readonly owner: Pick<Owner, 'status' | 'inventory'>;
   readonly bus: Pick<NodeBus, 'say'>;
   readonly releases: Pick<Releases, 'states' | 'takeAsked'>;
+  /** Outputs that the node keeps; absent: none. */
+  readonly kept?: () => KeptOutputs | undefined;
 }
 
 export class Reporter {
@@ -24,11 +27,13 @@ export class Reporter {
   readonly #owner: ReporterOptions['owner'];
   readonly #bus: ReporterOptions['bus'];
   readonly #releases: ReporterOptions['releases'];
+  readonly #kept: NonNullable<ReporterOptions['kept']>;
   readonly #releaseNews = new News();
   readonly #inventoryNews = new News();
   #sequence = 0;
 
-  constructor({ instance, owner, bus, releases }: ReporterOptions) {
+  constructor({ instance, owner, bus, releases, kept }: ReporterOptions) {
+    this.#kept = kept ?? (() => undefined);
     this.#releases = releases;
     this.#instance = instance;
     this.#owner = owner;
@@ -36,7 +41,7 @@ export class Reporter {
   }
 
   /** What is said while the connection is away is lost, and said again by the core. */
-  say(parts: readonly SayPart[], blobParts: readonly BlobPart[] = []): void {
+  say(parts: readonly SayPart[], more: Pick<Speaker, 'blobParts' | 'keptMissing'> = {}): void {
     this.#sequence += 1;
     const isReport = parts.some(({ kind }) => kind === 'report');
     this.#bus.say(parts, {
@@ -45,7 +50,8 @@ export class Reporter {
       status: isReport ? this.#owner.status() : undefined,
       inventory: isReport ? this.#inventory() : undefined,
       releases: isReport ? this.#releaseStates() : null,
-      blobParts,
+      kept: isReport ? this.#kept() : undefined,
+      ...more,
     });
   }
 

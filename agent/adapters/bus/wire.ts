@@ -1,8 +1,12 @@
 // Messages to and from the agent's core, for NATS: protobuf on one side, commands on the other.
 
+import { isIPv4 } from 'node:net';
 import type {
   BlobPart,
   FromNode,
+  Keeper as ProtoKeeper,
+  KeptOutputs,
+  KeptWanted,
   LanTask,
   LeaseGrant,
   ProbeTask,
@@ -14,7 +18,16 @@ import { Direction as ProtoDirection, ToNode } from '../../../proto/gen/punnet/v
 import { EndCode as ProtoEndCode } from '../../../proto/gen/punnet/v1/job.ts';
 import type { Inventory, NodeStatus } from '../../../proto/gen/punnet/v1/node.ts';
 import { exchangeMessages, type ExchangeMessages } from './exchange-wire.ts';
-import type { BlobGrant, Command, Direction, EndCode, Lease, SayPart } from '../../core/index.ts';
+import type {
+  BlobGrant,
+  Command,
+  Direction,
+  EndCode,
+  GrantedInput,
+  Keeper,
+  Lease,
+  SayPart,
+} from '../../core/index.ts';
 
 const maxItems = 1_024;
 /** Of different names. */
@@ -51,6 +64,10 @@ export interface Speaker {
   readonly releases: readonly ReleaseState[] | null;
   /** What it has of blobs that its site exchanges, when there is news of that. */
   readonly blobParts?: readonly BlobPart[];
+  /** Outputs that it keeps. */
+  readonly kept?: KeptOutputs | undefined;
+  /** Hashes of those that it was asked for and has no more. */
+  readonly keptMissing?: readonly string[];
 }
 
 /** One message with all the parts of a batch. */
@@ -69,6 +86,7 @@ export function toMessage(parts: readonly SayPart[], speaker: Speaker): FromNode
         : {
             ...{ status, inventory, held: [...report.held] },
             ...{ releases: [...(releases ?? [])], tellsReleases: releases !== null },
+            kept: speaker.kept,
           },
     started: of('started').map((part) => part.leaseId),
     exited: of('exited').map((part) => part.leaseId),
@@ -91,6 +109,7 @@ export function toMessage(parts: readonly SayPart[], speaker: Speaker): FromNode
     })),
     leaves: false,
     blobParts: [...(speaker.blobParts ?? [])],
+    keptMissing: (speaker.keptMissing ?? []).map((sha256) => Buffer.from(sha256, 'hex')),
   };
 }
 
@@ -103,6 +122,9 @@ export interface Asides {
   readonly onTaskMessage: (message: TaskMessage) => void;
   readonly onReleases: (orders: readonly ReleaseOrder[]) => void;
   readonly onExchange: (messages: ExchangeMessages) => void;
+  readonly onKeptWanted: (wanted: readonly KeptWanted[]) => void;
+  /** Jobs whose outputs it need not keep. */
+  readonly onKeptReleased: (jobIds: readonly string[]) => void;
   /** The scheduler may have forgotten what it was told. */
   readonly onReportWanted: () => void;
 }
@@ -127,6 +149,9 @@ export function fromBytes(bytes: Uint8Array, instanceId: string, asides?: Asides
   if (message.releases.length > 0) asides?.onReleases(message.releases.slice(0, maxReleases));
   const exchanged = exchangeMessages(message);
   if (exchanged.leases.length + exchanged.news.length > 0) asides?.onExchange(exchanged);
+  const wanted = message.keptWanted.filter(({ blob }) => isHash(blob?.sha256 ?? ''));
+  if (wanted.length > 0) asides?.onKeptWanted(wanted.slice(0, maxItems));
+  if (message.keptReleased.length > 0) asides?.onKeptReleased(message.keptReleased);
   if (message.wantsReport) asides?.onReportWanted();
   const grants: Lease[] = [];
   for (const grant of message.grants) {
@@ -155,12 +180,16 @@ export function fromBytes(bytes: Uint8Array, instanceId: string, asides?: Asides
 
 function toLease(grant: LeaseGrant): Lease | null {
   const bundle = toBlob(grant.bundle);
-  const inputs = grant.inputs.map(({ path, blob }) => ({ path, blob: toBlob(blob) }));
+  const inputs = grant.inputs.map(({ path, blob, keeper }) => ({
+    path,
+    blob: toBlob(blob),
+    keeper: toKeeper(keeper),
+  }));
   if (bundle === null || grant.command.length === 0 || grant.leaseId <= 0) return null;
-  const whole: (BlobGrant & { readonly path: string })[] = [];
-  for (const { path, blob } of inputs) {
+  const whole: GrantedInput[] = [];
+  for (const { path, blob, keeper } of inputs) {
     if (blob === null || !isInside(path)) return null;
-    whole.push({ ...blob, path });
+    whole.push({ ...blob, path, ...(keeper !== null && { keeper }) });
   }
   const { leaseId, jobId, jobName, researcher, taskIndex, command, environment } = grant;
   return {
@@ -175,14 +204,27 @@ function toLease(grant: LeaseGrant): Lease | null {
     keepsCheckpoint: grant.checkpoint,
     hasSocket: grant.hasSocket,
     ...(grant.internet !== undefined && { internet: grant.internet }),
+    ...(grant.keepProof.length > 0 && { keepProof: Buffer.from(grant.keepProof).toString('hex') }),
   };
+}
+
+/** null: nobody at the site, or nobody that can be reached. */
+function toKeeper(keeper: ProtoKeeper | undefined): Keeper | null {
+  if (keeper === undefined || keeper.proof.length !== 32) return null;
+  const { address, port, proof } = keeper;
+  if (!isIPv4(address) || port <= 0 || port > 65_535) return null;
+  return { address, port, proof: Buffer.from(proof).toString('hex') };
 }
 
 function toBlob(grant: LeaseGrant['bundle']): BlobGrant | null {
   const blob = grant?.blob;
-  if (grant === undefined || blob === undefined || !/^[0-9a-f]{64}$/.test(blob.sha256)) return null;
+  if (grant === undefined || blob === undefined || !isHash(blob.sha256)) return null;
   const { capability, isShared } = grant;
   return { sha256: blob.sha256, sizeBytes: blob.sizeBytes, capability, isShared };
+}
+
+function isHash(text: string): boolean {
+  return /^[0-9a-f]{64}$/.test(text);
 }
 
 /** A relative path that stays where it is put. */

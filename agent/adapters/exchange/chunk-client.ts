@@ -96,6 +96,24 @@ export class ChunkClient {
     signal: AbortSignal,
   ): Promise<void> {
     const path = `/v1/chunk/${from.sha256}/${chunk}`;
+    await this.#takeTo(file, { from, chunk, lengthBytes, path }, signal);
+  }
+
+  /** All of an output that the peer keeps. Throws PeerError, when the disk fails, too. */
+  async keptTo(
+    file: string,
+    { from, lengthBytes }: Omit<ChunkOf, 'chunk'>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const path = `/v1/kept/${from.sha256}`;
+    await this.#takeTo(file, { from, chunk: 0, lengthBytes, path }, signal);
+  }
+
+  async #takeTo(
+    file: string,
+    { from, chunk, lengthBytes, path }: ChunkOf & { readonly path: string },
+    signal: AbortSignal,
+  ): Promise<void> {
     const withinMs = this.#withinMs(lengthBytes);
     const handle = await open(file, 'wx', 0o600);
     let size = 0;

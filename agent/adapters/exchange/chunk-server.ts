@@ -42,6 +42,8 @@ export interface SharedBlob {
 
 export interface ChunkServerOptions {
   readonly blobOf: (sha256: string) => SharedBlob | null;
+  /** Outputs that the node keeps, each for who shows its proof; absent: none. */
+  readonly keptOf?: (sha256: string) => readonly SharedBlob[];
   readonly isPeer: (address: string) => boolean;
   readonly onPeerHas: (sha256: string, peer: PeerAddress, held: Bitmap) => void;
   /** Chunks at a time. */
@@ -107,7 +109,9 @@ export class ChunkServer {
     response.setTimeout(answerWithinMs, () => response.destroy());
     const words = (request.url ?? '').split('/').slice(1);
     const [version, kind, sha256 = '', chunk] = words;
-    const blob = /^[0-9a-f]{64}$/.test(sha256) ? this.#options.blobOf(sha256) : null;
+    const isHash = /^[0-9a-f]{64}$/.test(sha256);
+    if (isHash && version === 'v1' && kind === 'kept') return this.#kept(request, response, sha256);
+    const blob = isHash ? this.#options.blobOf(sha256) : null;
     // Who has no proof does not learn which blobs are here.
     if (version !== 'v1' || blob === null || !isProven(request, blob)) return end(response, 404);
     const call = `${request.method} ${kind} ${words.length}`;
@@ -115,6 +119,14 @@ export class ChunkServer {
     if (call === 'GET index 3') return give(response, await blob.index());
     if (call === 'POST parts 3') return this.#parts({ request, response, sha256 }, blob);
     return end(response, 404);
+  }
+
+  /** All of it, as if it were one chunk. */
+  async #kept(request: IncomingMessage, response: ServerResponse, sha256: string): Promise<void> {
+    const kept = this.#options.keptOf?.(sha256) ?? [];
+    const blob = kept.find((each) => isProven(request, each));
+    if (blob === undefined || request.method !== 'GET') return end(response, 404);
+    return this.#chunk(response, blob, '0');
   }
 
   #isFlooded(address: string): boolean {

@@ -8,7 +8,7 @@ import type { OwnLan } from '../probe/lan.ts';
 import { DiskFullError } from '../state/disk-full.ts';
 import { BlobExchange, type BlobExchangeOptions } from './blob-exchange.ts';
 import { withinMonth, type Origin } from './origin.ts';
-import { ChunkServer } from './chunk-server.ts';
+import { ChunkServer, type ChunkServerOptions } from './chunk-server.ts';
 import type { ForeignBlob } from './foreign-blob.ts';
 import { KeptBlobs } from './kept-blobs.ts';
 import type { Update } from './open-blob.ts';
@@ -30,6 +30,8 @@ export interface SiteExchangeOptions extends Pick<
   readonly onWhole: (sha256: string) => void;
   /** Whether it is on the disk, with the hash of its name. */
   readonly isHere: (blob: BlobRef) => Promise<boolean>;
+  /** Outputs that this node keeps; see `ChunkServerOptions`. */
+  readonly keptOf?: ChunkServerOptions['keptOf'];
   /** How long a scheduler that says nothing of a package is waited for; 5 s if not given. */
   readonly silentMs?: number;
   /** Keeps room for a package until it is let go. Rejects when the owner leaves none. */
@@ -149,6 +151,7 @@ export class SiteExchange {
   #newServer(): ChunkServer {
     return new ChunkServer({
       blobOf: (sha256) => this.#exchange.served(sha256),
+      keptOf: (sha256) => this.#options.keptOf?.(sha256) ?? [],
       isPeer: (address) => this.#isPeer(address),
       onPeerHas: (sha256, peer, held) =>
         this.#exchange.post({ kind: 'peerHas', sha256, peer, held, isAsking: true }),
@@ -163,6 +166,11 @@ export class SiteExchange {
     for (const sha256 of [...this.#waiters.keys()]) this.#settle(sha256, 'over');
     await this.#exchange.stop();
     await this.#kept.stop();
+  }
+
+  /** Where peers reach it; null: nowhere. */
+  get here(): PeerAddress | null {
+    return this.#here;
   }
 
   /** Blobs that are on their way. */

@@ -5,7 +5,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { AttemptResult, TaskManifest } from '../../../proto/gen/punnet/v1/job.ts';
-import type { Holdings } from '../../core/index.ts';
+import type { Holdings, Sha256 } from '../../core/index.ts';
 import { State, apply, holdingsOf, stateOf } from '../../core/index.ts';
 import { FileJournal } from '../journal/file-journal.ts';
 
@@ -51,23 +51,26 @@ export async function readContents(journalFolder: string, dataFolder: string): P
 }
 
 function lookForBlobs(
-  { files, manifests, results }: Holdings,
+  { files, manifests, results, kept }: Holdings,
   dataFolder: string,
 ): { readonly named: ReadonlySet<string>; readonly missing: readonly string[] } {
   const named = new Set<string>([...files, ...manifests, ...results]);
-  const add = (blob: { readonly sha256: string } | undefined): void => {
-    if (blob !== undefined) named.add(blob.sha256);
+  const isHere = (sha256: string): boolean =>
+    statSync(blobFile(dataFolder, sha256), { throwIfNoEntry: false }) !== undefined;
+  const addOf = (list: Sha256, blob: { readonly sha256: string } | undefined): void => {
+    // What nodes keep is not missing here.
+    if (blob !== undefined && (!kept.has(list) || isHere(blob.sha256))) named.add(blob.sha256);
   };
   for (const sha256 of manifests) {
     const bytes = bytesOf(dataFolder, sha256);
-    for (const { blob } of bytes === null ? [] : TaskManifest.decode(bytes).tasks) add(blob);
+    for (const { blob } of bytes === null ? [] : TaskManifest.decode(bytes).tasks)
+      addOf(sha256, blob);
   }
   for (const sha256 of results) {
     const bytes = bytesOf(dataFolder, sha256);
-    for (const { blob } of bytes === null ? [] : AttemptResult.decode(bytes).outputs) add(blob);
+    for (const { blob } of bytes === null ? [] : AttemptResult.decode(bytes).outputs)
+      addOf(sha256, blob);
   }
-  const isHere = (sha256: string): boolean =>
-    statSync(blobFile(dataFolder, sha256), { throwIfNoEntry: false }) !== undefined;
   return { named, missing: [...named].filter((sha256) => !isHere(sha256)).sort() };
 }
 

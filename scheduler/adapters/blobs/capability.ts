@@ -9,7 +9,13 @@ import { DataFolderError, writeDurably } from '../durable-file.ts';
 
 /** What a capability allows. */
 export type Scope =
-  | { readonly kind: 'get'; readonly nodeId: string; readonly sha256: string }
+  | {
+      readonly kind: 'get';
+      readonly nodeId: string;
+      readonly sha256: string;
+      /** The task whose node keeps it, as long as it is not here. */
+      readonly kept?: KeptBy;
+    }
   | {
       readonly kind: 'put';
       readonly nodeId: string;
@@ -17,6 +23,12 @@ export type Scope =
       /** The right ends with this lease; null: with its time alone. */
       readonly leaseId: number | null;
     };
+
+export interface KeptBy {
+  readonly jobId: string;
+  readonly taskIndex: number;
+  readonly sizeBytes: number;
+}
 
 export type Capability = Scope & { readonly expiresUnixMs: number };
 
@@ -66,13 +78,21 @@ export class CapabilitySigner {
     return this.#mac(`exchange ${siteNumber} ${sha256}`);
   }
 
+  /** 32 bytes that whoever may have outputs of a job shows to nodes of its site that keep them. */
+  keepProof(jobId: string): Buffer {
+    return this.#mac(`keep ${jobId}`);
+  }
+
   #mac(payload: string): Buffer {
     return createHmac('sha256', this.#key).update(payload).digest();
   }
 }
 
 function fieldsOf(scope: Scope): readonly (string | number)[] {
-  if (scope.kind === 'get') return [scope.sha256];
+  if (scope.kind === 'get') {
+    const { sha256, kept } = scope;
+    return kept === undefined ? [sha256] : [sha256, kept.jobId, kept.taskIndex, kept.sizeBytes];
+  }
   return scope.leaseId === null ? [scope.maxBytes] : [scope.leaseId, scope.maxBytes];
 }
 
@@ -80,11 +100,18 @@ function read([nodeId, expiresUnixMs, kind, ...scope]: readonly unknown[]): Capa
   const [first] = scope;
   if (typeof nodeId !== 'string' || typeof expiresUnixMs !== 'number') return undefined;
   if (kind === 'get' && typeof first === 'string') {
-    return { kind, nodeId, sha256: first, expiresUnixMs };
+    const kept = keptBy(scope.slice(1));
+    return { kind, nodeId, sha256: first, ...(kept !== undefined && { kept }), expiresUnixMs };
   }
   const maxBytes = scope.at(-1);
   if (kind === 'put' && typeof first === 'number' && typeof maxBytes === 'number') {
     return { kind, nodeId, leaseId: scope.length > 1 ? first : null, maxBytes, expiresUnixMs };
   }
   return undefined;
+}
+
+function keptBy([jobId, taskIndex, sizeBytes]: readonly unknown[]): KeptBy | undefined {
+  if (typeof jobId !== 'string') return undefined;
+  if (typeof taskIndex !== 'number' || typeof sizeBytes !== 'number') return undefined;
+  return { jobId, taskIndex, sizeBytes };
 }

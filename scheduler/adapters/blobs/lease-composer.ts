@@ -1,7 +1,12 @@
 // Makes the message of a lease: the task's command with its placeholders filled in, the blobs that
 // it needs with the right to fetch them, and the right to send its results.
 
-import type { BlobGrant, InternetUse, LeaseGrant } from '../../../proto/gen/punnet/v1/agent.ts';
+import type {
+  BlobGrant,
+  GrantedInput,
+  InternetUse,
+  LeaseGrant,
+} from '../../../proto/gen/punnet/v1/agent.ts';
 import type { BlobRef as ProtoBlobRef } from '../../../proto/gen/punnet/v1/common.ts';
 import type { TaskEntry } from '../../../proto/gen/punnet/v1/job.ts';
 import type { BlobRef, Effect, JobTemplate, LeaseContext, NodeId, View } from '../../core/index.ts';
@@ -90,21 +95,24 @@ export class LeaseComposer {
 
   #grant(
     effect: GrantEffect,
-    { template, researcher, architecture }: LeaseContext,
+    context: LeaseContext,
     own: TaskEntry | undefined,
   ): LeaseGrant | undefined {
+    const { template, researcher, architecture } = context;
     const bundle = bestBundle(architecture, template.bundles);
     if (bundle === undefined) return undefined;
     const { columns = [] } = template;
     const input = own?.blob === undefined ? null : own.path;
     const values = { index: effect.taskIndex, input, row: rowOf(columns, own?.values ?? []) };
     const render = (text: string): string => renderTemplate(text, values);
-    const inputs = template.sharedInputs.map((each) => ({
+    const inputs: GrantedInput[] = template.sharedInputs.map((each) => ({
       path: each.path,
       blob: this.#shared(effect, each),
+      keeper: undefined,
     }));
     if (own?.blob !== undefined) {
-      inputs.push({ path: own.path, blob: this.#readable(effect, own.blob) });
+      const blob = this.#readable(effect, own.blob, context);
+      inputs.push({ path: own.path, blob, keeper: this.#keeperFor(effect, context) });
     }
     return {
       leaseId: effect.leaseId,
@@ -127,7 +135,22 @@ export class LeaseComposer {
       memoryBytes: template.memoryBytes,
       diskBytes: template.diskBytes,
       uploadCapability: this.#mayWrite(effect, template),
+      keepProof:
+        template.keepsOutputs === true
+          ? this.#options.signer.keepProof(effect.jobId)
+          : Buffer.alloc(0),
     };
+  }
+
+  /** The node of the same site that has the task's own input; undefined: it is this one, elsewhere, or nobody. */
+  #keeperFor(
+    { nodeId }: GrantEffect,
+    { keeper, siteNumber }: LeaseContext,
+  ): GrantedInput['keeper'] {
+    if (keeper === null || keeper.siteNumber !== siteNumber || !keeper.isHere) return undefined;
+    const { address, port, jobId } = keeper;
+    if (keeper.nodeId === nodeId || address === '') return undefined;
+    return { address, port, proof: this.#options.signer.keepProof(jobId) };
   }
 
   #mayWrite({ nodeId, leaseId }: GrantEffect, template: JobTemplate): string {
@@ -179,9 +202,16 @@ export class LeaseComposer {
     ofNodes.set(nodeId, right);
   }
 
-  #readable({ nodeId }: GrantEffect, { sha256, sizeBytes }: ProtoBlobRef): BlobGrant {
+  #readable(
+    { nodeId }: GrantEffect,
+    { sha256, sizeBytes }: ProtoBlobRef,
+    { keeper }: LeaseContext,
+  ): BlobGrant {
     const expiresUnixMs = this.#options.now() + readSpanMs;
-    const capability = this.#options.signer.sign({ kind: 'get', nodeId, sha256, expiresUnixMs });
+    const scope = { kind: 'get', nodeId, sha256, expiresUnixMs } as const;
+    const kept =
+      keeper === null ? null : { jobId: keeper.jobId, taskIndex: keeper.taskIndex, sizeBytes };
+    const capability = this.#options.signer.sign({ ...scope, ...(kept !== null && { kept }) });
     return { blob: { sha256, sizeBytes }, capability, isShared: false };
   }
 }

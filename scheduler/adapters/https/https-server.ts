@@ -10,6 +10,7 @@ import { EnrolRequest, EnrolResponse, RenewRequest } from '../../../proto/gen/pu
 import { BlobError } from '../blobs/blob-error.ts';
 import type { BlobIndexes } from '../blobs/blob-indexes.ts';
 import type { BlobStore } from '../blobs/blob-store.ts';
+import type { KeptOutputs } from '../blobs/kept-outputs.ts';
 import type { Capability, CapabilitySigner } from '../blobs/capability.ts';
 import { HttpError } from './http-error.ts';
 import type { SiteRate } from './pacer.ts';
@@ -48,6 +49,9 @@ export interface HttpsOptions {
   /** Whether a result of the node's lease may still be of use. */
   readonly isLeaseOf: (nodeId: string, leaseId: number) => boolean;
   readonly siteRate: (nodeId: string) => SiteRate | undefined;
+  readonly kept: Pick<KeptOutputs, 'bring' | 'came'>;
+  /** How often who waits for a kept output hears that it comes; 20 s if not given: agents wait a minute for a byte. */
+  readonly processingEveryMs?: number;
 }
 
 export interface PublicFile {
@@ -60,6 +64,8 @@ const maxEnrolBytes = 64 * 1024;
 const enrolMs = 30_000;
 /** No byte either way for so long: the other end is gone. A thin line has a byte now and then. */
 const idleMs = 10 * 60_000;
+
+const processingEveryMs = 20_000;
 
 class RefusedEnrolment extends HttpError {
   override readonly field: string;
@@ -218,7 +224,8 @@ export class HttpsServer {
       return this.#tellOffset(sha256, capability, response);
     }
     mustRead(capability, sha256);
-    const size = await this.#options.blobs.size(sha256);
+    const size =
+      (await this.#options.blobs.size(sha256)) ?? (await this.#bring(capability, response));
     if (size === undefined) throw new HttpError(404, 'not_found', `There is no blob ${sha256}.`);
     const part = askedPart(request.headers.range, size);
     const { offset, length } = part ?? { offset: 0, length: size };
@@ -236,6 +243,23 @@ export class HttpsServer {
       return;
     }
     await this.#send(capability, this.#options.blobs.read(sha256, { offset, length }), response);
+  }
+
+  /** The size of a blob that a node keeps, when that has sent it; undefined: no node keeps it. */
+  async #bring(capability: Capability, response: ServerResponse): Promise<number | undefined> {
+    if (capability.kind !== 'get' || capability.kept === undefined) return undefined;
+    const { sha256, kept } = capability;
+    const gone = new AbortController();
+    response.once('close', () => gone.abort());
+    const everyMs = this.#options.processingEveryMs ?? processingEveryMs;
+    const timer = setInterval(() => response.writeProcessing(), everyMs);
+    try {
+      const problem = await this.#options.kept.bring({ ...kept, sha256 }, gone.signal);
+      if (problem === null) return kept.sizeBytes;
+      throw new HttpError(problem.code === 'gone' ? 404 : 503, problem.code, problem.text);
+    } finally {
+      clearInterval(timer);
+    }
   }
 
   /** The chunks of a blob (.caibx), for who may read it. It is made first when nobody wanted it before. */
@@ -297,6 +321,7 @@ export class HttpsServer {
       const from = { sender: senderOf(capability.nodeId), offset };
       const blob = { sha256, sizeBytes: size };
       await Promise.all([this.#options.blobs.resume(pace, blob, from), pacing]);
+      this.#options.kept.came(sha256);
     }
     response.writeHead(201);
     response.end();

@@ -2,7 +2,12 @@
 
 import { credsAuthenticator } from 'nats';
 import { z } from 'zod';
-import type { LeaseGrant, ProbeTask, ReleaseOrder } from '../../../proto/gen/punnet/v1/agent.ts';
+import type {
+  KeptWanted,
+  LeaseGrant,
+  ProbeTask,
+  ReleaseOrder,
+} from '../../../proto/gen/punnet/v1/agent.ts';
 import {
   allNodesLan,
   allNodesTask,
@@ -13,7 +18,7 @@ import {
   toNodeSubject,
 } from '../../../proto/subjects.ts';
 import { nodeId } from '../../core/index.ts';
-import type { BlobRef, Effect, NodeId, NodeSpoke, View } from '../../core/index.ts';
+import type { BlobRef, Effect, LeaseId, NodeId, NodeSpoke, View } from '../../core/index.ts';
 import type { LanProved, NodeDisconnected, ReleasesTold, RevokeNode } from '../../core/index.ts';
 import type { EffectSink } from '../../ports.ts';
 import type { ExchangeComposer } from '../blobs/exchange-composer.ts';
@@ -49,7 +54,10 @@ export interface NodeLinkOptions {
   readonly submit: (command: Heard) => void;
   readonly instanceOf: (nodeId: NodeId) => string;
   readonly recipientsOf: View['recipientsOf'];
-  readonly hasBlob: (ref: BlobRef) => Promise<boolean>;
+  /** Whether the result of a lease is here, with its outputs unless they stay on the node. */
+  readonly hasResult: (ref: BlobRef, leaseId: LeaseId) => Promise<boolean>;
+  /** The node has lost an output that it kept. */
+  readonly onKeptMissing: (nodeId: NodeId, sha256: string) => void;
   readonly composeLease: LeaseComposer['compose'];
   readonly composeExchange: Pick<ExchangeComposer, 'lease' | 'news'>;
   readonly composeRelease: (effect: ReleaseEffect) => ReleaseOrder;
@@ -118,6 +126,11 @@ export class NodeLink implements EffectSink {
   /** Lost when the node is away: the line's turn comes again. */
   sendProbe(id: NodeId, task: ProbeTask): void {
     this.#client?.publish(toNodeSubject(id), encodeProbeTask(task));
+  }
+
+  /** Lost when the node is away: it is asked again. */
+  sendKept(id: string, wanted: KeptWanted): void {
+    this.#send(nodeId(id), { ...emptyOutgoing(), keptWanted: [wanted] });
   }
 
   /** Messages dropped since start. */
@@ -249,7 +262,8 @@ export class NodeLink implements EffectSink {
       this.#inOrder(id, () => this.#options.submit({ kind: 'revokeNode', nodeId: id }));
       return;
     }
-    const { command, releases } = decoded;
+    const { command, releases, keptMissing } = decoded;
+    for (const sha256 of keptMissing) this.#options.onKeptMissing(id, sha256);
     // Before the report that they are part of: it is answered with what is missing.
     if (releases !== null) {
       this.#inOrder(id, () => this.#options.submit({ kind: 'releasesTold', nodeId: id, releases }));
@@ -281,7 +295,8 @@ export class NodeLink implements EffectSink {
       const ended: NodeSpoke['ended'][number][] = [];
       for (const end of command.ended) {
         const { result } = end;
-        const isResultPresent = result === null || (await this.#options.hasBlob(result));
+        const isResultPresent =
+          result === null || (await this.#options.hasResult(result, end.leaseId));
         ended.push({ ...end, isResultPresent });
       }
       this.#options.submit({ ...command, ended });
@@ -338,6 +353,9 @@ function add(to: Outgoing, effect: Told): void {
       break;
     case 'allot':
       to.allotmentBytes = effect.bytes;
+      break;
+    case 'releaseKept':
+      to.keptReleased.push(...effect.jobIds);
       break;
     case 'askReport':
       to.wantsReport = true;

@@ -8,6 +8,7 @@ import type * as proto from '../../../proto/gen/punnet/v1/node.ts';
 import type { UplinkRate as ProtoRate } from '../../../proto/gen/punnet/v1/common.ts';
 import { maxMessageBytes } from '../../../proto/subjects.ts';
 import { blobParts } from './blob-parts.ts';
+import { keptMissing, keptOutputs } from './kept-outputs.ts';
 import { Malformed, amount, few, maxItems, text, whole } from './fields.ts';
 import { endCodes, isArchitecture, leaseId, rateSources, sha256 } from '../../core/index.ts';
 import type { AttemptEnd, Direction, Inventory, LeaseId, NodeRelease } from '../../core/index.ts';
@@ -25,6 +26,8 @@ export type Decoded =
       readonly command: NodeSpoke;
       /** All that its node has, of a report that tells that; null: of others. */
       readonly releases: readonly NodeRelease[] | null;
+      /** Outputs that it was asked for and does not have any more: their SHA-256. */
+      readonly keptMissing: readonly string[];
     }
   /** Its owner takes it out of the federation. */
   | { readonly kind: 'left' }
@@ -36,9 +39,13 @@ export function decodeFromNode(nodeId: NodeId, bytes: Uint8Array): Decoded {
   if (bytes.length > maxMessageBytes) return { kind: 'dropped', reason: 'message too long' };
   try {
     const message = FromNode.decode(bytes);
-    return message.leaves
-      ? { kind: 'left' }
-      : { kind: 'spoke', command: toCommand(nodeId, message), releases: toReleases(message) };
+    if (message.leaves) return { kind: 'left' };
+    return {
+      kind: 'spoke',
+      command: toCommand(nodeId, message),
+      releases: toReleases(message),
+      keptMissing: keptMissing(message),
+    };
   } catch (error) {
     return { kind: 'dropped', reason: error instanceof Malformed ? error.message : 'not protobuf' };
   }
@@ -67,6 +74,7 @@ function toCommand(nodeId: NodeId, message: FromNode): NodeSpoke {
       leaseId: lease(done.leaseId, 'transfers_done'),
       direction: toDirection(done.direction),
     })),
+    ...keptOutputs(message),
     ...blobParts(message),
   };
 }
@@ -242,6 +250,8 @@ export function emptyOutgoing(): Outgoing {
     exchanges: [],
     releases: [],
     taskMessage: undefined,
+    keptWanted: [],
+    keptReleased: [],
   };
 }
 
@@ -301,11 +311,12 @@ export function encodeProbeTask(task: ProbeTask): Uint8Array {
 
 function longestList(outgoing: Outgoing): number {
   const { grants, cancels, acknowledged, transfers, blobsMissing, releases } = outgoing;
-  const { chunkLeases, exchanges } = outgoing;
+  const { chunkLeases, exchanges, keptWanted, keptReleased } = outgoing;
   // Asked of each message: no list is made of them.
   const ofLeases = Math.max(grants.length, cancels.length, acknowledged.length, transfers.length);
   const ofBlobs = Math.max(blobsMissing.length, chunkLeases.length, exchanges.length);
-  return Math.max(ofLeases, ofBlobs, releases.length);
+  const ofKept = Math.max(keptWanted.length, keptReleased.length);
+  return Math.max(ofLeases, ofBlobs, ofKept, releases.length);
 }
 
 /** This part of every list; the parts of a whole hold each item once. */
@@ -322,6 +333,8 @@ function cut(outgoing: Outgoing, from: number, to: number): Outgoing {
     releases: slice(outgoing.releases),
     chunkLeases: slice(outgoing.chunkLeases),
     exchanges: slice(outgoing.exchanges),
+    keptWanted: slice(outgoing.keptWanted),
+    keptReleased: slice(outgoing.keptReleased),
   };
 }
 

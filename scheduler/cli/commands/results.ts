@@ -4,6 +4,7 @@ import { AttemptResult, type Job } from '../../../proto/gen/punnet/v1/job.ts';
 import { badInput } from '../errors.ts';
 import { bytesText, countText, safeText } from '../print.ts';
 import type { Connection } from '../connection.ts';
+import type { FetchWatch } from '../fetch-watch.ts';
 import type { Fetched, FetchOptions } from '../fetch.ts';
 import type { CliIo } from '../io.ts';
 import { liveLine, meanRateText, type LiveLine } from '../live-line.ts';
@@ -71,7 +72,8 @@ async function fetch(session: Session, name: string, options: FetchFlags): Promi
     const isForced = options.force === true;
     const line = liveLine(session.io);
     const progress = fetchProgress(session.io, line);
-    const how = { to, isWanted, isForced, progress };
+    const note = (text: string): void => session.io.err(`${text}\n`);
+    const how = { to, isWanted, isForced, progress, note };
     const fetching =
       options.watch === true
         ? fetchToTheEnd(session, connection, { jobId: job.jobId, ...how })
@@ -92,16 +94,14 @@ async function fetch(session: Session, name: string, options: FetchFlags): Promi
 async function fetchToTheEnd(
   session: Session,
   connection: Connection,
-  { jobId, ...how }: FetchOptions & { readonly jobId: string },
+  { jobId, ...how }: Omit<FetchWatch, 'signal'> & { readonly jobId: string },
 ): Promise<Fetched> {
   const { fetchAsTheyCome } = await import('../fetch-watch.ts');
   const { exitCodeOfJob } = await import('../watch.ts');
   const { endText } = await import('../progress.ts');
   const { io } = session;
-  const note = (text: string): void => io.err(`${text}\n`);
   const { job, fetched } = await fetchAsTheyCome(connection, jobId, {
     ...how,
-    note,
     signal: io.signal,
   });
   io.err(endText(job));

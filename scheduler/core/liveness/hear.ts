@@ -10,6 +10,7 @@ import { hearParts } from '../distribution/hear-parts.ts';
 import type { Effect } from '../effects.ts';
 import type { Fact } from '../facts.ts';
 import { isLoss } from '../apply-leases.ts';
+import { releaseGone } from '../kept.ts';
 import { homeOf } from '../leases.ts';
 import {
   grantResendMs,
@@ -54,15 +55,18 @@ export function hear(state: State, command: NodeSpoke, now: Instant): Decision {
       inventory: command.inventory,
     });
   }
+  const kept = isFresh ? command.kept : undefined;
   facts.push({
     kind: 'nodeHeard',
     at: now,
     nodeNumber: node.number,
     sequence: command.sequence,
     status: isFresh ? command.status : null,
+    ...(kept !== undefined && { keeper: { address: kept.address, port: kept.port } }),
   });
   const effects: Effect[] = [];
   if (isFresh) allotAgain(state, node, { command, facts, effects });
+  if (kept !== undefined) effects.push(...releaseGone(state, node, kept));
   if (isFresh && command.blobParts !== undefined) {
     const heard = hearParts(state, command.blobParts, { node, now });
     facts.push(...heard.facts);

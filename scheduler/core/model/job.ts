@@ -45,6 +45,8 @@ export interface JobTemplate {
   readonly home?: number;
   /** Where its tasks run; absent: anywhere. */
   readonly site?: JobSite;
+  /** Whether its outputs stay on the nodes that made them; absent: they go to the origin. */
+  readonly keepsOutputs?: boolean;
   /** Whose outputs its tasks' own inputs are; absent: nobody's. */
   readonly outputsOf?: OutputsOf;
   readonly profile: Profile;

@@ -125,6 +125,7 @@ export function sharedBytes(job: JobRecord): number {
 
 /** Bytes that one task sends back. */
 export function upBytesOf(job: JobRecord): number {
+  if (job.template.keepsOutputs === true) return 0;
   const shown = { sum: job.resultBytes, count: job.resultCount };
   return corrected(job.template.profile.outputBytes, shown) ?? 0;
 }

@@ -5,6 +5,7 @@ import { taskState } from '../columns.ts';
 import { causeText, heldText } from '../dependencies.ts';
 import { sharedText } from '../distribution/show-exchanges.ts';
 import { isOpen, slotLeases, slotsOf } from '../leases.ts';
+import { awayText } from '../kept.ts';
 import { leasesPerSlot, sitesExplained } from '../limits.ts';
 import type { Instant } from '../model/ids.ts';
 import type { JobRecord, NodeRecord, SiteRecord, State } from '../state.ts';
@@ -29,7 +30,9 @@ export function explainJob(round: Round, job: JobRecord): Explanation {
   if (job.replicas !== null) return explainService(round, job);
   if (job.waiting > 0) {
     const what = `${waitsText(job)}${bornText(state, job)}`;
-    return explainWaiting(round, { job, taskIndex: job.cursor }, what);
+    // Of others the inputs can be had.
+    const taskIndex = round.nextTask(job) ?? job.cursor;
+    return explainWaiting(round, { job, taskIndex }, what);
   }
   const ended = template.taskCount - job.leased;
   const { size } = job.backups;
@@ -144,7 +147,9 @@ interface Waiting {
 }
 
 function explainWaiting(round: Round, waiting: Waiting, what: string): Explanation {
-  const { state } = round;
+  const { state, now } = round;
+  const away = awayText(state, { ...waiting, now });
+  if (away !== null) return { summary: `${what}. ${away}`, refusals: [], sites: [] };
   const refusals = countRefusals(round, waiting);
   const sites = state.sites
     .filter((site) => site.nodeNumbers.length > 0)

@@ -9,10 +9,12 @@ import { tellNewcomers } from '../distribution/news.ts';
 import { endedJobsKept } from '../limits.ts';
 import type { Instant } from '../model/ids.ts';
 import type { State } from '../state.ts';
+import { mustHave } from '../state.ts';
 import { grantTransfers } from '../transfers/grant.ts';
 import { grantBackups } from './backups.ts';
 import { fillSlots } from './fill.ts';
 import { askPlan } from './plan/ask.ts';
+import { takerOf } from '../kept.ts';
 import type { Policy } from './policy.ts';
 
 /** Grants leases and transfers for all that changed, and ends jobs whose tasks all have. */
@@ -67,6 +69,8 @@ function endJobs(state: State, now: Instant): Part {
   let surplus = state.endedJobs.size - endedJobsKept;
   for (const jobNumber of state.endedJobs) {
     if (surplus <= 0) break;
+    const job = mustHave(state.jobs.get(jobNumber), 'job', jobNumber);
+    if (takerOf(state, job) !== undefined) continue;
     facts.push({ kind: 'jobForgotten', at: now, jobNumber });
     surplus -= 1;
   }

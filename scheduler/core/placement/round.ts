@@ -5,7 +5,8 @@ import { taskState } from '../columns.ts';
 import type { Effect } from '../effects.ts';
 import type { Fact } from '../facts.ts';
 import { ghzOf, siteOf, slotLeases } from '../leases.ts';
-import { checkpointsLookedAt } from '../limits.ts';
+import { inputKeeper, isInputHere } from '../kept.ts';
+import { tasksLookedAt } from '../limits.ts';
 import type { Instant } from '../model/ids.ts';
 import { leaseId } from '../model/ids.ts';
 import { Turns } from '../queue/turns.ts';
@@ -360,19 +361,25 @@ export class Round implements RoundView {
     return index < job.template.taskCount ? index : null;
   }
 
-  /** Of the first few waiting tasks one whose checkpoint lies on the node; else the first. */
+  /** Of the first few waiting tasks one whose checkpoint, or whose kept input, lies on the node; else the first. */
   #taskFor(node: NodeRecord, job: JobRecord): number | null {
     const first = this.nextTask(job);
-    if (first === null || job.template.keepsCheckpoint !== true) return first;
-    const end = Math.min(first + checkpointsLookedAt, job.template.taskCount);
+    const { keepsCheckpoint, outputsOf, taskCount } = job.template;
+    if (first === null || (keepsCheckpoint !== true && outputsOf === undefined)) return first;
+    const lies = (index: number): boolean =>
+      keepsCheckpoint === true
+        ? job.tasks.node[index] === node.number
+        : inputKeeper(this.state, job, index) === node;
+    const end = Math.min(first + tasksLookedAt, taskCount);
     for (let index = first; index < end; index += 1) {
-      if (job.tasks.node[index] === node.number && this.#isThere(job, index)) return index;
+      if (lies(index) && this.#isThere(job, index)) return index;
     }
     return first;
   }
 
   #isThere(job: JobRecord, index: number): boolean {
     if (taskState(job.tasks, index) !== 'waiting') return false;
+    if (job.template.outputsOf !== undefined && !isInputHere(this.state, job, index)) return false;
     return this.#beyond.size === 0 || !this.#beyond.has(`${job.number} ${index}`);
   }
 }

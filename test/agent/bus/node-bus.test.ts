@@ -51,6 +51,8 @@ async function startBus(): Promise<Started> {
       onTaskMessage: () => undefined,
       onReleases: () => undefined,
       onExchange: () => undefined,
+      onKeptWanted: () => undefined,
+      onKeptReleased: () => undefined,
       onReportWanted: () => undefined,
     },
     log: (event, fields) => note(`${event} ${JSON.stringify(fields)}`),

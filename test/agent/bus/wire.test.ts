@@ -26,6 +26,21 @@ describe('what is heard', () => {
     expect(heard).toMatchObject({ kind: 'schedulerSpoke', grants: [{ leaseId: 7 }] });
   });
 
+  test('a lease says whether its outputs stay, and who keeps its input', () => {
+    const keeper = { address: '192.168.1.2', port: 4_000, proof: Buffer.alloc(32, 10) };
+    const inputs = [keeper, { ...keeper, port: 0 }, { ...keeper, address: 'attic' }].map(
+      (each, at) => ({ path: `${at}`, blob, keeper: each }),
+    );
+    const heard = fromBytes(
+      message({ grants: [{ ...grant, inputs, keepProof: keeper.proof }] }),
+      own,
+    );
+    const lease = typeof heard === 'string' ? undefined : heard.grants[0];
+    expect(lease?.keepProof).toBe('0a'.repeat(32));
+    const known = { ...keeper, proof: '0a'.repeat(32) };
+    expect(lease?.inputs.map((input) => input.keeper)).toEqual([known, undefined, undefined]);
+  });
+
   test.each<readonly [string, object, RegExp]>([
     ['for another instance', { instanceId: 'other' }, /another instance/],
     ['without a bundle', { grants: [{ ...grant, bundle: undefined }] }, /lease 7 that lacks/],

@@ -115,6 +115,15 @@ const mistakes: readonly (readonly [Changes, string])[] = [
     { tasks: { count: 1, inputs: ['a'] } },
     'tasks: wanted a count of 1 or more, inputs, rows or outputsOf, found count and inputs',
   ],
+  [{ keepOutputs: 'here' }, 'keepOutputs: wanted "origin" or "site", found "here"'],
+  [
+    { keepOutputs: 'site', outputs: ['a'] },
+    'keepOutputs: wanted a site beside it: name it in site',
+  ],
+  [
+    { keepOutputs: 'site', site: 'attic', outputs: [] },
+    'keepOutputs: wanted outputs beside it, found none',
+  ],
   [{ outputs: ['../x'] }, `outputs[0]: ${inside} "../x"`],
   [{ outputs: ['/x'] }, `outputs[0]: ${inside} "/x"`],
   [{ outputs: ['a//b'] }, `outputs[0]: ${inside} "a//b"`],

@@ -20,3 +20,17 @@ it.each([17, null])('says of which lease it is: %s', (leaseId) => {
   const right = { kind: 'put', nodeId: 'pi', leaseId, maxBytes: 5, expiresUnixMs: 9 } as const;
   expect(signer.verify(signer.sign(right), 1)).toEqual(right);
 });
+
+it('says which task the blob is kept by, of one that is', () => {
+  const signer = new CapabilitySigner(key);
+  const right = { kind: 'get', nodeId: 'pi', sha256: 'ab', expiresUnixMs: 9 } as const;
+  const kept = { jobId: 'pictures', taskIndex: 3, sizeBytes: 5 };
+  expect(signer.verify(signer.sign({ ...right, kept }), 1)).toEqual({ ...right, kept });
+  expect(signer.verify(signer.sign(right), 1)).toEqual(right);
+});
+
+it('gives each job a proof of its own, which no exchange has', () => {
+  const signer = new CapabilitySigner(key);
+  const proofs = [signer.keepProof('a'), signer.keepProof('b'), signer.exchangeProof(0, 'a')];
+  expect(new Set(proofs.map((proof) => proof.toString('hex'))).size).toBe(3);
+});

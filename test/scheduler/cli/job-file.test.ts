@@ -42,7 +42,7 @@ test.each([
   ],
   [
     '<<: {name: a}\n',
-    '1:1: <<: unknown field, wanted one of name, bundles, command, tasks, sharedInputs, outputs, profile, timeout, memory, disk, retries, environment, lostAfter, priority, after, deadline, service, checkpoint, network, site',
+    '1:1: <<: unknown field, wanted one of name, bundles, command, tasks, sharedInputs, outputs, profile, timeout, memory, disk, retries, environment, lostAfter, priority, after, deadline, service, checkpoint, network, site, keepOutputs',
   ],
   ['command: ls\n', '1:10: command: wanted a list ([a, b]), found "ls"'],
   ['command: [ls, ~]\n', '1:15: command[1]: wanted text, found nothing'],
@@ -78,11 +78,11 @@ test.each([
   ],
   [
     '',
-    '1:1: wanted a mapping with the fields name, bundles, command, tasks, sharedInputs, outputs, profile, timeout, memory, disk, retries, environment, lostAfter, priority, after, deadline, service, checkpoint, network, site, found nothing',
+    '1:1: wanted a mapping with the fields name, bundles, command, tasks, sharedInputs, outputs, profile, timeout, memory, disk, retries, environment, lostAfter, priority, after, deadline, service, checkpoint, network, site, keepOutputs, found nothing',
   ],
   [
     'just words\n',
-    '1:1: wanted a mapping with the fields name, bundles, command, tasks, sharedInputs, outputs, profile, timeout, memory, disk, retries, environment, lostAfter, priority, after, deadline, service, checkpoint, network, site, found "just words"',
+    '1:1: wanted a mapping with the fields name, bundles, command, tasks, sharedInputs, outputs, profile, timeout, memory, disk, retries, environment, lostAfter, priority, after, deadline, service, checkpoint, network, site, keepOutputs, found "just words"',
   ],
 ])('%j is refused at its place', (text, told) => {
   check(text, `job.yaml:${told}`);

@@ -54,7 +54,8 @@ export class HttpsRig {
   }
 
   static async start(
-    rules: Pick<HttpsOptions, 'now' | 'enrol' | 'isNodeAdmitted' | 'isLeaseOf'>,
+    rules: Pick<HttpsOptions, 'now' | 'enrol' | 'isNodeAdmitted' | 'isLeaseOf'> &
+      Partial<Pick<HttpsOptions, 'kept' | 'processingEveryMs'>>,
   ): Promise<HttpsRig> {
     const folder = mkdtempSync(join(tmpdir(), 'punnet-https-'));
     const pki = await openPki(folder, []);
@@ -66,6 +67,7 @@ export class HttpsRig {
       ...{ host: '127.0.0.1', port: 0, keyPem, certificatePem, caPem, blobs, indexes, signer },
       files: publicFiles(caPem),
       releaseFile: (name) => releaseFiles.get(name),
+      kept: { bring: () => Promise.resolve(null), came: () => undefined },
       ...rules,
       renew: () =>
         Promise.resolve({ kind: 'refused', code: 'not_found', reason: 'nobody', field: '' }),

@@ -31,7 +31,8 @@ beforeAll(async () => {
     },
     recipientsOf: () => [],
     instanceOf: () => 'first',
-    hasBlob: (ref) => hasBlob(ref.sha256),
+    hasResult: (ref) => hasBlob(ref.sha256),
+    onKeptMissing: () => undefined,
     composeLease: () => undefined,
     composeExchange: {
       lease: ({ runs, spanMs }) => ChunkLease.fromPartial({ runs: [...runs], spanMs }),

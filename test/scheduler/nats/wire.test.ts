@@ -30,10 +30,11 @@ const end = { leaseId: 7, code: 1, exitCode: 0, cpuMs: 1, wallMs: 1, result: und
 function message(changes: Partial<FromNode> = {}): FromNode {
   return {
     ...{ instanceNumber: 1, instanceId: 'first', sequence: 1 },
-    report: { status, inventory, held: [7], releases: [], tellsReleases: false },
+    report: { status, inventory, held: [7], releases: [], tellsReleases: false, kept: undefined },
     ...{ started: [7], exited: [], ended: [end], transfersWanted: [], transfersDone: [] },
     leaves: false,
     blobParts: [],
+    keptMissing: [],
     ...changes,
   };
 }
@@ -62,7 +63,14 @@ test.each([
 ])("the owner's hours: %s is %s", (hoursLeftMs, known) => {
   const of = { ...status, hoursLeftMs };
   const decoded = decode({
-    report: { status: of, inventory, held: [], releases: [], tellsReleases: false },
+    report: {
+      status: of,
+      inventory,
+      held: [],
+      releases: [],
+      tellsReleases: false,
+      kept: undefined,
+    },
   });
   expect(decoded).toMatchObject({ command: { status: { hoursLeftMs: known } } });
 });
@@ -107,7 +115,15 @@ test('64 KiB is a message, one byte more is not', () => {
 
 const many = (count: number): number[] => Array.from({ length: count }, (_, index) => index + 1);
 const report = (changes: object) => ({
-  report: { status, inventory, held: [], releases: [], tellsReleases: false, ...changes },
+  report: {
+    status,
+    inventory,
+    held: [],
+    releases: [],
+    tellsReleases: false,
+    kept: undefined,
+    ...changes,
+  },
 });
 
 test.each([
@@ -168,6 +184,21 @@ test.each([
     'age_ms: want a whole number, not negative',
   ],
   [
+    'a keeper at no address',
+    report({ kept: { jobIds: [], address: '::1', port: 9 } }),
+    'kept: want an IPv4 address and a port of 1 to 65535, or neither',
+  ],
+  [
+    'more jobs than a node may keep outputs of',
+    report({ kept: { jobIds: Array.from({ length: 513 }, () => 'j'), address: '', port: 0 } }),
+    'kept: want up to 512 items',
+  ],
+  [
+    'a kept output of no hash',
+    { keptMissing: [Buffer.alloc(31)] },
+    'kept_missing: want a SHA-256 of 32 bytes',
+  ],
+  [
     'a transfer in no direction',
     { transfersDone: [{ leaseId: 1, direction: 0 as const }] },
     'unknown direction',
@@ -183,7 +214,7 @@ test('what a node has of releases is part of its report, and bounded', () => {
     ...{ isProven: true, fetchedBytes: 8, sizeBytes: 100 },
   };
   const report = (releases: (typeof release)[], tellsReleases = true) =>
-    decode({ report: { status, inventory, held: [], releases, tellsReleases } });
+    decode({ report: { status, inventory, held: [], releases, tellsReleases, kept: undefined } });
   expect(report([release])).toMatchObject({ kind: 'spoke', releases: [release] });
   expect(report([release], false)).toMatchObject({ releases: [release] });
   expect(report([])).toMatchObject({ releases: [] });
@@ -192,6 +223,16 @@ test('what a node has of releases is part of its report, and bounded', () => {
   expect(report(new Array(17).fill(release))).toEqual(dropped);
   expect(report([{ ...release, problem: 'x'.repeat(257) }])).toMatchObject({ kind: 'dropped' });
   expect(report([{ ...release, fetchedBytes: -1 }])).toMatchObject({ kind: 'dropped' });
+});
+
+test('what a node keeps is part of its report, and what it has lost is told beside it', () => {
+  const kept = { jobIds: ['pictures'], address: '192.168.1.2', port: 4_000 };
+  const decoded = decode({
+    report: { status, inventory, held: [], releases: [], tellsReleases: false, kept },
+    keptMissing: [Buffer.alloc(32, 10)],
+  });
+  expect(decoded).toMatchObject({ command: { kept }, keptMissing: ['0a'.repeat(32)] });
+  expect(decode()).toMatchObject({ keptMissing: [] });
 });
 
 test('what a node is told is cut into messages that it can take', () => {

@@ -68,6 +68,8 @@ export interface FromNode {
   leaves: boolean;
   /** Blobs that it exchanges with other nodes of its site; each tells all of one blob. */
   blobParts: BlobPart[];
+  /** Kept outputs that it was asked to send, and does not have any more: their SHA-256, 32 bytes each. */
+  keptMissing: Buffer[];
 }
 
 /** What a node has of a blob that its site exchanges. */
@@ -115,6 +117,16 @@ export interface Report {
   releases: ReleaseState[];
   /** `releases` is told, be it that there are none. */
   tellsReleases: boolean;
+  /** Outputs of tasks that stay on this node. Not set: there are none. */
+  kept: KeptOutputs | undefined;
+}
+
+export interface KeptOutputs {
+  /** Jobs that it keeps outputs of. */
+  jobIds: string[];
+  /** Where nodes of its LAN reach it: an IPv4 address. Empty: nowhere. */
+  address: string;
+  port: number;
 }
 
 export interface ReleaseState {
@@ -189,7 +201,21 @@ export interface ToNode {
   /** Repeated until a report tells that it was followed. */
   releases: ReleaseOrder[];
   /** To an attempt on this node, from another task of its job. */
-  taskMessage: TaskMessage | undefined;
+  taskMessage:
+    | TaskMessage
+    | undefined;
+  /** Kept outputs that are wanted elsewhere: said again as long as somebody waits. */
+  keptWanted: KeptWanted[];
+  /** Jobs whose outputs it need not keep any more. */
+  keptReleased: string[];
+}
+
+export interface KeptWanted {
+  blob:
+    | BlobRef
+    | undefined;
+  /** Allows PUT of it. */
+  capability: string;
 }
 
 /**
@@ -308,6 +334,8 @@ export interface LeaseGrant {
   checkpoint: boolean;
   /** Its sandbox has a socket of the agent, for messages between tasks of the job. */
   hasSocket: boolean;
+  /** Its outputs stay on the node, and who shows this on the LAN is given them (32 bytes). Empty: they are sent. */
+  keepProof: Buffer;
   /** What it may move over the internet, through a proxy of the agent. Not set: it reaches nothing. */
   internet?: InternetUse | undefined;
 }
@@ -329,7 +357,18 @@ export interface InternetUse {
 export interface GrantedInput {
   /** Path in the work folder. */
   path: string;
-  blob: BlobGrant | undefined;
+  blob:
+    | BlobGrant
+    | undefined;
+  /** Another node of its site keeps it. Not set: it is fetched as any other. */
+  keeper: Keeper | undefined;
+}
+
+export interface Keeper {
+  address: string;
+  port: number;
+  /** What it is shown, 32 bytes. */
+  proof: Buffer;
 }
 
 export interface BlobGrant {
@@ -423,6 +462,7 @@ function createBaseFromNode(): FromNode {
     transfersDone: [],
     leaves: false,
     blobParts: [],
+    keptMissing: [],
   };
 }
 
@@ -468,6 +508,9 @@ export const FromNode: MessageFns<FromNode> = {
     }
     for (const v of message.blobParts) {
       BlobPart.encode(v!, writer.uint32(90).fork()).join();
+    }
+    for (const v of message.keptMissing) {
+      writer.uint32(98).bytes(v!);
     }
     return writer;
   },
@@ -593,6 +636,14 @@ export const FromNode: MessageFns<FromNode> = {
             message.blobParts.push(BlobPart.decode(reader, reader.uint32()));
             continue;
           }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.keptMissing.push(Buffer.from(reader.bytes()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -623,6 +674,7 @@ export const FromNode: MessageFns<FromNode> = {
     message.transfersDone = object.transfersDone?.map((e) => TransferDone.fromPartial(e)) || [];
     message.leaves = object.leaves ?? false;
     message.blobParts = object.blobParts?.map((e) => BlobPart.fromPartial(e)) || [];
+    message.keptMissing = object.keptMissing?.map((e) => e) || [];
     return message;
   },
 };
@@ -802,7 +854,7 @@ export const BlobPart: MessageFns<BlobPart> = {
 };
 
 function createBaseReport(): Report {
-  return { status: undefined, inventory: undefined, held: [], releases: [], tellsReleases: false };
+  return { status: undefined, inventory: undefined, held: [], releases: [], tellsReleases: false, kept: undefined };
 }
 
 export const Report: MessageFns<Report> = {
@@ -825,6 +877,9 @@ export const Report: MessageFns<Report> = {
     }
     if (message.tellsReleases !== false) {
       writer.uint32(40).bool(message.tellsReleases);
+    }
+    if (message.kept !== undefined) {
+      KeptOutputs.encode(message.kept, writer.uint32(50).fork()).join();
     }
     return writer;
   },
@@ -892,6 +947,14 @@ export const Report: MessageFns<Report> = {
             message.tellsReleases = reader.bool();
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.kept = KeptOutputs.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -918,6 +981,88 @@ export const Report: MessageFns<Report> = {
     message.held = object.held?.map((e) => e) || [];
     message.releases = object.releases?.map((e) => ReleaseState.fromPartial(e)) || [];
     message.tellsReleases = object.tellsReleases ?? false;
+    message.kept = (object.kept !== undefined && object.kept !== null)
+      ? KeptOutputs.fromPartial(object.kept)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseKeptOutputs(): KeptOutputs {
+  return { jobIds: [], address: "", port: 0 };
+}
+
+export const KeptOutputs: MessageFns<KeptOutputs> = {
+  encode(message: KeptOutputs, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.jobIds) {
+      writer.uint32(10).string(v!);
+    }
+    if (message.address !== "") {
+      writer.uint32(18).string(message.address);
+    }
+    if (message.port !== 0) {
+      writer.uint32(24).uint32(message.port);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): KeptOutputs {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseKeptOutputs();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.jobIds.push(reader.string());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.address = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.port = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<KeptOutputs>): KeptOutputs {
+    return KeptOutputs.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<KeptOutputs>): KeptOutputs {
+    const message = createBaseKeptOutputs();
+    message.jobIds = object.jobIds?.map((e) => e) || [];
+    message.address = object.address ?? "";
+    message.port = object.port ?? 0;
     return message;
   },
 };
@@ -1342,6 +1487,8 @@ function createBaseToNode(): ToNode {
     exchanges: [],
     releases: [],
     taskMessage: undefined,
+    keptWanted: [],
+    keptReleased: [],
   };
 }
 
@@ -1406,6 +1553,12 @@ export const ToNode: MessageFns<ToNode> = {
     }
     if (message.taskMessage !== undefined) {
       TaskMessage.encode(message.taskMessage, writer.uint32(162).fork()).join();
+    }
+    for (const v of message.keptWanted) {
+      KeptWanted.encode(v!, writer.uint32(170).fork()).join();
+    }
+    for (const v of message.keptReleased) {
+      writer.uint32(178).string(v!);
     }
     return writer;
   },
@@ -1581,6 +1734,22 @@ export const ToNode: MessageFns<ToNode> = {
             message.taskMessage = TaskMessage.decode(reader, reader.uint32());
             continue;
           }
+          case 21: {
+            if (tag !== 170) {
+              break;
+            }
+
+            message.keptWanted.push(KeptWanted.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 22: {
+            if (tag !== 178) {
+              break;
+            }
+
+            message.keptReleased.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1618,6 +1787,75 @@ export const ToNode: MessageFns<ToNode> = {
     message.taskMessage = (object.taskMessage !== undefined && object.taskMessage !== null)
       ? TaskMessage.fromPartial(object.taskMessage)
       : undefined;
+    message.keptWanted = object.keptWanted?.map((e) => KeptWanted.fromPartial(e)) || [];
+    message.keptReleased = object.keptReleased?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseKeptWanted(): KeptWanted {
+  return { blob: undefined, capability: "" };
+}
+
+export const KeptWanted: MessageFns<KeptWanted> = {
+  encode(message: KeptWanted, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.blob !== undefined) {
+      BlobRef.encode(message.blob, writer.uint32(10).fork()).join();
+    }
+    if (message.capability !== "") {
+      writer.uint32(18).string(message.capability);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): KeptWanted {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseKeptWanted();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.blob = BlobRef.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.capability = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<KeptWanted>): KeptWanted {
+    return KeptWanted.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<KeptWanted>): KeptWanted {
+    const message = createBaseKeptWanted();
+    message.blob = (object.blob !== undefined && object.blob !== null) ? BlobRef.fromPartial(object.blob) : undefined;
+    message.capability = object.capability ?? "";
     return message;
   },
 };
@@ -2470,6 +2708,7 @@ function createBaseLeaseGrant(): LeaseGrant {
     jobName: "",
     checkpoint: false,
     hasSocket: false,
+    keepProof: Buffer.alloc(0),
     internet: undefined,
   };
 }
@@ -2526,6 +2765,9 @@ export const LeaseGrant: MessageFns<LeaseGrant> = {
     }
     if (message.hasSocket !== false) {
       writer.uint32(160).bool(message.hasSocket);
+    }
+    if (message.keepProof.length !== 0) {
+      writer.uint32(170).bytes(message.keepProof);
     }
     if (message.internet !== undefined) {
       InternetUse.encode(message.internet, writer.uint32(242).fork()).join();
@@ -2685,6 +2927,14 @@ export const LeaseGrant: MessageFns<LeaseGrant> = {
             message.hasSocket = reader.bool();
             continue;
           }
+          case 21: {
+            if (tag !== 170) {
+              break;
+            }
+
+            message.keepProof = Buffer.from(reader.bytes());
+            continue;
+          }
           case 30: {
             if (tag !== 242) {
               break;
@@ -2737,6 +2987,7 @@ export const LeaseGrant: MessageFns<LeaseGrant> = {
     message.jobName = object.jobName ?? "";
     message.checkpoint = object.checkpoint ?? false;
     message.hasSocket = object.hasSocket ?? false;
+    message.keepProof = object.keepProof ?? Buffer.alloc(0);
     message.internet = (object.internet !== undefined && object.internet !== null)
       ? InternetUse.fromPartial(object.internet)
       : undefined;
@@ -2891,7 +3142,7 @@ export const InternetUse: MessageFns<InternetUse> = {
 };
 
 function createBaseGrantedInput(): GrantedInput {
-  return { path: "", blob: undefined };
+  return { path: "", blob: undefined, keeper: undefined };
 }
 
 export const GrantedInput: MessageFns<GrantedInput> = {
@@ -2901,6 +3152,9 @@ export const GrantedInput: MessageFns<GrantedInput> = {
     }
     if (message.blob !== undefined) {
       BlobGrant.encode(message.blob, writer.uint32(18).fork()).join();
+    }
+    if (message.keeper !== undefined) {
+      Keeper.encode(message.keeper, writer.uint32(26).fork()).join();
     }
     return writer;
   },
@@ -2934,6 +3188,14 @@ export const GrantedInput: MessageFns<GrantedInput> = {
             message.blob = BlobGrant.decode(reader, reader.uint32());
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.keeper = Keeper.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2953,6 +3215,88 @@ export const GrantedInput: MessageFns<GrantedInput> = {
     const message = createBaseGrantedInput();
     message.path = object.path ?? "";
     message.blob = (object.blob !== undefined && object.blob !== null) ? BlobGrant.fromPartial(object.blob) : undefined;
+    message.keeper = (object.keeper !== undefined && object.keeper !== null)
+      ? Keeper.fromPartial(object.keeper)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseKeeper(): Keeper {
+  return { address: "", port: 0, proof: Buffer.alloc(0) };
+}
+
+export const Keeper: MessageFns<Keeper> = {
+  encode(message: Keeper, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.address !== "") {
+      writer.uint32(10).string(message.address);
+    }
+    if (message.port !== 0) {
+      writer.uint32(16).uint32(message.port);
+    }
+    if (message.proof.length !== 0) {
+      writer.uint32(26).bytes(message.proof);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Keeper {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseKeeper();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.address = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.port = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.proof = Buffer.from(reader.bytes());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Keeper>): Keeper {
+    return Keeper.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Keeper>): Keeper {
+    const message = createBaseKeeper();
+    message.address = object.address ?? "";
+    message.port = object.port ?? 0;
+    message.proof = object.proof ?? Buffer.alloc(0);
     return message;
   },
 };

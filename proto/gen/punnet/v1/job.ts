@@ -180,6 +180,11 @@ export interface JobSpec {
   network: string;
   /** Its tasks run on nodes of this site only. Default: anywhere. */
   site: string;
+  /**
+   * Where outputs stay: "origin", the default; or "site": on the node that made them, from where they go
+   * only to who wants them. It comes with `site`.
+   */
+  keepOutputs: string;
 }
 
 export interface JobSpec_BundlesEntry {
@@ -429,6 +434,7 @@ function createBaseJobSpec(): JobSpec {
     checkpoint: false,
     network: "",
     site: "",
+    keepOutputs: "",
   };
 }
 
@@ -493,6 +499,9 @@ export const JobSpec: MessageFns<JobSpec> = {
     }
     if (message.site !== "") {
       writer.uint32(194).string(message.site);
+    }
+    if (message.keepOutputs !== "") {
+      writer.uint32(202).string(message.keepOutputs);
     }
     return writer;
   },
@@ -676,6 +685,14 @@ export const JobSpec: MessageFns<JobSpec> = {
             message.site = reader.string();
             continue;
           }
+          case 25: {
+            if (tag !== 202) {
+              break;
+            }
+
+            message.keepOutputs = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -735,6 +752,7 @@ export const JobSpec: MessageFns<JobSpec> = {
     message.checkpoint = object.checkpoint ?? false;
     message.network = object.network ?? "";
     message.site = object.site ?? "";
+    message.keepOutputs = object.keepOutputs ?? "";
     return message;
   },
 };

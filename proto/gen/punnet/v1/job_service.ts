@@ -201,7 +201,14 @@ export interface GetTaskResultResponse {
     | Task
     | undefined;
   /** Each output is read by google.bytestream.ByteStream as jobs/{job}/tasks/{index}/outputs/{path}. */
-  result: AttemptResult | undefined;
+  result:
+    | AttemptResult
+    | undefined;
+  /**
+   * Paths of outputs that are on the task's node alone: they are sent when they are read, which takes as
+   * long as its site's uplink needs.
+   */
+  kept: string[];
 }
 
 export interface ExplainJobRequest {
@@ -2065,7 +2072,7 @@ export const GetTaskResultRequest: MessageFns<GetTaskResultRequest> = {
 };
 
 function createBaseGetTaskResultResponse(): GetTaskResultResponse {
-  return { task: undefined, result: undefined };
+  return { task: undefined, result: undefined, kept: [] };
 }
 
 export const GetTaskResultResponse: MessageFns<GetTaskResultResponse> = {
@@ -2075,6 +2082,9 @@ export const GetTaskResultResponse: MessageFns<GetTaskResultResponse> = {
     }
     if (message.result !== undefined) {
       AttemptResult.encode(message.result, writer.uint32(18).fork()).join();
+    }
+    for (const v of message.kept) {
+      writer.uint32(26).string(v!);
     }
     return writer;
   },
@@ -2108,6 +2118,14 @@ export const GetTaskResultResponse: MessageFns<GetTaskResultResponse> = {
             message.result = AttemptResult.decode(reader, reader.uint32());
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.kept.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2129,6 +2147,7 @@ export const GetTaskResultResponse: MessageFns<GetTaskResultResponse> = {
     message.result = (object.result !== undefined && object.result !== null)
       ? AttemptResult.fromPartial(object.result)
       : undefined;
+    message.kept = object.kept?.map((e) => e) || [];
     return message;
   },
 };

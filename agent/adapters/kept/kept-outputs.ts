@@ -1,0 +1,215 @@
+// Outputs that stay on this node: kept within its owner's limits, given to nodes of its LAN that show the job's proof, and sent up
+// only when the scheduler says that somebody wants them elsewhere.
+
+import { createReadStream } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fullBitmap } from '../../../proto/bitmap.ts';
+import type { KeptOutputs as KeptReport, KeptWanted } from '../../../proto/gen/punnet/v1/agent.ts';
+import type { BlobRef, Keeper, Lease, PeerAddress } from '../../core/index.ts';
+import type { BlobClient } from '../blobs/blob-client.ts';
+import type { ChunkClient } from '../exchange/chunk-client.ts';
+import { PeerError } from '../exchange/chunk-client.ts';
+import type { SharedBlob } from '../exchange/chunk-server.ts';
+import type { Output } from '../sandbox/collect.ts';
+import { KeptRecords } from './kept-records.ts';
+
+/** As many as one report tells of. */
+const jobsMost = 256;
+/** A neighbour that is busy is asked again so often: it gives two blobs at a time. */
+const triesMost = 60;
+
+export interface KeptOutputsOptions {
+  /** Of the records; the bytes lie among all other blobs. */
+  readonly folder: string;
+  readonly blobs: Pick<BlobClient, 'adopt' | 'isHere' | 'fileOf' | 'put' | 'upload'>;
+  readonly client: Pick<ChunkClient, 'keptTo'>;
+  readonly isPeer: (address: string) => boolean;
+  /** Where peers reach this node; null: nowhere. */
+  readonly here: () => PeerAddress | null;
+  /** What its owner leaves for blobs. */
+  readonly mostBytes: () => number;
+  /** Keeps room for what comes until it is let go. Rejects when the owner leaves none. */
+  readonly takeRoom: (blob: BlobRef) => Promise<() => void>;
+  readonly mayTransfer: () => boolean;
+  readonly sayMissing: (sha256: string) => void;
+  readonly log: (event: string, fields: Record<string, unknown>) => void;
+}
+
+export class KeptOutputs {
+  readonly #options: KeptOutputsOptions;
+  readonly #records: KeptRecords;
+  readonly #sending = new Map<string, AbortController>();
+
+  constructor(options: KeptOutputsOptions) {
+    this.#options = options;
+    this.#records = new KeptRecords(options.folder);
+  }
+
+  start(): void {
+    this.#records.start();
+  }
+
+  stop(): void {
+    for (const sending of this.#sending.values()) sending.abort();
+  }
+
+  /** Blobs that stay whatever else needs room. */
+  get pinned(): ReadonlySet<string> {
+    return new Set([...this.#records.jobs.values()].flatMap(({ blobs }) => [...blobs.keys()]));
+  }
+
+  /** What a report tells; undefined: nothing is kept. */
+  get report(): KeptReport | undefined {
+    const jobIds = [...this.#records.jobs.keys()];
+    if (jobIds.length === 0) return undefined;
+    return { jobIds, ...(this.#options.here() ?? { address: '', port: 0 }) };
+  }
+
+  /** Keeps the outputs of a lease; returns why it can't, or null. Harmless again. Throws what the disk says. */
+  async keep({ jobId, keepProof = '' }: Lease, outputs: readonly Output[]): Promise<string | null> {
+    const { jobs } = this.#records;
+    if (!jobs.has(jobId) && jobs.size >= jobsMost) {
+      return `this node keeps outputs of ${jobs.size} jobs, the most there can be: delete jobs that have ended`;
+    }
+    const pinned = this.#sizes();
+    const before = sum(pinned.values());
+    for (const { sha256, sizeBytes } of outputs) pinned.set(sha256, sizeBytes);
+    const most = this.#options.mostBytes();
+    const bytes = sum(pinned.values());
+    if (bytes > most) {
+      return `its outputs can't stay on this node: its owner leaves ${most} B for what is kept (cacheBytes), ${before} B are taken, and ${bytes - before} B would be added`;
+    }
+    for (const output of outputs) await this.#options.blobs.put(output, output.absolutePath);
+    if (outputs.length > 0) this.#records.add(jobId, keepProof, outputs);
+    return null;
+  }
+
+  #sizes(): Map<string, number> {
+    return new Map([...this.#records.jobs.values()].flatMap(({ blobs }) => [...blobs]));
+  }
+
+  /** What peers may have of a blob, each for who shows its proof. */
+  served(sha256: string): readonly SharedBlob[] {
+    const shared: SharedBlob[] = [];
+    for (const { proof, blobs } of this.#records.jobs.values()) {
+      const sizeBytes = blobs.get(sha256);
+      if (sizeBytes !== undefined) shared.push(this.#shared({ sha256, sizeBytes }, proof));
+    }
+    return shared;
+  }
+
+  #shared(blob: BlobRef, proof: string): SharedBlob {
+    const { blobs } = this.#options;
+    return {
+      chunks: 1,
+      held: fullBitmap(1),
+      proof: Buffer.from(proof, 'hex'),
+      index: () => Promise.resolve(Buffer.alloc(0)),
+      read: async () =>
+        (await blobs.isHere(blob))
+          ? { lengthBytes: blob.sizeBytes, bytes: createReadStream(blobs.fileOf(blob.sha256)) }
+          : null,
+    };
+  }
+
+  /** Its owner's limit is law: what is over it is kept no more, the oldest jobs first. */
+  shrink(): void {
+    const most = this.#options.mostBytes();
+    for (const jobId of [...this.#records.jobs.keys()]) {
+      const bytes = sum(this.#sizes().values());
+      if (bytes <= most) return;
+      this.#records.remove(jobId);
+      this.#options.log('outputs are kept no more: its owner leaves less', {
+        job: jobId,
+        bytes,
+        most,
+      });
+    }
+  }
+
+  /** Jobs that are gone: their outputs are blobs as all others. */
+  release(jobIds: readonly string[]): void {
+    for (const jobId of jobIds) this.#records.remove(jobId);
+  }
+
+  /** Takes a blob from the node of the LAN that keeps it; false: that gives it not, and the origin has to be asked. Throws where there is no room for it. */
+  async bring(blob: BlobRef, keeper: Keeper, signal: AbortSignal): Promise<boolean> {
+    const { blobs, isPeer, takeRoom, log } = this.#options;
+    if (await blobs.isHere(blob)) return true;
+    const { address, port } = keeper;
+    if (!isPeer(address)) return false;
+    const part = `${blobs.fileOf(blob.sha256)}.kept`;
+    const letGo = await takeRoom(blob);
+    try {
+      await rm(part, { force: true });
+      await this.#ask({ blob, keeper, part }, signal);
+      return await blobs.adopt(blob, part);
+    } catch (error) {
+      signal.throwIfAborted();
+      log('a kept output does not come over the LAN', {
+        from: `${address}:${port}`,
+        error: String(error),
+      });
+      return false;
+    } finally {
+      await rm(part, { force: true });
+      letGo();
+    }
+  }
+
+  async #ask(
+    {
+      blob,
+      keeper,
+      part,
+    }: { readonly blob: BlobRef; readonly keeper: Keeper; readonly part: string },
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { sha256, sizeBytes: lengthBytes } = blob;
+    const { proof, ...peer } = keeper;
+    const from = { sha256, peer, proof: Buffer.from(proof, 'hex') };
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await this.#options.client.keptTo(part, { from, lengthBytes }, signal);
+      } catch (error) {
+        const restMs = error instanceof PeerError ? error.restMs : null;
+        if (restMs === null || tries >= triesMost) throw error;
+        await rm(part, { force: true });
+        await sleep(restMs, undefined, { signal });
+      }
+    }
+  }
+
+  /** What is wanted elsewhere goes up, once; it is said again as long as somebody waits. */
+  send(wanted: readonly KeptWanted[]): void {
+    for (const { blob, capability } of wanted) {
+      if (blob === undefined || this.#sending.has(blob.sha256)) continue;
+      const sending = new AbortController();
+      this.#sending.set(blob.sha256, sending);
+      const done = (): boolean => this.#sending.delete(blob.sha256);
+      this.#send(blob, capability, sending.signal)
+        .catch((error: unknown) => {
+          this.#options.log('a kept output is not sent', {
+            sha256: blob.sha256,
+            error: String(error),
+          });
+        })
+        .finally(done);
+    }
+  }
+
+  async #send(blob: BlobRef, capability: string, signal: AbortSignal): Promise<void> {
+    const { blobs, mayTransfer, sayMissing } = this.#options;
+    const isKept = this.#sizes().get(blob.sha256) === blob.sizeBytes;
+    if (!isKept || !(await blobs.isHere(blob))) return sayMissing(blob.sha256);
+    if (!mayTransfer()) throw new Error("its owner's bytes of this month are used up");
+    await blobs.upload(blob, blobs.fileOf(blob.sha256), { capability, signal });
+  }
+}
+
+function sum(sizes: Iterable<number>): number {
+  let total = 0;
+  for (const size of sizes) total += size;
+  return total;
+}

@@ -1,0 +1,90 @@
+// Which outputs this node keeps, on its disk: a file for each job, to which a line is added for each task. It is
+// removed when the job is.
+
+import {
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import type { BlobRef } from '../../core/index.ts';
+
+/** Of one job. */
+export interface KeptJob {
+  /** What peers show, hexadecimal. */
+  readonly proof: string;
+  /** Sizes by SHA-256. */
+  readonly blobs: Map<string, number>;
+}
+
+const ending = '.jsonl';
+
+export class KeptRecords {
+  readonly #folder: string;
+  readonly jobs = new Map<string, KeptJob>();
+
+  constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  /** Reads what is there; a line that was cut off by a loss of power is none: its task says again what it left. */
+  start(): void {
+    mkdirSync(this.#folder, { recursive: true, mode: 0o700 });
+    for (const name of readdirSync(this.#folder)) {
+      const jobId = name.endsWith(ending) ? name.slice(0, -ending.length) : '';
+      if (!isName(jobId)) continue;
+      for (const line of readFileSync(join(this.#folder, name), 'utf8').split('\n')) {
+        const read = lineOf(line);
+        if (read !== null) this.#remember(jobId, read.proof, read.blobs);
+      }
+    }
+  }
+
+  /** On disk when this returns. Throws what the disk says. */
+  add(jobId: string, proof: string, blobs: readonly BlobRef[]): void {
+    if (!isName(jobId)) throw new Error(`wanted the id of a job, found ${JSON.stringify(jobId)}`);
+    const known = this.jobs.get(jobId)?.blobs;
+    if (known !== undefined && blobs.every(({ sha256 }) => known.has(sha256))) return;
+    const pairs = blobs.map(({ sha256, sizeBytes }) => [sha256, sizeBytes]);
+    const file = openSync(join(this.#folder, jobId + ending), 'a', 0o600);
+    try {
+      // A line before it that was cut off ends here.
+      writeSync(file, `\n${JSON.stringify({ proof, blobs: pairs })}\n`);
+      fsyncSync(file);
+    } finally {
+      closeSync(file);
+    }
+    this.#remember(jobId, proof, blobs);
+  }
+
+  remove(jobId: string): void {
+    if (!this.jobs.delete(jobId)) return;
+    rmSync(join(this.#folder, jobId + ending), { force: true });
+  }
+
+  #remember(jobId: string, proof: string, blobs: readonly BlobRef[]): void {
+    const job = this.jobs.get(jobId) ?? { proof, blobs: new Map<string, number>() };
+    this.jobs.set(jobId, job);
+    for (const { sha256, sizeBytes } of blobs) job.blobs.set(sha256, sizeBytes);
+  }
+}
+
+/** It becomes a file's name. */
+function isName(jobId: string): boolean {
+  return /^[0-9A-Za-z_-]{1,64}$/.test(jobId);
+}
+
+function lineOf(line: string): { readonly proof: string; readonly blobs: BlobRef[] } | null {
+  try {
+    // Written by this program only; torn ones are no JSON.
+    const { proof, blobs } = JSON.parse(line) as { proof: string; blobs: [string, number][] };
+    return { proof, blobs: blobs.map(([sha256, sizeBytes]) => ({ sha256, sizeBytes })) };
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,128 @@
+// Outputs that stay on the nodes that made them: which node keeps what, and who needs it. What a task made is where it ended,
+// so that the end of a task is all that is in the journal.
+
+import { taskState } from './columns.ts';
+import type { Effect } from './effects.ts';
+import { lookForJob } from './leases.ts';
+import type { Instant, JobId } from './model/ids.ts';
+import type { JobRecord, NodeRecord, State } from './state.ts';
+import { mustHave } from './state.ts';
+import type { Keeper } from './view.ts';
+import { agoText } from './words.ts';
+
+/** What a node tells of the outputs that it keeps. */
+export interface KeptOutputs {
+  /** Jobs that it keeps outputs of. */
+  readonly jobIds: readonly JobId[];
+  /** Where nodes of its LAN reach it; empty: nowhere. */
+  readonly address: string;
+  readonly port: number;
+}
+
+/** The task whose kept outputs hold the input of another one. */
+export interface SourceTask {
+  readonly job: JobRecord;
+  readonly taskIndex: number;
+}
+
+/** Where the input of a job's task was made and stays; null: it has none, or that is at the origin. */
+export function sourceOf(
+  { jobById }: State,
+  { template: { outputsOf } }: JobRecord,
+  taskIndex: number,
+): SourceTask | null {
+  if (outputsOf === undefined) return null;
+  const job = jobById.get(outputsOf.jobId);
+  const index = outputsOf.tasks[taskIndex];
+  if (job?.template.keepsOutputs !== true || index === undefined) return null;
+  return { job, taskIndex: index };
+}
+
+/** The node that keeps the outputs of a task; null: it has not succeeded, or they are at the origin. */
+export function keeperOf({ nodes }: State, { job, taskIndex }: SourceTask): NodeRecord | null {
+  const { template, tasks } = job;
+  if (template.keepsOutputs !== true || !(taskIndex < template.taskCount)) return null;
+  if (taskState(tasks, taskIndex) !== 'succeeded') return null;
+  return mustHave(nodes[tasks.node[taskIndex] ?? -1], 'node of task', taskIndex);
+}
+
+/** The node that keeps the input of a job's task; null: none does. */
+export function inputKeeper(state: State, job: JobRecord, taskIndex: number): NodeRecord | null {
+  const source = sourceOf(state, job, taskIndex);
+  return source === null ? null : keeperOf(state, source);
+}
+
+/** Whether the task's input can be had: nobody keeps it, or its keeper is here. */
+export function isInputHere(state: State, job: JobRecord, taskIndex: number): boolean {
+  const keeper = inputKeeper(state, job, taskIndex);
+  return keeper === null || isHere(keeper);
+}
+
+function isHere({ health, lastHeardAt }: NodeRecord): boolean {
+  return health === 'healthy' && lastHeardAt > 0;
+}
+
+/** Why the task's input can't be had now, and what helps; null: it can. */
+export function awayText(
+  state: State,
+  {
+    job,
+    taskIndex,
+    now,
+  }: { readonly job: JobRecord; readonly taskIndex: number; readonly now: Instant },
+): string | null {
+  const keeper = inputKeeper(state, job, taskIndex);
+  if (keeper === null || isHere(keeper)) return null;
+  const { health, lastHeardAt, name, nodeId } = keeper;
+  const site = mustHave(state.sites[keeper.siteNumber], 'site', keeper.siteNumber);
+  const input = `The input of task ${taskIndex} is on node ${name} (${nodeId}, site ${site.siteId}) alone`;
+  const made = job.template.outputsOf?.jobId ?? '';
+  if (health === 'revoked') {
+    return `${input}, which was revoked: it is lost. What helps: cancel this job, and run job ${made} again.`;
+  }
+  const since = keeper.silentSince > 0 ? keeper.silentSince : lastHeardAt;
+  const heard = since > 0 ? `was last heard ${agoText(now - since)} ago` : 'has not been heard yet';
+  return `${input}, which ${heard}. What helps: that it comes back (punnet node ${nodeId}), or to run job ${made} again.`;
+}
+
+/** A node may be asked again for what it keeps: tasks that wait for that may be placed. Called by apply only. */
+export function lookForKept(state: State): void {
+  for (const number of state.waitingJobs) {
+    const job = mustHave(state.jobs.get(number), 'job', number);
+    if (job.template.outputsOf !== undefined) lookForJob(state, job);
+  }
+}
+
+/** What a node keeps of jobs that are gone it need not keep. */
+export function releaseGone(
+  state: State,
+  { nodeId }: NodeRecord,
+  { jobIds }: KeptOutputs,
+): readonly Effect[] {
+  const gone = jobIds.filter((id) => state.jobById.get(id)?.template.keepsOutputs !== true);
+  return gone.length === 0 ? [] : [{ kind: 'releaseKept', nodeId, jobIds: gone }];
+}
+
+/** An active job whose tasks' inputs are outputs that this one keeps; undefined: there is none. */
+export function takerOf(state: State, { jobId, template }: JobRecord): JobRecord | undefined {
+  if (template.keepsOutputs !== true) return undefined;
+  for (const job of state.jobs.values()) {
+    if (job.state === 'active' && job.template.outputsOf?.jobId === jobId) return job;
+  }
+  return undefined;
+}
+
+/** As the edge sees it. */
+export function showKeeper(state: State, source: SourceTask): Keeper | null {
+  const node = keeperOf(state, source);
+  if (node === null) return null;
+  const { siteId } = mustHave(state.sites[node.siteNumber], 'site', node.siteNumber);
+  const { nodeId, name, health, lastHeardAt, silentSince, keeper } = node;
+  const { address, port } = keeper ?? { address: '', port: 0 };
+  const heardAt = silentSince > 0 ? silentSince : lastHeardAt;
+  return {
+    ...{ jobId: source.job.jobId, taskIndex: source.taskIndex, nodeId, name, siteId },
+    ...{ siteNumber: node.siteNumber, isHere: isHere(node), isRevoked: health === 'revoked' },
+    ...{ heardAt, address, port },
+  };
+}

@@ -1,0 +1,122 @@
+// Outputs that stay on nodes, when somebody here wants them: asked for until they come, and no longer than anybody waits.
+
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { CapabilitySigner } from '../../../scheduler/adapters/blobs/capability.ts';
+import { KeptOutputs } from '../../../scheduler/adapters/blobs/kept-outputs.ts';
+import type { Keeper } from '../../../scheduler/core/index.ts';
+import { instant, jobId, nodeId, siteId } from '../../../scheduler/core/index.ts';
+
+const signer = new CapabilitySigner(Buffer.alloc(32, 7));
+const wanted = { jobId: 'pictures', taskIndex: 3, sha256: 'a'.repeat(64), sizeBytes: 1_000 };
+const here: Keeper = {
+  ...{ jobId: jobId('pictures'), taskIndex: 3, nodeId: nodeId('camera'), name: 'camera' },
+  ...{ siteId: siteId('reserve'), siteNumber: 0, isHere: true, isRevoked: false },
+  ...{ heardAt: instant(0), address: '', port: 0 },
+};
+let keeper: Keeper | null;
+let atOrigin: Map<string, number>;
+let asked: string[];
+let nowMs: number;
+let kept: KeptOutputs;
+let never: AbortSignal;
+
+beforeEach(() => {
+  [keeper, atOrigin, asked, nowMs] = [here, new Map(), [], 3 * 3_600_000];
+  never = new AbortController().signal;
+  kept = new KeptOutputs({
+    blobs: { size: (sha256) => Promise.resolve(atOrigin.get(sha256)) },
+    ...{ signer, view: () => ({ keeper: () => keeper }), nowUnixMs: () => nowMs, askEveryMs: 5 },
+    send: (node, { blob, capability }) => {
+      const right = signer.verify(capability, nowMs);
+      asked.push(`${node} ${blob?.sha256 === wanted.sha256} ${right?.kind}`);
+    },
+  });
+});
+afterEach(() => kept.stop());
+
+describe('an output that is wanted', () => {
+  test('is not asked for when it is here', async () => {
+    atOrigin.set(wanted.sha256, 1_000);
+    expect(await kept.bring(wanted, never)).toBeNull();
+    expect(asked).toEqual([]);
+  });
+
+  test('is asked for again and again, once for all who wait, until it has come', async () => {
+    const both = [kept.bring(wanted, never), kept.bring(wanted, never)];
+    await expect.poll(() => asked.length).toBeGreaterThan(2);
+    expect(new Set(asked)).toEqual(new Set(['camera true put']));
+    kept.came(wanted.sha256);
+    expect(await Promise.all(both)).toEqual([null, null]);
+    const { length } = asked;
+    await kept.bring({ ...wanted, sha256: 'b'.repeat(64) }, AbortSignal.timeout(30));
+    expect(asked.filter((each) => each.includes('true'))).toHaveLength(length);
+  });
+
+  test('that came without a word is found all the same', async () => {
+    const waiting = kept.bring(wanted, never);
+    await expect.poll(() => asked.length).toBeGreaterThan(0);
+    atOrigin.set(wanted.sha256, 1_000);
+    expect(await waiting).toBeNull();
+  });
+
+  test('is asked for no more when nobody waits', async () => {
+    const leaving = new AbortController();
+    const waiting = kept.bring(wanted, leaving.signal);
+    await expect.poll(() => asked.length).toBeGreaterThan(0);
+    leaving.abort();
+    expect(await waiting).toMatchObject({ code: 'late' });
+    expect(await kept.bring(wanted, leaving.signal)).toMatchObject({ code: 'late' });
+  });
+});
+
+const place = 'this output of task 3 of job pictures is on node camera (site reserve) alone';
+
+test.each<[string, Partial<Keeper> | null, string, string]>([
+  [
+    'whose node is away',
+    { isHere: false, heardAt: instant(1) },
+    'away',
+    `${place}, which was last heard 180 min ago: try again when it is back`,
+  ],
+  [
+    'whose node was not heard yet',
+    { isHere: false },
+    'away',
+    `${place}, which has not been heard yet: try again when it is back`,
+  ],
+  [
+    'whose node was revoked',
+    { isHere: false, isRevoked: true },
+    'gone',
+    `${place}, which was revoked: it is lost`,
+  ],
+  [
+    'that nobody keeps',
+    null,
+    'gone',
+    'no node keeps the outputs of task 3 of job pictures any more',
+  ],
+])('one %s does not come', async (_, changes, code, text) => {
+  keeper = changes === null ? null : { ...here, ...changes };
+  expect(await kept.bring(wanted, never)).toEqual({ code, text });
+  expect(asked).toEqual([]);
+});
+
+test('one that its node has lost does not come, but only that node may say so', async () => {
+  const waiting = kept.bring(wanted, never);
+  kept.missing('liar', wanted.sha256);
+  kept.missing('camera', 'c'.repeat(64));
+  await expect.poll(() => asked.length).toBeGreaterThan(1);
+  kept.missing('camera', wanted.sha256);
+  expect(await waiting).toEqual({ code: 'gone', text: `${place}, which has lost it` });
+});
+
+test('one that its node does not send is given up at last', async () => {
+  const waiting = kept.bring(wanted, never);
+  await expect.poll(() => asked.length).toBeGreaterThan(0);
+  nowMs += 11 * 60_000;
+  expect(await waiting).toMatchObject({
+    code: 'late',
+    text: expect.stringContaining(place) as string,
+  });
+});

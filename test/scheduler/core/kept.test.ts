@@ -1,0 +1,166 @@
+// Outputs that stay where they were made, and the jobs that take them: who is given what, who waits for whom, what may go.
+
+import { beforeEach, describe, expect, test } from 'vitest';
+import type { JobTemplate } from '../../../scheduler/core/index.ts';
+import { jobId, nodeId, siteId } from '../../../scheduler/core/index.ts';
+import { stateOf, imageOf } from '../../../scheduler/core/index.ts';
+import { CoreHarness, accepting, endOf, pi3, template } from './harness.ts';
+
+const sizeBytes = 1e6;
+const oneSlot = { ...pi3, slots: 1 };
+let core: CoreHarness;
+
+beforeEach(() => {
+  core = new CoreHarness();
+  core.setSite('reserve', 1e6);
+  core.setSite('town', 20e6);
+  for (const name of ['camera-1', 'camera-2']) core.node(name, 'reserve', oneSlot);
+});
+
+function siteNumber(name: string): number {
+  return core.view.siteNumber(siteId(name)) ?? -1;
+}
+
+/** A picture of each camera. */
+function takePictures(): void {
+  const site = { number: siteNumber('reserve'), siteId: siteId('reserve') };
+  const profile = { workGhzSeconds: 10, outputBytes: sizeBytes };
+  core.submit('pictures', { taskCount: 2, site, keepsOutputs: true, profile });
+  for (const { nodeId: node, leaseId } of core.take('grant')) {
+    core.speak(node, { ended: [endOf(leaseId)] });
+  }
+  core.take('acknowledge');
+}
+
+const keeperOf = (index: number): string =>
+  core.view.keeper(jobId('pictures'), index)?.nodeId ?? '';
+
+function taking(changes: Partial<JobTemplate> = {}): Partial<JobTemplate> {
+  return {
+    ...{ taskCount: 2, home: siteNumber('reserve'), taskInputBytes: [sizeBytes, sizeBytes] },
+    outputsOf: { jobId: jobId('pictures'), tasks: [0, 1] },
+    ...changes,
+  };
+}
+
+/** Where each task was given to. */
+function given(): Record<number, string> {
+  return Object.fromEntries(core.take('grant').map((grant) => [grant.taskIndex, grant.nodeId]));
+}
+
+/** Its connection is gone. */
+function lose(name: string): void {
+  core.give({ kind: 'nodeDisconnected', nodeId: nodeId(name) });
+  expect(core.view.node(nodeId(name))?.health).toBe('suspect');
+}
+
+describe('what a site keeps', () => {
+  test('adds nothing to its line up, and is on the nodes that made it', () => {
+    takePictures();
+    expect(core.state.sites[siteNumber('reserve')]?.pendingUpBytes).toBe(0);
+    expect([keeperOf(0), keeperOf(1)].sort()).toEqual(['camera-1', 'camera-2']);
+    expect(core.view.keeper(jobId('pictures'), 2)).toBeNull();
+    expect(core.view.keeper(jobId('nobody'), 0)).toBeNull();
+  });
+
+  test('goes first to tasks on the node itself, and costs that site no bytes', () => {
+    takePictures();
+    core.submit('count', taking({ outputsOf: { jobId: jobId('pictures'), tasks: [1, 0] } }));
+    expect(given()).toEqual({ 0: keeperOf(1), 1: keeperOf(0) });
+    const { pendingUpBytes, pendingDownBytes } = core.state.sites[siteNumber('reserve')] ?? {};
+    expect([pendingUpBytes, pendingDownBytes]).toEqual([0, 0]);
+  });
+
+  test('crosses its line up when a task elsewhere needs it', () => {
+    takePictures();
+    core.node('pi', 'town');
+    core.submit('count', taking({ site: { number: siteNumber('town'), siteId: siteId('town') } }));
+    expect(Object.values(given())).toEqual(['pi', 'pi']);
+    expect(core.state.sites[siteNumber('reserve')]?.pendingUpBytes).toBe(2 * sizeBytes);
+    expect(core.state.sites[siteNumber('town')]?.pendingDownBytes).toBeGreaterThan(
+      2 * sizeBytes - 1,
+    );
+  });
+
+  test('is known again from a snapshot', () => {
+    takePictures();
+    const before = [keeperOf(0), keeperOf(1)];
+    core.state = stateOf(imageOf(core.state));
+    expect([keeperOf(0), keeperOf(1)]).toEqual(before);
+    expect(core.view.keeper(jobId('pictures'), 0)?.isHere).toBe(false);
+  });
+});
+
+describe('a task whose input is on one node alone', () => {
+  test('waits for that node and says so, while others go on; and starts when it is back', () => {
+    takePictures();
+    const away = keeperOf(0);
+    lose(away);
+    core.node('pi', 'town');
+    core.submit('count', taking());
+    const others = given();
+    expect(Object.keys(others)).toEqual(['1']);
+    core.nowMs += 3 * 3_600_000;
+    expect(core.view.explain(jobId('count'), null)?.summary).toBe(
+      `1 of 2 tasks waits; its inputs are at site reserve. The input of task 0 is on node ${away} (${away}, site reserve) alone, which was last heard 3 h ago. What helps: that it comes back (punnet node ${away}), or to run job pictures again.`,
+    );
+    core.speak(away, { held: [], status: { ...accepting, slots: 1 } });
+    expect(Object.keys(given())).toContain('0');
+  });
+
+  test('says that it is lost when the node was revoked', () => {
+    takePictures();
+    const gone = keeperOf(0);
+    core.give({ kind: 'revokeNode', nodeId: nodeId(gone) });
+    core.submit('count', taking({ taskCount: 1 }));
+    expect(core.view.explain(jobId('count'), 0)?.summary).toContain(
+      'which was revoked: it is lost. What helps: cancel this job, and run job pictures again.',
+    );
+  });
+});
+
+describe('a job whose outputs stay', () => {
+  test('is not deleted while another one takes them', () => {
+    takePictures();
+    core.submit('count', taking());
+    const refused = core.give({ kind: 'deleteJob', jobId: jobId('pictures') }).answer;
+    expect(refused).toMatchObject({ kind: 'refused', code: 'failed_precondition' });
+    core.give({ kind: 'cancelJob', jobId: jobId('count') });
+    const answer = core.give({ kind: 'deleteJob', jobId: jobId('pictures') }).answer;
+    expect(answer).toEqual({ kind: 'done' });
+  });
+
+  test.each([
+    ['that goes on', 'pictures', []],
+    ['that was deleted', 'nobody', ['nobody']],
+    ['whose outputs are at the origin', 'plain', ['plain']],
+  ])('lets go of a node what is of a job %s', (_, job, released) => {
+    takePictures();
+    core.submit('plain', { taskCount: 1 });
+    const kept = { jobIds: [jobId(job)], address: '192.168.1.2', port: 4_000 };
+    core.speak('camera-1', { held: [], status: accepting, kept });
+    const effects = core.take('releaseKept');
+    expect(effects.flatMap(({ jobIds }) => jobIds)).toEqual(released);
+  });
+
+  test('is refused to whom it does not belong', () => {
+    takePictures();
+    core.give({
+      ...{ kind: 'submitJob', jobId: jobId('theft'), researcher: 'eve', requestId: 'theft' },
+      template: template(taking()),
+    });
+    expect(core.view.job(jobId('theft'))).toBeUndefined();
+  });
+});
+
+test('a lease tells of the keeper and where its LAN reaches it', () => {
+  takePictures();
+  const kept = { jobIds: [jobId('pictures')], address: '192.168.1.2', port: 4_000 };
+  core.speak(keeperOf(0), { held: [], status: accepting, kept });
+  core.submit('count', taking());
+  const lease = { jobId: jobId('count'), taskIndex: 0, nodeId: nodeId(keeperOf(1)) };
+  expect(core.view.leaseContext(lease)).toMatchObject({
+    siteNumber: siteNumber('reserve'),
+    keeper: { nodeId: keeperOf(0), jobId: 'pictures', taskIndex: 0, address: '192.168.1.2' },
+  });
+});
