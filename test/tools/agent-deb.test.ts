@@ -255,6 +255,12 @@ test.concurrent(
       // The machine has no memory controller.
       return said.includes('in sandbox cgroup-v2-rlimit.') || undefined;
     });
+    // A network of a task's own is made under the unit, too.
+    await call('punnet-agent', 'limits', '--internet', 'on');
+    await until('it has looked whether tasks can have internet', async () => {
+      const said = await call('punnet-agent', 'status');
+      return said.includes('Tasks that ask for it reach the internet from here') || undefined;
+    });
     await outlives(machine);
 
     expect(await call('punnet-agent', 'leave')).toContain('has left punnet');

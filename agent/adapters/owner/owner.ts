@@ -127,9 +127,9 @@ export class Owner {
     this.#internetProblem = problem;
   }
 
-  /** Why it was allowed in vain; null: it is not allowed, or it goes. */
-  get internetProblem(): string | null {
-    return this.#limits.allowsInternet ? (this.#internetProblem ?? null) : null;
+  /** Why it is allowed in vain; null: it is not, undefined: nobody has looked. */
+  get internetProblem(): string | null | undefined {
+    return this.#internetProblem;
   }
 
   /** What blobs may use of the uplink now; null: the owner has not said what it can do. */

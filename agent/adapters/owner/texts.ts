@@ -28,7 +28,8 @@ export interface Running {
   readonly linePart: number;
   /** null: its owner leaves apt alone. */
   readonly apt: AptStatus | null;
-  readonly internet: { readonly isAllowed: boolean; readonly problem: string | null };
+  /** Whether its owner lets tasks have it, and why none can; undefined: nobody has looked yet. */
+  readonly internet: { readonly isAllowed: boolean; readonly problem: string | null | undefined };
   readonly nowUnixMs: number;
 }
 
@@ -112,7 +113,7 @@ function aptLines({ apt }: Running): readonly string[] {
 }
 
 function internetLines({ internet: { isAllowed, problem } }: Running): readonly string[] {
-  if (!isAllowed) return [];
+  if (!isAllowed || problem === undefined) return [];
   if (problem !== null) return [`No task has internet, though you allow it: ${problem}.`];
   return ['Tasks that ask for it reach the internet from here, and nothing of your home.'];
 }
