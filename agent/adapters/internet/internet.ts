@@ -61,12 +61,14 @@ export class Internet {
 
   async #load(): Promise<TaskProxies> {
     const { TaskProxies } = await import('./task-proxies.ts');
-    const { blobs, tunnels, carried } = this.#options;
+    const { askOwnAddress } = await import('./own-address.ts');
+    const { blobs, tunnels, carried, identity } = this.#options;
     return new TaskProxies({
       closed: () => this.#whyClosed(),
       pacer: blobs.pacer,
       carried,
       federationHosts: () => this.#federationHosts(),
+      ownAddress: () => askOwnAddress(identity().httpsUrl, identity().caPem),
       isInOverlay: (address) => tunnels.isInOverlay(address),
       nowMs: () => performance.now(),
     });

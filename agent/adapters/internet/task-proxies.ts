@@ -12,8 +12,9 @@ import { TaskProxy, type Way } from './task-proxy.ts';
 /** What a question to DNS and its answer take of the line, beside what a proxy hands on. */
 const questionBytes = 500;
 const questionMs = 5_000;
-/** The federation's own addresses are asked for again after that. */
-const hostsKeptMs = 600_000;
+/** The addresses of federation and home are asked for again after that. */
+const outsideKeptMs = 600_000;
+const outsideAgainMs = 5_000;
 
 export interface TaskProxiesOptions {
   /** Why nothing may go now; null: it may. */
@@ -24,6 +25,8 @@ export interface TaskProxiesOptions {
   readonly carried: (bytes: number) => void;
   /** Names and addresses of the federation. */
   readonly federationHosts: () => readonly string[];
+  /** That the home has on its line. */
+  readonly ownAddress: () => Promise<string>;
   readonly isInOverlay: (address: string) => boolean;
   readonly nowMs: () => number;
 }
@@ -33,7 +36,8 @@ export class TaskProxies {
   readonly #proxies = new Map<number, TaskProxy>();
   // Not the system's own look-up, which would hold one of two threads for as long as a name server is silent.
   readonly #resolver = new dns.Resolver({ timeout: questionMs, tries: 2 });
-  #core: { readonly addresses: ReadonlySet<string>; readonly atMs: number } | null = null;
+  #looking: Promise<ReadonlySet<string>> | null = null;
+  #outside: { readonly addresses: ReadonlySet<string>; readonly atMs: number } | null = null;
 
   constructor(options: TaskProxiesOptions) {
     this.#options = options;
@@ -81,29 +85,50 @@ export class TaskProxies {
 
   async #near(): Promise<(address: string) => boolean> {
     const networks = readNearNetworks();
-    const core = await this.#coreAddresses();
+    const outside = await this.#outsideAddresses();
     const { isInOverlay } = this.#options;
-    return (address) => holds(networks, address) || core.has(address) || isInOverlay(address);
+    return (address) => holds(networks, address) || outside.has(address) || isInOverlay(address);
   }
 
-  /** As this node reaches them, which has names of its own perhaps. What can't be found now is as it was. */
-  async #coreAddresses(): Promise<ReadonlySet<string>> {
-    const { federationHosts, nowMs } = this.#options;
-    if (this.#core !== null && nowMs() - this.#core.atMs < hostsKeptMs) return this.#core.addresses;
-    const found = await Promise.allSettled(
-      federationHosts().map((host) => dns.lookup(host, { all: true })),
-    );
-    const addresses = new Set(this.#core?.addresses);
-    for (const each of found) {
-      if (each.status === 'rejected') continue;
-      for (const { address } of each.value) addresses.add(address);
+  /** Where the federation is, as this node reaches it, and the home itself. One look for all who ask. */
+  #outsideAddresses(): Promise<ReadonlySet<string>> {
+    const known = this.#outside;
+    const { nowMs } = this.#options;
+    if (known !== null && nowMs() - known.atMs < outsideKeptMs) {
+      return Promise.resolve(known.addresses);
     }
-    const isWhole = found.every(({ status }) => status === 'fulfilled');
-    if (isWhole || this.#core !== null) this.#core = { addresses, atMs: nowMs() };
-    else throw new Error("the federation's own addresses are not known");
+    this.#looking ??= this.#lookOutside(known?.addresses).then(
+      (addresses) => {
+        this.#outside = { addresses, atMs: nowMs() };
+        this.#looking = null;
+        return addresses;
+      },
+      (error: unknown) => {
+        // Tasks that try again and again do not ask the federation each time.
+        setTimeout(() => (this.#looking = null), outsideAgainMs).unref();
+        throw error;
+      },
+    );
+    return this.#looking;
+  }
+
+  /** What can't be found now is as it was; rejects where it never was. */
+  async #lookOutside(known?: ReadonlySet<string>): Promise<ReadonlySet<string>> {
+    const { federationHosts, ownAddress } = this.#options;
+    const lookUps = federationHosts().map((host) => dns.lookup(host, { all: true }));
+    const own = ownAddress().then((address) => [{ address }]);
+    const addresses = new Set(known);
+    for (const each of await Promise.allSettled([own, ...lookUps])) {
+      if (each.status === 'fulfilled') for (const { address } of each.value) addresses.add(address);
+      else if (known === undefined) {
+        throw new Error(`${unknown} (${String(each.reason)}): try again.`);
+      }
+    }
     return addresses;
   }
 }
+
+const unknown = 'the node does not know yet what is its home and its federation in the internet';
 
 /** A replica keeps to the rates that its job declares; null: it has none. */
 function ownPacer({ downBps, upBps }: InternetUse): UplinkPacer | null {

@@ -49,7 +49,8 @@ export class ProxyDoor {
       this.#open -= 1;
       agent.destroy();
     });
-    agent.once('close', () => task.destroySoon());
+    // What could not connect is answered.
+    agent.once('close', () => (isConnected ? task.destroySoon() : undefined));
     agent.on('error', () => {
       if (!isConnected) unavailable(task, 'the agent is away: try again');
     });

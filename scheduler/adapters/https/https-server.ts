@@ -147,6 +147,10 @@ export class HttpsServer {
       response.end('ok\n');
       return Promise.resolve();
     }
+    if (url === '/v1/address') {
+      response.end(`${request.socket.remoteAddress ?? ''}\n`);
+      return Promise.resolve();
+    }
     const file = this.#options.files.get(url);
     if (file !== undefined && (method === 'GET' || method === 'HEAD')) {
       const { type, bytes } = file;

@@ -27,6 +27,7 @@ export const nearAddresses = {
   'a carrier': '100.64.0.1',
   'metadata of a cloud': '169.254.169.254',
   'the core in public': coreAddress,
+  'the router on its line': '192.0.9.77',
 } as const;
 
 const names = {
@@ -83,7 +84,7 @@ const say = (value) => process.stdout.write(JSON.stringify(value) + '\\n');
 let closed = null, bytes = 0;
 const make = () => new TaskProxies({
   closed: () => closed, pacer: new UplinkPacer(() => null, () => undefined), carried: (count) => (bytes += count),
-  federationHosts: () => ['${coreAddress}'], isInOverlay: () => false, nowMs: () => performance.now(),
+  federationHosts: () => ['${coreAddress}'], ownAddress: async () => '${nearAddresses['the router on its line']}', isInOverlay: () => false, nowMs: () => performance.now(),
 });
 let proxies = make();
 const sandbox = new Sandbox({ stateFolder, shimCommand: [process.execPath, shim] });

@@ -2,6 +2,7 @@
 
 import { Readable } from 'node:stream';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { askOwnAddress } from '../../../agent/adapters/internet/own-address.ts';
 import { metadataGetter } from '../../../agent/adapters/releases/fetch-metadata.ts';
 import { EnrolRequest, EnrolResponse } from '../../../proto/gen/punnet/v1/agent.ts';
 import { CapabilitySigner } from '../../../scheduler/adapters/blobs/capability.ts';
@@ -245,11 +246,19 @@ test.each([
   ['GET', '/v1/blob/../../etc/passwd', 404],
   ['DELETE', `/v1/blob/${'a'.repeat(64)}`, 405],
   ['GET', '/healthz', 200],
+  ['GET', '/v1/address', 200],
   ['GET', '/ca.pem', 200],
   ['HEAD', '/ca.pem', 200],
   ['PUT', '/ca.pem', 404],
 ])('%s %s is answered with %i', async (method, path, status) => {
   expect((await rig.ask({ method, path })).status).toBe(status);
+});
+
+test('who asks where it is seen is told', async () => {
+  const url = `https://localhost:${rig.port}`;
+  expect(await askOwnAddress(url, rig.caPem)).toBe('127.0.0.1');
+  // One of before knows nothing of it.
+  await expect(askOwnAddress(`${url}/of-before`, rig.caPem)).rejects.toThrow('HTTP status 404');
 });
 
 describe('metadata of releases', () => {
