@@ -1,11 +1,9 @@
-// What a site exchanges, in numbers for operators and in words for researchers.
+// What a site exchanges, in numbers for operators.
 
 import { emptyBitmap, hasChunk } from '../../../proto/bitmap.ts';
 import type { Sha256 } from '../model/ids.ts';
-import type { JobTemplate } from '../model/job.ts';
 import type { SiteRecord, State } from '../state.ts';
 import type { Exchange } from './exchange.ts';
-import { isExchanged } from './wanted.ts';
 
 /** One blob that nodes of a site exchange. */
 export interface ExchangeSummary {
@@ -59,21 +57,4 @@ function countUnfound({ members, copies, chunkCount }: Exchange): number {
   for (const [chunk, held] of copies.entries())
     if (held > 0 && hasChunk(unfound, chunk)) count += 1;
   return count;
-}
-
-/** How much of what its job shares is at a task's site, part of a sentence on inputs; empty: nothing that is exchanged. */
-export function sharedText(state: State, siteNumber: number, template: JobTemplate): string {
-  const shared = [...template.bundles, ...template.sharedInputs].filter(isExchanged);
-  const blobs = new Map(shared.map((blob) => [blob.sha256, blob.sizeBytes]));
-  let all = 0;
-  let there = 0;
-  for (const [sha256, sizeBytes] of blobs) {
-    const exchange = state.exchanges.of(siteNumber, sha256);
-    all += sizeBytes;
-    if (exchange === undefined || exchange.members.size === 0) continue;
-    there += sizeBytes * (1 - exchange.missing / exchange.chunkCount);
-  }
-  if (there === 0) return '';
-  if (there === all) return 'those that nodes of a site exchange are at this one already';
-  return `of those that nodes of a site exchange, ${Math.floor((100 * there) / all)}% is at this one already`;
 }

@@ -3,11 +3,11 @@
 
 import { taskState } from '../columns.ts';
 import { causeText, heldText } from '../dependencies.ts';
-import { sharedText } from '../distribution/show-exchanges.ts';
+import { tellInputs } from '../distribution/tell-inputs.ts';
 import { isOpen, slotLeases, slotsOf } from '../leases.ts';
 import { awayText } from '../kept.ts';
 import { leasesPerSlot, sitesExplained } from '../limits.ts';
-import type { Instant } from '../model/ids.ts';
+import type { Instant, LeaseId } from '../model/ids.ts';
 import type { JobRecord, NodeRecord, SiteRecord, State } from '../state.ts';
 import { mustHave } from '../state.ts';
 import type { Explanation, RefusalCount, SiteBacklog, TaskSummary } from '../view.ts';
@@ -17,7 +17,7 @@ import type { Refusal } from './filter.ts';
 import { tellGroup } from './refusal-groups.ts';
 import type { Round } from './round.ts';
 import { rolloutText } from '../roll-services.ts';
-import { asOf, isResting, templateOf } from '../services.ts';
+import { asOf, isResting } from '../services.ts';
 import { countOf } from '../words.ts';
 import { refuseQuota, refuseTurn } from '../queue/refuse.ts';
 
@@ -37,7 +37,7 @@ export function explainJob(round: Round, job: JobRecord): Explanation {
   const ended = template.taskCount - job.leased;
   const { size } = job.backups;
   const backups = size === 0 ? '' : ` ${countOf(size, 'backup attempt')} on idle slots.`;
-  const summary = `Nothing waits: of ${template.taskCount} tasks, ${job.leased} are on nodes and ${ended} have ended.${backups}`;
+  const summary = `Nothing waits: of ${template.taskCount} tasks, ${job.leased} are on nodes and ${ended} have ended.${stagingText(state, job)}${backups}`;
   return { summary, refusals: [], sites: [] };
 }
 
@@ -117,7 +117,7 @@ function placedText(state: State, job: JobRecord, task: TaskSummary): string {
   const there = task.nodeId === null ? '' : ` at ${task.nodeName} (site ${task.siteId ?? '?'})`;
   switch (task.phase) {
     case 'staging':
-      return `${name} is${there}, and has not started: its inputs are on the way${sharedThere(state, job, task)}.`;
+      return `${name} is${there}, and has not started: its inputs are on the way${inputsThere(state, job, task.index)}.`;
     case 'running':
       return `${name} is running${there}.`;
     case 'sending':
@@ -133,12 +133,26 @@ function placedText(state: State, job: JobRecord, task: TaskSummary): string {
   }
 }
 
-/** "; those that nodes of a site exchange are at this one already", or empty. */
-function sharedThere(state: State, job: JobRecord, { nodeId, index }: TaskSummary): string {
-  const node = nodeId === null ? undefined : state.nodeById.get(nodeId);
-  if (node === undefined) return '';
-  const text = sharedText(state, node.siteNumber, templateOf(job, index));
-  return text === '' ? '' : `; ${text}`;
+/** ": of input map (50.0 MB) 40% is there, …", or empty. */
+function inputsThere(state: State, { tasks }: JobRecord, index: number): string {
+  // The column holds lease ids only.
+  const lease = state.leases.get((tasks.lease[index] ?? 0) as LeaseId);
+  const text = lease === undefined ? '' : tellInputs(state, lease);
+  return text === '' ? '' : `: ${text}`;
+}
+
+/** Of tasks that have not started the first whose blobs are on the way; empty: of none that is known. */
+function stagingText(state: State, job: JobRecord): string {
+  if (job.leased - job.running - job.sending <= 0) return '';
+  for (const lease of state.leases.values()) {
+    const { jobNumber, phase, isVoid, taskIndex, nodeNumber } = lease;
+    const isStaging = phase !== 'running' && phase !== 'sending';
+    if (jobNumber !== job.number || isVoid || !isStaging) continue;
+    const there = inputsThere(state, job, taskIndex);
+    const name = state.nodes[nodeNumber]?.name ?? '?';
+    if (there !== '') return ` Inputs of task ${taskIndex} are on the way to ${name}${there}.`;
+  }
+  return '';
 }
 
 interface Waiting {

@@ -1,7 +1,7 @@
-// What operators are told of a site's exchanges, and researchers of where their shared inputs are.
+// What operators are told of a site's exchanges.
 
 import { expect, test } from 'vitest';
-import { jobId, sha256, siteId } from '../../../../scheduler/core/index.ts';
+import { sha256, siteId } from '../../../../scheduler/core/index.ts';
 import { unfoundAfterMs } from '../../../../scheduler/core/distribution/limits.ts';
 import { ExchangingSite, bits, blob, chunkBytes } from './site.ts';
 
@@ -60,20 +60,6 @@ test('an exchange without members is not told, nor those of an unknown site', ()
   site.tell(0, { hasLeft: true });
   expect(shown(site)).toEqual([]);
   expect(site.harness.view.exchanges(siteId('nowhere'))).toEqual([]);
-});
-
-test('a task that awaits its inputs is told how much of them is at its site', () => {
-  const site = new ExchangingSite(2, chunks);
-  const told = (): string => site.harness.view.explain(jobId('job'), 0)?.summary ?? '';
-  expect(told()).toContain('its inputs are on the way. Why there');
-  site.tell(0);
-  expect(told()).toContain('its inputs are on the way. Why there');
-  site.tell(0, { held: bits([0, 1, 2, 3], chunks) });
-  const part = '; of those that nodes of a site exchange, 25% is at this one already. Why there';
-  expect(told()).toContain(`its inputs are on the way${part}`);
-  site.tell(1, { isWhole: true });
-  const all = '; those that nodes of a site exchange are at this one already. Why there';
-  expect(told()).toContain(`its inputs are on the way${all}`);
 });
 
 test('of packages those are told that somebody wants now', () => {
