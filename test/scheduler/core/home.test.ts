@@ -3,6 +3,7 @@
 import { beforeEach, expect, test } from 'vitest';
 import type { LeaseId } from '../../../scheduler/core/index.ts';
 import { leaseId } from '../../../scheduler/core/index.ts';
+import { relayWindowSeconds } from '../../../scheduler/core/limits.ts';
 import { CoreHarness } from './harness.ts';
 
 const sizeBytes = 1e6;
@@ -50,4 +51,17 @@ test('nothing comes over the line of its home while that is measured, and goes o
   core.wait(60_000);
   expect(core.state.heldSite).toBeNull();
   expect(core.take('transfer')).toHaveLength(1);
+});
+
+test('others take as many as its line carries in a minute, so that it has work while these wait for their own', () => {
+  const home = core.state.sites.findIndex((each) => String(each.siteId) === 'reserve');
+  for (let count = 0; count < 30; count += 1) core.node(`more${count}`, 'town');
+  core.take('grant');
+  core.submit('more', { taskCount: 40, home, taskInputBytes: Array<number>(40).fill(sizeBytes) });
+  core.wait(5_000);
+  const bps = core.state.sites[home]?.upBps ?? 0;
+  // One is there already.
+  const inHand = (1 + core.take('grant').length) * ((8 * sizeBytes) / bps);
+  expect(inHand).toBeGreaterThan(relayWindowSeconds);
+  expect(inHand).toBeLessThan(relayWindowSeconds + (2 * 8 * sizeBytes) / bps);
 });

@@ -2,7 +2,7 @@
 // backlogs, seconds of work for its CPUs and seconds of bytes for its uplink, are most alike. Kinds
 // that need much data for little work so go where the ratio of uplink to CPU is high, by themselves.
 
-import { linkWindowSeconds } from '../../limits.ts';
+import { linkWindowSeconds, relayWindowSeconds } from '../../limits.ts';
 import { idleSlotsFirst } from '../../transfers/order.ts';
 import { balanceWith, fullWayOf, isDownFull, linkSecondsOf } from '../balance.ts';
 import { relayOf } from '../estimate.ts';
@@ -46,7 +46,7 @@ export function isHomeBusy({ job, taskIndex, site }: Option, round: RoundView): 
   const relay = relayOf(round.state, { job, taskIndex }, site.number);
   if (relay === null) return false;
   const load = round.load(relay.home);
-  return linkSecondsOf(load).up > linkWindowSeconds + (8 * relay.bytes) / load.upBps;
+  return linkSecondsOf(load).up > relayWindowSeconds + (8 * relay.bytes) / load.upBps;
 }
 
 export const homeBusy: Refusal = {
