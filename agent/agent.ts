@@ -138,7 +138,7 @@ export class Agent {
     this.#exchange = this.#newExchange(reporter);
     this.#kept = ownKept(parts, {
       ...{ blobs: this.#blobs, room: this.#room, lanPacer: this.#lanPacer, reporter },
-      here: () => this.#exchange.here,
+      ...{ here: () => this.#exchange.here, onNews: () => post({ kind: 'reportWanted' }) },
     });
     const edge = new Edge({
       ...{ sandbox, post, log },

@@ -33,6 +33,8 @@ export interface KeptOutputsOptions {
   readonly takeRoom: (blob: BlobRef) => Promise<() => void>;
   readonly mayTransfer: () => boolean;
   readonly sayMissing: (sha256: string) => void;
+  /** It keeps outputs of one more job: neighbours may want them soon. */
+  readonly onNews: () => void;
   readonly log: (event: string, fields: Record<string, unknown>) => void;
 }
 
@@ -81,7 +83,9 @@ export class KeptOutputs {
       return `its outputs can't stay on this node: its owner leaves ${most} B for what is kept (cacheBytes), ${before} B are taken, and ${bytes - before} B would be added`;
     }
     for (const output of outputs) await this.#options.blobs.put(output, output.absolutePath);
+    const isNews = !jobs.has(jobId);
     if (outputs.length > 0) this.#records.add(jobId, keepProof, outputs);
+    if (isNews) this.#options.onNews();
     return null;
   }
 

@@ -15,16 +15,16 @@ import { KeptOutputs } from './kept-outputs.ts';
 
 export function ownKept(
   { owner, state }: { readonly owner: Owner; readonly state: StateFolder },
-  other: Pick<KeptOutputsOptions, 'here'> & {
+  other: Pick<KeptOutputsOptions, 'here' | 'onNews'> & {
     readonly blobs: BlobClient;
     readonly room: Pick<DiskRoom, 'take'>;
     readonly lanPacer: Pick<UplinkPacer, 'stream'>;
     readonly reporter: Pick<Reporter, 'say'>;
   },
 ): KeptOutputs {
-  const { here, blobs, room, lanPacer, reporter } = other;
+  const { here, onNews, blobs, room, lanPacer, reporter } = other;
   return new KeptOutputs({
-    ...{ folder: state.file('kept'), blobs, here, log, client: new ChunkClient(lanPacer) },
+    ...{ folder: state.file('kept'), blobs, here, onNews, log, client: new ChunkClient(lanPacer) },
     isPeer: (address) => {
       const own = readOwnLan();
       return own !== null && isNeighbour(address, own);

@@ -35,6 +35,7 @@ class Node {
   readonly client = new ChunkClient(pacer);
   readonly sent: string[] = [];
   readonly missing: string[] = [];
+  news = 0;
   readonly logged: string[] = [];
   most = 1_000_000;
   mayTransfer = true;
@@ -68,6 +69,7 @@ class Node {
       takeRoom: () => Promise.resolve(() => undefined),
       mayTransfer: () => this.mayTransfer,
       sayMissing: (sha256) => this.missing.push(sha256),
+      onNews: () => (this.news += 1),
       log: (event) => this.logged.push(event),
     });
   }
@@ -133,6 +135,7 @@ afterEach(() => {
 describe('what stays on a node', () => {
   test('is told of, also after a restart, until its job is gone', async () => {
     await node.leave('j1', [picture]);
+    expect(node.news).toBe(1);
     const report = { jobIds: ['j1'], address: host, port: node.port };
     expect(node.kept.report).toEqual(report);
     node.restart();
