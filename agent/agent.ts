@@ -18,6 +18,7 @@ import { Renewer } from './adapters/enrol/renewer.ts';
 import { TunnelFolder } from './adapters/overlay/tunnel-folder.ts';
 import { Reporter } from './adapters/bus/reporter.ts';
 import { log } from './adapters/log.ts';
+import { MemoryWatch } from './adapters/memory-watch.ts';
 import { History } from './adapters/owner/history.ts';
 import { Owner } from './adapters/owner/owner.ts';
 import { statusText } from './adapters/owner/texts.ts';
@@ -82,6 +83,7 @@ export class Agent {
   readonly #history: History;
   /** What the disk does not take. */
   #unwritten: readonly string[] = [];
+  readonly #memory = new MemoryWatch();
   #lookTimer: NodeJS.Timeout | undefined;
   #proofTimer: NodeJS.Timeout | undefined;
   /** Two agents have this identity. */
@@ -352,6 +354,7 @@ export class Agent {
 
   /** What the owner's limits and the machine allow may have changed. */
   #look(): void {
+    this.#memory.look();
     // Its sandbox was tested before it started.
     if (this.#bus.trouble === null) this.#releases.prove();
     void this.#exchange.hearScheduler(this.#bus.trouble === null);

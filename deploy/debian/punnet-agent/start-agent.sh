@@ -48,8 +48,8 @@ fi
 
 [ -z "$version" ] || program=$here/$version/punnet-agent.cjs
 # Young garbage is mostly pieces of blobs, whose memory is not V8's: it must be found soon. V8 needs no threads of its own:
-# nothing here is worth compiling well, and there is little to collect.
-set -- --optimize-for-size --max-old-space-size=48 --max-semi-space-size=1 --v8-pool-size=0 "$program" run --state "$state"
+# nothing here is worth compiling well, and there is little to collect. The agent says itself when.
+set -- --expose-gc --optimize-for-size --max-old-space-size=48 --max-semi-space-size=1 --v8-pool-size=0 "$program" run --state "$state"
 [ -n "$counted" ] || exec "$node" "$@"
 
 printf '%s %s\n' "$version" $((starts + 1)) >"$here/starts.new" && mv "$here/starts.new" "$here/starts"
