@@ -2,23 +2,12 @@
 // told to the owner.
 
 import { createUser } from '@nats-io/nkeys';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { expect, test, type TestContext } from 'vitest';
 import { NodeBus } from '../../../agent/adapters/bus/node-bus.ts';
 import { NatsRig } from '../../scheduler/nats/nats-rig.ts';
 
-let rig: NatsRig;
-const stops: (() => Promise<void>)[] = [];
-
-beforeEach(async () => {
-  rig = await NatsRig.open();
-  await rig.start();
-});
-afterEach(async () => {
-  for (const stop of stops.splice(0).reverse()) await stop();
-  await rig.close();
-});
-
 interface Started {
+  readonly rig: NatsRig;
   readonly bus: NodeBus;
   readonly publicKey: string;
   readonly logged: string[];
@@ -26,7 +15,11 @@ interface Started {
   readonly saw: (what: string, times?: number) => Promise<void>;
 }
 
-async function startBus(): Promise<Started> {
+/** With a server of its own: they wait for each other's time-outs side by side. The last stop is the first. */
+async function startBus({ onTestFinished }: TestContext): Promise<Started> {
+  const rig = await NatsRig.open();
+  onTestFinished(() => rig.close());
+  await rig.start();
   const key = createUser();
   const publicKey = key.getPublicKey();
   const logged: string[] = [];
@@ -57,7 +50,7 @@ async function startBus(): Promise<Started> {
     },
     log: (event, fields) => note(`${event} ${JSON.stringify(fields)}`),
   });
-  stops.push(() => bus.stop());
+  onTestFinished(() => bus.stop());
   void bus.start();
   const saw = (what: string, times = 1): Promise<void> =>
     new Promise((resolve) => {
@@ -67,11 +60,11 @@ async function startBus(): Promise<Started> {
       waiting.add(look);
       look();
     });
-  return { bus, publicKey, logged, saw };
+  return { rig, bus, publicKey, logged, saw };
 }
 
-test('it comes back when nats-server was away', async () => {
-  const { bus, saw } = await startBus();
+test.concurrent('it comes back when nats-server was away', async (context) => {
+  const { rig, bus, saw } = await startBus(context);
   await saw('connected');
   expect(bus.trouble).toBeNull();
   await rig.stop();
@@ -82,13 +75,13 @@ test('it comes back when nats-server was away', async () => {
   expect(bus.trouble).toBeNull();
 });
 
-test('it comes back when a server had refused it for a while', async () => {
-  const { saw } = await startBus();
+test.concurrent('it comes back when a server had refused it for a while', async (context) => {
+  const { rig, saw } = await startBus(context);
   await saw('connected');
   await rig.stop();
   // Another federation's server on the same port, which knows nobody of this one.
   const stranger = await NatsRig.open({ port: rig.port, pki: rig.pki });
-  stops.push(() => stranger.close());
+  context.onTestFinished(() => stranger.close());
   await stranger.start();
   await saw('refused');
   await stranger.stop();
@@ -96,8 +89,8 @@ test('it comes back when a server had refused it for a while', async () => {
   await saw('connected', 2);
 });
 
-test('a revoked node tells its owner what to do, and tries on, ever more slowly', async () => {
-  const { bus, saw, logged, publicKey } = await startBus();
+test.concurrent('a revoked node tells its owner what to do, and tries on, ever more slowly', async (context) => {
+  const { rig, bus, saw, logged, publicKey } = await startBus(context);
   await saw('connected');
   await rig.server.revokeUsers([publicKey]);
   await saw('refused', 2);
@@ -107,13 +100,13 @@ test('a revoked node tells its owner what to do, and tries on, ever more slowly'
   expect(bus.trouble).toMatch(words);
 });
 
-test.each([
+test.concurrent.for([
   ['is connected', 'connected', 1],
   ['was just cut off', 'disconnect', 1],
   ['tries to connect', 'disconnect', 2],
   ['gave up for now', 'refused', 1],
-])('it stops at once when it %s', async (_, said, times) => {
-  const { bus, saw, publicKey } = await startBus();
+] as const)('it stops at once when it %s', async ([, said, times], context) => {
+  const { rig, bus, saw, publicKey } = await startBus(context);
   await saw('connected');
   if (said !== 'connected') await rig.server.revokeUsers([publicKey]);
   await saw(said, times);

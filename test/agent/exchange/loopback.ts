@@ -29,6 +29,9 @@ const sizes = { minBytes: chunkBytes, averageBytes: chunkBytes, maxBytes: chunkB
 export const indexBytes = Buffer.from(encodeIndex({ sizes, chunks }));
 const grant: BlobGrant = { sha256, sizeBytes: bytes.length, capability: 'may' };
 
+/** Who is well answers within that, on a slow machine, too. */
+const stillMs = 300;
+
 type Said = Extract<ExchangeEffect, { kind: 'sayPart' | 'sayLeft' }>;
 
 function hashOf(part: Uint8Array): string {
@@ -64,6 +67,7 @@ export class Loopback {
   readonly events: string[] = [];
   /** Beside the real clock. */
   laterMs = 0;
+  #moved = { bytes: 0, atMs: 0 };
 
   async stop(): Promise<void> {
     for (const each of this.#hosts) {
@@ -136,6 +140,17 @@ export class Loopback {
 
   get isWhole(): boolean {
     return this.nodes.every((node) => node.isWhole);
+  }
+
+  /** To be called again and again: time in which nothing moves, since somebody rests or is not given up yet, passes faster. */
+  hurry(): void {
+    const taken = this.nodes.reduce((sum, { exchange }) => sum + exchange.takenBytes, 0);
+    const bytes = taken + this.originBytes;
+    if (bytes !== this.#moved.bytes) this.#moved = { bytes, atMs: performance.now() };
+    if (performance.now() - this.#moved.atMs < stillMs) return;
+    // Answers that are here come between two of these.
+    this.laterMs += 500;
+    for (const { exchange } of this.nodes) exchange.post({ kind: 'tick' });
   }
 
   /** Whether the file is the blob, byte by byte. */
