@@ -4,7 +4,7 @@
 import { chmodSync, rmSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { type Transform, pipeline } from 'node:stream';
-import { SandboxError } from '../sandbox/attempt-spec.ts';
+import { longestPath, SandboxError } from '../sandbox/attempt-spec.ts';
 import { isNo, no, openAddresses, readHead, type Asked, type No } from './destination.ts';
 import { sayLast } from './last-words.ts';
 
@@ -43,6 +43,10 @@ export class TaskProxy {
   /** Throws a SandboxError `no_socket` where the system makes none. */
   static async listen(path: string, way: Way): Promise<TaskProxy> {
     const proxy = new TaskProxy(way);
+    if (Buffer.byteLength(path) > longestPath) {
+      const found = `a path of over ${longestPath} bytes: a state folder (--state) elsewhere helps`;
+      throw new SandboxError('no_socket', `wanted a unix socket at ${path}, found ${found}`);
+    }
     // What an agent left that was killed.
     rmSync(path, { force: true });
     await new Promise<void>((resolve, reject) => {

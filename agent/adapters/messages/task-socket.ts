@@ -4,14 +4,12 @@
 import { createServer } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { maxTaskMessageBytes } from '../../../proto/subjects.ts';
-import { SandboxError, socketIn } from '../sandbox/attempt-spec.ts';
+import { longestPath, SandboxError, socketIn } from '../sandbox/attempt-spec.ts';
 import type { Said } from './task-sockets.ts';
 
 /** Unread messages; what comes then is dropped. */
 const unreadMost = 64;
 const connectionsMost = 8;
-/** Linux has no more for a socket's, and Node.js cuts what is longer. */
-const longestPath = 107;
 const requestMs = 10_000;
 const saysPath = /^\/v1\/tasks\/(\d{1,9})\/messages$/;
 const readsPath = /^\/v1\/messages(?:\?wait=(\d{1,2}))?$/;

@@ -114,7 +114,7 @@ function aptLines({ apt }: Running): readonly string[] {
 
 function internetLines({ internet: { isAllowed, problem } }: Running): readonly string[] {
   if (!isAllowed || problem === undefined) return [];
-  if (problem !== null) return [`No task has internet, though you allow it: ${problem}.`];
+  if (problem !== null) return [`${amiss}no task has internet, though you allow it: ${problem}.`];
   return ['Tasks that ask for it reach the internet from here, and nothing of your home.'];
 }
 

@@ -63,6 +63,9 @@ export const attemptFiles = {
   group: 'group',
 } as const;
 
+/** Bytes of a unix socket's path: Linux has no more, and Node.js cuts what is longer. */
+export const longestPath = 107;
+
 /** The agent's socket, in its folder. */
 export function socketIn(folder: string): string {
   return join(folder, 'agent');

@@ -6,7 +6,7 @@ import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import type { Exit } from '../../../agent/core/index.ts';
+import type { Exit, InternetUse } from '../../../agent/core/index.ts';
 import { reapWithUs } from '../../../lab/reaper.ts';
 import { Space } from '../../../lab/space.ts';
 import { bundleInto } from '../../bundle-into.ts';
@@ -91,8 +91,8 @@ const sandbox = new Sandbox({ stateFolder, shimCommand: [process.execPath, shim]
 sandbox.onExit((leaseId, exit) => say({ ended: leaseId, exit, log: sandbox.logTail(leaseId), bytes }));
 // Something of the node's own, such as an agent's port.
 createServer((_, response) => response.end('reached the node')).listen(8080, '::');
-const use = { maxBytes: 0, downBps: 0, upBps: 0 };
-const act = async ({ leaseId, script, internetBytes, doing, why }) => {
+const unlimited = { maxBytes: 0, downBps: 0, upBps: 0 };
+const act = async ({ leaseId, script, internetBytes, use = unlimited, doing, why }) => {
   const folder = sandbox.folderOf(leaseId ?? 0);
   if (doing === 'close') { closed = why; proxies.look(); return; }
   if (doing === 'restart') { proxies.stop(); proxies = make(); await proxies.open(leaseId, use, folder); return say({ ended: 'restart' }); }
@@ -121,6 +121,13 @@ export interface Ended {
   readonly log: string;
   /** That the owner's pacer has seen since the start. */
   readonly bytes: number;
+}
+
+export interface Limits {
+  /** That end it; 0: none do. */
+  readonly internetBytes?: number;
+  /** Of a replica. */
+  readonly use?: InternetUse;
 }
 
 export interface Begun {
@@ -194,17 +201,17 @@ export class HomeAndWorld {
   }
 
   /** Runs a script in a sandbox with internet, to its end. */
-  async run(script: string, internetBytes = 0): Promise<Ended> {
-    return (await this.begin(script, internetBytes)).ended;
+  async run(script: string, limits: Limits = {}): Promise<Ended> {
+    return (await this.begin(script, limits)).ended;
   }
 
   /** Resolves when it has started. */
-  async begin(script: string, internetBytes = 0): Promise<Begun> {
+  async begin(script: string, { internetBytes = 0, use }: Limits = {}): Promise<Begun> {
     this.#leases += 1;
     const leaseId = this.#leases;
     const ended = this.#next(`ended ${leaseId}`);
     const started = this.#next(`started ${leaseId}`);
-    this.#tell({ leaseId, script, internetBytes });
+    this.#tell({ leaseId, script, internetBytes, use });
     await started;
     return { leaseId, ended };
   }

@@ -101,14 +101,23 @@ test(
   async () => {
     const script = `${curl} -o /dev/null http://public.test/big?bytes=900000 && echo whole; sleep 1`;
     const before = (await here().run('true')).bytes;
-    const within = await here().run(script, 1_000_000);
+    const within = await here().run(script, { internetBytes: 1_000_000 });
     expect(within).toMatchObject({ exit: { code: 'succeeded' }, log: 'whole\n' });
     expect(within.bytes - before).toBeGreaterThan(900_000);
-    const { exit } = await here().run(`${script}\n${script}`, 1_000_000);
+    const { exit } = await here().run(`${script}\n${script}`, { internetBytes: 1_000_000 });
     expect(exit.code).toBe('out_of_bytes');
     expect(exit.detail).toMatch(/moved 1000000 bytes over the internet.*profile\.internet/);
   },
 );
+
+test('a replica keeps to its rates', { timeout: 300_000 }, async () => {
+  const use = { maxBytes: 0, downBps: 800_000, upBps: 800_000 };
+  const script = `${curl} -o /dev/null http://public.test/big?bytes=400000 && echo whole`;
+  const { exit, log } = await here().run(script, { use });
+  expect(log).toBe('whole\n');
+  // 4 s, without what may go at once.
+  expect(exit.wallMs).toBeGreaterThan(3_000);
+});
 
 describe('a task that misbehaves', () => {
   test('has so many connections and no more', { timeout: 300_000 }, async () => {

@@ -113,6 +113,18 @@ test('the resource that is not there is named in the details', async () => {
   });
 });
 
+test('the internet is not there for jobs where the operator has not said so', async () => {
+  const profile = { work: '', output: '', internet: '1 MB' };
+  const error = await errorOf(submit(eve, { network: 'internet', profile }));
+  expect(error.code).toBe(status.INVALID_ARGUMENT);
+  expect(fieldViolations(error)).toMatchObject([
+    {
+      field: 'spec.network',
+      description: expect.stringContaining('lets no job reach the internet'),
+    },
+  ]);
+});
+
 test('a list of a site that is not there is NOT_FOUND, not empty', async () => {
   const { nodes } = eve;
   const request = { pageSize: 0, pageToken: '', siteId: 'nowhere' };
