@@ -1,9 +1,6 @@
 // apt's proxy, for as long as the owner wants it: starts and stops it as the limits say, and tells how it goes.
 
-import { AptProxy, type SiteExchange } from './apt-proxy.ts';
-import { Mirror } from './mirror.ts';
-import { SignedLists } from './signed-lists.ts';
-import { readHosts } from './target.ts';
+import type { AptProxy, AptProxyParts, SiteExchange } from './apt-proxy.ts';
 
 /** Where apt keeps what its sources' lists say. */
 const listsFolder = '/var/lib/apt/lists';
@@ -75,10 +72,7 @@ export class SiteApt {
       }, tidyAfterMs).unref();
       return file;
     };
-    const proxy = new AptProxy({
-      ...{ exchange: { get }, log, hosts: readHosts, mirror: new Mirror() },
-      lists: new SignedLists(listsFolder),
-    });
+    const proxy = await newProxy({ exchange: { get }, log });
     try {
       await proxy.start(port);
       this.#proxy = proxy;
@@ -91,4 +85,18 @@ export class SiteApt {
       await proxy.stop();
     }
   }
+}
+
+/** Loaded when it is wanted: most owners do not, and a small board would keep it in memory. */
+async function newProxy(options: Pick<AptProxyParts, 'exchange' | 'log'>): Promise<AptProxy> {
+  const [{ AptProxy }, { Mirror }] = await Promise.all([
+    import('./apt-proxy.ts'),
+    import('./mirror.ts'),
+  ]);
+  const [{ SignedLists }, { readHosts }] = await Promise.all([
+    import('./signed-lists.ts'),
+    import('./target.ts'),
+  ]);
+  const lists = new SignedLists(listsFolder);
+  return new AptProxy({ ...options, hosts: readHosts, mirror: new Mirror(), lists });
 }
