@@ -196,7 +196,7 @@ async function napsOn(pi: Pi1, memoryMax: Kernel['memoryMax']): Promise<void> {
   expect(await pi.says('pi1: nap goes on', longMs)).toContain(limits);
 }
 
-/** Of memory there are what agent.md promises; virtual time is not a Pi's, and only told. */
+/** Of memory there stays what was promised; virtual time is not a Pi's, but grows with the work as a Pi's does. */
 function figures(pi: Pi1): void {
   const measured = pi.program.lines.flatMap((line) => {
     const found = /measured: agent (\d+) kB, available (\d+) kB, leases (\d+)/.exec(line);
@@ -214,7 +214,7 @@ function figures(pi: Pi1): void {
     `agent at most ${rss.toFixed(1)} MB, ${available.toFixed(1)} MB stay available, a report takes ${report} ms`,
   );
   expect(idle.length).toBeGreaterThan(0);
-  // 50,000 of the kernel's kB; 50 MB are wanted (ARCHITECTURE.md, known gaps).
-  expect(rss).toBeLessThan(51.2);
+  expect(rss).toBeLessThan(50);
   expect(available).toBeGreaterThan(130);
+  expect(report).toBeLessThan(10);
 }
