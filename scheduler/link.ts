@@ -4,10 +4,11 @@ import type { BlobIndexes } from './adapters/blobs/blob-indexes.ts';
 import type { BlobStore } from './adapters/blobs/blob-store.ts';
 import type { CapabilitySigner } from './adapters/blobs/capability.ts';
 import { ExchangeComposer } from './adapters/blobs/exchange-composer.ts';
+import type { WantedOutput } from './adapters/blobs/kept-outputs.ts';
 import { KeptOutputs } from './adapters/blobs/kept-outputs.ts';
 import { LeaseComposer } from './adapters/blobs/lease-composer.ts';
 import type { Manifests } from './adapters/blobs/manifests.ts';
-import { hasResult } from './adapters/blobs/results.ts';
+import { hasResult, outputsOf } from './adapters/blobs/results.ts';
 import type { NatsIdentity } from './adapters/nats/nats-identity.ts';
 import type { NodeLinkOptions } from './adapters/nats/node-link.ts';
 import { NodeLink } from './adapters/nats/node-link.ts';
@@ -15,7 +16,8 @@ import type { Overlay } from './adapters/overlay/overlay.ts';
 import type { Pki } from './adapters/pki/pki.ts';
 import { releaseComposer } from './adapters/releases/release-orders.ts';
 import type { ReleaseRepository } from './adapters/releases/release-repository.ts';
-import type { Instant } from './core/index.ts';
+import type { Instant, Sha256 } from './core/index.ts';
+import { jobId } from './core/index.ts';
 import { revoking } from './enrolment.ts';
 import type { Loop } from './loop.ts';
 
@@ -40,7 +42,8 @@ interface Nats {
 export async function startLink(
   { pki, identity, blobs, indexes, signer, releases, overlay }: Folder,
   nats: Nats,
-  other: Pick<NodeLinkOptions, 'restMs' | 'submit' | 'log'> & {
+  other: Pick<NodeLinkOptions, 'restMs' | 'log'> & {
+    readonly submit: Loop['post'];
     readonly manifests: Manifests;
     readonly view: () => Loop['view'];
     readonly now: () => Instant;
@@ -53,7 +56,15 @@ export async function startLink(
   const kept = new KeptOutputs({
     ...{ blobs, signer, view, nowUnixMs: now },
     send: (id, wanted) => link.sendKept(id, wanted),
+    onCame: (wanted) => void tellCame(wanted),
   });
+  /** When it was the last output of its task. */
+  const tellCame = async ({ jobId: job, taskIndex }: WantedOutput): Promise<void> => {
+    const task = { jobId: jobId(job), taskIndex };
+    const result = view().task(task.jobId, taskIndex)?.result ?? null;
+    if (result === null || !(await areHere(blobs, result))) return;
+    rest.submit({ kind: 'outputsCame', ...task });
+  };
   const link = await NodeLink.connect({
     ...{ ...rest, urls: nats.urls, caPem: pki.caPem },
     credentials: await identity.schedulerCredentials(),
@@ -75,4 +86,16 @@ export async function startLink(
     () => kept.stop(),
   );
   return { link, kept };
+}
+
+/** Whether all outputs of a result are; no, where the disk does not say so. */
+async function areHere(blobs: BlobStore, result: Sha256): Promise<boolean> {
+  try {
+    for (const { sha256, sizeBytes } of await outputsOf(blobs, result)) {
+      if ((await blobs.size(sha256)) !== sizeBytes) return false;
+    }
+    return true;
+  } catch {
+    return false;
+  }
 }

@@ -47,7 +47,7 @@ function sourceProblem({ jobId, template, state, counts }: JobSummary): string |
   }
   if (state === 'active') {
     const ended = counts.succeeded + counts.failed + counts.cancelled;
-    return `${job} goes on, ${ended} of its ${counts.total} tasks have ended: submit this one when it has ended (punnet watch ${jobId})`;
+    return `${job} goes on, ${ended} of its ${counts.total} tasks have ended: submit this one when it has ended (punnet job ${jobId} --watch)`;
   }
   if (counts.succeeded === 0)
     return `no task of ${job} has succeeded: there are no outputs to take`;

@@ -1,6 +1,7 @@
 // How facts about jobs change the state.
 
 import { makeTaskColumns, stateCode } from './columns.ts';
+import { lookForKept } from './kept.ts';
 import { countTail, setTaskState } from './apply-leases.ts';
 import type { Fact } from './facts.ts';
 import { dropLease, forgetHolders } from './leases.ts';
@@ -18,7 +19,13 @@ import { mustHave, requestKey } from './state.ts';
 type JobFact = Extract<
   Fact,
   {
-    readonly kind: 'jobSubmitted' | 'jobCancelled' | 'jobEnded' | 'jobForgotten' | 'tasksRetried';
+    readonly kind:
+      | 'jobSubmitted'
+      | 'jobCancelled'
+      | 'jobEnded'
+      | 'jobForgotten'
+      | 'tasksRetried'
+      | 'outputsSent';
   }
 >;
 
@@ -38,6 +45,9 @@ export function applyJobFact(state: State, fact: JobFact): void {
       return forget(state, job);
     case 'tasksRetried':
       return retry(state, job, fact);
+    case 'outputsSent':
+      job.sentOutputs.add(fact.taskIndex);
+      return lookForKept(state);
   }
 }
 
@@ -79,6 +89,7 @@ export function newJob(state: State, fact: Omit<Submitted, 'kind'>): JobRecord {
     leasesKept: 0,
     holders: new Set(),
     holderGhz: 0,
+    sentOutputs: new Set(),
     chargedSites: new Set(),
     replicas: newReplicas(template),
     revisions: firstRevisions(template),

@@ -1,4 +1,4 @@
-// How facts about the plan change the state.
+// How facts about the plan, and about the backups of what it left to the end, change the state.
 
 import type { Fact } from './facts.ts';
 import { lookForAll } from './leases.ts';
@@ -8,11 +8,14 @@ import type { State } from './state.ts';
 
 type PlanFact = Extract<
   Fact,
-  { readonly kind: 'planLookedAt' | 'planAsked' | 'planMade' | 'planDropped' }
+  { readonly kind: 'backupsLookedAt' | 'planLookedAt' | 'planAsked' | 'planMade' | 'planDropped' }
 >;
 
 export function applyPlanFact(state: State, fact: PlanFact): void {
   switch (fact.kind) {
+    case 'backupsLookedAt':
+      state.backupsLookedAt = fact.at;
+      return;
     case 'planLookedAt':
       state.planLookedAt = fact.at;
       // What comes while a plan is being solved is news after it; else it was looked at now.

@@ -25,6 +25,7 @@ export function apply(state: State, fact: Fact): void {
     case 'jobEnded':
     case 'jobForgotten':
     case 'tasksRetried':
+    case 'outputsSent':
       return applyJobFact(state, fact);
     case 'serviceUpdated':
     case 'replicaRolled':
@@ -71,8 +72,6 @@ export function apply(state: State, fact: Fact): void {
     case 'nodesLookedAt':
       return state.deadlines.looked(state, fact.at);
     case 'backupsLookedAt':
-      state.backupsLookedAt = fact.at;
-      return;
     case 'planLookedAt':
     case 'planAsked':
     case 'planMade':

@@ -48,6 +48,13 @@ export interface DeleteJob {
   readonly jobId: JobId;
 }
 
+/** All outputs of a task that stay on its node have come to the origin too. */
+export interface OutputsCame {
+  readonly kind: 'outputsCame';
+  readonly jobId: JobId;
+  readonly taskIndex: number;
+}
+
 export interface SetSite {
   readonly kind: 'setSite';
   readonly siteId: SiteId;
@@ -298,6 +305,7 @@ export type Command =
   | UpdateJob
   | RetryTasks
   | DeleteJob
+  | OutputsCame
   | SetSite
   | SetSites
   | SetNodeSite

@@ -28,6 +28,7 @@ import { deleteJob, retryTasks } from './retry.ts';
 import { setSite, setSites } from './sites/set-site.ts';
 import { lanProved } from './sites/lan-proof.ts';
 import { seeTunnels } from './sites/see-tunnels.ts';
+import { outputsCame } from './kept.ts';
 import { setNodeSite } from './sites/set-node-site.ts';
 import type { State } from './state.ts';
 import { updateJob } from './update.ts';
@@ -61,6 +62,8 @@ export function decide(state: State, command: Command, about: Circumstances): De
       return retryTasks(state, command, now);
     case 'deleteJob':
       return deleteJob(state, command, now);
+    case 'outputsCame':
+      return outputsCame(state, command, now);
     case 'setSite':
       return setSite(state, command, now);
     case 'setResearcher':

@@ -50,6 +50,13 @@ export type DurableFact =
       readonly requestId: string;
       readonly ranges: readonly number[];
     }
+  /** Outputs of the task, which stay on its node, have come to the origin too: all of them. */
+  | {
+      readonly kind: 'outputsSent';
+      readonly at: Instant;
+      readonly jobNumber: number;
+      readonly taskIndex: number;
+    }
   /** The service is to be this from now on: the number of its replicas at once, and what they run one
    * after the other. */
   | {

@@ -2,6 +2,9 @@
 // so that the end of a task is all that is in the journal.
 
 import { taskState } from './columns.ts';
+import type { OutputsCame } from './commands.ts';
+import type { Decision } from './decision.ts';
+import { nothing } from './decision.ts';
 import type { Effect } from './effects.ts';
 import { lookForJob } from './leases.ts';
 import type { Instant, JobId } from './model/ids.ts';
@@ -52,10 +55,32 @@ export function inputKeeper(state: State, job: JobRecord, taskIndex: number): No
   return source === null ? null : keeperOf(state, source);
 }
 
-/** Whether the task's input can be had: nobody keeps it, or its keeper is here. */
+/** Whether the task's input can be had: nobody keeps it, its keeper is here, or the origin has it too. */
 export function isInputHere(state: State, job: JobRecord, taskIndex: number): boolean {
-  const keeper = inputKeeper(state, job, taskIndex);
+  const source = sourceOf(state, job, taskIndex);
+  if (source === null || isSent(source)) return true;
+  const keeper = keeperOf(state, source);
   return keeper === null || isHere(keeper);
+}
+
+/** Whether the task's input has come to the origin from the node that keeps it. */
+export function isInputSent(state: State, job: JobRecord, taskIndex: number): boolean {
+  const source = sourceOf(state, job, taskIndex);
+  return source !== null && isSent(source);
+}
+
+function isSent({ job, taskIndex }: SourceTask): boolean {
+  return job.sentOutputs.has(taskIndex);
+}
+
+/** The outputs of a task are at the origin; harmless again. */
+export function outputsCame(state: State, command: OutputsCame, now: Instant): Decision {
+  const { taskIndex } = command;
+  const job = state.jobById.get(command.jobId);
+  const source = job === undefined ? null : { job, taskIndex };
+  if (source === null || isSent(source) || keeperOf(state, source) === null) return nothing;
+  const fact = { kind: 'outputsSent', at: now, jobNumber: source.job.number, taskIndex } as const;
+  return { ...nothing, facts: [fact] };
 }
 
 function isHere({ health, lastHeardAt }: NodeRecord): boolean {
@@ -72,7 +97,7 @@ export function awayText(
   }: { readonly job: JobRecord; readonly taskIndex: number; readonly now: Instant },
 ): string | null {
   const keeper = inputKeeper(state, job, taskIndex);
-  if (keeper === null || isHere(keeper)) return null;
+  if (keeper === null || isInputHere(state, job, taskIndex)) return null;
   const { health, lastHeardAt, name, nodeId } = keeper;
   const site = mustHave(state.sites[keeper.siteNumber], 'site', keeper.siteNumber);
   const input = `The input of task ${taskIndex} is on node ${name} (${nodeId}, site ${site.siteId}) alone`;

@@ -33,6 +33,7 @@ type SavedJob = Omit<
   | 'leasesKept'
   | 'holders'
   | 'holderGhz'
+  | 'sentOutputs'
   | 'chargedSites'
   | 'backups'
   | Later
@@ -106,6 +107,7 @@ export function imageOf(state: State): StateImage {
     for (const name of columnNames) columns[`${job.number}.${name}`] = job.tasks[name].slice();
     columns[inputBytesOf(job)] = Float64Array.from(job.template.taskInputBytes);
     if (sharesBlobs(job)) columns[holdersOf(job)] = sorted(job.holders);
+    if (job.sentOutputs.size > 0) columns[sentOutputsOf(job)] = sorted(job.sentOutputs);
     if (isCharging(job)) columns[chargedSitesOf(job)] = sorted(job.chargedSites);
   }
   const voidLeases: (readonly number[])[] = [];
@@ -184,6 +186,7 @@ function saveJob({
   leasesKept: _leasesKept,
   holders: _holders,
   holderGhz: _holderGhz,
+  sentOutputs: _sentOutputs,
   chargedSites: _chargedSites,
   backups: _backups,
   template,
@@ -205,6 +208,11 @@ function inputBytesOf(job: { readonly number: number }): string {
 /** The column of nodes that were given tasks of an active job, which may have what it shares. */
 function holdersOf(job: { readonly number: number }): string {
   return `${job.number}.holders`;
+}
+
+/** The column of tasks whose outputs stay on their nodes and are at the origin too. */
+function sentOutputsOf(job: { readonly number: number }): string {
+  return `${job.number}.sentOutputs`;
 }
 
 /** The column of sites whose copy of what an active job shares was charged. */
@@ -256,6 +264,7 @@ export function stateOf(image: StateImage): State {
       template: completed(templateOf(image, saved)),
       ...{ tasks, running: 0, sending: 0, resultBytes: 0, resultCount: 0, leasesKept: 0 },
       ...{ holders: new Set<number>(), holderGhz: 0, chargedSites: new Set<number>() },
+      sentOutputs: new Set(image.columns[sentOutputsOf(saved)] ?? []),
       backups: new Map<number, LeaseId>(),
     });
   }

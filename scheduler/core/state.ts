@@ -178,6 +178,8 @@ export interface JobRecord {
   /** Numbers of the nodes that have its shared blobs, or fetch them, and their CPU; soft. */
   readonly holders: Set<number>;
   holderGhz: number;
+  /** Indexes of the tasks whose outputs, which stay on their nodes, are at the origin too. */
+  readonly sentOutputs: Set<number>;
   /** Numbers of the sites whose copy of its shared blobs its researcher was charged with. */
   readonly chargedSites: Set<number>;
   /** How each replica of a service fares; null: it is none. */

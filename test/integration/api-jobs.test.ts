@@ -83,6 +83,44 @@ describe('after', () => {
   });
 });
 
+describe('outputs of another job', () => {
+  const why = async (outputsOf: string, changes: Partial<JobSpec> = {}) => {
+    const wanting = submitting('wanting', { tasks: tasksOf(outputsOf), ...changes }, true);
+    return fieldViolations(await errorOf(wanting)).map(
+      ({ field, description }) => `${field}: ${description}`,
+    );
+  };
+  const tasksOf = (outputsOf: string): NonNullable<JobSpec['tasks']> => ({
+    ...{ count: 0, inputs: [], manifest: undefined, rows: '', columns: [], outputsOf },
+  });
+
+  test('are of a job of yours, that has ended and has some', async () => {
+    const silent = await submit('silent');
+    const active = await submit('active', { outputs: ['out'] });
+    const broken = await submit('broken', { outputs: ['out'] });
+    await by.raw(by.jobs.cancelJob.bind(by.jobs), { jobId: broken.jobId });
+    const at = 'spec.tasks.outputsOf:';
+    const found: Readonly<Record<string, string>> = {
+      wanting: 'wanted the id or the name of a job of yours, found "wanting": see punnet jobs',
+      silent: `job silent (${silent.jobId}) keeps no outputs: its job file names none in outputs`,
+      active: `job active (${active.jobId}) goes on, 0 of its 3 tasks have ended: submit this one when it has ended (punnet job ${active.jobId} --watch)`,
+      broken: `no task of job broken (${broken.jobId}) has succeeded: there are no outputs to take`,
+    };
+    for (const [name, problem] of Object.entries(found)) {
+      expect(await why(name)).toEqual([`${at} ${problem}`]);
+    }
+  });
+
+  test('come alone, and a site is one that there is', async () => {
+    const both = { tasks: { ...tasksOf('silent'), count: 2 }, site: 'nowhere' };
+    const problems = await why('silent', both);
+    expect(problems[0]).toContain('found count and outputsOf');
+    expect(problems).toContain(
+      'spec.site: wanted a site of the federation, found "nowhere": ask an operator for its name (punnet sites)',
+    );
+  });
+});
+
 describe('a deadline and a dry run', () => {
   const trying = (changes: object, tasks = { tasks: 0, inputBytes: 0 }) => {
     const source = { $case: 'file' as const, value: 'program' };

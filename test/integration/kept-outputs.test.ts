@@ -6,7 +6,6 @@ import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { Rig, until } from './rig.ts';
 
 let rig: Rig;
-/** Two jobs of pictures. */
 let pictures: string;
 
 beforeAll(async () => {
@@ -60,6 +59,12 @@ it('keeps pictures where they were taken, and counts them there', async () => {
   expect(readFileSync(join(to, '2/picture.count'), 'utf8')).toBe(`${bytes}\n`);
 });
 
+it('is backed up without what nodes keep', async () => {
+  const backup = join(rig.folder, 'punnet.tar');
+  const words = ['backup', backup, '--data', rig.data];
+  expect(await rig.call('bin/punnet-scheduler.cjs', ...words)).toMatchObject({ code: 0 });
+});
+
 it('sends what the researcher fetches, and says what that waits for', async () => {
   const to = join(rig.folder, 'fetched');
   const fetched = await rig.punnet('fetch', pictures, '--tasks', '1', '--to', to);
@@ -82,6 +87,9 @@ it('waits for the only node that has them, says so, and goes on when it is back'
   const more = await takePictures('more', 1);
   await rig.node('camera').agent.kill('SIGKILL');
   await rig.untilNode('camera', (node) => node.health !== 2);
+  // Of what came before the origin has a copy.
+  const copied = await rig.submit(countJob(pictures, 'town'));
+  await rig.untilSucceeded(copied.jobId);
   const { jobId } = await rig.submit(countJob(more, 'town'));
   const explained = await rig.punnet('explain', jobId);
   expect(explained.out).toMatch(
@@ -107,4 +115,31 @@ it('lets a deleted job go from the node', async () => {
   await rig.node('camera').agent.kill('SIGTERM');
   rig.node('camera').agent = rig.agent('camera');
   await until('the record is gone', () => Promise.resolve(!existsSync(record) || undefined));
+});
+
+it('takes each output that was sent as the input of a task, and those of tasks that failed not', async () => {
+  const { jobId: made } = await rig.submit(
+    rig.jobFile('[ "$1" != 1 ]; mkdir out; echo "picture $1" > out/picture', {
+      ...{ name: 'sent', site: 'reserve', tasks: { count: 3 }, outputs: ['out/picture'] },
+      retries: 0,
+    }),
+  );
+  await rig.untilJob(made, (job) => job.endedUnixMs > 0);
+  const took = rig.jobFile('sed s/^/seen:\\ / "$2" > "$3"', {
+    ...{ tasks: { outputsOf: 'sent' }, outputs: ['{input.stem}.txt'], site: 'town' },
+    command: ['/bundle/run.sh', '{index}', '{input}', '{input.stem}.txt'],
+  });
+  const dry = await rig.punnet('submit', took, '--dry-run');
+  expect(dry).toMatchObject({ code: 0 });
+  const { jobId } = await rig.submit(took);
+  await rig.untilSucceeded(jobId);
+  const to = join(rig.folder, 'seen');
+  expect(await rig.punnet('fetch', jobId, '--to', to)).toMatchObject({ code: 0 });
+  expect(readFileSync(join(to, '0/picture.txt'), 'utf8')).toBe('seen: picture 0\n');
+  expect(readFileSync(join(to, '1/picture.txt'), 'utf8')).toBe('seen: picture 2\n');
+  const sites = [made, jobId].map(async (id) => (await rig.tasks(id)).map((task) => task.siteId));
+  expect(await Promise.all(sites)).toEqual([
+    ['reserve', 'reserve', 'reserve'],
+    ['town', 'town'],
+  ]);
 });

@@ -33,6 +33,8 @@ export interface KeptOutputsOptions {
   readonly signer: Pick<CapabilitySigner, 'sign'>;
   readonly view: () => Pick<View, 'keeper'>;
   readonly send: (node: string, wanted: KeptWanted) => void;
+  /** An output has come; others of its task may not have. */
+  readonly onCame: (wanted: WantedOutput) => void;
   readonly nowUnixMs: () => number;
   readonly askEveryMs?: number;
 }
@@ -64,7 +66,7 @@ export class KeptOutputs {
       };
       const leave = (): void => {
         bringing.waiters.delete(end);
-        if (bringing.waiters.size === 0) this.#end(wanted.sha256, null);
+        if (bringing.waiters.size === 0) this.#end(wanted.sha256, lateOf(wanted, null));
         resolve(lateOf(wanted, null));
       };
       bringing.waiters.add(end);
@@ -129,6 +131,7 @@ export class KeptOutputs {
     if (bringing === undefined) return;
     this.#bringing.delete(sha256);
     clearInterval(bringing.timer);
+    if (problem === null) this.#options.onCame(bringing.wanted);
     for (const end of bringing.waiters) end(problem);
   }
 

@@ -1,5 +1,6 @@
 // What a task will cost, as far as anybody knows.
 
+import { isInputSent } from '../kept.ts';
 import { freeTransferBytes, partKept, pilotTasks, unknownWorkGhzSeconds } from '../limits.ts';
 import { noRates } from '../model/service.ts';
 import type { Rates } from '../model/service.ts';
@@ -54,15 +55,15 @@ export function ownBytesAt(
   return input + (template.internetBytes ?? 0);
 }
 
-/** What a task elsewhere fetches over the line of its input's home; null: it is born nowhere, or there. */
+/** What a task elsewhere fetches over the line of its input's home; null: it is born nowhere, or there, or the origin has it too. */
 export function relayOf(
-  { sites }: State,
+  state: State,
   { job, taskIndex }: Task,
   siteNumber: number,
 ): { readonly home: SiteRecord; readonly bytes: number } | null {
   const { home } = job.template;
-  const site = home === undefined || home === siteNumber ? undefined : sites[home];
-  if (site === undefined) return null;
+  const site = home === undefined || home === siteNumber ? undefined : state.sites[home];
+  if (site === undefined || isInputSent(state, job, taskIndex)) return null;
   return { home: site, bytes: underWay(job.template.taskInputBytes[taskIndex] ?? 0) };
 }
 

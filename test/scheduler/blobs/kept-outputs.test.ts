@@ -16,16 +16,19 @@ const here: Keeper = {
 let keeper: Keeper | null;
 let atOrigin: Map<string, number>;
 let asked: string[];
+let came: number[];
 let nowMs: number;
 let kept: KeptOutputs;
 let never: AbortSignal;
 
 beforeEach(() => {
   [keeper, atOrigin, asked, nowMs] = [here, new Map(), [], 3 * 3_600_000];
+  came = [];
   never = new AbortController().signal;
   kept = new KeptOutputs({
     blobs: { size: (sha256) => Promise.resolve(atOrigin.get(sha256)) },
     ...{ signer, view: () => ({ keeper: () => keeper }), nowUnixMs: () => nowMs, askEveryMs: 5 },
+    onCame: ({ taskIndex }) => came.push(taskIndex),
     send: (node, { blob, capability }) => {
       const right = signer.verify(capability, nowMs);
       asked.push(`${node} ${blob?.sha256 === wanted.sha256} ${right?.kind}`);
@@ -47,6 +50,7 @@ describe('an output that is wanted', () => {
     expect(new Set(asked)).toEqual(new Set(['camera true put']));
     kept.came(wanted.sha256);
     expect(await Promise.all(both)).toEqual([null, null]);
+    expect(came).toEqual([3]);
     const { length } = asked;
     await kept.bring({ ...wanted, sha256: 'b'.repeat(64) }, AbortSignal.timeout(30));
     expect(asked.filter((each) => each.includes('true'))).toHaveLength(length);
@@ -65,6 +69,7 @@ describe('an output that is wanted', () => {
     await expect.poll(() => asked.length).toBeGreaterThan(0);
     leaving.abort();
     expect(await waiting).toMatchObject({ code: 'late' });
+    expect(came).toEqual([]);
     expect(await kept.bring(wanted, leaving.signal)).toMatchObject({ code: 'late' });
   });
 });

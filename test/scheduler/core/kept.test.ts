@@ -119,6 +119,35 @@ describe('a task whose input is on one node alone', () => {
   });
 });
 
+describe('an output that has come to the origin too', () => {
+  const came = (taskIndex: number, job = 'pictures') =>
+    core.give({ kind: 'outputsCame', jobId: jobId(job), taskIndex });
+
+  test('needs neither its node nor the line of its home any more', () => {
+    takePictures();
+    const away = keeperOf(0);
+    core.node('pi', 'town');
+    lose(away);
+    core.submit('count', taking({ site: { number: siteNumber('town'), siteId: siteId('town') } }));
+    expect(Object.keys(given())).toEqual(['1']);
+    const before = core.state.sites[siteNumber('reserve')]?.pendingUpBytes;
+    came(0);
+    expect(Object.keys(given())).toEqual(['0']);
+    expect(core.state.sites[siteNumber('reserve')]?.pendingUpBytes).toBe(before);
+  });
+
+  test('is noted once, of a task that keeps some, and known from a snapshot', () => {
+    takePictures();
+    core.submit('plain', { taskCount: 1 });
+    expect([came(0), came(0), came(7), came(0, 'plain'), came(0, 'nobody')]).toMatchObject([
+      { facts: [{ kind: 'outputsSent', taskIndex: 0 }] },
+      ...Array.from({ length: 4 }, () => ({ facts: [] })),
+    ]);
+    const woken = stateOf(imageOf(core.state));
+    expect([...(woken.jobById.get(jobId('pictures'))?.sentOutputs ?? [])]).toEqual([0]);
+  });
+});
+
 describe('a job whose outputs stay', () => {
   test('is not deleted while another one takes them', () => {
     takePictures();

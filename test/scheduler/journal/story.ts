@@ -38,6 +38,7 @@ export const durableKinds: Readonly<Record<DurableFact['kind'], true>> = {
   jobEnded: true,
   jobForgotten: true,
   tasksRetried: true,
+  outputsSent: true,
   serviceUpdated: true,
   replicaRolled: true,
   tasksLeased: true,
@@ -110,6 +111,7 @@ export function tellStory(): readonly Batch[] {
   });
   story.waitMinutes(1);
   story.give({ kind: 'cancelJob', jobId: jobId('web') });
+  story.keepPictures('pi');
   story.enrol('clone');
   story.submit('count', 3);
   story.probe('pi');
@@ -195,6 +197,19 @@ class Story {
       natsPublicKey: `key of ${name}`,
       inventory: pi3,
     });
+  }
+
+  /** Outputs that stay on the node, of which one is wanted elsewhere. */
+  keepPictures(name: string): void {
+    const home = this.#state.siteById.get(siteId('home'));
+    if (home === undefined) throw new Error('there is no home');
+    const { number, siteId: id } = home;
+    const pictures = { name: 'pictures', taskCount: 2, site: { number, siteId: id } };
+    const ids = { jobId: jobId('pictures'), researcher: 'ada', requestId: 'request of pictures' };
+    const kept = template({ ...pictures, keepsOutputs: true });
+    this.give({ kind: 'submitJob', ...ids, template: kept });
+    this.end(name, this.granted(), 'succeeded');
+    this.give({ kind: 'outputsCame', jobId: jobId('pictures'), taskIndex: 1 });
   }
 
   /** It may work at a site whose line nobody has declared, and measures that. */
