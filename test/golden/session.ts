@@ -168,5 +168,13 @@ const rules: readonly (readonly [RegExp, string])[] = [
   [/[\d.]+ [kM]bit\/s( down and )[\d.]+ [kM]bit\/s( up for each)/g, '8.3 Mbit/s$12.1 Mbit/s$2'],
   [/(has|and) [\d.]+ s of (work|bytes)/g, '$1 0.5 s of $2'],
   [/the largest has [\d.]+ GB/g, 'the largest has 1 GB'],
+  // How far a blob is that comes.
+  [
+    /(map\.txt \(1\.5 MB\) )(nothing|\d+%) is there, .*\.$/gm,
+    '$140% is there, school-1 brings more over its line, about 3 s for the rest.',
+  ],
+  [/^([0-9a-f]{12} +1\.5 MB +).*times.*$/gm, '$140%          0 of 1    1      0.65 times     -'],
+  [/^LANs .*\n/gm, ''],
+  [/^(carried +).*$/gm, '$10 B down, 0 B up'],
   [/ask for [\d.]+ GB or less/g, 'ask for 1 GB or less'],
 ];
