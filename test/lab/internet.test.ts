@@ -97,12 +97,19 @@ test(
     expect((await punnetAgent('status')).out).toMatch(
       /task 0 of fetch \(.*\), running, with internet/,
     );
+    const ways = async (): Promise<number> => {
+      const { out } = await here.call(here.network.node(node), ['ss', '-xlH']);
+      return out.split('\n').filter((each) => /attempts\/\d+\/internet/.test(each)).length;
+    };
+    expect(await ways()).toBe(1);
     await agent.kill('SIGKILL');
     await here.agent(node).said('"event":"started"');
     await until('it has succeeded', async () => {
       const said = await here.punnet('job', 'fetch');
       return said.includes('succeeded') || undefined;
     });
+    // With its task its way has ended.
+    expect(await ways()).toBe(0);
     const log = await here.punnet('logs', 'fetch', '0');
     const lines = log.split('\n').filter(Boolean);
     expect(lines[0]).toBe('served');

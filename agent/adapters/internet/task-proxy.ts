@@ -4,12 +4,16 @@
 import { chmodSync, rmSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { type Transform, pipeline } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { longestPath, SandboxError } from '../sandbox/attempt-spec.ts';
 import { isNo, no, openAddresses, readHead, type Asked, type No } from './destination.ts';
 import { sayLast } from './last-words.ts';
 
 /** At a time, of one task. */
 export const connectionsMost = 16;
+/** Requests in a second, after so many at once: each costs the agent a look at its routes and a question to DNS. */
+const requestsPerSecond = 20;
+const requestsAtOnce = 40;
 const headBytesMost = 16_384;
 /** A head comes over this machine alone; one that comes byte by byte holds a connection no longer. */
 const headMs = 5_000;
@@ -33,6 +37,8 @@ export class TaskProxy {
   readonly #way: Way;
   readonly #sockets = new Set<Socket>();
   readonly #server: Server;
+  /** When all requests that came would have had their turn, one after the other. */
+  #clearMs = 0;
 
   private constructor(way: Way) {
     this.#way = way;
@@ -104,6 +110,7 @@ export class TaskProxy {
 
   /** @param rest what came behind the head. */
   async #lead(task: Socket, head: string, rest: Buffer): Promise<void> {
+    await this.#turn();
     const asked = readHead(head);
     const host = isNo(asked) ? asked : await this.#reach(asked);
     if (isNo(host)) return refuse(task, host);
@@ -120,6 +127,15 @@ export class TaskProxy {
     };
     pipeline([task, ...up, host], ended);
     pipeline([host, ...down, task], ended);
+  }
+
+  /** A task that asks without end waits; others, and the agent itself, do not. */
+  async #turn(): Promise<void> {
+    const nowMs = performance.now();
+    const spanMs = 1_000 / requestsPerSecond;
+    this.#clearMs = Math.max(this.#clearMs, nowMs) + spanMs;
+    const waitMs = this.#clearMs - nowMs - requestsAtOnce * spanMs;
+    if (waitMs > 0) await sleep(waitMs);
   }
 
   /** A connection to one of the host's addresses that are open to tasks. */

@@ -127,6 +127,13 @@ describe('a task that misbehaves', () => {
     expect(log).toContain('a task has 16 connections at a time: wait');
   });
 
+  test('has so many requests in a second and no more', { timeout: 300_000 }, async () => {
+    const script = `${curl} $(yes http://127.0.0.1/ | head -n 90) | grep -c 'a task reaches'`;
+    const { exit, log } = await here().run(script);
+    expect(log).toBe('90\n');
+    expect(exit.wallMs).toBeGreaterThan(2_000);
+  });
+
   test('that says nothing is hung up on', { timeout: 300_000 }, async () => {
     const script = `exec 3<>/dev/tcp/127.0.0.1/3128; printf 'GET http' >&3; cat <&3; echo over`;
     const { exit, log } = await here().run(`bash -c "${script}"`);
