@@ -4,6 +4,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { readLease } from '../attempts/attempt-record.ts';
+import { KeptRecords } from '../kept/kept-records.ts';
 import { defaultLimits, readKnownLimits, type Limits } from '../owner/limits.ts';
 import { diskFree } from '../sandbox/disk-use.ts';
 import type { StateFolder } from '../state/state-folder.ts';
@@ -25,14 +26,15 @@ export function cacheOf(state: StateFolder): Cache {
   return new Cache(['blobs', 'bundles', 'checkpoints'].map((name) => state.file(name)));
 }
 
-/** Where the disk is short old blobs go, but none that a task of before still needs; then it waits for room. */
+/** Where the disk is short old blobs go, but none that a task of before still needs or that is kept for others; then it waits for room. */
 export async function roomToStart(state: StateFolder, options: RoomToStart): Promise<void> {
   const { onFull, log, againMs = 5_000 } = options;
   const none: ReadonlySet<string> = new Set();
   const freeBytes = (): number => diskFree(state.path);
   const room = new DiskRoom({
     ...{ cache: cacheOf(state), freeBytes, log, limits: () => limitsOf(state) },
-    inUse: () => blobsOfAttempts(state.file('attempts')),
+    inUse: () =>
+      new Set([...blobsOfAttempts(state.file('attempts')), ...keptBlobs(state.file('kept'))]),
     ...{ pinned: () => none, onTrimmed: () => Promise.resolve() },
   });
   if (room.isShort) await room.trim();
@@ -52,6 +54,14 @@ function limitsOf(state: StateFolder): Limits {
     // The agent says what is wrong with them.
     return defaultLimits;
   }
+}
+
+/** Outputs that are nowhere else, perhaps. */
+function keptBlobs(folder: string): readonly string[] {
+  if (!existsSync(folder)) return [];
+  const records = new KeptRecords(folder);
+  records.start();
+  return [...records.jobs.values()].flatMap(({ blobs }) => [...blobs.keys()]);
 }
 
 function blobsOfAttempts(folder: string): ReadonlySet<string> {

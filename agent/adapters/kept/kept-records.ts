@@ -9,7 +9,7 @@ import {
   readFileSync,
   readdirSync,
   rmSync,
-  writeSync,
+  writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import type { BlobRef } from '../../core/index.ts';
@@ -54,7 +54,7 @@ export class KeptRecords {
     const file = openSync(join(this.#folder, jobId + ending), 'a', 0o600);
     try {
       // A line before it that was cut off ends here.
-      writeSync(file, `\n${JSON.stringify({ proof, blobs: pairs })}\n`);
+      writeFileSync(file, `\n${JSON.stringify({ proof, blobs: pairs })}\n`);
       fsyncSync(file);
     } finally {
       closeSync(file);
