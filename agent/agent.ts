@@ -135,7 +135,7 @@ export class Agent {
     });
     const instance = { instanceNumber: state.countStart(), instanceId };
     const releases = this.#releases;
-    const kept = () => this.#kept.report;
+    const kept = () => this.#kept.takeReport();
     const reporter = new Reporter({ instance, owner, bus: this.#bus, releases, kept });
     this.#exchange = this.#newExchange(reporter);
     this.#kept = ownKept(parts, {
@@ -185,7 +185,10 @@ export class Agent {
         onExchange: (messages) => this.#exchange.take(messages),
         onKeptWanted: (wanted) => this.#kept.send(wanted),
         onKeptReleased: (jobIds) => this.#kept.release(jobIds),
-        onReportWanted: () => this.#exchange.tellAgain(),
+        onReportWanted: () => {
+          this.#exchange.tellAgain();
+          this.#kept.tellAgain();
+        },
       },
     });
   }
@@ -346,7 +349,7 @@ export class Agent {
       ran: this.#history.latest,
       month: owner.month,
       ...{ uplink: owner.rate(), lan: owner.lanRate(), linePart: owner.linePart },
-      apt: this.#apt.status,
+      ...{ apt: this.#apt.status, kept: this.#kept.status },
       internet: { isAllowed: owner.limits.allowsInternet, problem: owner.internetProblem },
       nowUnixMs: Date.now(),
     });

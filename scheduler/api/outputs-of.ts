@@ -6,7 +6,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { BlobRef } from '../../proto/gen/punnet/v1/common.ts';
 import type { JobSpec, TaskEntry } from '../../proto/gen/punnet/v1/job.ts';
 import { TaskManifest } from '../../proto/gen/punnet/v1/job.ts';
-import type { JobSummary, OutputsOf, TaskSummary } from '../core/index.ts';
+import type { JobSummary, JobTemplate, OutputsOf, TaskSummary } from '../core/index.ts';
 import { findOwn } from './after.ts';
 import type { Principal } from './auth.ts';
 import type { ApiDeps } from './deps.ts';
@@ -83,6 +83,12 @@ export async function sourceTasks(deps: ApiDeps, source: JobSummary): Promise<So
 
 function succeeded(deps: ApiDeps, { jobId }: JobSummary, from: number): readonly TaskSummary[] {
   return deps.view().tasks({ jobId, phase: 'succeeded', from, limit: tasksOnPage });
+}
+
+/** Where the outputs of a job are, when they stay at a site. */
+export function bornAt({ template }: JobSummary): Pick<JobTemplate, 'home'> {
+  const { keepsOutputs = false, site } = template;
+  return keepsOutputs && site !== undefined ? { home: site.number } : {};
 }
 
 /** Stores the list of these tasks as the caller's; what it names need not be here. */

@@ -18,7 +18,7 @@ import { checkSpec } from './job-spec.ts';
 import { toJob } from './messages.ts';
 import { ownJob } from './own.ts';
 import { checkTaskList, listOf } from './task-list.ts';
-import { findSource, sourceTasks, storeTasks } from './outputs-of.ts';
+import { bornAt, findSource, sourceTasks, storeTasks } from './outputs-of.ts';
 import { requestIdViolations } from './request-id.ts';
 
 /** Missing blobs told of in one answer. */
@@ -177,10 +177,9 @@ async function withOutputs(
   const { entries, outputsOf } = await sourceTasks(deps, source);
   const inputs = await checkTaskList(listOf(entries), template, 'spec.tasks.outputsOf');
   const manifest = await storeTasks(deps, entries, caller);
-  const { keepsOutputs = false, site } = source.template;
   return {
     ...template,
-    ...(keepsOutputs && site !== undefined && { home: site.number }),
+    ...bornAt(source),
     taskCount: entries.length,
     manifest: { sha256: sha256(manifest.sha256), sizeBytes: manifest.sizeBytes },
     taskInputBytes: inputs.map((blob) => blob.sizeBytes),

@@ -7,7 +7,7 @@ import type { Principal } from './auth.ts';
 import type { ApiDeps } from './deps.ts';
 import { fromRefusal, invalid } from './errors.ts';
 import { toEstimate } from './messages.ts';
-import { sourceTasks } from './outputs-of.ts';
+import { bornAt, sourceTasks } from './outputs-of.ts';
 import { check } from './submit-job.ts';
 
 const maxTasks = 1_000_000;
@@ -21,7 +21,9 @@ export async function tryJob(
   const checked = check(deps, { spec, requestId: '', validateOnly: true }, caller);
   const { template, source } = checked;
   const tasks = source === null ? request : await countOutputs(deps, source);
-  const wanted = { researcher: caller.name, template: withTasks(template, tasks) };
+  const born = source === null ? {} : bornAt(source);
+  const whole = { ...withTasks(template, tasks), ...born };
+  const wanted = { researcher: caller.name, template: whole };
   const refusal = deps.view().refuseJob(wanted);
   if (refusal !== null) throw fromRefusal(refusal, 'spec');
   const result = deps.view().dryRun(wanted);

@@ -5,13 +5,9 @@ import type { Inventory } from '../../../proto/gen/punnet/v1/node.ts';
 import type { Releases } from '../releases/releases.ts';
 import type { SayPart } from '../../core/index.ts';
 import type { Owner } from '../owner/owner.ts';
+import { News } from './news.ts';
 import type { NodeBus } from './node-bus.ts';
 import type { Speaker } from './wire.ts';
-
-/** The inventory is journalled there: it goes with the first reports, those after a change, and
- * now and then in case all of them were lost. */
-const reportsAfterNews = 3;
-const reportsBetween = 20;
 
 export interface ReporterOptions {
   readonly instance: { readonly instanceNumber: number; readonly instanceId: string };
@@ -64,21 +60,5 @@ export class Reporter {
     const states = this.#releases.states();
     const isAsked = this.#releases.takeAsked();
     return this.#releaseNews.isDue(states) || isAsked ? states : null;
-  }
-}
-
-/** When what seldom changes is told. */
-class News {
-  #reports = 0;
-  #told = '';
-
-  isDue(value: unknown): boolean {
-    const text = JSON.stringify(value);
-    if (text !== this.#told) this.#reports = 0;
-    this.#told = text;
-    const isDue =
-      this.#reports < reportsAfterNews || this.#reports % reportsBetween === reportsBetween - 1;
-    this.#reports += 1;
-    return isDue;
   }
 }

@@ -8,6 +8,7 @@ import { fullBitmap } from '../../../proto/bitmap.ts';
 import type { KeptOutputs as KeptReport, KeptWanted } from '../../../proto/gen/punnet/v1/agent.ts';
 import type { BlobRef, Keeper, Lease, PeerAddress } from '../../core/index.ts';
 import type { BlobClient } from '../blobs/blob-client.ts';
+import { News } from '../bus/news.ts';
 import type { ChunkClient } from '../exchange/chunk-client.ts';
 import { PeerError } from '../exchange/chunk-client.ts';
 import type { SharedBlob } from '../exchange/chunk-server.ts';
@@ -42,6 +43,7 @@ export class KeptOutputs {
   readonly #options: KeptOutputsOptions;
   readonly #records: KeptRecords;
   readonly #sending = new Map<string, AbortController>();
+  #news = new News();
 
   constructor(options: KeptOutputsOptions) {
     this.#options = options;
@@ -61,11 +63,22 @@ export class KeptOutputs {
     return new Set([...this.#records.jobs.values()].flatMap(({ blobs }) => [...blobs.keys()]));
   }
 
-  /** What a report tells; undefined: nothing is kept. */
-  get report(): KeptReport | undefined {
+  /** What the next report tells: after each change and now and then; undefined: nothing. */
+  takeReport(): KeptReport | undefined {
     const jobIds = [...this.#records.jobs.keys()];
     if (jobIds.length === 0) return undefined;
-    return { jobIds, ...(this.#options.here() ?? { address: '', port: 0 }) };
+    const report = { jobIds, ...(this.#options.here() ?? { address: '', port: 0 }) };
+    return this.#news.isDue(report) ? report : undefined;
+  }
+
+  /** The scheduler may have forgotten what it was told. */
+  tellAgain(): void {
+    this.#news = new News();
+  }
+
+  /** For its owner. */
+  get status(): { readonly jobs: number; readonly bytes: number } {
+    return { jobs: this.#records.jobs.size, bytes: sum(this.#sizes().values()) };
   }
 
   /** Keeps the outputs of a lease; returns why it can't, or null. Harmless again. Throws what the disk says. */

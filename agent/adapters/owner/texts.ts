@@ -26,6 +26,8 @@ export interface Running {
   readonly lan: Rate | null;
   /** What is left of its share of the line; less than 1: somebody else uses it. */
   readonly linePart: number;
+  /** Outputs that stay here. */
+  readonly kept: { readonly jobs: number; readonly bytes: number };
   /** null: its owner leaves apt alone. */
   readonly apt: AptStatus | null;
   /** Whether its owner lets tasks have it, and why none can; undefined: nobody has looked yet. */
@@ -65,6 +67,7 @@ export function statusText(running: Running): string {
     work,
     month,
     ratesLine(running),
+    ...keptLines(running),
     ...aptLines(running),
     ...internetLines(running),
     ...amissLines(running),
@@ -101,6 +104,14 @@ function ratesLine({ uplink, lan, linePart }: Running): string {
 
 function megabits(bps: number): string {
   return `${Number((bps / 1e6).toPrecision(3))} Mbit/s`;
+}
+
+function keptLines({ kept: { jobs, bytes } }: Running): readonly string[] {
+  if (jobs === 0) return [];
+  const of = `${jobs} ${jobs === 1 ? 'job' : 'jobs'}`;
+  return [
+    `It keeps what tasks of ${of} left here, ${gigabytes(bytes)}, until their researchers delete them.`,
+  ];
 }
 
 function aptLines({ apt }: Running): readonly string[] {

@@ -137,13 +137,18 @@ describe('what stays on a node', () => {
     await node.leave('j1', [picture]);
     expect(node.news).toBe(1);
     const report = { jobIds: ['j1'], address: host, port: node.port };
-    expect(node.kept.report).toEqual(report);
+    expect(node.kept.takeReport()).toEqual(report);
     node.restart();
-    expect(node.kept.report).toEqual(report);
+    // In the first reports, then seldom, and again when the scheduler asks.
+    for (let told = 0; told < 3; told += 1) expect(node.kept.takeReport()).toEqual(report);
+    expect(node.kept.takeReport()).toBeUndefined();
+    node.kept.tellAgain();
+    expect(node.kept.takeReport()).toEqual(report);
+    expect(node.kept.status).toEqual({ jobs: 1, bytes: picture.length });
     expect([...node.kept.pinned]).toEqual([ref.sha256]);
     node.kept.release(['j1', 'unknown']);
     node.restart();
-    expect(node.kept.report).toBeUndefined();
+    expect(node.kept.takeReport()).toBeUndefined();
   });
 
   test('loses nothing but a line that was cut off by a loss of power', async () => {
@@ -156,7 +161,7 @@ describe('what stays on a node', () => {
     expect(node.kept.pinned.size).toBe(2);
     truncateSync(file, 20);
     node.restart();
-    expect(node.kept.report).toBeUndefined();
+    expect(node.kept.takeReport()).toBeUndefined();
   });
 
   test('outlives all else in the cache, within the limit of its owner', async () => {
@@ -171,7 +176,7 @@ describe('what stays on a node', () => {
       /its owner leaves 100000 B for what is kept \(cacheBytes\), 200000 B are taken, and 8 B would be added/,
     );
     node.kept.shrink();
-    expect(node.kept.report).toBeUndefined();
+    expect(node.kept.takeReport()).toBeUndefined();
   });
 
   test.each(['../up', '', 'a/b', 'x'.repeat(65)])('has no file of a job "%s"', async (jobId) => {
@@ -190,7 +195,7 @@ describe('a neighbour', () => {
     await node.leave('j1', [picture]);
     expect(await brings(node.keeper())).toBe(true);
     expect(readFileSync(other.blobs.fileOf(ref.sha256)).equals(picture)).toBe(true);
-    expect(other.kept.report).toBeUndefined();
+    expect(other.kept.takeReport()).toBeUndefined();
   });
 
   test.each<[string, Partial<Keeper>]>([
