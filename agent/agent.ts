@@ -9,9 +9,8 @@ import { UplinkPacer } from './adapters/blobs/uplink-pacer.ts';
 import { DiskRoom } from './adapters/blobs/disk-room.ts';
 import { cacheOf } from './adapters/blobs/room-to-start.ts';
 import { NodeBus, type NodeBusOptions } from './adapters/bus/node-bus.ts';
-import { toBlobParts } from './adapters/bus/exchange-wire.ts';
-import { originOf } from './adapters/exchange/origin.ts';
-import { SiteExchange } from './adapters/exchange/site-exchange.ts';
+import { ownExchange } from './adapters/exchange/own-exchange.ts';
+import type { SiteExchange } from './adapters/exchange/site-exchange.ts';
 import type { KeptOutputs } from './adapters/kept/kept-outputs.ts';
 import { ownKept } from './adapters/kept/own-kept.ts';
 import { Renewer } from './adapters/enrol/renewer.ts';
@@ -223,27 +222,9 @@ export class Agent {
   }
 
   #newExchange(reporter: Reporter): SiteExchange {
-    const { owner, identity, state } = this.#parts;
-    const folder = state.file('blobs');
-    return new SiteExchange({
-      ...{ folder, log, isNeighbour, ownLan: readOwnLan, origin: originOf(this.#blobs) },
-      salt: identity.nodeId,
-      isSmallBoard: owner.inventory().architecture === 'armv6l',
-      mayTransfer: () => owner.mayTransfer(),
-      onPace: (part) => owner.keepToPart(part),
-      lanPacer: this.#lanPacer,
+    return ownExchange(this.#parts, {
+      ...{ blobs: this.#blobs, room: this.#room, reporter, lanPacer: this.#lanPacer },
       keptOf: (sha256) => this.#kept.served(sha256),
-      say: (said, here) => reporter.say([], { blobParts: toBlobParts(said, here) }),
-      onWhole: (sha256) => this.#blobs.came(sha256),
-      isHere: (blob) => this.#blobs.isHere(blob),
-      takeRoom: async (blob) => {
-        // Tasks' inputs need room, too.
-        if (blob.sizeBytes <= owner.limits.cacheBytes / 2) {
-          return await this.#room.take(`package ${blob.sha256}`, [this.#blobs.comingOf(blob)]);
-        }
-        throw new Error('the owner leaves no room for it');
-      },
-      nowMs: () => performance.now(),
     });
   }
 
