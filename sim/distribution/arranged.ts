@@ -201,9 +201,9 @@ export class Arranged {
   }
 
   #sayPart(node: Node, effect: Extract<ExchangeEffect, { kind: 'sayPart' }>): void {
-    const { sizeBytes, held, isWhole, room, unfound } = effect;
-    const bitmapBytes = (isWhole ? 0 : held.length) + unfound.length;
-    const part = { sizeBytes, held, isWhole, room, unfound };
+    const { sizeBytes, held, isWhole, room, unfound, bringing } = effect;
+    const bitmapBytes = (isWhole ? 0 : held.length) + unfound.length + bringing.length;
+    const part = { sizeBytes, held, isWhole, room, unfound, bringing };
     this.#say(node, { ...part, ...ofBlob, ...node.address }, bitmapBytes);
   }
 
@@ -215,7 +215,8 @@ export class Arranged {
   #claim(node: Node): void {
     const nothing = new Uint8Array(0);
     const { sizeBytes } = this.#site.shape;
-    const part = { sizeBytes, held: nothing, isWhole: true, room: 0, unfound: nothing };
+    const bitmaps = { held: nothing, unfound: nothing, bringing: nothing };
+    const part = { sizeBytes, ...bitmaps, isWhole: true, room: 0 };
     this.#say(node, { ...part, ...ofBlob, ...node.address }, 0);
   }
 

@@ -260,7 +260,7 @@ export class Exchanges {
     const lacking = isWhole ? emptyBitmap(0) : lackingIn(members, member, chunks);
     this.#options.messages.part(board.number, {
       ...{ sha256, sizeBytes, held: held.slice(), isWhole, unfound: lacking },
-      ...{ hasLeft: false, isForeign: false },
+      ...{ hasLeft: false, isForeign: false, bringing: emptyBitmap(0) },
       room: isWhole || board.isCut ? 0 : Math.max(0, roomMost - bringing),
       ...{ address: String(board.number), port: 1 },
     });

@@ -96,15 +96,17 @@ export function toBlobParts(said: readonly SaidOfBlob[], here: PeerAddress | nul
   const { address, port } = here ?? { address: '', port: 0 };
   return said.map((part) => {
     const sha256 = Buffer.from(part.sha256, 'hex');
-    const none = { held: Buffer.alloc(0), unfound: Buffer.alloc(0), room: 0, isWhole: false };
+    const nothing = Buffer.alloc(0);
+    const none = { held: nothing, unfound: nothing, bringing: nothing, room: 0, isWhole: false };
     if (part.kind === 'sayLeft') {
       return { ...none, sha256, sizeBytes: 0, address: '', port: 0, left: true, isForeign: false };
     }
-    const { sizeBytes, held, isWhole, room, unfound, isForeign } = part;
+    const { sizeBytes, held, isWhole, room, unfound, bringing, isForeign } = part;
     return {
       ...{ sha256, sizeBytes, isWhole, room, address, port, left: false, isForeign },
       held: Buffer.from(held),
       unfound: Buffer.from(unfound),
+      bringing: Buffer.from(bringing),
     };
   });
 }

@@ -53,7 +53,7 @@ export class KeptBlobs {
     const none = emptyBitmap(0);
     const parts = [...this.#sizes].map(([sha256, sizeBytes]) => ({
       ...({ kind: 'sayPart', sha256, sizeBytes, held: none, isWhole: false } as const),
-      ...{ room: 0, unfound: none, isForeign: false },
+      ...{ room: 0, unfound: none, bringing: none, isForeign: false },
     }));
     this.#options.say(parts);
   }

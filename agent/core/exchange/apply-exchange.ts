@@ -32,7 +32,10 @@ export function open(
   exchange.heldCount = countChunks(held);
   exchange.unfound = emptyBitmap(chunks);
   exchange.changedMs = nowMs;
-  exchange.partAtMs = nowMs;
+  // That there is none of it is no news, but of an update.
+  if (exchange.isUpdate || exchange.heldCount > 0 || exchange.leased.size > 0) {
+    exchange.partAtMs = nowMs;
+  }
   for (const chunk of exchange.leased.keys()) {
     if (chunk >= chunks || hasChunk(held, chunk)) exchange.leased.delete(chunk);
   }

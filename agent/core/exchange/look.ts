@@ -12,7 +12,7 @@ import {
   type ExchangeState,
 } from './exchange.ts';
 import * as limits from './limits.ts';
-import { hasMore, roomOf, toldUnfound, urgentUnfound } from './tell.ts';
+import { bringingOf, hasMore, roomOf, toldUnfound, urgentUnfound } from './tell.ts';
 import { nextAwayMs, nextRun } from './uplink.ts';
 import type { ExchangeEffect, PeerAddress } from './words.ts';
 
@@ -151,6 +151,7 @@ function sayPart(state: ExchangeState, exchange: Exchange, { nowMs, effects }: T
   effects.push({
     ...{ kind: 'sayPart', sha256, sizeBytes, isForeign, held: held.slice(), unfound, room },
     isWhole: isWhole(exchange),
+    bringing: bringingOf(exchange),
   });
 }
 

@@ -47,6 +47,14 @@ export function toldUnfound(state: ExchangeState, exchange: Exchange, urgent: Bi
   return bitmap;
 }
 
+/** A scheduler that has started anew must not have it brought by another one. */
+export function bringingOf({ chunks, leased }: Exchange): Bitmap {
+  if (leased.size === 0) return emptyBitmap(0);
+  const bitmap = emptyBitmap(chunks);
+  for (const chunk of leased.keys()) if (chunk < chunks) setChunk(bitmap, chunk);
+  return bitmap;
+}
+
 /** Whether one has a chunk that the other has not. */
 export function hasMore(one: Bitmap, other: Bitmap): boolean {
   return one.some((byte, at) => (byte & ~(other[at] ?? 0)) !== 0);

@@ -98,6 +98,8 @@ export type ExchangeEffect =
       readonly isWhole: boolean;
       readonly room: number;
       readonly unfound: Bitmap;
+      /** Of its leases, what is not here yet; empty: there is nothing. */
+      readonly bringing: Bitmap;
       readonly isForeign: boolean;
     })
   | (OfBlob & { readonly kind: 'sayLeft' })

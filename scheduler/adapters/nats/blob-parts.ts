@@ -33,6 +33,7 @@ function toPart(part: ProtoPart): BlobPart {
     ...{ address, port },
     hasLeft: part.left,
     isForeign: part.isForeign,
+    bringing: bitmap(part.bringing, 'bringing'),
   };
 }
 

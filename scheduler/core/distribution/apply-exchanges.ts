@@ -7,11 +7,13 @@ import type { Instant } from '../model/ids.ts';
 import { instant } from '../model/ids.ts';
 import { ownBytesAt } from '../placement/estimate.ts';
 import type { NodeRecord, SiteRecord, State } from '../state.ts';
-import { mustHave } from '../state.ts';
-import { mayLack } from './batches.ts';
+import { mustHave, transfersUnderWay } from '../state.ts';
+import { transfersAtATime } from '../limits.ts';
+import { batchUntil, mayLack } from './batches.ts';
 import type { Batch, BlobPart, Exchange, Member } from './exchange.ts';
 import { bitmapOf, chunkBytesOf, chunksOf } from './exchange.ts';
-import { batchSpans, foreignRestMs, opensWithinMs } from './limits.ts';
+import { batchSpans, foreignRestMs, resumesWithinMs } from './limits.ts';
+import { broughtBefore, isUnderWay } from './resume.ts';
 
 type ExchangeFact = Extract<
   Fact,
@@ -140,7 +142,8 @@ function open(state: State, fact: Extract<ExchangeFact, { kind: 'exchangeOpened'
   if (isForeign) state.exchanges.foreignOpen += 1;
   ofSite.set(sha256, {
     ...{ siteNumber, sha256, sizeBytes, chunkCount, isForeign, isUpdate },
-    settlesAt: instant(fact.at + opensWithinMs),
+    openedAt: fact.at,
+    startsAt: fact.at,
     members: new Map(),
     copies: new Uint16Array(chunkCount),
     batchOf: new Uint32Array(chunkCount),
@@ -163,23 +166,37 @@ function close(state: State, exchange: Exchange): void {
   if (ofSite?.size === 0) state.exchanges.bySite.delete(exchange.siteNumber);
 }
 
-function hearPart(
-  state: State,
-  { at, nodeNumber, part }: Extract<ExchangeFact, { kind: 'blobPartHeard' }>,
-): void {
+type HeardPart = Extract<ExchangeFact, { kind: 'blobPartHeard' }>;
+
+function hearPart(state: State, fact: HeardPart): void {
+  const { at, nodeNumber, part } = fact;
   const { siteNumber } = mustHave(state.nodes[nodeNumber], 'node', nodeNumber);
   const exchange = state.exchanges.of(siteNumber, part.sha256);
   if (exchange === undefined) return;
   if (part.hasLeft) return leave(state, exchange, nodeNumber);
+  const resumedAt = instant(exchange.openedAt + resumesWithinMs);
+  if (at < resumedAt && isUnderWay(exchange, part)) exchange.startsAt = resumedAt;
   const member = exchange.members.get(nodeNumber) ?? join(state, exchange, { nodeNumber, at });
   const { chunkCount } = exchange;
   const wasWhole = member.heldChunks === chunkCount;
   const held = part.isWhole ? fullBitmap(chunkCount) : bitmapOf(part.held, chunkCount);
   takeHeld(state, exchange, { member, held, at });
   listen(exchange, member, { part, at });
+  if (at < exchange.startsAt) takeUp(state, exchange, fact);
   if (wasWhole !== (member.heldChunks === chunkCount)) exchange.isNews = true;
   sumMissing(state, siteNumber);
   state.sitesToGrant.add(siteNumber);
+}
+
+/** What the node was leased before the scheduler started anew is its lease now, as far as the line has places. */
+function takeUp(state: State, exchange: Exchange, { at, nodeNumber, part }: HeardPart): void {
+  const { siteNumber, sha256 } = exchange;
+  const site = mustHave(state.sites[siteNumber], 'site', siteNumber);
+  if (transfersUnderWay(site.lanes.down) >= transfersAtATime) return;
+  const { runs, chunks } = broughtBefore(exchange, part);
+  if (chunks === 0) return;
+  const until = batchUntil(site, { exchange, nodeNumber, runs, chunks }, at);
+  lease(state, { at, siteNumber, sha256, nodeNumber, runs, until });
 }
 
 function join(
@@ -332,7 +349,10 @@ function leave(state: State, exchange: Exchange, nodeNumber: number): void {
   state.sitesToGrant.add(site.number);
 }
 
-function lease(state: State, fact: Extract<ExchangeFact, { kind: 'chunksLeased' }>): void {
+function lease(
+  state: State,
+  fact: Omit<Extract<ExchangeFact, { kind: 'chunksLeased' }>, 'kind'>,
+): void {
   const { siteNumber, sha256, nodeNumber, runs, until } = fact;
   const site = mustHave(state.sites[siteNumber], 'site', siteNumber);
   const exchange = mustHave(state.exchanges.of(siteNumber, sha256), 'exchange');

@@ -21,8 +21,10 @@ import {
   foreignBesideBytes,
   foreignBps,
   opensSilentMs,
+  opensWithinMs,
   runsPerBatch,
   unfoundAfterMs,
+  unspreadAfterMs,
 } from './limits.ts';
 
 /** Chunks for one node to bring. */
@@ -84,6 +86,7 @@ function nextBatches(
   exchange: Exchange,
   { now, places }: { readonly now: Instant; readonly places: number },
 ): readonly NextBatch[] {
+  if (now < exchange.startsAt) return [];
   const site = mustHave(state.sites[exchange.siteNumber], 'site', exchange.siteNumber);
   const busy = carriersOf(site, exchange);
   const taken = new Set<number>();
@@ -98,7 +101,7 @@ function nextBatches(
     if (exchange.isForeign && isResting(state, member, now)) continue;
     const size = isUntried(exchange, member) ? batchUntried : batchSize(site, exchange);
     const most = Math.min(member.room, size);
-    const next = pick(exchange, { member, most, taken, now });
+    const next = pick(exchange, { state, member, most, taken, now });
     isAnyFree = next.chunks > 0;
     if (isAnyFree) batches.push({ exchange, nodeNumber: member.nodeNumber, ...next });
   }
@@ -107,7 +110,8 @@ function nextBatches(
 
 /** Whether some member of an update may still tell that it has what is missing. */
 function isUnsettled(state: State, exchange: Exchange, now: Instant): boolean {
-  if (!exchange.isUpdate || now >= exchange.settlesAt) return false;
+  // One that joins again and again would stop all others.
+  if (!exchange.isUpdate || now - exchange.openedAt >= opensWithinMs) return false;
   for (const member of exchange.members.values()) {
     if (!member.isOpen && isHeard(state.nodes[member.nodeNumber]) && isOpening(member, now))
       return true;
@@ -209,6 +213,7 @@ function batchSize({ share, downBps }: SiteRecord, exchange: Exchange): number {
 }
 
 interface Picking {
+  readonly state: State;
   readonly member: Member;
   readonly most: number;
   /** By members before this one. */
@@ -218,12 +223,12 @@ interface Picking {
 
 function pick(
   exchange: Exchange,
-  { member, most, taken, now }: Picking,
+  { state, member, most, taken, now }: Picking,
 ): { readonly runs: Runs; readonly chunks: number } {
   const runs: number[] = [];
   let chunks = 0;
   for (let at = 0; at < exchange.chunkCount && chunks < most; at += 1) {
-    if (taken.has(at) || !isFor(exchange, { member, at, now })) continue;
+    if (taken.has(at) || !isFor(exchange, { state, member, at, now })) continue;
     const isNextToLast = runs.at(-1) === at;
     if (!isNextToLast && runs.length === 2 * runsPerBatch) break;
     if (isNextToLast) runs[runs.length - 1] = at + 1;
@@ -237,14 +242,22 @@ function pick(
 /** A chunk that nobody holds or brings; or that this one finds nowhere, though it was said to be there. */
 function isFor(
   exchange: Exchange,
-  { member, at, now }: { readonly member: Member; readonly at: number; readonly now: Instant },
+  { state, member, at, now }: Omit<Picking, 'most' | 'taken'> & { readonly at: number },
 ): boolean {
   if ((exchange.batchOf[at] ?? 0) !== 0) return false;
   if ((exchange.copies[at] ?? 0) === 0) return true;
   if (!hasChunk(member.unfound, at) || hasChunk(member.held, at)) return false;
   const saidAt = exchange.saidAt[at] ?? 0;
   // What it found nowhere before the chunk came here is no news.
-  return member.heardAt >= saidAt && now - saidAt >= unfoundAfterMs;
+  if (member.heardAt < saidAt) return false;
+  return now - saidAt >= (isDoubtful(state, exchange, at) ? unfoundAfterMs : unspreadAfterMs);
+}
+
+/** Nobody here brought it, or who did may lie or have gone: others had no chunk from there, or found one nowhere. */
+function isDoubtful(state: State, { members, broughtBy }: Exchange, at: number): boolean {
+  const carrier = members.get((broughtBy[at] ?? 0) - 1);
+  if (carrier === undefined || carrier.passedOn === 0 || carrier.lapses > 0) return true;
+  return !isHeard(state.nodes[carrier.nodeNumber]);
 }
 
 /** Batches of a site that have not come by now, or whose nodes have gone. */

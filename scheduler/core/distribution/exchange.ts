@@ -23,6 +23,8 @@ export interface BlobPart {
   readonly hasLeft: boolean;
   /** The node knows where it is published; the federation does not have it. */
   readonly isForeign: boolean;
+  /** Chunks that were leased to it and that it has not brought yet. */
+  readonly bringing: Uint8Array;
 }
 
 /** First chunk and the one after the last, of each run one after another. */
@@ -79,8 +81,9 @@ export interface Exchange {
   readonly isForeign: boolean;
   /** Members may have much of it, as of a version before: what is missing is known when they have told. */
   readonly isUpdate: boolean;
-  /** From then on no member is waited for to tell; one that joins again and again would stop all others. */
-  readonly settlesAt: Instant;
+  readonly openedAt: Instant;
+  /** Nothing is leased before: a scheduler that has started anew is told what nodes bring already. */
+  startsAt: Instant;
   /** In the order in which they came. */
   readonly members: Map<number, Member>;
   /** How many members hold each chunk. */

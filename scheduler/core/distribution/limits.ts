@@ -49,10 +49,14 @@ export const batchSilentPart = 1 / 3;
 export const batchSpans = 8;
 /** A chunk that a member holds, as it said so long ago, and that another one finds nowhere is brought for that one. */
 export const unfoundAfterMs = 5_000;
+/** So long where others have chunks of who brought it: a LAN that is busy takes its time, and two that reach each other not at all need it twice. */
+export const unspreadAfterMs = 15_000;
 /** After the exchange of an update has opened its members look through what they have of the version before: 1 GB within this on a slow card. */
 export const opensWithinMs = 2 * 60_000;
 /** Who opens it says so after 3 s, 9 s, 21 s …: each time after as long again, and 3 s. One that has not, and not for 3 s more, is not waited for. */
 export const opensSilentMs = 6_000;
+/** Nodes that have lost the scheduler for a moment have told it by then what they bring. */
+export const resumesWithinMs = 5_000;
 /** Members that each is told of: rarest first among about eight does without all the others. */
 export const peersTold = 8;
 /** Whole copies of a needed blob at a site that stay when disks are cleared. */

@@ -12,7 +12,7 @@ import {
   foreignHolders,
   toldAgainWithinMs,
 } from './limits.ts';
-import { closed, tellAll } from './news.ts';
+import { closed, tellAll, tellUntold } from './news.ts';
 import type { Part } from './news.ts';
 import { neededBlobs } from './wanted.ts';
 
@@ -26,7 +26,13 @@ export function lookAtExchanges(state: State, now: Instant): Part {
     }
   }
   const { bySite, lookedAt } = state.exchanges;
-  if (bySite.size === 0 || now - lookedAt < exchangeLookMs) return part;
+  if (bySite.size === 0) return part;
+  if (now - lookedAt < exchangeLookMs) {
+    for (const ofSite of bySite.values()) {
+      for (const exchange of ofSite.values()) tellUntold(state, exchange, { part, now });
+    }
+    return part;
+  }
   part.facts.push({ kind: 'exchangesLookedAt', at: now });
   const needed = neededBlobs(state, now);
   for (const ofSite of bySite.values()) {

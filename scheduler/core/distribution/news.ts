@@ -6,7 +6,7 @@ import type { Instant, Sha256 } from '../model/ids.ts';
 import type { NodeRecord, State } from '../state.ts';
 import { mustHave } from '../state.ts';
 import type { Exchange, Member } from './exchange.ts';
-import { retellMs } from './limits.ts';
+import { peersTold, retellMs } from './limits.ts';
 import { peersOf, pinnedOf, ringsOf } from './peers.ts';
 
 export interface Part {
@@ -17,6 +17,19 @@ export interface Part {
 interface Telling {
   readonly part: Part;
   readonly now: Instant;
+}
+
+/** Those that have been told nothing yet. */
+export function tellUntold(state: State, exchange: Exchange, { part, now }: Telling): void {
+  if (!exchange.isNews) return;
+  const untold = [...exchange.members.values()].filter(({ told }) => told === null);
+  if (untold.length === 0) return;
+  const rings = ringsOf(state, exchange);
+  for (const member of untold) {
+    const { nodeNumber, isPinned } = member;
+    const peers = peersOf(state, rings, member);
+    tell(state, exchange, { nodeNumber, peers, isPinned, part, now });
+  }
 }
 
 /** What a member was told is told again only when it is not so any more, and matters to it. */
@@ -36,6 +49,11 @@ export function tellAll(state: State, exchange: Exchange, { part, now }: Telling
   part.facts.push({ kind: 'exchangeTold', siteNumber, sha256 });
 }
 
+/** Whether each newcomer is told at once: where many come they come together, and are told of each other with the next look. */
+function isFew({ members, isForeign }: Exchange): boolean {
+  return isForeign || members.size <= peersTold;
+}
+
 /** They need their peers and the blob's index at once. */
 export function tellNewcomers(state: State, now: Instant): Part {
   const part: Part = { facts: [], effects: [] };
@@ -43,6 +61,7 @@ export function tellNewcomers(state: State, now: Instant): Part {
     const exchange = state.exchanges.of(siteNumber, sha256);
     const member = exchange?.members.get(nodeNumber);
     if (exchange === undefined || member === undefined || member.told !== null) continue;
+    if (!isFew(exchange)) continue;
     const peers = peersOf(state, ringsOf(state, exchange), member);
     tell(state, exchange, { nodeNumber, peers, isPinned: false, part, now });
   }

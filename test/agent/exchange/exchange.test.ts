@@ -329,6 +329,28 @@ test('a node that brings chunks tells all that no peer has with what it says any
   expect(unfound({ kind: 'tick' }), 'it waits').toEqual([0]);
 });
 
+test('a node says what it brings, until it is there; that it has opened a blob it says of an update alone', () => {
+  const node = new OneNode(16);
+  const bringing = (command: ExchangeCommand): readonly Bitmap[] =>
+    node.give(command).flatMap((effect) => (effect.kind === 'sayPart' ? [effect.bringing] : []));
+  node.give({ kind: 'chunksLeased', sha256, chunks: [0, 9], spanMs: 60_000, capability: null });
+  const back = { kind: 'schedulerHere', isHere: true } as const;
+  expect(bringing(back)).toEqual([Uint8Array.of(1, 2)]);
+  node.give({ kind: 'chunkCame', sha256, chunk: 0, peer: null });
+  expect(bringing(back)).toEqual([Uint8Array.of(0, 2)]);
+  node.give({ kind: 'chunkCame', sha256, chunk: 9, peer: null });
+  expect(bringing(back)).toEqual([new Uint8Array(0)]);
+  for (const isUpdate of [true, false]) {
+    const state = new ExchangeState({ salt: 'one', isSmallBoard: false });
+    const wanted = { sha256, sizeBytes: 1_000_000, capability: 'may', isUpdate };
+    takeExchange(state, { kind: 'blobWanted', ...wanted }, 0);
+    const held = emptyBitmap(9);
+    const opened = { kind: 'blobOpened', sha256, sizeBytes: 1_000_000, chunks: 9, held } as const;
+    const said = takeExchange(state, opened, 500).some(({ kind }) => kind === 'sayPart');
+    expect(said).toBe(isUpdate);
+  }
+});
+
 test('a node keeps a lease whose chunks come slowly, and says each eighth of its span how far it is', () => {
   const node = new OneNode(64);
   const chunks = [0, 1, 2, 3, 8];

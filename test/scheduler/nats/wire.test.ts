@@ -279,7 +279,7 @@ test('a lease that no message could carry is named, and the others go', () => {
 const part = {
   ...{ sha256: Buffer.alloc(32, 0xab), sizeBytes: 1e6, held: Buffer.from([3]), isWhole: false },
   ...{ room: 8, unfound: Buffer.alloc(0), address: '192.168.1.7', port: 9_000, left: false },
-  isForeign: true,
+  ...{ isForeign: true, bringing: Buffer.from([4]) },
 };
 
 test('what a node has of a blob becomes a part of the command', () => {
@@ -289,7 +289,7 @@ test('what a node has of a blob becomes a part of the command', () => {
         {
           ...{ sha256: 'ab'.repeat(32), sizeBytes: 1e6, isWhole: false, room: 8 },
           ...{ address: '192.168.1.7', port: 9_000, hasLeft: false, isForeign: true },
-          ...{ held: Uint8Array.of(3), unfound: Uint8Array.of() },
+          ...{ held: Uint8Array.of(3), unfound: Uint8Array.of(), bringing: Uint8Array.of(4) },
         },
       ],
     },
@@ -306,6 +306,7 @@ test.each([
   ['too much room', { room: 65_537 }, 'room: want'],
   ['too long a bitmap', { held: Buffer.alloc(8_193) }, 'held: want'],
   ['too many unfound', { unfound: Buffer.alloc(8_193) }, 'unfound: want'],
+  ['too many that it brings', { bringing: Buffer.alloc(8_193) }, 'bringing: want'],
   ['a name for an address', { address: 'school' }, 'blob_parts: want an IPv4 address'],
   ['an address without a port', { port: 0 }, 'blob_parts: want an IPv4 address'],
   ['a port without an address', { address: '' }, 'blob_parts: want an IPv4 address'],

@@ -98,6 +98,8 @@ export interface BlobPart {
    * from there. It is one chunk.
    */
   isForeign: boolean;
+  /** Chunks that were leased to it and that it has not brought yet: a scheduler that has started anew does not know. */
+  bringing: Buffer;
 }
 
 export interface Report {
@@ -691,6 +693,7 @@ function createBaseBlobPart(): BlobPart {
     port: 0,
     left: false,
     isForeign: false,
+    bringing: Buffer.alloc(0),
   };
 }
 
@@ -725,6 +728,9 @@ export const BlobPart: MessageFns<BlobPart> = {
     }
     if (message.isForeign !== false) {
       writer.uint32(80).bool(message.isForeign);
+    }
+    if (message.bringing.length !== 0) {
+      writer.uint32(90).bytes(message.bringing);
     }
     return writer;
   },
@@ -822,6 +828,14 @@ export const BlobPart: MessageFns<BlobPart> = {
             message.isForeign = reader.bool();
             continue;
           }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.bringing = Buffer.from(reader.bytes());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -849,6 +863,7 @@ export const BlobPart: MessageFns<BlobPart> = {
     message.port = object.port ?? 0;
     message.left = object.left ?? false;
     message.isForeign = object.isForeign ?? false;
+    message.bringing = object.bringing ?? Buffer.alloc(0);
     return message;
   },
 };

@@ -8,6 +8,7 @@ import {
   closeAfterMs,
   membersPerExchange,
   unfoundAfterMs,
+  unspreadAfterMs,
   wantedBlobs,
 } from '../../../../scheduler/core/distribution/limits.ts';
 import { heldBy, template } from '../harness.ts';
@@ -93,6 +94,25 @@ test('who went without a word has no other lease, until it asks for one', () => 
   expect(site.leases()).toEqual([]);
   site.tell(0);
   expect(site.leases().map(({ node }) => node)).toEqual([0]);
+});
+
+test('a chunk of a carrier whose chunks others have is waited for longer than one of a stranger', () => {
+  const site = new ExchangingSite(3, 64);
+  for (const node of [0, 1]) site.tell(node, { room: 8 });
+  site.leases();
+  // What the first has brought another one has, too; of the second's nobody told.
+  site.tell(0, { held: bits(range(0, 8), 64), room: 0 });
+  site.tell(1, { held: bits([0, ...range(8, 12)], 64), room: 0 });
+  const lacks = (): void => site.tell(2, { unfound: bits([1, 8], 64), held: bits([0], 64) });
+  lacks();
+  site.leases();
+  site.harness.wait(unfoundAfterMs);
+  site.tell(2, { unfound: bits([1, 8], 64), held: bits(range(12, 64), 64) });
+  expect(site.bringing(8)).toEqual([2]);
+  expect(site.bringing(1)).toEqual([]);
+  site.harness.wait(unspreadAfterMs);
+  site.tell(2, { unfound: bits([1], 64), held: bits(range(8, 64), 64) });
+  expect(site.bringing(1)).toEqual([2]);
 });
 
 test('what a node found nowhere before another one brought it is not brought again', () => {

@@ -48,6 +48,19 @@ test('a newcomer is told at once, others once for all that came', () => {
   expect(site.news()).toEqual([]);
 });
 
+test('of many that come together each is told once, within a second or two', () => {
+  const site = new ExchangingSite(40, 64);
+  for (let at = 0; at < 40; at += 1) site.tell(at, { port: 9_000 + at });
+  const early = site.news().length;
+  expect(early).toBeLessThanOrEqual(peersTold);
+  site.harness.wait(2_000);
+  const told = site.news();
+  expect(new Set(told.map(({ nodeId }) => nodeId)).size).toBe(40);
+  expect(told).toHaveLength(40);
+  site.harness.wait(10_000);
+  expect(site.news()).toEqual([]);
+});
+
 test('nobody is told of a member that nobody reaches', () => {
   const site = new ExchangingSite(2, 8);
   site.tell(0, { address: '', port: 0 });

@@ -66,7 +66,7 @@ export class ExchangingSite {
     return {
       ...{ sha256: blob, sizeBytes: this.#sizeBytes, held: new Uint8Array(0), isWhole: false },
       ...{ room: 32, unfound: new Uint8Array(0), address: '192.168.1.9', port: 9_000 },
-      ...{ hasLeft: false, isForeign: false },
+      ...{ hasLeft: false, isForeign: false, bringing: new Uint8Array(0) },
       ...changes,
     };
   }

@@ -36,7 +36,7 @@ function tell(name: string, changes: Partial<BlobPart>): void {
   const part = {
     ...{ sha256: release, sizeBytes, held: new Uint8Array(0), isWhole: false, room: 16 },
     ...{ unfound: new Uint8Array(0), address: '192.168.1.9', port: 9_000, hasLeft: false },
-    isForeign: false,
+    ...{ isForeign: false, bringing: new Uint8Array(0) },
     ...changes,
   };
   core.speak(name, { blobParts: [part] });
