@@ -95,9 +95,11 @@ export class KeptOutputs {
     if (bytes > most) {
       return `its outputs can't stay on this node: its owner leaves ${most} B for what is kept (cacheBytes), ${before} B are taken, and ${bytes - before} B would be added`;
     }
-    for (const output of outputs) await this.#options.blobs.put(output, output.absolutePath);
+    if (outputs.length === 0) return null;
     const isNews = !jobs.has(jobId);
-    if (outputs.length > 0) this.#records.add(jobId, keepProof, outputs);
+    // First: what is not on record may go from the disk for something else.
+    this.#records.add(jobId, keepProof, outputs);
+    for (const output of outputs) await this.#options.blobs.put(output, output.absolutePath);
     if (isNews) this.#options.onNews();
     return null;
   }

@@ -179,6 +179,15 @@ describe('what stays on a node', () => {
     expect(node.kept.takeReport()).toBeUndefined();
   });
 
+  test('of two tasks that end at once stays what there is room for', async () => {
+    node.most = 300_000;
+    const both = await Promise.all(
+      ['j1', 'j2'].map((job) => node.leave(job, [randomBytes(200_000)])),
+    );
+    expect(both.filter((left) => typeof left === 'string')).toHaveLength(1);
+    expect(node.kept.status).toEqual({ jobs: 1, bytes: 200_000 });
+  });
+
   test.each(['../up', '', 'a/b', 'x'.repeat(65)])('has no file of a job "%s"', async (jobId) => {
     await expect(node.kept.keep(leaseOf({ jobId, keepProof: proof }), [])).resolves.toBeNull();
     const output = { ...ref, path: 'a', absolutePath: join(node.folder, 'a') };
