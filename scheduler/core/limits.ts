@@ -34,7 +34,7 @@ export const transferGraceMs = 60_000;
 /** Over this backlog of the uplink a site takes no task that adds more link than CPU time. */
 export const linkWindowSeconds = 10;
 /** At the line of a site where inputs were born: most wait for the other site's line first, and this one is idle meanwhile. */
-export const relayWindowSeconds = 60;
+export const relayWindowSeconds = 120;
 /** Idle slots are offered to the tails of jobs this often. */
 export const backupsEveryMs = 5_000;
 /** Leases that are looked at each time; when there are more, it is done so many times more seldom:

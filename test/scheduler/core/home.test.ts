@@ -53,7 +53,7 @@ test('nothing comes over the line of its home while that is measured, and goes o
   expect(core.take('transfer')).toHaveLength(1);
 });
 
-test('others take as many as its line carries in a minute, so that it has work while these wait for their own', () => {
+test('others take as many as its line carries in two minutes, so that it has work while these wait for their own', () => {
   const home = core.state.sites.findIndex((each) => String(each.siteId) === 'reserve');
   for (let count = 0; count < 30; count += 1) core.node(`more${count}`, 'town');
   core.take('grant');
