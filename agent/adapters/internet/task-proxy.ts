@@ -6,11 +6,12 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import { type Transform, pipeline } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { longestPath, SandboxError } from '../sandbox/attempt-spec.ts';
+import { connectionsMost } from '../sandbox/own-network.ts';
 import { isNo, no, openAddresses, readHead, type Asked, type No } from './destination.ts';
 import { sayLast } from './last-words.ts';
 
-/** At a time, of one task. */
-export const connectionsMost = 16;
+/** One that the task has ended may be a moment longer here. */
+const connectionsKept = 2 * connectionsMost;
 /** Requests in a second, after so many at once: each costs the agent a look at its routes and a question to DNS. */
 const requestsPerSecond = 20;
 const requestsAtOnce = 40;
@@ -43,7 +44,7 @@ export class TaskProxy {
   private constructor(way: Way) {
     this.#way = way;
     this.#server = createServer({ allowHalfOpen: true }, (socket) => this.#serve(socket));
-    this.#server.maxConnections = connectionsMost;
+    this.#server.maxConnections = connectionsKept;
   }
 
   /** Throws a SandboxError `no_socket` where the system makes none. */

@@ -6,6 +6,9 @@ import { execFile } from 'node:child_process';
 /** Where a task finds the agent's proxy; nobody but the task has this loopback. */
 export const proxyAt = { host: '127.0.0.1', port: 3128 } as const;
 
+/** That a task has at a time. */
+export const connectionsMost = 16;
+
 /** Says to a shim that its loopback is its own. */
 const mark = 'PUNNET_OWN_NETWORK';
 const enterWords = [

@@ -3,10 +3,7 @@
 
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { sayLast } from '../internet/last-words.ts';
-import { proxyAt } from './own-network.ts';
-
-/** As many as the agent's proxy has. */
-const connectionsMost = 16;
+import { connectionsMost, proxyAt } from './own-network.ts';
 
 export interface ProxyDoorOptions {
   /** The agent's socket. */
@@ -21,6 +18,7 @@ export class ProxyDoor {
   readonly #server: Server;
   #open = 0;
   #bytes = 0;
+  #isOver = false;
 
   private constructor(options: ProxyDoorOptions) {
     this.#options = options;
@@ -38,6 +36,7 @@ export class ProxyDoor {
 
   #serve(task: Socket): void {
     task.on('error', () => task.destroy());
+    if (this.#isOver) return void task.destroy();
     if (this.#open >= connectionsMost) {
       return unavailable(task, `a task has ${connectionsMost} connections at a time: wait`);
     }
@@ -58,16 +57,21 @@ export class ProxyDoor {
       [task, agent],
       [agent, task],
     ] as const) {
-      from.on('data', (part: Buffer) => this.#count(part.length));
+      from.on('data', (part: Buffer) => {
+        this.#count(part.length);
+        // Its task has a moment to clean up, and none to go on.
+        if (this.#isOver) task.destroy();
+      });
       from.pipe(to);
     }
   }
 
   #count(bytes: number): void {
     const { mostBytes, onOver } = this.#options;
-    const before = this.#bytes;
     this.#bytes += bytes;
-    if (mostBytes > 0 && before <= mostBytes && this.#bytes > mostBytes) onOver();
+    if (this.#isOver || mostBytes === 0 || this.#bytes <= mostBytes) return;
+    this.#isOver = true;
+    onOver();
   }
 }
 

@@ -6,6 +6,8 @@ import { Network } from '../../../lab/network.ts';
 import { HomeAndWorld, nearAddresses, publicAddress, publicAddress6 } from './home-and-world.ts';
 
 const missing = Network.missing();
+/** What waits longer than it computes. */
+const isShort = process.env['PUNNET_LONG_TESTS'] === undefined;
 let home: HomeAndWorld | undefined;
 
 beforeAll(async () => {
@@ -110,31 +112,33 @@ test(
   },
 );
 
-test('a replica keeps to its rates', { timeout: 300_000 }, async () => {
-  const use = { maxBytes: 0, downBps: 800_000, upBps: 800_000 };
-  const script = `${curl} -o /dev/null http://public.test/big?bytes=400000 && echo whole`;
-  const { exit, log } = await here().run(script, { use });
-  expect(log).toBe('whole\n');
-  // 4 s, without what may go at once.
-  expect(exit.wallMs).toBeGreaterThan(3_000);
-});
+describe('over time', () => {
+  beforeEach((context) => context.skip(isShort, 'npm run test:lab runs it'));
 
-describe('a task that misbehaves', () => {
-  test('has so many connections and no more', { timeout: 300_000 }, async () => {
+  test('a replica keeps to its rates', { timeout: 300_000 }, async () => {
+    const use = { maxBytes: 0, downBps: 800_000, upBps: 800_000 };
+    const script = `${curl} -o /dev/null http://public.test/big?bytes=400000 && echo whole`;
+    const { exit, log } = await here().run(script, { use });
+    expect(log).toBe('whole\n');
+    // 4 s, without what may go at once.
+    expect(exit.wallMs).toBeGreaterThan(3_000);
+  });
+
+  test('a task has so many connections and no more', { timeout: 300_000 }, async () => {
     const open = `for i in $(seq 20); do (${curl} --max-time 8 http://public.test/slow >>out 2>&1 &); done`;
     const script = `${open}\nwhile ! grep -q 'at a time' out; do sleep 0.1; done; cat out`;
     const { log } = await here().run(script);
     expect(log).toContain('a task has 16 connections at a time: wait');
   });
 
-  test('has so many requests in a second and no more', { timeout: 300_000 }, async () => {
+  test('a task has so many requests in a second and no more', { timeout: 300_000 }, async () => {
     const script = `${curl} $(yes http://127.0.0.1/ | head -n 90) | grep -c 'a task reaches'`;
     const { exit, log } = await here().run(script);
     expect(log).toBe('90\n');
     expect(exit.wallMs).toBeGreaterThan(2_000);
   });
 
-  test('that says nothing is hung up on', { timeout: 300_000 }, async () => {
+  test('a task that says nothing is hung up on', { timeout: 300_000 }, async () => {
     const script = `exec 3<>/dev/tcp/127.0.0.1/3128; printf 'GET http' >&3; cat <&3; echo over`;
     const { exit, log } = await here().run(`bash -c "${script}"`);
     expect(exit.code).toBe('succeeded');
@@ -142,7 +146,7 @@ describe('a task that misbehaves', () => {
     expect(exit.wallMs).toBeGreaterThan(4_000);
   });
 
-  test('with a head that never ends is refused', { timeout: 300_000 }, async () => {
+  test('a head that never ends is refused', { timeout: 300_000 }, async () => {
     const script = `exec 3<>/dev/tcp/127.0.0.1/3128; head -c 20000 /dev/zero | tr '\\\\0' a >&3; cat <&3`;
     const { log } = await here().run(`bash -c "${script}"`);
     expect(log).toContain('431 Request Header Fields Too Large');

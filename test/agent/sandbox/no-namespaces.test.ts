@@ -59,3 +59,8 @@ test('allowed, a root file system is refused all the same', { timeout: 20_000 },
   const request = rig.request(3, 'echo x', { isRootFileSystem: true });
   expect(await runWithout(request, 'allow')).toMatchObject({ refused: 'unsandboxed' });
 });
+
+test('allowed, one with internet is refused: it would have all of the node', async () => {
+  const request = rig.request(4, 'echo x', { internetBytes: 1_000_000 });
+  expect(await runWithout(request, 'allow')).toMatchObject({ refused: 'unsandboxed' });
+}, 120_000);
