@@ -10,6 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { status } from '@grpc/grpc-js';
 import { stringify } from 'yaml';
+import { StateFolder } from '../../agent/adapters/state/state-folder.ts';
 import type { Job, Task } from '../../proto/gen/punnet/v1/job.ts';
 import { JobState } from '../../proto/gen/punnet/v1/job.ts';
 import type { Node } from '../../proto/gen/punnet/v1/node_service.ts';
@@ -192,6 +193,20 @@ export class Rig {
     sayPi3(join(this.folder, name, 'inventory.json'));
     const words = ['punnet-agent.cjs', 'run', '--state', join(this.folder, name)];
     return this.#start(name, words, { flags: agentFlags, ...launch });
+  }
+
+  /** What `punnet-agent status` prints of a running agent, without a process for it. */
+  async status(name: string): Promise<string> {
+    const said = await new StateFolder(this.node(name).state).askStatus();
+    return `${said ?? 'it does not run'}\n`;
+  }
+
+  /** Until the status is like this. */
+  untilStatus(name: string, words: RegExp): Promise<string> {
+    return until(`a status of ${name} like ${String(words)}`, async () => {
+      const said = await this.status(name);
+      return words.test(said) ? said : undefined;
+    });
   }
 
   node(name: string): RigNode {

@@ -37,9 +37,7 @@ function setLimits(more: Readonly<Record<string, unknown>>): void {
 
 const blobs = (): string => join(node.state, 'blobs');
 
-async function status(): Promise<string> {
-  return (await rig.call('punnet-agent.cjs', 'status', '--state', node.state)).out;
-}
+const status = (): Promise<string> => rig.status('pi');
 
 async function runsATask(): Promise<void> {
   const { jobId } = await rig.submit(rig.jobFile('true', { tasks: { count: 1 } }));

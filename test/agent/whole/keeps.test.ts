@@ -5,7 +5,7 @@ import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { findShim } from '../../../agent/adapters/sandbox/attempt-spec.ts';
-import { Rig, type RigNode } from '../../integration/rig.ts';
+import { Rig, type RigNode, until as untilThere } from '../../integration/rig.ts';
 
 let rig: Rig;
 let node: RigNode;
@@ -34,14 +34,11 @@ async function submit(script: string, outputs: readonly string[] = []): Promise<
   return (await rig.submit(file)).jobId;
 }
 
-async function status(): Promise<string> {
-  return (await rig.call('punnet-agent.cjs', 'status', '--state', node.state)).out;
-}
+const status = (): Promise<string> => rig.status(node.name);
 
 /** Asks the agent again and again. */
 async function until(what: string, isSo: (text: string) => boolean): Promise<void> {
-  for (let tries = 0; tries < 200; tries += 1) if (isSo(await status())) return;
-  throw new Error(`never so: ${what}; ${await status()}`);
+  await untilThere(what, async () => isSo(await status()) || undefined);
 }
 
 async function restart(whileOff: () => void): Promise<void> {

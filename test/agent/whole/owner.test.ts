@@ -33,13 +33,7 @@ async function untilRefusal(code: string | undefined): Promise<string> {
   return node.status?.notAccepting?.reason ?? '';
 }
 
-async function untilStatus(pattern: RegExp): Promise<string> {
-  for (let tries = 0; tries < 300; tries += 1) {
-    const { out } = await agent('status');
-    if (pattern.test(out)) return out;
-  }
-  throw new Error(`the status never matched ${String(pattern)}: ${(await agent('status')).out}`);
-}
+const untilStatus = (words: RegExp): Promise<string> => rig.untilStatus('home', words);
 
 test('the only Pi of a household is given all of its month, and keeps it over a start', async () => {
   await rig.untilNode('home', ({ status }) => status?.month?.allotmentBytes === 10e9);
@@ -87,7 +81,7 @@ test('a mistake in the file is told everywhere; what runs goes on', async () => 
   }
   setLimits('{}');
   await untilRefusal(undefined);
-  expect((await agent('status')).out).toMatch(/, running/);
+  expect(await rig.status('home')).toMatch(/, running/);
   await rig.punnet('cancel', jobId);
 });
 
@@ -129,7 +123,7 @@ test('outside the hours the running task ends, and waits for another node', asyn
   expect(await untilRefusal('hours')).toMatch(/outside its owner's hours/);
   await rig.untilJob(jobId, (job) => job.counts?.waiting === 1);
   expect((await rig.tasks(jobId))[0]).toMatchObject({ endCode: 'owner', failures: 0, losses: 1 });
-  expect((await agent('status')).out).not.toMatch(/lease/);
+  expect(await rig.status('home')).not.toMatch(/lease/);
   await rig.punnet('cancel', jobId);
   setLimits('{}');
   await untilRefusal(undefined);
