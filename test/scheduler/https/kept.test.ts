@@ -2,6 +2,7 @@
 
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { request } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
@@ -57,12 +58,26 @@ test('comes as soon as its node has sent it', async () => {
   const { bytes, blob, capability } = picture();
   const fetching = client.fetch({ ...blob, capability }, never);
   await expect.poll(() => wanted).toMatchObject([{ jobId: 'pictures', taskIndex: 3, ...blob }]);
-  // It hears that it comes, more than once.
-  await new Promise((resolve) => setTimeout(resolve, 30));
   const file = join(folder, 'picture');
   writeFileSync(file, bytes);
   await client.upload(blob, file, { capability: rig.mayPut(bytes.length), signal: never });
   expect(readFileSync(await fetching).equals(bytes)).toBe(true);
+});
+
+test('says now and then that it comes, to who waits', async () => {
+  const { blob, capability } = picture();
+  const heard: number[] = [];
+  const headers = { authorization: `Bearer ${capability}` };
+  const options = { ca: rig.caPem, headers };
+  const asked = request(`https://127.0.0.1:${rig.port}/v1/blob/${blob.sha256}`, options);
+  asked.on('information', ({ statusCode }) => heard.push(statusCode));
+  const ended = new Promise((resolve) => asked.once('response', resolve));
+  asked.end();
+  await expect.poll(() => heard.length).toBeGreaterThan(2);
+  expect(new Set(heard)).toEqual(new Set([102]));
+  answer({ code: 'away', text: 'its node sleeps' });
+  expect(await ended).toMatchObject({ statusCode: 503 });
+  asked.destroy();
 });
 
 test.each([
