@@ -94,12 +94,13 @@ async function bringAndUnpack(wanted: FetchRelease, part: string): Promise<void>
   const { version, serial, sizeBytes } = target;
   const tar = folder.tarOf(version);
   const fetchedBytes = await bring(wanted, part);
-  renameSync(part, tar);
-  await unpack(wanted, tar);
   const { facts } = folder;
   const serials = { ...facts.serials, [version]: serial };
   const tars = { ...facts.blobs, [version]: target.sha256 };
+  // Before it is there: a version of unknown serial could be replaced by an older one.
   folder.note({ serials, blobs: tars, fetchedBytes, sizeBytes });
+  renameSync(part, tar);
+  await unpack(wanted, tar);
   folder.prune(version);
 }
 

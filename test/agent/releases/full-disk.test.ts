@@ -11,7 +11,7 @@ import { diskFree } from '../../../agent/adapters/sandbox/disk-use.ts';
 import { ReleaseAction } from '../../../proto/gen/punnet/v1/agent.ts';
 import { noise } from '../../scheduler/chunking/noise.ts';
 import { SmallDisk, diskOf } from '../../scheduler/small-disk.ts';
-import { newWorld, node, order, origin, publish, told, world } from './world.ts';
+import { newWorld, node, order, origin, publish, state, told, world } from './world.ts';
 
 const { PREFETCH, ACTIVATE } = ReleaseAction;
 const reserveBytes = 1_000_000;
@@ -98,4 +98,18 @@ describe('a disk that fills while a release comes', () => {
       expect(existsSync(join(disk.path, 'releases/maps/1.1/a.bin'))).toBe(true);
     },
   );
+});
+
+test('a version of which nothing can be noted is not there, since its serial would be unknown', async () => {
+  await publish('1.0', { 'a.txt': 'first' });
+  await publish('1.1', { 'a.txt': 'second' });
+  const releases = node();
+  // Nothing can take the place of a folder.
+  mkdirSync(join(state, 'maps/facts.json'), { recursive: true });
+  await told(releases, order('1.1', PREFETCH));
+  expect(existsSync(join(state, 'maps/1.1'))).toBe(false);
+  rmSync(join(state, 'maps/facts.json'), { recursive: true });
+  expect(await told(releases, order('1.1', ACTIVATE))).toMatchObject({ active: '1.1' });
+  const older = await told(releases, order('1.0', ACTIVATE));
+  expect(older).toMatchObject({ active: '1.1', problem: expect.stringContaining('is older than') });
 });
