@@ -17,6 +17,9 @@ import { KeptOutputs } from '../../../agent/adapters/kept/kept-outputs.ts';
 import type { Exit, Keeper, Lease } from '../../../agent/core/index.ts';
 import { propertyRuns } from '../../property-runs.ts';
 
+/** A busy machine. */
+const patient = { timeout: 60_000 };
+
 const host = '127.0.0.1';
 const never = new AbortController().signal;
 const proof = 'ab'.repeat(32);
@@ -246,17 +249,19 @@ describe('what is wanted elsewhere', () => {
     await node.leave('j1', [picture]);
     ask(ref.sha256);
     ask('d'.repeat(64));
-    await expect.poll(() => [node.sent, node.missing]).toEqual([[ref.sha256], ['d'.repeat(64)]]);
+    await expect
+      .poll(() => [node.sent, node.missing], patient)
+      .toEqual([[ref.sha256], ['d'.repeat(64)]]);
     rmSync(node.blobs.fileOf(ref.sha256));
     ask(ref.sha256);
-    await expect.poll(() => node.missing).toEqual(['d'.repeat(64), ref.sha256]);
+    await expect.poll(() => node.missing, patient).toEqual(['d'.repeat(64), ref.sha256]);
   });
 
   test('does not go when the month has no bytes left', async () => {
     await node.leave('j1', [picture]);
     node.mayTransfer = false;
     ask(ref.sha256);
-    await expect.poll(() => node.logged).toEqual(['a kept output is not sent']);
+    await expect.poll(() => node.logged, patient).toEqual(['a kept output is not sent']);
     expect(node.sent).toEqual([]);
   });
 
@@ -292,7 +297,7 @@ describe('what is wanted elsewhere', () => {
           const blob = { sha256: hashOf(bytes), sizeBytes: bytes.length };
           node.kept.send([{ blob, capability: '' }]);
           expected.push(blob.sha256);
-          await expect.poll(() => node.sent.length).toBe(expected.length);
+          await expect.poll(() => node.sent.length, patient).toBe(expected.length);
         }
         expect(node.sent).toEqual(expected);
       }),

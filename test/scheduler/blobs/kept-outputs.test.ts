@@ -6,6 +6,9 @@ import { KeptOutputs } from '../../../scheduler/adapters/blobs/kept-outputs.ts';
 import type { Keeper } from '../../../scheduler/core/index.ts';
 import { instant, jobId, nodeId, siteId } from '../../../scheduler/core/index.ts';
 
+/** A busy machine. */
+const patient = { timeout: 60_000 };
+
 const signer = new CapabilitySigner(Buffer.alloc(32, 7));
 const wanted = { jobId: 'pictures', taskIndex: 3, sha256: 'a'.repeat(64), sizeBytes: 1_000 };
 const here: Keeper = {
@@ -46,7 +49,7 @@ describe('an output that is wanted', () => {
 
   test('is asked for again and again, once for all who wait, until it has come', async () => {
     const both = [kept.bring(wanted, never), kept.bring(wanted, never)];
-    await expect.poll(() => asked.length).toBeGreaterThan(2);
+    await expect.poll(() => asked.length, patient).toBeGreaterThan(2);
     expect(new Set(asked)).toEqual(new Set(['camera true put']));
     kept.came(wanted.sha256);
     expect(await Promise.all(both)).toEqual([null, null]);
@@ -58,7 +61,7 @@ describe('an output that is wanted', () => {
 
   test('that came without a word is found all the same', async () => {
     const waiting = kept.bring(wanted, never);
-    await expect.poll(() => asked.length).toBeGreaterThan(0);
+    await expect.poll(() => asked.length, patient).toBeGreaterThan(0);
     atOrigin.set(wanted.sha256, 1_000);
     expect(await waiting).toBeNull();
   });
@@ -66,7 +69,7 @@ describe('an output that is wanted', () => {
   test('is asked for no more when nobody waits', async () => {
     const leaving = new AbortController();
     const waiting = kept.bring(wanted, leaving.signal);
-    await expect.poll(() => asked.length).toBeGreaterThan(0);
+    await expect.poll(() => asked.length, patient).toBeGreaterThan(0);
     leaving.abort();
     expect(await waiting).toMatchObject({ code: 'late' });
     expect(came).toEqual([]);
@@ -111,14 +114,14 @@ test('one that its node has lost does not come, but only that node may say so', 
   const waiting = kept.bring(wanted, never);
   kept.missing('liar', wanted.sha256);
   kept.missing('camera', 'c'.repeat(64));
-  await expect.poll(() => asked.length).toBeGreaterThan(1);
+  await expect.poll(() => asked.length, patient).toBeGreaterThan(1);
   kept.missing('camera', wanted.sha256);
   expect(await waiting).toEqual({ code: 'gone', text: `${place}, which has lost it` });
 });
 
 test('one that its node does not send is given up at last', async () => {
   const waiting = kept.bring(wanted, never);
-  await expect.poll(() => asked.length).toBeGreaterThan(0);
+  await expect.poll(() => asked.length, patient).toBeGreaterThan(0);
   nowMs += 11 * 60_000;
   expect(await waiting).toMatchObject({
     code: 'late',

@@ -10,6 +10,9 @@ import { BlobClient } from '../../../agent/adapters/blobs/blob-client.ts';
 import type { KeptProblem, WantedOutput } from '../../../scheduler/adapters/blobs/kept-outputs.ts';
 import { HttpsRig, hashOf } from './https-rig.ts';
 
+/** A busy machine. */
+const patient = { timeout: 60_000 };
+
 let rig: HttpsRig;
 let client: BlobClient;
 const folder = mkdtempSync(join(tmpdir(), 'punnet-kept-https-'));
@@ -57,7 +60,9 @@ function picture() {
 test('comes as soon as its node has sent it', async () => {
   const { bytes, blob, capability } = picture();
   const fetching = client.fetch({ ...blob, capability }, never);
-  await expect.poll(() => wanted).toMatchObject([{ jobId: 'pictures', taskIndex: 3, ...blob }]);
+  await expect
+    .poll(() => wanted, patient)
+    .toMatchObject([{ jobId: 'pictures', taskIndex: 3, ...blob }]);
   const file = join(folder, 'picture');
   writeFileSync(file, bytes);
   await client.upload(blob, file, { capability: rig.mayPut(bytes.length), signal: never });
@@ -73,7 +78,7 @@ test('says now and then that it comes, to who waits', async () => {
   asked.on('information', ({ statusCode }) => heard.push(statusCode));
   const ended = new Promise((resolve) => asked.once('response', resolve));
   asked.end();
-  await expect.poll(() => heard.length).toBeGreaterThan(2);
+  await expect.poll(() => heard.length, patient).toBeGreaterThan(2);
   expect(new Set(heard)).toEqual(new Set([102]));
   answer({ code: 'away', text: 'its node sleeps' });
   expect(await ended).toMatchObject({ statusCode: 503 });
@@ -87,7 +92,7 @@ test.each([
 ] as const)('of one that is %s says why', async (code, isFinal) => {
   const { blob, capability } = picture();
   const fetching = client.fetch({ ...blob, capability }, never);
-  await expect.poll(() => wanted).toHaveLength(1);
+  await expect.poll(() => wanted, patient).toHaveLength(1);
   answer({ code, text: 'its node sleeps' });
   await expect(fetching).rejects.toMatchObject({
     isFinal,
@@ -99,10 +104,10 @@ test('is waited for no longer than its node waits', async () => {
   const { blob, capability } = picture();
   const leaving = new AbortController();
   const fetching = client.fetch({ ...blob, capability }, leaving.signal);
-  await expect.poll(() => wanted).toHaveLength(1);
+  await expect.poll(() => wanted, patient).toHaveLength(1);
   leaving.abort();
   await expect(fetching).rejects.toThrow();
-  await expect.poll(() => isGone).toBe(true);
+  await expect.poll(() => isGone, patient).toBe(true);
   answer(null);
 });
 
