@@ -93,13 +93,14 @@ function nextBatches(
   const batches: NextBatch[] = [];
   let isAnyFree = true;
   const isSettling = isUnsettled(state, exchange, now);
-  for (const member of volunteers(state, exchange, busy)) {
+  const able = ableMembers(state, exchange, busy);
+  for (const member of volunteers(able, busy)) {
     if (batches.length === places) break;
     if (isSettling && member.isOpen) continue;
     // Where one has found nothing, a thousand others need not look through all chunks.
     if (!isAnyFree && member.unfound.length === 0) continue;
     if (exchange.isForeign && isResting(state, member, now)) continue;
-    const size = isUntried(exchange, member) ? batchUntried : batchSize(site, exchange);
+    const size = isUntried(able, member) ? batchUntried : batchSize(site, exchange);
     const most = Math.min(member.room, size);
     const next = pick(exchange, { state, member, most, taken, now });
     isAnyFree = next.chunks > 0;
@@ -165,20 +166,27 @@ function carriersOf(site: SiteRecord, exchange: Exchange): ReadonlyMap<number, n
   return busy;
 }
 
-/** Those that have room: who let no lease lapse first, then who brings nothing yet, then those whose chunks others have, and in turn. */
-function volunteers(
+/** Those that would bring something, or do. */
+function ableMembers(
   state: State,
-  exchange: Exchange,
+  { members, chunkCount }: Exchange,
   busy: ReadonlyMap<number, number>,
 ): readonly Member[] {
-  const found: Member[] = [];
-  for (const member of exchange.members.values()) {
-    if (member.room <= 0 || member.heldChunks === exchange.chunkCount) continue;
-    const batches = busy.get(member.nodeNumber) ?? 0;
-    const most = isUntried(exchange, member) ? 1 : batchesOfNode;
-    if (batches >= most || !isHeard(state.nodes[member.nodeNumber])) continue;
-    found.push(member);
+  const able: Member[] = [];
+  for (const member of members.values()) {
+    const { nodeNumber, heldChunks, room } = member;
+    if (heldChunks === chunkCount || !isHeard(state.nodes[nodeNumber])) continue;
+    if (room > 0 || busy.has(nodeNumber)) able.push(member);
   }
+  return able;
+}
+
+/** Those that have room: who let no lease lapse first, then who brings nothing yet, then those whose chunks others have, and in turn. */
+function volunteers(able: readonly Member[], busy: ReadonlyMap<number, number>): readonly Member[] {
+  const found = able.filter((member) => {
+    const most = isUntried(able, member) ? 1 : batchesOfNode;
+    return member.room > 0 && (busy.get(member.nodeNumber) ?? 0) < most;
+  });
   return found.toSorted(
     (one, other) =>
       one.lapses - other.lapses ||
@@ -190,9 +198,9 @@ function volunteers(
   );
 }
 
-/** Nobody has told of a chunk that it brought: it may give wrong bytes, or go. Who is alone is not found out. */
-function isUntried({ members }: Exchange, { passedOn }: Member): boolean {
-  return passedOn === 0 && members.size > 1;
+/** Nobody has told of a chunk that it brought: it may give wrong bytes, or go. Where no other one would bring any there is no choice. */
+function isUntried(able: readonly Member[], { passedOn }: Member): boolean {
+  return passedOn === 0 && able.length > 1;
 }
 
 function isHeard(node: NodeRecord | undefined): boolean {
@@ -250,7 +258,9 @@ function isFor(
   const saidAt = exchange.saidAt[at] ?? 0;
   // What it found nowhere before the chunk came here is no news.
   if (member.heardAt < saidAt) return false;
-  return now - saidAt >= (isDoubtful(state, exchange, at) ? unfoundAfterMs : unspreadAfterMs);
+  // When all is here the line is idle: nothing is won by patience.
+  const isDue = exchange.missing === 0 || isDoubtful(state, exchange, at);
+  return now - saidAt >= (isDue ? unfoundAfterMs : unspreadAfterMs);
 }
 
 /** Nobody here brought it, or who did may lie or have gone: others had no chunk from there, or found one nowhere. */

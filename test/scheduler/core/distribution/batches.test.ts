@@ -42,6 +42,18 @@ test('who has brought what others told of comes before who has not, with whole b
   expect(site.leases()).toEqual([{ node: 1, chunks: range(24, 32) }]);
 });
 
+test('the only one that would bring any has whole batches, the next before the last has come', () => {
+  const site = new ExchangingSite(3, 64);
+  site.tell(1, { room: 0 });
+  site.tell(2, { room: 0 });
+  site.tell(0, { room: 16 });
+  site.tell(0, { held: bits(range(0, 5), 64), room: 16 });
+  expect(site.leases()).toEqual([
+    { node: 0, chunks: range(0, 8) },
+    { node: 0, chunks: range(8, 16) },
+  ]);
+});
+
 test('those that lie bring a little once, and what they brought comes again beside the rest', () => {
   const site = new ExchangingSite(6, 200);
   const held = new Set<number>();
@@ -87,8 +99,8 @@ test.each([
 test('who went without a word has no other lease, until it asks for one', () => {
   const site = new ExchangingSite(2, 40);
   site.tell(0);
-  site.leases();
   site.tell(1, { room: 0 });
+  site.leases();
   site.harness.wait(60_000);
   site.tell(1, { room: 0 });
   expect(site.leases()).toEqual([]);
@@ -98,7 +110,8 @@ test('who went without a word has no other lease, until it asks for one', () => 
 
 test('a chunk of a carrier whose chunks others have is waited for longer than one of a stranger', () => {
   const site = new ExchangingSite(3, 64);
-  for (const node of [0, 1]) site.tell(node, { room: 8 });
+  site.tell(0, { room: 8 });
+  site.tell(1, { room: 4 });
   site.leases();
   // What the first has brought another one has, too; of the second's nobody told.
   site.tell(0, { held: bits(range(0, 8), 64), room: 0 });
@@ -107,11 +120,23 @@ test('a chunk of a carrier whose chunks others have is waited for longer than on
   lacks();
   site.leases();
   site.harness.wait(unfoundAfterMs);
-  site.tell(2, { unfound: bits([1, 8], 64), held: bits(range(12, 64), 64) });
+  site.tell(2, { unfound: bits([1, 8], 64), held: bits(range(12, 40), 64) });
   expect(site.bringing(8)).toEqual([2]);
   expect(site.bringing(1)).toEqual([]);
   site.harness.wait(unspreadAfterMs);
-  site.tell(2, { unfound: bits([1], 64), held: bits(range(8, 64), 64) });
+  site.tell(2, { unfound: bits([1], 64), held: bits(range(8, 60), 64) });
+  expect(site.bringing(1)).toEqual([2]);
+});
+
+test('but not when nothing else is to be brought', () => {
+  const site = new ExchangingSite(3, 16);
+  site.tell(0, { room: 8 });
+  site.tell(1, { room: 4 });
+  site.tell(0, { held: bits(range(0, 8), 16), room: 0 });
+  site.tell(1, { held: bits([0, ...range(8, 16)], 16), room: 0 });
+  site.harness.wait(1_000);
+  site.tell(2, { unfound: bits([1], 16), held: bits([0], 16), room: 8 });
+  site.harness.wait(unfoundAfterMs);
   expect(site.bringing(1)).toEqual([2]);
 });
 
@@ -216,7 +241,7 @@ test('who let a lease lapse comes after one who brought its chunks', () => {
   const site = new ExchangingSite(3, 8);
   site.tell(0, { room: 8 });
   site.harness.wait(60_000);
-  site.tell(1, { room: 8 });
+  site.tell(1, { room: 4 });
   site.tell(1, { held: bits(range(0, 4), 8), room: 0 });
   site.tell(2, { room: 8 });
   site.tell(0);

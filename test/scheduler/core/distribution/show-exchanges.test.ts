@@ -16,7 +16,7 @@ test('a blob is told with what is at the site, who has all of it and who brings 
   const site = new ExchangingSite(3, chunks);
   expect(shown(site)).toEqual([]);
   site.tell(0);
-  site.tell(1);
+  site.tell(1, { room: 4 });
   site.tell(2, { room: 0 });
   const blobIs = { sha256: blob, sizeBytes: chunks * bytes, chunks, members: 3, unfoundChunks: 0 };
   const begun = { heldChunks: 0, wholeMembers: 0, carriers: 2, leasedBytes: 12 * bytes };
