@@ -61,7 +61,10 @@ export class DiskRoom {
       try {
         const lacking = this.#missingBytes() - (await this.#removableBytes());
         if (lacking > 0) throw this.#noRoom(what, coming, lacking);
-        if (this.isShort) await this.#trim();
+        if (!this.isShort) return letGo;
+        await this.#trim();
+        // What has a second name frees nothing.
+        if (this.isShort) throw this.#noRoom(what, coming, this.#missingBytes());
         return letGo;
       } catch (error) {
         letGo();

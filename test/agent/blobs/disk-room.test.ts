@@ -175,6 +175,19 @@ test('what others put on the disk takes its room from the cache, once a minute, 
   expect(here()).toBe('ac');
 });
 
+test('what goes and frees nothing, since it has a second name, is no room', async () => {
+  store(100, 100, 100);
+  const room = new DiskRoom({
+    cache: new Cache([folder]),
+    limits: () => ({ cacheBytes: 1e9, diskReserveBytes: 100 }),
+    freeBytes: () => 700,
+    ...{ inUse: () => new Set<string>(), pinned: () => new Set<string>() },
+    ...{ onTrimmed: () => Promise.resolve(), log: (event: string) => expect(event).toBe('') },
+  });
+  await expect(room.take('a thing', [coming(700)])).rejects.toSatisfy(isDiskFull);
+  await room.take('a thing', [coming(600)]);
+});
+
 test('the cache is within its own size, too', async () => {
   store(100, 100, 100);
   await roomIn({ diskBytes: 10_000, reserveBytes: 0, cacheBytes: 250 }).trim();
