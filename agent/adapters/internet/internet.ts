@@ -64,7 +64,7 @@ export class Internet {
     const { askOwnAddress } = await import('./own-address.ts');
     const { blobs, tunnels, carried, identity } = this.#options;
     return new TaskProxies({
-      closed: () => this.#whyClosed(),
+      closed: () => whyClosed(this.#options.owner),
       pacer: blobs.pacer,
       carried,
       federationHosts: () => this.#federationHosts(),
@@ -74,12 +74,6 @@ export class Internet {
     });
   }
 
-  #whyClosed(): string | null {
-    const { owner } = this.#options;
-    if (!owner.limits.allowsInternet) return "the node's owner allows no tasks with internet now.";
-    return owner.mayTransfer() ? null : "the bytes of the node's month are used up.";
-  }
-
   #federationHosts(): readonly string[] {
     const { httpsUrl, natsUrls } = this.#options.identity();
     const urls = [httpsUrl, ...natsUrls].map((url) => new URL(url).hostname);
@@ -87,4 +81,11 @@ export class Internet {
     // An IPv6 address stands in brackets in a URL.
     return [...new Set(hosts.map((host) => host.replaceAll(/[[\]]/g, '')))];
   }
+}
+
+/** Why no task may move a byte over the internet now; null: it may. */
+export function whyClosed(owner: Pick<Owner, 'limits' | 'hasMoreThanKept'>): string | null {
+  if (!owner.limits.allowsInternet) return "the node's owner allows no tasks with internet now.";
+  if (owner.hasMoreThanKept()) return null;
+  return "the bytes of the node's month are used up, but for those that bring results.";
 }

@@ -4,6 +4,7 @@
 import { readFileSync } from 'node:fs';
 import { BlockList, isIP } from 'node:net';
 import { networkInterfaces } from 'node:os';
+import { join } from 'node:path';
 
 export interface Tables {
   /** As in /proc/net/route, and in /proc/net/ipv6_route. */
@@ -29,12 +30,12 @@ const leastBits = { 4: 8, 6: 12 } as const;
 /** Of what a home is given of IPv6, its node sees one network of perhaps many: all of them are near. */
 const homeBits = 48;
 
-/** Those of this machine, as they are now. */
-export function readNearNetworks(): Networks {
+/** Those of this machine, as they are now. Throws where it can't be seen: nothing is then known to be far. */
+export function readNearNetworks(folder = '/proc/net'): Networks {
   const interfaces = Object.values(networkInterfaces()).flatMap((each) => each ?? []);
   return nearNetworks({
-    routes: read('/proc/net/route'),
-    routes6: read('/proc/net/ipv6_route'),
+    routes: read(join(folder, 'route')),
+    routes6: readIfThere(join(folder, 'ipv6_route')),
     cidrs: interfaces.flatMap(({ cidr }) => (cidr === null ? [] : [cidr])),
   });
 }
@@ -102,10 +103,18 @@ function fromRoutes6(text: string): readonly Network[] {
 }
 
 /** A kernel without IPv6 has no such file. */
-function read(file: string): string {
+function readIfThere(file: string): string {
+  return read(file, 'ENOENT');
+}
+
+/** @param none the error's code when there is nothing to read. */
+function read(file: string, none = ''): string {
   try {
     return readFileSync(file, 'latin1');
-  } catch {
-    return '';
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === none) return '';
+    throw new Error(`the node can't see its own networks (${String(error)}): try again.`, {
+      cause: error,
+    });
   }
 }

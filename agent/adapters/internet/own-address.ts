@@ -1,17 +1,45 @@
 // The address that this home has on its line, which no node knows by itself: the federation says where a question
 // came from. A home's router answers there, and mostly lets its own nodes in.
 
+import { lookup as systemLookup } from 'node:dns';
 import { get } from 'node:https';
-import { isIP } from 'node:net';
+import { isIP, type LookupFunction } from 'node:net';
 
 const answerMs = 10_000;
 /** Longer than any address. */
 const answerBytes = 64;
 
-/** @param url of the federation, whose CA is `ca`. Rejects where it does not say. */
-export function askOwnAddress(url: string, ca: string): Promise<string> {
+/** No address of that family, or no such name at all. */
+const isNone: ReadonlySet<unknown> = new Set(['ENOTFOUND', 'ENODATA']);
+
+/**
+ * That of IPv4 where the federation has one: of IPv6 a node has its own, which says nothing of the router's.
+ *
+ * @param url of the federation, whose CA is `ca`. Rejects where it does not say.
+ */
+export async function askOwnAddress(
+  url: string,
+  ca: string,
+  lookup: LookupFunction = systemLookup,
+): Promise<string> {
+  try {
+    return await ask(url, { ca, lookup, family: 4 });
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && isNone.has(error.code))) throw error;
+    return ask(url, { ca, lookup });
+  }
+}
+
+interface How {
+  readonly ca: string;
+  readonly lookup: LookupFunction;
+  readonly family?: 4;
+}
+
+function ask(url: string, how: How): Promise<string> {
   return new Promise((resolve, reject) => {
-    const asked = get(`${url}/v1/address`, { ca, timeout: answerMs, agent: false }, (answer) => {
+    const options = { ...how, timeout: answerMs, agent: false } as const;
+    const asked = get(`${url}/v1/address`, options, (answer) => {
       let text = '';
       answer.on('data', (part: Buffer) => {
         text += part.toString('latin1');

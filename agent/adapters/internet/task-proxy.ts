@@ -3,11 +3,12 @@
 
 import { chmodSync, rmSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
-import { type Transform, pipeline } from 'node:stream';
+import type { Transform } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { longestPath, SandboxError } from '../sandbox/attempt-spec.ts';
 import { connectionsMost } from '../sandbox/own-network.ts';
 import { isNo, no, openAddresses, readHead, type Asked, type No } from './destination.ts';
+import { join } from './joined.ts';
 import { sayLast } from './last-words.ts';
 
 /** One that the task has ended may be a moment longer here. */
@@ -22,6 +23,8 @@ const connectMs = 10_000;
 const addressesTried = 4;
 /** Neither way a byte for so long: a client that waits for news asks more often. */
 const idleMs = 600_000;
+/** Only the host, when the task has ended its own way: a client that has given up keeps its place no longer. */
+const endedMs = 30_000;
 
 export interface Way {
   /** Why nothing may go now; null: it may. */
@@ -121,13 +124,7 @@ export class TaskProxy {
     if (asked.head === '') task.write('HTTP/1.1 200 Connection established\r\n\r\n');
     else up[0]?.write(Buffer.from(`${asked.head}\r\n\r\n`, 'latin1'));
     if (rest.length > 0) up[0]?.write(rest);
-    const ended = (error: Error | null | undefined): void => {
-      if (!error) return;
-      task.destroy();
-      host.destroy();
-    };
-    pipeline([task, ...up, host], ended);
-    pipeline([host, ...down, task], ended);
+    join({ task, host, up, down, endedMs });
   }
 
   /** A task that asks without end waits; others, and the agent itself, do not. */

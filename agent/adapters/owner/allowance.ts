@@ -43,6 +43,14 @@ export function mayTransfer({
   return monthBytes < monthlyBytes;
 }
 
+/** Whether more is left of the month than what is kept for reports and results. */
+export function hasMoreThanKept({
+  monthBytes,
+  monthlyBytes,
+}: Pick<Readings, 'monthBytes' | 'monthlyBytes'>): boolean {
+  return monthBytes < (1 - keptPart) * monthlyBytes;
+}
+
 /** The first thing that forbids new tasks, or all slots that the owner leaves. */
 export function allow(limits: Limits, readings: Readings): Allowance {
   const refusal = refuse(limits, readings);
@@ -94,9 +102,8 @@ function refuse(limits: Limits, readings: Readings): Allowance['notAccepting'] {
     const reason = 'its board gets too little power: a better power supply or cable would help';
     return { code: 'power', reason };
   }
-  const { monthBytes, monthlyBytes } = readings;
-  if (monthBytes >= (1 - keptPart) * monthlyBytes) {
-    const reason = `the ${(monthlyBytes / 1e9).toFixed(1)} GB that it may use in a month are used up`;
+  if (!hasMoreThanKept(readings)) {
+    const reason = `the ${(readings.monthlyBytes / 1e9).toFixed(1)} GB that it may use in a month are used up`;
     return { code: 'month', reason };
   }
   if (limits.isPaused) return { code: 'paused', reason: 'its owner has paused it' };

@@ -10,7 +10,7 @@ import { isUnderVoltage } from '../probe/power.ts';
 import { readStatus } from '../probe/status.ts';
 import type { StateFolder } from '../state/state-folder.ts';
 import { Allotment } from './allotment.ts';
-import { allow, mayTransfer } from './allowance.ts';
+import { allow, hasMoreThanKept, mayTransfer } from './allowance.ts';
 import { hoursLeftMs } from './hours.ts';
 import { householdHash } from './household.ts';
 import { defaultLimits, readKnownLimits, type Limits } from './limits.ts';
@@ -120,6 +120,11 @@ export class Owner {
   /** Whether blobs may move this month. */
   mayTransfer(): boolean {
     return mayTransfer(this.month);
+  }
+
+  /** Whether tasks may move bytes of their own this month: not those that are kept for results. */
+  hasMoreThanKept(): boolean {
+    return hasMoreThanKept(this.month);
   }
 
   /** What this machine can do of tasks with internet. */

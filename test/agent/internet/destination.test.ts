@@ -1,10 +1,17 @@
 // What a task asks its proxy for is read one way only, and no address of home or federation is open to it.
 
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { BlockList } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { isNo, openAddresses, readHead } from '../../../agent/adapters/internet/destination.ts';
-import { holds, nearNetworks } from '../../../agent/adapters/internet/near-networks.ts';
+import {
+  holds,
+  nearNetworks,
+  readNearNetworks,
+} from '../../../agent/adapters/internet/near-networks.ts';
 import { isPublic } from '../../../agent/adapters/internet/public-address.ts';
 
 function said(head: string): string {
@@ -108,6 +115,17 @@ describe('networks that are near', () => {
     expect(holds(alone, '193.0.5.1')).toBe(true);
     expect(holds(alone, '192.0.9.1')).toBe(false);
   });
+});
+
+test('networks that cannot be read leave nothing open', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'punnet-networks-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  expect(() => readNearNetworks(folder)).toThrow(/can't see its own networks.*route/);
+  writeFileSync(join(folder, 'route'), 'Iface\n');
+  // A kernel without IPv6.
+  expect(holds(readNearNetworks(folder), '192.0.9.1')).toBe(false);
+  mkdirSync(join(folder, 'ipv6_route'));
+  expect(() => readNearNetworks(folder)).toThrow(/can't see its own networks.*EISDIR/);
 });
 
 const isNear = (address: string): boolean => holds(near, address);

@@ -126,9 +126,12 @@ describe('over time', () => {
 
   test('a task has so many connections and no more', { timeout: 300_000 }, async () => {
     const open = `for i in $(seq 20); do (${curl} --max-time 8 http://public.test/slow >>out 2>&1 &); done`;
-    const script = `${open}\nwhile ! grep -q 'at a time' out; do sleep 0.1; done; cat out`;
-    const { log } = await here().run(script);
+    const full = `${open}\nwhile ! grep -q 'at a time' out; do sleep 0.1; done; cat out`;
+    // Those that have given up take no place for long.
+    const later = `until ${curl} http://public.test/ | grep reached; do sleep 0.5; done`;
+    const { log } = await here().run(`${full}\n${later}`);
     expect(log).toContain('a task has 16 connections at a time: wait');
+    expect(log).toContain(`reached ${publicAddress}`);
   });
 
   test('a task has so many requests in a second and no more', { timeout: 300_000 }, async () => {

@@ -4,7 +4,12 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { allow, mayTransfer, type Readings } from '../../../agent/adapters/owner/allowance.ts';
+import {
+  allow,
+  hasMoreThanKept,
+  mayTransfer,
+  type Readings,
+} from '../../../agent/adapters/owner/allowance.ts';
 import {
   defaultLimits,
   readKnownLimits,
@@ -236,6 +241,12 @@ test('slots and memory are the least of what owner and node have', () => {
 test('blobs move up to the last byte of the month', () => {
   expect(mayTransfer({ monthBytes: 99, monthlyBytes: 100 })).toBe(true);
   expect(mayTransfer({ monthBytes: 100, monthlyBytes: 100 })).toBe(false);
+});
+
+test('what is left of the month at its end is for results', () => {
+  expect(hasMoreThanKept({ monthBytes: 94, monthlyBytes: 100 })).toBe(true);
+  expect(hasMoreThanKept({ monthBytes: 95, monthlyBytes: 100 })).toBe(false);
+  expect(hasMoreThanKept({ monthBytes: 0, monthlyBytes: 0 })).toBe(false);
 });
 
 test('the page for owners names each limit, and no other', () => {

@@ -1,5 +1,6 @@
 // The HTTPS port: blobs for those who may, whole or not at all, and enrolment that can't be flooded.
 
+import type { LookupFunction } from 'node:net';
 import { Readable } from 'node:stream';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { askOwnAddress } from '../../../agent/adapters/internet/own-address.ts';
@@ -259,6 +260,29 @@ test('who asks where it is seen is told', async () => {
   expect(await askOwnAddress(url, rig.caPem)).toBe('127.0.0.1');
   // One of before knows nothing of it.
   await expect(askOwnAddress(`${url}/of-before`, rig.caPem)).rejects.toThrow('HTTP status 404');
+});
+
+test.each([
+  ['both', { 4: '127.0.0.1', 6: '::1' }, '127.0.0.1', [4]],
+  // Here an address of IPv4 in the clothes of IPv6, as the rig serves none.
+  ['IPv6 alone', { 6: '::ffff:127.0.0.1' }, '127.0.0.1', [4, 0]],
+])('by IPv4 where the federation has it: %s', async (_, addresses, expected, wanted) => {
+  const asked: unknown[] = [];
+  const found: Partial<Record<4 | 6, string>> = addresses;
+  const lookup: LookupFunction = (_host, { family, all }, done) => {
+    asked.push(family ?? 0);
+    const here = ([4, 6] as const)
+      .filter((each) => found[each] !== undefined && (family === each || !family))
+      .map((each) => ({ address: found[each] ?? '', family: each }));
+    const [first] = here.toReversed();
+    const none = Object.assign(new Error('no such name'), { code: 'ENOTFOUND' });
+    if (first === undefined) return done(none, []);
+    if (all) done(null, here.toReversed());
+    else done(null, first.address, first.family);
+  };
+  const url = `https://localhost:${rig.port}`;
+  expect(await askOwnAddress(url, rig.caPem, lookup)).toBe(expected);
+  expect(asked).toEqual(wanted);
 });
 
 describe('metadata of releases', () => {
