@@ -7,7 +7,7 @@ const mostGrowthBytes = 3_000_000;
 export interface Memory {
   /** That the process has of the machine's. */
   readonly residentBytes: () => number;
-  /** Takes a Pi 1 a tenth or two of a second. */
+  /** The agent does nothing else meanwhile. */
   readonly collect: () => void;
 }
 
