@@ -26,7 +26,6 @@ export async function bringOutput(
   wanted: WantedOutput,
   signal: AbortSignal,
 ): Promise<void> {
-  if ((await deps.blobs.size(wanted.sha256)) !== undefined) return;
   const problem = await deps.bringKept(wanted, signal);
   if (problem === null) return;
   const code = problem.code === 'gone' ? status.DATA_LOSS : status.FAILED_PRECONDITION;

@@ -148,6 +148,6 @@ export function showKeeper(state: State, source: SourceTask): Keeper | null {
   return {
     ...{ jobId: source.job.jobId, taskIndex: source.taskIndex, nodeId, name, siteId },
     ...{ siteNumber: node.siteNumber, isHere: isHere(node), isRevoked: health === 'revoked' },
-    ...{ heardAt, address, port },
+    ...{ isSent: isSent(source), heardAt, address, port },
   };
 }

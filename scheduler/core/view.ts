@@ -246,6 +246,8 @@ export interface Keeper {
   readonly siteNumber: number;
   readonly isHere: boolean;
   readonly isRevoked: boolean;
+  /** Whether the origin is known to have the task's outputs, too. */
+  readonly isSent: boolean;
   /** When it was last heard; 0: not since the start. */
   readonly heardAt: Instant;
   /** Where nodes of its LAN reach it; empty: nowhere. */

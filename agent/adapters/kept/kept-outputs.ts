@@ -8,6 +8,7 @@ import { fullBitmap } from '../../../proto/bitmap.ts';
 import type { KeptOutputs as KeptReport, KeptWanted } from '../../../proto/gen/punnet/v1/agent.ts';
 import type { BlobRef, Keeper, Lease, PeerAddress } from '../../core/index.ts';
 import type { BlobClient } from '../blobs/blob-client.ts';
+import { SharedWork } from '../blobs/shared-work.ts';
 import { News } from '../bus/news.ts';
 import type { ChunkClient } from '../exchange/chunk-client.ts';
 import { PeerError } from '../exchange/chunk-client.ts';
@@ -30,6 +31,8 @@ export interface KeptOutputsOptions {
   readonly here: () => PeerAddress | null;
   /** What its owner leaves for blobs. */
   readonly mostBytes: () => number;
+  /** No: its file of limits has a mistake, and `mostBytes` may be nobody's word. */
+  readonly areLimitsKnown: () => boolean;
   /** Keeps room for what comes until it is let go. Rejects when the owner leaves none. */
   readonly takeRoom: (blob: BlobRef) => Promise<() => void>;
   readonly mayTransfer: () => boolean;
@@ -43,7 +46,11 @@ export class KeptOutputs {
   readonly #options: KeptOutputsOptions;
   readonly #records: KeptRecords;
   readonly #sending = new Map<string, AbortController>();
+  /** By keeper and hash: leases that need the same one wait for one. */
+  readonly #bringing = new Map<string, SharedWork<boolean>>();
   #news = new News();
+  /** Numbers files of what is coming: two keepers may be asked for equal bytes. */
+  #parts = 0;
 
   constructor(options: KeptOutputsOptions) {
     this.#options = options;
@@ -132,8 +139,9 @@ export class KeptOutputs {
     };
   }
 
-  /** Its owner's limit is law: what is over it is kept no more, the oldest jobs first. */
+  /** Its owner's limit is law: what is over it is kept no more, the oldest jobs first. Nothing goes for a mistake: it is nowhere else. */
   shrink(): void {
+    if (!this.#options.areLimitsKnown()) return;
     const most = this.#options.mostBytes();
     for (const jobId of [...this.#records.jobs.keys()]) {
       const bytes = sum(this.#sizes().values());
@@ -153,12 +161,25 @@ export class KeptOutputs {
   }
 
   /** Takes a blob from the node of the LAN that keeps it; false: that gives it not, and the origin has to be asked. Throws where there is no room for it. */
-  async bring(blob: BlobRef, keeper: Keeper, signal: AbortSignal): Promise<boolean> {
+  bring(blob: BlobRef, keeper: Keeper, signal: AbortSignal): Promise<boolean> {
+    const from = `${keeper.address}-${keeper.port}-${keeper.proof}`;
+    const key = `${blob.sha256} ${from}`;
+    const work =
+      this.#bringing.get(key) ??
+      new SharedWork((ended) =>
+        this.#bring(blob, keeper, ended).finally(() => this.#bringing.delete(key)),
+      );
+    this.#bringing.set(key, work);
+    return work.join(signal);
+  }
+
+  async #bring(blob: BlobRef, keeper: Keeper, signal: AbortSignal): Promise<boolean> {
     const { blobs, isPeer, takeRoom, log } = this.#options;
     if (await blobs.isHere(blob)) return true;
     const { address, port } = keeper;
     if (!isPeer(address)) return false;
-    const part = `${blobs.fileOf(blob.sha256)}.kept`;
+    this.#parts += 1;
+    const part = `${blobs.fileOf(blob.sha256)}.kept-${this.#parts}`;
     const letGo = await takeRoom(blob);
     try {
       await rm(part, { force: true });

@@ -30,6 +30,7 @@ export function ownKept(
       return own !== null && isNeighbour(address, own);
     },
     mostBytes: () => owner.limits.cacheBytes,
+    areLimitsKnown: () => owner.limitsProblem === null,
     takeRoom: (blob) => room.take(`kept output ${blob.sha256}`, [blobs.comingOf(blob)]),
     mayTransfer: () => owner.mayTransfer(),
     sayMissing: (sha256) => reporter.say([], { keptMissing: [sha256] }),

@@ -45,10 +45,15 @@ const askEveryMs = 5_000;
 const patienceMs = 10 * 60_000;
 const bytesPerMs = 4;
 const rightMs = 24 * 3_600_000;
+/** Different blobs that may still come though nobody waits; of what is forgotten the daily look at blobs finds out. */
+const askedMost = 10_000;
 
 export class KeptOutputs {
   readonly #options: KeptOutputsOptions;
+  /** By job, task and hash: equal bytes of two tasks are two outputs, with keepers of their own. */
   readonly #bringing = new Map<string, Bringing>();
+  /** By hash and job and task: what nodes may be sending, whether or not somebody still waits. */
+  readonly #asked = new Map<string, Map<string, WantedOutput>>();
 
   constructor(options: KeptOutputsOptions) {
     this.#options = options;
@@ -56,9 +61,13 @@ export class KeptOutputs {
 
   /** Resolves with null when the output is here, or with why it won't be; when `signal` is aborted, nobody asks for it any more. */
   async bring(wanted: WantedOutput, signal: AbortSignal): Promise<KeptProblem | null> {
-    if (await this.#isHere(wanted)) return null;
+    if (await this.#isHere(wanted)) {
+      // It came when nobody here knew whose it was: before a restart, or as another task's.
+      if (this.#keeperOf(wanted)?.isSent === false) this.#options.onCame(wanted);
+      return null;
+    }
     if (signal.aborted) return lateOf(wanted, null);
-    const bringing = this.#bringing.get(wanted.sha256) ?? this.#begin(wanted);
+    const bringing = this.#bringing.get(keyOf(wanted)) ?? this.#begin(wanted);
     return new Promise((resolve) => {
       const end = (problem: KeptProblem | null): void => {
         signal.removeEventListener('abort', leave);
@@ -66,7 +75,7 @@ export class KeptOutputs {
       };
       const leave = (): void => {
         bringing.waiters.delete(end);
-        if (bringing.waiters.size === 0) this.#end(wanted.sha256, lateOf(wanted, null));
+        if (bringing.waiters.size === 0) this.#end(wanted, lateOf(wanted, null));
         resolve(lateOf(wanted, null));
       };
       bringing.waiters.add(end);
@@ -74,22 +83,28 @@ export class KeptOutputs {
     });
   }
 
-  /** A blob has come. */
+  /** A blob has come: each task that left these bytes has them here, also where nobody waits any more. */
   came(sha256: string): void {
-    this.#end(sha256, null);
+    const asked = this.#asked.get(sha256);
+    this.#asked.delete(sha256);
+    for (const wanted of asked?.values() ?? []) {
+      this.#options.onCame(wanted);
+      this.#end(wanted, null);
+    }
   }
 
   /** The node says that it does not have it. */
   missing(node: string, sha256: string): void {
-    const wanted = this.#bringing.get(sha256)?.wanted;
-    const keeper = wanted === undefined ? null : this.#keeperOf(wanted);
-    if (wanted === undefined || keeper?.nodeId !== nodeId(node)) return;
-    this.#end(sha256, { code: 'gone', text: `${placeOf(wanted, keeper)}, which has lost it` });
+    for (const wanted of this.#asked.get(sha256)?.values() ?? []) {
+      const keeper = this.#keeperOf(wanted);
+      if (keeper?.nodeId !== nodeId(node)) continue;
+      this.#end(wanted, { code: 'gone', text: `${placeOf(wanted, keeper)}, which has lost it` });
+    }
   }
 
   /** Nobody waits any more. */
   stop(): void {
-    for (const [sha256, { wanted }] of this.#bringing) this.#end(sha256, lateOf(wanted, null));
+    for (const { wanted } of this.#bringing.values()) this.#end(wanted, lateOf(wanted, null));
   }
 
   #begin(wanted: WantedOutput): Bringing {
@@ -100,22 +115,36 @@ export class KeptOutputs {
       waiters: new Set<(problem: KeptProblem | null) => void>(),
       timer: setInterval(() => void this.#look(wanted), everyMs),
     };
-    this.#bringing.set(wanted.sha256, bringing);
+    this.#bringing.set(keyOf(wanted), bringing);
+    this.#remember(wanted);
     queueMicrotask(() => void this.#look(wanted));
     return bringing;
   }
 
+  #remember(wanted: WantedOutput): void {
+    const { sha256 } = wanted;
+    const equal = this.#asked.get(sha256) ?? new Map<string, WantedOutput>();
+    equal.set(keyOf(wanted), wanted);
+    this.#asked.set(sha256, equal);
+    if (this.#asked.size <= askedMost) return;
+    for (const [oldest, tasks] of this.#asked) {
+      if ([...tasks.keys()].some((key) => this.#bringing.has(key))) continue;
+      this.#asked.delete(oldest);
+      return;
+    }
+  }
+
   async #look(wanted: WantedOutput): Promise<void> {
     const { sha256, sizeBytes } = wanted;
-    if (await this.#isHere(wanted).catch(() => false)) return this.#end(sha256, null);
-    const bringing = this.#bringing.get(sha256);
+    if (await this.#isHere(wanted).catch(() => false)) return this.came(sha256);
+    const bringing = this.#bringing.get(keyOf(wanted));
     if (bringing === undefined) return;
     const { signer, send, nowUnixMs } = this.#options;
     const keeper = this.#keeperOf(wanted);
     const now = nowUnixMs();
     const problem = keeper === null ? goneOf(wanted) : absence(wanted, keeper, now);
-    if (keeper === null || problem !== null) return this.#end(sha256, problem);
-    if (now > bringing.untilMs) return this.#end(sha256, lateOf(wanted, keeper));
+    if (keeper === null || problem !== null) return this.#end(wanted, problem);
+    if (now > bringing.untilMs) return this.#end(wanted, lateOf(wanted, keeper));
     const right = {
       kind: 'put',
       nodeId: keeper.nodeId,
@@ -126,12 +155,11 @@ export class KeptOutputs {
     send(keeper.nodeId, { blob: { sha256, sizeBytes }, capability });
   }
 
-  #end(sha256: string, problem: KeptProblem | null): void {
-    const bringing = this.#bringing.get(sha256);
+  #end(wanted: WantedOutput, problem: KeptProblem | null): void {
+    const bringing = this.#bringing.get(keyOf(wanted));
     if (bringing === undefined) return;
-    this.#bringing.delete(sha256);
+    this.#bringing.delete(keyOf(wanted));
     clearInterval(bringing.timer);
-    if (problem === null) this.#options.onCame(bringing.wanted);
     for (const end of bringing.waiters) end(problem);
   }
 
@@ -142,6 +170,10 @@ export class KeptOutputs {
   async #isHere({ sha256, sizeBytes }: WantedOutput): Promise<boolean> {
     return (await this.#options.blobs.size(sha256)) === sizeBytes;
   }
+}
+
+function keyOf({ jobId: job, taskIndex, sha256 }: WantedOutput): string {
+  return `${job} ${taskIndex} ${sha256}`;
 }
 
 function placeOf({ taskIndex, jobId: job }: WantedOutput, { name, siteId }: Keeper): string {

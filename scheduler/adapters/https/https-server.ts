@@ -229,7 +229,7 @@ export class HttpsServer {
     }
     mustRead(capability, sha256);
     const size =
-      (await this.#options.blobs.size(sha256)) ?? (await this.#bring(capability, response));
+      (await this.#bring(capability, response)) ?? (await this.#options.blobs.size(sha256));
     if (size === undefined) throw new HttpError(404, 'not_found', `There is no blob ${sha256}.`);
     const part = askedPart(request.headers.range, size);
     const { offset, length } = part ?? { offset: 0, length: size };
@@ -249,7 +249,7 @@ export class HttpsServer {
     await this.#send(capability, this.#options.blobs.read(sha256, { offset, length }), response);
   }
 
-  /** The size of a blob that a node keeps, when that has sent it; undefined: no node keeps it. */
+  /** The size of a blob that a node keeps, when it is here; undefined: no node keeps it. */
   async #bring(capability: Capability, response: ServerResponse): Promise<number | undefined> {
     if (capability.kind !== 'get' || capability.kept === undefined) return undefined;
     const { sha256, kept } = capability;

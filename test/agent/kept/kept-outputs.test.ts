@@ -41,6 +41,7 @@ class Node {
   news = 0;
   readonly logged: string[] = [];
   most = 1_000_000;
+  areLimitsKnown = true;
   mayTransfer = true;
   kept = this.#newKept();
   port = 0;
@@ -69,6 +70,7 @@ class Node {
       },
       ...{ client, isPeer: () => true, here: () => ({ address: host, port: this.port }) },
       mostBytes: () => this.most,
+      areLimitsKnown: () => this.areLimitsKnown,
       takeRoom: () => Promise.resolve(() => undefined),
       mayTransfer: () => this.mayTransfer,
       sayMissing: (sha256) => this.missing.push(sha256),
@@ -200,6 +202,17 @@ describe('what stays on a node', () => {
   });
 });
 
+test('what is kept stays while the limits of its owner have a mistake', async () => {
+  await node.leave('j1', [picture]);
+  [node.most, node.areLimitsKnown] = [1, false];
+  node.restart();
+  node.kept.shrink();
+  expect([...node.kept.pinned]).toEqual([ref.sha256]);
+  node.areLimitsKnown = true;
+  node.kept.shrink();
+  expect([...node.kept.pinned]).toEqual([]);
+});
+
 describe('a neighbour', () => {
   const brings = (keeper: Keeper): Promise<boolean> => other.kept.bring(ref, keeper, never);
 
@@ -229,6 +242,24 @@ describe('a neighbour', () => {
     // What was found right stays so in memory: a bit has flipped since.
     expect(await brings(node.keeper())).toBe(false);
     expect(await other.blobs.isHere(ref)).toBe(false);
+  });
+
+  test('brings it once for all leases that need it, also when the first goes', async () => {
+    await node.leave('j1', [picture]);
+    const leaving = new AbortController();
+    const first = other.kept.bring(ref, node.keeper(), leaving.signal);
+    const rest = [1, 2, 3].map(() => brings(node.keeper()));
+    leaving.abort(new Error('cancelled'));
+    await expect(first).rejects.toThrow('cancelled');
+    expect(await Promise.all(rest)).toEqual([true, true, true]);
+    expect(other.logged).toEqual([]);
+  });
+
+  test('brings it from one keeper when an equal one has gone', async () => {
+    await node.leave('j1', [picture]);
+    const both = [brings(node.keeper({ port: 1 })), brings(node.keeper())];
+    expect(await Promise.all(both)).toEqual([false, true]);
+    expect(await other.blobs.isHere(ref)).toBe(true);
   });
 
   test('waits for one that gives as much as it may', async () => {

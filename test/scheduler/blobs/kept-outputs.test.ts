@@ -14,9 +14,11 @@ const wanted = { jobId: 'pictures', taskIndex: 3, sha256: 'a'.repeat(64), sizeBy
 const here: Keeper = {
   ...{ jobId: jobId('pictures'), taskIndex: 3, nodeId: nodeId('camera'), name: 'camera' },
   ...{ siteId: siteId('reserve'), siteNumber: 0, isHere: true, isRevoked: false },
-  ...{ heardAt: instant(0), address: '', port: 0 },
+  ...{ isSent: false, heardAt: instant(0), address: '', port: 0 },
 };
 let keeper: Keeper | null;
+/** By task, where it is another one's. */
+let keepers: Map<number, Keeper>;
 let atOrigin: Map<string, number>;
 let asked: string[];
 let came: number[];
@@ -26,11 +28,12 @@ let never: AbortSignal;
 
 beforeEach(() => {
   [keeper, atOrigin, asked, nowMs] = [here, new Map(), [], 3 * 3_600_000];
-  came = [];
+  [came, keepers] = [[], new Map()];
   never = new AbortController().signal;
   kept = new KeptOutputs({
     blobs: { size: (sha256) => Promise.resolve(atOrigin.get(sha256)) },
-    ...{ signer, view: () => ({ keeper: () => keeper }), nowUnixMs: () => nowMs, askEveryMs: 5 },
+    ...{ signer, nowUnixMs: () => nowMs, askEveryMs: 5 },
+    view: () => ({ keeper: (_, taskIndex) => keepers.get(taskIndex) ?? keeper }),
     onCame: ({ taskIndex }) => came.push(taskIndex),
     send: (node, { blob, capability }) => {
       const right = signer.verify(capability, nowMs);
@@ -75,6 +78,50 @@ describe('an output that is wanted', () => {
     expect(came).toEqual([]);
     expect(await kept.bring(wanted, leaving.signal)).toMatchObject({ code: 'late' });
   });
+});
+
+describe('that an output is here', () => {
+  test('is told also when it comes after the last who waited has left', async () => {
+    const leaving = new AbortController();
+    const waiting = kept.bring(wanted, leaving.signal);
+    await expect.poll(() => asked.length, patient).toBeGreaterThan(0);
+    leaving.abort();
+    await waiting;
+    kept.came(wanted.sha256);
+    kept.came(wanted.sha256);
+    expect(came).toEqual([3]);
+  });
+
+  test('is told of each task that left the same bytes', async () => {
+    const tasks = [3, 4, 5].map((taskIndex) => kept.bring({ ...wanted, taskIndex }, never));
+    await expect.poll(() => asked.length, patient).toBeGreaterThan(2);
+    kept.came(wanted.sha256);
+    expect(await Promise.all(tasks)).toEqual([null, null, null]);
+    expect(came).toEqual([3, 4, 5]);
+  });
+
+  test('is told when somebody asks for what came unnoticed, unless it is known', async () => {
+    atOrigin.set(wanted.sha256, 1_000);
+    await kept.bring(wanted, never);
+    expect(came).toEqual([3]);
+    keepers.set(4, { ...here, isSent: true });
+    await kept.bring({ ...wanted, taskIndex: 4 }, never);
+    expect(came).toEqual([3]);
+  });
+});
+
+test('of equal outputs each waits for its own node, and hears of no other', async () => {
+  keepers.set(9, { ...here, name: 'other', isHere: false, isRevoked: true });
+  const ofOther = { ...wanted, jobId: 'of-other', taskIndex: 9 };
+  const own = kept.bring(wanted, never);
+  expect(await kept.bring(ofOther, never)).toMatchObject({ code: 'gone' });
+  keepers.set(9, { ...here, nodeId: nodeId('second') });
+  const again = kept.bring(ofOther, never);
+  await expect.poll(() => new Set(asked).size, patient).toBe(2);
+  kept.missing('second', wanted.sha256);
+  expect(await again).toMatchObject({ code: 'gone' });
+  kept.came(wanted.sha256);
+  expect(await own).toBeNull();
 });
 
 const place = 'this output of task 3 of job pictures is on node camera (site reserve) alone';

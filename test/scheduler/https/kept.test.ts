@@ -111,6 +111,18 @@ test('is waited for no longer than its node waits', async () => {
   answer(null);
 });
 
+test('is asked for also when it is here: that it came may be unknown', async () => {
+  const { bytes, blob, capability } = picture();
+  const file = join(folder, 'known');
+  writeFileSync(file, bytes);
+  answer = () => undefined;
+  await client.upload(blob, file, { capability: rig.mayPut(bytes.length), signal: never });
+  const fetching = client.fetch({ ...blob, capability }, never);
+  await expect.poll(() => wanted, patient).toHaveLength(1);
+  answer(null);
+  await fetching;
+});
+
 test('is not asked of a node by a right that names none', async () => {
   const { blob } = picture();
   const fetching = client.fetch({ ...blob, capability: rig.mayGet(blob.sha256) }, never);
