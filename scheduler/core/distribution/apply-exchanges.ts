@@ -2,17 +2,18 @@
 
 import { emptyBitmap, fullBitmap, hasChunk } from '../../../proto/bitmap.ts';
 import type { Fact } from '../facts.ts';
-import { bytesArrived, lookAtSite, placeFreed, remaining } from '../leases.ts';
+import { bytesArrived, lookAtSite, remaining } from '../leases.ts';
 import type { Instant } from '../model/ids.ts';
 import { instant } from '../model/ids.ts';
 import { ownBytesAt } from '../placement/estimate.ts';
-import type { NodeRecord, SiteRecord, State } from '../state.ts';
+import type { NodeRecord, State } from '../state.ts';
 import { mustHave, transfersUnderWay } from '../state.ts';
 import { transfersAtATime } from '../limits.ts';
-import { batchUntil, mayLack } from './batches.ts';
-import type { Batch, BlobPart, Exchange, Member } from './exchange.ts';
-import { bitmapOf, chunkBytesOf, chunksOf } from './exchange.ts';
-import { batchSpans, foreignRestMs, resumesWithinMs } from './limits.ts';
+import { endBatch, lapse, lease } from './apply-batches.ts';
+import { batchSize, batchUntil, mayLack } from './batches.ts';
+import type { BlobPart, Exchange, Member } from './exchange.ts';
+import { bitmapOf, chunkBytesOf } from './exchange.ts';
+import { batchesOfNode, resumesWithinMs } from './limits.ts';
 import { broughtBefore, isUnderWay } from './resume.ts';
 
 type ExchangeFact = Extract<
@@ -57,7 +58,8 @@ export function applyExchangeFact(state: State, fact: ExchangeFact): void {
     case 'blobPartHeard':
       return hearPart(state, fact);
     case 'chunksLeased':
-      return lease(state, fact);
+      lease(state, fact);
+      return;
     case 'batchLapsed':
       return lapse(state, fact);
   }
@@ -83,28 +85,6 @@ export function applyExchangeFact(state: State, fact: ExchangeFact): void {
       member.toldAt = fact.at;
     }
   }
-}
-
-/** Who named a package and does not bring it could keep the line's place with one after another. */
-function lapse(
-  state: State,
-  { at, siteNumber, number }: Extract<ExchangeFact, { kind: 'batchLapsed' }>,
-): void {
-  const { exchanges } = state;
-  const site = mustHave(state.sites[siteNumber], 'site', siteNumber);
-  const batch = site.lanes.down.batches.get(number);
-  if (batch === undefined) return;
-  const exchange = exchanges.of(siteNumber, batch.sha256);
-  const lazy = exchange?.members.get(batch.nodeNumber);
-  if (lazy !== undefined) {
-    lazy.lapses += 1;
-    // One that lives asks for more.
-    lazy.room = 0;
-  }
-  if (exchange?.isForeign === true) {
-    exchanges.restUntil.set(batch.nodeNumber, instant(at + foreignRestMs));
-  }
-  endBatch(state, site, batch);
 }
 
 /** It has gone from its site for good, or its copies can't be trusted. */
@@ -188,15 +168,20 @@ function hearPart(state: State, fact: HeardPart): void {
   state.sitesToGrant.add(siteNumber);
 }
 
-/** What the node was leased before the scheduler started anew is its lease now, as far as the line has places. */
+/**
+ * What the node was leased before the scheduler started anew is its lease now, as far as the line has places; but nobody knows whether it was, so
+ * that an honest one shows soon that it is in the middle of it. A package is brought twice rather: any node can name some.
+ */
 function takeUp(state: State, exchange: Exchange, { at, nodeNumber, part }: HeardPart): void {
-  const { siteNumber, sha256 } = exchange;
+  const { siteNumber, sha256, isForeign } = exchange;
   const site = mustHave(state.sites[siteNumber], 'site', siteNumber);
-  if (transfersUnderWay(site.lanes.down) >= transfersAtATime) return;
-  const { runs, chunks } = broughtBefore(exchange, part);
+  if (isForeign || transfersUnderWay(site.lanes.down) >= transfersAtATime) return;
+  const most = batchesOfNode * batchSize(site, exchange);
+  const { runs, chunks } = broughtBefore(exchange, part, most);
   if (chunks === 0) return;
   const until = batchUntil(site, { exchange, nodeNumber, runs, chunks }, at);
-  lease(state, { at, siteNumber, sha256, nodeNumber, runs, until });
+  const batch = lease(state, { at, siteNumber, sha256, nodeNumber, runs, until });
+  batch.until = batchUntil(site, { exchange, nodeNumber, runs, chunks: 1 }, at);
 }
 
 function join(
@@ -213,7 +198,7 @@ function join(
     isOpen: false,
     joinedAt: at,
     ...{ room: 0, address: '', port: 0, heardAt: instant(0), leasedAt: instant(0) },
-    ...{ lapses: 0, passedOn: 0 },
+    ...{ lapses: 0, restsUntil: instant(0), passedOn: 0 },
     ...{ told: null, isPinned: false, toldAt: instant(0), gainedAt: instant(0) },
   };
   exchange.members.set(nodeNumber, member);
@@ -347,51 +332,4 @@ function leave(state: State, exchange: Exchange, nodeNumber: number): void {
   exchange.isNews = true;
   sumMissing(state, site.number);
   state.sitesToGrant.add(site.number);
-}
-
-function lease(
-  state: State,
-  fact: Omit<Extract<ExchangeFact, { kind: 'chunksLeased' }>, 'kind'>,
-): void {
-  const { siteNumber, sha256, nodeNumber, runs, until } = fact;
-  const site = mustHave(state.sites[siteNumber], 'site', siteNumber);
-  const exchange = mustHave(state.exchanges.of(siteNumber, sha256), 'exchange');
-  const member = mustHave(exchange.members.get(nodeNumber), 'member', nodeNumber);
-  const number = state.exchanges.nextBatch;
-  state.exchanges.nextBatch += 1;
-  let left = 0;
-  for (const chunk of chunksOf(runs)) {
-    exchange.batchOf[chunk] = number;
-    left += 1;
-    if (exchange.wasLeased[chunk] === 1) state.exchanges.againBytes += chunkBytesOf(exchange);
-    else state.exchanges.firstBytes += chunkBytesOf(exchange);
-    exchange.wasLeased[chunk] = 1;
-    if ((exchange.copies[chunk] ?? 0) > 0) missUnfound(state, exchange, chunk);
-  }
-  exchange.leasedBytes += left * chunkBytesOf(exchange);
-  const spanMs = until - fact.at;
-  const atMost = instant(fact.at + batchSpans * spanMs);
-  const leasedAt = fact.at;
-  const batch = { number, sha256, nodeNumber, runs, left, leasedAt, until, spanMs, atMost };
-  site.lanes.down.batches.set(number, batch);
-  member.room = Math.max(0, member.room - left);
-  member.leasedAt = fact.at;
-  state.sitesMoving.add(siteNumber);
-}
-
-/** Others go before who brought it: its bytes may be wrong, or nobody reaches it. It is not held against it in anything else. */
-function missUnfound({ exchanges }: State, { members, broughtBy }: Exchange, chunk: number): void {
-  exchanges.unfoundChunks += 1;
-  const carrier = members.get((broughtBy[chunk] ?? 0) - 1);
-  if (carrier !== undefined) carrier.lapses += 1;
-}
-
-function endBatch(state: State, site: SiteRecord, batch: Batch): void {
-  site.lanes.down.batches.delete(batch.number);
-  placeFreed(state, site);
-  const exchange = state.exchanges.of(site.number, batch.sha256);
-  if (exchange === undefined) return;
-  for (const chunk of chunksOf(batch.runs)) {
-    if (exchange.batchOf[chunk] === batch.number) exchange.batchOf[chunk] = 0;
-  }
 }

@@ -94,8 +94,10 @@ function nextBatches(
   let isAnyFree = true;
   const isSettling = isUnsettled(state, exchange, now);
   const able = ableMembers(state, exchange, busy);
+  const isAnyAwake = able.some(({ restsUntil }) => restsUntil <= now);
   for (const member of volunteers(able, busy)) {
     if (batches.length === places) break;
+    if (isAnyAwake && member.restsUntil > now) continue;
     if (isSettling && member.isOpen) continue;
     // Where one has found nothing, a thousand others need not look through all chunks.
     if (!isAnyFree && member.unfound.length === 0) continue;
@@ -213,7 +215,7 @@ function isResting({ exchanges }: State, { nodeNumber }: Member, now: Instant): 
 }
 
 /** Small enough that little is lost with a node, and that several bring the last ones together. */
-function batchSize({ share, downBps }: SiteRecord, exchange: Exchange): number {
+export function batchSize({ share, downBps }: SiteRecord, exchange: Exchange): number {
   const bytes = ((share * downBps) / 8) * (batchMs / 1000);
   const ofLine = Math.ceil(bytes / chunkBytesOf(exchange));
   const part = Math.ceil(exchange.missing / batchesLeft);
@@ -254,6 +256,8 @@ function isFor(
 ): boolean {
   if ((exchange.batchOf[at] ?? 0) !== 0) return false;
   if ((exchange.copies[at] ?? 0) === 0) return true;
+  // It may say so of anything; of what nobody holds there is no choice.
+  if (member.restsUntil > now) return false;
   if (!hasChunk(member.unfound, at) || hasChunk(member.held, at)) return false;
   const saidAt = exchange.saidAt[at] ?? 0;
   // What it found nowhere before the chunk came here is no news.

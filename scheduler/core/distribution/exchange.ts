@@ -46,6 +46,8 @@ export interface Member {
   /** When it was last given chunks to bring; how often it let them lie, or others found nowhere what it had brought. */
   leasedAt: Instant;
   lapses: number;
+  /** It let a lease lie: others are given chunks instead until then. */
+  restsUntil: Instant;
   /** Chunks that it brought and that others told of: whoever gives wrong bytes, or none, has none. */
   passedOn: number;
   /** Numbers of the peers that it was told of, and whether its copy is pinned; null: nothing yet. */

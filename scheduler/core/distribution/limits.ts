@@ -22,6 +22,10 @@ export const foreignBesideBytes = 1024 * 1024;
 export const foreignBps = 4_000_000;
 /** A node that let the lease of a package lapse is given no other for so long. */
 export const foreignRestMs = 30 * 60_000;
+/** A member that let a lease for chunks lapse is given no other of that blob for so long, doubled with each, if others would bring it: its place is
+ * theirs, and that of what tasks alone need. */
+export const restMs = 30_000;
+export const restMostMs = foreignRestMs;
 /** Members that stay with a package that nobody wants any more, for those that want it later. */
 export const foreignHolders = 4;
 /** Blobs without a job: those of a few releases for each model of node. */

@@ -3,10 +3,13 @@
 import { hasChunk } from '../../../proto/bitmap.ts';
 import type { BlobPart, Exchange, Runs } from './exchange.ts';
 import { bitmapOf } from './exchange.ts';
-import { batchMost, batchesOfNode } from './limits.ts';
 
 /** Somebody has or brings what nobody was leased: this scheduler has started anew, and others may be bringing some, too. */
-export function isUnderWay({ isUpdate, chunkCount, wasLeased }: Exchange, part: BlobPart): boolean {
+export function isUnderWay(
+  { isUpdate, isForeign, chunkCount, wasLeased }: Exchange,
+  part: BlobPart,
+): boolean {
+  if (isForeign) return false;
   // Of an update each has what its version before had.
   const held = isUpdate || part.isWhole ? new Uint8Array(0) : bitmapOf(part.held, chunkCount);
   const bringing = bitmapOf(part.bringing, chunkCount);
@@ -15,15 +18,16 @@ export function isUnderWay({ isUpdate, chunkCount, wasLeased }: Exchange, part: 
   );
 }
 
-/** Of what a node says that it brings, what nobody has and no other one brings. */
+/** Of what a node says that it brings, the first so many chunks that nobody has and no other one brings. */
 export function broughtBefore(
   { chunkCount, batchOf, copies }: Exchange,
   part: BlobPart,
+  most: number,
 ): { readonly runs: Runs; readonly chunks: number } {
   const told = bitmapOf(part.bringing, chunkCount);
   const runs: number[] = [];
   let chunks = 0;
-  for (let chunk = 0; chunk < chunkCount && chunks < batchesOfNode * batchMost; chunk += 1) {
+  for (let chunk = 0; chunk < chunkCount && chunks < most; chunk += 1) {
     if (!hasChunk(told, chunk) || batchOf[chunk] !== 0 || copies[chunk] !== 0) continue;
     if (runs.at(-1) === chunk) runs[runs.length - 1] = chunk + 1;
     else runs.push(chunk, chunk + 1);

@@ -123,6 +123,7 @@ test('a chunk of a carrier whose chunks others have is waited for longer than on
   site.tell(2, { unfound: bits([1, 8], 64), held: bits(range(12, 40), 64) });
   expect(site.bringing(8)).toEqual([2]);
   expect(site.bringing(1)).toEqual([]);
+  site.tell(2, { unfound: bits([1], 64), held: bits(range(8, 60), 64), room: 0 });
   site.harness.wait(unspreadAfterMs);
   site.tell(2, { unfound: bits([1], 64), held: bits(range(8, 60), 64) });
   expect(site.bringing(1)).toEqual([2]);

@@ -2,8 +2,12 @@
 
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { transfersAtATime } from '../../../../scheduler/core/index.ts';
-import { resumesWithinMs } from '../../../../scheduler/core/distribution/limits.ts';
+import { sha256, transfersAtATime } from '../../../../scheduler/core/index.ts';
+import {
+  batchLeast,
+  batchesOfNode,
+  resumesWithinMs,
+} from '../../../../scheduler/core/distribution/limits.ts';
 import { ExchangingSite, bits } from './site.ts';
 
 const range = (from: number, to: number): number[] =>
@@ -59,6 +63,35 @@ test('who says that it brings and does not keeps nothing for longer than a lease
     site.tell(1);
   }
   expect(site.leases().map(({ node }) => node)).toContain(1);
+});
+
+test('packages that a node says it brings are no leases: it holds a place of the line with one at most', () => {
+  const site = new ExchangingSite(4, 40);
+  const packages = ['aa', 'bb'].map((pair) => {
+    const about = { sizeBytes: 256 << 20, isForeign: true, bringing: bits([0], 1) };
+    return site.part({ sha256: sha256(pair.repeat(32)), room: 1, ...about });
+  });
+  site.harness.speak('pi3', { blobParts: packages });
+  expect(site.harness.state.sites[0]?.lanes.down.batches.size).toBe(1);
+  for (const node of [0, 1, 2]) site.tell(node);
+  expect(site.leases()).toContainEqual({ node: 0, chunks: expect.any(Array) });
+});
+
+test('who says that it brings much and shows none of it gives way to others within seconds', () => {
+  const site = new ExchangingSite(4, 200);
+  for (const node of [2, 3]) {
+    const bringing = bits(range(64 * node, 64 * node + 64), 200);
+    site.tell(node, { room: 0, bringing });
+  }
+  const [batch] = site.harness.state.sites[0]?.lanes.down.batches.values() ?? [];
+  expect(batch?.left).toBe(batchesOfNode * batchLeast);
+  let seconds = 0;
+  for (; seconds < 60 && site.leases().length === 0; seconds += 1) {
+    site.harness.wait(1_000);
+    for (const node of [2, 3]) site.tell(node, { room: 0 });
+    for (const node of [0, 1]) site.tell(node);
+  }
+  expect(seconds).toBeLessThan(15);
 });
 
 test('whatever nodes say that they bring, no chunk has two leases and no line more than its places', () => {
