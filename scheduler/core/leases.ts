@@ -54,7 +54,10 @@ function isHere(node: NodeRecord): boolean {
 function isWilling(node: NodeRecord): boolean {
   const { status, restsUntil, closesAt } = node;
   if (!isHere(node) || restsUntil !== 0 || closesAt !== null) return false;
-  return status === null || (status.isAccepting && status.refuses.length === 0);
+  if (status === null) return true;
+  // Of few nodes: how much of its month is left is asked for each job.
+  if (status.allowsInternet === true && status.month !== null) return false;
+  return status.isAccepting && status.refuses.length === 0;
 }
 
 /** Whether the node may be given another lease at all. */
@@ -173,7 +176,7 @@ export function enterForce(state: State, job: JobRecord, lease: LeaseRecord): vo
   site.pendingWorkGhzSeconds += lease.workGhzSeconds;
   node.pendingWorkGhzSeconds += lease.workGhzSeconds;
   site.pendingDownBytes += lease.downBytes;
-  if (lease.downBytes > 0) site.incoming += 1;
+  if (isIncoming(state, lease)) site.incoming += 1;
   site.pendingUpBytes += lease.upBytes;
   if (lease.upBytes > 0) site.outgoing += 1;
   node.leases = [...node.leases, lease];
@@ -250,13 +253,23 @@ export function noneToCome(state: State, lease: LeaseRecord): void {
 /** So many bytes of the lease at most are still to come: what it moves over the internet it moves while it runs. */
 function leaveToCome(state: State, lease: LeaseRecord, mostBytes: number): void {
   endRelay(state, lease);
-  const gone = lease.downBytes - mostBytes;
-  if (gone <= 0) return;
+  if (lease.downBytes <= mostBytes) return;
+  lookAtSite(state, siteOf(state, nodeOf(state, lease)));
+  leaveDownBytes(state, lease, mostBytes);
+}
+
+/** @param bytes at most those that it had. */
+export function leaveDownBytes(state: State, lease: LeaseRecord, bytes: number): void {
   const site = siteOf(state, nodeOf(state, lease));
-  lookAtSite(state, site);
-  site.pendingDownBytes = remaining(site.pendingDownBytes, gone);
-  if (mostBytes === 0) site.incoming -= 1;
-  lease.downBytes = mostBytes;
+  const wasIncoming = isIncoming(state, lease);
+  site.pendingDownBytes = remaining(site.pendingDownBytes, lease.downBytes - bytes);
+  lease.downBytes = bytes;
+  if (wasIncoming && !isIncoming(state, lease)) site.incoming -= 1;
+}
+
+/** Whether something comes that it can't start without: what it moves over the internet holds no place of a transfer. */
+export function isIncoming({ jobs }: State, { jobNumber, downBytes }: LeaseRecord): boolean {
+  return downBytes > (jobs.get(jobNumber)?.template.internetBytes ?? 0);
 }
 
 /** Its input has to come over the line of another site, where it was born. */

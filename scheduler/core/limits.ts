@@ -117,6 +117,9 @@ export const rolloutAfterMs = 10_000;
 export const rolloutEnds = 3;
 /** A replica runs for ever: for whose turn it is, so much of that counts in advance. */
 export const serviceClaimSeconds = 3_600;
+/** Of a node's month no task with internet gets: an agent keeps it for reports and results. */
+export const monthPartKept = 0.05;
+
 /** Services may have all of an uplink but this part: what remains must bring their bundles. And so much
  * of a site's rates is thought to remain for tasks, at least. */
 export const partKept = 0.1;

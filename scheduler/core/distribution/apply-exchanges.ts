@@ -2,7 +2,7 @@
 
 import { emptyBitmap, fullBitmap, hasChunk } from '../../../proto/bitmap.ts';
 import type { Fact } from '../facts.ts';
-import { bytesArrived, lookAtSite, remaining } from '../leases.ts';
+import { bytesArrived, leaveDownBytes, lookAtSite } from '../leases.ts';
 import type { Instant } from '../model/ids.ts';
 import { instant } from '../model/ids.ts';
 import { ownBytesAt } from '../placement/estimate.ts';
@@ -211,7 +211,6 @@ function join(
 /** What its leases were to fetch for themselves comes by the exchange, whose chunks the site counts. */
 function shareBytes(state: State, { sha256, sizeBytes }: Exchange, nodeNumber: number): void {
   const node = mustHave(state.nodes[nodeNumber], 'node', nodeNumber);
-  const site = mustHave(state.sites[node.siteNumber], 'site', node.siteNumber);
   for (const lease of node.leases) {
     const template = state.jobs.get(lease.jobNumber)?.template;
     const blobs = [...(template?.bundles ?? []), ...(template?.sharedInputs ?? [])];
@@ -223,8 +222,7 @@ function shareBytes(state: State, { sha256, sizeBytes }: Exchange, nodeNumber: n
       bytesArrived(state, lease);
       continue;
     }
-    lease.downBytes -= bytes;
-    site.pendingDownBytes = remaining(site.pendingDownBytes, bytes);
+    leaveDownBytes(state, lease, lease.downBytes - bytes);
   }
 }
 

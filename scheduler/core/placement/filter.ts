@@ -5,7 +5,7 @@ import { bestBundle } from '../model/architecture.ts';
 import type { Instant } from '../model/ids.ts';
 import type { JobTemplate } from '../model/job.ts';
 import { nodeHealths } from '../model/node.ts';
-import { partKept } from '../limits.ts';
+import { monthPartKept, partKept } from '../limits.ts';
 import type { Rates } from '../model/service.ts';
 import type { JobRecord, NodeRecord, SiteRecord } from '../state.ts';
 import { ratesOf } from '../services.ts';
@@ -26,6 +26,7 @@ export function refuseNode(job: JobRecord, node: NodeRecord, now: Instant): Refu
     refuseFit(job, node) ??
     refuseNow(node, now) ??
     refuseResearcher(job, node) ??
+    refuseMonth(job, node) ??
     refuseHours(job, node, { now })
   );
 }
@@ -37,6 +38,7 @@ export function refuseSuited(job: JobRecord, node: NodeRecord, now: Instant): Re
     refuseDraining(node) ??
     refuseNow(node, now) ??
     refuseResearcher(job, node) ??
+    refuseMonth(job, node) ??
     refuseHours(job, node, { now })
   );
 }
@@ -212,6 +214,20 @@ function refuseResearcher({ researcher }: JobRecord, { status }: NodeRecord): Re
     code: 'researcher',
     reason: `its owner wants no work of ${researcher}`,
     remedy: 'wait for other nodes: what its owner says is law',
+  };
+}
+
+/** A task whose way would close before it has moved what it declares. */
+function refuseMonth({ template }: JobRecord, { status }: NodeRecord): Refusal | null {
+  const { internetBytes = 0 } = template;
+  const month = status?.month ?? null;
+  if (internetBytes === 0 || month === null) return null;
+  const leftBytes = (1 - monthPartKept) * month.allotmentBytes - month.usedBytes;
+  if (internetBytes <= leftBytes) return null;
+  return {
+    code: 'month',
+    reason: `a task moves ${sizeText(internetBytes)} over the internet, and its owner's month has less left`,
+    remedy: `declare less, or ${ownersRemedies['month']}`,
   };
 }
 

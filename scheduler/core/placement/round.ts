@@ -295,7 +295,7 @@ export class Round implements RoundView {
       work: more.work + workGhzSeconds,
       down: more.down + downBytes,
       up: more.up + upBits / 8,
-      incoming: more.incoming + (downBytes > 0 ? 1 : 0),
+      incoming: more.incoming + (downBytes > (job.template.internetBytes ?? 0) ? 1 : 0),
       outgoing: more.outgoing + (upBits > 0 ? 1 : 0),
       rates: addRates(more.rates, rates, 1),
     });

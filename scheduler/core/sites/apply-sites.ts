@@ -4,7 +4,7 @@ import { leaveExchanges } from '../distribution/apply-exchanges.ts';
 import type { Fact } from '../facts.ts';
 import { instant } from '../model/ids.ts';
 import { addRates } from '../services.ts';
-import { lookAtNode, placeFreed, remaining, siteOf } from '../leases.ts';
+import { isIncoming, lookAtNode, placeFreed, remaining, siteOf } from '../leases.ts';
 import type { LeaseRecord, NodeRecord, SiteRecord, State } from '../state.ts';
 import { mustHave, transfersUnderWay } from '../state.ts';
 import { sumCpu } from './capacity.ts';
@@ -83,8 +83,8 @@ interface Move {
 /** What its leases in force still add goes along: they go on, and their bytes over the other line. */
 function moveNode(state: State, node: NodeRecord, { from, to }: Move): void {
   for (const lease of node.leases) {
-    addBacklog(from, lease, -1);
-    addBacklog(to, lease, 1);
+    addBacklog(state, { site: from, lease }, -1);
+    addBacklog(state, { site: to, lease }, 1);
   }
   moveTransfers(state, node, { from, to });
   from.nodeNumbers.splice(from.nodeNumbers.indexOf(node.number), 1);
@@ -94,14 +94,18 @@ function moveNode(state: State, node: NodeRecord, { from, to }: Move): void {
   node.siteNumber = to.number;
 }
 
-function addBacklog(site: SiteRecord, lease: LeaseRecord, sign: 1 | -1): void {
+function addBacklog(
+  state: State,
+  { site, lease }: { readonly site: SiteRecord; readonly lease: LeaseRecord },
+  sign: 1 | -1,
+): void {
   const add = (total: number, part: number): number =>
     sign > 0 ? total + part : remaining(total, part);
   site.serving = addRates(site.serving, lease.rates, sign);
   site.pendingWorkGhzSeconds = add(site.pendingWorkGhzSeconds, lease.workGhzSeconds);
   site.pendingDownBytes = add(site.pendingDownBytes, lease.downBytes);
   site.pendingUpBytes = add(site.pendingUpBytes, lease.upBytes);
-  if (lease.downBytes > 0) site.incoming += sign;
+  if (isIncoming(state, lease)) site.incoming += sign;
   if (lease.upBytes > 0) site.outgoing += sign;
 }
 

@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import type { JobTemplate } from '../../../scheduler/core/index.ts';
 import { jobId } from '../../../scheduler/core/index.ts';
 import { policyMakers } from '../../../scheduler/core/placement/policies.ts';
+import { sumsOfLeases, sumsOfSites } from './sites/sums.ts';
 import { accepting, CoreHarness, endOf, heldBy } from './harness.ts';
 
 const fetching: Partial<JobTemplate> = { network: 'internet', internetBytes: 5e6 };
@@ -68,6 +69,36 @@ test('what it moves is on its way down until it has run, and its researcher is c
   core.speak('open', { exited: [leaseId], held: [leaseId] });
   expect(pendingBytes(core)).toBe(0);
   expect(core.state.sites[0]?.incoming).toBe(0);
+});
+
+test('while it runs it holds no place of a transfer', () => {
+  const core = withNodes(['open'], []);
+  core.submit('job', { taskCount: 1, taskInputBytes: [1e6], ...fetching });
+  const [grant] = core.take('grant');
+  if (grant === undefined) throw new Error('nothing was placed');
+  expect(core.state.sites[0]?.incoming).toBe(1);
+  core.speak('open', { started: [grant.leaseId], held: [grant.leaseId] });
+  expect(core.state.sites[0]?.incoming).toBe(0);
+  expect(sumsOfSites(core.state)).toEqual(sumsOfLeases(core.state));
+  core.speak('open', { exited: [grant.leaseId], held: [grant.leaseId] });
+  expect(sumsOfSites(core.state)).toEqual(sumsOfLeases(core.state));
+});
+
+test('it goes only where so much of the month is left', () => {
+  const core = withNodes(['open'], []);
+  const report = (usedBytes: number): void => {
+    const month = { capBytes: 100e6, allotmentBytes: 100e6, usedBytes };
+    core.speak('open', { status: { ...accepting, allowsInternet: true, month }, held: [] });
+  };
+  // 95 MB are for tasks.
+  report(90e6 + 1);
+  core.submit('job', { taskCount: 1, ...fetching });
+  expect(core.take('grant')).toEqual([]);
+  expect(core.view.explain(jobId('job'), null)?.summary).toContain(
+    "a task moves 5 MB over the internet, and its owner's month has less left",
+  );
+  report(90e6);
+  expect(core.take('grant')).toMatchObject([{ nodeId: 'open' }]);
 });
 
 test('it has no backup attempt', () => {

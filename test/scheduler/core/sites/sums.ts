@@ -23,7 +23,10 @@ export function sumsOfLeases(state: State): Sums {
       work: sum((lease) => lease.workGhzSeconds),
       down: sum((lease) => lease.downBytes),
       up: sum((lease) => lease.upBytes),
-      incoming: sum((lease) => (lease.downBytes > 0 ? 1 : 0)),
+      incoming: sum((lease) => {
+        const { internetBytes = 0 } = state.jobs.get(lease.jobNumber)?.template ?? {};
+        return lease.downBytes > internetBytes ? 1 : 0;
+      }),
       outgoing: sum((lease) => (lease.upBytes > 0 ? 1 : 0)),
       serving: sum((lease) => lease.rates.cpuGhz),
       nodes: nodes.length,
