@@ -8,6 +8,7 @@ import type { Results } from './attempts/results.ts';
 import type { BlobClient } from './blobs/blob-client.ts';
 import { BlobClientError } from './blobs/blob-client.ts';
 import type { Coming, DiskRoom } from './blobs/disk-room.ts';
+import { copiesOf } from './blobs/disk-room.ts';
 import type { Internet } from './internet/internet.ts';
 import type { TaskSockets } from './messages/task-sockets.ts';
 import { SandboxError } from './sandbox/attempt-spec.ts';
@@ -167,7 +168,7 @@ export class Edge implements EffectSink {
 
   /** Its blobs and its unpacked bundle, once for all leases that wait for them, and its own copies of inputs. */
   #comingOf({ leaseId, bundle, inputs }: Lease): readonly Coming[] {
-    const { blobs, bundles } = this.#options;
+    const { blobs, bundles, sandbox } = this.#options;
     const [key, sizeBytes] = [`unpacked ${bundle.sha256}`, bundle.sizeBytes];
     // Nobody knows what it is unpacked; most are not packed small.
     const unpacked = {
@@ -175,8 +176,9 @@ export class Edge implements EffectSink {
       sizeBytes,
       hereBytes: () => (bundles.has(bundle.sha256) ? sizeBytes : 0),
     };
-    const copied = inputs.reduce((sum, each) => sum + each.sizeBytes, 0);
-    const copies = { key: `inputs of ${leaseId}`, sizeBytes: copied, hereBytes: () => 0 };
+    const workPath = join(sandbox.folderOf(leaseId), 'work');
+    const files = inputs.map(({ path, ...each }) => ({ ...each, file: join(workPath, path) }));
+    const copies = copiesOf(`inputs of ${leaseId}`, files);
     return [...[bundle, ...inputs].map((blob) => blobs.comingOf(blob)), unpacked, copies];
   }
 

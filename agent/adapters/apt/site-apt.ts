@@ -40,7 +40,8 @@ export class SiteApt {
 
   /** The owner's word, told again and again; null: apt is left alone. */
   follow(port: number | null): Promise<void> {
-    this.#before = this.#before.then(() => this.#follow(port));
+    const failed = (error: unknown): void => this.#failed(port, error as NodeJS.ErrnoException);
+    this.#before = this.#before.then(() => this.#follow(port)).catch(failed);
     return this.#before;
   }
 
@@ -57,8 +58,8 @@ export class SiteApt {
   }
 
   async #follow(port: number | null): Promise<void> {
-    const nowMs = performance.now();
-    const isAsWanted = port === this.#port && (this.#trouble === null || nowMs < this.#lookMs);
+    const isLater = this.#trouble === null || performance.now() < this.#lookMs;
+    const isAsWanted = port === this.#port && isLater;
     if (isAsWanted) return;
     await this.#proxy?.stop();
     [this.#proxy, this.#trouble, this.#port] = [null, null, port];
@@ -77,13 +78,16 @@ export class SiteApt {
       await proxy.start(port);
       this.#proxy = proxy;
     } catch (error) {
-      const { code, message } = error as NodeJS.ErrnoException;
-      this.#trouble =
-        code === 'EADDRINUSE' ? `another program has port ${port} of this machine` : message;
-      this.#lookMs = nowMs + againMs;
-      log('apt asks its mirrors itself', { port, why: this.#trouble });
       await proxy.stop();
+      throw error;
     }
+  }
+
+  #failed(port: number | null, { code, message }: NodeJS.ErrnoException): void {
+    this.#trouble =
+      code === 'EADDRINUSE' ? `another program has port ${port} of this machine` : message;
+    this.#lookMs = performance.now() + againMs;
+    this.#options.log('apt asks its mirrors itself', { port, why: this.#trouble });
   }
 }
 

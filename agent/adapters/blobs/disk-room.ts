@@ -3,6 +3,7 @@
 
 import { DiskFullError } from '../state/disk-full.ts';
 import type { Limits } from '../owner/limits.ts';
+import { blocksOf } from './blob-client.ts';
 import type { Cache } from './cache.ts';
 
 /** A disk that is short is tidied so often; others fill it, too. */
@@ -114,10 +115,19 @@ export class DiskRoom {
 
   /** What would have to go for all that comes; less than 0: so much is left. */
   #missingBytes(): number {
-    const { limits, freeBytes } = this.#options;
-    let missing = limits().diskReserveBytes - freeBytes();
+    let missing = this.#options.limits().diskReserveBytes - this.#freeBytes();
     for (const each of this.#coming.values()) missing += stillToCome(each);
     return missing;
+  }
+
+  /** A card that fails says nothing: what has to be written then says so itself. */
+  #freeBytes(): number {
+    try {
+      return this.#options.freeBytes();
+    } catch (error) {
+      this.#options.log('the disk does not say what is free', { error: String(error) });
+      return Number.POSITIVE_INFINITY;
+    }
   }
 
   #keep(): Set<string> {
@@ -150,6 +160,17 @@ export class DiskRoom {
       `${what}: wanted ${megabytes(wanted)} of this node's disk beside the ${reserve} that stay free (diskReserveBytes), found ${found}: make room on it`,
     );
   }
+}
+
+/** Files that are written as copies of others: what is there of them is free no more. */
+export function copiesOf(
+  key: string,
+  files: readonly { readonly file: string; readonly sizeBytes: number }[],
+): Coming {
+  const sizeBytes = files.reduce((sum, each) => sum + each.sizeBytes, 0);
+  const here = (): number =>
+    files.reduce((sum, each) => sum + Math.min(each.sizeBytes, blocksOf(each.file)), 0);
+  return { key, sizeBytes, hereBytes: here };
 }
 
 function stillToCome({ sizeBytes, hereBytes }: Coming): number {

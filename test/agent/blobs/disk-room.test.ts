@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import * as fc from 'fast-check';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { Cache } from '../../../agent/adapters/blobs/cache.ts';
-import { DiskRoom, type Coming } from '../../../agent/adapters/blobs/disk-room.ts';
+import { copiesOf, DiskRoom, type Coming } from '../../../agent/adapters/blobs/disk-room.ts';
 import { isDiskFull } from '../../../agent/adapters/state/disk-full.ts';
 
 let folder = '';
@@ -216,4 +216,34 @@ test('the reserve is never given away, whoever comes in whatever order', async (
     }),
     { numRuns: 60 },
   );
+});
+
+test('copies that are half written count half, and a longer file not more than it is to be', () => {
+  const files = ['one', 'other', 'absent'].map((name) => join(folder, name));
+  const [one = '', other = ''] = files;
+  writeFileSync(one, Buffer.alloc(8_192, 1));
+  writeFileSync(other, Buffer.alloc(8_192, 1));
+  const copies = copiesOf(
+    'inputs of 1',
+    files.map((file, at) => ({ file, sizeBytes: at === 0 ? 16_384 : 4_096 })),
+  );
+  expect([copies.sizeBytes, copies.hereBytes()]).toEqual([24_576, 12_288]);
+});
+
+test('a disk that does not say what is free is told, and nothing is removed for it', async () => {
+  store(100, 200);
+  const told: string[] = [];
+  const room = new DiskRoom({
+    cache: new Cache([folder]),
+    limits: () => ({ cacheBytes: 1e9, diskReserveBytes: 1e9 }),
+    freeBytes: () => {
+      throw new Error('EIO: i/o error, statfs');
+    },
+    ...{ inUse: () => new Set(), pinned: () => new Set(), onTrimmed: () => Promise.resolve() },
+    log: (event) => void told.push(event),
+  });
+  await room.look(0);
+  await room.trim();
+  expect(new Set(told)).toEqual(new Set(['the disk does not say what is free']));
+  expect(readdirSync(folder)).toHaveLength(2);
 });
