@@ -2,6 +2,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
+import type { BlobCollectorOptions } from './adapters/blobs/blob-collector.ts';
 import { BlobCollector } from './adapters/blobs/blob-collector.ts';
 import type { BlobIndexes } from './adapters/blobs/blob-indexes.ts';
 import { BlobScan } from './adapters/blobs/blob-scan.ts';
@@ -25,6 +26,7 @@ export interface BlobCareOptions {
   readonly view: () => View;
   readonly metrics: Metrics;
   readonly log: Logger;
+  readonly onUnsent: BlobCollectorOptions['onUnsent'];
 }
 
 /** What it started is stopped by the answer. */
@@ -57,12 +59,12 @@ export async function startBlobCare(options: BlobCareOptions): Promise<() => Pro
 }
 
 async function collectDaily(
-  { blobs, indexes, manifests, releases, view, log }: BlobCareOptions,
+  { blobs, indexes, manifests, releases, view, log, onUnsent }: BlobCareOptions,
   metrics: BlobMetrics,
   signal: AbortSignal,
 ): Promise<void> {
   const collector = new BlobCollector({
-    ...{ blobs, manifests, named: () => view().namedBlobs() },
+    ...{ blobs, manifests, named: () => view().namedBlobs(), onUnsent },
     namedElsewhere: () => releases.blobs,
     onRemoved: async (sha256, sizeBytes) => {
       metrics.removed(sizeBytes);

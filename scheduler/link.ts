@@ -4,7 +4,6 @@ import type { BlobIndexes } from './adapters/blobs/blob-indexes.ts';
 import type { BlobStore } from './adapters/blobs/blob-store.ts';
 import type { CapabilitySigner } from './adapters/blobs/capability.ts';
 import { ExchangeComposer } from './adapters/blobs/exchange-composer.ts';
-import type { WantedOutput } from './adapters/blobs/kept-outputs.ts';
 import { KeptOutputs } from './adapters/blobs/kept-outputs.ts';
 import { LeaseComposer } from './adapters/blobs/lease-composer.ts';
 import type { Manifests } from './adapters/blobs/manifests.ts';
@@ -16,7 +15,9 @@ import type { Overlay } from './adapters/overlay/overlay.ts';
 import type { Pki } from './adapters/pki/pki.ts';
 import { releaseComposer } from './adapters/releases/release-orders.ts';
 import type { ReleaseRepository } from './adapters/releases/release-repository.ts';
+import type { BlobCareOptions } from './blob-care.ts';
 import type { Instant, Sha256 } from './core/index.ts';
+import type { JobId } from './core/index.ts';
 import { jobId } from './core/index.ts';
 import { revoking } from './enrolment.ts';
 import type { Loop } from './loop.ts';
@@ -38,6 +39,18 @@ interface Nats {
   revokeUsers(publicKeys: readonly string[]): Promise<void>;
 }
 
+interface StartedLink {
+  readonly link: NodeLink;
+  readonly kept: KeptOutputs;
+  /** For the upkeep of blobs; it tells the core of tasks whose kept outputs are all here. */
+  readonly care: Pick<BlobCareOptions, 'manifests' | 'view' | 'onUnsent'>;
+}
+
+interface TaskOfJob {
+  readonly jobId: JobId;
+  readonly taskIndex: number;
+}
+
 /** Connected; it hears nobody before its `listen`. */
 export async function startLink(
   { pki, identity, blobs, indexes, signer, releases, overlay }: Folder,
@@ -50,20 +63,18 @@ export async function startLink(
     /** What is done at the end. */
     readonly stops: (() => Promise<void> | void)[];
   },
-): Promise<{ readonly link: NodeLink; readonly kept: KeptOutputs }> {
+): Promise<StartedLink> {
   const { manifests, view, now, stops, ...rest } = other;
   const composer = new LeaseComposer({ manifests, signer, view, now });
   const kept = new KeptOutputs({
     ...{ blobs, signer, view, nowUnixMs: now },
     send: (id, wanted) => link.sendKept(id, wanted),
-    onCame: (wanted) => void tellCame(wanted),
+    onCame: ({ jobId: job, taskIndex }) => void tellCame({ jobId: jobId(job), taskIndex }),
   });
-  /** When it was the last output of its task. */
-  const tellCame = async ({ jobId: job, taskIndex }: WantedOutput): Promise<void> => {
-    const task = { jobId: jobId(job), taskIndex };
-    const result = view().task(task.jobId, taskIndex)?.result ?? null;
+  const tellCame = async ({ jobId: job, taskIndex }: TaskOfJob): Promise<void> => {
+    const result = view().task(job, taskIndex)?.result ?? null;
     if (result === null || !(await areHere(blobs, result))) return;
-    rest.submit({ kind: 'outputsCame', ...task });
+    rest.submit({ kind: 'outputsCame', jobId: job, taskIndex });
   };
   const link = await NodeLink.connect({
     ...{ ...rest, urls: nats.urls, caPem: pki.caPem },
@@ -85,7 +96,7 @@ export async function startLink(
     () => link.stop(),
     () => kept.stop(),
   );
-  return { link, kept };
+  return { link, kept, care: { manifests, view, onUnsent: tellCame } };
 }
 
 /** Whether all outputs of a result are; no, where the disk does not say so. */

@@ -116,7 +116,7 @@ async function start(config: Config, log: pino.Logger, stops: Stops): Promise<vo
   const manifests = new Manifests(blobs);
   const bundles = new BundleChecks(blobs);
   const post: Loop['post'] = (command) => loop.post(command);
-  const { link, kept } = await startLink(folder, nats, {
+  const { link, kept, care } = await startLink(folder, nats, {
     ...{ manifests, view, now, stops, restMs: () => loop.restMs(), submit: post },
     log: (event, fields) => log.warn(fields, event),
   });
@@ -168,7 +168,7 @@ async function start(config: Config, log: pino.Logger, stops: Stops): Promise<vo
   await link.listen();
   await openPorts(config, folder, { https, api, stops });
   await letOperatorIn(config, loop, { pki, endpoint: urls.endpoint });
-  stops.push(await startBlobCare({ ...config, ...folder, manifests, view, metrics, log }));
+  stops.push(await startBlobCare({ ...config, ...folder, ...care, metrics, log }));
   watched.readyUnless(() => (link.isConnected ? null : 'nats-server is away'));
   tellReady(log, config, { ...urls, metrics: `http://127.0.0.1:${ports.metrics}/metrics` });
 }

@@ -3,6 +3,7 @@ import { status, type ServiceError } from '@grpc/grpc-js';
 import type { Any } from '../../proto/gen/google/protobuf/any.ts';
 import {
   BadRequest,
+  ErrorInfo,
   PreconditionFailure,
   QuotaFailure,
 } from '../../proto/gen/google/rpc/error_details.ts';
@@ -43,6 +44,16 @@ export function codeOf(error: unknown): string {
 /** True for an error that a gRPC call ended with. */
 export function isServiceError(error: unknown): error is ServiceError {
   return error instanceof Error && 'code' in error && 'details' in error && 'metadata' in error;
+}
+
+/** Why, for programs, as the details of an error say it; empty: they don't. */
+export function reasonOf(error: ServiceError): string {
+  for (const value of error.metadata.get('grpc-status-details-bin')) {
+    if (typeof value === 'string') continue;
+    const info = Status.decode(value).details.find(({ typeUrl }) => typeUrl.endsWith('ErrorInfo'));
+    if (info !== undefined) return ErrorInfo.decode(info.value).reason;
+  }
+  return '';
 }
 
 /** One field that the scheduler refused; `field` is a path of camelCase JSON names. */

@@ -41,7 +41,7 @@ export async function fetchAsTheyCome(
 
 /** Fetches again whenever more tasks have succeeded; one round at a time. */
 class Rounds {
-  readonly #fetch: () => Promise<Fetched>;
+  readonly #fetch: (leavesKept: boolean) => Promise<Fetched>;
   readonly #done = new Set<number>();
   #sum: Fetched = { tasks: 0, files: 0, skippedFiles: 0, bytes: 0 };
   #running: Promise<void> = Promise.resolve();
@@ -54,9 +54,9 @@ class Rounds {
   onFault: () => void = () => undefined;
 
   constructor(connection: Connection, jobId: string, options: FetchOptions) {
-    this.#fetch = () =>
+    this.#fetch = (leavesKept) =>
       fetchOutputs(connection, jobId, {
-        ...options,
+        ...{ ...options, leavesKept },
         isWanted: (index) => options.isWanted(index) && !this.#done.has(index),
         progress: (came) => {
           if (came.task !== undefined) this.#done.add(came.task);
@@ -76,7 +76,8 @@ class Rounds {
     try {
       while (this.#succeeded > this.#fetched && this.fault === undefined) {
         const succeeded = this.#succeeded;
-        await this.#round();
+        // A node that is away may be back before the job ends.
+        await this.#round({ leavesKept: true });
         this.#fetched = succeeded;
       }
     } catch (error) {
@@ -90,10 +91,11 @@ class Rounds {
     }
   }
 
-  async #round(): Promise<void> {
-    const { tasks, files, skippedFiles, bytes } = await this.#fetch();
+  async #round({ leavesKept }: { readonly leavesKept: boolean }): Promise<void> {
+    const { files, skippedFiles, bytes } = await this.#fetch(leavesKept);
     this.#sum = {
-      tasks: this.#sum.tasks + tasks,
+      // Not their sum: some were asked for in several rounds.
+      tasks: this.#done.size,
       files: this.#sum.files + files,
       skippedFiles: this.#sum.skippedFiles + skippedFiles,
       bytes: this.#sum.bytes + bytes,
@@ -104,7 +106,7 @@ class Rounds {
   async finish(): Promise<Fetched> {
     await this.#running;
     if (this.fault !== undefined) throw this.fault;
-    await this.#round();
+    await this.#round({ leavesKept: false });
     return this.#sum;
   }
 

@@ -3,11 +3,10 @@
 import { lstat, mkdir, realpath, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import PQueue from 'p-queue';
-import { status } from '@grpc/grpc-js';
 import { TaskState, type OutputFile, type Task } from '../../proto/gen/punnet/v1/job.ts';
 import { allPages, type Connection } from './connection.ts';
 import { download } from './download.ts';
-import { badInput, CliError, codeOf, exitCodes, isServiceError } from './errors.ts';
+import { badInput, CliError, codeOf, exitCodes, isServiceError, reasonOf } from './errors.ts';
 import { hashFile } from './job-inputs.ts';
 import { makeFolder } from './make-folder.ts';
 
@@ -28,14 +27,16 @@ export interface FetchOptions {
   readonly isWanted: (index: number) => boolean;
   /** Write over files that differ. */
   readonly isForced?: boolean;
+  /** What stays on nodes and does not come is left for a later fetch, and not told. */
+  readonly leavesKept?: boolean;
   /** Hears of each piece of a file that came, and the index of each task whose files are there. */
   readonly progress?: (came: { readonly bytes?: number; readonly task?: number }) => void;
   /** A word to the user. */
   readonly note?: (text: string) => void;
 }
 
-/** Fetches the outputs of the succeeded tasks that are wanted. Throws the first failure; but what stays on a node that is away
- * is told when all others are here. */
+/** Fetches the outputs of the succeeded tasks that are wanted. Throws the first failure; but what stays on a node that is away, or was
+ * lost with one, is told when all others are here. */
 export async function fetchOutputs(
   connection: Connection,
   jobId: string,
@@ -54,6 +55,7 @@ export async function fetchOutputs(
   const work = indexes.map((index) => async () => {
     const method = connection.jobs.getTaskResult.bind(connection.jobs);
     const { task, result, kept: paths } = await connection.call(method, { jobId, index });
+    let isWhole = true;
     for (const [at, output] of (result?.outputs ?? []).entries()) {
       if (signal.aborted) return;
       const part = path.join(parts, `${index}-${at}-${checkedHash(output)}`);
@@ -61,12 +63,12 @@ export async function fetchOutputs(
       const isNew = await fetchOne(connection, {
         ...{ ...options, root, part, jobId, index, output, signal },
       }).catch((error: unknown) => kept.hear(error));
-      if (isNew === undefined) return;
+      isWhole &&= isNew !== undefined;
       if (isNew) sum.files += 1;
-      else sum.skippedFiles += 1;
+      else if (isNew === false) sum.skippedFiles += 1;
       if (isNew) sum.bytes += output.blob?.sizeBytes ?? 0;
     }
-    options.progress?.({ task: index });
+    if (isWhole) options.progress?.({ task: index });
   });
   try {
     await queue.addAll(work);
@@ -76,7 +78,7 @@ export async function fetchOutputs(
     await queue.onIdle();
     throw connection.explain(error);
   }
-  kept.tell();
+  if (options.leavesKept !== true) kept.tell();
   await rm(parts, { recursive: true, force: true });
   return sum;
 }
@@ -85,6 +87,7 @@ export async function fetchOutputs(
 class KeptOutputs {
   readonly #options: Pick<FetchOptions, 'note'>;
   readonly #noted = new Set<string>();
+  readonly #lost: string[] = [];
   readonly #away: string[] = [];
 
   constructor(options: Pick<FetchOptions, 'note'>) {
@@ -102,18 +105,20 @@ class KeptOutputs {
     );
   }
 
-  /** Others may still come. Throws what is no node that is away. */
+  /** Others may still come. Throws what has nothing to do with where outputs stay. */
   hear(error: unknown): undefined {
-    if (!isServiceError(error) || error.code !== status.FAILED_PRECONDITION) throw error;
-    this.#away.push(error.details);
+    const reason = isServiceError(error) ? reasonOf(error) : '';
+    if (!isServiceError(error) || !reason.startsWith('KEPT_')) throw error;
+    (reason === 'KEPT_GONE' ? this.#lost : this.#away).push(error.details);
   }
 
   tell(): void {
-    const [first] = this.#away;
-    if (first === undefined) return;
-    const count = this.#away.length;
-    const more = count === 1 ? '' : ` So it is with ${count - 1} more.`;
-    throw new CliError(`${first}${more} What came is kept.`, exitCodes.failed);
+    const texts = [this.#lost, this.#away].flatMap(([first, ...others]) => {
+      if (first === undefined) return [];
+      return others.length === 0 ? [first] : [first, `So it is with ${others.length} more.`];
+    });
+    if (texts.length === 0) return;
+    throw new CliError(`${texts.join(' ')} What came is kept.`, exitCodes.failed);
   }
 }
 

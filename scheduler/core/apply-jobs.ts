@@ -47,7 +47,7 @@ export function applyJobFact(state: State, fact: JobFact): void {
       return retry(state, job, fact);
     case 'outputsSent':
       job.sentOutputs.add(fact.taskIndex);
-      return lookForKept(state);
+      return lookForKept(state, job.jobId);
   }
 }
 

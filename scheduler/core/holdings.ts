@@ -1,7 +1,7 @@
 // What a state holds and rests on, so that a copy of it can be checked, and what nothing rests on removed.
 
 import { readResult } from './columns.ts';
-import type { Sha256 } from './model/ids.ts';
+import type { JobId, Sha256 } from './model/ids.ts';
 import type { JobTemplate } from './model/job.ts';
 import type { Revisions } from './model/service.ts';
 import type { State } from './state.ts';
@@ -15,6 +15,8 @@ export interface NamedBlob {
   readonly sha256: Sha256;
   /** What it lists may be on nodes alone. */
   readonly isKept?: true;
+  /** The task whose result it is, where its outputs may have come without anybody's noticing. */
+  readonly unsent?: { readonly jobId: JobId; readonly taskIndex: number };
 }
 
 export interface Holdings {
@@ -51,16 +53,18 @@ export function holdingsOf(state: State): Holdings {
  * a million tasks may pause after any. What is named meanwhile may be passed over.
  */
 export function* namedBlobs(state: State): Generator<NamedBlob | null, void> {
-  for (const { template, revisions, tasks } of state.jobs.values()) {
+  for (const { jobId, template, revisions, tasks, sentOutputs } of state.jobs.values()) {
     for (const { bundles, sharedInputs } of [template, ...olderOf(revisions)])
       for (const { sha256 } of [...bundles, ...sharedInputs]) yield { kind: 'file', sha256 };
     const { manifest, taskCount, home, keepsOutputs } = template;
     const isBorn = home !== undefined && { isKept: true as const };
     if (manifest !== null) yield { kind: 'manifest', sha256: manifest.sha256, ...isBorn };
-    const isKept = keepsOutputs === true && { isKept: true as const };
     for (let index = 0; index < taskCount; index += 1) {
       const sha256 = readResult(tasks, index);
-      yield sha256 === null ? null : { kind: 'result', sha256, ...isKept };
+      if (sha256 === null) yield null;
+      else if (keepsOutputs !== true) yield { kind: 'result', sha256 };
+      else if (sentOutputs.has(index)) yield { kind: 'result', sha256, isKept: true };
+      else yield { kind: 'result', sha256, isKept: true, unsent: { jobId, taskIndex: index } };
     }
   }
 }

@@ -87,6 +87,12 @@ function isHere({ health, lastHeardAt }: NodeRecord): boolean {
   return health === 'healthy' && lastHeardAt > 0;
 }
 
+/** As the node's agent has it. */
+function isMonthUsed({ status }: NodeRecord): boolean {
+  const month = status?.month ?? null;
+  return month !== null && month.usedBytes >= month.allotmentBytes;
+}
+
 /** Why the task's input can't be had now, and what helps; null: it can. */
 export function awayText(
   state: State,
@@ -110,11 +116,14 @@ export function awayText(
   return `${input}, which ${heard}. What helps: that it comes back (punnet node ${nodeId}), or to run job ${made} again.`;
 }
 
-/** A node may be asked again for what it keeps: tasks that wait for that may be placed. Called by apply only. */
-export function lookForKept(state: State): void {
+/** Kept outputs can be had again, of this job or, where none is named, of any: tasks that wait for them may be placed. Called by apply only. */
+export function lookForKept(state: State, source?: JobId): void {
   for (const number of state.waitingJobs) {
     const job = mustHave(state.jobs.get(number), 'job', number);
-    if (job.template.outputsOf !== undefined) lookForJob(state, job);
+    const { outputsOf } = job.template;
+    if (outputsOf !== undefined && outputsOf.jobId === (source ?? outputsOf.jobId)) {
+      lookForJob(state, job);
+    }
   }
 }
 
@@ -148,6 +157,6 @@ export function showKeeper(state: State, source: SourceTask): Keeper | null {
   return {
     ...{ jobId: source.job.jobId, taskIndex: source.taskIndex, nodeId, name, siteId },
     ...{ siteNumber: node.siteNumber, isHere: isHere(node), isRevoked: health === 'revoked' },
-    ...{ isSent: isSent(source), heardAt, address, port },
+    ...{ isSent: isSent(source), isMonthUsed: isMonthUsed(node), heardAt, address, port },
   };
 }

@@ -59,6 +59,11 @@ function refuseRetry(state: State, job: JobRecord, indexes: readonly number[]): 
     const reason = `Job ${jobId} waited for a job that never succeeded and was deleted: submit it again without that one.`;
     return refuse('failed_precondition', reason);
   }
+  const { outputsOf, home } = template;
+  if (outputsOf !== undefined && home !== undefined && !state.jobById.has(outputsOf.jobId)) {
+    const reason = `Job ${jobId} takes outputs of job ${outputsOf.jobId}, which stayed on nodes and were let go when that was deleted: run that one again, and submit this one again.`;
+    return refuse('failed_precondition', reason);
+  }
   const no = refuseQuota(state, {
     researcher,
     template: { ...template, taskCount: indexes.length },

@@ -248,6 +248,8 @@ export interface Keeper {
   readonly isRevoked: boolean;
   /** Whether the origin is known to have the task's outputs, too. */
   readonly isSent: boolean;
+  /** Whether its owner's bytes of this month are used up: it sends nothing. */
+  readonly isMonthUsed: boolean;
   /** When it was last heard; 0: not since the start. */
   readonly heardAt: Instant;
   /** Where nodes of its LAN reach it; empty: nowhere. */

@@ -18,6 +18,8 @@ import { KeptRecords } from './kept-records.ts';
 
 /** As many as one report tells of. */
 const jobsMost = 256;
+/** Each is in memory, of which a Pi 1 has little. */
+const blobsMost = 20_000;
 /** A neighbour that is busy is asked again so often: it gives two blobs at a time. */
 const triesMost = 60;
 
@@ -33,6 +35,8 @@ export interface KeptOutputsOptions {
   readonly mostBytes: () => number;
   /** No: its file of limits has a mistake, and `mostBytes` may be nobody's word. */
   readonly areLimitsKnown: () => boolean;
+  /** Different outputs that there can be; 20,000 if not given. */
+  readonly mostBlobs?: number;
   /** Keeps room for what comes until it is let go. Rejects when the owner leaves none. */
   readonly takeRoom: (blob: BlobRef) => Promise<() => void>;
   readonly mayTransfer: () => boolean;
@@ -67,7 +71,7 @@ export class KeptOutputs {
 
   /** Blobs that stay whatever else needs room. */
   get pinned(): ReadonlySet<string> {
-    return new Set([...this.#records.jobs.values()].flatMap(({ blobs }) => [...blobs.keys()]));
+    return new Set(this.#records.held.keys());
   }
 
   /** What the next report tells: after each change and now and then; undefined: nothing. */
@@ -85,22 +89,25 @@ export class KeptOutputs {
 
   /** For its owner. */
   get status(): { readonly jobs: number; readonly bytes: number } {
-    return { jobs: this.#records.jobs.size, bytes: sum(this.#sizes().values()) };
+    return { jobs: this.#records.jobs.size, bytes: this.#records.bytes };
   }
 
   /** Keeps the outputs of a lease; returns why it can't, or null. Harmless again. Throws what the disk says. */
   async keep({ jobId, keepProof = '' }: Lease, outputs: readonly Output[]): Promise<string | null> {
-    const { jobs } = this.#records;
+    const { jobs, held, bytes: before } = this.#records;
     if (!jobs.has(jobId) && jobs.size >= jobsMost) {
       return `this node keeps outputs of ${jobs.size} jobs, the most there can be: delete jobs that have ended`;
     }
-    const pinned = this.#sizes();
-    const before = sum(pinned.values());
-    for (const { sha256, sizeBytes } of outputs) pinned.set(sha256, sizeBytes);
+    const news = outputs.filter(({ sha256 }) => !held.has(sha256));
+    const added = new Map(news.map(({ sha256, sizeBytes }) => [sha256, sizeBytes]));
+    const { mostBlobs = blobsMost } = this.#options;
+    if (added.size > 0 && held.size + added.size > mostBlobs) {
+      return `its outputs can't stay on this node: it keeps ${held.size}, the most are ${mostBlobs}, and ${added.size} would be added: leave fewer and larger ones (an archive), or delete jobs that have ended`;
+    }
     const most = this.#options.mostBytes();
-    const bytes = sum(pinned.values());
-    if (bytes > most) {
-      return `its outputs can't stay on this node: its owner leaves ${most} B for what is kept (cacheBytes), ${before} B are taken, and ${bytes - before} B would be added`;
+    const bytes = sum(added.values());
+    if (before + bytes > most) {
+      return `its outputs can't stay on this node: its owner leaves ${most} B for what is kept (cacheBytes), ${before} B are taken, and ${bytes} B would be added`;
     }
     if (outputs.length === 0) return null;
     const isNews = !jobs.has(jobId);
@@ -109,10 +116,6 @@ export class KeptOutputs {
     for (const output of outputs) await this.#options.blobs.put(output, output.absolutePath);
     if (isNews) this.#options.onNews();
     return null;
-  }
-
-  #sizes(): Map<string, number> {
-    return new Map([...this.#records.jobs.values()].flatMap(({ blobs }) => [...blobs]));
   }
 
   /** What peers may have of a blob, each for who shows its proof. */
@@ -144,7 +147,7 @@ export class KeptOutputs {
     if (!this.#options.areLimitsKnown()) return;
     const most = this.#options.mostBytes();
     for (const jobId of [...this.#records.jobs.keys()]) {
-      const bytes = sum(this.#sizes().values());
+      const { bytes } = this.#records;
       if (bytes <= most) return;
       this.#records.remove(jobId);
       this.#options.log('outputs are kept no more: its owner leaves less', {
@@ -241,7 +244,7 @@ export class KeptOutputs {
 
   async #send(blob: BlobRef, capability: string, signal: AbortSignal): Promise<void> {
     const { blobs, mayTransfer, sayMissing } = this.#options;
-    const isKept = this.#sizes().get(blob.sha256) === blob.sizeBytes;
+    const isKept = this.#records.held.get(blob.sha256)?.sizeBytes === blob.sizeBytes;
     if (!isKept || !(await blobs.isHere(blob))) return sayMissing(blob.sha256);
     if (!mayTransfer()) throw new Error("its owner's bytes of this month are used up");
     await blobs.upload(blob, blobs.fileOf(blob.sha256), { capability, signal });

@@ -9,6 +9,7 @@ import {
   readFileSync,
   readdirSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
@@ -26,16 +27,30 @@ const ending = '.jsonl';
 
 export class KeptRecords {
   readonly #folder: string;
+  /** The oldest first. */
   readonly jobs = new Map<string, KeptJob>();
+  /** Of all jobs together. */
+  readonly #held = new Map<string, { readonly sizeBytes: number; jobs: number }>();
+  #bytes = 0;
 
   constructor(folder: string) {
     this.#folder = folder;
   }
 
+  /** By hash; what several jobs keep is there once. */
+  get held(): ReadonlyMap<string, { readonly sizeBytes: number }> {
+    return this.#held;
+  }
+
+  /** What they take. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
   /** Reads what is there; a line that was cut off by a loss of power is none: its task says again what it left. */
   start(): void {
     mkdirSync(this.#folder, { recursive: true, mode: 0o700 });
-    for (const name of readdirSync(this.#folder)) {
+    for (const name of this.#names()) {
       const jobId = name.endsWith(ending) ? name.slice(0, -ending.length) : '';
       if (!isName(jobId)) continue;
       for (const line of readFileSync(join(this.#folder, name), 'utf8').split('\n')) {
@@ -43,6 +58,15 @@ export class KeptRecords {
         if (read !== null) this.#remember(jobId, read.proof, read.blobs);
       }
     }
+  }
+
+  /** The oldest first, by the last task that left something: their names say nothing of it. */
+  #names(): readonly string[] {
+    const files = readdirSync(this.#folder).map((name) => {
+      const { mtimeMs } = statSync(join(this.#folder, name));
+      return { name, mtimeMs };
+    });
+    return files.sort((a, b) => a.mtimeMs - b.mtimeMs).map(({ name }) => name);
   }
 
   /** On disk when this returns. Throws what the disk says. */
@@ -63,14 +87,33 @@ export class KeptRecords {
   }
 
   remove(jobId: string): void {
-    if (!this.jobs.delete(jobId)) return;
+    const job = this.jobs.get(jobId);
+    if (job === undefined) return;
+    this.jobs.delete(jobId);
+    for (const sha256 of job.blobs.keys()) this.#drop(sha256);
     rmSync(join(this.#folder, jobId + ending), { force: true });
   }
 
   #remember(jobId: string, proof: string, blobs: readonly BlobRef[]): void {
     const job = this.jobs.get(jobId) ?? { proof, blobs: new Map<string, number>() };
     this.jobs.set(jobId, job);
-    for (const { sha256, sizeBytes } of blobs) job.blobs.set(sha256, sizeBytes);
+    for (const { sha256, sizeBytes } of blobs) {
+      if (job.blobs.has(sha256)) continue;
+      job.blobs.set(sha256, sizeBytes);
+      const held = this.#held.get(sha256) ?? { sizeBytes, jobs: 0 };
+      if (held.jobs === 0) this.#bytes += sizeBytes;
+      held.jobs += 1;
+      this.#held.set(sha256, held);
+    }
+  }
+
+  #drop(sha256: string): void {
+    const held = this.#held.get(sha256);
+    if (held === undefined) return;
+    held.jobs -= 1;
+    if (held.jobs > 0) return;
+    this.#held.delete(sha256);
+    this.#bytes -= held.sizeBytes;
   }
 }
 

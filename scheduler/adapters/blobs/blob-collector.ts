@@ -18,6 +18,8 @@ export interface BlobCollectorOptions {
   /** What else is named: blobs of releases. */
   readonly namedElsewhere: () => ReadonlySet<string>;
   readonly onRemoved: (sha256: string, sizeBytes: number) => Promise<void>;
+  /** A task whose outputs stay on its node, unless all of them have come meanwhile. */
+  readonly onUnsent: (task: NonNullable<NamedBlob['unsent']>) => Promise<void>;
 }
 
 export interface Collected {
@@ -79,6 +81,7 @@ export class BlobCollector {
       if (each === null) continue;
       keys.add(keyOf(each.sha256));
       for await (const sha256 of this.#listed(each)) keys.add(keyOf(sha256));
+      if (each.unsent !== undefined) await this.#options.onUnsent(each.unsent);
     }
     return keys;
   }

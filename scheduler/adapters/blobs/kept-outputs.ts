@@ -188,9 +188,16 @@ function goneOf({ taskIndex, jobId: job }: WantedOutput): KeptProblem {
 }
 
 function absence(wanted: WantedOutput, keeper: Keeper, now: number): KeptProblem | null {
-  const { isHere, isRevoked, heardAt } = keeper;
-  if (isHere) return null;
+  const { isHere, isRevoked, isMonthUsed, heardAt } = keeper;
+  if (isHere && !isMonthUsed) return null;
   const place = placeOf(wanted, keeper);
+  if (isHere) {
+    const helps = 'try again next month, or when its owner allows more';
+    return {
+      code: 'away',
+      text: `${place}, whose owner's bytes of this month are used up: ${helps}`,
+    };
+  }
   if (isRevoked) return { code: 'gone', text: `${place}, which was revoked: it is lost` };
   const minutes = Math.max(1, Math.round((now - heardAt) / 60_000));
   const heard = heardAt > 0 ? `was last heard ${minutes} min ago` : 'has not been heard yet';

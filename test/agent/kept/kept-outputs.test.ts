@@ -2,7 +2,7 @@
 
 import { createHash, randomBytes } from 'node:crypto';
 import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync } from 'node:fs';
-import { rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { rmSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -42,6 +42,7 @@ class Node {
   readonly logged: string[] = [];
   most = 1_000_000;
   areLimitsKnown = true;
+  mostBlobs = 100;
   mayTransfer = true;
   kept = this.#newKept();
   port = 0;
@@ -71,6 +72,7 @@ class Node {
       ...{ client, isPeer: () => true, here: () => ({ address: host, port: this.port }) },
       mostBytes: () => this.most,
       areLimitsKnown: () => this.areLimitsKnown,
+      mostBlobs: this.mostBlobs,
       takeRoom: () => Promise.resolve(() => undefined),
       mayTransfer: () => this.mayTransfer,
       sayMissing: (sha256) => this.missing.push(sha256),
@@ -200,6 +202,35 @@ describe('what stays on a node', () => {
     const keeping = node.kept.keep(leaseOf({ jobId, keepProof: proof }), [output]);
     await expect(keeping).rejects.toThrow('wanted the id of a job');
   });
+});
+
+test('a node keeps so many outputs and no more, equal ones as one', async () => {
+  node.mostBlobs = 3;
+  node.restart();
+  const byteOf = (fill: number): Buffer => Buffer.alloc(10, fill);
+  await node.leave('j1', [byteOf(1), byteOf(1), byteOf(2)]);
+  await node.leave('j2', [byteOf(2), byteOf(3)]);
+  expect(node.kept.status).toEqual({ jobs: 2, bytes: 30 });
+  expect(await node.leave('j3', [byteOf(3), byteOf(4)])).toMatch(
+    /it keeps 3, the most are 3, and 1 would be added/,
+  );
+  expect(await node.leave('j3', [byteOf(1)])).toEqual([hashOf(byteOf(1))]);
+  node.kept.release(['j1']);
+  expect(node.kept.pinned).toEqual(new Set([1, 2, 3].map((fill) => hashOf(byteOf(fill)))));
+  node.kept.release(['j3']);
+  expect(node.kept.status).toEqual({ jobs: 1, bytes: 20 });
+  expect(await node.leave('j4', [byteOf(4)])).toEqual([hashOf(byteOf(4))]);
+});
+
+test('the oldest job goes first, after a restart too', async () => {
+  for (const [at, job] of ['z', 'a', 'm'].entries()) {
+    await node.leave(job, [randomBytes(100)]);
+    utimesSync(join(node.folder, `kept/${job}.jsonl`), 1_000 + at, 1_000 + at);
+  }
+  node.restart();
+  node.most = 150;
+  node.kept.shrink();
+  expect(node.kept.takeReport()?.jobIds).toEqual(['m']);
 });
 
 test('what is kept stays while the limits of its owner have a mistake', async () => {

@@ -11,7 +11,7 @@ import { BlobError } from '../../../scheduler/adapters/blobs/blob-error.ts';
 import { Manifests } from '../../../scheduler/adapters/blobs/manifests.ts';
 import { hasResult } from '../../../scheduler/adapters/blobs/results.ts';
 import type { NamedBlob } from '../../../scheduler/core/index.ts';
-import { sha256 as asSha256 } from '../../../scheduler/core/index.ts';
+import { jobId as asJobId, sha256 as asSha256 } from '../../../scheduler/core/index.ts';
 import { propertyRuns } from '../../property-runs.ts';
 import { BlobFolder, allOf, dayMs } from './blob-folder.ts';
 
@@ -21,12 +21,13 @@ let released: Set<string>;
 /** What happens while a pass runs. */
 let beside: () => Promise<void>;
 let isDiskBad: boolean;
+let unsent: NonNullable<NamedBlob['unsent']>[];
 beforeEach(async () => {
   blobs = await BlobFolder.make();
   named = [];
   released = new Set();
   beside = () => Promise.resolve();
-  isDiskBad = false;
+  [isDiskBad, unsent] = [false, []];
 });
 afterEach(() => blobs.remove());
 
@@ -54,6 +55,7 @@ function newCollector(): BlobCollector {
     named: () => [null, ...named],
     namedElsewhere: () => released,
     onRemoved: () => beside(),
+    onUnsent: (task) => Promise.resolve(void unsent.push(task)),
   });
 }
 
@@ -260,3 +262,12 @@ test('whatever is sent, submitted, ended and forgotten before and beside a pass:
   const calm = lists[1].map((list) => list.filter((step) => step.kind !== 'wait'));
   await fc.assert(fc.asyncProperty(lists[0], calm, check), { numRuns: propertyRuns(40) });
 }, 30_000);
+
+test('tasks whose outputs stayed on nodes are named once a pass', async () => {
+  const task = { jobId: asJobId('pictures'), taskIndex: 3 };
+  const kind = 'result' as const;
+  named.push({ kind, sha256: asSha256(await putResult([])), isKept: true, unsent: task });
+  named.push({ kind, sha256: asSha256(await putResult([])), isKept: true });
+  await newCollector().collect(signal);
+  expect(unsent).toEqual([task]);
+});

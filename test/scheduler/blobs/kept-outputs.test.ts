@@ -14,7 +14,7 @@ const wanted = { jobId: 'pictures', taskIndex: 3, sha256: 'a'.repeat(64), sizeBy
 const here: Keeper = {
   ...{ jobId: jobId('pictures'), taskIndex: 3, nodeId: nodeId('camera'), name: 'camera' },
   ...{ siteId: siteId('reserve'), siteNumber: 0, isHere: true, isRevoked: false },
-  ...{ isSent: false, heardAt: instant(0), address: '', port: 0 },
+  ...{ isSent: false, isMonthUsed: false, heardAt: instant(0), address: '', port: 0 },
 };
 let keeper: Keeper | null;
 /** By task, where it is another one's. */
@@ -138,6 +138,12 @@ test.each<[string, Partial<Keeper> | null, string, string]>([
     { isHere: false },
     'away',
     `${place}, which has not been heard yet: try again when it is back`,
+  ],
+  [
+    "whose owner's month is used up",
+    { isMonthUsed: true },
+    'away',
+    `${place}, whose owner's bytes of this month are used up: try again next month, or when its owner allows more`,
   ],
   [
     'whose node was revoked',

@@ -8,7 +8,9 @@ import {
   writeFileSync,
 } from 'node:fs';
 import path from 'node:path';
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { status } from '@grpc/grpc-js';
+import { ApiError } from '../../../scheduler/api/errors.ts';
 import { fetchOutputs, outputPlace, parseIndexes } from '../../../scheduler/cli/fetch.ts';
 import type { Fetched } from '../../../scheduler/cli/fetch.ts';
 import { HostileScheduler } from './hostile-scheduler.ts';
@@ -138,4 +140,34 @@ test('indexes are numbers and spans of them, of tasks that there are', () => {
   for (const text of ['', 'a', '3-1', '1,', '-1', '8', '0-8'])
     expect(() => parseIndexes(text, 8), text).toThrow('--tasks');
   expect(() => parseIndexes('8', 8)).toThrow('wanted tasks of the job, 0 to 7, found "8"');
+});
+
+describe('an output that does not come from the node where it stays', () => {
+  beforeEach(() => {
+    const refuse = (name: string, code: status, [reason, text]: readonly [string, string]): void =>
+      scheduler.put(name, Buffer.from(name), { refusal: new ApiError(code, text, { reason }) });
+    refuse('a', status.DATA_LOSS, ['KEPT_GONE', 'Node x lost it.']);
+    refuse('b', status.FAILED_PRECONDITION, ['KEPT_AWAY', 'Node y is away.']);
+    refuse('c', status.FAILED_PRECONDITION, ['KEPT_LATE', 'Node z is slow.']);
+    scheduler.put('d', Buffer.from('12345'));
+  });
+
+  test('keeps no other one from coming, and is told at the end', async () => {
+    await expect(fetch()).rejects.toThrow(
+      'Node x lost it. Node y is away. So it is with 1 more. What came is kept.',
+    );
+    expect(written().filter((file) => !file.startsWith('.punnet-parts'))).toEqual(['0/d']);
+  });
+
+  test('is left for a later fetch where more of the job is to come', async () => {
+    const options = { to, isWanted: () => true, leavesKept: true };
+    const fetched = await fetchOutputs(scheduler.connection, 'j1', options);
+    expect(fetched).toMatchObject({ files: 1, bytes: 5 });
+  });
+});
+
+test('an error that is no matter of nodes ends it', async () => {
+  const refusal = new ApiError(status.DATA_LOSS, 'The disk is bad.', { reason: 'DAMAGED' });
+  scheduler.put('a', Buffer.from('a'), { refusal });
+  await expect(fetch()).rejects.toThrow(/^The disk is bad/);
 });

@@ -10,6 +10,7 @@ import { ByteStreamService } from '../../../proto/gen/google/bytestream/bytestre
 import type { ReadRequest } from '../../../proto/gen/google/bytestream/bytestream.ts';
 import { AttemptResult, Task, TaskState } from '../../../proto/gen/punnet/v1/job.ts';
 import { JobServiceService } from '../../../proto/gen/punnet/v1/job_service.ts';
+import { ApiError, toServiceError } from '../../../scheduler/api/errors.ts';
 import { openPki } from '../../../scheduler/adapters/pki/pki.ts';
 import { Connection } from '../../../scheduler/cli/connection.ts';
 
@@ -20,6 +21,8 @@ export interface Sending {
   cuts: number[];
   /** Bytes that it sends on top, again and again. */
   readonly isEndless?: boolean;
+  /** Why it does not come. */
+  readonly refusal?: ApiError;
   /** What it says that the hash is, when that is a lie. */
   readonly sha256?: string;
 }
@@ -102,7 +105,7 @@ function jobHandlers(it: () => HostileScheduler): Handlers {
           sizeBytes: bytes.length,
         },
       }));
-      return { task: undefined, result: AttemptResult.fromPartial({ outputs }) };
+      return { task: undefined, kept: [], result: AttemptResult.fromPartial({ outputs }) };
     }),
   };
 }
@@ -124,6 +127,9 @@ function byteHandlers(it: () => HostileScheduler): Handlers {
       it().readOffsets.push(readOffset);
       const sending = it().outputs.get(resourceName.replace('jobs/j1/tasks/0/outputs/', ''));
       if (sending === undefined) return void call.emit('error', { code: status.NOT_FOUND });
+      if (sending.refusal !== undefined) {
+        return void call.emit('error', toServiceError(sending.refusal));
+      }
       const cut = sending.cuts.shift();
       call.write({ data: sending.bytes.subarray(readOffset, cut) });
       if (sending.isEndless === true) return pour(call);

@@ -2,11 +2,12 @@
 
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { JobTemplate } from '../../../scheduler/core/index.ts';
-import { jobId, nodeId, siteId } from '../../../scheduler/core/index.ts';
+import { jobId, nodeId, sha256, siteId } from '../../../scheduler/core/index.ts';
 import { stateOf, imageOf } from '../../../scheduler/core/index.ts';
 import { CoreHarness, accepting, endOf, pi3, template } from './harness.ts';
 
 const sizeBytes = 1e6;
+const result = { sha256: sha256('cd'.repeat(32)), sizeBytes: 100 };
 const oneSlot = { ...pi3, slots: 1 };
 let core: CoreHarness;
 
@@ -27,7 +28,7 @@ function takePictures(): void {
   const profile = { workGhzSeconds: 10, outputBytes: sizeBytes };
   core.submit('pictures', { taskCount: 2, site, keepsOutputs: true, profile });
   for (const { nodeId: node, leaseId } of core.take('grant')) {
-    core.speak(node, { ended: [endOf(leaseId)] });
+    core.speak(node, { ended: [{ ...endOf(leaseId), result }] });
   }
   core.take('acknowledge');
 }
@@ -136,6 +137,14 @@ describe('an output that has come to the origin too', () => {
     expect(core.state.sites[siteNumber('reserve')]?.pendingUpBytes).toBe(before);
   });
 
+  test('is looked for as long as that is not known', () => {
+    takePictures();
+    const unsent = () => [...core.view.namedBlobs()].flatMap((each) => each?.unsent ?? []);
+    expect(unsent().map(({ taskIndex }) => taskIndex)).toEqual([0, 1]);
+    came(0);
+    expect(unsent()).toEqual([{ jobId: 'pictures', taskIndex: 1 }]);
+  });
+
   test('is noted once, of a task that keeps some, and known from a snapshot', () => {
     takePictures();
     core.submit('plain', { taskCount: 1 });
@@ -157,6 +166,20 @@ describe('a job whose outputs stay', () => {
     core.give({ kind: 'cancelJob', jobId: jobId('count') });
     const answer = core.give({ kind: 'deleteJob', jobId: jobId('pictures') }).answer;
     expect(answer).toEqual({ kind: 'done' });
+  });
+
+  test('has no taker that is tried again when it is gone: nodes let go of its outputs', () => {
+    takePictures();
+    core.submit('count', taking());
+    core.give({ kind: 'cancelJob', jobId: jobId('count') });
+    const retry = { kind: 'retryTasks', jobId: jobId('count'), indexes: null } as const;
+    expect(core.give({ ...retry, requestId: 'before' }).answer).toMatchObject({ kind: 'retried' });
+    core.give({ kind: 'cancelJob', jobId: jobId('count') });
+    core.give({ kind: 'deleteJob', jobId: jobId('pictures') });
+    expect(core.give({ ...retry, requestId: 'after' }).answer).toMatchObject({
+      code: 'failed_precondition',
+      reason: expect.stringContaining('were let go when that was deleted') as string,
+    });
   });
 
   test.each([
@@ -181,6 +204,19 @@ describe('a job whose outputs stay', () => {
     expect(core.view.job(jobId('theft'))).toBeUndefined();
   });
 });
+
+test.each([
+  [99, false],
+  [100, true],
+])(
+  'of a keeper that has used %d of 100 bytes of its month is known: %j',
+  (usedBytes, isMonthUsed) => {
+    takePictures();
+    const month = { capBytes: 100, usedBytes, allotmentBytes: 100 };
+    core.speak(keeperOf(0), { held: [], status: { ...accepting, slots: 1, month } });
+    expect(core.view.keeper(jobId('pictures'), 0)).toMatchObject({ isMonthUsed });
+  },
+);
 
 test('a lease tells of the keeper and where its LAN reaches it', () => {
   takePictures();
