@@ -331,7 +331,7 @@ export class Agent {
       month: owner.month,
       ...{ uplink: owner.rate(), lan: owner.lanRate(), linePart: owner.linePart },
       ...{ apt: this.#apt.status, kept: this.#kept.status },
-      internet: { isAllowed: owner.limits.allowsInternet, problem: owner.internetProblem },
+      internet: { isAllowed: owner.limits.allowsInternet, problem: this.#internet.problem },
       nowUnixMs: Date.now(),
     });
   }

@@ -21,8 +21,14 @@ export interface No {
 /** Those of HTTP and HTTPS. Mail, ssh and databases are what strangers would abuse a home's address for. */
 const ports: ReadonlySet<number> = new Set([80, 443, 8080, 8443]);
 const portsText = [...ports].join(', ');
+/** Of a name: one may have thousands. */
+const addressesJudged = 16;
 /** Between the task and the proxy alone. */
 const ofTheHop = /^(connection|keep-alive|proxy-[\w-]+|te|upgrade|host)$/i;
+/** Of a tunnel: a name, or an address, of IPv6 in brackets. */
+const hostAndPort = /^(\[[^\]]+\]|[^:/?#@\s]+):\d+$/;
+/** A line that has an end within it, or goes on with the one before, is two different heads to two readers. */
+const isAmbiguous = /[\r\n]|^[ \t]/;
 const line = /^([A-Z]+) (\S+) HTTP\/1\.[01]$/;
 
 /** The host that the head of a request leads to. */
@@ -30,8 +36,12 @@ export function readHead(head: string): Asked | No {
   const [first = '', ...fields] = head.split('\r\n');
   const [, method = '', target = ''] = line.exec(first) ?? [];
   if (method === '') return no(400, 'wanted a request of HTTP/1.1 to a proxy.');
+  if (fields.some((field) => isAmbiguous.test(field))) {
+    return no(400, 'wanted a field of the head on each line, ended by CR and LF.');
+  }
   const isTunnel = method === 'CONNECT';
-  const url = parse(isTunnel ? `http://${target}` : target);
+  const url =
+    isTunnel && !hostAndPort.test(target) ? null : parse(isTunnel ? `http://${target}` : target);
   if (url === null || url.hostname === '' || url.username !== '' || url.password !== '') {
     const wanted = isTunnel ? 'HOST:PORT' : 'an address such as http://example.org/data';
     return no(400, `wanted ${wanted}, found ${shorten(target)}.`);
@@ -48,7 +58,7 @@ export function readHead(head: string): Asked | No {
   if (isTunnel) return { host, port, head: '' };
   const kept = fields.filter((field) => !ofTheHop.test(field.split(':')[0]?.trim() ?? ''));
   const path = `${url.pathname}${url.search}`;
-  // One request a connection: the next one may be for another host, and is judged anew.
+  // One request a connection, as far as the host keeps to it: whatever the task sends behind it goes to this host too.
   const own = [`${method} ${path} HTTP/1.1`, `Host: ${url.host}`, 'Connection: close'];
   return { host, port, head: [...own, ...kept].join('\r\n') };
 }
@@ -63,7 +73,9 @@ export function openAddresses(
   addresses: readonly string[],
   isNear: (address: string) => boolean,
 ): readonly string[] | No {
-  const open = addresses.filter((address) => isPublic(address) && !isNear(address));
+  const open = addresses
+    .slice(0, addressesJudged)
+    .filter((address) => isPublic(address) && !isNear(address));
   if (open.length > 0) return open.sort((a, b) => isIP(a) - isIP(b));
   const [first = ''] = addresses;
   const what = first === host ? host : `${host} (${first})`;

@@ -55,6 +55,12 @@ export class Internet {
     });
   }
 
+  /** Why no task reaches the internet, though the owner allows it; null: none is known, undefined: nobody has looked. */
+  get problem(): string | null | undefined {
+    const tested = this.#options.owner.internetProblem;
+    return tested ?? this.#now?.problem ?? tested;
+  }
+
   stop(): void {
     this.#now?.stop();
   }
@@ -67,6 +73,7 @@ export class Internet {
       closed: () => whyClosed(this.#options.owner),
       pacer: blobs.pacer,
       carried,
+      guessedRate: () => this.#options.owner.guessedRate(),
       federationHosts: () => this.#federationHosts(),
       ownAddress: () => askOwnAddress(identity().httpsUrl, identity().caPem),
       isInOverlay: (address) => tunnels.isInOverlay(address),

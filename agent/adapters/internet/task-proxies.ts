@@ -4,58 +4,54 @@
 import { promises as dns } from 'node:dns';
 import { isIP } from 'node:net';
 import type { InternetUse } from '../../core/index.ts';
-import { UplinkPacer } from '../blobs/uplink-pacer.ts';
+import { UplinkPacer, type Rate } from '../blobs/uplink-pacer.ts';
 import { proxySocketIn } from '../sandbox/attempt-spec.ts';
-import { holds, readNearNetworks } from './near-networks.ts';
+import { Near, type NearOptions } from './near.ts';
+import { readNearNetworks } from './near-networks.ts';
+import { pacing } from './pacing.ts';
 import { TaskProxy, type Way } from './task-proxy.ts';
 
 /** What a question to DNS and its answer take of the line, beside what a proxy hands on. */
 const questionBytes = 500;
 const questionMs = 5_000;
-/** The addresses of federation and home are asked for again after that. */
-const outsideKeptMs = 600_000;
-const outsideAgainMs = 5_000;
 
-export interface TaskProxiesOptions {
+export interface TaskProxiesOptions extends Omit<NearOptions, 'readNetworks' | 'lookUp'> {
   /** Why nothing may go now; null: it may. */
   readonly closed: () => string | null;
   /** Of the owner's share of the line. */
   readonly pacer: UplinkPacer;
   /** So many bytes have gone over the line. */
   readonly carried: (bytes: number) => void;
-  /** Names and addresses of the federation. */
-  readonly federationHosts: () => readonly string[];
-  /** That the home has on its line. */
-  readonly ownAddress: () => Promise<string>;
-  readonly isInOverlay: (address: string) => boolean;
-  readonly nowMs: () => number;
+  /** What tasks may have of a line that its owner has not described; null: she has described it. */
+  readonly guessedRate: () => Rate | null;
 }
 
 export class TaskProxies {
   readonly #options: TaskProxiesOptions;
   readonly #proxies = new Map<number, TaskProxy>();
-  // Not the system's own look-up, which would hold one of two threads for as long as a name server is silent.
-  readonly #resolver = new dns.Resolver({ timeout: questionMs, tries: 2 });
-  #looking: Promise<ReadonlySet<string>> | null = null;
-  #outside: { readonly addresses: ReadonlySet<string>; readonly atMs: number } | null = null;
+  readonly #near: Near;
+  readonly #guessed: UplinkPacer;
 
   constructor(options: TaskProxiesOptions) {
     this.#options = options;
+    this.#guessed = new UplinkPacer(options.guessedRate, () => undefined);
+    this.#near = new Near({ ...options, readNetworks: readNearNetworks, lookUp });
+  }
+
+  /** Why no task reaches anything, though it may; null: none has asked in vain. */
+  get problem(): string | null {
+    return this.#near.problem;
   }
 
   /** Before the attempt starts, and again in a new agent. Throws a SandboxError where there can be none. */
   async open(leaseId: number, use: InternetUse, attemptFolder: string): Promise<void> {
     this.close(leaseId);
     const { closed, pacer, carried } = this.#options;
-    const own = ownPacer(use);
     const way: Way = {
       closed,
       resolve: (name) => this.#resolve(name),
-      near: () => this.#near(),
-      paced: (direction) => [
-        ...(own === null ? [] : [own.stream(direction)]),
-        pacer.stream(direction, carried),
-      ],
+      near: () => this.#near.look(),
+      paced: pacing(use, { pacer, guessed: this.#guessed, carried }),
     };
     this.#proxies.set(leaseId, await TaskProxy.listen(proxySocketIn(attemptFolder), way));
   }
@@ -78,63 +74,15 @@ export class TaskProxies {
   async #resolve(name: string): Promise<readonly string[]> {
     if (isIP(name) !== 0) return [name];
     this.#options.carried(questionBytes);
-    const both = [this.#resolver.resolve4(name), this.#resolver.resolve6(name)];
+    // Not the system's own look-up, which would hold one of two threads for as long as a name server is silent. A
+    // new one asks the name servers that the home has now.
+    const resolver = new dns.Resolver({ timeout: questionMs, tries: 2 });
+    const both = [resolver.resolve4(name), resolver.resolve6(name)];
     const found = await Promise.allSettled(both);
     return found.flatMap((each) => (each.status === 'fulfilled' ? each.value : []));
   }
-
-  async #near(): Promise<(address: string) => boolean> {
-    const networks = readNearNetworks();
-    const outside = await this.#outsideAddresses();
-    const { isInOverlay } = this.#options;
-    return (address) => holds(networks, address) || outside.has(address) || isInOverlay(address);
-  }
-
-  /** Where the federation is, as this node reaches it, and the home itself. One look for all who ask. */
-  #outsideAddresses(): Promise<ReadonlySet<string>> {
-    const known = this.#outside;
-    const { nowMs } = this.#options;
-    if (known !== null && nowMs() - known.atMs < outsideKeptMs) {
-      return Promise.resolve(known.addresses);
-    }
-    this.#looking ??= this.#lookOutside(known?.addresses).then(
-      (addresses) => {
-        this.#outside = { addresses, atMs: nowMs() };
-        this.#looking = null;
-        return addresses;
-      },
-      (error: unknown) => {
-        // Tasks that try again and again do not ask the federation each time.
-        setTimeout(() => (this.#looking = null), outsideAgainMs).unref();
-        throw error;
-      },
-    );
-    return this.#looking;
-  }
-
-  /** What can't be found now is as it was; rejects where it never was. */
-  async #lookOutside(known?: ReadonlySet<string>): Promise<ReadonlySet<string>> {
-    const { federationHosts, ownAddress } = this.#options;
-    const lookUps = federationHosts().map((host) => dns.lookup(host, { all: true }));
-    const own = ownAddress().then((address) => [{ address }]);
-    const addresses = new Set(known);
-    for (const each of await Promise.allSettled([own, ...lookUps])) {
-      if (each.status === 'fulfilled') for (const { address } of each.value) addresses.add(address);
-      else if (known === undefined) {
-        throw new Error(`${unknown} (${String(each.reason)}): try again.`);
-      }
-    }
-    return addresses;
-  }
 }
 
-const unknown = 'the node does not know yet what is its home and its federation in the internet';
-
-/** A replica keeps to the rates that its job declares; null: it has none. */
-function ownPacer({ downBps, upBps }: InternetUse): UplinkPacer | null {
-  if (downBps === 0 || upBps === 0) return null;
-  return new UplinkPacer(
-    () => ({ downBps, upBps }),
-    () => undefined,
-  );
+async function lookUp(host: string): Promise<readonly string[]> {
+  return (await dns.lookup(host, { all: true })).map(({ address }) => address);
 }

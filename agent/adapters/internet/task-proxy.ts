@@ -10,6 +10,7 @@ import { connectionsMost } from '../sandbox/own-network.ts';
 import { isNo, no, openAddresses, readHead, type Asked, type No } from './destination.ts';
 import { join } from './joined.ts';
 import { sayLast } from './last-words.ts';
+import { listen } from './listen.ts';
 
 /** One that the task has ended may be a moment longer here. */
 const connectionsKept = 2 * connectionsMost;
@@ -59,12 +60,10 @@ export class TaskProxy {
     }
     // What an agent left that was killed.
     rmSync(path, { force: true });
-    await new Promise<void>((resolve, reject) => {
-      proxy.#server.once('error', ({ message }) => {
-        const text = `wanted a unix socket for a task's way to the internet at ${path}, found ${message}`;
-        reject(new SandboxError('no_socket', text));
-      });
-      proxy.#server.listen(path, resolve);
+    await listen(proxy.#server, { path }).catch((error: unknown) => {
+      const found = error instanceof Error ? error.message : String(error);
+      const text = `wanted a unix socket for a task's way to the internet at ${path}, found ${found}`;
+      throw new SandboxError('no_socket', text);
     });
     // Nobody else on the machine is to go this way.
     chmodSync(path, 0o600);

@@ -38,8 +38,9 @@ export class TunnelFolder {
 
   /** Whether this host, an address, is one of the overlay's; without a tunnel none is. */
   isInOverlay(host: string): boolean {
+    if (!isIPv6(host)) return false;
     const core = /^route-ipv6 (\S+)\/128$/m.exec(this.#read('client.conf') ?? '')?.[1];
-    if (core === undefined || !isIPv6(host)) return false;
+    if (core === undefined) return false;
     const overlay = new BlockList();
     overlay.addSubnet(core, federationBits, 'ipv6');
     return overlay.check(host, 'ipv6');

@@ -145,6 +145,14 @@ export class Owner {
     return { downBps: part * uplink.downBps, upBps: part * uplink.upBps };
   }
 
+  /** What tasks with internet may use, by a careful guess, where the owner has not said what the line can do; null: she has. */
+  guessedRate(): Rate | null {
+    const { uplink, uplinkShare } = this.#limits;
+    if (uplink !== null) return null;
+    const part = uplinkShare * this.#linePart;
+    return { downBps: part * guess.downBps, upBps: part * guess.upBps };
+  }
+
   /** Of its share of the line; less while the household is busy there. */
   get linePart(): number {
     return this.#linePart;

@@ -3,7 +3,11 @@
 
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { sayLast } from '../internet/last-words.ts';
+import { listen } from '../internet/listen.ts';
 import { connectionsMost, proxyAt } from './own-network.ts';
+
+/** With those that are told to wait: more are closed without a word. */
+const heldMost = 4 * connectionsMost;
 
 export interface ProxyDoorOptions {
   /** The agent's socket. */
@@ -28,10 +32,8 @@ export class ProxyDoor {
   /** Open until its shim ends. Rejects where the port can't be had. */
   static async open(options: ProxyDoorOptions): Promise<void> {
     const door = new ProxyDoor(options);
-    await new Promise<void>((resolve, reject) => {
-      door.#server.once('error', reject);
-      door.#server.listen(proxyAt, resolve);
-    });
+    door.#server.maxConnections = heldMost;
+    await listen(door.#server, proxyAt);
   }
 
   #serve(task: Socket): void {

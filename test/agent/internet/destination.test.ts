@@ -40,6 +40,16 @@ describe('the head of a request', () => {
     ['CONNECT fe80::1%eth0:443 HTTP/1.1', '400 wanted HOST:PORT'],
     ['CONNECT user@example.org:443 HTTP/1.1', '400 wanted HOST:PORT'],
     ['CONNECT :443 HTTP/1.1', '400 wanted HOST:PORT'],
+    ['CONNECT example.org HTTP/1.1', '400 wanted HOST:PORT'],
+    ['CONNECT example.org:443/path HTTP/1.1', '400 wanted HOST:PORT'],
+    ['CONNECT example.org/a:443 HTTP/1.1', '400 wanted HOST:PORT'],
+    ['CONNECT example.org?a:443 HTTP/1.1', '400 wanted HOST:PORT'],
+    ['GET http://example.org/ HTTP/1.1\r\nA: b\rHost: c', '400 wanted a field of the head on each'],
+    ['GET http://example.org/ HTTP/1.1\r\nA: b\nHost: c', '400 wanted a field of the head on each'],
+    [
+      'GET http://example.org/ HTTP/1.1\r\nA: b\r\n Host: c',
+      '400 wanted a field of the head on each',
+    ],
     [
       'GET / HTTP/1.1\r\nHost: example.org',
       '400 wanted an address such as http://example.org/data',
@@ -148,6 +158,12 @@ describe('the addresses that are open to a task', () => {
     expect(isNo(found) && found.status === 403 ? found.reason : '').toContain(expected);
   });
 
+  test('are looked for among the first 16 of a name', () => {
+    const many = Array.from({ length: 16 }, (_, at) => `10.0.0.${at}`);
+    expect(openAddresses('a.test', [...many, '192.0.9.1'], isNear)).toMatchObject({ status: 403 });
+    expect(openAddresses('a.test', [...many.slice(1), '192.0.9.1'], isNear)).toEqual(['192.0.9.1']);
+  });
+
   test('are no documents', () => {
     expect(isPublic('3fff::1')).toBe(false);
     expect(isPublic('2a0f:ffff::1')).toBe(true);
@@ -217,8 +233,9 @@ const anyAddress = fc.oneof(
     }),
   fc
     .tuple(
-      fc.constantFrom('fd00:', 'fe80:', '64:ff9b:', '2002:', '2001:', '::ffff:', '2a0e:1111:2222:'),
+      fc.constantFrom('fd00:', 'fe80:', '64:ff9b:', '2002:', '2001:', '2a0e:1111:2222:'),
       fc.integer({ min: 1, max: 0xffff }),
     )
-    .map(([start, last]) => `${start}${start.startsWith('::') ? '' : ':'}${last.toString(16)}`),
+    .map(([start, last]) => `${start}:${last.toString(16)}`),
+  fc.ipV4().map((address) => `::ffff:${address}`),
 );

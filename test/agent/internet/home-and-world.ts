@@ -84,7 +84,7 @@ const say = (value) => process.stdout.write(JSON.stringify(value) + '\\n');
 let closed = null, bytes = 0;
 const make = () => new TaskProxies({
   closed: () => closed, pacer: new UplinkPacer(() => null, () => undefined), carried: (count) => (bytes += count),
-  federationHosts: () => ['${coreAddress}'], ownAddress: async () => '${nearAddresses['the router on its line']}', isInOverlay: () => false, nowMs: () => performance.now(),
+  federationHosts: () => ['${coreAddress}'], ownAddress: async () => '${nearAddresses['the router on its line']}', isInOverlay: () => false, guessedRate: () => null, nowMs: () => performance.now(),
 });
 let proxies = make();
 const sandbox = new Sandbox({ stateFolder, shimCommand: [process.execPath, shim] });
@@ -179,7 +179,9 @@ export class HomeAndWorld {
     const program = bundleInto(this.folder, 'node.mjs', nodeText);
     const entry = `import { runShim } from './agent/adapters/sandbox/shim.ts'; await runShim(); process.exit(0);`;
     const shim = bundleInto(this.folder, 'shim.mjs', entry);
-    writeFileSync(join(this.folder, 'resolv.conf'), 'nameserver 192.168.7.1\n');
+    const nameServers = join(this.folder, 'resolv.conf');
+    // Of the home that it came from.
+    writeFileSync(nameServers, 'nameserver 192.168.7.200\n');
     for (const path of ['', 'state', 'state/bundle']) {
       chownSync(join(this.folder, path), plainUid, plainUid);
       chmodSync(join(this.folder, path), 0o755);
@@ -198,6 +200,7 @@ export class HomeAndWorld {
     const started = this.#next('ended start');
     if (agent.stdout !== null) createInterface(agent.stdout).on('line', (line) => this.#hear(line));
     await started;
+    writeFileSync(nameServers, 'nameserver 192.168.7.1\n');
   }
 
   /** Runs a script in a sandbox with internet, to its end. */
