@@ -63,11 +63,11 @@ export function lapse(
   endBatch(state, site, batch);
 }
 
-/** Others go before who brought it: its bytes may be wrong, or nobody reaches it. It is not held against it in anything else. */
+/** Others go before who brought it: its bytes may be wrong, or nobody reaches it. Nothing else follows: whoever says so may lie. */
 function missUnfound({ exchanges }: State, { members, broughtBy }: Exchange, chunk: number): void {
   exchanges.unfoundChunks += 1;
   const carrier = members.get((broughtBy[chunk] ?? 0) - 1);
-  if (carrier !== undefined) carrier.lapses += 1;
+  if (carrier !== undefined) carrier.missed += 1;
 }
 
 export function endBatch(state: State, site: SiteRecord, batch: Batch): void {

@@ -198,7 +198,7 @@ function join(
     isOpen: false,
     joinedAt: at,
     ...{ room: 0, address: '', port: 0, heardAt: instant(0), leasedAt: instant(0) },
-    ...{ lapses: 0, restsUntil: instant(0), passedOn: 0 },
+    ...{ lapses: 0, missed: 0, restsUntil: instant(0), passedOn: 0 },
     ...{ told: null, isPinned: false, toldAt: instant(0), gainedAt: instant(0) },
   };
   exchange.members.set(nodeNumber, member);
@@ -296,8 +296,9 @@ function gain(
   const site = mustHave(state.sites[exchange.siteNumber], 'site', exchange.siteNumber);
   const batch = site.lanes.down.batches.get(batchOf[chunk] ?? 0);
   if (batch?.nodeNumber !== member.nodeNumber) {
-    const carrier = exchange.members.get(batch?.nodeNumber ?? (broughtBy[chunk] ?? 0) - 1);
-    if (carrier !== undefined && carrier !== member) carrier.passedOn += 1;
+    // Who brings a chunk again that is here has no credit for copies of the first.
+    const from = before === 0 ? batch?.nodeNumber : undefined;
+    passOn(exchange, member, from ?? (broughtBy[chunk] ?? 0) - 1);
     return;
   }
   saidAt[chunk] = at;
@@ -306,6 +307,15 @@ function gain(
   batch.left -= 1;
   batch.until = instant(Math.max(batch.until, Math.min(at + batch.spanMs, batch.atMost)));
   if (batch.left === 0) endBatch(state, site, batch);
+}
+
+/** The member has a chunk of that node: what was held against that one weighs less. */
+function passOn({ members }: Exchange, member: Member, from: number): void {
+  const carrier = members.get(from);
+  if (carrier === undefined || carrier === member) return;
+  carrier.passedOn += 1;
+  carrier.lapses = Math.max(0, carrier.lapses - 1);
+  carrier.missed = Math.max(0, carrier.missed - 1);
 }
 
 function lose(exchange: Exchange, member: Member, chunk: number): void {

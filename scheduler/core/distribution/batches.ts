@@ -183,7 +183,7 @@ function ableMembers(
   return able;
 }
 
-/** Those that have room: who let no lease lapse first, then who brings nothing yet, then those whose chunks others have, and in turn. */
+/** Those that have room: who let no lease lapse and was missed by nobody first, then who brings nothing yet, then those whose chunks others have, and in turn. */
 function volunteers(able: readonly Member[], busy: ReadonlyMap<number, number>): readonly Member[] {
   const found = able.filter((member) => {
     const most = isUntried(able, member) ? 1 : batchesOfNode;
@@ -191,7 +191,7 @@ function volunteers(able: readonly Member[], busy: ReadonlyMap<number, number>):
   });
   return found.toSorted(
     (one, other) =>
-      one.lapses - other.lapses ||
+      one.lapses + one.missed - other.lapses - other.missed ||
       (busy.get(one.nodeNumber) ?? 0) - (busy.get(other.nodeNumber) ?? 0) ||
       Number(one.passedOn === 0) - Number(other.passedOn === 0) ||
       Number(one.port === 0) - Number(other.port === 0) ||
@@ -263,14 +263,18 @@ function isFor(
   // What it found nowhere before the chunk came here is no news.
   if (member.heardAt < saidAt) return false;
   // When all is here the line is idle: nothing is won by patience.
-  const isDue = exchange.missing === 0 || isDoubtful(state, exchange, at);
+  const isDue = exchange.missing === 0 || isDoubtful(state, exchange, { at, now });
   return now - saidAt >= (isDue ? unfoundAfterMs : unspreadAfterMs);
 }
 
-/** Nobody here brought it, or who did may lie or have gone: others had no chunk from there, or found one nowhere. */
-function isDoubtful(state: State, { members, broughtBy }: Exchange, at: number): boolean {
+/** Nobody here brought it, or who did may lie or have gone: others had no chunk from there, or it let a lease lie just now. */
+function isDoubtful(
+  state: State,
+  { members, broughtBy }: Exchange,
+  { at, now }: Pick<Picking, 'now'> & { readonly at: number },
+): boolean {
   const carrier = members.get((broughtBy[at] ?? 0) - 1);
-  if (carrier === undefined || carrier.passedOn === 0 || carrier.lapses > 0) return true;
+  if (carrier === undefined || carrier.passedOn === 0 || carrier.restsUntil > now) return true;
   return !isHeard(state.nodes[carrier.nodeNumber]);
 }
 
@@ -287,6 +291,8 @@ function isSilent(exchange: Exchange | undefined, batch: Batch, now: Instant): b
   const member = exchange?.members.get(batch.nodeNumber);
   if (exchange === undefined || member === undefined) return false;
   const saidAt = Math.max(member.heardAt, batch.leasedAt);
-  const mostMs = batch.spanMs * batchSilentPart;
+  // A moment without the bus must not cost what a package's lapse does.
+  const leastMs = exchange.isForeign ? batchGraceMs : 0;
+  const mostMs = Math.max(leastMs, batch.spanMs * batchSilentPart);
   return now - saidAt >= mostMs && exchange.heardAt - saidAt >= mostMs / 2;
 }

@@ -43,9 +43,10 @@ export interface Member {
   address: string;
   port: number;
   heardAt: Instant;
-  /** When it was last given chunks to bring; how often it let them lie, or others found nowhere what it had brought. */
+  /** When it was last given chunks to bring; how often it let them lie; and how often others found nowhere what it had brought, as they say. */
   leasedAt: Instant;
   lapses: number;
+  missed: number;
   /** It let a lease lie: others are given chunks instead until then. */
   restsUntil: Instant;
   /** Chunks that it brought and that others told of: whoever gives wrong bytes, or none, has none. */

@@ -1,6 +1,7 @@
 // What a task that has not started waits for, in words for its researcher: which blob, how much of it is at its site, over whose line
 // the rest comes, and how long that takes.
 
+import { transfersAtATime } from '../limits.ts';
 import { bestBundle } from '../model/architecture.ts';
 import type { BlobRef } from '../model/job.ts';
 import type { LeaseRecord, NodeRecord, SiteRecord, State } from '../state.ts';
@@ -71,9 +72,9 @@ function tellCarriers(state: State, site: SiteRecord, exchange: Exchange): strin
   );
   const all = transfersUnderWay(site.lanes.down);
   if (own.length === 0) {
-    return all === 0
+    return all < transfersAtATime
       ? 'and nobody brings the rest yet'
-      : `and the rest waits until ${countOf(all, 'transfer')} on its line have ended`;
+      : `and the rest waits until one of the ${countOf(all, 'transfer')} on its line has ended`;
   }
   const names = [...new Set(own.map(({ nodeNumber }) => state.nodes[nodeNumber]?.name ?? '?'))];
   const { share, downBps } = site;

@@ -10,11 +10,13 @@ export const worseThanOthers = 0.2;
 /** Nodes of a site went silent together when all did so within this: a switched-off node is missed after two reports. */
 export const togetherMs = 15 * 60_000;
 /** A silence of this length is no dropped line but a node that is off; after two of them on different days it is expected to be
- * off again, for a week from the first. */
+ * off again. */
 export const longSilenceMs = 3_600_000;
 /** Who is off every night comes back a day later, and not to the hour; a power cut that comes and goes is one silence. */
 export const otherDayMs = 18 * 3_600_000;
-export const habitMs = 7 * 24 * 3_600_000;
+/** A version that is activated so long after the first of two such returns is activated by a node with a habit: who is off each weekend
+ * has come back seven days before, and is so until the weekend after. */
+export const habitMs = 15 * 24 * 3_600_000;
 /** Nodes that are off over a weekend are waited for. After that those with a habit count as silent, and whole
  * sites, as of schools in summer, are for a person to decide. */
 export const longestHoldMs = 4 * 24 * 3_600_000;

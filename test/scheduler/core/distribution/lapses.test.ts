@@ -1,6 +1,7 @@
 // Who lets a lease for chunks lapse, and what that costs it.
 
 import { expect, test } from 'vitest';
+import { unfoundAfterMs, unspreadAfterMs } from '../../../../scheduler/core/distribution/limits.ts';
 import { ExchangingSite, bits } from './site.ts';
 
 const range = (from: number, to: number): number[] =>
@@ -29,4 +30,52 @@ test('who let a lease lapse brings what nobody holds only while nobody else woul
   expect(site.leases()).toEqual([]);
   site.tell(1, { hasLeft: true });
   expect(site.leases().map(({ node }) => node)).toEqual([0]);
+});
+
+test('who brings again what is here has no credit for copies of the first', () => {
+  const site = new ExchangingSite(3, 40);
+  site.tell(0, { isWhole: true, room: 0 });
+  site.harness.wait(unfoundAfterMs);
+  site.tell(1, { unfound: bits(range(0, 4), 40) });
+  expect(site.bringing(0)).toEqual([1]);
+  site.tell(2, { held: bits(range(0, 4), 40), room: 0 });
+  expect(site.exchange?.members.get(1)?.passedOn).toBe(0);
+});
+
+/** The first has brought 0 to 7, of which another has one. */
+function broughtByFirst(): ExchangingSite {
+  const site = new ExchangingSite(4, 200);
+  site.tell(0, { room: 8 });
+  site.leases();
+  site.tell(0, { held: bits(range(0, 8), 200), room: 0 });
+  site.tell(2, { held: bits([0], 200), room: 0 });
+  return site;
+}
+
+test("what others say that they find nowhere makes none of its carrier's other chunks doubtful", () => {
+  const site = broughtByFirst();
+  site.harness.wait(unspreadAfterMs);
+  site.tell(3, { unfound: bits(range(0, 4), 200) });
+  expect(site.bringing(0)).toEqual([3]);
+  const [first] = site.exchange?.members.values() ?? [];
+  expect(first).toMatchObject({ lapses: 0, missed: 4 });
+  site.tell(0, { held: bits(range(0, 8), 200), room: 4 });
+  const more = site.leases().find(({ node }) => node === 0)?.chunks ?? [];
+  site.tell(0, { held: bits([...range(0, 8), ...more], 200), room: 0 });
+  site.harness.wait(unfoundAfterMs);
+  site.tell(3, { held: bits(range(0, 4), 200), unfound: bits(more, 200) });
+  expect(more.length).toBeGreaterThan(0);
+  expect(more.flatMap((at) => site.bringing(at))).toEqual([]);
+});
+
+test('a lease that lapsed makes what its node brought doubtful until it has rested', () => {
+  const site = broughtByFirst();
+  site.tell(0, { held: bits(range(0, 8), 200), room: 4 });
+  site.leases();
+  site.harness.wait(60_000);
+  const [first] = site.exchange?.members.values() ?? [];
+  expect(first).toMatchObject({ lapses: 1 });
+  expect(first?.restsUntil).toBeGreaterThan(site.harness.nowMs);
+  site.tell(2, { held: bits([0, 1], 200), room: 0 });
+  expect(first).toMatchObject({ lapses: 0 });
 });

@@ -17,6 +17,18 @@ function told(site: ExchangingSite): string {
   return /on the way(.*)\. Why there: /.exec(summary)?.[1] ?? `? ${summary}`;
 }
 
+/** Tasks of the other node fetch what they alone need. */
+function bringAlone(site: ExchangingSite, leases: readonly number[]): void {
+  for (const id of leases) {
+    const wanted = { leaseId: leaseId(id), direction: 'down', sizeBytes: 3e6 } as const;
+    site.harness.speak(nodeOf(site, id), { transfersWanted: [wanted] });
+  }
+}
+
+function nodeOf({ harness: { state } }: ExchangingSite, id: number): string {
+  return `pi${state.leases.get(leaseId(id))?.nodeNumber ?? '?'}`;
+}
+
 /** The line of 10 Mbit/s, of which half are the federation's, brings 0.6 MB in a second. */
 test.each<[string, (site: ExchangingSite) => void, string]>([
   ['nobody has asked for it', () => undefined, ': of input data (41.9 MB) nothing is there yet'],
@@ -41,6 +53,22 @@ test.each<[string, (site: ExchangingSite) => void, string]>([
     ': of input data (41.9 MB) 25% is there, and nobody brings the rest yet',
   ],
   [
+    'nobody does yet, though the line has work',
+    (site) => {
+      site.tell(0, { held: first(40), room: 0 });
+      bringAlone(site, [2]);
+    },
+    ': of input data (41.9 MB) 25% is there, and nobody brings the rest yet',
+  ],
+  [
+    'the line has no place',
+    (site) => {
+      site.tell(0, { held: first(40), room: 0 });
+      bringAlone(site, [2, 3]);
+    },
+    ': of input data (41.9 MB) 25% is there, and the rest waits until one of the 2 transfers on its line has ended',
+  ],
+  [
     'another node has all',
     (site) => {
       site.tell(0, { room: 0 });
@@ -59,7 +87,7 @@ test.each<[string, (site: ExchangingSite) => void, string]>([
     ': what it alone needs comes over the line now',
   ],
 ])('%s', (_, step, words) => {
-  const site = new ExchangingSite(2, chunks);
+  const site = new ExchangingSite(2, chunks, 3);
   expect(site.harness.state.leases.get(leaseId(1))?.nodeNumber).toBe(0);
   step(site);
   expect(told(site)).toBe(words);
