@@ -94,15 +94,16 @@ function nextBatches(
   let isAnyFree = true;
   const isSettling = isUnsettled(state, exchange, now);
   const able = ableMembers(state, exchange, busy);
+  const served = able.filter(({ port }) => port !== 0);
   const isAnyAwake = able.some(({ restsUntil }) => restsUntil <= now);
-  for (const member of volunteers(able, busy)) {
+  for (const member of volunteers({ able, served }, busy)) {
     if (batches.length === places) break;
     if (isAnyAwake && member.restsUntil > now) continue;
     if (isSettling && member.isOpen) continue;
     // Where one has found nothing, a thousand others need not look through all chunks.
     if (!isAnyFree && member.unfound.length === 0) continue;
     if (exchange.isForeign && isResting(state, member, now)) continue;
-    const size = isUntried(able, member) ? batchUntried : batchSize(site, exchange);
+    const size = isUntried(served, member) ? batchUntried : batchSize(site, exchange);
     const most = Math.min(member.room, size);
     const next = pick(exchange, { state, member, most, taken, now });
     isAnyFree = next.chunks > 0;
@@ -184,9 +185,12 @@ function ableMembers(
 }
 
 /** Those that have room: who let no lease lapse and was missed by nobody first, then who brings nothing yet, then those whose chunks others have, and in turn. */
-function volunteers(able: readonly Member[], busy: ReadonlyMap<number, number>): readonly Member[] {
+function volunteers(
+  { able, served }: Record<'able' | 'served', readonly Member[]>,
+  busy: ReadonlyMap<number, number>,
+): readonly Member[] {
   const found = able.filter((member) => {
-    const most = isUntried(able, member) ? 1 : batchesOfNode;
+    const most = isUntried(served, member) ? 1 : batchesOfNode;
     return member.room > 0 && (busy.get(member.nodeNumber) ?? 0) < most;
   });
   return found.toSorted(
@@ -200,9 +204,10 @@ function volunteers(able: readonly Member[], busy: ReadonlyMap<number, number>):
   );
 }
 
-/** Nobody has told of a chunk that it brought: it may give wrong bytes, or go. Where no other one would bring any there is no choice. */
-function isUntried(able: readonly Member[], { passedOn }: Member): boolean {
-  return passedOn === 0 && able.length > 1;
+/** Nobody has told of a chunk that it brought: it may give wrong bytes, or go. Where no other one that can be reached would bring any there is
+ * no choice. */
+function isUntried(served: readonly Member[], { passedOn, port }: Member): boolean {
+  return passedOn === 0 && served.length > (port === 0 ? 0 : 1);
 }
 
 function isHeard(node: NodeRecord | undefined): boolean {

@@ -1,7 +1,7 @@
 // An agent that starts on a disk that is short, or full: old blobs go, what a task of before needs or others may want stays, and it waits
 // for the little room that a start takes.
 
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { roomToStart } from '../../../agent/adapters/blobs/room-to-start.ts';
@@ -12,6 +12,7 @@ import type { Lease } from '../../../agent/core/index.ts';
 import { SmallDisk, diskOf } from '../../scheduler/small-disk.ts';
 
 const [old, bundle, input, kept] = ['a', 'b', 'c', 'd'].map((letter) => letter.repeat(64));
+const [smalls, gone] = [['e', 'f'].map((letter) => letter.repeat(64)), '0'.repeat(64)];
 const mebibyte = 1 << 20;
 let mounted: SmallDisk | string;
 beforeAll(async () => void (mounted = await SmallDisk.mount(8)));
@@ -43,11 +44,19 @@ test('what nobody needs goes, and a start on a full disk waits', async (context)
   writeFileSync(state.file('limits.json'), JSON.stringify({ diskReserveBytes: 5 * mebibyte }));
   await start();
   expect(readdirSync(state.file('blobs')).toSorted()).toEqual([bundle, input, kept]);
+  for (const small of smalls) {
+    writeFileSync(join(state.file('blobs'), small), 'small');
+    records.add('j1', 'ab', [{ sha256: small, sizeBytes: 5 }]);
+  }
   disk.fill();
   let isStarted = false;
   const starting = start().then(() => (isStarted = true));
   await expect.poll(() => told.length).toBe(1);
-  await new Promise((resolve) => setTimeout(resolve, 50));
+  // Of each look it is seen that a blob goes which nobody needs any more: after two it has found no room once.
+  for (const small of smalls) {
+    renameSync(join(state.file('blobs'), small), join(state.file('blobs'), gone));
+    await expect.poll(() => readdirSync(state.file('blobs'))).not.toContain(gone);
+  }
   expect([told.length, isStarted]).toEqual([1, false]);
   disk.free();
   await starting;

@@ -32,6 +32,15 @@ test('who let a lease lapse brings what nobody holds only while nobody else woul
   expect(site.leases().map(({ node }) => node)).toEqual([0]);
 });
 
+test('who has only members that nobody reaches beside it brings whole batches', () => {
+  const site = new ExchangingSite(3, 64);
+  site.tell(0, { room: 0 });
+  site.tell(1, { port: 0 });
+  site.leases();
+  site.tell(2, { room: 16 });
+  expect(site.leases()).toEqual([{ node: 2, chunks: range(8, 16) }]);
+});
+
 test('who brings again what is here has no credit for copies of the first', () => {
   const site = new ExchangingSite(3, 40);
   site.tell(0, { isWhole: true, room: 0 });
@@ -55,7 +64,7 @@ function broughtByFirst(): ExchangingSite {
 test("what others say that they find nowhere makes none of its carrier's other chunks doubtful", () => {
   const site = broughtByFirst();
   site.harness.wait(unspreadAfterMs);
-  site.tell(3, { unfound: bits(range(0, 4), 200) });
+  site.tell(3, { unfound: bits(range(0, 4), 200), room: 4 });
   expect(site.bringing(0)).toEqual([3]);
   const [first] = site.exchange?.members.values() ?? [];
   expect(first).toMatchObject({ lapses: 0, missed: 4 });

@@ -114,6 +114,18 @@ test.each([
   expect(site.harness.take('leaseChunks')).toMatchObject([{ spanMs }]);
 });
 
+test.each([
+  [9_000, ['pi0 1']],
+  [11_000, ['pi0 1', 'pi1 1']],
+])("a package is still its carrier's after %i ms without the bus, or not", (ms, wanted) => {
+  const site = new ExchangingSite(2, 8);
+  site.tell(0, of(1));
+  site.harness.wait(ms);
+  site.tell(1, of(1));
+  site.harness.wait(0);
+  expect(brought(site)).toEqual(wanted);
+});
+
 describe('who names packages that are none', () => {
   test('holds one place of the line, and after that none for a while', () => {
     const site = new ExchangingSite(1, 8);
