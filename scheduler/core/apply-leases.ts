@@ -1,5 +1,6 @@
 // How facts about leases, their ends and their transfers change the state.
 
+import { waitsAgain } from './kept.ts';
 import { attemptsOf, backupOf, heirOf } from './attempts.ts';
 import { stateCode, taskState, writeResult } from './columns.ts';
 import type { Fact } from './facts.ts';
@@ -293,6 +294,7 @@ export function setTaskState(
   const researcher = researcherOf(state, job.researcher);
   if (next === 'waiting') {
     job.cursor = Math.min(job.cursor, index);
+    waitsAgain(job);
     researcher.waitingTasks += 1;
     joinQueue(state, job);
   } else if (before === 'waiting') {

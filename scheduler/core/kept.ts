@@ -116,8 +116,48 @@ export function awayText(
   return `${input}, which ${heard}. What helps: that it comes back (punnet node ${nodeId}), or to run job ${made} again.`;
 }
 
+/** What was found of a job's first waiting tasks: none before `next` has an input that can be had, as long as all else is the same. */
+interface Passed {
+  readonly next: number;
+  readonly news: number;
+  readonly source: JobRecord | undefined;
+  readonly sent: number;
+}
+
+/** A memory of walks over many tasks that wait for a node that is away; it changes no answer. */
+const passed = new WeakMap<JobRecord, Passed>();
+
+/** The first task of the job that may wait and have an input that can be had. */
+export function firstToLookAt(state: State, job: JobRecord): number {
+  const known = passed.get(job);
+  if (known === undefined) return job.cursor;
+  const { next, ...then } = known;
+  const now = keptNow(state, job);
+  const isSame = then.news === now.news && then.source === now.source && then.sent === now.sent;
+  return isSame ? Math.max(next, job.cursor) : job.cursor;
+}
+
+/** No waiting task of the job before this one has an input that can be had. */
+export function passOver(state: State, job: JobRecord, next: number): void {
+  if (job.template.outputsOf !== undefined) passed.set(job, { next, ...keptNow(state, job) });
+}
+
+/** A task of it waits that did not. */
+export function waitsAgain(job: JobRecord): void {
+  passed.delete(job);
+}
+
+function keptNow(
+  { keptNews, jobById }: State,
+  { template: { outputsOf } }: JobRecord,
+): Omit<Passed, 'next'> {
+  const source = outputsOf === undefined ? undefined : jobById.get(outputsOf.jobId);
+  return { news: keptNews, source, sent: source?.sentOutputs.size ?? 0 };
+}
+
 /** Kept outputs can be had again, of this job or, where none is named, of any: tasks that wait for them may be placed. Called by apply only. */
 export function lookForKept(state: State, source?: JobId): void {
+  if (source === undefined) state.keptNews += 1;
   for (const number of state.waitingJobs) {
     const job = mustHave(state.jobs.get(number), 'job', number);
     const { outputsOf } = job.template;

@@ -292,6 +292,8 @@ export class State {
   planLookedAt: Instant = instant(0);
   /** When the last lease was granted; soft. */
   leasedAt: Instant = instant(0);
+  /** Counts how often a node that may keep outputs has come back; soft. */
+  keptNews = 0;
   /** Since a plan was asked for a job came, or has become known, or has a task that waits again. */
   isPlanNews = false;
   tail: Tail = null;

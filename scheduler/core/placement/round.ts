@@ -5,7 +5,7 @@ import { taskState } from '../columns.ts';
 import type { Effect } from '../effects.ts';
 import type { Fact } from '../facts.ts';
 import { ghzOf, siteOf, slotLeases } from '../leases.ts';
-import { inputKeeper, isInputHere } from '../kept.ts';
+import { firstToLookAt, inputKeeper, isInputHere, passOver } from '../kept.ts';
 import { tasksLookedAt } from '../limits.ts';
 import type { Instant } from '../model/ids.ts';
 import { leaseId } from '../model/ids.ts';
@@ -355,9 +355,11 @@ export class Round implements RoundView {
   /** The job's first waiting task, no replica, that this round has not given away. */
   nextTask(job: JobRecord): number | null {
     if (!this.hasTask(job)) return null;
-    let index = this.#cursors.get(job.number) ?? job.cursor;
+    const known = this.#cursors.get(job.number);
+    let index = known ?? firstToLookAt(this.state, job);
     while (index < job.template.taskCount && !this.#isThere(job, index)) index += 1;
     this.#cursors.set(job.number, index);
+    if (known === undefined && this.#beyond.size === 0) passOver(this.state, job, index);
     return index < job.template.taskCount ? index : null;
   }
 

@@ -1,9 +1,13 @@
 // Outputs that stay where they were made, and the jobs that take them: who is given what, who waits for whom, what may go.
 
+import fc from 'fast-check';
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { JobTemplate } from '../../../scheduler/core/index.ts';
-import { jobId, nodeId, sha256, siteId } from '../../../scheduler/core/index.ts';
+import { jobId, leaseId, nodeId, sha256, siteId } from '../../../scheduler/core/index.ts';
 import { stateOf, imageOf } from '../../../scheduler/core/index.ts';
+import { taskState } from '../../../scheduler/core/columns.ts';
+import { firstToLookAt, isInputHere } from '../../../scheduler/core/kept.ts';
+import { propertyRuns } from '../../property-runs.ts';
 import { CoreHarness, accepting, endOf, pi3, template } from './harness.ts';
 
 const sizeBytes = 1e6;
@@ -42,6 +46,13 @@ function taking(changes: Partial<JobTemplate> = {}): Partial<JobTemplate> {
     outputsOf: { jobId: jobId('pictures'), tasks: [0, 1] },
     ...changes,
   };
+}
+
+/** All of them of the first picture. */
+function manyOf(taskCount: number): Partial<JobTemplate> {
+  const tasks = Array<number>(taskCount).fill(0);
+  const taskInputBytes = Array<number>(taskCount).fill(sizeBytes);
+  return { taskInputBytes, outputsOf: { jobId: jobId('pictures'), tasks } };
 }
 
 /** Where each task was given to. */
@@ -109,6 +120,37 @@ describe('a task whose input is on one node alone', () => {
     expect(Object.keys(given())).toContain('0');
   });
 
+  test('is not looked at again with each free slot', () => {
+    takePictures();
+    const away = keeperOf(0);
+    lose(away);
+    core.node('pi', 'town');
+    core.submit('count', taking({ taskCount: 500, ...manyOf(500) }));
+    let looks = 0;
+    const { outputsOf } = core.state.jobById.get(jobId('count'))?.template ?? {};
+    const tasks = new Proxy(outputsOf?.tasks ?? [], {
+      get: (list, key) => ((looks += 1), Reflect.get(list, key)),
+    });
+    Object.assign(outputsOf ?? {}, { tasks });
+    core.submit('other', { taskCount: 40 });
+    for (const { nodeId: node, leaseId: id } of core.take('grant')) core.end(node, id, 'succeeded');
+    expect(looks).toBeLessThan(100);
+    core.speak(away, { held: [], status: { ...accepting, slots: 1 } });
+    expect(core.take('grant').some((grant) => grant.jobId === 'count')).toBe(true);
+  });
+
+  test('and one that waits again before it is found', () => {
+    takePictures();
+    core.submit('count', taking({ outputsOf: { jobId: jobId('pictures'), tasks: [1, 0] } }));
+    const grants = core.take('grant');
+    lose(keeperOf(0));
+    const first = grants.find(({ taskIndex }) => taskIndex === 0);
+    core.node('pi', 'town');
+    expect(given()).toEqual({});
+    core.speak(keeperOf(1), { ended: [endOf(first?.leaseId ?? leaseId(0), 'exited')] });
+    expect(Object.keys(given())).toEqual(['0']);
+  });
+
   test('says that it is lost when the node was revoked', () => {
     takePictures();
     const gone = keeperOf(0);
@@ -119,6 +161,47 @@ describe('a task whose input is on one node alone', () => {
     );
   });
 });
+
+test('no task whose input can be had is passed over, whatever happened before', () => {
+  const step = fc.record({
+    what: fc.constantFrom('lose', 'back', 'came', 'end', 'exit', 'look'),
+    at: fc.nat({ max: 1 }),
+  });
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 25 }), (steps) => {
+      core = new CoreHarness();
+      for (const site of ['reserve', 'town']) core.setSite(site, 20e6);
+      for (const name of ['camera-1', 'camera-2']) core.node(name, 'reserve', oneSlot);
+      takePictures();
+      const tasks = [0, 1, 0, 0, 1, 0, 1, 1];
+      const many = { ...manyOf(tasks.length), outputsOf: { jobId: jobId('pictures'), tasks } };
+      core.submit('count', taking({ taskCount: tasks.length, ...many }));
+      const job = core.state.jobById.get(jobId('count'));
+      if (job === undefined) throw new Error('it was not taken');
+      for (const { what, at } of steps) {
+        happen(what, at);
+        const all = [...tasks.keys()].filter((index) => taskState(job.tasks, index) === 'waiting');
+        const first = all.find((index) => isInputHere(core.state, job, index));
+        expect(firstToLookAt(core.state, job)).toBeLessThanOrEqual(first ?? tasks.length);
+      }
+    }),
+    { numRuns: propertyRuns(100) },
+  );
+});
+
+/** To the camera, or the picture, of this number. */
+function happen(what: string, at: number): void {
+  const name = `camera-${at + 1}`;
+  if (what === 'lose') core.give({ kind: 'nodeDisconnected', nodeId: nodeId(name) });
+  if (what === 'back') core.speak(name, { status: { ...accepting, slots: 1 } });
+  if (what === 'came') core.give({ kind: 'outputsCame', jobId: jobId('pictures'), taskIndex: at });
+  if (what === 'look') core.view.explain(jobId('count'), null);
+  if (what !== 'end' && what !== 'exit') return;
+  const lease = [...core.state.leases.values()].find(
+    (each) => core.state.nodes[each.nodeNumber]?.nodeId === name,
+  );
+  if (lease !== undefined) core.end(name, lease.leaseId, what === 'end' ? 'succeeded' : 'exited');
+}
 
 describe('an output that has come to the origin too', () => {
   const came = (taskIndex: number, job = 'pictures') =>
