@@ -235,6 +235,7 @@ export class Agent {
       identity: () => state.readIdentity() ?? identity,
       carried: (count) => this.#carried(count, false),
       onTested: () => post({ kind: 'reportWanted' }),
+      nowMs: () => performance.now(),
     });
   }
 

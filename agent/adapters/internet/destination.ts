@@ -26,7 +26,7 @@ const addressesJudged = 16;
 /** Between the task and the proxy alone. */
 const ofTheHop = /^(connection|keep-alive|proxy-[\w-]+|te|upgrade|host)$/i;
 /** Of a tunnel: a name, or an address, of IPv6 in brackets. */
-const hostAndPort = /^(\[[^\]]+\]|[^:/?#@\s]+):\d+$/;
+const hostAndPort = /^(\[[^\]]+\]|[^:/\\?#@\s]+):\d+$/;
 /** A line that has an end within it, or goes on with the one before, is two different heads to two readers. */
 const isAmbiguous = /[\r\n]|^[ \t]/;
 const line = /^([A-Z]+) (\S+) HTTP\/1\.[01]$/;

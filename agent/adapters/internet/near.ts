@@ -39,23 +39,32 @@ export class Near {
   #looking: Promise<ReadonlySet<string>> | null = null;
   /** By name, the latest first. */
   #seen: ReadonlyMap<string, readonly (readonly string[])[]> = new Map();
-  #problem: string | null = null;
+  #problem: Kept<string> | null = null;
 
   constructor(options: NearOptions) {
     this.#options = options;
   }
 
-  /** Why nothing is known to be far; null: nobody has asked in vain. */
+  /** Why nothing was known to be far, when somebody asked last; null: it was, or that is long ago. */
   get problem(): string | null {
-    return this.#problem;
+    const { nowMs } = this.#options;
+    const isOld = this.#problem === null || nowMs() - this.#problem.atMs >= outsideKeptMs;
+    return isOld ? null : (this.#problem?.found ?? null);
   }
 
   /** Tells whether an address is near. Rejects where that can't be known. */
   async look(): Promise<(address: string) => boolean> {
-    const networks = this.#networksNow();
-    const outside = await this.#outsideNow();
-    const { isInOverlay } = this.#options;
-    return (address) => holds(networks, address) || outside.has(address) || isInOverlay(address);
+    const { isInOverlay, nowMs } = this.#options;
+    try {
+      const networks = this.#networksNow();
+      const outside = await this.#outsideNow();
+      this.#problem = null;
+      return (address) => holds(networks, address) || outside.has(address) || isInOverlay(address);
+    } catch (error) {
+      const found = error instanceof Error ? error.message : String(error);
+      this.#problem = { found, atMs: nowMs() };
+      throw error;
+    }
   }
 
   #networksNow(): Networks {
@@ -76,13 +85,11 @@ export class Near {
       (found) => {
         this.#outside = { found, atMs: nowMs() };
         this.#looking = null;
-        this.#problem = null;
         return found;
       },
       (error: unknown) => {
         // Tasks that try again and again do not ask the federation each time.
         setTimeout(() => (this.#looking = null), outsideAgainMs).unref();
-        this.#problem = error instanceof Error ? error.message : String(error);
         throw error;
       },
     );
@@ -92,9 +99,10 @@ export class Near {
   /** What can't be found now is as it was; rejects where it never was. */
   async #lookOutside(): Promise<ReadonlySet<string>> {
     const { federationHosts, lookUp, ownAddress } = this.#options;
+    const hosts = federationHosts();
     const asked = new Map([
       [homeItself, ownAddress().then((address) => [address])],
-      ...federationHosts().map((host) => [host, lookUp(host).catch(noneIfDead)] as const),
+      ...hosts.map((host) => [host, lookUp(host).catch(noneIfDead)] as const),
     ]);
     const found = await Promise.allSettled(asked.values());
     const seen = [...asked.keys()].map((name, at) => {

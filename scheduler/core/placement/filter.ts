@@ -157,9 +157,9 @@ export function refuseFit(job: Pick<JobRecord, 'template'>, node: NodeRecord): R
 
 const noInternet: Refusal = {
   code: 'internet',
-  reason: 'the owner allows no tasks with internet',
+  reason: 'the owner allows no tasks with internet, or the machine can hold none to it',
   remedy:
-    'wait for nodes whose owners do: what they say is law (punnet-agent limits --internet on)',
+    'wait for nodes whose owners do: what they say is law (punnet-agent limits --internet on; punnet-agent status tells what is missing)',
 };
 
 /** What services use at a site is bounded by the shared part of its uplink. */

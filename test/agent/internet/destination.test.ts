@@ -43,6 +43,7 @@ describe('the head of a request', () => {
     ['CONNECT example.org HTTP/1.1', '400 wanted HOST:PORT'],
     ['CONNECT example.org:443/path HTTP/1.1', '400 wanted HOST:PORT'],
     ['CONNECT example.org/a:443 HTTP/1.1', '400 wanted HOST:PORT'],
+    [String.raw`CONNECT example.org\a:443 HTTP/1.1`, '400 wanted HOST:PORT'],
     ['CONNECT example.org?a:443 HTTP/1.1', '400 wanted HOST:PORT'],
     ['GET http://example.org/ HTTP/1.1\r\nA: b\rHost: c', '400 wanted a field of the head on each'],
     ['GET http://example.org/ HTTP/1.1\r\nA: b\nHost: c', '400 wanted a field of the head on each'],

@@ -68,7 +68,9 @@ const serve = (request, response) => {
   if (url.pathname === '/slow') return void response.write('begun ');
   request.resume().on('end', () => response.end('reached ' + request.socket.localAddress.replace('::ffff:', '')));
 };
-http.createServer(serve).listen(80, '::', () => http.createServer(serve).listen(443, '::', () => console.log('ready')));
+// Who has only said all is answered: one that has gone is waited for too.
+const patient = () => Object.assign(http.createServer(serve), { httpAllowHalfOpen: true });
+patient().listen(80, '::', () => patient().listen(443, '::', () => console.log('ready')));
 `;
 
 /** The agent's part: reads attempts as lines of JSON, runs them, and says how each has ended. */

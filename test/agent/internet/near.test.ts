@@ -11,6 +11,10 @@ function failing(code: string): Promise<never> {
   return Promise.reject(Object.assign(new Error(`no answer: ${code}`), { code }));
 }
 
+function fail(words: string): never {
+  throw new Error(words);
+}
+
 function rig(changes: Partial<NearOptions> = {}) {
   const clock = { nowMs: 0, reads: 0 };
   const near = new Near({
@@ -56,10 +60,15 @@ test('a name of the federation that is dead closes nothing', async () => {
 test.each<[string, Partial<NearOptions>]>([
   ['core.test', { lookUp: () => failing('EAI_AGAIN') }],
   ['the home on its line', { ownAddress: () => failing('ENOTFOUND') }],
+  ['networks', { readNetworks: () => fail('no networks') }],
+  // Nor is an answer lost that nobody waits for.
+  ['hosts', { federationHosts: () => fail('no hosts'), ownAddress: () => failing('ENOTFOUND') }],
 ])('nothing is far while %s is not known, and the owner is told', async (name, changes) => {
-  const { near, isNear } = rig(changes);
-  await expect(isNear('192.0.9.1')).rejects.toThrow(`does not know yet`);
+  const { near, clock, isNear } = rig(changes);
+  await expect(isNear('192.0.9.1')).rejects.toThrow(name);
   expect(near.problem).toContain(name);
+  clock.nowMs += 600_000;
+  expect(near.problem).toBeNull();
 });
 
 test('who failed asks again after 5 s, and knows then', async () => {

@@ -44,7 +44,7 @@ test('it waits where no owner does, says so, and starts when one has changed her
   core.submit('job', { taskCount: 1, ...fetching });
   expect(core.take('grant')).toEqual([]);
   expect(core.view.explain(jobId('job'), null)?.summary).toContain(
-    'At all 2 nodes: the owner allows no tasks with internet. What helps: wait for nodes whose owners do',
+    'At all 2 nodes: the owner allows no tasks with internet, or the machine can hold none to it. What helps: wait for nodes whose owners do',
   );
   core.speak('b', { status: { ...accepting, allowsInternet: true }, held: [] });
   expect(core.take('grant')).toMatchObject([{ nodeId: 'b' }]);
