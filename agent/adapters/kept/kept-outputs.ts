@@ -76,7 +76,7 @@ export class KeptOutputs {
 
   /** What the next report tells: after each change and now and then; undefined: nothing. */
   takeReport(): KeptReport | undefined {
-    const jobIds = [...this.#records.jobs.keys()];
+    const jobIds = [...this.#records.jobs.keys()].sort();
     if (jobIds.length === 0) return undefined;
     const report = { jobIds, ...(this.#options.here() ?? { address: '', port: 0 }) };
     return this.#news.isDue(report) ? report : undefined;

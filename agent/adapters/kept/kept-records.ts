@@ -96,6 +96,8 @@ export class KeptRecords {
 
   #remember(jobId: string, proof: string, blobs: readonly BlobRef[]): void {
     const job = this.jobs.get(jobId) ?? { proof, blobs: new Map<string, number>() };
+    // Behind those that nothing was added to since.
+    this.jobs.delete(jobId);
     this.jobs.set(jobId, job);
     for (const { sha256, sizeBytes } of blobs) {
       if (job.blobs.has(sha256)) continue;

@@ -134,6 +134,12 @@ export class KeptOutputs {
     }
   }
 
+  #forget(wanted: WantedOutput): void {
+    const equal = this.#asked.get(wanted.sha256);
+    equal?.delete(keyOf(wanted));
+    if (equal?.size === 0) this.#asked.delete(wanted.sha256);
+  }
+
   async #look(wanted: WantedOutput): Promise<void> {
     const { sha256, sizeBytes } = wanted;
     if (await this.#isHere(wanted).catch(() => false)) return this.came(sha256);
@@ -159,6 +165,8 @@ export class KeptOutputs {
     const bringing = this.#bringing.get(keyOf(wanted));
     if (bringing === undefined) return;
     this.#bringing.delete(keyOf(wanted));
+    // A node that is slow may still be sending it.
+    if (problem !== null && problem.code !== 'late') this.#forget(wanted);
     clearInterval(bringing.timer);
     for (const end of bringing.waiters) end(problem);
   }

@@ -228,9 +228,14 @@ test('the oldest job goes first, after a restart too', async () => {
     utimesSync(join(node.folder, `kept/${job}.jsonl`), 1_000 + at, 1_000 + at);
   }
   node.restart();
-  node.most = 150;
+  expect(node.kept.takeReport()?.jobIds).toEqual(['a', 'm', 'z']);
+  await node.leave('z', [randomBytes(100)]);
+  node.most = 350;
   node.kept.shrink();
-  expect(node.kept.takeReport()?.jobIds).toEqual(['m']);
+  expect(node.kept.takeReport()?.jobIds).toEqual(['m', 'z']);
+  node.most = 250;
+  node.kept.shrink();
+  expect(node.kept.takeReport()?.jobIds).toEqual(['z']);
 });
 
 test('what is kept stays while the limits of its owner have a mistake', async () => {

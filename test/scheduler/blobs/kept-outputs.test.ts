@@ -161,6 +161,9 @@ test.each<[string, Partial<Keeper> | null, string, string]>([
   keeper = changes === null ? null : { ...here, ...changes };
   expect(await kept.bring(wanted, never)).toEqual({ code, text });
   expect(asked).toEqual([]);
+  // Nothing is remembered of it.
+  kept.came(wanted.sha256);
+  expect(came).toEqual([]);
 });
 
 test('one that its node has lost does not come, but only that node may say so', async () => {
