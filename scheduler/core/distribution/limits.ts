@@ -25,7 +25,7 @@ export const foreignRestMs = 30 * 60_000;
 /** A member that let a lease for chunks lapse is given no other of that blob for so long, doubled with each, if others would bring it: its place is
  * theirs, and that of what tasks alone need. */
 export const restMs = 30_000;
-export const restMostMs = foreignRestMs;
+export const restMostMs = 30 * 60_000;
 /** Members that stay with a package that nobody wants any more, for those that want it later. */
 export const foreignHolders = 4;
 /** Blobs without a job: those of a few releases for each model of node. */
