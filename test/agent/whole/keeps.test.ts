@@ -1,7 +1,7 @@
 // What a node keeps over kills: results that nobody has acknowledged, and what is known of tasks
 // whose watcher is gone.
 
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { findShim } from '../../../agent/adapters/sandbox/attempt-spec.ts';
@@ -111,4 +111,23 @@ test('a task of before a reboot is lost', async () => {
     writeFileSync(join(folder, 'shim.json'), JSON.stringify({ ...mark, bootId: 'before' }));
   });
   await untilLost(jobId);
+});
+
+test('outputs that stay go by what their owner has said, never by a file with a mistake', async () => {
+  const limits = join(node.state, 'limits.json');
+  const record = join(node.state, 'kept/j1.jsonl');
+  const before = readFileSync(limits, 'utf8');
+  // Nothing tells it that there is no such job.
+  process.kill(rig.natsPid(), 'SIGSTOP');
+  const line = { proof: 'ab'.repeat(32), blobs: [['cd'.repeat(32), 2e9]] };
+  await restart(() => {
+    mkdirSync(join(node.state, 'kept'), { recursive: true });
+    writeFileSync(record, JSON.stringify(line));
+    writeFileSync(limits, '{ "cacheBytes": 100000000000, "slots": "many" }');
+  });
+  expect(existsSync(record)).toBe(true);
+  // By default an owner leaves 1 GB.
+  await restart(() => writeFileSync(limits, before));
+  expect(existsSync(record)).toBe(false);
+  process.kill(rig.natsPid(), 'SIGCONT');
 });
