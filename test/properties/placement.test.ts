@@ -8,6 +8,7 @@ import type { JobTemplate, NodeStatus } from '../../scheduler/core/index.ts';
 import { imageOf, instant, nodeId, policyMakers, stateOf } from '../../scheduler/core/index.ts';
 import { taskState } from '../../scheduler/core/columns.ts';
 import { isOpen, slotsOf } from '../../scheduler/core/leases.ts';
+import type { MonthBytes } from '../../scheduler/core/model/node.ts';
 import { leasesPerSlot } from '../../scheduler/core/limits.ts';
 import { fitOf, kindOf } from '../../scheduler/core/placement/open/kind.ts';
 import { isSuited, refuseSuited } from '../../scheduler/core/placement/filter.ts';
@@ -17,6 +18,7 @@ import { refuseQuota } from '../../scheduler/core/queue/refuse.ts';
 import { asOf, isResting } from '../../scheduler/core/services.ts';
 import type { JobRecord, NodeRecord, State } from '../../scheduler/core/state.ts';
 import { CoreHarness, heldBy, pi3, template } from '../scheduler/core/harness.ts';
+import { sumsOfLeases, sumsOfSites } from '../scheduler/core/sites/sums.ts';
 import { propertyRuns } from '../property-runs.ts';
 
 /** `npm run fuzz` asks for many more. */
@@ -48,6 +50,7 @@ const told = fc.record({
   hoursLeftMs: fc.option(fc.constantFrom(60_000, 3_600_000)),
   refuses: mostly<readonly string[]>([], fc.constant(['ada'])),
   allowsInternet: fc.boolean(),
+  month: fc.constantFrom(0, 1, 15e6).map(monthOf),
 });
 const wanted = fc.record({
   memoryBytes: mostly(64e6, memory),
@@ -102,6 +105,7 @@ test('no task waits beside a node that would take it, whatever has happened', ()
           take(core, each, number);
           checkIndex(core.state);
           checkShortcuts(core);
+          expect(sumsOfSites(core.state)).toEqual(sumsOfLeases(core.state));
           expect([each.kind, missed(core)]).toEqual([each.kind, []]);
         }
       },
@@ -193,10 +197,14 @@ function templateOf(each: Wanted): Partial<JobTemplate> {
   };
 }
 
+/** Of 20 MB, of which tasks with internet may have 19; null for 0. */
+function monthOf(usedBytes: number): MonthBytes | null {
+  return usedBytes === 0 ? null : { capBytes: 20e6, allotmentBytes: 20e6, usedBytes };
+}
+
 function statusOf(each: Extract<Step, { kind: 'report' }>['told']): NodeStatus {
   return {
     ...{ load: 0, memoryAvailableBytes: 1e9, temperatureC: 40, uplink: null, notAccepting: null },
-    month: null,
     ...each,
   };
 }

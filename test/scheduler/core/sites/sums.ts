@@ -1,5 +1,6 @@
 // What sites count of the leases of their nodes, and the same added up anew.
 
+import { slotsOf } from '../../../../scheduler/core/leases.ts';
 import type { SiteRecord, State } from '../../../../scheduler/core/state.ts';
 
 type Sums = Record<string, readonly (readonly [what: string, figure: number])[]>;
@@ -17,7 +18,7 @@ export function sumsOfLeases(state: State): Sums {
       leases.reduce((total, lease) => total + figure(lease), 0);
     const cpuGhz = nodes
       .filter(({ health }) => health === 'healthy' || health === 'suspect')
-      .reduce((total, { inventory }) => total + inventory.slots * inventory.speedGhz, 0);
+      .reduce((total, node) => total + slotsOf(node) * node.inventory.speedGhz, 0);
     const figures = {
       cpuGhz,
       work: sum((lease) => lease.workGhzSeconds),
