@@ -9,6 +9,11 @@ export class SharedWork<T> {
     this.#done = begin(this.#controller.signal);
   }
 
+  /** Nobody waits: it ends with nothing, and who comes now begins anew. */
+  get isLeft(): boolean {
+    return this.#controller.signal.aborted;
+  }
+
   /** Waits for it. Rejects with the signal's reason when the waiter is no longer interested. */
   join(signal: AbortSignal): Promise<T> {
     this.#waiters += 1;

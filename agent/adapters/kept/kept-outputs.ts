@@ -165,13 +165,15 @@ export class KeptOutputs {
 
   /** Takes a blob from the node of the LAN that keeps it; false: that gives it not, and the origin has to be asked. Throws where there is no room for it. */
   bring(blob: BlobRef, keeper: Keeper, signal: AbortSignal): Promise<boolean> {
-    const from = `${keeper.address}-${keeper.port}-${keeper.proof}`;
-    const key = `${blob.sha256} ${from}`;
-    const work =
-      this.#bringing.get(key) ??
-      new SharedWork((ended) =>
-        this.#bring(blob, keeper, ended).finally(() => this.#bringing.delete(key)),
-      );
+    const { address, port, proof } = keeper;
+    const key = `${blob.sha256} ${address} ${port} ${proof}`;
+    const known = this.#bringing.get(key);
+    if (known?.isLeft === false) return known.join(signal);
+    const work = new SharedWork((ended) =>
+      this.#bring(blob, keeper, ended).finally(() => {
+        if (this.#bringing.get(key) === work) this.#bringing.delete(key);
+      }),
+    );
     this.#bringing.set(key, work);
     return work.join(signal);
   }

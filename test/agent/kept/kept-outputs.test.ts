@@ -291,6 +291,16 @@ describe('a neighbour', () => {
     expect(other.logged).toEqual([]);
   });
 
+  test('brings it anew for who comes as the last one leaves', async () => {
+    await node.leave('j1', [picture]);
+    const leaving = new AbortController();
+    const first = other.kept.bring(ref, node.keeper(), leaving.signal);
+    leaving.abort(new Error('cancelled'));
+    const second = brings(node.keeper());
+    await expect(first).rejects.toThrow('cancelled');
+    expect(await second).toBe(true);
+  });
+
   test('brings it from one keeper when an equal one has gone', async () => {
     await node.leave('j1', [picture]);
     const both = [brings(node.keeper({ port: 1 })), brings(node.keeper())];
