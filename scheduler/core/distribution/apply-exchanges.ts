@@ -296,9 +296,9 @@ function gain(
   const site = mustHave(state.sites[exchange.siteNumber], 'site', exchange.siteNumber);
   const batch = site.lanes.down.batches.get(batchOf[chunk] ?? 0);
   if (batch?.nodeNumber !== member.nodeNumber) {
-    // Who brings a chunk again that is here has no credit for copies of the first.
-    const from = before === 0 ? batch?.nodeNumber : undefined;
-    passOn(exchange, member, from ?? (broughtBy[chunk] ?? 0) - 1);
+    // Of a chunk that is brought again nobody knows whose the copy is: the first may lie, and the second.
+    if (batch === undefined) passOn(exchange, member, (broughtBy[chunk] ?? 0) - 1);
+    else if (before === 0) passOn(exchange, member, batch.nodeNumber);
     return;
   }
   saidAt[chunk] = at;
@@ -309,13 +309,12 @@ function gain(
   if (batch.left === 0) endBatch(state, site, batch);
 }
 
-/** The member has a chunk of that node: what was held against that one weighs less. */
+/** The member has a chunk of that node, whose lapses weigh less with it. What others missed stays in its order: two that lie would come first again. */
 function passOn({ members }: Exchange, member: Member, from: number): void {
   const carrier = members.get(from);
   if (carrier === undefined || carrier === member) return;
   carrier.passedOn += 1;
   carrier.lapses = Math.max(0, carrier.lapses - 1);
-  carrier.missed = Math.max(0, carrier.missed - 1);
 }
 
 function lose(exchange: Exchange, member: Member, chunk: number): void {
