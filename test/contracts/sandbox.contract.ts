@@ -110,7 +110,7 @@ async function freezeTicking(
   before: string,
 ): Promise<string> {
   const script = `${before}; i=0; while :; do i=$((i+1)); echo tick $i; sleep 0.02; done`;
-  await rig.stage(leaseId, script, { backend, timeoutMs: 4_000 });
+  await rig.stage(leaseId, script, { backend, timeoutMs: 6_000 });
   await rig.sandbox.start(leaseId);
   await until(() => rig.sandbox.logTail(leaseId).includes('tick'));
   rig.sandbox.holdCpu(0);
@@ -129,7 +129,7 @@ async function freeze(contract: SandboxContract, leaseId: number): Promise<void>
   const startedMs = performance.now();
   const said = await freezeTicking(contract, leaseId, 'true');
   // Longer than it may run.
-  await until(() => performance.now() - startedMs > 4_500);
+  await until(() => performance.now() - startedMs > 6_500);
   expect(rig.sandbox.logTail(leaseId)).toBe(said);
   rig.sandbox.holdCpu(100);
   const exit = await ended;
