@@ -4,6 +4,7 @@ import type { Solve } from '../../scheduler/adapters/plan/highs.ts';
 import type { Demand, Supply } from '../../scheduler/core/index.ts';
 import { aloneSeconds, programOf, sharesOf, wholeTaskSeconds } from '../../scheduler/core/index.ts';
 import { firstProgramSeconds } from './first-programs.ts';
+import type { RunResult } from '../run/run.ts';
 import type { World, WorldSite } from '../world/draw-world.ts';
 
 export interface Bound {
@@ -15,6 +16,8 @@ export interface Bound {
 /** Columns of the largest program that is solved for a bound, so that it takes a second: twelve thousand
  * columns took 18 s at 10,000 homes, and gave the same to the twelfth digit. */
 const mostColumns = 3_000;
+/** Of a site at which no slot was on: nothing, but that the program divides by it. */
+const leastGhz = 1e-6;
 /** Of a log no two jobs are alike: with more kinds than this they are looked at together. */
 const mostDemands = 500;
 
@@ -24,10 +27,7 @@ const mostDemands = 500;
  */
 export function boundOf(world: World, solve: Solve): Bound {
   const demands = demandsOf(world);
-  const fluid = (downOf: DownOf) =>
-    demands.length > mostDemands
-      ? summedBound(suppliesOf(world, mostColumns, downOf).supplies, demands)
-      : fluidBound(suppliesOf(world, demands.length, downOf), demands, solve);
+  const fluid = fluidOf(world, demands, solve);
   const whole = demands.length > mostDemands ? [] : wholeBounds(world, demands);
   const first = {
     seconds: firstProgramSeconds(world, bestDown),
@@ -37,29 +37,81 @@ export function boundOf(world: World, solve: Solve): Bound {
   return bounds.reduce((most, bound) => (bound.seconds > most.seconds ? bound : most));
 }
 
-/** A line's rate down, over some time. */
+/**
+ * The bound of what was there in a run, in seconds: a node that was off, or not left to the federation, did
+ * nothing. Null: all was there, or jobs came over time, so that the last of them says more.
+ */
+export function availableBoundOf(
+  world: World,
+  run: Pick<RunResult, 'availability' | 'makespanMs'> & { readonly bound: Bound },
+  solve: Solve,
+): number | null {
+  const { availability, makespanMs, bound } = run;
+  if (availability.until(makespanMs) === 1) return null;
+  if (world.jobs.some(({ submitMs, after }) => submitMs > 0 || after !== null)) return null;
+  const fluid = fluidOf(world, demandsOf(world), solve);
+  const { evenings } = world;
+  // The run itself did it in its makespan.
+  return leastTime({ least: bound.seconds, enough: makespanMs / 1000 }, (seconds) => {
+    const ghz = availability.meanGhzUntil(1000 * seconds);
+    return fluid({ downOf: meanDown(evenings, seconds), ghzOf: (site) => ghz[site] ?? 0 });
+  });
+}
+
+/** Rates, over some time. */
+interface Rates {
+  /** Of a line, down. */
+  readonly downOf: DownOf;
+  /** Of a site's slots together; absent: all of them. */
+  readonly ghzOf?: (site: number) => number;
+}
+
 type DownOf = (site: WorldSite) => number;
+
+type Fluid = (rates: Rates) => Bound;
+
+function fluidOf(world: World, demands: readonly Demand[], solve: Solve): Fluid {
+  return (rates) =>
+    demands.length > mostDemands
+      ? summedBound(suppliesOf(world, mostColumns, rates).supplies, demands)
+      : fluidBound(suppliesOf(world, demands.length, rates), demands, solve);
+}
 
 /** Halvings of the span in which the bound lies: a ten-thousandth of it is left. */
 const halvings = 13;
 
 /**
- * Where rates change with the hour, less than the bound is a time whose own mean rates would take
- * longer. The best rates give a time that is too short, the worst one that is long enough.
+ * Where rates change with time, less than the bound is a time whose own mean rates would take
+ * longer. `least` is too short, `enough` is long enough.
  */
-function overTheDay({ evenings }: World, fluid: (downOf: DownOf) => Bound): Bound {
-  const best = fluid(bestDown);
-  if (evenings === null) return best;
-  let { seconds } = best;
-  let enough = fluid(({ downBps, peakBps }) => Math.min(downBps, peakBps)).seconds;
+function leastTime(
+  { least, enough }: { readonly least: number; readonly enough: number },
+  withMeans: (seconds: number) => Bound,
+): number {
+  let [short, long] = [least, enough];
   for (let round = 0; round < halvings; round += 1) {
-    const middle = (seconds + enough) / 2;
-    const part = evenings.peakPart(1000 * middle);
-    const mean = fluid(({ downBps, peakBps }) => downBps + part * (peakBps - downBps));
-    if (mean.seconds > middle) seconds = middle;
-    else enough = middle;
+    const middle = (short + long) / 2;
+    if (withMeans(middle).seconds > middle) short = middle;
+    else long = middle;
   }
+  return short;
+}
+
+/** The best rates give a time that is too short, the worst one that is long enough. */
+function overTheDay({ evenings }: World, fluid: Fluid): Bound {
+  const best = fluid({ downOf: bestDown });
+  if (evenings === null) return best;
+  const worst = fluid({ downOf: ({ downBps, peakBps }) => Math.min(downBps, peakBps) });
+  const seconds = leastTime({ least: best.seconds, enough: worst.seconds }, (until) =>
+    fluid({ downOf: meanDown(evenings, until) }),
+  );
   return { ...best, seconds };
+}
+
+function meanDown(evenings: World['evenings'], seconds: number): DownOf {
+  if (evenings === null) return bestDown;
+  const part = evenings.peakPart(1000 * seconds);
+  return ({ downBps, peakBps }) => downBps + part * (peakBps - downBps);
 }
 
 function bestDown({ downBps, peakBps }: WorldSite): number {
@@ -128,16 +180,14 @@ function demandsOf({ jobs }: World): readonly Demand[] {
  * What sites can do together is no less than what they can do apart, so that it stays a bound. Where data is born is a
  * site of its own.
  */
-function suppliesOf({ sites, nodes, jobs }: World, demands: number, downOf: DownOf): Supplies {
-  const cpuGhz = new Float64Array(sites.length);
-  for (const { site, model, speedGhz } of nodes) {
-    cpuGhz[site] = (cpuGhz[site] ?? 0) + model.slots * speedGhz;
-  }
+function suppliesOf(world: World, demands: number, { downOf, ghzOf }: Rates): Supplies {
+  const { sites, jobs } = world;
+  const ghz = ghzOf === undefined ? allGhz(world) : sites.map((_, site) => ghzOf(site));
   const idle = { workGhzSeconds: 0, downBits: 0, upBits: 0 };
   const all = sites.map((site, index): Supply => {
     const { upBps, share } = site;
     const rates = { downBps: share * downOf(site), upBps: share * upBps };
-    return { cpuGhz: cpuGhz[index] ?? 0, ...rates, ...idle };
+    return { cpuGhz: Math.max(ghz[index] ?? 0, leastGhz), ...rates, ...idle };
   });
   const homes = [...new Set(jobs.flatMap(({ home }) => home ?? []))];
   const groups = homes.flatMap((home) => all[home] ?? []);
@@ -148,6 +198,14 @@ function suppliesOf({ sites, nodes, jobs }: World, demands: number, downOf: Down
     groups.push(others.slice(first, first + perGroup).reduce(together));
   }
   return { supplies: groups, placeOf: new Map(homes.map((home, place) => [home, place])) };
+}
+
+function allGhz({ sites, nodes }: World): Float64Array {
+  const ghz = new Float64Array(sites.length);
+  for (const { site, model, speedGhz } of nodes) {
+    ghz[site] = (ghz[site] ?? 0) + model.slots * speedGhz;
+  }
+  return ghz;
 }
 
 interface Supplies {

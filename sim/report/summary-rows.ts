@@ -42,10 +42,12 @@ export function spanText(seconds: number): string {
 }
 
 /** The bound has all nodes on; what churn alone costs is told beside. */
-function upText({ availability, makespanOverBound }: Summary): string {
+function upText({ availability, availableBoundSeconds, makespanSeconds }: Summary): string {
   if (availability === 1) return '';
-  const fair = (availability * makespanOverBound).toFixed(3);
-  return ` (${fair} for the ${percent(availability)} that was switched on)`;
+  const on = `${percent(availability)} was switched on`;
+  if (availableBoundSeconds === null) return ` (${on})`;
+  const ratio = (makespanSeconds / availableBoundSeconds).toFixed(3);
+  return ` (${on}: ${ratio} of the ${Math.round(availableBoundSeconds)} s that it needs)`;
 }
 
 /** Lines on parts of a job's run are no jobs: its own line sums them up. */

@@ -37,6 +37,8 @@ export interface Summary extends About {
   /** The part of the federation's speed that was on, and left to it by its owners; the bound has all
    * of it. */
   readonly availability: number;
+  /** The bound of what was on and left to it, when; null: all of it, or jobs came over time. */
+  readonly availableBoundSeconds: number | null;
   /** Of all slots' time, weighted by speed, and of all uplinks' time, until the end. */
   readonly cpuUse: number;
   readonly downUse: number;
@@ -88,13 +90,15 @@ const nothingElse = 'lines and tasks do not fail';
 export interface Outcome {
   readonly result: RunResult;
   readonly bound: Bound;
+  /** In seconds. */
+  readonly availableBound: number | null;
   readonly leftOut: SwfLog['leftOut'] | null;
 }
 
 export function summaryOf(
   about: About,
   world: World,
-  { result, bound, leftOut }: Outcome,
+  { result, bound, availableBound, leftOut }: Outcome,
 ): Summary {
   const makespanSeconds = result.makespanMs / 1000;
   const tasks = sumOf(world.jobs.map((job) => job.tasks));
@@ -108,7 +112,8 @@ export function summaryOf(
     bound,
     makespanOverBound: makespanSeconds / bound.seconds,
     load: bound.seconds / longestTaskSeconds(world),
-    availability: result.availability,
+    availability: result.availability.until(result.makespanMs),
+    availableBoundSeconds: availableBound,
     ...usesOf(siteUses(world, result), makespanSeconds),
     tasksPerSecond: tasks / makespanSeconds,
     ...timesOf(world, result),

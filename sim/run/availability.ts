@@ -3,46 +3,68 @@
 import type { World } from '../world/draw-world.ts';
 import type { Life } from '../world/turnover.ts';
 
+/** A site's speed from a moment on, until the next one. */
+interface Step {
+  readonly fromMs: number;
+  readonly ghz: number;
+}
+
 export class Availability {
   readonly #ghzOf: readonly number[];
+  readonly #siteOf: readonly number[];
   readonly #isUp: Uint8Array;
-  #upGhz = 0;
-  #upGhzMs = 0;
-  #sinceMs = 0;
+  /** By site, in the order of time. */
+  readonly #steps: readonly Step[][];
   readonly #lives: World['lives'];
 
-  constructor({ nodes, lives }: World) {
+  constructor({ nodes, sites, lives }: World) {
     this.#lives = lives;
     this.#ghzOf = nodes.map(({ model, speedGhz }) => model.slots * speedGhz);
+    this.#siteOf = nodes.map(({ site }) => site);
     this.#isUp = new Uint8Array(nodes.length);
+    this.#steps = sites.map(() => []);
   }
 
   changed(node: number, isUp: boolean, nowMs: number): void {
     if (this.#isUp[node] === (isUp ? 1 : 0)) return;
     this.#isUp[node] = isUp ? 1 : 0;
-    this.#passTo(nowMs);
-    this.#upGhz += (isUp ? 1 : -1) * (this.#ghzOf[node] ?? 0);
+    const steps = this.#steps[this.#siteOf[node] ?? -1] ?? [];
+    const more = (isUp ? 1 : -1) * (this.#ghzOf[node] ?? 0);
+    const last = steps.at(-1);
+    const ghz = (last?.ghz ?? 0) + more;
+    if (last?.fromMs === nowMs) steps.pop();
+    steps.push({ fromMs: nowMs, ghz });
   }
 
-  /** Of all nodes, while they belonged to the federation. */
-  #livedGhzMs(lives: readonly Life[], nowMs: number): number {
-    let sum = 0;
-    for (const [node, { fromMs, untilMs }] of lives.entries()) {
-      sum += (this.#ghzOf[node] ?? 0) * Math.max(0, Math.min(nowMs, untilMs) - fromMs);
-    }
-    return sum;
+  /** What slots of each site that were there computed at most, as a mean from the start until then. */
+  meanGhzUntil(untilMs: number): Float64Array {
+    return Float64Array.from(this.#steps, (steps) => ghzMsOf(steps, untilMs) / untilMs);
   }
 
-  /** The part that was on, from the start until now. */
-  until(nowMs: number): number {
-    this.#passTo(nowMs);
-    if (this.#lives !== null) return this.#upGhzMs / this.#livedGhzMs(this.#lives, nowMs);
-    const allGhz = this.#ghzOf.reduce((sum, ghz) => sum + ghz, 0);
-    return this.#upGhzMs / (allGhz * nowMs);
+  /** The part of all nodes' speed, while they belonged to the federation, from the start until then. */
+  until(untilMs: number): number {
+    const up = this.meanGhzUntil(untilMs).reduce((sum, ghz) => sum + ghz, 0);
+    return up / this.#livedGhz(untilMs);
   }
 
-  #passTo(nowMs: number): void {
-    this.#upGhzMs += this.#upGhz * (nowMs - this.#sinceMs);
-    this.#sinceMs = nowMs;
+  /** As a mean from the start until then. */
+  #livedGhz(untilMs: number): number {
+    const lives: readonly Life[] | null = this.#lives;
+    return this.#ghzOf.reduce((sum, ghz, node) => {
+      const life = lives?.[node] ?? always;
+      const livedMs = Math.max(0, Math.min(untilMs, life.untilMs) - life.fromMs);
+      return sum + (ghz * livedMs) / untilMs;
+    }, 0);
   }
+}
+
+const always = { fromMs: 0, untilMs: Infinity };
+
+function ghzMsOf(steps: readonly Step[], untilMs: number): number {
+  let sum = 0;
+  for (const [place, { fromMs, ghz }] of steps.entries()) {
+    const nextMs = Math.min(steps[place + 1]?.fromMs ?? Infinity, untilMs);
+    if (nextMs > fromMs) sum += ghz * (nextMs - fromMs);
+  }
+  return sum;
 }

@@ -54,9 +54,8 @@ export class Presence {
     this.#begin(world);
   }
 
-  /** The part of the federation's speed that was there, from the start until now. */
-  availability(now: number): number {
-    return this.#availability.until(now);
+  get availability(): Availability {
+    return this.#availability;
   }
 
   /** A node is switched on, or off. */

@@ -7,6 +7,7 @@ import { backupsEveryMs } from '../../scheduler/core/index.ts';
 import { isSteady } from '../world/draw-world.ts';
 import type { World } from '../world/draw-world.ts';
 import type { Attempts } from './attempts.ts';
+import type { Availability } from './availability.ts';
 import { Checks } from './checks.ts';
 import { Events, kindOf, kinds, numberIn } from './events.ts';
 import { Failing } from './failing.ts';
@@ -53,8 +54,7 @@ export interface RunResult {
   readonly replicas: ReplicaLog;
   /** When each job of the world was submitted. */
   readonly submittedAt: Float64Array;
-  /** The part of the federation's speed that was switched on. */
-  readonly availability: number;
+  readonly availability: Availability;
 }
 
 export class Run {
@@ -154,7 +154,7 @@ export class Run {
       transfers: this.#transfers,
       replicas: this.#replicas,
       submittedAt: this.#submissions.submittedAt,
-      availability: this.#presence.availability(nowMs),
+      availability: this.#presence.availability,
     };
   }
 

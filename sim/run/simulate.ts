@@ -2,7 +2,7 @@
 
 import type { Policy } from '../../scheduler/core/index.ts';
 import { openHighs } from '../../scheduler/adapters/plan/highs.ts';
-import { boundOf } from '../report/bound.ts';
+import { availableBoundOf, boundOf } from '../report/bound.ts';
 import type { Summary } from '../report/summary.ts';
 import { summaryOf } from '../report/summary.ts';
 import { readReplayed } from '../replay/replayed.ts';
@@ -52,7 +52,9 @@ export async function simulate(
     while (!run.advance(stepEvents)) onProgress(run.progress);
     const result = run.result();
     const about = { scenario: name, policy, seed };
-    return { world, result, summary: summaryOf(about, world, { result, bound, leftOut }) };
+    const availableBound = availableBoundOf(world, { ...result, bound }, solve);
+    const outcome = { result, bound, availableBound, leftOut };
+    return { world, result, summary: summaryOf(about, world, outcome) };
   } catch (cause) {
     const where = `scenario ${name}, policy ${policy}, seed ${seed}`;
     const at = `after ${Math.round(run.progress.nowMs / 1000)} s of simulated time`;

@@ -3,8 +3,9 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { openHighs } from '../../../scheduler/adapters/plan/highs.ts';
-import { boundOf } from '../../../sim/report/bound.ts';
+import { availableBoundOf, boundOf } from '../../../sim/report/bound.ts';
 import { firstProgramSeconds } from '../../../sim/report/first-programs.ts';
+import { Availability } from '../../../sim/run/availability.ts';
 import { readScenario } from '../../../sim/scenario/read.ts';
 import { drawWorld } from '../../../sim/world/draw-world.ts';
 import type { World } from '../../../sim/world/draw-world.ts';
@@ -103,3 +104,42 @@ test.each([3, 600])(
     expect(bound.seconds).toBeLessThan(1);
   },
 );
+
+// Two sites of one slot of 1 GHz each, and 100 tasks of 2 GHz·s: 100 s when both are on all the time.
+test.each([
+  ['one is never on', [], 200],
+  ['one is switched on later', [[60, true]], 130],
+  [
+    'one is off in between',
+    [
+      [0, true],
+      [50, false],
+      [90, true],
+    ],
+    120,
+  ],
+  [
+    'one is off after the end',
+    [
+      [0, true],
+      [500, false],
+    ],
+    100,
+  ],
+] as const)('what is off does nothing: %s', (_, changes, seconds) => {
+  if (anyJob === undefined) throw new Error('the tiny world has no job');
+  const line = { downBps: 16, upBps: 16, speedGhz: 1 };
+  const { nodes, ...rest } = worldOf([line, line]);
+  const one = { slots: 1 };
+  const slots = nodes.map((node) => ({ ...node, model: { ...node.model, ...one } }));
+  const bytes = { inputBytes: 0, outputBytes: 0, bundleBytes: 0 };
+  const jobs = [{ ...anyJob, tasks: 100, submitMs: 0, workGhzSeconds: 2, ...bytes }];
+  const world = { ...rest, nodes: slots, jobs };
+  const availability = new Availability(world);
+  availability.changed(0, true, 0);
+  for (const [at, isUp] of changes) availability.changed(1, isUp, 1000 * at);
+  const run = { availability, makespanMs: 1e6, bound: boundOf(world, solve) };
+  const found = availableBoundOf(world, run, solve) ?? Number.NaN;
+  expect(found).toBeGreaterThan(0.999 * seconds);
+  expect(found).toBeLessThanOrEqual(seconds * (1 + 1e-6));
+});

@@ -86,6 +86,19 @@ test.each([...policyMakers.keys()])(
   },
 );
 
+test.each([1, 2, 3])(
+  'what was on needs no less than all, and no more than it took: seed %i',
+  async (seed) => {
+    const text = readFileSync('test/fixtures/scenarios/tiny-churny.yaml', 'utf8');
+    const scenario = join(folder, 'at-once.yaml');
+    writeFileSync(scenario, text.replace('every: 1 min', 'every: 0 s'));
+    const { summary } = await simulate({ scenario, policy: 'ratio', seed }, quiet);
+    const { availableBoundSeconds, bound, makespanSeconds } = summary;
+    expect(availableBoundSeconds).toBeGreaterThan(bound.seconds);
+    expect(availableBoundSeconds).toBeLessThanOrEqual(makespanSeconds);
+  },
+);
+
 test('as many nodes are on at the start as the spans say', () => {
   const spans = { up: { shape: 0.55, scale: 35.3 }, down: { shape: 0.6, scale: 9.34 } };
   const hours = (values: typeof spans) => ({
