@@ -4,9 +4,14 @@
 import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
+import { cpuMsOf } from './machine.ts';
 
-/** Questions are answered at once: what takes longer is begun, and followed by asking again. */
+/**
+ * Questions are answered at once: what takes longer is begun, and followed by asking again. One that
+ * is at work may be late for it on a busy machine, as long as it gets on.
+ */
 const answerWithinMs = 20_000;
+const answerAtLastMs = 300_000;
 /** To close its connections at the end. */
 const stopWithinMs = 10_000;
 /** Characters of what it said last that an error repeats. */
@@ -64,13 +69,16 @@ export class Child<Question, Answer> {
     return pid;
   }
 
-  /** One question at a time. Rejects when the process ends, or gives no answer for 20 s. */
+  /**
+   * One question at a time. Rejects when the process ends, or gives no answer: for 20 s in which it did
+   * nothing, or for five minutes.
+   */
   ask(question: Question): Promise<Answer> {
     const child = this.#child;
     return new Promise((resolve, reject) => {
       if (hasEnded(child)) return reject(new Error(this.#ended()));
       const settle = (act: () => void): void => {
-        clearTimeout(timer);
+        clearInterval(timer);
         child.removeListener('close', onClose);
         child.removeListener('message', onMessage);
         act();
@@ -79,8 +87,14 @@ export class Child<Question, Answer> {
       const onClose = (): void => settle(() => reject(new Error(this.#ended())));
       // Only answerParent writes here, with what the file of that name declares.
       const onMessage = (answer: Answer): void => settle(() => resolve(answer));
-      const timer = setTimeout(() => {
-        const text = `${this.#name} gave no answer for ${answerWithinMs / 1000} s to ${JSON.stringify(question).slice(0, 200)}`;
+      const askedMs = performance.now();
+      let cpuMs = 0;
+      const timer = setInterval(() => {
+        const waitedMs = performance.now() - askedMs;
+        const before = cpuMs;
+        if (!hasEnded(child)) cpuMs = cpuMsOf(this.pid);
+        if (cpuMs > before && waitedMs < answerAtLastMs) return;
+        const text = `${this.#name} gave no answer for ${Math.round(waitedMs / 1000)} s to ${JSON.stringify(question).slice(0, 200)}`;
         settle(() => reject(new Error(text)));
       }, answerWithinMs);
       child.once('close', onClose);

@@ -4,6 +4,7 @@
 
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { NodeBus } from '../agent/adapters/bus/node-bus.ts';
 import { enrol } from '../agent/adapters/enrol/enrol.ts';
 import { StateFolder } from '../agent/adapters/state/state-folder.ts';
@@ -16,6 +17,7 @@ import type { LightOptions, LightQuestion, Told } from './light-federation.ts';
 
 /** Enrolments under way at a time. */
 const enrolments = 8;
+const enrolTries = 5;
 
 const inventory: Inventory = {
   architecture: 'x86_64',
@@ -54,10 +56,11 @@ class LightAgent {
   readonly #instanceId: string;
   #sequence = 0;
 
-  constructor(state: StateFolder, name: string) {
-    const identity = state.readIdentity();
+  constructor(state: StateFolder, name: string, natsUrl: string) {
+    const enrolled = state.readIdentity();
     const keys = state.readKeys();
-    if (identity === null || keys === null) throw new Error(`${name} is not enrolled`);
+    if (enrolled === null || keys === null) throw new Error(`${name} is not enrolled`);
+    const identity = { ...enrolled, natsUrls: [natsUrl] };
     this.#instanceId = `instance of ${name}`;
     const clock = {
       nowMs: () => performance.now(),
@@ -183,15 +186,26 @@ async function enrolAll(options: LightOptions): Promise<void> {
       state.create();
       const token = options.tokens[index % options.tokens.length] ?? '';
       const own = { name, state, inventory: () => Promise.resolve(inventory) };
-      const asked = { url: options.url, token, ...own };
-      // A connection that is kept may be closed just when the next one asks on it; a node asks once.
-      await enrol(asked).catch(() => enrol(asked));
-      const agent = new LightAgent(state, name);
+      await untilEnrolled({ url: options.url, token, ...own });
+      const agent = new LightAgent(state, name, options.natsUrl);
       await agent.start();
       agents.push(agent);
     }
   };
   await Promise.all(Array.from({ length: enrolments }, work));
+}
+
+/** A busy machine lets some wait too long, and a connection that is kept may be closed just when the next one asks on it. */
+async function untilEnrolled(asked: Parameters<typeof enrol>[0]): Promise<void> {
+  for (let tries = 1; tries < enrolTries; tries += 1) {
+    try {
+      await enrol(asked);
+      return;
+    } catch {
+      await sleep(1_000);
+    }
+  }
+  await enrol(asked);
 }
 
 let beat: NodeJS.Timeout | undefined;

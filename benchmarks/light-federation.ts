@@ -1,6 +1,7 @@
 // The near end of the processes of light agents: starts them, tells them what to do, and stops them.
 
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { BlobRef } from '../agent/core/index.ts';
 import { Child } from './child.ts';
@@ -13,6 +14,7 @@ export interface LightOptions {
   readonly count: number;
   readonly folder: string;
   readonly url: string;
+  readonly natsUrl: string;
   /** One a site, used in turn. */
   readonly tokens: readonly string[];
 }
@@ -44,15 +46,17 @@ type Agents = Child<LightQuestion, Told>;
 
 export class LightFederation {
   readonly #children: readonly Agents[];
+  readonly #folder: string;
 
-  private constructor(children: readonly Agents[]) {
+  private constructor(children: readonly Agents[], folder: string) {
     this.#children = children;
+    this.#folder = folder;
   }
 
   /** Enrols so many agents at ten sites, and resolves when all of them are connected. */
   static async start(scheduler: SchedulerProcess, size: FederationSize): Promise<LightFederation> {
     const { agents: count, agentsPerProcess } = size;
-    const { connection, folder } = scheduler;
+    const { connection } = scheduler;
     const tokens: string[] = [];
     let url = '';
     for (let site = 0; site < sites; site += 1) {
@@ -68,11 +72,10 @@ export class LightFederation {
       url = token.url;
     }
     tellPhase(`${count} agents enrol and connect`);
-    const shared = { url, tokens, folder: join(folder, 'agents') };
-    // Before the processes: of two that make it in one moment, one found it there, and ended.
-    mkdirSync(shared.folder, { recursive: true });
+    const shared = { url, natsUrl: scheduler.natsUrl, tokens, folder: folderInMemory() };
     const light = new LightFederation(
       Array.from({ length: Math.ceil(count / agentsPerProcess) }, () => new Child('light-agents')),
+      shared.folder,
     );
     try {
       await light.#ask((place) => {
@@ -118,9 +121,19 @@ export class LightFederation {
 
   async stop(): Promise<void> {
     await Promise.all(this.#children.map((child) => child.stop()));
+    rmSync(this.#folder, { recursive: true, force: true });
   }
 
   #ask(question: (place: number) => LightQuestion): Promise<readonly Told[]> {
     return Promise.all(this.#children.map((child, place) => child.ask(question(place))));
   }
+}
+
+/** Each agent syncs three files as it enrols: of ten thousand on one disk that takes minutes. */
+function folderInMemory(): string {
+  const memory = '/dev/shm';
+  const folder = mkdtempSync(join(existsSync(memory) ? memory : tmpdir(), 'punnet-light-'));
+  // Also of a run that is broken off.
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+  return folder;
 }

@@ -3,7 +3,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** So long without anything new is a failure: at the loads that are measured each second brings much. */
-export const stuckAfterMs = 30_000;
+export const stuckAfterMs = 60_000;
 const tellEveryMs = 5_000;
 
 /** One line that tells the user what is being done. */
@@ -14,7 +14,7 @@ export function tellPhase(text: string): void {
 /**
  * Hands over, each second, how far something is, until the callback says that it is over.
  *
- * @throws when nothing new has come for 30 s, with how far it was.
+ * @throws when nothing new has come for 60 s, with how far it was.
  */
 export async function follow<T extends { readonly count: number }>(options: {
   readonly what: string;

@@ -143,7 +143,7 @@ class Run {
       isOver: (done) => done >= count,
     });
     const isThere = (job: { readonly state: number }): boolean => job.state !== 1;
-    const job = await untilJob(connection, jobId, { withinMs: 10_000, isThere });
+    const job = await untilJob(connection, jobId, { withinMs: 60_000, isThere });
     const journalBytes = (this.#scheduler.journalBytes - journalBefore) / count;
     return { ...costs, digest: mustHaveSucceeded(job, count), journalBytes };
   }
