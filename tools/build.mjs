@@ -40,7 +40,7 @@ await bundle('scheduler/cli/main.ts', 'dist/punnet.cjs', {
 // `punnet sim`: the CLI starts it where it is beside it.
 const simulator = forSimulator();
 await bundle('sim/main.ts', 'dist/sim/bin/punnet-sim.cjs', simulator);
-for (const name of ['run-worker', 'policy-thread']) {
+for (const name of ['run-worker', 'run-thread']) {
   await bundle(`sim/commands/${name}.ts`, `dist/sim/bin/${name}.cjs`, simulator);
 }
 // What benchmarks start: the tests of them would wait for tsx a dozen times.

@@ -11,7 +11,7 @@ import type { WorkerOptions } from 'node:worker_threads';
 export function startThread(
   besideUrl: string,
   name: string,
-  options: Pick<WorkerOptions, 'workerData' | 'transferList'> = {},
+  options: Pick<WorkerOptions, 'workerData' | 'transferList' | 'resourceLimits'> = {},
 ): Worker {
   const ending = extname(besideUrl);
   const { href } = new URL(`./${name}${ending}`, besideUrl);

@@ -2,13 +2,13 @@
 
 import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { totalmem } from 'node:os';
 import { extname, join } from 'node:path';
 import { CheckFailed } from '../run/checks.ts';
 import type { ReleaseRun, WantedRelease } from '../distribution/simulate-release.ts';
 import type { Failure } from './failure.ts';
 import { errorOf } from './failure.ts';
 import type { Ran, WantedRun } from './run-here.ts';
+import { heapMb, semiSpaceMb } from './run-memory.ts';
 
 /** What a worker answers. */
 export type Answer<Done> =
@@ -85,11 +85,10 @@ export class RunPool<
 function startWorker(): ChildProcess {
   // The same kind of file as this one, loaded in the same way: source or built.
   const file = join(import.meta.dirname, `run-worker${extname(import.meta.filename)}`);
-  // Node.js stops at some 4 GB by itself: a release to 1,000 sites of 100 was run with 9.
-  const heapMb = Math.floor((0.75 * totalmem()) / 2 ** 20);
+  const memory = [`--max-old-space-size=${heapMb}`, `--max-semi-space-size=${semiSpaceMb}`];
   return fork(file, [], {
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-    execArgv: [...process.execArgv, `--max-old-space-size=${heapMb}`],
+    execArgv: [...process.execArgv, ...memory],
   });
 }
 

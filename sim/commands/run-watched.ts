@@ -1,14 +1,14 @@
-// A run with a policy of a researcher's own goes into a thread, since nothing else ends one that
-// loops for ever. What it is being asked is looked at from here.
+// A run in a thread of its own: Node.js gives only threads and processes that are started the memory that a
+// run is fast with, and nothing else ends a researcher's policy that loops for ever. What such a one is being
+// asked is looked at from here.
 
 import { startThread } from '../../scheduler/adapters/thread.ts';
-import { isPolicyFile } from '../run/choose-policy.ts';
 import { CheckFailed } from '../run/checks.ts';
 import { Question } from '../run/watched-policy.ts';
 import type { Failure } from './failure.ts';
 import { errorOf } from './failure.ts';
 import type { OnProgress, Ran, WantedRun } from './run-here.ts';
-import { runHere } from './run-here.ts';
+import { heapMb, youngMb } from './run-memory.ts';
 import type { Progress } from '../run/run.ts';
 
 /** What the thread says. */
@@ -24,20 +24,15 @@ export interface ThreadData {
 
 const lookEveryMs = 100;
 
-export function runWatched(wanted: WantedRun, onProgress: OnProgress): Promise<Ran> {
-  return isPolicyFile(wanted.policy)
-    ? runInThread(wanted, onProgress)
-    : runHere(wanted, onProgress);
-}
-
-async function runInThread(wanted: WantedRun, onProgress: OnProgress): Promise<Ran> {
+export async function runWatched(wanted: WantedRun, onProgress: OnProgress): Promise<Ran> {
   const question = new Question();
   const data: ThreadData = { wanted, memory: question.memory };
-  const thread = startThread(import.meta.url, 'policy-thread', { workerData: data });
+  const resourceLimits = { maxOldGenerationSizeMb: heapMb, maxYoungGenerationSizeMb: youngMb };
+  const thread = startThread(import.meta.url, 'run-thread', { workerData: data, resourceLimits });
   let watch: NodeJS.Timeout | undefined;
   try {
     return await new Promise<Ran>((resolve, reject) => {
-      // Only policy-thread writes here.
+      // Only run-thread writes here.
       thread.on('message', (said: Said) => {
         if (said.kind === 'progress') onProgress(said.progress);
         else if (said.kind === 'done') resolve(said.ran);

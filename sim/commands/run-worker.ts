@@ -3,8 +3,10 @@
 import process from 'node:process';
 import type { ReleaseRun, WantedRelease } from '../distribution/simulate-release.ts';
 import { simulateRelease } from '../distribution/simulate-release.ts';
+import { isPolicyFile } from '../run/choose-policy.ts';
 import { failureOf } from './failure.ts';
-import type { Ran, WantedRun } from './run-here.ts';
+import type { OnProgress, Ran, WantedRun } from './run-here.ts';
+import { runHere } from './run-here.ts';
 import type { Answer, Said } from './run-pool.ts';
 import { runWatched } from './run-watched.ts';
 
@@ -28,7 +30,9 @@ async function answer(wanted: Wanted): Promise<Answer<Done>> {
 
 async function run(wanted: Wanted, onPart: (part: number) => void): Promise<Done> {
   if ('kind' in wanted) return simulateRelease(wanted, onPart);
-  return runWatched(wanted, ({ tasksLeft, tasks }) => onPart(1 - tasksLeft / tasks));
+  const onProgress: OnProgress = ({ tasksLeft, tasks }) => onPart(1 - tasksLeft / tasks);
+  // This process has the memory: only a policy that may loop needs a thread.
+  return isPolicyFile(wanted.policy) ? runWatched(wanted, onProgress) : runHere(wanted, onProgress);
 }
 
 function tellNowAndThen(): (part: number) => void {
