@@ -44,7 +44,8 @@ export class Availability {
   /** The part of all nodes' speed, while they belonged to the federation, from the start until then. */
   until(untilMs: number): number {
     const up = this.meanGhzUntil(untilMs).reduce((sum, ghz) => sum + ghz, 0);
-    return up / this.#livedGhz(untilMs);
+    const part = up / this.#livedGhz(untilMs);
+    return part > 1 - crumbs ? 1 : part;
   }
 
   /** As a mean from the start until then. */
@@ -57,6 +58,9 @@ export class Availability {
     }, 0);
   }
 }
+
+/** What rounding may leave of all that was there. */
+const crumbs = 1e-9;
 
 const always = { fromMs: 0, untilMs: Infinity };
 
