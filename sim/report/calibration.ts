@@ -52,8 +52,8 @@ function planText(plan: CalibratedPlan): string {
   const part = (of: (run: CalibrationRun) => number): string =>
     median((run) => of(run) / run.real).toFixed(2);
   const each = runs.map(({ simulated, real }) => (simulated / real).toFixed(2)).join(', ');
-  const headers = (100 * (1 - median((run) => run.payloadPart))).toFixed(0);
-  const longer = (100 * (median((run) => run.stretch) - 1)).toFixed(0);
+  const headers = percentText(1 - median((run) => run.payloadPart));
+  const longer = percentText(median((run) => run.stretch) - 1);
   const turnaround = median((run) => run.turnaroundSeconds).toFixed(2);
   const did = cpuShare === null ? 'slept' : `computed on ${cpuShare} of a core`;
   const wanted = cpuShare === null ? 'slept' : 'were to take';
@@ -64,6 +64,11 @@ function planText(plan: CalibratedPlan): string {
     `and with tasks that took ${longer} % longer than they ${wanted}, and ${turnaround} s from the end of one to the`,
     `start of the next, ${part((run) => run.withTimes)}.`,
   ].join(' ');
+}
+
+/** Whole per cents; none have no sign. */
+function percentText(part: number): string {
+  return String(Math.round(100 * part) + 0);
 }
 
 function sum(values: readonly number[]): number {

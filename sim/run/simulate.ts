@@ -43,8 +43,9 @@ export async function simulate(
   watch: WatchPolicy = (policy) => policy,
 ): Promise<Simulated> {
   const { policy, seed } = wanted;
-  const { name, world, leftOut } = worldOf(wanted);
+  // First: how long a policy takes to load has nothing to do with the world.
   const chosen = watch(await choosePolicy(policy));
+  const { name, world, leftOut } = worldOf(wanted);
   const solve = await openHighs();
   const bound = boundOf(world, solve);
   const run = new Run(world, { policy: chosen, solve });

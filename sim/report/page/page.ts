@@ -28,7 +28,8 @@ export interface DrawnChapter {
 const style = `
 body { font: 16px/1.5 system-ui, sans-serif; color: #1a1a1a; background: #fff; margin: 0 auto; max-width: 60rem; padding: 1rem; }
 h1 { font-size: 1.6rem; line-height: 1.25; } h2 { font-size: 1.3rem; margin-top: 2.5rem; border-bottom: 1px solid #ccc; } h3 { font-size: 1.05rem; margin-bottom: .25rem; }
-figure { margin: 1.5rem 0 2rem; } figure > svg { max-width: 100%; height: auto; display: block; }
+figure { margin: 1.5rem 0 2rem; } figure svg { max-width: 100%; height: auto; display: block; }
+/* Smaller, its letters could not be read: in a narrow window it is moved sideways. */ @media (max-width: 40rem) { figure svg { min-width: 36rem; } }
 /* Seams between the fields of a map. */ .mark-rect path { shape-rendering: crispEdges; }
 figcaption { color: #444; max-width: 48rem; } .files { font-size: .875rem; margin: .25rem 0; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .1rem 1.25rem; } dt { font-weight: 600; } dd { margin: 0; overflow-wrap: anywhere; }
@@ -94,7 +95,7 @@ function figureOf({ figure, svg, file }: DrawnFigure): string {
       : `<p class="files">${links}</p>\n<details class="table"><summary>As a table</summary>${tableOf({ columns, rows: texts })}</details>`;
   return `<figure>
 <h3>${escapeText(title)}</h3>
-${svg}
+<div class="wide">${svg}</div>
 <figcaption>${escapeText(caption)}</figcaption>
 ${table}
 </figure>`;

@@ -36,6 +36,11 @@ test('it tells each plan, and of tasks that computed on how much of a core', () 
   expect(text).toMatch(/ under ratio .* took 2 % longer than they were to take, and /);
 });
 
+test('tasks that took a little less than they were to took 0 % longer, without a sign', () => {
+  const quick = { ...slept, runs: [{ ...run, stretch: 0.998 }] };
+  expect(calibrationText({ plans: [quick] })).toContain('tasks that took 0 % longer');
+});
+
 test('those that are committed are within a tenth in each run, and what is left within a twentieth', () => {
   const { plans } = lastCalibration;
   expect(plans.map(({ policy }) => policy)).toEqual(['least-allocated', 'ratio']);

@@ -257,8 +257,9 @@ test('what a policy throws is told with scenario, policy and seed', async () => 
   await expect(simulate({ scenario, policy, seed: 7 }, quiet)).rejects.toThrow(told);
 });
 
-test('the policy of docs/simulating.md runs', async () => {
-  const [, code = ''] = /```ts\n(.*?)```/s.exec(readFileSync('docs/simulating.md', 'utf8')) ?? [];
+test('the policy of the README runs', async () => {
+  const [, code = ''] = /```ts\n(.*?)```/s.exec(readFileSync('README.md', 'utf8')) ?? [];
+  expect(code.split('\n').length).toBeLessThanOrEqual(31);
   const policy = join(folder, 'mine.ts');
   writeFileSync(policy, code.replaceAll("'./scheduler", `'${process.cwd()}/scheduler`));
   const { summary } = await simulate({ scenario, policy, seed: 1 }, quiet);
