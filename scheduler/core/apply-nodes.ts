@@ -1,6 +1,7 @@
 // How facts about sites and nodes change the state.
 
-import { lookForKept } from './kept.ts';
+import type { KeptOutputs } from './kept.ts';
+import { knownKept, lookForKept } from './kept.ts';
 import { endBatchesOf, leaveExchanges } from './distribution/apply-exchanges.ts';
 import type { Fact } from './facts.ts';
 import { lookAtNode, lookAtSite, nodeChanged, siteOf, slotsOf } from './leases.ts';
@@ -67,7 +68,7 @@ export function applyNodeFact(state: State, fact: NodeFact): void {
       const isFirst = node.lastHeardAt === 0;
       const isNews = isFirst || fact.status !== null;
       speaks(state, node, fact);
-      node.keeper = fact.keeper ?? node.keeper;
+      if (fact.keeper !== undefined) tellsKept(state, node, fact.keeper);
       if (fact.status !== null) {
         const slots = slotsOf(node);
         node.status = fact.status;
@@ -170,6 +171,13 @@ function setSite(state: State, fact: Extract<NodeFact, { kind: 'siteSet' }>): vo
   };
   state.sites[site.number] = site;
   state.siteById.set(site.siteId, site);
+}
+
+/** What it had let go, and keeps again, is there for tasks that wait for it. */
+function tellsKept(state: State, node: NodeRecord, told: KeptOutputs): void {
+  const isBack = node.keeper?.letGo.some((id) => told.jobIds.includes(id)) ?? false;
+  node.keeper = knownKept(state, node, told);
+  if (isBack) lookForKept(state);
 }
 
 /** Minutes are a dropped line; a node that was off for longer on two days is likely to be off again. */

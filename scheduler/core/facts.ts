@@ -7,6 +7,7 @@
 
 import type { Direction } from './commands.ts';
 import type { BlobPart, Runs, WantedBlob } from './distribution/exchange.ts';
+import type { KeptOutputs } from './kept.ts';
 import type { Instant, JobId, LeaseId, NodeId, Sha256, SiteId, TokenId } from './model/ids.ts';
 import type { CancelCause, JobTemplate, LeasePhase } from './model/job.ts';
 import type { Inventory, NodeHealth, NodeStatus } from './model/node.ts';
@@ -234,8 +235,8 @@ export type SoftFact =
       readonly nodeNumber: number;
       readonly sequence: number;
       readonly status: NodeStatus | null;
-      /** Where nodes of its LAN get the outputs that it keeps; absent: it told of none. */
-      readonly keeper?: { readonly address: string; readonly port: number };
+      /** The outputs that it keeps; absent: it did not tell. */
+      readonly keeper?: KeptOutputs;
     }
   /** The same of many that said nothing else. */
   | {

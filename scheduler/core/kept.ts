@@ -22,6 +22,12 @@ export interface KeptOutputs {
   readonly port: number;
 }
 
+/** What is known of that; soft, as it is told again. */
+export interface KnownKept extends KeptOutputs {
+  /** Jobs of which it told before that it keeps outputs, and tells it no more. */
+  readonly letGo: readonly JobId[];
+}
+
 /** The task whose kept outputs hold the input of another one. */
 export interface SourceTask {
   readonly job: JobRecord;
@@ -60,7 +66,25 @@ export function isInputHere(state: State, job: JobRecord, taskIndex: number): bo
   const source = sourceOf(state, job, taskIndex);
   if (source === null || isSent(source)) return true;
   const keeper = keeperOf(state, source);
-  return keeper === null || isHere(keeper);
+  return keeper === null || (isHere(keeper) && !hasLetGo(keeper, source));
+}
+
+/** The bytes are lost: nobody else has them. */
+function hasLetGo({ keeper }: NodeRecord, { job }: SourceTask): boolean {
+  return keeper?.letGo.includes(job.jobId) ?? false;
+}
+
+/** What is known of a node's kept outputs after it told of them; null: it never kept any. */
+export function knownKept(
+  { jobById }: State,
+  { keeper: before }: NodeRecord,
+  told: KeptOutputs,
+): KnownKept | null {
+  if (before === null && told.jobIds.length === 0) return null;
+  const has = new Set(told.jobIds);
+  const known = new Set([...(before?.letGo ?? []), ...(before?.jobIds ?? [])]);
+  const letGo = [...known].filter((id) => !has.has(id) && jobById.has(id));
+  return { ...told, letGo };
 }
 
 /** Whether the task's input has come to the origin from the node that keeps it. */
@@ -110,6 +134,9 @@ export function awayText(
   const made = job.template.outputsOf?.jobId ?? '';
   if (health === 'revoked') {
     return `${input}, which was revoked: it is lost. What helps: cancel this job, and run job ${made} again.`;
+  }
+  if (isHere(keeper)) {
+    return `${input}, which keeps it no more: its owner leaves less for that, or its disk has lost it. What helps: cancel this job, and run job ${made} again.`;
   }
   const since = keeper.silentSince > 0 ? keeper.silentSince : lastHeardAt;
   const heard = since > 0 ? `was last heard ${agoText(now - since)} ago` : 'has not been heard yet';

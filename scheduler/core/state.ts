@@ -3,6 +3,7 @@
 
 import type { Direction } from './commands.ts';
 import type { TaskColumns } from './columns.ts';
+import type { KnownKept } from './kept.ts';
 import type { Instant, JobId, LeaseId, NodeId, SiteId, TokenId } from './model/ids.ts';
 import { instant } from './model/ids.ts';
 import type { CancelCause, JobState, JobTemplate, LeasePhase } from './model/job.ts';
@@ -84,8 +85,8 @@ export interface NodeRecord {
   serving: number;
   consecutiveFailures: number;
   restsUntil: Instant;
-  /** Where nodes of its LAN get the outputs that it keeps; null: it has told of none. */
-  keeper: { readonly address: string; readonly port: number } | null;
+  /** The outputs that it keeps, and where nodes of its LAN get them; null: it has told of none. */
+  keeper: KnownKept | null;
   /** Of its household's bytes in a month, as it was last told; 0: not since the start. */
   allottedBytes: number;
 }

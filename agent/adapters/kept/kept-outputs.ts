@@ -41,7 +41,7 @@ export interface KeptOutputsOptions {
   readonly takeRoom: (blob: BlobRef) => Promise<() => void>;
   readonly mayTransfer: () => boolean;
   readonly sayMissing: (sha256: string) => void;
-  /** It keeps outputs of one more job: neighbours may want them soon. */
+  /** It keeps outputs of one more job, which neighbours may want soon, or of one less, for which nobody should wait. */
   readonly onNews: () => void;
   readonly log: (event: string, fields: Record<string, unknown>) => void;
 }
@@ -74,11 +74,14 @@ export class KeptOutputs {
     return new Set(this.#records.held.keys());
   }
 
-  /** What the next report tells: after each change and now and then; undefined: nothing. */
+  /**
+   * What the next report tells: after each change and now and then; undefined: nothing. That it keeps none is told, too, in
+   * two bytes: what a disk has lost nobody should wait for.
+   */
   takeReport(): KeptReport | undefined {
     const jobIds = [...this.#records.jobs.keys()].sort();
-    if (jobIds.length === 0) return undefined;
-    const report = { jobIds, ...(this.#options.here() ?? { address: '', port: 0 }) };
+    const here = jobIds.length === 0 ? null : this.#options.here();
+    const report = { jobIds, ...(here ?? { address: '', port: 0 }) };
     return this.#news.isDue(report) ? report : undefined;
   }
 
@@ -146,9 +149,10 @@ export class KeptOutputs {
   shrink(): void {
     if (!this.#options.areLimitsKnown()) return;
     const most = this.#options.mostBytes();
+    const before = this.#records.jobs.size;
     for (const jobId of [...this.#records.jobs.keys()]) {
       const { bytes } = this.#records;
-      if (bytes <= most) return;
+      if (bytes <= most) break;
       this.#records.remove(jobId);
       this.#options.log('outputs are kept no more: its owner leaves less', {
         job: jobId,
@@ -156,6 +160,7 @@ export class KeptOutputs {
         most,
       });
     }
+    if (this.#records.jobs.size < before) this.#options.onNews();
   }
 
   /** Jobs that are gone: their outputs are blobs as all others. */

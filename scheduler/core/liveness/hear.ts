@@ -62,7 +62,7 @@ export function hear(state: State, command: NodeSpoke, now: Instant): Decision {
     nodeNumber: node.number,
     sequence: command.sequence,
     status: isFresh ? command.status : null,
-    ...(kept !== undefined && { keeper: { address: kept.address, port: kept.port } }),
+    ...(kept !== undefined && { keeper: kept }),
   });
   const effects: Effect[] = [];
   if (isFresh) allotAgain(state, node, { command, facts, effects });

@@ -60,6 +60,15 @@ function given(): Record<number, string> {
   return Object.fromEntries(core.take('grant').map((grant) => [grant.taskIndex, grant.nodeId]));
 }
 
+/** Of a picture, for a job at a site without nodes; it is submitted with the first question. */
+function isInputHereOf(picture: number): boolean {
+  const site = { number: siteNumber('town'), siteId: siteId('town') };
+  if (!core.state.jobById.has(jobId('later'))) core.submit('later', taking({ site }));
+  const job = core.state.jobById.get(jobId('later'));
+  if (job === undefined) throw new Error('it was submitted');
+  return isInputHere(core.state, job, picture);
+}
+
 /** Its connection is gone. */
 function lose(name: string): void {
   core.give({ kind: 'nodeDisconnected', nodeId: nodeId(name) });
@@ -159,6 +168,43 @@ describe('a task whose input is on one node alone', () => {
     expect(core.view.explain(jobId('count'), 0)?.summary).toContain(
       'which was revoked: it is lost. What helps: cancel this job, and run job pictures again.',
     );
+  });
+});
+
+/** A report names the jobs that a node keeps outputs of. */
+function tells(name: string, ...jobIds: readonly string[]): void {
+  const kept = { jobIds: jobIds.map(jobId), address: '192.0.2.7', port: 7 };
+  core.speak(name, { held: [], status: { ...accepting, slots: 1 }, kept });
+}
+
+describe('an output that its node keeps no more', () => {
+  test('is given to nobody, who waits is told so, and what it keeps again is given', () => {
+    takePictures();
+    const keeper = keeperOf(0);
+    tells(keeper, 'pictures', 'gone');
+    tells(keeper);
+    core.submit('count', taking());
+    expect(given()).toEqual({ 1: keeperOf(1) });
+    expect(core.view.explain(jobId('count'), 0)?.summary).toContain(
+      `is on node ${keeper} (${keeper}, site reserve) alone, which keeps it no more: its owner leaves less for that, or its disk has lost it. What helps: cancel this job, and run job pictures again.`,
+    );
+    tells(keeper, 'another');
+    expect(given()).toEqual({});
+    tells(keeper, 'pictures');
+    expect(given()).toEqual({ 0: keeper });
+  });
+
+  test('is one that it told of before, and that the origin does not have', () => {
+    takePictures();
+    const keeper = keeperOf(0);
+    tells(keeper);
+    tells(keeper, 'another');
+    expect(isInputHereOf(0)).toBe(true);
+    tells(keeper, 'pictures');
+    tells(keeper, 'another');
+    expect(isInputHereOf(0)).toBe(false);
+    core.give({ kind: 'outputsCame', jobId: jobId('pictures'), taskIndex: 0 });
+    expect(isInputHereOf(0)).toBe(true);
   });
 });
 
