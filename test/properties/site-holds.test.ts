@@ -71,9 +71,18 @@ test('programs that nodes of one site may not fetch those of another may', () =>
   const policy: Policy = { ...others, holdsFetch: ({ site }) => site.siteId === sites[0] };
   const round = new Round(core.state, { now: instant(core.nowMs), policy });
   const [jobs = []] = round.turns.groups;
-  const counts = core.state.nodes.map((node) => [...round.unheld(jobs, node)].flat().length);
+  const counts = core.state.nodes.map((node) => unheldOf(round, { jobs, node }).length);
   expect(counts).toEqual([0, 1]);
 });
+
+interface Asker {
+  readonly jobs: readonly JobRecord[];
+  readonly node: NodeRecord;
+}
+
+function unheldOf(round: Round, { jobs, node }: Asker): readonly JobRecord[] {
+  return [...round.unheld(jobs, node), ...round.unheldElse(jobs, node)];
+}
 
 interface Pair {
   readonly job: JobRecord;
@@ -88,7 +97,7 @@ function isFree(
   if (!round.hasPlace(node.number)) return false;
   const pair = `${job.jobId} at ${node.nodeId}`;
   const isOption = round.option(job, node) !== null;
-  const unheld = [...round.unheld(jobs, node)].flat();
+  const unheld = unheldOf(round, { jobs, node });
   const isHeld = !unheld.includes(job) || round.isHeld(node.number);
   expect([pair, isOption && isHeld]).toEqual([pair, false]);
   return isOption;

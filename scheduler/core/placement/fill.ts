@@ -7,7 +7,7 @@ import { leasesPerSlot } from '../limits.ts';
 import type { Instant } from '../model/ids.ts';
 import type { JobRecord, State } from '../state.ts';
 import { mustHave } from '../state.ts';
-import type { Choice, Policy } from './policy.ts';
+import type { Choice, Pick, Policy } from './policy.ts';
 import { Round } from './round.ts';
 import { Search, occasionOf } from './search.ts';
 import { Spread } from './spread.ts';
@@ -52,15 +52,14 @@ function slotsAsk(round: Round, search: Search, how: How<'slot'>): void {
  * that comes first, a replica of a service finds a place of its own. */
 function askFor(nodeNumber: number, round: Round, { choice, spread }: How<'slot'>): boolean {
   const node = mustHave(round.state.nodes[nodeNumber], 'node', nodeNumber);
+  const pickOf = (jobs: readonly JobRecord[]): Pick | null =>
+    jobs.length === 0 ? null : choice.pick(round.options(node, jobs), round);
   for (const jobs of round.turns.groups) {
     if (spread.placeOne(jobs)) return true;
-    for (const unheld of round.unheld(jobs, node)) {
-      if (unheld.length === 0) continue;
-      const pick = choice.pick(round.options(node, unheld), round);
-      if (pick === null) continue;
-      round.give(pick);
-      return true;
-    }
+    const pick = pickOf(round.unheld(jobs, node)) ?? pickOf(round.unheldElse(jobs, node));
+    if (pick === null) continue;
+    round.give(pick);
+    return true;
   }
   return false;
 }

@@ -30,6 +30,12 @@ export interface FetchOption extends JobAt {
   readonly isBeside: boolean;
 }
 
+/** The next task of a job at a site, for nodes of it. */
+export interface NodesOption extends SiteOption {
+  /** See `FetchOption`. */
+  readonly isStaged: boolean;
+}
+
 /** The next task of a job on a node that it fits, with what it would cost there. */
 export interface Option extends SiteOption {
   readonly taskIndex: number;
@@ -58,7 +64,7 @@ export interface RoundView {
    */
   planned(at: JobAt): number | null;
   /** The least of those that wait, at the sites like this one. */
-  leastPlanned(option: Option): number;
+  leastPlanned(at: JobAt): number;
   /** What the site has in hand, with what this round has given to it. */
   load(site: SiteRecord): SiteLoad;
   /** Whether one more lease would wait on the node behind others. */
@@ -121,6 +127,10 @@ export interface Policy {
    * share, or that had better come after those of which these nodes have that; the answer is kept until
    * something is given. Slots then ask first for these, and for all others only when they get none. */
   readonly holdsFetch?: (option: FetchOption, round: RoundView) => boolean;
+  /** Likewise, for how many seconds nodes of a site must have something to do at least, or `hold` refuses them
+   * the job; infinite: it refuses it to all of them. The answer is kept until something is given there, or
+   * at sites like it by the plan. */
+  readonly leastBusy?: (option: NodesOption, round: RoundView) => number;
   /** The order of transfers: of those that wait at a site, the ones that go next. */
   readonly nextTransfers: (
     waiting: Iterable<QueuedTransfer>,

@@ -34,21 +34,13 @@ import type { Refusal } from './filter.ts';
 import { refuseHours } from './hours-left.ts';
 import type { Fit } from './open/kind.ts';
 import { fitOf } from './open/kind.ts';
+import type { NodeGifts } from './node-gifts.ts';
+import { noGifts } from './node-gifts.ts';
 import { RoundAhead } from './plan/round-ahead.ts';
 import { RoundShares } from './plan/round-shares.ts';
 import { isPiloted } from './pilots.ts';
 import type { JobAt, NodeUse, Option, Pick, Policy, RoundView } from './policy.ts';
 import { SiteHolds } from './site-holds.ts';
-
-interface NodeGifts {
-  /** Jobs that it has a task of. */
-  readonly jobs: Set<number>;
-  leases: number;
-  /** Of them, those of services. */
-  serving: number;
-  work: number;
-  memoryBytes: number;
-}
 
 export class Round implements RoundView {
   readonly state: State;
@@ -122,8 +114,8 @@ export class Round implements RoundView {
     return this.#shares.of(at);
   }
 
-  leastPlanned(option: Option): number {
-    return this.#shares.leastAt(option);
+  leastPlanned(at: JobAt): number {
+    return this.#shares.leastAt(at);
   }
 
   isStaged(node: NodeRecord): boolean {
@@ -135,11 +127,10 @@ export class Round implements RoundView {
   }
 
   /** Numbers of the jobs that the node has the program of, or is to fetch it; some may have ended. */
-  *programsOf({ number, programs }: NodeRecord): Generator<number> {
-    yield* programs;
-    for (const given of this.#nodes.get(number)?.jobs ?? []) {
-      if (!programs.includes(given)) yield given;
-    }
+  programsOf({ number, programs }: NodeRecord): readonly number[] {
+    const given = this.#nodes.get(number)?.jobs;
+    if (given === undefined) return programs;
+    return [...programs, ...[...given].filter((job) => !programs.includes(job))];
   }
 
   isGivenAt({ job, site }: JobAt): boolean {
@@ -187,10 +178,20 @@ export class Round implements RoundView {
     }
   }
 
-  /** Of the jobs, without those that it would refuse as every node like it at its site: lists, of which it is
-   * asked for the next one when it takes nothing of those before. */
-  unheld(jobs: readonly JobRecord[], node: NodeRecord): Generator<readonly JobRecord[]> {
+  /** See `SiteHolds.unheld`. */
+  unheld(jobs: readonly JobRecord[], node: NodeRecord): readonly JobRecord[] {
     return this.#siteHolds.unheld(jobs, node);
+  }
+
+  /** See `SiteHolds.unheldElse`. */
+  unheldElse(jobs: readonly JobRecord[], node: NodeRecord): readonly JobRecord[] {
+    return this.#siteHolds.unheldElse(jobs, node);
+  }
+
+  /** Tasks that this round has given to sites like this one: as many as before, and no figure of `planned` or
+   * `leastPlanned` there has changed. */
+  givenAlike(site: SiteRecord): number {
+    return this.#shares.givenAlike(site);
   }
 
   option(job: JobRecord, node: NodeRecord): Option | null {
@@ -389,8 +390,4 @@ export class Round implements RoundView {
 /** Two digits after the point are enough for a reason, and short in the journal. */
 function rounded(seconds: number): number {
   return Math.round(100 * seconds) / 100;
-}
-
-function noGifts(): NodeGifts {
-  return { jobs: new Set(), leases: 0, serving: 0, work: 0, memoryBytes: 0 };
 }

@@ -1,7 +1,7 @@
 // How much of the plan's shares has been given, with what a round of placement gives.
 
 import type { Turns } from '../../queue/turns.ts';
-import type { State } from '../../state.ts';
+import type { SiteRecord, State } from '../../state.ts';
 import { mustHave } from '../../state.ts';
 import type { JobAt } from '../policy.ts';
 import type { Plan } from './plan.ts';
@@ -13,6 +13,9 @@ export class RoundShares {
   readonly #plan: Plan | null;
   /** Leases of this round by place in the plan. */
   readonly #given = new Map<number, number>();
+  /** Leases by group; and what has changed in all of them. */
+  readonly #givenTo = new Map<number, number>();
+  #changes = 0;
   /** The least progress in a group, as long as nothing is given there. */
   readonly #least = new Map<number, number>();
   #waiting: ReadonlySet<number> | null = null;
@@ -45,18 +48,27 @@ export class RoundShares {
     return least;
   }
 
+  /** Grows whenever a figure of sites like this one changes. */
+  givenAlike({ number }: SiteRecord): number {
+    const group = this.#plan?.groupOf[number] ?? noGroup;
+    return this.#changes + (this.#givenTo.get(group) ?? 0);
+  }
+
   /** To be told after the turns. */
   give({ job, site }: JobAt): void {
     if (!this.#turns.mayHave(job)) {
       // Nobody need be left a place for her other jobs.
       this.#waiting = null;
       this.#least.clear();
+      this.#changes += 1;
     }
     const plan = this.#plan;
     const cell = plan === null ? null : cellOf(plan, job.number, site.number);
     if (plan === null || cell === null) return;
     this.#given.set(cell, (this.#given.get(cell) ?? 0) + 1);
-    this.#least.delete(cell % plan.groups);
+    const group = cell % plan.groups;
+    this.#least.delete(group);
+    this.#givenTo.set(group, (this.#givenTo.get(group) ?? 0) + 1);
   }
 
   #progressOf(plan: Plan, cell: number): number {

@@ -4,20 +4,12 @@
 // that would end after everything else, since a better slot will take it, and while the line is busy
 // it takes none that is hard on it.
 
-import {
-  linkWindowSeconds,
-  planClasses,
-  planEveryMs,
-  planHoldMs,
-  planStallMs,
-  transfersAtATime,
-} from '../../limits.ts';
+import { planClasses, planEveryMs, planHoldMs, planStallMs } from '../../limits.ts';
 import { bitsOf } from '../../estimate/ahead.ts';
 import { ghzOf } from '../../leases.ts';
 import type { JobRecord, NodeRecord, SiteRecord } from '../../state.ts';
 import { idleSlotsFirst } from '../../transfers/order.ts';
-import type { SiteLoad } from '../balance.ts';
-import { fullWayOf, isDownFull, linkSecondsOf } from '../balance.ts';
+import { linkSecondsOf } from '../balance.ts';
 import { sharedBytesAt, sharedDownBytes, underWay, workOf } from '../estimate.ts';
 import type { Refusal } from '../filter.ts';
 import { refuseNode } from '../filter.ts';
@@ -25,10 +17,19 @@ import { isPiloted, refusePilot } from '../pilots.ts';
 import type { Plan } from '../plan/plan.ts';
 import { noGroup } from '../plan/plan.ts';
 import { endsIn } from '../plan/tail.ts';
-import type { FetchOption, JobAt, Option, Pick, Policy, RoundView, SiteOption } from '../policy.ts';
+import type {
+  FetchOption,
+  JobAt,
+  NodesOption,
+  Option,
+  Pick,
+  Policy,
+  RoundView,
+} from '../policy.ts';
 import type { ReasonCode } from '../reasons.ts';
 import { reasonCodes } from '../reasons.ts';
-import { balance, homeBusy, isDownOverWindow, isHomeBusy, overWindow } from './balance.ts';
+import { balance, isDownOverWindow, overWindow } from './balance.ts';
+import { busyLine, isFullForProgram, isLineBusy, leastBusyAtLine } from './ratio-line.ts';
 
 /** An end is looked at every few seconds, and a slot that ends a little later is no worse. */
 const tailSlack = 1.05;
@@ -39,6 +40,7 @@ interface Rule {
   readonly hold: Policy['hold'];
   readonly holdsSite?: NonNullable<Policy['holdsSite']>;
   readonly holdsFetch?: NonNullable<Policy['holdsFetch']>;
+  readonly leastBusy?: NonNullable<Policy['leastBusy']>;
 }
 
 export const ratioRules: {
@@ -48,8 +50,13 @@ export const ratioRules: {
   readonly program: Rule;
 } = {
   tail: { hold: pastTheEnd },
-  line: { hold: busyLine, holdsSite: isLineBusy, holdsFetch: isFullForProgram },
-  place: { hold: keptPlace },
+  line: {
+    hold: busyLine,
+    holdsSite: isLineBusy,
+    holdsFetch: isFullForProgram,
+    leastBusy: leastBusyAtLine,
+  },
+  place: { hold: keptPlace, leastBusy: leastBusyOfPlace },
   program: { hold: needlessProgram, holdsFetch: isNeedless },
 };
 
@@ -68,6 +75,7 @@ export function ratioWith(rules: readonly Rule[]): Policy {
     hold: holdBy(rules),
     holdsSite: holdsSiteBy(rules),
     holdsFetch: holdsFetchBy(rules),
+    leastBusy: leastBusyBy(rules),
     nextTransfers: idleSlotsFirst,
     needsPlan: true,
   };
@@ -180,6 +188,18 @@ function holdsFetchBy(rules: readonly Rule[]): NonNullable<Policy['holdsFetch']>
   };
 }
 
+/** Most slots that are looked at on a busy federation are refused so: nodes of a site differ by when they are free. */
+function leastBusyBy(rules: readonly Rule[]): NonNullable<Policy['leastBusy']> {
+  return (option, round) => {
+    if (isPiloted(option.job) || round.planned(option) === null) return 0;
+    let seconds = 0;
+    for (const { leastBusy } of rules) {
+      seconds = Math.max(seconds, leastBusy?.(option, round) ?? 0);
+    }
+    return seconds;
+  };
+}
+
 /**
  * The plan wants the job at other sites, but the node has its program, and what its tasks move until
  * the plan's end is less than another program: it had better keep to them.
@@ -240,8 +260,19 @@ function isStalled({ job }: JobAt, { state, now }: RoundView): boolean {
 function keptPlace(option: Option, round: RoundView): Refusal | null {
   const { node, cost } = option;
   if (underWay(cost.downBits / 8) > 0 || !round.isStaged(node)) return null;
-  const due = round.planned(option);
-  return due !== null && due > round.leastPlanned(option) ? ahead : null;
+  return isAhead(option, round) ? ahead : null;
+}
+
+function leastBusyOfPlace({ job, site, cost, isStaged }: NodesOption, round: RoundView): number {
+  if (!isStaged || underWay(cost.downBits / 8) > 0) return 0;
+  // Some nodes may have to fetch it.
+  if (sharedBytesAt(round.state, job, site.number) > 0) return 0;
+  return isAhead({ job, site }, round) ? Number.POSITIVE_INFINITY : 0;
+}
+
+function isAhead(at: JobAt, round: RoundView): boolean {
+  const due = round.planned(at);
+  return due !== null && due > round.leastPlanned(at);
 }
 
 const ahead: Refusal = {
@@ -278,47 +309,6 @@ const inTime: Refusal = {
   reason:
     'the nodes that have its program will do its tasks in time, without another that fetches it',
   remedy: 'wait: they are placed there as slots become free',
-};
-
-function busyLine(option: Option, round: RoundView): Refusal | null {
-  if (isHomeBusy(option, round)) return homeBusy;
-  const resultWaits = (): number => round.resultWaits(option);
-  // Most have less than a window's worth in hand: then nobody needs to know when a slot is free.
-  const windowSeconds = isDownFull(option, { atOnce }) ? windowOf(option, round) : undefined;
-  return fullWayOf(option, { atOnce, resultWaits, windowSeconds }) === null ? null : busy;
-}
-
-function windowOf({ node, load }: Option, round: RoundView): number {
-  return Math.max(linkWindowSeconds, Math.min(round.freeIn(node), backlogSeconds(load)));
-}
-
-function isLineBusy(option: SiteOption): boolean {
-  const windowSeconds = Math.max(linkWindowSeconds, backlogSeconds(option.load));
-  return isDownFull(option, { atOnce, windowSeconds });
-}
-
-const atOnce = 1 + transfersAtATime;
-
-/** For an idle slot, of which there is nothing to come behind. */
-function isFullForProgram(
-  { job, site, load, isStaged }: FetchOption,
-  { state }: RoundView,
-): boolean {
-  if (isStaged) return false;
-  const downBits = 8 * sharedBytesAt(state, job, site.number);
-  const cost = { workGhzSeconds: workOf(job), downBits, upBits: 0 };
-  return isDownFull({ load, cost }, { atOnce });
-}
-
-/** For how long the site's CPUs have something to do: bytes that come meanwhile keep none of them waiting. */
-function backlogSeconds({ workGhzSeconds, cpuGhz }: SiteLoad): number {
-  return workGhzSeconds / cpuGhz;
-}
-
-const busy: Refusal = {
-  code: 'uplink',
-  reason: 'the uplink has enough in hand, and a task would add more to it than to the CPUs',
-  remedy: 'wait, or declare the rate that it really has (punnet site set)',
 };
 
 /** What is placed before a plan knows of it stays where it is: the plan is waited for, a moment. */
