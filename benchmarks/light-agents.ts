@@ -169,8 +169,16 @@ class LightAgent {
     } as const;
     const end = (): void => this.#loop.post({ kind: 'exited', leaseId, exit });
     if (taskMs === 0) setImmediate(end);
-    else setTimeout(end, taskMs);
+    else setTimeout(end, taskMs * nextPart());
   }
+}
+
+let turn = 0;
+
+/** Between a half and one and a half, spread evenly and the same each time: tasks that take equally long end in one burst, again and again. */
+function nextPart(): number {
+  turn = (turn + 0.618_033_988_75) % 1;
+  return 0.5 + turn;
 }
 
 const agents: LightAgent[] = [];

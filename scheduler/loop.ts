@@ -30,6 +30,12 @@ export const batchSpanMs = 30;
 export const idleSpanMs = 100;
 /** Commands of the batch before, from which on many speak. */
 export const manyCommands = 16;
+/**
+ * Where many speak of long tasks, batches are up to `idleSpanMs` apart too: by this part of the time in which
+ * a lease says one thing, so that no slot is kept waiting for longer than that. It is 100 ms with 10,000 agents and tasks of 4.5 s,
+ * and 36 with 1,000 and tasks of 0.45 s.
+ */
+export const waitShare = 0.04;
 /** Deadlines are looked at this often. */
 const tickMs = 1_000;
 
@@ -73,6 +79,8 @@ export class Loop {
   #cancelTick: () => void = () => undefined;
   #batchAt = instant(0);
   #batchCommands = 0;
+  /** How long it took for them to come. */
+  #batchGatheredMs = 0;
   /** Ends the wait for the next batch, when there is one. */
   #stopWaiting: () => void = () => undefined;
   #idle: (() => void)[] = [];
@@ -196,13 +204,21 @@ export class Loop {
         };
       });
     }
+    this.#batchGatheredMs = Math.min(idleSpanMs, clock.now() - this.#batchAt);
     this.#batchAt = clock.now();
     this.#batchCommands = this.#inbox.length;
   }
 
   #nextBatchAt(): Instant {
-    const isIdle = this.#batchCommands >= manyCommands && this.#state.waitingJobs.size === 0;
-    return instant(this.#batchAt + (isIdle ? idleSpanMs : batchSpanMs));
+    const spanMs = this.#batchCommands < manyCommands ? batchSpanMs : this.#spanOfManyMs();
+    return instant(this.#batchAt + spanMs);
+  }
+
+  #spanOfManyMs(): number {
+    const { waitingJobs, leases } = this.#state;
+    if (waitingJobs.size === 0) return idleSpanMs;
+    const betweenWordsMs = (leases.size * this.#batchGatheredMs) / this.#batchCommands;
+    return Math.min(idleSpanMs, Math.max(batchSpanMs, waitShare * betweenWordsMs));
   }
 
   /** Every caller hears how it ended, before the process stops. */

@@ -4,7 +4,7 @@
 import { expect, test } from 'vitest';
 import { instant, jobId, nodeId, siteId, tokenId } from '../../scheduler/core/index.ts';
 import type { Command, Effect, NodeSpoke } from '../../scheduler/core/index.ts';
-import { Loop, batchSpanMs, idleSpanMs, manyCommands } from '../../scheduler/loop.ts';
+import { Loop, batchSpanMs, idleSpanMs, manyCommands, waitShare } from '../../scheduler/loop.ts';
 import { MemoryDisk, MemoryJournal } from '../../sim/kernel/memory-journal.ts';
 import { VirtualClock } from '../../sim/kernel/virtual-clock.ts';
 import { pi3, template } from './core/harness.ts';
@@ -35,7 +35,7 @@ async function startLoop(disk: MemoryDisk, atMs: number): Promise<Started> {
   return { loop, clock, effects, warnings };
 }
 
-async function withNode(disk: MemoryDisk): Promise<void> {
+async function withNode(disk: MemoryDisk, inventory = pi3): Promise<void> {
   const { loop } = await startLoop(disk, start);
   const token = { tokenId: tokenId('t'), hash: 'h', role: 'node', name: '', uses: 1 } as const;
   const expiresAt = instant(start + hourMs);
@@ -43,7 +43,7 @@ async function withNode(disk: MemoryDisk): Promise<void> {
   await loop.submit({ kind: 'createToken', ...token, siteId: siteId('s'), expiresAt });
   await loop.submit({
     ...{ kind: 'enrolNode', tokenHash: 'h', requestId: 'r', nodeId: nodeId('pi'), name: 'pi' },
-    ...{ natsPublicKey: 'key', inventory: pi3 },
+    ...{ natsPublicKey: 'key', inventory },
   });
   await loop.submit({
     ...{ kind: 'nodeSpoke', nodeId: nodeId('pi'), instanceNumber: 1, instanceId: 'i', sequence: 1 },
@@ -122,6 +122,33 @@ test('batches are further apart while many speak and no task waits for a place',
   const asked = { jobId: jobId('j'), requestId: 'r', researcher: 'ada', template: job };
   await loop.submit({ kind: 'submitJob', ...asked });
   expect(await restAfter(manyCommands)).toBe(batchSpanMs);
+  await loop.stop();
+});
+
+test.each([
+  ['100 tasks whose words come all the time', 100, batchSpanMs],
+  ['200 tasks whose words come some time', 200, (waitShare * 200 * idleSpanMs) / manyCommands],
+  ['500 tasks whose words are far apart', 500, idleSpanMs],
+])('batches of many words of %s are so far apart', async (_, leases, spanMs) => {
+  const disk = new MemoryDisk();
+  // One that runs and one that is staged for each.
+  const slots = leases / 2;
+  await withNode(disk, { ...pi3, slots, memoryBytes: 1e12, diskBytes: 1e12 });
+  const { loop, clock, effects } = await startLoop(disk, start + hourMs);
+  const job = template({ taskCount: 5_000 });
+  const asked = { jobId: jobId('j'), requestId: 'r', researcher: 'ada', template: job };
+  await loop.submit({ kind: 'submitJob', ...asked });
+  const granted = (): number => effects.filter(({ kind }) => kind === 'grant').length;
+  loop.post({ ...news(1), instanceId: 'i' });
+  for (let look = 0; granted() < leases && look < 100; look += 1) {
+    clock.advanceTo(instant(clock.now() + 1_000));
+    await new Promise(setImmediate);
+  }
+  expect(granted()).toBe(leases);
+  clock.advanceTo(instant(clock.now() + 2 * idleSpanMs));
+  for (let at = 0; at < manyCommands; at += 1) loop.post({ ...news(1), instanceId: 'i' });
+  await new Promise(setImmediate);
+  expect(loop.restMs()).toBe(spanMs);
   await loop.stop();
 });
 
