@@ -11,11 +11,16 @@ export function attemptsOf(
   job: JobRecord,
   taskIndex: number,
 ): readonly LeaseRecord[] {
-  // The column holds lease ids only.
-  const first = state.leases.get((job.tasks.lease[taskIndex] ?? 0) as LeaseId);
+  const first = namedLease(state, job, taskIndex);
   const backup = backupOf(state, job, taskIndex);
   if (backup === undefined) return first === undefined ? none : [first];
   return first === undefined ? [backup] : [first, backup];
+}
+
+/** The lease that the task's columns name, if it is kept. */
+function namedLease({ leases }: State, job: JobRecord, taskIndex: number): LeaseRecord | undefined {
+  // The column holds lease ids only.
+  return leases.get((job.tasks.lease[taskIndex] ?? 0) as LeaseId);
 }
 
 /** The task's backup attempt, while there is another. */
@@ -27,6 +32,8 @@ export function backupOf(state: State, job: JobRecord, taskIndex: number): Lease
 
 /** Another attempt of the same task that is in force: when this one ends badly, the task goes on. */
 export function heirOf(state: State, job: JobRecord, lease: LeaseRecord): LeaseRecord | undefined {
-  const attempts = attemptsOf(state, job, lease.taskIndex);
-  return attempts.find((other) => other !== lease && !other.isVoid);
+  const first = namedLease(state, job, lease.taskIndex);
+  if (first !== undefined && first !== lease && !first.isVoid) return first;
+  const backup = backupOf(state, job, lease.taskIndex);
+  return backup === lease || backup?.isVoid === true ? undefined : backup;
 }

@@ -310,8 +310,9 @@ export function dropLease(state: State, lease: LeaseRecord): void {
 
 function freeLanes(state: State, site: SiteRecord, leaseId: LeaseId): void {
   for (const lane of [site.lanes.down, site.lanes.up]) {
-    lane.queue.delete(leaseId);
-    if (lane.active.delete(leaseId)) placeFreed(state, site);
+    // Most lanes are empty: nothing is looked for there.
+    if (lane.queue.size > 0) lane.queue.delete(leaseId);
+    if (lane.active.size > 0 && lane.active.delete(leaseId)) placeFreed(state, site);
   }
 }
 

@@ -8,7 +8,7 @@ import type { ReleaseRun, WantedRelease } from '../distribution/simulate-release
 import type { Failure } from './failure.ts';
 import { errorOf } from './failure.ts';
 import type { Ran, WantedRun } from './run-here.ts';
-import { heapMb, semiSpaceMb } from './run-memory.ts';
+import { heapMb, semiSpaceMb, v8Flag } from './run-memory.ts';
 
 /** What a worker answers. */
 export type Answer<Done> =
@@ -85,10 +85,10 @@ export class RunPool<
 function startWorker(): ChildProcess {
   // The same kind of file as this one, loaded in the same way: source or built.
   const file = join(import.meta.dirname, `run-worker${extname(import.meta.filename)}`);
-  const memory = [`--max-old-space-size=${heapMb}`, `--max-semi-space-size=${semiSpaceMb}`];
+  const sizes = [`--max-old-space-size=${heapMb}`, `--max-semi-space-size=${semiSpaceMb}`];
   return fork(file, [], {
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-    execArgv: [...process.execArgv, ...memory],
+    execArgv: [...process.execArgv, ...sizes, v8Flag],
   });
 }
 

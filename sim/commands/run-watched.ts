@@ -3,13 +3,14 @@
 // asked is looked at from here.
 
 import process from 'node:process';
+import { setFlagsFromString } from 'node:v8';
 import { startThread } from '../../scheduler/adapters/thread.ts';
 import { CheckFailed } from '../run/checks.ts';
 import { Question } from '../run/watched-policy.ts';
 import type { Failure } from './failure.ts';
 import { errorOf, outOfMemory } from './failure.ts';
 import type { OnProgress, Ran, WantedRun } from './run-here.ts';
-import { heapMb, youngMb } from './run-memory.ts';
+import { heapMb, v8Flag, youngMb } from './run-memory.ts';
 import type { Progress } from '../run/run.ts';
 
 /** What the thread says. */
@@ -29,6 +30,7 @@ export async function runWatched(wanted: WantedRun, onProgress: OnProgress): Pro
   const question = new Question();
   const data: ThreadData = { wanted, memory: question.memory };
   const resourceLimits = { maxOldGenerationSizeMb: heapMb, maxYoungGenerationSizeMb: youngMb };
+  setFlagsFromString(v8Flag);
   const thread = startThread(import.meta.url, 'run-thread', { workerData: data, resourceLimits });
   let watch: NodeJS.Timeout | undefined;
   try {

@@ -47,13 +47,14 @@ export class Checks {
   #taskOf = new Int32Array(1024);
   /** By node, as the scheduler last said. */
   readonly #health: NodeHealth[] = [];
-  readonly #transfers: readonly { readonly down: Set<number>; readonly up: Set<number> }[];
+  /** By site, leases whose transfers are under way: few, so that a list is looked through faster than a set. */
+  readonly #transfers: readonly Readonly<Record<Direction, number[]>>[];
   #left: number;
 
   constructor(world: World) {
     this.#world = world;
     this.#results = world.jobs.map(({ tasks }) => new Float64Array(tasks));
-    this.#transfers = world.sites.map(() => ({ down: new Set(), up: new Set() }));
+    this.#transfers = world.sites.map(() => ({ down: [], up: [] }));
     this.#left = world.jobs.reduce((sum, { tasks }) => sum + tasks, 0);
   }
 
@@ -87,15 +88,18 @@ export class Checks {
     // With faults what was to stop, or what an earlier scheduler let begin, may go on for a while.
     if (this.#world.faults !== null) return;
     const lane = this.#transfers[site]?.[direction];
-    lane?.add(lease);
-    if ((lane?.size ?? 0) <= transfersAtATime) return;
+    if (lane === undefined || lane.includes(lease)) return;
+    lane.push(lease);
+    if (lane.length <= transfersAtATime) return;
     fail(
-      `uplink: site ${site} was given ${lane?.size} transfers ${direction} at a time, and may have ${transfersAtATime}`,
+      `uplink: site ${site} was given ${lane.length} transfers ${direction} at a time, and may have ${transfersAtATime}`,
     );
   }
 
   transferOver(site: number, direction: Direction, lease: number): void {
-    this.#transfers[site]?.[direction].delete(lease);
+    const lane = this.#transfers[site]?.[direction];
+    const place = lane?.indexOf(lease) ?? -1;
+    if (place >= 0) lane?.splice(place, 1);
   }
 
   /** What the scheduler has decided. */

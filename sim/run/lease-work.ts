@@ -71,7 +71,7 @@ export class LeaseWork {
     const job = this.attempts.job[lease] ?? -1;
     const { bundleBytes } = this.#programOf(lease);
     const needsBundle = bundleBytes > 0 && !board.bundles.has(job);
-    if (isExchanged({ sha256: programHash(job), sizeBytes: bundleBytes })) {
+    if (bundleBytes > 0 && isExchanged({ sha256: programHash(job), sizeBytes: bundleBytes })) {
       if (board.bundles.get(job) === 0) this.exchanges.offer(board, job);
       else return this.#join(lease, board, now);
     }

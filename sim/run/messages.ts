@@ -191,9 +191,12 @@ function withOne<T>(list: T[], one: T): T[] {
   return list;
 }
 
+/** The same text each time: two that are one are compared by where they are. */
 export function nameOf(node: number): string {
-  return `n${node}`;
+  return (names[node] ??= `n${node}`);
 }
+
+const names: string[] = [];
 
 /** The number in a name such as n12 or j3. */
 export function numberOf(name: string): number {

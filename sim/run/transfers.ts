@@ -13,21 +13,17 @@ export type Direction = 'down' | 'up';
 /** Ethernet of every board, and about what its USB bus leaves of that. */
 const portBps = 100e6;
 
-interface Transfer {
+/** What a transfer moved until it ended, of its own or because it was stopped. */
+export interface Moved {
   /** Below 0: chunks that a node brings for its site, by the number of the batch. */
   readonly lease: number;
   readonly direction: Direction;
   readonly bytes: number;
-  readonly link: number;
-  /** The site whose line up it crosses first, where its bytes were born; absent: none. */
-  readonly home?: number | undefined;
 }
 
-/** What a transfer moved until it ended, of its own or because it was stopped. */
-export interface Moved {
-  readonly lease: number;
-  readonly direction: Direction;
-  readonly bytes: number;
+interface Transfer extends Moved {
+  /** The site whose line up it crosses first, where its bytes were born; absent: none. */
+  readonly home?: number | undefined;
 }
 
 export class Transfers {
@@ -42,8 +38,9 @@ export class Transfers {
   readonly #shares: readonly number[];
   readonly #ports: readonly number[];
   readonly #siteOf: readonly number[];
-  /** Under way, by the network's number. */
+  /** Under way, by the network's number; and the uplink of each. */
   readonly #flows: (Transfer | undefined)[] = [];
+  readonly #links: number[] = [];
   /** By lease, one more than that number; 0: it moves nothing. */
   #flowOf = new Int32Array(1024);
   readonly #flowOfBatch = new Map<number, number>();
@@ -81,14 +78,14 @@ export class Transfers {
     return this.#network.nextCompletion();
   }
 
-  start(node: number, transfer: Omit<Transfer, 'link'>, now: number): void {
+  start(node: number, transfer: Transfer, now: number): void {
     const { lease, direction, bytes, home } = transfer;
     const own = this.#pathOf(node, direction);
     const path = home === undefined ? own : [...own, linkOf(home, 'up')];
-    const [link = -1] = path;
     this.#network.advance(now);
     const flow = this.#network.start(path, bytes);
-    this.#flows[flow] = { lease, direction, bytes, link, home };
+    this.#flows[flow] = transfer;
+    this.#links[flow] = path[0] ?? -1;
     if (lease < 0) this.#flowOfBatch.set(lease, flow);
     else this.#setFlow(lease, flow + 1);
     this.#underWay += 1;
@@ -134,12 +131,13 @@ export class Transfers {
 
   /** Stops the transfer of a lease; 0: none was under way. */
   stop(lease: number, now: number): number {
-    const flow = this.#flowOfBatch.get(lease) ?? (this.#flowOf[lease] ?? 0) - 1;
-    const transfer = this.#flows[flow];
-    if (transfer === undefined) return 0;
+    const flow = lease < 0 ? this.#flowOfBatch.get(lease) : (this.#flowOf[lease] ?? 0) - 1;
+    const transfer = this.#flows[flow ?? -1];
+    if (flow === undefined || transfer === undefined) return 0;
     this.#network.advance(now);
     const bytes = transfer.bytes - this.#network.cancel(flow);
-    return this.#forget(flow, transfer, bytes).bytes;
+    this.#forget(flow, transfer, bytes);
+    return bytes;
   }
 
   /** The run is over: what is under way stops. */
@@ -159,7 +157,9 @@ export class Transfers {
     const moved: Moved[] = [];
     for (const flow of this.#streams.takeEnded(ended)) {
       const transfer = this.#flows[flow];
-      if (transfer !== undefined) moved.push(this.#forget(flow, transfer, transfer.bytes));
+      if (transfer === undefined) continue;
+      this.#forget(flow, transfer, transfer.bytes);
+      moved.push(transfer);
     }
     return moved;
   }
@@ -196,16 +196,16 @@ export class Transfers {
     this.#moved[link] = (this.#moved[link] ?? 0) + bytes;
   }
 
-  #forget(flow: number, { lease, direction, link, home }: Transfer, bytes: number): Moved {
+  #forget(flow: number, { lease, home }: Transfer, bytes: number): void {
     this.#flows[flow] = undefined;
-    if (!this.#flowOfBatch.delete(lease)) this.#setFlow(lease, 0);
+    if (lease < 0) this.#flowOfBatch.delete(lease);
+    else this.#setFlow(lease, 0);
     this.#underWay -= 1;
-    this.#count(link, bytes);
+    this.#count(this.#links[flow] ?? -1, bytes);
     if (home !== undefined) {
       this.#count(linkOf(home, 'up'), bytes);
       this.relayedBytes += bytes;
     }
-    return { lease, direction, bytes };
   }
 }
 

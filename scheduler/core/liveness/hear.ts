@@ -56,21 +56,22 @@ export function hear(state: State, command: NodeSpoke, now: Instant): Decision {
     });
   }
   const kept = isFresh ? command.kept : undefined;
-  facts.push({
+  const heard = {
     kind: 'nodeHeard',
     at: now,
     nodeNumber: node.number,
     sequence: command.sequence,
     status: isFresh ? command.status : null,
-    ...(kept !== undefined && { keeper: kept }),
-  });
+  } as const;
+  if (kept === undefined) facts.push(heard);
+  else facts.push({ ...heard, keeper: kept });
   const effects: Effect[] = [];
   if (isFresh) allotAgain(state, node, { command, facts, effects });
   if (kept !== undefined) effects.push(...releaseGone(state, node, kept));
   if (isFresh && command.blobParts !== undefined) {
-    const heard = hearParts(state, command.blobParts, { node, now });
-    facts.push(...heard.facts);
-    effects.push(...heard.effects);
+    const parts = hearParts(state, command.blobParts, { node, now });
+    facts.push(...parts.facts);
+    effects.push(...parts.effects);
   }
   if (isOnlyHere(node, command)) return { facts, effects, answer: nothing.answer };
   const talk = new Conversation(state, { node, now, facts, effects });
@@ -161,6 +162,15 @@ function taskKey({ jobNumber, taskIndex }: LeaseRecord): number {
   return jobNumber * tasksPerJob + taskIndex;
 }
 
+const none: never[] = [];
+
+/** Most messages end one at most, and a list that is pushed to has room for seventeen. */
+function withOne<T>(list: T[], one: T): T[] {
+  if (list === none) return [one];
+  list.push(one);
+  return list;
+}
+
 /** The parts of one message that speak of leases. */
 class Conversation {
   readonly #state: State;
@@ -168,13 +178,11 @@ class Conversation {
   readonly #now: Instant;
   readonly #facts: Fact[];
   readonly #effects: Effect[];
-  readonly #instanceSince: Instant;
-  // Most messages are short, and a federation has many: what few of them need is made for those.
+  // Most messages are short, and a federation has many: lists take less than sets, and what few need is
+  // made for those.
   /** Leases and tasks that this message has ended. */
-  #endedLeases: Set<LeaseId> | undefined;
-  #endedTasks: Set<number> | undefined;
-  /** Phases that this message has told: facts are applied when all of it was judged. */
-  #phases: Map<LeaseId, LeasePhase> | undefined;
+  #endedLeases: LeaseId[] = none;
+  #endedTasks: number[] = none;
 
   /** Adds to the facts and effects that the message has brought so far. */
   constructor(
@@ -187,9 +195,6 @@ class Conversation {
     this.#now = now;
     this.#facts = facts;
     this.#effects = effects;
-    // The change of instance, if this message brings it, is not applied yet.
-    const isNew = facts.some((fact) => fact.kind === 'nodeInstanceChanged');
-    this.#instanceSince = isNew ? now : node.instanceSince;
   }
 
   ended(ends: readonly AttemptEnd[]): void {
@@ -229,8 +234,8 @@ class Conversation {
       );
       results.push(end.result?.sha256 ?? null);
       if (!jobs.includes(job)) jobs.push(job);
-      (this.#endedLeases ??= new Set()).add(end.leaseId);
-      (this.#endedTasks ??= new Set()).add(taskKey(lease));
+      this.#endedLeases = withOne(this.#endedLeases, end.leaseId);
+      this.#endedTasks = withOne(this.#endedTasks, taskKey(lease));
       if (next !== 'leased') this.#cancelRivals(job, lease);
       this.#acknowledge(end.leaseId);
     }
@@ -243,7 +248,7 @@ class Conversation {
     const index = lease.taskIndex;
     const now = taskState(job.tasks, index);
     if (now !== 'waiting' && now !== 'leased') return 'superseded';
-    if (this.#endedTasks?.has(taskKey(lease)) === true) return 'superseded';
+    if (this.#endedTasks.includes(taskKey(lease))) return 'superseded';
     // However the attempt ended, a replica goes on.
     if (job.replicas !== null) return lease.isVoid ? 'superseded' : 'waiting';
     if (end.code === 'succeeded') return 'succeeded';
@@ -258,6 +263,7 @@ class Conversation {
 
   /** The first valid result wins: other attempts of the same task stop. */
   #cancelRivals(job: JobRecord, lease: LeaseRecord): void {
+    if (job.backups.size === 0 && job.tasks.lease[lease.taskIndex] === lease.leaseId) return;
     for (const rival of attemptsOf(this.#state, job, lease.taskIndex)) {
       if (rival === lease || rival.isVoid) continue;
       const node = mustHave(this.#state.nodes[rival.nodeNumber], 'node', rival.nodeNumber);
@@ -266,7 +272,7 @@ class Conversation {
   }
 
   #hasEnded(leaseId: LeaseId): boolean {
-    return this.#endedLeases?.has(leaseId) === true;
+    return this.#endedLeases.includes(leaseId);
   }
 
   #acknowledge(leaseId: LeaseId): void {
@@ -278,18 +284,29 @@ class Conversation {
     const lease = this.#state.leases.get(leaseId);
     if (lease === undefined || lease.nodeNumber !== this.#node.number) return;
     if (this.#hasEnded(leaseId) || lease.isVoid) return;
-    const before = this.#phases?.get(leaseId) ?? lease.phase;
+    const before = this.#toldPhase(leaseId) ?? lease.phase;
     if (leasePhases.indexOf(phase) <= leasePhases.indexOf(before)) return;
-    (this.#phases ??= new Map()).set(leaseId, phase);
     this.#facts.push({ kind: 'leasePhase', at: this.#now, leaseId, phase });
     const job = this.#state.jobs.get(lease.jobNumber);
     if (job !== undefined) this.#effects.push({ kind: 'jobChanged', jobId: job.jobId });
+  }
+
+  /** The phase that this message has told: facts are applied when all of it was judged. */
+  #toldPhase(leaseId: LeaseId): LeasePhase | undefined {
+    for (let place = this.#facts.length - 1; place >= 0; place -= 1) {
+      const fact = this.#facts[place];
+      if (fact?.kind === 'leasePhase' && fact.leaseId === leaseId) return fact.phase;
+    }
+    return undefined;
   }
 
   /** Holds what the node has against what it should have. */
   reconcile(held: readonly LeaseId[]): void {
     const nodeId = this.#node.nodeId;
     const present = new Set(held);
+    // The change of instance, if this message brings it, is not applied yet.
+    const isNew = this.#facts.some((fact) => fact.kind === 'nodeInstanceChanged');
+    const instanceSince = isNew ? this.#now : this.#node.instanceSince;
     for (const leaseId of present) {
       if (this.#hasEnded(leaseId)) continue;
       const lease = this.#state.leases.get(leaseId);
@@ -307,7 +324,7 @@ class Conversation {
       // The grant may still be on its way; one that is old was lost, and what went to an earlier
       // instance died with it.
       const isOld = this.#now - lease.sentAt >= grantResendMs;
-      if (!isOld && lease.sentAt >= this.#instanceSince) continue;
+      if (!isOld && lease.sentAt >= instanceSince) continue;
       this.#facts.push({ kind: 'leaseResent', at: this.#now, leaseId: lease.leaseId });
       this.#effects.push(grantOf(this.#state, this.#node, lease));
     }
@@ -317,9 +334,9 @@ class Conversation {
   #reconcileVoid(lease: LeaseRecord): void {
     const job = mustHave(this.#state.jobs.get(lease.jobNumber), 'job', lease.jobNumber);
     const isWaiting = taskState(job.tasks, lease.taskIndex) === 'waiting';
-    if (isWaiting && this.#endedTasks?.has(taskKey(lease)) !== true) {
+    if (isWaiting && !this.#endedTasks.includes(taskKey(lease))) {
       this.#facts.push({ kind: 'leaseRevived', at: this.#now, leaseId: lease.leaseId });
-      (this.#endedTasks ??= new Set()).add(taskKey(lease));
+      this.#endedTasks = withOne(this.#endedTasks, taskKey(lease));
       return;
     }
     this.#effects.push({
