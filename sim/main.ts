@@ -29,9 +29,18 @@ program
       process.stdout.write(lines.join(''));
     } else {
       const answer = { reference: 'Punnet max-min', finish: Array.from(finish) };
-      writeFileSync(outFile, `${JSON.stringify(answer)}\n`);
+      write(outFile, `${JSON.stringify(answer)}\n`);
     }
   });
+
+/** Ends the program with a sentence when the file can't be written. */
+function write(file: string, text: string): void {
+  try {
+    writeFileSync(file, text);
+  } catch (error) {
+    program.error(`${file}: wanted a file to write to, found ${String(error)}: name another one.`);
+  }
+}
 
 /** Ends the program with a sentence when there is no case in the file. */
 function readCase(file: string): ReturnType<typeof parseFlowCase> {

@@ -10,10 +10,11 @@ import {
   transfersAtATime,
   grown,
 } from '../../scheduler/core/index.ts';
-import type { World, WorldNode } from '../world/draw-world.ts';
+import type { World } from '../world/draw-world.ts';
 import { serviceOf } from '../world/services.ts';
 import type { Program } from '../world/services.ts';
 import type { Attempts } from './attempts.ts';
+import type { Board } from './board.ts';
 import { nameOf, numberOf } from './messages.ts';
 import type { Direction, Transfers } from './transfers.ts';
 
@@ -67,18 +68,18 @@ export class Checks {
     return this.#left;
   }
 
-  /** A node is given a lease, and holds so many then that have or need a slot. */
-  granted(node: WorldNode, job: Program, held: number): void {
+  /** A node has been given a lease. */
+  granted({ node, number, held }: Pick<Board, 'node' | 'number' | 'held'>, job: Program): void {
     const most = leasesPerSlot * node.model.slots;
     // With faults it may hold for a moment what it was told to end, and has not heard of.
     if (held > most && this.#world.faults === null) {
       fail(
-        `capacity: a ${node.model.name} with ${node.model.slots} slots was given ${held} leases, and may hold ${most}`,
+        `capacity: node ${nameOf(number)}, a ${node.model.name} with ${node.model.slots} slots, was given ${held} leases, and may hold ${most}`,
       );
     }
     if (job.memoryBytes > node.model.memoryBytes) {
       fail(
-        `capacity: a task of ${job.name} wants ${job.memoryBytes} bytes of memory, and was given to a ${node.model.name} with ${node.model.memoryBytes}`,
+        `capacity: a task of ${job.name} wants ${job.memoryBytes} bytes of memory, and was given to node ${nameOf(number)}, a ${node.model.name} with ${node.model.memoryBytes}`,
       );
     }
   }

@@ -62,7 +62,7 @@ export class LeaseWork {
       return this.giveUp(board, lease, { code: 'given_back', now });
     }
     this.voices.granted(board);
-    this.#options.checks.granted(board.node, this.#programOf(lease), board.held);
+    this.#options.checks.granted(board, this.#programOf(lease));
     this.#ask(lease, board, now);
   }
 

@@ -26,12 +26,19 @@ describe('flows', () => {
     expect(lines).toHaveLength(40);
   });
 
-  it('names the file and the field of what is no case', () => {
+  it('names the file and the field of what is no case, and a place where nothing can be written', () => {
     const file = join(folder, 'bad.json');
     writeFileSync(file, '{"sites":[],"flows":[{"start":0,"src":"core","dst":[0,0],"bytes":1}]}');
     const { status, stderr } = sim('flows', file);
     expect(status).toBe(1);
     expect(stderr).toBe(`${file}: flows[0].dst: there are 0 sites, from 0 on, but no 0\n`);
+    const unwritable = sim(
+      'flows',
+      'test/fixtures/flows/burst.json',
+      join(folder, 'none/out.json'),
+    );
+    expect(unwritable).toMatchObject({ status: 1, stdout: '' });
+    expect(unwritable.stderr).toMatch(/none\/out\.json: wanted a file to write to, found .*\.\n$/);
   });
 });
 

@@ -210,7 +210,7 @@ describe('an output that its node keeps no more', () => {
 
 test('no task whose input can be had is passed over, whatever happened before', () => {
   const step = fc.record({
-    what: fc.constantFrom('lose', 'back', 'came', 'end', 'exit', 'look'),
+    what: fc.constantFrom('lose', 'back', 'came', 'end', 'exit', 'look', 'keep', 'drop'),
     at: fc.nat({ max: 1 }),
   });
   fc.assert(
@@ -241,6 +241,8 @@ function happen(what: string, at: number): void {
   if (what === 'lose') core.give({ kind: 'nodeDisconnected', nodeId: nodeId(name) });
   if (what === 'back') core.speak(name, { status: { ...accepting, slots: 1 } });
   if (what === 'came') core.give({ kind: 'outputsCame', jobId: jobId('pictures'), taskIndex: at });
+  if (what === 'keep') tells(name, 'pictures');
+  if (what === 'drop') tells(name);
   if (what === 'look') core.view.explain(jobId('count'), null);
   if (what !== 'end' && what !== 'exit') return;
   const lease = [...core.state.leases.values()].find(

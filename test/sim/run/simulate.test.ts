@@ -199,7 +199,7 @@ const broken: readonly (readonly [what: string, policy: Partial<Policy>, message
         },
       },
     },
-    /capacity: .* slots? was given \d+ leases, and may hold \d+/,
+    /capacity: node n\d+, a .* with \d slots, was given \d+ leases, and may hold \d+/,
   ],
   [
     'gives a task away twice',
