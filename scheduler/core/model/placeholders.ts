@@ -16,6 +16,8 @@ const token = /\{\{|\{([^{}]*)\}/g;
 /** The text with its placeholders replaced. Unknown ones stay as they are; without an input, those
  * of the input become empty. */
 export function renderTemplate(text: string, values: TemplateValues): string {
+  // Most words of most commands, for each lease.
+  if (!text.includes('{')) return text;
   const path = values.input ?? '';
   const base = path.slice(path.lastIndexOf('/') + 1);
   const dot = base.lastIndexOf('.');
