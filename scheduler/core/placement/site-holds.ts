@@ -91,7 +91,7 @@ export class SiteHolds {
     if (this.#askersOf(jobs).withProgram.length === 0) return none;
     const isStaged = this.#round.isStaged(node);
     const fetched = this.#mayFetch(jobs, node.siteNumber, { isStaged, isBeside });
-    const those = fetched.of(() => this.#busySeconds(node, isStaged));
+    const those = fetched.ofAny ?? fetched.of(this.#busySeconds(node, isStaged));
     // Asked of each free slot: where there is nothing to add no list is made.
     if (those.length === 0) return those;
     return those.filter((job) => !this.#round.hasShared(node, job));
@@ -142,7 +142,7 @@ export class SiteHolds {
       waiting = new WaitingJobs(this.#unheldAt(askers, site), secondsOf);
       open.set(askers, waiting);
     }
-    return waiting.of(() => this.#busySeconds(node, isStaged));
+    return waiting.ofAny ?? waiting.of(this.#busySeconds(node, isStaged));
   }
 
   #unheldAt(askers: Jobs, site: SiteRecord): Jobs {

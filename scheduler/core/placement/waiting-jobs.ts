@@ -26,12 +26,15 @@ export class WaitingJobs {
     }
   }
 
-  /** @param busySeconds for how long the node has something to do; asked for only when that matters. */
-  of(busySeconds: () => number): Jobs {
-    if (this.#most === 0) return this.#jobs;
-    const busy = busySeconds();
-    if (busy < this.#least) return none;
-    if (busy >= this.#most) return this.#jobs;
-    return this.#jobs.filter((_, at) => (this.#seconds[at] ?? 0) <= busy);
+  /** All of them, where it does not matter how long a node is busy; else null. */
+  get ofAny(): Jobs | null {
+    return this.#most === 0 ? this.#jobs : null;
+  }
+
+  /** @param busySeconds for how long the node has something to do. */
+  of(busySeconds: number): Jobs {
+    if (busySeconds < this.#least) return none;
+    if (busySeconds >= this.#most) return this.#jobs;
+    return this.#jobs.filter((_, at) => (this.#seconds[at] ?? 0) <= busySeconds);
   }
 }

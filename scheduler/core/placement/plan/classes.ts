@@ -154,18 +154,24 @@ function sharedOf(
   if (shared === 0) return null;
   const holders = new Set(jobs.flatMap((job) => [...job.holders]));
   const cpuGhz = groups.reduce((sum, { supply }) => sum + supply.cpuGhz, 0);
+  const isAt = atSiteOf(state, jobs);
   return groups.map(({ supply, nodes }) => {
     const part = supply.cpuGhz / cpuGhz;
     const need = Math.max(nodes.length * workPart, jobs.length * part);
-    const have = nodes.filter(
-      (node) => holders.has(node.number) || isAtSiteOf(state, jobs, node),
-    ).length;
+    const have = nodes.filter((node) => holders.has(node.number) || isAt(node)).length;
     return shared * Math.min(1, Math.max(0, need - have) / (tasks * part));
   });
 }
 
-/** Whether others of its site have what the tasks of one of these share, or bring it. */
-function isAtSiteOf(state: State, jobs: readonly JobRecord[], node: NodeRecord): boolean {
-  if (!state.exchanges.bySite.has(node.siteNumber)) return false;
-  return jobs.some((job) => sharedDownBytes(state, job, node) === 0);
+/** Whether others of a node's site have what the tasks of one of these share, or bring it; the node itself has it
+ * of none. Boards of one kind at a site are alike. */
+function atSiteOf(state: State, jobs: readonly JobRecord[]): (node: NodeRecord) => boolean {
+  const known = new Map<string, boolean>();
+  return (node) => {
+    if (!state.exchanges.bySite.has(node.siteNumber)) return false;
+    const kind = `${node.siteNumber} ${node.inventory.architecture}`;
+    const isAt = known.get(kind) ?? jobs.some((job) => sharedDownBytes(state, job, node) === 0);
+    known.set(kind, isAt);
+    return isAt;
+  };
 }

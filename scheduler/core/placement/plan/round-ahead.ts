@@ -6,7 +6,7 @@ import { mustHave } from '../../state.ts';
 import type { Option } from '../policy.ts';
 import { ResultsAhead } from './results-ahead.ts';
 import type { MoreWork, Result } from './slots-ahead.ts';
-import { freeIn } from './slots-ahead.ts';
+import { layOut, openSlotsOf } from './slots-ahead.ts';
 import { readyIn } from './tail.ts';
 
 export class RoundAhead {
@@ -65,10 +65,21 @@ export class RoundAhead {
   /** Notes when it has a slot; adds its results to these. */
   #lookAt(node: NodeRecord, results?: Result[]): number {
     const more = this.#given.get(node.number) ?? noMore;
-    const seconds = freeIn(this.#state, node, { now: this.#now, more, results })[0] ?? 0;
+    const slots = { seconds: roomFor(node), first: 0, count: openSlotsOf(node) };
+    layOut(this.#state, node, { now: this.#now, more, results, slots });
+    const seconds = slots.seconds[0] ?? 0;
     this.#freeIn.set(node.number, seconds);
     return seconds;
   }
+}
+
+/** For one node after another; nothing is read of it later. */
+let room = new Float64Array(16);
+
+function roomFor(node: NodeRecord): Float64Array {
+  const count = openSlotsOf(node);
+  if (count > room.length) room = new Float64Array(count);
+  return room;
 }
 
 const noMore: readonly MoreWork[] = [];

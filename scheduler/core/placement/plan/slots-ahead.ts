@@ -20,22 +20,39 @@ export interface Result {
   readonly upBits: number;
 }
 
+/** Where seconds until each slot of a node is free are put: nodes are looked at by the thousand, and an array
+ * for each would take longer than all the rest. */
+export interface SlotTimes {
+  readonly seconds: Float64Array;
+  /** Where those of the node begin, and how many it has: as many as no service holds. */
+  readonly first: number;
+  readonly count: number;
+}
+
+/** Slots of the node that no service holds. */
+export function openSlotsOf(node: NodeRecord): number {
+  return Math.max(0, slotsOf(node) - node.serving);
+}
+
 /**
- * Seconds until each slot of the node is free, sorted, with `more` tasks. Results of its tasks are
+ * Puts down in how many seconds each slot of the node is free, sorted, with `more` tasks. Results of its tasks are
  * added to `results`, for those who ask.
  */
-export function freeIn(
+export function layOut(
   state: State,
   node: NodeRecord,
   about: {
     readonly now: Instant;
     readonly more: readonly MoreWork[];
     readonly results?: Result[] | undefined;
+    readonly slots: SlotTimes;
   },
-): number[] {
-  const { now, more, results } = about;
+): void {
+  const { now, more, results, slots } = about;
+  const { seconds, first, count } = slots;
   const { speedGhz } = node.inventory;
-  const slots = new Array<number>(Math.max(0, slotsOf(node) - node.serving)).fill(0);
+  // What is staged where no slot is left comes one after another.
+  for (let slot = first; slot < first + Math.max(1, count); slot += 1) seconds[slot] = 0;
   const tasks = state.nodeTasks.of(state, node);
   let running = 0;
   for (let at = 0; at < tasks.length; at += taskLength) {
@@ -45,7 +62,7 @@ export function freeIn(
     if (since === isStaged) readySeconds = startNext(slots, runSeconds);
     else if (since !== isSending) {
       readySeconds = leftOf(runSeconds, now - since);
-      if (running < slots.length) slots[running] = readySeconds;
+      if (running < count) seconds[first + running] = readySeconds;
       running += 1;
     }
     results?.push({ readySeconds, upBits: tasks[at + 2] ?? 0 });
@@ -54,31 +71,30 @@ export function freeIn(
     const readySeconds = startNext(slots, work / speedGhz);
     results?.push({ readySeconds, upBits });
   }
-  return sortFew(slots);
+  sortFew(slots);
 }
 
 /** On the slot that is free first; returns when that has run. */
-function startNext(slots: number[], runSeconds: number): number {
-  let first = 0;
-  for (let slot = 1; slot < slots.length; slot += 1) {
-    if ((slots[slot] ?? 0) < (slots[first] ?? 0)) first = slot;
+function startNext({ seconds, first, count }: SlotTimes, runSeconds: number): number {
+  let soonest = first;
+  for (let slot = first + 1; slot < first + count; slot += 1) {
+    if ((seconds[slot] ?? 0) < (seconds[soonest] ?? 0)) soonest = slot;
   }
-  const readySeconds = (slots[first] ?? 0) + runSeconds;
-  slots[first] = readySeconds;
+  const readySeconds = (seconds[soonest] ?? 0) + runSeconds;
+  seconds[soonest] = readySeconds;
   return readySeconds;
 }
 
 /** In place: of a handful, `sort` takes longer than all the rest. */
-function sortFew(numbers: number[]): number[] {
-  for (let at = 1; at < numbers.length; at += 1) {
-    const number = numbers[at] ?? 0;
+function sortFew({ seconds, first, count }: SlotTimes): void {
+  for (let at = first + 1; at < first + count; at += 1) {
+    const number = seconds[at] ?? 0;
     let place = at;
-    for (; place > 0 && (numbers[place - 1] ?? 0) > number; place -= 1) {
-      numbers[place] = numbers[place - 1] ?? 0;
+    for (; place > first && (seconds[place - 1] ?? 0) > number; place -= 1) {
+      seconds[place] = seconds[place - 1] ?? 0;
     }
-    numbers[place] = number;
+    seconds[place] = number;
   }
-  return numbers;
 }
 
 function leftOf(seconds: number, elapsedMs: number): number {

@@ -5,7 +5,7 @@ import type { Instant } from '../../model/ids.ts';
 import { instant } from '../../model/ids.ts';
 import type { JobRecord, NodeRecord, State } from '../../state.ts';
 import { mustHave } from '../../state.ts';
-import { siteOf, slotsOf } from '../../leases.ts';
+import { siteOf } from '../../leases.ts';
 import type { SiteLoad, TaskCost } from '../balance.ts';
 import { linkSecondsOf } from '../balance.ts';
 import { costOf, loadOf, workOf } from '../estimate.ts';
@@ -13,10 +13,12 @@ import { isSuited, refuseSuited } from '../filter.ts';
 import { isPlanned } from '../pilots.ts';
 import { cellOf, noGroup } from './plan.ts';
 import type { Plan, Tail } from './plan.ts';
-import { freeIn } from './slots-ahead.ts';
+import type { MoreWork } from './slots-ahead.ts';
+import { layOut, openSlotsOf } from './slots-ahead.ts';
 
 /** With more waiting, whole tasks take about as long as water. */
 const tasksPerSlot = 10;
+const noMore: readonly MoreWork[] = [];
 /** Seconds: over 30,000 years. */
 const never = 1e12;
 
@@ -132,7 +134,7 @@ export function plannedTasks(state: State, { researcher, waiting }: JobRecord): 
 function openSlots(state: State): number {
   let slots = 0;
   for (const node of state.nodes) {
-    if (isAvailable(node)) slots += Math.max(0, slotsOf(node) - node.serving);
+    if (isAvailable(node)) slots += openSlotsOf(node);
   }
   return slots;
 }
@@ -144,17 +146,14 @@ function aheadOf(state: State, count: number, now: Instant): Ahead {
   const free = new Float64Array(count);
   let slot = 0;
   for (const node of state.nodes) {
-    // Services may have all of them.
-    if (!isAvailable(node) || slotsOf(node) <= node.serving) continue;
+    const slots = { seconds: free, first: slot, count: isAvailable(node) ? openSlotsOf(node) : 0 };
+    if (slots.count === 0) continue;
     nodes.push(node);
     firstSlots.push(slot);
     // Of most nodes when little is left: all slots are free now.
-    const ahead = node.leases.length === 0 ? [] : freeIn(state, node, { now, more: [] });
-    const end = slot + slotsOf(node) - node.serving;
-    for (let place = 0; slot < end; place += 1, slot += 1) {
-      speedsGhz[slot] = node.inventory.speedGhz;
-      free[slot] = ahead[place] ?? 0;
-    }
+    if (node.leases.length > 0) layOut(state, node, { now, more: noMore, slots });
+    slot += slots.count;
+    speedsGhz.fill(node.inventory.speedGhz, slots.first, slot);
   }
   return { nodes, firstSlots, speedsGhz, freeIn: free };
 }

@@ -288,16 +288,19 @@ const ahead: Refusal = {
 function needlessProgram({ job, node, load, cost }: Option, round: RoundView): Refusal | null {
   const { plan } = round.state;
   if (plan === null || job.leased === 0 || round.hasShared(node, job)) return null;
-  // Its site has it, or brings it.
-  if (underWay(sharedDownBytes(round.state, job, node)) === 0) return null;
-  if (round.isStaged(node)) return isInTime(job, plan, round) ? inTime : null;
-  return round.secondsLeft(job) < linkSecondsOf(load, cost).down ? inTime : null;
+  const isLate = round.isStaged(node)
+    ? !isInTime(job, plan, round)
+    : round.secondsLeft(job) >= linkSecondsOf(load, cost).down;
+  if (isLate) return null;
+  // Its site may have it, or bring it.
+  return underWay(sharedDownBytes(round.state, job, node)) === 0 ? null : inTime;
 }
 
 function isNeedless({ job, site, isStaged }: FetchOption, round: RoundView): boolean {
   const { plan } = round.state;
-  if (underWay(sharedBytesAt(round.state, job, site.number)) === 0) return false;
-  return plan !== null && job.leased > 0 && isStaged && isInTime(job, plan, round);
+  if (plan === null || job.leased === 0 || !isStaged || !isInTime(job, plan, round)) return false;
+  // Asked last: it is looked for among all that the site's nodes have.
+  return underWay(sharedBytesAt(round.state, job, site.number)) > 0;
 }
 
 function isInTime(job: JobRecord, plan: Plan, round: RoundView): boolean {
