@@ -83,6 +83,8 @@ export function toJob(job: core.JobSummary): Job {
             workGhzS: job.measuredWorkGhzSeconds,
             tasks: job.counts.succeeded,
             declaredWorkGhzS: job.template.profile.workGhzSeconds ?? 0,
+            resultBytes: Math.round(job.measuredResultBytes ?? 0),
+            declaredOutputBytes: job.template.profile.outputBytes ?? 0,
           },
     ...toEstimate(job.forecast),
     deadlineUnixMs: job.template.deadlineAt ?? 0,

@@ -4,6 +4,7 @@ import type { ExplainJobResponse } from '../../proto/gen/punnet/v1/job_service.t
 import type { CliIo } from './io.ts';
 import { deadlineText, etaText } from './print-estimate.ts';
 import {
+  bytesText,
   countText,
   enumText,
   facts,
@@ -51,6 +52,7 @@ export function jobText(io: CliIo, job: Job): string {
     ['because', safeText(job.endReason)],
     ['took', endMs === 0 ? '' : spanText(endMs - job.submittedUnixMs)],
     ['a task costs', costText(io, job)],
+    ['a task leaves', leavesText(io, job)],
   ]);
 }
 
@@ -59,10 +61,25 @@ function costText(io: CliIo, { measured }: Job): string {
   if (measured === undefined) return '';
   const { workGhzS, declaredWorkGhzS } = measured;
   const shown = `${workGhzS.toFixed(2)} GHz*s (measured)`;
-  const isNear = workGhzS <= 2 * declaredWorkGhzS && declaredWorkGhzS <= 2 * workGhzS;
-  if (declaredWorkGhzS === 0 || isNear) return shown;
-  const declared = `${declaredWorkGhzS} GHz*s were declared, off by more than a factor of two`;
-  return `${shown}; ${paintFor(io).yellow(declared)}`;
+  if (!isOff(workGhzS, declaredWorkGhzS)) return shown;
+  return `${shown}; ${offText(io, `${declaredWorkGhzS} GHz*s`)}`;
+}
+
+/** Where each task has its place by them: told only when they are not what was declared. */
+function leavesText(io: CliIo, { measured }: Job): string {
+  const { resultBytes = 0, declaredOutputBytes = 0 } = measured ?? {};
+  if (resultBytes === 0 || !isOff(resultBytes, declaredOutputBytes)) return '';
+  const declared = bytesText(declaredOutputBytes);
+  return `${bytesText(resultBytes)} (measured); ${offText(io, declared)}`;
+}
+
+/** Nothing declared is not off. */
+function isOff(measured: number, declared: number): boolean {
+  return declared > 0 && (measured > 2 * declared || declared > 2 * measured);
+}
+
+function offText(io: CliIo, declared: string): string {
+  return paintFor(io).yellow(`${declared} were declared, off by more than a factor of two`);
 }
 
 /** A line a task. */

@@ -382,6 +382,7 @@ function summarizeJob(state: State, job: JobRecord): JobSummary {
       cancelled: job.cancelled,
     },
     measuredWorkGhzSeconds: job.workCount === 0 ? null : job.workSumGhzSeconds / job.workCount,
+    measuredResultBytes: job.resultCount === 0 ? null : job.resultBytes / job.resultCount,
     forecast: null,
     isLate: false,
     waitsFor: job.waitsFor.flatMap((each) => state.jobs.get(each)?.jobId ?? []),

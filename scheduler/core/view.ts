@@ -46,6 +46,8 @@ export interface JobSummary {
   readonly counts: TaskCounts;
   /** Mean work of the finished tasks; null before the first. */
   readonly measuredWorkGhzSeconds: number | null;
+  /** Mean size of the results that asked for a transfer; null before the first. */
+  readonly measuredResultBytes: number | null;
   /** null: it has ended, waits for others, or is far down a list. */
   readonly forecast: Forecast | null;
   readonly isLate: boolean;

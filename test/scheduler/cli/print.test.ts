@@ -70,11 +70,29 @@ test.each([
   [1, 2.1, true],
   [1, 0.4, true],
 ])('work of %d GHz*s where %d were declared: said to be off, %s', (workGhzS, declared, isSaid) => {
-  const measured = { workGhzS, tasks: 3, declaredWorkGhzS: declared };
+  const noResults = { resultBytes: 0, declaredOutputBytes: 10_000 };
+  const measured = { workGhzS, tasks: 3, declaredWorkGhzS: declared, ...noResults };
   const text = jobText(new Terminal(false), Job.fromPartial({ measured }));
   expect(text).toContain('1.00 GHz*s (measured)');
   expect(text.includes('off by more than a factor of two')).toBe(isSaid);
 });
+
+test.each([
+  [5_000_000, 0, false],
+  [5_000_000, 9_000_000, false],
+  [5_000_000, 10_000, true],
+  [5_000_000, 11_000_000, true],
+])(
+  'results of %d bytes where %d were declared: said to be off, %s',
+  (resultBytes, declared, isSaid) => {
+    const work = { workGhzS: 1, tasks: 3, declaredWorkGhzS: 1 };
+    const measured = { ...work, resultBytes, declaredOutputBytes: declared };
+    const text = jobText(new Terminal(false), Job.fromPartial({ measured }));
+    const told =
+      /a task leaves +5 MB \(measured\); .* were declared, off by more than a factor of two/;
+    expect(told.test(text)).toBe(isSaid);
+  },
+);
 
 test('what others wrote cannot play with the terminal', () => {
   expect(safeText('a\u001b[31mb\u0007\r\nc\td\u009bx')).toBe('a[31mb\nc\tdx');

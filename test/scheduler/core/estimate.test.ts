@@ -48,5 +48,7 @@ it('a result counts when it wants to be sent', () => {
     }));
   core.speak('pi', { transfersWanted });
   const [found] = core.state.jobs.values();
-  expect(found === undefined ? 0 : upBytesOf(found)).toBe(5_000);
+  if (found === undefined) throw new Error('the job is not there');
+  expect(upBytesOf(found)).toBe(5_000);
+  expect(core.view.job(found.jobId)?.measuredResultBytes).toBe(5_000);
 });

@@ -358,6 +358,10 @@ export interface MeasuredProfile {
   tasks: number;
   /** As the profile has it; 0: it says nothing. */
   declaredWorkGhzS: number;
+  /** Mean of a task's results, of those over 16 KiB alone; 0: there are none. */
+  resultBytes: number;
+  /** As the profile has it; 0: it says nothing. */
+  declaredOutputBytes: number;
 }
 
 export interface Task {
@@ -1977,7 +1981,7 @@ export const TaskCounts: MessageFns<TaskCounts> = {
 };
 
 function createBaseMeasuredProfile(): MeasuredProfile {
-  return { workGhzS: 0, tasks: 0, declaredWorkGhzS: 0 };
+  return { workGhzS: 0, tasks: 0, declaredWorkGhzS: 0, resultBytes: 0, declaredOutputBytes: 0 };
 }
 
 export const MeasuredProfile: MessageFns<MeasuredProfile> = {
@@ -1990,6 +1994,12 @@ export const MeasuredProfile: MessageFns<MeasuredProfile> = {
     }
     if (message.declaredWorkGhzS !== 0) {
       writer.uint32(25).double(message.declaredWorkGhzS);
+    }
+    if (message.resultBytes !== 0) {
+      writer.uint32(32).int64(message.resultBytes);
+    }
+    if (message.declaredOutputBytes !== 0) {
+      writer.uint32(40).int64(message.declaredOutputBytes);
     }
     return writer;
   },
@@ -2031,6 +2041,22 @@ export const MeasuredProfile: MessageFns<MeasuredProfile> = {
             message.declaredWorkGhzS = reader.double();
             continue;
           }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.resultBytes = longToNumber(reader.int64());
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.declaredOutputBytes = longToNumber(reader.int64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2051,6 +2077,8 @@ export const MeasuredProfile: MessageFns<MeasuredProfile> = {
     message.workGhzS = object.workGhzS ?? 0;
     message.tasks = object.tasks ?? 0;
     message.declaredWorkGhzS = object.declaredWorkGhzS ?? 0;
+    message.resultBytes = object.resultBytes ?? 0;
+    message.declaredOutputBytes = object.declaredOutputBytes ?? 0;
     return message;
   },
 };
