@@ -88,7 +88,7 @@ export class Child<Question, Answer> {
       // Only answerParent writes here, with what the file of that name declares.
       const onMessage = (answer: Answer): void => settle(() => resolve(answer));
       const askedMs = performance.now();
-      let cpuMs = 0;
+      let cpuMs = cpuMsOf(this.pid);
       const timer = setInterval(() => {
         const waitedMs = performance.now() - askedMs;
         const before = cpuMs;

@@ -10,7 +10,7 @@ import { pi3, template } from '../scheduler/core/harness.ts';
 import { leaseOf, startMs } from './protocol-world.ts';
 import { propertyRuns } from '../property-runs.ts';
 
-/** An hour takes five seconds; `npm run fuzz` asks for more of them. */
+/** An hour takes five seconds, on a busy machine twenty times as long; `npm run fuzz` asks for more of them. */
 const numRuns = Math.ceil(propertyRuns(60) / 60);
 const hourMs = 3_600_000;
 const speeds = [0.4, 0.57, 0.76, 1.2];
@@ -29,7 +29,7 @@ interface Drawn {
 }
 
 // fast-check prints the seed of a run that fails.
-test('gets shares of the federation that differ by under 5 %', { timeout: 60_000 }, async () => {
+test('gets shares of the federation that differ by under 5 %', { timeout: 240_000 }, async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.record({
