@@ -7,6 +7,7 @@ import { openHighs } from '../../scheduler/adapters/plan/highs.ts';
 import { instant, policyMakers } from '../../scheduler/core/index.ts';
 import { leasesPerSlot, planEveryMs } from '../../scheduler/core/limits.ts';
 import { Round } from '../../scheduler/core/placement/round.ts';
+import { ratioRules } from '../../scheduler/core/placement/policies/ratio.ts';
 import { reasonCodes } from '../../scheduler/core/placement/reasons.ts';
 import type { Policy } from '../../scheduler/core/placement/policy.ts';
 import type { JobRecord, NodeRecord } from '../../scheduler/core/state.ts';
@@ -39,6 +40,15 @@ const world = fc.record({
   picks: fc.array(fc.nat({ max: 100 }), { maxLength: 12 }),
 });
 
+/** What a site of 2 GHz behind 1 Mbit/s has in hand, what a task adds, and when its node is free. */
+const line = fc.record({
+  workGhzSeconds: fc.constantFrom(0, 20, 200),
+  downBits: fc.constantFrom(0, 9e6, 11e6, 30e6, 300e6),
+  incoming: fc.constantFrom(2, 3, 9),
+  more: fc.constantFrom(0, 1e6, 5e6, 20e6),
+  busySeconds: fc.constantFrom(0, 5, 10, 12, 16, 31, 35, 60, 200),
+});
+
 test('what is held at a site is held at each of its nodes', () => {
   fc.assert(
     fc.property(world, (of) => {
@@ -54,6 +64,36 @@ test('what is held at a site is held at each of its nodes', () => {
         if (option !== null) round.give({ option, reason: reasonCodes.policy });
         else round.perSlot = leasesPerSlot;
       }
+    }),
+    { numRuns: 3 * numRuns },
+  );
+});
+
+test('for how long a node must be busy is what decides whether its line is full for it', () => {
+  const core = new CoreHarness();
+  core.setSite('home', 1e6);
+  core.node('n', 'home');
+  const policy: Policy = { ...core.policy, hold: () => waits };
+  core.policy = policy;
+  submit(core, { taskCount: 1, workGhzSeconds: 1, inputBytes: 1e5, bundleBytes: 0, growth: 1 });
+  const { hold, leastBusy } = ratioRules.line;
+  const [node] = core.state.nodes;
+  const [job] = core.state.jobs.values();
+  if (node === undefined || job === undefined) throw new Error('the world is empty');
+  fc.assert(
+    fc.property(line, ({ busySeconds, more, ...has }) => {
+      class Busy extends Round {
+        override freeIn(): number {
+          return busySeconds;
+        }
+      }
+      const round = new Busy(core.state, { now: instant(core.nowMs), policy });
+      const option = round.optionOf(job, 0, node);
+      const load = { ...option.load, ...has, cpuGhz: 2, downBps: 1e6 };
+      const cost = { ...option.cost, downBits: more };
+      const least = leastBusy?.({ ...option, load, cost, isStaged: true }, round);
+      const refusal = hold({ ...option, load, cost }, round);
+      expect(refusal !== null).toBe(busySeconds < (least ?? 0));
     }),
     { numRuns: 3 * numRuns },
   );
