@@ -21,6 +21,7 @@ export function applyPlanFact(state: State, fact: PlanFact): void {
       // What comes while a plan is being solved is news after it; else it was looked at now.
       if (state.planAsked === null) state.isPlanNews = false;
       state.tail = fact.tail;
+      state.soonest = fact.soonest;
       state.refused = fact.refused;
       break;
     case 'planAsked':

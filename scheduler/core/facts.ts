@@ -358,6 +358,7 @@ export type SoftFact =
       readonly kind: 'planLookedAt';
       readonly at: Instant;
       readonly tail: Tail;
+      readonly soonest: Tail;
       readonly refused: ReadonlySet<number>;
     }
   | { readonly kind: 'planAsked'; readonly request: PlanRequest }

@@ -67,6 +67,8 @@ export const planGroups = 64;
 export const planClasses = 64;
 /** Sites of a group, and jobs of a class, that are named where the plan is shown. */
 export const shownOfPlan = 16;
+/** With so many idle slots for each task that waits no plan is made: each task goes where it ends soonest. */
+export const idlePerTask = 8;
 /** What a researcher used counts half as much after this. */
 export const shareHalfLifeMs = 24 * 3_600_000;
 /** Waiting jobs of one researcher that a free slot chooses among, those whose turn is first. With 64, two hundred

@@ -298,6 +298,8 @@ export class State {
   /** Since a plan was asked for a job came, or has become known, or has a task that waits again. */
   isPlanNews = false;
   tail: Tail = null;
+  /** While few tasks wait beside many idle slots: by when those of each job had better end, by its number; soft. */
+  soonest: Tail = null;
   /** The probe under way. */
   probe: ProbeUnderWay | null = null;
   /** When it was looked which line is due for one; soft. */

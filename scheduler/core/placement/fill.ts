@@ -9,7 +9,8 @@ import type { JobRecord, State } from '../state.ts';
 import { mustHave } from '../state.ts';
 import type { Choice, Pick, Policy } from './policy.ts';
 import { Round } from './round.ts';
-import { Search, occasionOf } from './search.ts';
+import type { Tail } from './plan/plan.ts';
+import { Search, anyOf, occasionOf } from './search.ts';
 import { Spread } from './spread.ts';
 
 interface How<K extends Choice['asks']> {
@@ -19,11 +20,18 @@ interface How<K extends Choice['asks']> {
   readonly spread: Spread;
 }
 
+interface FillSlots {
+  readonly now: Instant;
+  readonly policy: Policy;
+  /** News, on which all that waits is looked at again: see `RoundView.soonest`. */
+  readonly soonest?: Tail;
+}
+
 export function fillSlots(
   state: State,
-  about: { readonly now: Instant; readonly policy: Policy },
+  about: FillSlots,
 ): { readonly facts: readonly Fact[]; readonly effects: readonly Effect[] } {
-  const occasion = occasionOf(state);
+  const occasion = about.soonest === undefined ? occasionOf(state) : anyOf(state);
   if (occasion === null) return { facts: [], effects: [] };
   const round = new Round(state, about);
   const spread = new Spread(round, occasion);

@@ -25,10 +25,14 @@ export function place(
   const { now } = about;
   const ended = endJobs(state, now);
   const transfers = grantTransfers(state, about);
-  const slots = fillSlots(state, about);
+  const plan = about.policy.needsPlan === true ? askPlan(state, now) : noPlan;
+  const filled = fillSlots(state, about);
+  // Few tasks wait for no answer.
+  const { soonest } = plan;
+  const isAgain = filled.facts.length === 0 && soonest !== null;
+  const slots = isAgain ? fillSlots(state, { ...about, soonest }) : filled;
   // What nobody waits for is offered to the tails of jobs.
   const leases = slots.facts.length > 0 ? slots : grantBackups(state, now);
-  const plan = about.policy.needsPlan === true ? askPlan(state, now) : { facts: [], effects: [] };
   const news = tellNewcomers(state, now);
   const facts = [...leases.facts, ...transfers.facts, ...news.facts];
   if (!isSettled(state)) facts.push({ kind: 'placementSettled' });
@@ -39,6 +43,8 @@ export function place(
   effects.push(...transfers.effects, ...plan.effects);
   return { facts, effects, answer: { kind: 'done' } };
 }
+
+const noPlan = { facts: [], effects: [], soonest: null };
 
 function isSettled(state: State): boolean {
   const { nodesToPlace, sitesToPlace, jobsToPlace, sitesToGrant, jobsToCheck } = state;

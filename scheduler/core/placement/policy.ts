@@ -54,6 +54,8 @@ export interface Pick {
 export interface RoundView {
   readonly state: State;
   readonly now: Instant;
+  /** While few tasks wait beside many idle slots: by when those of each job had better end, by its number. */
+  readonly soonest: ReadonlyMap<number, Instant> | null;
   /** What the node has, and what it may be given up to, both with what this round has given. */
   used(node: NodeRecord): NodeUse;
   /** The job's next task on the node; null: none, it does not fit, or the policy holds it. */

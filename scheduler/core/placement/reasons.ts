@@ -10,12 +10,13 @@ export const reasonCodes = {
   planCpu: 6,
   planDown: 7,
   planUp: 8,
+  soonest: 9,
 } as const;
 export type ReasonCode = (typeof reasonCodes)[keyof typeof reasonCodes];
 
 /**
  * The sentence of a journalled reason; empty without one. The two figures are the seconds of the
- * site's backlogs, or for a plan's reason the ratio of the site (bit/s for each GHz) and the
+ * site's backlogs (of what ends soonest: until its end, and until its bytes are there), or for a plan's reason the ratio of the site (bit/s for each GHz) and the
  * intensity of the task (bits for each GHz·s).
  */
 export function reasonText(code: number, first: number, second: number): string {
@@ -48,6 +49,8 @@ function backlogText(code: number, cpuSeconds: number, linkSeconds: number): str
   if (code === reasonCodes.policy) return `the policy of this scheduler chose it: ${backlogs}`;
   if (code === reasonCodes.spread)
     return `of the nodes that fit, its site had the fewest replicas of the service (${cpuSeconds}), and there it had the fewest (${linkSeconds})`;
+  if (code === reasonCodes.soonest)
+    return `few tasks waited beside many idle slots, and there it ends soonest: in ${seconds(cpuSeconds)}, its bytes fetched in ${seconds(linkSeconds)}`;
   if (code === reasonCodes.backup)
     return 'it was the backup of an attempt that would have taken longer, or that came to nothing';
   return '';

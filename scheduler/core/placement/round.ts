@@ -36,6 +36,7 @@ import type { Fit } from './open/kind.ts';
 import { fitOf } from './open/kind.ts';
 import type { NodeGifts } from './node-gifts.ts';
 import { noGifts } from './node-gifts.ts';
+import type { Tail } from './plan/plan.ts';
 import { RoundAhead } from './plan/round-ahead.ts';
 import { RoundShares } from './plan/round-shares.ts';
 import { isPiloted } from './pilots.ts';
@@ -45,6 +46,7 @@ import { SiteHolds } from './site-holds.ts';
 export class Round implements RoundView {
   readonly state: State;
   readonly now: Instant;
+  readonly soonest: Tail;
   readonly turns: Turns;
   /** Leases that a slot may hold in this pass. */
   perSlot = 1;
@@ -71,8 +73,13 @@ export class Round implements RoundView {
   readonly #fits = new Map<JobRecord, Fit>();
   #drawn = 0;
 
-  constructor(state: State, { now, policy }: { readonly now: Instant; readonly policy: Policy }) {
+  constructor(
+    state: State,
+    about: { readonly now: Instant; readonly policy: Policy; readonly soonest?: Tail },
+  ) {
+    const { now, policy, soonest = state.soonest } = about;
     this.state = state;
+    this.soonest = soonest;
     this.now = now;
     this.turns = new Turns(state, now);
     this.#ahead = new RoundAhead(state, now);

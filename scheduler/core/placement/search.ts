@@ -23,10 +23,15 @@ export interface Occasion {
 /** null: nothing that waits could be placed since the last round. */
 export function occasionOf(state: State): Occasion | null {
   if (state.waitingJobs.size === 0) return null;
-  const fresh = freshJobs(state);
+  const fresh = firstJobs(state, state.jobsToPlace);
   // A fresh job asks all that is open, whether it has changed or not.
   const changed = state.waitingJobs.size > fresh.length ? changedNodes(state) : [];
   return changed.length + fresh.length === 0 ? null : { changed, fresh };
+}
+
+/** Whatever waits, anywhere. */
+export function anyOf(state: State): Occasion {
+  return { changed: [], fresh: firstJobs(state, state.waitingJobs) };
 }
 
 function changedNodes(state: State): readonly number[] {
@@ -48,9 +53,9 @@ export function fastestFirst({ places }: State, numbers: readonly number[]): rea
 }
 
 /** Those whose turn may come: of each researcher the first ones. */
-function freshJobs(state: State): readonly JobRecord[] {
+function firstJobs(state: State, numbers: ReadonlySet<number>): readonly JobRecord[] {
   const fresh: JobRecord[] = [];
-  for (const number of state.jobsToPlace) {
+  for (const number of numbers) {
     if (!state.waitingJobs.has(number)) continue;
     const job = mustHave(state.jobs.get(number), 'job', number);
     const researcher = mustHave(state.researchers.get(job.researcher), job.researcher);

@@ -134,7 +134,7 @@ describe('another plan', () => {
 
   it('is asked for soon when a task failed and waits as it did before', () => {
     const core = twoSites();
-    core.submit('one', { ...cpu(1), retries: 1 });
+    core.submit('one', { ...cpu(2), retries: 1 });
     answer(core);
     const [grant] = core.take('grant');
     if (grant === undefined) throw new Error('nothing was placed');

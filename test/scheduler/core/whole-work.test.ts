@@ -5,7 +5,11 @@ import { openHighs } from '../../../scheduler/adapters/plan/highs.ts';
 import { apply, decide, instant, policyMakers } from '../../../scheduler/core/index.ts';
 import { planEveryMs } from '../../../scheduler/core/limits.ts';
 import { planSecondsOf } from '../../../scheduler/core/placement/plan/ask.ts';
-import { wholeTasksOf, wholeWorkOf } from '../../../scheduler/core/placement/plan/tail.ts';
+import {
+  waitingOf,
+  wholeTasksOf,
+  wholeWorkOf,
+} from '../../../scheduler/core/placement/plan/tail.ts';
 import { CoreHarness, pi3 } from './harness.ts';
 
 const solve = await openHighs();
@@ -32,7 +36,7 @@ function wholeWork({ state, nowMs }: CoreHarness): readonly number[] | null {
   const groupOf = Int32Array.from(state.sites.keys());
   const now = instant(nowMs);
   const about = { groupOf, groups: groupOf.length, planSeconds: planSecondsOf(state, now) };
-  return wholeWorkOf(wholeTasksOf(state, now), about);
+  return wholeWorkOf(wholeTasksOf(waitingOf(state, now)), about);
 }
 
 /** As the solver does, but for the time; nothing is placed by it yet. */

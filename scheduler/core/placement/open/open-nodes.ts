@@ -85,6 +85,11 @@ export class OpenNodes {
     return this.kinds.find((kind) => kind.idle.size > 0)?.speedGhz ?? 0;
   }
 
+  /** Likewise of nodes that may be given what runs next, too. */
+  get fastestOpenGhz(): number {
+    return this.kinds[0]?.speedGhz ?? 0;
+  }
+
   #leave(number: number): void {
     const list = this.listOf(number);
     if (list === undefined) return;

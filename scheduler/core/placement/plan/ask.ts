@@ -15,17 +15,19 @@ import { bitsOf } from '../../estimate/ahead.ts';
 import { workOf } from '../estimate.ts';
 import { classJobs } from './classes.ts';
 import { groupSites } from './groups.ts';
-import type { Outlook, Plan, PlanRequest } from './plan.ts';
+import type { Outlook, Plan, PlanRequest, Tail } from './plan.ts';
 import { fitsNowhere, leastShare, planOf } from './plan.ts';
 import { easedProgramOf } from './program.ts';
 import { refusedJobs } from './refused.ts';
 import { doneOf } from './slots-ahead.ts';
+import { soonestOf } from './soonest.ts';
 import type { WholeTasks } from './tail.ts';
 import {
   isAvailable,
   plannedJobs,
   plannedTasks,
   tailOf,
+  waitingOf,
   wholeTasksOf,
   wholeWorkOf,
 } from './tail.ts';
@@ -35,22 +37,33 @@ interface Part {
   readonly effects: readonly Effect[];
 }
 
-const quiet: Part = { facts: [], effects: [] };
+interface Look extends Part {
+  /** Few tasks wait: by when they had better end. */
+  readonly soonest: Tail;
+}
+
+const quiet: Look = { facts: [], effects: [], soonest: null };
 
 /** Looks every few seconds, and soon when a job has come; asks when what waits or what there is has
  * changed by much. */
-export function askPlan(state: State, now: Instant): Part {
+export function askPlan(state: State, now: Instant): Look {
   const { planAsked, plan } = state;
   const isOut = planAsked !== null && now - planAsked.askedAt < planPatienceMs;
   const everyMs = state.isPlanNews && !isOut ? planSoonMs : planEveryMs;
   if (now - state.planLookedAt < everyMs || state.waitingJobs.size === 0) return quiet;
-  const whole = wholeTasksOf(state, now);
-  const tail = plan === null ? null : tailOf(state, whole, { plan, now });
   const refused = refusedJobs(state, plan, now);
-  const looked: Fact = { kind: 'planLookedAt', at: now, tail, refused };
+  const waiting = waitingOf(state, now);
+  const soonest = soonestOf(state, waiting, now);
+  if (soonest !== null) {
+    const looked: Fact = { kind: 'planLookedAt', at: now, tail: null, soonest, refused };
+    return { facts: [looked], effects: [], soonest };
+  }
+  const whole = wholeTasksOf(waiting);
+  const tail = plan === null ? null : tailOf(state, whole, { plan, now });
+  const looked: Fact = { kind: 'planLookedAt', at: now, tail, soonest, refused };
   const outlook = outlookOf(state);
   if (isOut || outlook.cpuGhz <= 0 || outlook.workGhzSeconds + outlook.bits === 0)
-    return { facts: [looked], effects: [] };
+    return { facts: [looked], effects: [], soonest };
   const isOver = plan !== null && now > plan.endsAt;
   const isAsBefore =
     plan !== null &&
@@ -59,13 +72,14 @@ export function askPlan(state: State, now: Instant): Part {
     knowsAll(state, plan) &&
     hasSharesLeft(state, plan);
   if (isAsBefore && !isOver) {
-    return { facts: [looked], effects: [] };
+    return { facts: [looked], effects: [], soonest };
   }
   const request = requestOf(state, { outlook, whole }, now);
   const { planId, program } = request;
   return {
     facts: [looked, { kind: 'planAsked', request }],
     effects: [{ kind: 'solvePlan', planId, program }],
+    soonest,
   };
 }
 
@@ -150,7 +164,7 @@ export function planSolved(state: State, { planId, solution }: PlanSolved, now: 
   if (request === null || request.planId !== planId) return nothing;
   const endsAt = instant(Math.ceil(request.askedAt + 1000 * (solution.columns[0] ?? 0)));
   const plan = planOf(request, solution, endsAt);
-  const tail = tailOf(state, wholeTasksOf(state, now), { plan, now });
+  const tail = tailOf(state, wholeTasksOf(waitingOf(state, now)), { plan, now });
   const refused = refusedJobs(state, plan, now);
   return { ...nothing, facts: [{ kind: 'planMade', plan, tail, refused }] };
 }

@@ -23,7 +23,7 @@ const noMore: readonly MoreWork[] = [];
 const never = 1e12;
 
 /** All slots that tasks may be given, one after another in memory: they are gone through many times. */
-interface Ahead {
+export interface Ahead {
   readonly nodes: readonly NodeRecord[];
   /** By node: where its slots begin, the one that is free first at the front. */
   readonly firstSlots: readonly number[];
@@ -33,17 +33,20 @@ interface Ahead {
 }
 
 /** What waits, as whole tasks, and the slots for it. */
-export interface WholeTasks {
+export interface Waiting {
   readonly tasks: number;
   /** Of a task. */
   readonly meanGhzSeconds: number;
   readonly ahead: Ahead;
+}
+
+export interface WholeTasks extends Waiting {
   /** In which the slots can have done them. */
   readonly seconds: number;
 }
 
 /** null: none waits, or more than whole tasks matter for. */
-export function wholeTasksOf(state: State, now: Instant): WholeTasks | null {
+export function waitingOf(state: State, now: Instant): Waiting | null {
   const jobs = plannedJobs(state);
   const tasks = jobs.reduce((sum, job) => sum + plannedTasks(state, job), 0);
   if (tasks === 0) return null;
@@ -52,8 +55,13 @@ export function wholeTasksOf(state: State, now: Instant): WholeTasks | null {
   if (count === 0 || tasks > tasksPerSlot * count) return null;
   const work = jobs.reduce((sum, job) => sum + plannedTasks(state, job) * workOf(job), 0);
   const meanGhzSeconds = work / tasks;
-  const ahead = aheadOf(state, count, now);
-  return { tasks, meanGhzSeconds, ahead, seconds: wholeSeconds(ahead, tasks, meanGhzSeconds) };
+  return { tasks, meanGhzSeconds, ahead: aheadOf(state, count, now) };
+}
+
+export function wholeTasksOf(waiting: Waiting | null): WholeTasks | null {
+  if (waiting === null) return null;
+  const { tasks, meanGhzSeconds, ahead } = waiting;
+  return { ...waiting, seconds: wholeSeconds(ahead, tasks, meanGhzSeconds) };
 }
 
 /**

@@ -30,6 +30,7 @@ import type { ReasonCode } from '../reasons.ts';
 import { reasonCodes } from '../reasons.ts';
 import { balance, isDownOverWindow, overWindow } from './balance.ts';
 import { busyLine, isFullForProgram, isLineBusy, leastBusyAtLine } from './ratio-line.ts';
+import { isLater, isLookedAt, refuseLater, soonest } from './ratio-soonest.ts';
 
 /** An end is looked at every few seconds, and a slot that ends a little later is no worse. */
 const tailSlack = 1.05;
@@ -97,6 +98,7 @@ function furthestBehind(options: Iterable<Option>, round: RoundView): Pick | nul
     if (isUnknown && refusePilot(option, round) === null) {
       return { option, ...reasonOf(option, round) };
     }
+    if (round.soonest !== null) return soonest(option, round);
     const due = isUnknown ? null : dueOf(option, round);
     if (due === null) unplanned.push(option);
     else if (best === null || goesBefore({ option, due }, best, round)) best = { option, due };
@@ -136,6 +138,7 @@ function isLessHeld(job: JobRecord, than: JobRecord, round: RoundView): boolean 
 function holdBy(rules: readonly Rule[]): Policy['hold'] {
   return (option, round) => {
     if (isPiloted(option.job)) return refuseUnknown(option, round);
+    if (round.soonest !== null && isLookedAt(option, round)) return refuseLater(option, round);
     const due = round.planned(option);
     if (due === Number.POSITIVE_INFINITY && !isKept(option, round) && !isStalled(option, round)) {
       return elsewhere;
@@ -166,6 +169,7 @@ function refuseUnknown(option: Option, round: RoundView): Refusal | null {
 function holdsSiteBy(rules: readonly Rule[]): NonNullable<Policy['holdsSite']> {
   return (option, round) => {
     if (isPiloted(option.job)) return false;
+    if (round.soonest !== null && isLookedAt(option, round)) return isLater(option, round);
     const due = round.planned(option);
     if (due === Number.POSITIVE_INFINITY && !isStalled(option, round)) {
       return !isHeldAt(option, round);
@@ -179,7 +183,7 @@ function holdsSiteBy(rules: readonly Rule[]): NonNullable<Policy['holdsSite']> {
  * rest are refused at once. */
 function holdsFetchBy(rules: readonly Rule[]): NonNullable<Policy['holdsFetch']> {
   return (option, round) => {
-    if (isPiloted(option.job)) return false;
+    if (isPiloted(option.job) || round.soonest !== null) return false;
     if (option.isBeside && isNotWorthIt(option, round)) return true;
     const due = round.planned(option);
     if (due === null) return false;
@@ -191,7 +195,8 @@ function holdsFetchBy(rules: readonly Rule[]): NonNullable<Policy['holdsFetch']>
 /** Most slots that are looked at on a busy federation are refused so: nodes of a site differ by when they are free. */
 function leastBusyBy(rules: readonly Rule[]): NonNullable<Policy['leastBusy']> {
   return (option, round) => {
-    if (isPiloted(option.job) || round.planned(option) === null) return 0;
+    if (isPiloted(option.job) || round.soonest !== null) return 0;
+    if (round.planned(option) === null) return 0;
     let seconds = 0;
     for (const { leastBusy } of rules) {
       seconds = Math.max(seconds, leastBusy?.(option, round) ?? 0);
