@@ -159,9 +159,9 @@ describe("a policy of a researcher's own", () => {
   });
 
   it('that computes nothing is waited for longer: its machine may be busy', () => {
-    const sleeps = 'Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2500);';
+    const sleeps = 'Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 3500);';
     const slow = written('slow.mjs', `${sleeps}\n${holding('null')}`);
-    expect(sim('run', tiny, '--policy', slow, ...patience)).toMatchObject({ status: 0 });
+    expect(sim('run', tiny, '--policy', slow, '--patience', '3')).toMatchObject({ status: 0 });
   });
 
   it('that loops while it is loaded is ended in the processes of a comparison, too', () => {
