@@ -56,6 +56,8 @@ const tenThousand: Scale = {
   agents: 10_000,
   // One process with all of them would take long to connect, and be short of heap.
   agentsPerProcess: 2_500,
+  // About a minute: in the first seconds V8 compiles, and collects what is still young.
+  fastTasks: 400_000,
   steadyTaskMs: 4_500,
   wantedUs: 60,
 };
@@ -278,7 +280,12 @@ function figuresOf({ fast, steady, reports, bare }: Found, scale: Scale): readon
       values: steady.scheduler,
       wanted: { atMost: scale.wantedUs },
     },
-    { what: 'scheduler CPU a task, fast', unit: 'µs', values: fast.scheduler },
+    {
+      what: 'scheduler CPU a task, fast',
+      unit: 'µs',
+      values: fast.scheduler,
+      wanted: { atMost: scale.wantedUs },
+    },
     { what: 'nats-server CPU a task, steady', unit: 'µs', values: steady.nats },
     { what: 'light agents CPU a task, steady', unit: 'µs', values: steady.others },
     { what: 'journal a task, steady', unit: 'bytes', values: [steady.journalBytes] },
