@@ -37,6 +37,7 @@ export function applyPlanFact(state: State, fact: PlanFact): void {
       break;
     case 'planDropped':
       state.plan = null;
+      state.soonest = null;
       state.planAsked = null;
       // The next one is not asked for before the patience with this one would have ended.
       state.planLookedAt = instant(fact.at + planPatienceMs);

@@ -69,6 +69,12 @@ export const planClasses = 64;
 export const shownOfPlan = 16;
 /** With so many idle slots for each task that waits no plan is made: each task goes where it ends soonest. */
 export const idlePerTask = 8;
+/** Of so many jobs at most: all nodes are gone through for each. */
+export const soonestJobs = 32;
+/** And while as many slots as tasks wait end a task within so many times the best one's time, and some seconds: else
+ * it may be better to wait for that one. */
+export const soonestPart = 1.5;
+export const soonestSlackMs = 3_000;
 /** What a researcher used counts half as much after this. */
 export const shareHalfLifeMs = 24 * 3_600_000;
 /** Waiting jobs of one researcher that a free slot chooses among, those whose turn is first. With 64, two hundred

@@ -34,6 +34,7 @@ export interface Ahead {
 
 /** What waits, as whole tasks, and the slots for it. */
 export interface Waiting {
+  readonly jobs: readonly JobRecord[];
   readonly tasks: number;
   /** Of a task. */
   readonly meanGhzSeconds: number;
@@ -55,7 +56,7 @@ export function waitingOf(state: State, now: Instant): Waiting | null {
   if (count === 0 || tasks > tasksPerSlot * count) return null;
   const work = jobs.reduce((sum, job) => sum + plannedTasks(state, job) * workOf(job), 0);
   const meanGhzSeconds = work / tasks;
-  return { tasks, meanGhzSeconds, ahead: aheadOf(state, count, now) };
+  return { jobs, tasks, meanGhzSeconds, ahead: aheadOf(state, count, now) };
 }
 
 export function wholeTasksOf(waiting: Waiting | null): WholeTasks | null {

@@ -30,7 +30,7 @@ import type { ReasonCode } from '../reasons.ts';
 import { reasonCodes } from '../reasons.ts';
 import { balance, isDownOverWindow, overWindow } from './balance.ts';
 import { busyLine, isFullForProgram, isLineBusy, leastBusyAtLine } from './ratio-line.ts';
-import { isLater, isLookedAt, refuseLater, soonest } from './ratio-soonest.ts';
+import { isLater, isNew, refuseLater, soonest } from './ratio-soonest.ts';
 
 /** An end is looked at every few seconds, and a slot that ends a little later is no worse. */
 const tailSlack = 1.05;
@@ -138,7 +138,9 @@ function isLessHeld(job: JobRecord, than: JobRecord, round: RoundView): boolean 
 function holdBy(rules: readonly Rule[]): Policy['hold'] {
   return (option, round) => {
     if (isPiloted(option.job)) return refuseUnknown(option, round);
-    if (round.soonest !== null && isLookedAt(option, round)) return refuseLater(option, round);
+    if (round.soonest !== null) {
+      return isNew(option.job, round) ? solving : refuseLater(option, round);
+    }
     const due = round.planned(option);
     if (due === Number.POSITIVE_INFINITY && !isKept(option, round) && !isStalled(option, round)) {
       return elsewhere;
@@ -169,7 +171,7 @@ function refuseUnknown(option: Option, round: RoundView): Refusal | null {
 function holdsSiteBy(rules: readonly Rule[]): NonNullable<Policy['holdsSite']> {
   return (option, round) => {
     if (isPiloted(option.job)) return false;
-    if (round.soonest !== null && isLookedAt(option, round)) return isLater(option, round);
+    if (round.soonest !== null) return isNew(option.job, round) || isLater(option, round);
     const due = round.planned(option);
     if (due === Number.POSITIVE_INFINITY && !isStalled(option, round)) {
       return !isHeldAt(option, round);
