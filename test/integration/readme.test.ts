@@ -1,7 +1,7 @@
 // The lines at the README's three doors, typed as they stand there: relative paths, and all.
 
 import { execFile } from 'node:child_process';
-import { chmodSync, cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -47,10 +47,15 @@ test(
   async () => {
     chmodSync(folder, 0o711);
     cpSync(join(root, 'examples'), join(folder, 'examples'), { recursive: true });
+    // Its policy, as if it stood in the clone, which it imports from.
+    const [, policy = ''] = /```ts\n(.*?)```/s.exec(doors) ?? [];
+    const mine = join(folder, 'mine.ts');
+    writeFileSync(mine, policy.replaceAll("'./scheduler", `'${root}/scheduler`));
     const known = new Map([
       // Tests take free ports, and a federation that is drawn in no time.
       ['--data', '--grpc-port 0 --https-port 0 --metrics-port 0 --data'],
       ['two-class', 'test/fixtures/scenarios/tiny.yaml'],
+      ['./mine.ts', mine],
     ]);
     const ran = new Set<string>();
     for (let line of linesOf(doors)) {
