@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { JobTemplate } from '../../../scheduler/core/index.ts';
 import { jobId } from '../../../scheduler/core/index.ts';
-import { idlePerTask, planSoonMs } from '../../../scheduler/core/limits.ts';
+import { idlePerTask, planSoonMs, soonestJobs } from '../../../scheduler/core/limits.ts';
 import { ratio } from '../../../scheduler/core/placement/policies/ratio.ts';
 import { CoreHarness, heldBy, pi3 } from './harness.ts';
 
@@ -87,6 +87,16 @@ it('more than that wait for a plan', () => {
   const slots = 32;
   core.submit('job', tasks(slots / idlePerTask + 1, 60));
   expect(core.take('solvePlan')).toHaveLength(1);
+});
+
+it.each([
+  [soonestJobs, 0],
+  [soonestJobs + 1, 1],
+])('%d jobs at once ask for %d plans: all nodes are gone through for each job', (jobs, plans) => {
+  const core = federation({ site: { downBps: 50e6, speedGhz: 1, nodes: 70 } });
+  const names = Array.from({ length: jobs }, (_, job) => [`job ${job}`, tasks(1, 60)] as const);
+  core.submitAll(Object.fromEntries(names));
+  expect(core.take('solvePlan')).toHaveLength(plans);
 });
 
 it('a full node is not waited for, however fast', () => {
