@@ -24,8 +24,8 @@ import type { Ahead, Waiting } from './tail.ts';
 
 /**
  * By when a task of each job that waits had better end, by the job's number: by then as many slots as tasks wait
- * can have ended one of it. A job that fits no open slot is left out. Null: a plan is needed, since they are not few, good slots are, or data
- * is born at a site.
+ * can have ended one of it. A job that fits no open slot is left out. Null: a plan is needed, since they are not
+ * few, good slots are, or data is born at a site.
  */
 export function soonestOf(state: State, waiting: Waiting | null, now: Instant): Tail {
   if (waiting === null || waiting.jobs.length > soonestJobs) return null;
@@ -39,8 +39,9 @@ export function soonestOf(state: State, waiting: Waiting | null, now: Instant): 
     const { ends, best } = soonestEnds(job, about);
     const last = ends.at(-1);
     if (last === undefined) continue;
-    const isFew = ends.length < tasks || 1000 * last > 1000 * soonestPart * best + soonestSlackMs;
-    if (isFew) return null;
+    const areSlotsFew =
+      ends.length < tasks || 1000 * last > 1000 * soonestPart * best + soonestSlackMs;
+    if (areSlotsFew) return null;
     soonest.set(job.number, instant(Math.ceil(now + 1000 * last)));
   }
   return soonest;

@@ -4,7 +4,7 @@
 import { planEveryMs, planHoldMs } from '../../limits.ts';
 import type { Instant } from '../../model/ids.ts';
 import type { JobRecord } from '../../state.ts';
-import { balanceWith, linkSecondsOf } from '../balance.ts';
+import { linkSecondsOf } from '../balance.ts';
 import type { Refusal } from '../filter.ts';
 import { endsIn } from '../plan/tail.ts';
 import type { Option, Pick, RoundView, SiteOption } from '../policy.ts';
@@ -16,12 +16,15 @@ const slack = 1.05;
 const slackMs = planEveryMs;
 
 /** What has just come is looked at in a moment. */
-export function isNew(
-  { number, submittedAt }: JobRecord,
-  { soonest: ends, state, now }: RoundView,
-): boolean {
-  if (ends?.has(number) === true || submittedAt < state.planLookedAt) return false;
-  return now - submittedAt < planEveryMs + planHoldMs;
+export function isNew(job: JobRecord, round: RoundView): boolean {
+  const { state, now } = round;
+  if (isLookedAt(job, round) || job.submittedAt < state.planLookedAt) return false;
+  return now - job.submittedAt < planEveryMs + planHoldMs;
+}
+
+/** Whether it is known by when its tasks had better end. */
+export function isLookedAt({ number }: JobRecord, { soonest: ends }: RoundView): boolean {
+  return ends?.has(number) === true;
 }
 
 /** A slot that would end it later than others leaves it to them. */
@@ -41,16 +44,7 @@ export function isLater(option: SiteOption, round: RoundView): boolean {
 }
 
 export function soonest(option: Option, round: RoundView): Pick {
-  const { load, cost } = option;
-  if (untilOf(option.job, round) === null) {
-    const { cpuSeconds, linkSeconds } = balanceWith(load, cost);
-    return {
-      option,
-      reason: reasonCodes.onlyKind,
-      figures: [tenths(cpuSeconds), tenths(linkSeconds)],
-    };
-  }
-  const { down } = linkSecondsOf(load, cost);
+  const { down } = linkSecondsOf(option.load, option.cost);
   const figures = [tenths(secondsToEnd(option, round)), tenths(down)] as const;
   return { option, reason: reasonCodes.soonest, figures };
 }

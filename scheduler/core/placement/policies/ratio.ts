@@ -30,7 +30,7 @@ import type { ReasonCode } from '../reasons.ts';
 import { reasonCodes } from '../reasons.ts';
 import { balance, isDownOverWindow, overWindow } from './balance.ts';
 import { busyLine, isFullForProgram, isLineBusy, leastBusyAtLine } from './ratio-line.ts';
-import { isLater, isNew, refuseLater, soonest } from './ratio-soonest.ts';
+import { isLater, isLookedAt, isNew, refuseLater, soonest } from './ratio-soonest.ts';
 
 /** An end is looked at every few seconds, and a slot that ends a little later is no worse. */
 const tailSlack = 1.05;
@@ -98,8 +98,9 @@ function furthestBehind(options: Iterable<Option>, round: RoundView): Pick | nul
     if (isUnknown && refusePilot(option, round) === null) {
       return { option, ...reasonOf(option, round) };
     }
-    if (round.soonest !== null) return soonest(option, round);
-    const due = isUnknown ? null : dueOf(option, round);
+    if (isLookedAt(option.job, round)) return soonest(option, round);
+    const isPlanless = isUnknown || round.soonest !== null;
+    const due = isPlanless ? null : dueOf(option, round);
     if (due === null) unplanned.push(option);
     else if (best === null || goesBefore({ option, due }, best, round)) best = { option, due };
   }
