@@ -47,7 +47,7 @@ function upText({ availability, availableBoundSeconds, makespanSeconds }: Summar
   const on = `${percent(availability)} was switched on`;
   if (availableBoundSeconds === null) return ` (${on})`;
   const ratio = (makespanSeconds / availableBoundSeconds).toFixed(3);
-  return ` (${on}: ${ratio} of the ${Math.round(availableBoundSeconds)} s that it needs)`;
+  return ` (${on}: ${ratio} times the ${Math.round(availableBoundSeconds)} s that what was on needs)`;
 }
 
 /** Lines on parts of a job's run are no jobs: its own line sums them up. */

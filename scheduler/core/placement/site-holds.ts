@@ -198,7 +198,7 @@ export class SiteHolds {
     const site = mustHave(state.sites[siteNumber], 'site', siteNumber);
     // What has no turn any more gets none later in the round.
     return turns.groups.every((jobs) =>
-      this.#askersOf(jobs).all.every((job) => this.#asks(job, site)),
+      this.#askersOf(jobs).all.every((job) => this.#policyHolds(job, site)),
     );
   }
 
@@ -241,12 +241,12 @@ export class SiteHolds {
     const { held } = this.#knownOf(site.number);
     const known = held.get(job);
     if (known !== undefined) return known;
-    const isHeld = this.#asks(job, site);
+    const isHeld = this.#policyHolds(job, site);
     held.set(job, isHeld);
     return isHeld;
   }
 
-  #asks(job: JobRecord, site: SiteRecord): boolean {
+  #policyHolds(job: JobRecord, site: SiteRecord): boolean {
     const cost = costAnywhere(job, this.#round.nextTask(job));
     if (cost === null) return false;
     const load = this.#round.load(site);
